@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+/// Every bound in the product, with its unit in the name or the comment. A module that needs a bound
+/// puts it here, under its own heading.
+namespace daphnis::limits {
+
+inline constexpr size_t kKiB = 1024;
+inline constexpr size_t kMiB = 1024 * kKiB;
+inline constexpr size_t kGiB = 1024 * kMiB;
+
+// --- Bytes in memory ---
+inline constexpr size_t kPooledBufferBytes = 256 * kKiB;  ///< One read buffer.
+inline constexpr size_t kPooledBuffersKept = 64;          ///< Idle buffers a pool keeps (16 MiB).
+
+// --- Content (DESIGN 5) ---
+inline constexpr size_t kBlockBytesMax = 2 * kMiB;      ///< One block, inclusive.
+inline constexpr size_t kBlockSlicesMax = 64;           ///< Slices a held block may have.
+inline constexpr size_t kCarHeaderBytesMax = 32 * kKiB; ///< CARv1 header, varint excluded.
+inline constexpr size_t kDigestBytesMin = 20;           ///< Any hash but identity.
+inline constexpr size_t kDigestBytesMax = 128;          ///< Any hash, identity included.
+inline constexpr size_t kCidBytesMax = 160;             ///< Version, codec, hash and digest.
+inline constexpr size_t kCidTextMax = 1200;             ///< Longest text worth decoding (base2).
+inline constexpr size_t kWalkDepthMax = 4096;           ///< Nodes from root to leaf.
+inline constexpr size_t kWalkPendingBytesMax = 8 * kMiB;   ///< Links read but not yet visited.
+inline constexpr size_t kWalkSeenBytesMax = 32 * kMiB;     ///< Memory of visited links.
+inline constexpr uint64_t kOutputBytesMax = 64 * uint64_t{kGiB};  ///< One answer.
+inline constexpr size_t kRepeatMemoryBytesMax = 64 * kMiB; ///< Proven bytes kept to repeat them.
+
+// --- HTTP (both sides) ---
+inline constexpr size_t kHttpHeadBytesMax = 16 * kKiB;    ///< Request line and header fields.
+inline constexpr size_t kHttpTargetBytesMax = 8 * kKiB;   ///< Request target; beyond: 414.
+inline constexpr size_t kHttpHeadersMax = 100;            ///< Header fields; beyond: 431.
+inline constexpr size_t kPathSegmentsMax = 256;           ///< Segments below the root CID.
+inline constexpr size_t kRequestIdBytesMax = 64;          ///< X-Request-Id.
+
+// --- L2s (DESIGN 3) ---
+inline constexpr size_t kL2IdBytesMax = 64;
+inline constexpr uint32_t kL2CapacityDefault = 3;  ///< Attempts at once at one L2.
+inline constexpr uint32_t kL2CapacityMax = 256;
+
+}  // namespace daphnis::limits

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "common/core/car_request.h"
+#include "common/core/limits.h"
+#include "common/core/result.h"
+#include "common/core/slice.h"
+
+namespace daphnis {
+
+/// What an L2 sends for a request (DESIGN 3.1).
+enum class StreamShape : uint8_t {
+  kExact,     ///< A v2 L2: just the blocks asked for (with dups=y it may still omit repeats).
+  kWholeDag,  ///< A legacy L2: the whole DAG below the root, depth-first, repeats omitted.
+};
+
+/// Bounds of one verification; each refusal names the one that was passed.
+struct WalkBudget {
+  size_t depth_max = limits::kWalkDepthMax;
+  size_t pending_bytes_max = limits::kWalkPendingBytesMax;
+  size_t seen_bytes_max = limits::kWalkSeenBytesMax;
+  uint64_t output_bytes_max = limits::kOutputBytesMax;
+  size_t repeat_bytes_max = limits::kRepeatMemoryBytesMax;
+};
+
+/// Streaming proof of a CAR from an untrusted L2 against the request (DESIGN 5): the walk says which
+/// CID must come next, a section's CID is compared before its body is read, the body is hashed as it
+/// arrives and held until proven, and only then becomes output. Output is our own CARv1 header, then
+/// sections with the link's CID (format kRaw: the block's bytes alone); byte-stable per request.
+/// Owned by one stream of one attempt; sans-I/O.
+class Verifier {
+ public:
+  enum class State {
+    kMore,      ///< Wants more bytes.
+    kComplete,  ///< The walk is done: everything the request covers has been put out.
+    kFailed,    ///< failure() says why; nothing after the last proven block was put out.
+  };
+
+  Verifier(const CarRequest& request, StreamShape shape, const WalkBudget& budget = {});
+  ~Verifier();
+  Verifier(Verifier&&) noexcept;
+  Verifier& operator=(Verifier&&) noexcept;
+
+  /// Takes the next bytes of the stream and appends what they prove to `out` (slices of the input
+  /// where that saves a copy). Once kComplete or kFailed, further bytes change nothing but
+  /// surplus_bytes().
+  State on_bytes(const Slice& input, Slices& out);
+
+  /// The stream ended. kFailed (kTruncated) unless the walk was or thereby is complete.
+  State on_end(Slices& out);
+
+  [[nodiscard]] State state() const;
+  /// Valid in kFailed: kMalformed, kTruncated, kTooLarge, kUnsupported, kHashMismatch, kUnexpected;
+  /// kNotFound where the request's path does not exist below the root and nothing was put out yet.
+  [[nodiscard]] const Error& failure() const;
+
+  [[nodiscard]] uint64_t blocks_proven() const;   ///< Blocks of the stream whose digest held.
+  [[nodiscard]] uint64_t output_bytes() const;    ///< Bytes put out so far.
+  [[nodiscard]] uint64_t surplus_bytes() const;   ///< Bytes offered after the end of the walk.
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace daphnis
