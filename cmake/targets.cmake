@@ -18,6 +18,9 @@ endif()
 # include path, so a stray include breaks the build.
 function(daphnis_core_library name)
   file(GLOB sources CONFIGURE_DEPENDS core/*.cc)
+  if(NOT sources)  # CMake refuses a library without sources
+    set(sources ${PROJECT_SOURCE_DIR}/cmake/empty.cc)
+  endif()
   add_library(${name} STATIC ${sources})
   target_include_directories(${name} BEFORE PRIVATE ${PROJECT_SOURCE_DIR}/cmake/sans_io)
   target_link_libraries(${name} PUBLIC daphnis_flags)
@@ -26,6 +29,9 @@ endfunction()
 # daphnis_uv_library(NAME): all sources of ./uv, the thin libuv shell.
 function(daphnis_uv_library name)
   file(GLOB sources CONFIGURE_DEPENDS uv/*.cc)
+  if(NOT sources)  # CMake refuses a library without sources
+    set(sources ${PROJECT_SOURCE_DIR}/cmake/empty.cc)
+  endif()
   add_library(${name} STATIC ${sources})
   target_link_libraries(${name} PUBLIC daphnis_flags PkgConfig::uv)
 endfunction()
