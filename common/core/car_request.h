@@ -30,7 +30,7 @@ enum class AnswerFormat : uint8_t { kCar = 0, kRaw = 1 };
 /// One canonical request: two spellings of one request are equal here, two different ones never are.
 /// The order is always depth-first. kRaw has no path, scope kBlock, no range and no dups.
 struct CarRequest {
-  Cid root;
+  Cid root = {};
   std::vector<std::string> path = {};   ///< Decoded segments; never empty strings.
   DagScope scope = DagScope::kAll;
   std::optional<ByteRange> bytes = {};  ///< Only with scope kEntity.

@@ -25,6 +25,9 @@ inline constexpr uint64_t kDagJson = 0x0129;
 /// varints are minimal. Whether the hash is one we can compute is asked of hashes.h.
 class Cid {
  public:
+  /// bafkqaaa: version 1, raw, identity hash of nothing.
+  Cid() = default;
+
   /// From text: base58btc of 34 bytes ("Qm…", version 0), or any multibase with version 1, in either
   /// case where the base allows it. Errors: kMalformed, kTooLarge, kUnsupported (version > 1).
   [[nodiscard]] static Result<Cid> from_text(std::string_view text);
@@ -59,15 +62,13 @@ class Cid {
   [[nodiscard]] bool operator==(const Cid& other) const;
 
  private:
-  Cid() = default;
-
-  uint64_t codec_ = 0;
+  uint64_t codec_ = codec::kRaw;
   uint64_t hash_code_ = 0;
-  uint8_t version_ = 0;
-  uint8_t multihash_at_ = 0;
-  uint8_t digest_at_ = 0;
-  uint8_t size_ = 0;
-  std::array<uint8_t, limits::kCidBytesMax> bytes_{};
+  uint8_t version_ = 1;
+  uint8_t multihash_at_ = 2;
+  uint8_t digest_at_ = 4;
+  uint8_t size_ = 4;
+  std::array<uint8_t, limits::kCidBytesMax> bytes_{1, codec::kRaw, 0, 0};
 };
 
 struct Cid::Prefix {

@@ -41,4 +41,19 @@ inline constexpr size_t kL2IdBytesMax = 64;
 inline constexpr uint32_t kL2CapacityDefault = 3;  ///< Attempts at once at one L2.
 inline constexpr uint32_t kL2CapacityMax = 256;
 
+// --- Worker-broker messages (DESIGN 4) ---
+inline constexpr size_t kIpcFrameBytesMax = 256 * kKiB;  ///< One message; beyond: disconnect.
+inline constexpr size_t kIpcQueueBytesMax = 16 * kMiB;   ///< Unsent bytes; beyond: disconnect.
+inline constexpr size_t kHandoffsAwaitingMax = 256;      ///< Sent, not yet taken; beyond: 503.
+inline constexpr uint64_t kIpcPingEveryMs = 5'000;
+
+// --- HTTP parser ---
+inline constexpr size_t kHttpMethodBytesMax = 32;           ///< Longest method token read.
+inline constexpr size_t kHttpChunkLineBytesMax = kKiB;      ///< Chunk size, extensions, line ends.
+inline constexpr size_t kHttpTrailerBytesMax = 4 * kKiB;    ///< All trailer fields of a message.
+inline constexpr size_t kHttpInterimResponsesMax = 8;       ///< 1xx before one final response.
+
+// --- Logs ---
+inline constexpr size_t kLogBufferBytesMax = 1 * kMiB;  ///< Lines held while stderr takes none.
+
 }  // namespace daphnis::limits

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace daphnis {
+
+/// 128 bits, compared by value.
+using Uuid = std::array<uint8_t, 16>;
+
+/// Makes a version 4 UUID (RFC 9562, section 5.4) of 16 random bytes, which the caller must take from
+/// a cryptographic source: attempt ids must not be guessable.
+[[nodiscard]] Uuid uuid_v4(Uuid random);
+
+/// Lower case with dashes.
+[[nodiscard]] std::string text_of(const Uuid& uuid);
+
+/// From 32 hex digits or the dashed form, either case. nullopt: neither.
+[[nodiscard]] std::optional<Uuid> parse_uuid(std::string_view text);
+
+}  // namespace daphnis

@@ -1,0 +1,166 @@
+#include "common/uv/fd.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <cstring>
+
+namespace daphnis::uv {
+namespace {
+
+union SocketAddress {
+  sockaddr any;
+  sockaddr_in v4;
+  sockaddr_in6 v6;
+};
+
+/// Fills `out` and returns its length; 0 where the host is not a literal address.
+socklen_t to_sockaddr(const Address& address, SocketAddress& out) {
+  std::memset(&out, 0, sizeof out);
+  if (inet_pton(AF_INET, address.host.c_str(), &out.v4.sin_addr) == 1) {
+    out.v4.sin_family = AF_INET;
+    out.v4.sin_port = htons(address.port);
+    return sizeof out.v4;
+  }
+  if (inet_pton(AF_INET6, address.host.c_str(), &out.v6.sin6_addr) == 1) {
+    out.v6.sin6_family = AF_INET6;
+    out.v6.sin6_port = htons(address.port);
+    return sizeof out.v6;
+  }
+  return 0;
+}
+
+}  // namespace
+
+void UniqueFd::reset() {
+  if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+}
+
+uint64_t socket_cookie(int fd) {
+  uint64_t cookie = 0;
+  socklen_t size = sizeof cookie;
+  if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &size) != 0) return 0;
+  return cookie;
+}
+
+std::string Address::text() const {
+  const bool is_v6 = host.find(':') != std::string::npos;
+  return (is_v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+}
+
+Result<Address> parse_address(std::string_view text) {
+  const auto refuse = [&] {
+    return fail(Errc::kInvalid, "not an address: \"" + std::string(text) +
+                                    "\"; write HOST:PORT with a literal host, as in 127.0.0.1:8080 "
+                                    "or [::1]:8080");
+  };
+  const size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) return refuse();
+  std::string_view host = text.substr(0, colon);
+  const std::string_view port_text = text.substr(colon + 1);
+  Address out;
+  const auto [end, error] =
+      std::from_chars(port_text.data(), port_text.data() + port_text.size(), out.port);
+  if (error != std::errc{} || end != port_text.data() + port_text.size()) return refuse();
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  out.host = host.empty() ? "::" : host == "localhost" ? "127.0.0.1" : std::string(host);
+  SocketAddress unused;
+  if (to_sockaddr(out, unused) == 0) return refuse();
+  return out;
+}
+
+Result<UniqueFd> listen_tcp(const Address& address, PortSharing sharing, int backlog) {
+  const bool is_shared = sharing == PortSharing::kShared;
+  if (is_shared && address.port == 0) {
+    return fail(Errc::kInvalid, "a shared port must be given, never 0");
+  }
+  SocketAddress to;
+  const socklen_t size = to_sockaddr(address, to);
+  if (size == 0) return fail(Errc::kInvalid, "not a literal address: " + address.host);
+  UniqueFd fd(::socket(to.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd) return fail_sys(errno, "no socket");
+  const int on = 1;
+  const int off = 0;
+  setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (is_shared) setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+  if (to.any.sa_family == AF_INET6) {
+    setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+  }
+  if (::bind(fd.get(), &to.any, size) != 0) {
+    return fail_sys(errno, "cannot bind " + address.text() + " (is another process using it?)");
+  }
+  if (::listen(fd.get(), backlog) != 0) return fail_sys(errno, "cannot listen on " + address.text());
+  return fd;
+}
+
+uint16_t bound_port(int fd) {
+  SocketAddress at;
+  socklen_t size = sizeof at;
+  if (getsockname(fd, &at.any, &size) != 0) return 0;
+  return ntohs(at.any.sa_family == AF_INET6 ? at.v6.sin6_port : at.v4.sin_port);
+}
+
+std::string peer_host(int fd) {
+  SocketAddress peer;
+  socklen_t size = sizeof peer;
+  if (getpeername(fd, &peer.any, &size) != 0) return {};
+  char text[INET6_ADDRSTRLEN] = "";
+  if (peer.any.sa_family == AF_INET) {
+    inet_ntop(AF_INET, &peer.v4.sin_addr, text, sizeof text);
+  } else if (peer.any.sa_family == AF_INET6) {
+    if (IN6_IS_ADDR_V4MAPPED(&peer.v6.sin6_addr)) {
+      inet_ntop(AF_INET, &peer.v6.sin6_addr.s6_addr[12], text, sizeof text);
+    } else {
+      inet_ntop(AF_INET6, &peer.v6.sin6_addr, text, sizeof text);
+    }
+  }
+  return text;
+}
+
+uint64_t raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  getrlimit(RLIMIT_NOFILE, &limit);
+  return limit.rlim_cur;
+}
+
+uint64_t open_descriptors() {
+  DIR* dir = opendir("/proc/self/fd");
+  if (!dir) return 0;
+  uint64_t count = 0;
+  while (const dirent* entry = readdir(dir)) count += entry->d_name[0] != '.' ? 1 : 0;
+  closedir(dir);
+  return count - 1;  // The directory's own descriptor.
+}
+
+uint64_t resident_bytes() {
+  std::FILE* file = std::fopen("/proc/self/statm", "re");
+  if (!file) return 0;
+  unsigned long total = 0;
+  unsigned long resident = 0;
+  const int read = std::fscanf(file, "%lu %lu", &total, &resident);
+  std::fclose(file);
+  return read == 2 ? resident * static_cast<uint64_t>(sysconf(_SC_PAGESIZE)) : 0;
+}
+
+uint64_t cpu_time_us() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto us = [](const timeval& time) {
+    return static_cast<uint64_t>(time.tv_sec) * 1'000'000 + static_cast<uint64_t>(time.tv_usec);
+  };
+  return us(usage.ru_utime) + us(usage.ru_stime);
+}
+
+}  // namespace daphnis::uv

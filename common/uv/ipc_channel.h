@@ -1,0 +1,73 @@
+#pragma once
+
+#include <uv.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/core/ipc_codec.h"
+#include "common/uv/fd.h"
+#include "common/uv/handle.h"
+#include "common/uv/loop.h"
+
+namespace daphnis::uv {
+
+/// One end of a worker-broker connection: a libuv IPC pipe that carries frames, and descriptors
+/// attached to the frame that announces them. Owned by the worker's broker link or by the broker's
+/// worker entry; closes the pipe when it goes, which is allowed inside its callbacks.
+///
+/// A received descriptor is checked against nothing here: libuv drops descriptors silently under
+/// EMFILE and a later one would then pair with the wrong frame, so the receiver compares SO_COOKIE
+/// with the frame's (DESIGN 4a).
+class IpcChannel {
+ public:
+  struct Events {
+    /// A whole payload; `descriptor` is the socket that travelled with it, if it did arrive.
+    std::function<void(Bytes payload, UniqueFd descriptor)> on_frame;
+    /// The peer went away, sent something that is no frame, or does not read. Called at most once and
+    /// last; the channel is dead from then on.
+    std::function<void(const std::string& why)> on_closed;
+  };
+
+  /// Takes an opened ipc pipe (accepted or connected).
+  IpcChannel(UvPtr<uv_pipe_t> pipe, Events events);
+  ~IpcChannel();
+  IpcChannel(const IpcChannel&) = delete;
+  IpcChannel& operator=(const IpcChannel&) = delete;
+
+  /// Sends one encoded frame. Unsent bytes beyond kIpcQueueBytesMax end the channel (on_closed comes
+  /// in a later turn).
+  void send(std::vector<uint8_t> frame);
+  /// Sends a frame that announces a descriptor, and the descriptor, which stays open here until it is
+  /// in the kernel's hands.
+  void send(std::vector<uint8_t> frame, UvPtr<uv_tcp_t> socket);
+  void send(Loop& loop, std::vector<uint8_t> frame, UniqueFd socket);
+
+  /// Frames with descriptors that the kernel has not taken yet.
+  [[nodiscard]] size_t descriptors_queued() const;
+  /// The pipe's peer, by SO_PEERCRED. -1 where unknown.
+  [[nodiscard]] int peer_uid() const;
+  [[nodiscard]] int peer_pid() const;
+
+ private:
+  struct Shared;
+  struct Write;
+
+  static void on_alloc(uv_handle_t* handle, size_t size, uv_buf_t* out) noexcept;
+  static void on_read(uv_stream_t* stream, ssize_t size, const uv_buf_t* buffer) noexcept;
+  void take_frames();
+  [[nodiscard]] UniqueFd accept_descriptor();
+  /// Breaks the connection without a callback from inside the caller's stack: the read side reports it.
+  void cut();
+  void end(const std::string& why);
+
+  UvPtr<uv_pipe_t> pipe_;
+  ipc::FrameReader reader_;
+  std::shared_ptr<Shared> shared_;  ///< Outlives this while writes or callbacks are under way.
+  std::vector<char> read_buffer_;
+};
+
+}  // namespace daphnis::uv

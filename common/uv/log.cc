@@ -1,0 +1,95 @@
+#include "common/uv/log.h"
+
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <ctime>
+
+#include "common/core/limits.h"
+
+namespace daphnis::uv {
+namespace {
+
+/// Whether a write of up to PIPE_BUF bytes would not block. The descriptor is often shared with other
+/// processes, so O_NONBLOCK, which belongs to the open file and not to us, is left alone.
+bool is_writable(int fd) {
+  pollfd waiting{.fd = fd, .events = POLLOUT, .revents = 0};
+  return ::poll(&waiting, 1, 0) == 1 && (waiting.revents & POLLOUT) != 0;
+}
+
+/// What may be written at once without blocking: PIPE_BUF where poll's POLLOUT promises room for that
+/// much; all of it to a file, which never blocks in that sense.
+size_t bytes_at_once(int fd) {
+  constexpr size_t kPipeBytes = 4096;
+  struct stat about{};
+  return ::fstat(fd, &about) == 0 && S_ISREG(about.st_mode) ? limits::kLogBufferBytesMax : kPipeBytes;
+}
+
+}  // namespace
+
+Log::Log(std::string proc, int fd)
+    : proc_(std::move(proc)), fd_(fd), bytes_at_once_(bytes_at_once(fd)) {}
+
+Log::~Log() { flush(); }
+
+void Log::write(LogLevel level, const LogLine& line) {
+  if (!is_on(level)) return;
+  append(level, line);
+  flush();
+}
+
+void Log::access(const LogLine& line) {
+  if (is_on(LogLevel::kInfo)) append(LogLevel::kInfo, line);
+}
+
+void Log::append(LogLevel level, const LogLine& line) {
+  if (held_.size() > limits::kLogBufferBytesMax) {
+    ++lines_dropped_;
+    return;
+  }
+  held_.append("time=").append(time_text()).append(" level=").append(name(level));
+  held_.append(" proc=").append(proc_).append(" ").append(line.text()).push_back('\n');
+}
+
+void Log::flush() {
+  size_t written = 0;
+  while (written < held_.size() && is_writable(fd_)) {
+    const size_t size = std::min(held_.size() - written, bytes_at_once_);
+    const ssize_t done = ::write(fd_, held_.data() + written, size);
+    if (done < 0 && errno == EINTR) continue;
+    if (done <= 0) {
+      // A full disk or a closed pipe: keep nothing that can never be written.
+      held_.clear();
+      ++lines_dropped_;
+      return;
+    }
+    written += static_cast<size_t>(done);
+  }
+  held_.erase(0, written);
+}
+
+std::string_view Log::time_text() {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  if (now.tv_sec != second_) {
+    second_ = now.tv_sec;
+    tm utc{};
+    gmtime_r(&now.tv_sec, &utc);
+    char text[32];
+    const size_t size = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
+    second_text_.assign(text, size);
+  }
+  const auto ms = static_cast<int>(now.tv_nsec / 1'000'000);
+  time_text_ = second_text_;
+  time_text_.push_back('.');
+  for (const int digit : {ms / 100, ms / 10 % 10, ms % 10}) {
+    time_text_.push_back(static_cast<char>('0' + digit));
+  }
+  time_text_.push_back('Z');
+  return time_text_;
+}
+
+}  // namespace daphnis::uv

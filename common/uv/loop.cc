@@ -1,0 +1,73 @@
+#include "common/uv/loop.h"
+
+#include <cstdio>
+
+#include "common/core/check.h"
+
+namespace daphnis::uv {
+
+Loop::Loop() { check(uv_loop_init(&loop_) == 0, "the event loop cannot be made"); }
+
+Loop::~Loop() {
+  // Handles whose owners are gone are closing; a few turns are enough for their callbacks. A handle
+  // that is still open and active would make this wait for ever, hence no UV_RUN_DEFAULT.
+  constexpr int kTurnsMax = 100;
+  int turns = 0;
+  while (uv_loop_close(&loop_) == UV_EBUSY && turns++ < kTurnsMax) uv_run(&loop_, UV_RUN_NOWAIT);
+  if (turns <= kTurnsMax) return;
+  uv_print_all_handles(&loop_, stderr);
+  abort_on_bug("handles outlived their loop");
+}
+
+void Loop::run() { uv_run(&loop_, UV_RUN_DEFAULT); }
+
+bool Loop::run_once(uv_run_mode mode) { return uv_run(&loop_, mode) != 0; }
+
+Timer::Timer(Loop& loop, std::function<void()> on_fire) : on_fire_(std::move(on_fire)) {
+  auto* handle = new uv_timer_t{};
+  uv_timer_init(loop.raw(), handle);
+  handle->data = this;
+  handle_.reset(handle);
+}
+
+void Timer::start(uint64_t delay_ms, uint64_t repeat_ms) {
+  uv_timer_start(
+      handle_.get(),
+      [](uv_timer_t* handle) noexcept {
+        // A copy, since the callback may destroy this Timer and its function with it.
+        auto on_fire = static_cast<Timer*>(handle->data)->on_fire_;
+        on_fire();
+      },
+      delay_ms, repeat_ms);
+}
+
+void Timer::stop() { uv_timer_stop(handle_.get()); }
+
+bool Timer::is_active() const {
+  return uv_is_active(reinterpret_cast<const uv_handle_t*>(handle_.get())) != 0;
+}
+
+Signal::Signal(Loop& loop, int signum, std::function<void()> on_signal)
+    : on_signal_(std::move(on_signal)) {
+  auto* handle = new uv_signal_t{};
+  check(uv_signal_init(loop.raw(), handle) == 0, "a signal handle cannot be made");
+  handle->data = this;
+  handle_.reset(handle);
+  uv_signal_start(
+      handle,
+      [](uv_signal_t* fired, int) noexcept { static_cast<Signal*>(fired->data)->on_signal_(); },
+      signum);
+  uv_unref(reinterpret_cast<uv_handle_t*>(handle));
+}
+
+EachTurn::EachTurn(Loop& loop, std::function<void()> on_turn) : on_turn_(std::move(on_turn)) {
+  auto* handle = new uv_prepare_t{};
+  uv_prepare_init(loop.raw(), handle);
+  handle->data = this;
+  handle_.reset(handle);
+  uv_prepare_start(
+      handle, [](uv_prepare_t* fired) noexcept { static_cast<EachTurn*>(fired->data)->on_turn_(); });
+  uv_unref(reinterpret_cast<uv_handle_t*>(handle));
+}
+
+}  // namespace daphnis::uv

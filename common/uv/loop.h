@@ -1,0 +1,72 @@
+#pragma once
+
+#include <uv.h>
+
+#include <cstdint>
+#include <functional>
+
+#include "common/uv/handle.h"
+
+namespace daphnis::uv {
+
+/// The process's event loop. Owned by main and by tests; everything that holds handles must be gone
+/// before it. Its destructor lets pending closes finish and aborts, naming the handles, if any is
+/// still open: a leak of handles is a bug.
+class Loop {
+ public:
+  Loop();
+  ~Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  /// Runs until stop() or until nothing is left to wait for.
+  void run();
+  /// One turn: waits for at least one event unless `UV_RUN_NOWAIT` is given. False: nothing is left.
+  bool run_once(uv_run_mode mode = UV_RUN_ONCE);
+  void stop() { uv_stop(&loop_); }
+
+  /// Milliseconds of the monotonic clock, fixed during one turn.
+  [[nodiscard]] uint64_t now_ms() const { return uv_now(&loop_); }
+  [[nodiscard]] uv_loop_t* raw() { return &loop_; }
+
+ private:
+  uv_loop_t loop_;
+};
+
+/// A timer with its callback. Owned by whoever waits; cancelled by its destruction, which is allowed
+/// inside the callback.
+class Timer {
+ public:
+  Timer(Loop& loop, std::function<void()> on_fire);
+
+  /// Fires after `delay_ms`, then every `repeat_ms` where that is not 0. Starting again moves it.
+  void start(uint64_t delay_ms, uint64_t repeat_ms = 0);
+  void stop();
+  [[nodiscard]] bool is_active() const;
+
+ private:
+  std::function<void()> on_fire_;
+  UvPtr<uv_timer_t> handle_;
+};
+
+/// A POSIX signal turned into a callback on the loop.
+class Signal {
+ public:
+  Signal(Loop& loop, int signum, std::function<void()> on_signal);
+
+ private:
+  std::function<void()> on_signal_;
+  UvPtr<uv_signal_t> handle_;
+};
+
+/// Runs `on_turn` at the end of every loop turn, just before the loop waits. Keeps no loop alive.
+class EachTurn {
+ public:
+  EachTurn(Loop& loop, std::function<void()> on_turn);
+
+ private:
+  std::function<void()> on_turn_;
+  UvPtr<uv_prepare_t> handle_;
+};
+
+}  // namespace daphnis::uv

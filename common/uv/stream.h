@@ -1,0 +1,125 @@
+#pragma once
+
+#include <uv.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/core/result.h"
+#include "common/core/slice.h"
+#include "common/uv/fd.h"
+#include "common/uv/handle.h"
+#include "common/uv/loop.h"
+
+namespace daphnis::uv {
+
+/// A TCP or Unix stream connection on libuv, for control traffic (an L2's registration, admin, an L2's
+/// own connections). Owned by the connection object that gives it its events; closing it is its
+/// destruction, allowed inside its callbacks. Writes own their bytes.
+class Stream {
+ public:
+  struct Events {
+    std::function<void(Bytes)> on_bytes;
+    /// The peer ended its side ("" as reason) or the connection failed. Called at most once; nothing is
+    /// read after it. Writing may go on after a clean end.
+    std::function<void(const std::string& why)> on_end;
+    /// All writes so far are in the kernel's hands (optional).
+    std::function<void()> on_drained = nullptr;
+  };
+
+  /// Takes an opened TCP handle. Reading begins with start().
+  Stream(UvPtr<uv_tcp_t> tcp, Events events);
+  ~Stream();
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+
+  /// Starts or resumes reading; stop() pauses it.
+  void start();
+  void stop();
+
+  void write(std::string bytes);
+  void write(Slices slices);
+  /// Bytes accepted by write() that the kernel has not taken yet.
+  [[nodiscard]] size_t unsent_bytes() const;
+  /// Ends our side once everything is written.
+  void shutdown();
+
+  /// Gives the handle up for a hand-off: reading stops, this object is dead. Only with nothing unsent.
+  [[nodiscard]] UvPtr<uv_tcp_t> release();
+
+  [[nodiscard]] int fd() const;
+
+ private:
+  struct Shared;
+  struct Write;
+
+  static void on_alloc(uv_handle_t* handle, size_t size, uv_buf_t* out) noexcept;
+  static void on_read(uv_stream_t* stream, ssize_t size, const uv_buf_t* buffer) noexcept;
+  void submit(Write* write);
+
+  UvPtr<uv_tcp_t> tcp_;
+  std::shared_ptr<Shared> shared_;
+};
+
+/// Accepts TCP connections. Owned by the process's shell.
+class TcpListener {
+ public:
+  /// `on_connection` gets an accepted handle. Errors: kInvalid, kSystem.
+  [[nodiscard]] static Result<std::unique_ptr<TcpListener>> create(
+      Loop& loop, const Address& address, std::function<void(UvPtr<uv_tcp_t>)> on_connection);
+
+  [[nodiscard]] uint16_t port() const { return port_; }
+
+ private:
+  TcpListener() = default;
+
+  UvPtr<uv_tcp_t> handle_;
+  std::function<void(UvPtr<uv_tcp_t>)> on_connection_;
+  uint16_t port_ = 0;
+};
+
+/// Accepts workers on a Unix socket of mode 0600, guarded by a lock on "PATH.lock" so that a second
+/// broker is refused and a dead one's leftover is replaced. Removes the socket when it goes.
+class IpcListener {
+ public:
+  /// `on_connection` gets an accepted ipc pipe. Errors: kInvalid (path longer than 107 bytes, or the
+  /// lock is held), kSystem.
+  [[nodiscard]] static Result<std::unique_ptr<IpcListener>> create(
+      Loop& loop, const std::string& path, std::function<void(UvPtr<uv_pipe_t>)> on_connection);
+
+ private:
+  IpcListener() = default;
+
+  UniqueFd lock_;
+  UvPtr<uv_pipe_t> handle_;
+  std::function<void(UvPtr<uv_pipe_t>)> on_connection_;
+};
+
+/// Connects over TCP to a literal address. `on_done` gets the handle or the error, once, in a later
+/// turn. Destroying the object cancels it silently.
+class TcpConnector {
+ public:
+  TcpConnector(Loop& loop, const Address& address,
+               std::function<void(Result<UvPtr<uv_tcp_t>>)> on_done);
+  ~TcpConnector();
+
+ private:
+  struct Attempt;
+  Attempt* attempt_;  ///< Freed by its callback, which a closed handle also gets.
+};
+
+/// Connects an ipc pipe to the Unix socket at `path`. As TcpConnector.
+class IpcConnector {
+ public:
+  IpcConnector(Loop& loop, const std::string& path,
+               std::function<void(Result<UvPtr<uv_pipe_t>>)> on_done);
+  ~IpcConnector();
+
+ private:
+  struct Attempt;
+  Attempt* attempt_;
+};
+
+}  // namespace daphnis::uv
