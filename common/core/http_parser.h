@@ -23,18 +23,18 @@ struct Head {
   int status = 0;      ///< Responses.
   int minor = 1;       ///< HTTP/1.minor: 0 or 1.
   std::vector<Header> headers = {};
-  bool keep_alive = true;            ///< By version and Connection.
-  bool chunked = false;              ///< Transfer-Encoding: chunked.
+  bool keep_alive = true;  ///< By version and Connection.
+  bool chunked = false;    ///< Transfer-Encoding: chunked.
   std::optional<uint64_t> content_length = {};
-  bool expects_continue = false;     ///< Expect: 100-continue on HTTP/1.1.
-  bool upgrade = false;              ///< Connection: upgrade with an Upgrade field.
+  bool expects_continue = false;  ///< Expect: 100-continue on HTTP/1.1.
+  bool upgrade = false;           ///< Connection: upgrade with an Upgrade field.
 
   /// The first field of that name, compared without case; nullptr where there is none.
   [[nodiscard]] const std::string* find(std::string_view name) const;
 };
 
-/// Why a message was refused: the status a server answers before it closes, a stable snake_case code
-/// and a sentence. For responses only `code` and `detail` matter.
+/// Why a message was refused: the status a server answers before it closes, a stable snake_case
+/// code and a sentence. For responses only `code` and `detail` matter.
 struct Refusal {
   int status = 400;
   std::string_view code;
@@ -43,11 +43,14 @@ struct Refusal {
 
 /// HTTP/1 message parser over llhttp in strict mode, with our own checks for what it lets through:
 /// obs-fold, zero or two Hosts (requests), empty header names, Transfer-Encoding on HTTP/1.0, both
-/// Content-Length and Transfer-Encoding, differing or odd Content-Lengths, bare LF, NUL, HTTP versions
-/// other than 1.0 and 1.1. Sans-I/O and pull-style: the caller offers bytes, gets one event back and
-/// offers the rest again. Any split of the same bytes gives the same events (bodies may be cut
-/// differently). Holds at most the head's bytes (kHttpHeadBytesMax). After kEnd it is ready for the
-/// next message on the same connection; after kRefused it stays refused.
+/// Content-Length and Transfer-Encoding, differing or odd Content-Lengths, bare LF, NUL, HTTP
+/// versions other than 1.0 and 1.1. Sans-I/O and pull-style: the caller offers bytes, gets one
+/// event back and offers the rest again. Any split of the same bytes gives the same events (bodies
+/// may be cut differently). Holds at most the head's bytes (kHttpHeadBytesMax). After kEnd it is
+/// ready for the next message on the same connection; after kRefused it stays refused.
+/// Interim responses (1xx but 101) are passed over, up to kHttpInterimResponsesMax before a final
+/// one. An upgrade (a request with `upgrade`, or 101) ends like any message: what follows kEnd is
+/// the caller's. CONNECT is refused. Trailers are checked and dropped.
 class Parser {
  public:
   enum class Kind { kRequest, kResponse };
@@ -79,7 +82,7 @@ class Parser {
   /// Responses only: the next response answers a HEAD, so it has no body.
   void next_response_has_no_body();
 
-  [[nodiscard]] const Head& head() const;   ///< Valid from kHead to the next message's first byte.
+  [[nodiscard]] const Head& head() const;  ///< Valid from kHead to the next message's first byte.
   [[nodiscard]] const Refusal& refusal() const;
   /// True from a message's first byte to its kEnd.
   [[nodiscard]] bool in_message() const;
