@@ -71,6 +71,8 @@ class CarReader {
   enum class State : uint8_t { kHeaderLength, kHeader, kLength, kCid, kBody, kFailed };
 
   Step fail_with(Errc code, std::string_view what);
+  // Reads a length into section_size_ and returns the bytes of the offer it took; kTruncated: all.
+  std::expected<size_t, Errc> take_length(Bytes offered);
   Step read_header_length(Bytes offered);
   Step read_header(Bytes offered);
   Step read_length(Bytes offered);
@@ -79,8 +81,8 @@ class CarReader {
 
   State state_ = State::kHeaderLength;
   bool keeps_roots_;
-  uint8_t head_size_ = 0;    // bytes held of a varint or CID that was cut by the end of an offer
-  size_t section_size_ = 0;  // header, or CID and body: as its length says
+  uint8_t head_size_ = 0;      // bytes held of a varint or CID that was cut by the end of an offer
+  uint64_t section_size_ = 0;  // header, or CID and body: as its length says
   size_t body_size_ = 0;
   size_t body_left_ = 0;
   Cid cid_;
