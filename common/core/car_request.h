@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/core/cid.h"
@@ -31,7 +32,7 @@ enum class AnswerFormat : uint8_t { kCar = 0, kRaw = 1 };
 /// The order is always depth-first. kRaw has no path, scope kBlock, no range and no dups.
 struct CarRequest {
   Cid root = {};
-  std::vector<std::string> path = {};   ///< Decoded segments; never empty strings.
+  std::vector<std::string> path = {};   ///< Decoded segments; each is_path_segment().
   DagScope scope = DagScope::kAll;
   std::optional<ByteRange> bytes = {};  ///< Only with scope kEntity.
   bool dups = false;
@@ -39,6 +40,9 @@ struct CarRequest {
 
   [[nodiscard]] bool operator==(const CarRequest&) const = default;
 };
+
+/// What a path segment may be: UTF-8, not empty, not "." or "..", without '/' and NUL.
+[[nodiscard]] bool is_path_segment(std::string_view segment);
 
 /// SHA-256 of encode(request): the cache's and the join table's key.
 using RequestKey = std::array<uint8_t, 32>;
