@@ -1,0 +1,124 @@
+#include "common/core/ipc_codec.h"
+
+#include <catch2/catch.hpp>
+
+namespace daphnis::ipc {
+namespace {
+
+CarRequest some_request() {
+  CarRequest request;
+  request.path = {"a", "b c"};
+  request.scope = DagScope::kEntity;
+  request.bytes = ByteRange{-5, 7};
+  request.dups = true;
+  return request;
+}
+
+Fetch some_fetch() {
+  Fetch fetch;
+  fetch.fetch_id = 0x0102030405060708;
+  fetch.request = some_request();
+  fetch.key.fill(9);
+  fetch.trace_id = "trace-1";
+  fetch.deadline_ms = 30'000;
+  return fetch;
+}
+
+Handoff some_handoff() {
+  Handoff handoff;
+  handoff.fetch_id = 3;
+  handoff.attempt_id.fill(0xab);
+  handoff.cookie = 77;
+  handoff.shape = StreamShape::kWholeDag;
+  handoff.attempt_number = 2;
+  handoff.l2_id = "home";
+  handoff.received = {'P', 'O', 'S', 'T'};
+  return handoff;
+}
+
+Bytes payload_of(const std::vector<uint8_t>& frame) { return Bytes(frame).subspan(kFrameHeadBytes); }
+
+}  // namespace
+
+TEST_CASE("a message comes out of the codec as it went in") {
+  const auto fetch = decode_worker_to_broker(payload_of(encode_frame(some_fetch(), Carries::kNothing)));
+  REQUIRE(fetch);
+  REQUIRE(std::holds_alternative<Fetch>(*fetch));
+  const auto& f = std::get<Fetch>(*fetch);
+  CHECK(f.fetch_id == 0x0102030405060708);
+  CHECK(f.request == some_request());
+  CHECK(f.key == some_fetch().key);
+  CHECK(f.trace_id == "trace-1");
+  CHECK(f.deadline_ms == 30'000);
+
+  const auto handoff =
+      decode_broker_to_worker(payload_of(encode_frame(some_handoff(), Carries::kDescriptor)));
+  REQUIRE(handoff);
+  REQUIRE(std::holds_alternative<Handoff>(*handoff));
+  const auto& h = std::get<Handoff>(*handoff);
+  CHECK(h.attempt_id == some_handoff().attempt_id);
+  CHECK(h.cookie == 77);
+  CHECK(h.shape == StreamShape::kWholeDag);
+  CHECK(h.l2_id == "home");
+  CHECK(h.received == some_handoff().received);
+}
+
+TEST_CASE("a message cut short or with bytes left over is malformed") {
+  const auto frame = encode_frame(some_fetch(), Carries::kNothing);
+  const Bytes payload = payload_of(frame);
+  for (size_t size = 0; size < payload.size(); ++size) {
+    CAPTURE(size);
+    CHECK_FALSE(decode_worker_to_broker(payload.first(size)));
+  }
+  std::vector<uint8_t> longer(payload.begin(), payload.end());
+  longer.push_back(0);
+  CHECK_FALSE(decode_worker_to_broker(longer));
+}
+
+TEST_CASE("an unknown type or a value out of its range is malformed") {
+  const std::vector<uint8_t> unknown = {200};
+  CHECK_FALSE(decode_worker_to_broker(unknown));
+  CHECK_FALSE(decode_broker_to_worker(unknown));
+
+  auto frame = encode_frame(FetchFailed{.fetch_id = 1}, Carries::kNothing);
+  const size_t reason_at = kFrameHeadBytes + 1 + 8;
+  frame[reason_at] = static_cast<uint8_t>(kFetchFailureLast) + 1;
+  CHECK_FALSE(decode_broker_to_worker(payload_of(frame)));
+}
+
+TEST_CASE("frames are the same however the bytes are split") {
+  std::vector<uint8_t> stream = encode_frame(some_fetch(), Carries::kNothing);
+  for (const auto& frame : {encode_frame(some_handoff(), Carries::kDescriptor),
+                            encode_frame(BrokerToWorker(Ping{5}), Carries::kNothing)}) {
+    stream.insert(stream.end(), frame.begin(), frame.end());
+  }
+  for (size_t cut = 0; cut <= stream.size(); ++cut) {
+    CAPTURE(cut);
+    FrameReader reader;
+    std::vector<std::pair<size_t, bool>> seen;
+    for (const Bytes part : {Bytes(stream).first(cut), Bytes(stream).subspan(cut)}) {
+      reader.append(part);
+      FrameReader::Frame frame;
+      while (reader.next(frame) == FrameReader::Event::kFrame) {
+        seen.emplace_back(frame.payload.size(), frame.has_descriptor);
+      }
+    }
+    REQUIRE(seen.size() == 3);
+    CHECK_FALSE(seen[0].second);
+    CHECK(seen[1].second);
+    CHECK(seen[2].first == 9);
+    CHECK(reader.is_empty());
+  }
+}
+
+TEST_CASE("a frame longer than the bound or with unknown flags is malformed") {
+  FrameReader::Frame frame;
+  FrameReader too_long;
+  too_long.append(std::vector<uint8_t>{0xff, 0xff, 0xff, 0x7f, 0});
+  CHECK(too_long.next(frame) == FrameReader::Event::kMalformed);
+  FrameReader odd_flags;
+  odd_flags.append(std::vector<uint8_t>{1, 0, 0, 0, 2, 0});
+  CHECK(odd_flags.next(frame) == FrameReader::Event::kMalformed);
+}
+
+}  // namespace daphnis::ipc

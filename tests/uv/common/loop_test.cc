@@ -1,0 +1,95 @@
+#include "common/uv/loop.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+
+#include "common/uv/poll.h"
+#include "common/uv/stream.h"
+
+namespace daphnis::uv {
+
+TEST_CASE("a timer may destroy itself in its own callback and the loop closes empty") {
+  Loop loop;
+  int fired = 0;
+  std::unique_ptr<Timer> timer;
+  timer = std::make_unique<Timer>(loop, [&] {
+    ++fired;
+    timer.reset();
+  });
+  timer->start(0, 1);
+  loop.run();
+  CHECK(fired == 1);
+}
+
+TEST_CASE("a stream may be destroyed in its read callback with megabytes still unsent") {
+  Loop loop;
+  int ends[2];
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
+  UniqueFd peer(ends[1]);
+  auto* raw = new uv_tcp_t{};
+  uv_tcp_init(loop.raw(), raw);
+  REQUIRE(uv_tcp_open(raw, ends[0]) == 0);
+  std::unique_ptr<Stream> stream;
+  bool was_read = false;
+  stream = std::make_unique<Stream>(UvPtr<uv_tcp_t>(raw), Stream::Events{
+                                        .on_bytes =
+                                            [&](Bytes) {
+                                              was_read = true;
+                                              stream.reset();
+                                            },
+                                        .on_end = [](const std::string&) {},
+                                        .on_drained = [] { FAIL("nobody drains this"); }});
+  stream->write(std::string(8 << 20, 'x'));
+  stream->start();
+  REQUIRE(::write(peer.get(), "y", 1) == 1);
+  loop.run();
+  CHECK(was_read);
+}
+
+TEST_CASE("a poll may be destroyed in its callback and its descriptor is closed") {
+  Loop loop;
+  int ends[2];
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
+  UniqueFd peer(ends[1]);
+  std::unique_ptr<Poll> poll;
+  poll = std::make_unique<Poll>(loop, UniqueFd(ends[0]), [&](int) { poll.reset(); });
+  poll->want(UV_WRITABLE);
+  loop.run();
+  CHECK_FALSE(poll);
+  char byte = 0;
+  CHECK(::read(peer.get(), &byte, 1) == 0);
+}
+
+TEST_CASE("a connector reports a refused connection once and one that is dropped reports nothing") {
+  Loop loop;
+  auto closed_port = listen_tcp({"127.0.0.1", 0}, PortSharing::kExclusive, 1);
+  REQUIRE(closed_port);
+  const uint16_t port = bound_port(closed_port->get());
+  closed_port->reset();
+  int reports = 0;
+  TcpConnector refused(loop, {"127.0.0.1", port}, [&](auto result) {
+    ++reports;
+    CHECK_FALSE(result);
+  });
+  { TcpConnector dropped(loop, {"127.0.0.1", port}, [&](auto) { FAIL("dropped"); }); }
+  IpcConnector nowhere(loop, "/nonexistent/socket", [&](auto result) {
+    ++reports;
+    CHECK_FALSE(result);
+  });
+  loop.run();
+  CHECK(reports == 2);
+}
+
+TEST_CASE("addresses are read and refused with a sentence") {
+  CHECK(parse_address("127.0.0.1:80")->text() == "127.0.0.1:80");
+  CHECK(parse_address("[::1]:8080")->text() == "[::1]:8080");
+  CHECK(parse_address(":9")->host == "::");
+  for (const auto* text : {"", "80", "host:80", "127.0.0.1:", "127.0.0.1:70000", "127.0.0.1:8x"}) {
+    CAPTURE(text);
+    CHECK_FALSE(parse_address(text));
+  }
+}
+
+}  // namespace daphnis::uv
