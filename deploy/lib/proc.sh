@@ -1,0 +1,109 @@
+# shellcheck shell=bash
+# shellcheck disable=SC2034  # Results are variables that the callers read.
+# What the supervisor asks the kernel: time, processes, sockets. Needs only bash, awk, coreutils and
+# findutils, which every Debian has. Results come back in variables (fewer forks), named in each header.
+
+# now_ms: sets NOW to milliseconds since boot. Wall clock jumps do not show in it.
+now_ms() {
+  local up
+  read -r up _ </proc/uptime
+  NOW=$((10#${up/./} * 10))
+}
+
+# proc_stat PID: sets PROC_PPID and PROC_START (clock ticks after boot, field 22 of proc(5) stat).
+# False when there is no such process; a zombie counts as none.
+proc_stat() {
+  local text='' fields
+  [[ $1 =~ ^[1-9][0-9]*$ ]] || return 1
+  { IFS= read -r -d '' text <"/proc/$1/stat"; } 2>/dev/null
+  [[ -n $text ]] || return 1
+  read -r -d '' -a fields <<<"${text##*) }"  # The name before it may hold anything.
+  [[ ${fields[0]} != [ZX] ]] || return 1
+  PROC_PPID=${fields[1]}
+  PROC_START=${fields[19]}
+}
+
+# same_process PID START: is PID still the process that began at START, and not a later one that was
+# given the same number?
+same_process() { proc_stat "$1" && [[ $PROC_START == "$2" ]]; }
+
+# own_child PID START: the same, and a child of this very shell.
+own_child() { same_process "$1" "$2" && [[ $PROC_PPID == "$$" ]]; }
+
+# split_address HOST:PORT: sets ADDRESS_HOST (without brackets) and ADDRESS_PORT; false if malformed.
+split_address() {
+  ADDRESS_PORT=${1##*:}
+  ADDRESS_HOST=${1%:*}
+  if [[ $ADDRESS_HOST == \[*\] ]]; then
+    ADDRESS_HOST=${ADDRESS_HOST:1:-1}
+  elif [[ $ADDRESS_HOST == *:* ]]; then
+    return 1
+  fi
+  [[ $1 == *:* && -n $ADDRESS_HOST && $ADDRESS_PORT =~ ^[1-9][0-9]{0,4}$ ]] &&
+    ((ADDRESS_PORT <= 65535))
+}
+
+# dial_host HOST: sets DIAL_HOST to what to dial to reach a listener on HOST.
+dial_host() {
+  case $1 in
+    0.0.0.0 | '*') DIAL_HOST=127.0.0.1 ;;
+    ::) DIAL_HOST=::1 ;;
+    *) DIAL_HOST=$1 ;;
+  esac
+}
+
+# url_of HOST:PORT: prints the http URL at which a local client reaches a listener on it.
+url_of() {
+  split_address "$1" || return 1
+  dial_host "$ADDRESS_HOST"
+  if [[ $DIAL_HOST == *:* ]]; then DIAL_HOST="[$DIAL_HOST]"; fi
+  printf 'http://%s:%s\n' "$DIAL_HOST" "$ADDRESS_PORT"
+}
+
+# listening PORT [PID]: does anybody, or does PID, have a TCP listener on PORT? Workers share one
+# port, so a connection would reach any of them: the socket table tells them apart.
+listening() {
+  local inodes inode tests=() proc=self
+  if (($# > 1)); then proc=$2; fi
+  inodes=$(awk -v port="$(printf ':%04X' "$1")" \
+    '$4 == "0A" && substr($2, length($2) - 4) == port { print $10 }' \
+    "/proc/$proc/net/tcp" "/proc/$proc/net/tcp6" 2>/dev/null)
+  [[ -n $inodes ]] || return 1
+  (($# > 1)) || return 0
+  for inode in $inodes; do
+    tests+=(-o -lname "socket:\\[$inode\\]")
+  done
+  [[ -n $(find "/proc/$2/fd" -maxdepth 1 \( "${tests[@]:1}" \) -print -quit 2>/dev/null) ]]
+}
+
+# http_get HOST:PORT PATH: one plain request to a server of this box, at most 2 s. Sets HTTP_STATUS
+# and HTTP_BODY (at most 256 KiB); false when there is no HTTP answer.
+http_get() {
+  local answer='' host_header fd
+  HTTP_STATUS=0 HTTP_BODY=
+  split_address "$1" || return 1
+  dial_host "$ADDRESS_HOST"
+  host_header=$DIAL_HOST
+  if [[ $host_header == *:* ]]; then host_header="[$host_header]"; fi
+  { exec {fd}<>"/dev/tcp/$DIAL_HOST/$ADDRESS_PORT"; } 2>/dev/null || return 1
+  { printf 'GET %s HTTP/1.1\r\nHost: %s:%s\r\nConnection: close\r\n\r\n' \
+    "$2" "$host_header" "$ADDRESS_PORT" >&"$fd"; } 2>/dev/null
+  { IFS= read -r -t 2 -N 262144 -u "$fd" answer; } 2>/dev/null
+  exec {fd}>&-
+  [[ $answer =~ ^HTTP/1\.[01]\ ([1-5][0-9][0-9]) ]] || return 1
+  HTTP_STATUS=${BASH_REMATCH[1]}
+  HTTP_BODY=${answer#*$'\r\n\r\n'}
+}
+
+# free_ports N: sets FREE_PORTS to N different ports on which nobody listens, below the range the
+# kernel gives to outgoing connections.
+free_ports() {
+  local port
+  FREE_PORTS=()
+  while ((${#FREE_PORTS[@]} < $1)); do
+    port=$((20000 + RANDOM % 12000))
+    if [[ " ${FREE_PORTS[*]} " != *" $port "* ]] && ! listening "$port"; then
+      FREE_PORTS+=("$port")
+    fi
+  done
+}

@@ -1,0 +1,250 @@
+# shellcheck shell=bash
+# The supervisor itself: starts the slots, restarts what dies, ends them in order. One shell, one
+# loop; several turns a second react to what signals, commands and the kernel have left to do.
+
+readonly TURN_SECONDS=0.25 START_TURN_SECONDS=0.1
+readonly REAP_ALL_EVERY_MS=5000
+readonly ROTATE_EVERY_MS=10000
+readonly RESTART_DELAY_MAX_MS=30000
+readonly START_DEATHS_MAX=3       # Before everything was ready once, a crash is a mistake in set-up.
+readonly BROKER_STOP_SECONDS=5    # It has nothing to drain when the workers are gone.
+readonly KILL_WAIT_SECONDS=5
+readonly LEFTOVER_WAIT_SECONDS=10
+
+LOCK_FD='' CONTROL_FD='' BOOT_ID='' SUPERVISOR_START=''
+PHASE=starting  # starting, ready, stopping
+STOPS_ASKED=0   # The second request cuts the drain short.
+EXIT_STATUS=0
+CHILD_EXITED=no HUP_ASKED=no ROTATE_ASKED=no
+LAST_TURN_MS=0 REAPED_ALL_MS=0 ROTATED_MS=0 READY_BY_MS=0
+
+# supervise: runs until told to stop; sets EXIT_STATUS.
+supervise() {
+  take_run_dir
+  trap 'STOPS_ASKED=$((STOPS_ASKED + 1))' TERM INT
+  trap 'HUP_ASKED=yes' HUP
+  trap 'ROTATE_ASKED=yes' USR1
+  trap 'CHILD_EXITED=yes' CHLD
+  trap ':' PIPE
+  await_leftovers
+  : >"$RUN_DIR/stats.ndjson"
+  start_all
+  while ((STOPS_ASKED == 0)); do
+    turn
+    next_command
+  done
+  stop_all
+  rm -f "$RUN_DIR/control" "$RUN_DIR/state" "$RUN_DIR"/*.pid "$RUN_DIR/reload.result"
+  say "stopped"
+}
+
+# take_run_dir: makes the lock, the command pipe and the supervisor's pid file.
+take_run_dir() {
+  exec {LOCK_FD}>>"$RUN_DIR/lock" || fail "cannot write in $RUN_DIR"
+  flock -n "$LOCK_FD" || refuse_second
+  rm -f "$RUN_DIR/control"
+  mkfifo -m 600 "$RUN_DIR/control" || fail "cannot make a pipe in $RUN_DIR"
+  exec {CONTROL_FD}<>"$RUN_DIR/control"
+  read -r BOOT_ID </proc/sys/kernel/random/boot_id
+  proc_stat "$$"
+  SUPERVISOR_START=$PROC_START
+  printf '%s\n' "$$" >"$RUN_DIR/supervisor.pid"
+}
+
+# await_leftovers: a supervisor that was killed leaves processes that are on their way out.
+await_leftovers() {
+  local deadline pids
+  now_ms
+  deadline=$((NOW + LEFTOVER_WAIT_SECONDS * 1000))
+  while leftovers; do
+    now_ms
+    if ((NOW >= deadline || STOPS_ASKED > 0)); then
+      pids=${LEFTOVERS[*]%% *}
+      fail "processes of an earlier supervisor still run (pid $pids):" \
+        "wait for their drain, or end them with '$PROGRAM stop --run-dir $RUN_DIR'"
+    fi
+    next_command
+  done
+}
+
+start_all() {
+  local index
+  SLOTS=(broker)
+  for ((index = 0; index < WORKERS; index++)); do SLOTS+=("worker-$index"); done
+  if [[ -n $L2_STORE ]]; then SLOTS+=(l2); fi
+  now_ms
+  LAST_TURN_MS=$NOW
+  READY_BY_MS=$((NOW + START_SECONDS * 1000))
+  for index in "${SLOTS[@]}"; do spawn "$index"; done
+  say "started broker and $WORKERS workers"
+}
+
+# next_command: waits a moment for one command of another `daphnis`, and takes it.
+next_command() {
+  local verb id argument seconds=$TURN_SECONDS
+  if [[ $PHASE == starting ]]; then seconds=$START_TURN_SECONDS; fi
+  if read -r -t "$seconds" -u "$CONTROL_FD" verb id argument; then
+    if [[ $verb == reload && $PHASE == ready ]]; then reload_begin "$id" "$argument"; fi
+  fi
+}
+
+turn() {
+  now_ms
+  reap
+  restart_due
+  note_readiness
+  if [[ $HUP_ASKED == yes ]]; then
+    HUP_ASKED=no
+    reload_begin signal
+  fi
+  reload_turn
+  if ((STOPS_ASKED == 0)); then watch; fi
+  if [[ $ROTATE_ASKED == yes ]]; then
+    ROTATE_ASKED=no
+    rotate_logs 0
+  elif ((NOW - ROTATED_MS >= ROTATE_EVERY_MS)); then
+    ROTATED_MS=$NOW
+    rotate_logs "$LOG_BYTES"
+  fi
+  if [[ $STATE_DIRTY == yes ]]; then write_state; fi
+  LAST_TURN_MS=$NOW
+}
+
+# reap: notices deaths. The kernel's word (SIGCHLD) is enough; the full look is a safeguard.
+reap() {
+  local name
+  if [[ $CHILD_EXITED == no ]] && ((NOW - REAPED_ALL_MS < REAP_ALL_EVERY_MS)); then return; fi
+  CHILD_EXITED=no
+  REAPED_ALL_MS=$NOW
+  for name in "${!PID[@]}"; do
+    if [[ ${STATE[$name]} != waiting ]] && ! alive "$name"; then on_death "$name"; fi
+  done
+}
+
+on_death() {
+  local name=$1
+  exit_text "$name"
+  case $name in
+    *.old)
+      say "$name (pid ${PID[$name]}) has left: $EXIT_TEXT"
+      forget "$name"
+      ;;
+    *.new)
+      forget "$name"
+      reload_lost_successor "$name"
+      ;;
+    *) schedule_restart "$name" ;;
+  esac
+}
+
+# schedule_restart NAME: at once, then after 1, 2, 4, … 30 s; or gives up.
+schedule_restart() {
+  local name=$1 limit=$CRASH_LIMIT delay_ms=0 deaths=() time
+  if ((NOW - SINCE_MS[$name] >= HEALTHY_SECONDS * 1000)); then STREAK[$name]=0; fi
+  STREAK[$name]=$((${STREAK[$name]:-0} + 1))
+  for time in ${DEATHS[$name]:-} "$NOW"; do
+    if ((NOW - time < CRASH_WINDOW_SECONDS * 1000)); then deaths+=("$time"); fi
+  done
+  DEATHS[$name]=${deaths[*]}
+  if ((STREAK[$name] > 1)); then delay_ms=$((1000 << (STREAK[$name] > 7 ? 5 : STREAK[$name] - 2))); fi
+  if ((delay_ms > RESTART_DELAY_MAX_MS)); then delay_ms=$RESTART_DELAY_MAX_MS; fi
+  DUE_MS[$name]=$((NOW + delay_ms))
+  set_state "$name" waiting
+  if [[ $PHASE == starting ]] && ((limit > START_DEATHS_MAX)); then limit=$START_DEATHS_MAX; fi
+  if ((${#deaths[@]} >= limit)); then
+    say "$name died ${#deaths[@]} times within $CRASH_WINDOW_SECONDS s ($EXIT_TEXT):" \
+      "giving up and stopping everything"
+    say_log_tail "$name"
+    give_up "$EXIT_CRASH_LOOP"
+  else
+    say "$name (pid ${PID[$name]}) died ($EXIT_TEXT): restart in $((delay_ms / 1000)) s"
+  fi
+}
+
+# give_up STATUS: ends the loop; what runs is stopped in order.
+give_up() {
+  EXIT_STATUS=$1
+  STOPS_ASKED=1
+}
+
+restart_due() {
+  local name
+  for name in "${SLOTS[@]}"; do
+    if [[ ${STATE[$name]} == waiting ]] && ((NOW >= DUE_MS[$name] && STOPS_ASKED == 0)); then
+      RESTARTS[$name]=$((${RESTARTS[$name]:-0} + 1))
+      spawn "$name"
+      say "$name restarted (pid ${PID[$name]})"
+    fi
+  done
+}
+
+# note_readiness: starting → running for what serves by now, and the first readiness of the whole.
+note_readiness() {
+  local name late=()
+  for name in "${SLOTS[@]}"; do
+    if [[ ${STATE[$name]} == starting ]] && ready "$name"; then
+      set_state "$name" running
+      heard "$name"
+    fi
+    if [[ ${STATE[$name]} != running ]]; then late+=("$name"); fi
+  done
+  if [[ $PHASE != starting ]] || ((STOPS_ASKED > 0)); then return; fi
+  if ((${#late[@]} == 0)) && http_get "$LISTEN" /; then
+    PHASE=ready
+    STATE_DIRTY=yes
+    say "ready: clients at $LISTEN, L2s at ${L2_LISTEN[*]}, admin at $ADMIN_LISTEN"
+  elif ((NOW >= READY_BY_MS)); then
+    if ((${#late[@]} == 0)); then
+      say "the workers listen on $LISTEN but did not answer HTTP within $START_SECONDS s"
+      late=(worker-0)
+    else
+      say "not ready within $START_SECONDS s: ${late[*]}"
+    fi
+    say_log_tail "${late[0]}"
+    give_up "$EXIT_FAILURE"
+  fi
+}
+
+# stop_all: workers drain, then the L2 they may be reading from, then the broker; what is left is killed.
+stop_all() {
+  local name workers=() rest=()
+  PHASE=stopping
+  for name in "${!PID[@]}"; do
+    if alive "$name"; then set_state "$name" draining; else forget "$name"; fi
+  done
+  write_state
+  for name in "${!PID[@]}"; do
+    if [[ $name == worker-* ]]; then workers+=("$name"); fi
+  done
+  say "stopping: workers drain, at most $DRAIN_SECONDS s"
+  end_all TERM "$DRAIN_SECONDS" "${workers[@]}"
+  end_all TERM "$BROKER_STOP_SECONDS" l2
+  end_all TERM "$BROKER_STOP_SECONDS" broker
+  for name in "${!PID[@]}"; do
+    if alive "$name"; then rest+=("$name"); fi
+  done
+  if ((${#rest[@]} > 0)); then
+    say "did not end in time, killing: ${rest[*]}"
+    end_all KILL "$KILL_WAIT_SECONDS" "${rest[@]}"
+  fi
+}
+
+# end_all SIGNAL SECONDS NAMES…: signals them and waits until none is left, the time is over, or (a
+# drain only) somebody asks a second time.
+end_all() {
+  local signal=$1 deadline name left
+  now_ms
+  deadline=$((NOW + $2 * 1000))
+  shift 2
+  for name in "$@"; do send "$signal" "$name"; done
+  while :; do
+    left=0
+    for name in "$@"; do
+      if alive "$name"; then left=$((left + 1)); fi
+    done
+    now_ms
+    if ((left == 0 || NOW >= deadline)); then return; fi
+    if [[ $signal != KILL ]] && ((STOPS_ASKED > 1)); then return; fi
+    read -r -t 0.05 -u "$CONTROL_FD"
+  done
+}

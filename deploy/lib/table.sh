@@ -1,0 +1,126 @@
+# shellcheck shell=bash
+# The supervisor's process table. A name is a slot ("broker", "worker-0", "l2"), or, during a reload, a
+# slot's successor ("worker-0.new") or predecessor ("worker-0.old"). All of it belongs to the one
+# supervising shell; other commands read it from the state file.
+#
+# States: starting (runs, not ready yet), running, waiting (dead, restart is due later), draining (was
+# told to end).
+
+declare -A PID=() START=() STATE=() SINCE_MS=() DUE_MS=() RESTARTS=() STREAK=() DEATHS=()
+SLOTS=()        # In the order of start and of status.
+STATE_DIRTY=no  # The state file is written once per turn of the loop.
+
+# set_state NAME STATE
+set_state() {
+  STATE[$1]=$2
+  STATE_DIRTY=yes
+}
+
+# slot_of NAME: sets SLOT to the slot a successor or predecessor belongs to.
+slot_of() {
+  SLOT=${1%.new}
+  SLOT=${SLOT%.old}
+}
+
+# command_of NAME: sets COMMAND to what runs in that slot.
+command_of() {
+  local address
+  case $1 in
+    broker)
+      COMMAND=("$BROKER_BINARY" --socket "$RUN_DIR/broker.sock" --admin-listen "$ADMIN_LISTEN"
+        --stats-file "$RUN_DIR/stats.ndjson")
+      for address in "${L2_LISTEN[@]}"; do COMMAND+=(--l2-listen "$address"); done
+      if [[ -n $CONFIG ]]; then COMMAND+=(--config "$CONFIG"); fi
+      COMMAND+=("${BROKER_ARGS[@]}")
+      ;;
+    worker-*)
+      COMMAND=("$WORKER_BINARY" --socket "$RUN_DIR/broker.sock" --listen "$LISTEN"
+        --index "${1#worker-}" "${WORKER_ARGS[@]}")
+      ;;
+    l2)
+      COMMAND=("$L2_BINARY" serve --l1 "$(url_of "${L2_LISTEN[0]}")" --store "$L2_STORE"
+        "${L2_ARGS[@]}")
+      ;;
+  esac
+}
+
+# spawn NAME: starts what belongs to NAME. It gets a session of its own (a Ctrl-C at the terminal is
+# for the supervisor alone), none of the supervisor's descriptors, and SIGTERM should the supervisor
+# die without having stopped it.
+spawn() {
+  local name=$1
+  slot_of "$name"
+  command_of "$SLOT"
+  (
+    exec {LOCK_FD}>&- {CONTROL_FD}>&-
+    exec setsid setpriv --pdeathsig TERM -- "${COMMAND[@]}" \
+      </dev/null >>"$RUN_DIR/$SLOT.log" 2>&1
+  ) &
+  PID[$name]=$!
+  if proc_stat "${PID[$name]}"; then START[$name]=$PROC_START; else START[$name]=0; fi
+  now_ms
+  SINCE_MS[$name]=$NOW
+  set_state "$name" starting
+  if [[ $name == "$SLOT" ]]; then write_pid_file "$SLOT"; fi
+}
+
+write_pid_file() { printf '%s\n' "${PID[$1]}" >"$RUN_DIR/$1.pid"; }
+
+# alive NAME: does the process in NAME run?
+alive() { [[ -n ${PID[$1]:-} ]] && own_child "${PID[$1]}" "${START[$1]}"; }
+
+# send SIGNAL NAME: to our own child only, never to a number that somebody else has by now.
+send() { if alive "$2"; then kill -s "$1" "${PID[$2]}" 2>/dev/null; fi; }
+
+# exit_text NAME: reaps a dead process and sets EXIT_TEXT to how it ended.
+exit_text() {
+  local status
+  wait "${PID[$1]}" 2>/dev/null
+  status=$?
+  if ((status > 128)); then
+    EXIT_TEXT="killed by SIG$(kill -l "$((status - 128))" 2>/dev/null || echo "$((status - 128))")"
+  else
+    EXIT_TEXT="exit status $status"
+  fi
+}
+
+# move FROM TO: the process in FROM is from now on the one in TO.
+move() {
+  PID[$2]=${PID[$1]}
+  START[$2]=${START[$1]}
+  SINCE_MS[$2]=${SINCE_MS[$1]}
+  set_state "$2" "${STATE[$1]}"
+  forget "$1"
+}
+
+# forget NAME: its process is gone for good.
+forget() {
+  unset "PID[$1]" "START[$1]" "SINCE_MS[$1]" "STATE[$1]"
+  STATE_DIRTY=yes
+}
+
+# ready NAME: does the process in NAME serve?
+ready() {
+  case $1 in
+    broker) http_get "$ADMIN_LISTEN" /readyz && ((HTTP_STATUS == 200)) ;;
+    worker-*) listening "$LISTEN_PORT" "${PID[$1]}" ;;
+    l2) alive "$1" ;;
+  esac
+}
+
+# write_state: the state file, replaced at once so that a reader never sees half of it.
+write_state() {
+  local name
+  {
+    printf 'boot %s\n' "$BOOT_ID"
+    printf 'supervisor %s %s\n' "$$" "$SUPERVISOR_START"
+    printf 'phase %s\n' "$PHASE"
+    printf 'drain_seconds %s\n' "$DRAIN_SECONDS"
+    for name in "${SLOTS[@]}" "${SLOTS[@]/%/.old}" "${SLOTS[@]/%/.new}"; do
+      if [[ -z ${STATE[$name]:-} ]]; then continue; fi
+      printf 'process %s %s %s %s %s %s\n' "$name" "${PID[$name]}" "${START[$name]}" \
+        "${RESTARTS[$name]:-0}" "${STATE[$name]}" "${SINCE_MS[$name]}"
+    done
+  } >"$RUN_DIR/state.tmp" && mv -f "$RUN_DIR/state.tmp" "$RUN_DIR/state"
+  STATE_DIRTY=no
+}

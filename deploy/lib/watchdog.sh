@@ -1,0 +1,79 @@
+# shellcheck shell=bash
+# Finds processes that live but do not serve any more. A broker proves life by adding a line a second
+# to its stats file. A worker answers the broker's pings; the broker's /workers says for how long it
+# has not. Silence of WATCHDOG_SECONDS means SIGKILL, and then the ordinary restart.
+
+readonly LOOKS_PER_SILENCE=6    # How often within WATCHDOG_SECONDS to look: every 5 s.
+readonly OWN_PAUSE_MS_MAX=5000  # A longer turn of our own means that we were stopped.
+declare -A HEARD_MS=()  # Last sign of life, by slot. A worker appears once the broker has listed it.
+STATS_SEEN=
+WATCHED_AT_MS=0
+
+# forgive_silence: every clock starts again. For times when silence proves nothing: the supervisor
+# itself was stopped (or the machine asleep), or there is no broker that could tell.
+forgive_silence() {
+  local name
+  for name in "${!HEARD_MS[@]}"; do HEARD_MS[$name]=$NOW; done
+}
+
+hear_broker() {
+  local seen
+  seen=$(stat -c '%s %Y' "$RUN_DIR/stats.ndjson" 2>/dev/null)
+  if [[ $seen != "$STATS_SEEN" ]]; then
+    STATS_SEEN=$seen
+    HEARD_MS[broker]=$NOW
+  fi
+}
+
+hear_workers() {
+  local line name silent_ms
+  if [[ ${STATE[broker]} != running ]] || ! http_get "$ADMIN_LISTEN" /workers; then
+    local broker_heard=${HEARD_MS[broker]:-$NOW}
+    forgive_silence
+    HEARD_MS[broker]=$broker_heard
+    return
+  fi
+  while IFS= read -r line; do
+    [[ $line =~ \"pid\":\ ?([0-9]+) ]] || continue
+    for name in "${SLOTS[@]}"; do
+      if [[ ${PID[$name]:-} == "${BASH_REMATCH[1]}" ]]; then break; fi
+      name=
+    done
+    if [[ $name != worker-* ]]; then continue; fi
+    silent_ms=0
+    if [[ $line =~ \"silent_ms\":\ ?([0-9]+) ]]; then silent_ms=${BASH_REMATCH[1]}; fi
+    HEARD_MS[$name]=$((NOW - silent_ms))
+  done <<<"$HTTP_BODY"
+}
+
+# watch: called every turn.
+watch() {
+  local name silent_ms
+  if ((NOW - LAST_TURN_MS > OWN_PAUSE_MS_MAX)); then forgive_silence; fi
+  if ((WATCHDOG_SECONDS == 0)); then return; fi
+  if ((NOW - WATCHED_AT_MS < WATCHDOG_SECONDS * 1000 / LOOKS_PER_SILENCE)); then return; fi
+  WATCHED_AT_MS=$NOW
+  hear_broker
+  hear_workers
+  for name in "${SLOTS[@]}"; do
+    case ${STATE[$name]} in
+      running) silent_ms=$((NOW - ${HEARD_MS[$name]:-$NOW})) ;;
+      starting) silent_ms=$((NOW - SINCE_MS[$name])) ;;
+      *) continue ;;
+    esac
+    if ((silent_ms >= WATCHDOG_SECONDS * 1000)); then
+      say "$name (pid ${PID[$name]}) has been silent for $((silent_ms / 1000)) s: killing it"
+      send KILL "$name"
+    fi
+  done
+}
+
+# heard NAME: it has just become ready.
+heard() {
+  if [[ $1 == broker ]]; then
+    HEARD_MS[broker]=$NOW
+    forgive_silence
+  else
+    unset "HEARD_MS[$1]"
+  fi
+}
