@@ -28,11 +28,11 @@ struct ByteRange {
 /// What a client gets: a CAR of part of a DAG, or one block's bytes.
 enum class AnswerFormat : uint8_t { kCar = 0, kRaw = 1 };
 
-/// One canonical request: two spellings of one request are equal here, two different ones never are.
-/// The order is always depth-first. kRaw has no path, scope kBlock, no range and no dups.
+/// One canonical request: two spellings of one request are equal here, two different ones never
+/// are. The order is always depth-first. kRaw has no path, scope kBlock, no range and no dups.
 struct CarRequest {
   Cid root = {};
-  std::vector<std::string> path = {};   ///< Decoded segments; each is_path_segment().
+  std::vector<std::string> path = {};  ///< Decoded segments; each is_path_segment().
   DagScope scope = DagScope::kAll;
   std::optional<ByteRange> bytes = {};  ///< Only with scope kEntity.
   bool dups = false;
@@ -47,8 +47,8 @@ struct CarRequest {
 /// SHA-256 of encode(request): the cache's and the join table's key.
 using RequestKey = std::array<uint8_t, 32>;
 
-/// Length-prefixed fields, never bare concatenation; decode(encode(r)) == r and encode(decode(b)) == b
-/// for every b that decodes. Also the request's form in the worker-broker messages.
+/// Length-prefixed fields, never bare concatenation; decode(encode(r)) == r and encode(decode(b))
+/// == b for every b that decodes. Also the request's form in the worker-broker messages.
 [[nodiscard]] std::vector<uint8_t> encode(const CarRequest& request);
 [[nodiscard]] Result<CarRequest> decode_car_request(Bytes bytes);
 [[nodiscard]] RequestKey key_of(const CarRequest& request);

@@ -12,7 +12,8 @@ namespace daphnis {
 /// Stays on in release builds.
 inline void check(bool holds, const char* what,
                   std::source_location where = std::source_location::current()) {
-  if (!holds) [[unlikely]] abort_on_bug(what, where);
+  if (!holds) [[unlikely]]
+    abort_on_bug(what, where);
 }
 
 }  // namespace daphnis

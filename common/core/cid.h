@@ -21,23 +21,24 @@ inline constexpr uint64_t kDagJson = 0x0129;
 }  // namespace codec
 
 /// A content identifier (https://github.com/multiformats/cid), version 0 or 1, held by value as its
-/// binary form. Always valid: digests have kDigestBytesMin..kDigestBytesMax bytes (identity: 0..128),
-/// varints are minimal. Whether the hash is one we can compute is asked of hashes.h.
+/// binary form. Always valid: digests have kDigestBytesMin..kDigestBytesMax bytes (identity:
+/// 0..128), varints are minimal. Whether the hash is one we can compute is asked of hashes.h.
 class Cid {
  public:
   /// bafkqaaa: version 1, raw, identity hash of nothing.
   Cid() = default;
 
-  /// From text: base58btc of 34 bytes ("Qm…", version 0), or any multibase with version 1, in either
-  /// case where the base allows it. Errors: kMalformed, kTooLarge, kUnsupported (version > 1).
+  /// From text: base58btc of 34 bytes ("Qm…", version 0), or any multibase with version 1, in
+  /// either case where the base allows it. Errors: kMalformed, kTooLarge, kUnsupported (version >
+  /// 1).
   [[nodiscard]] static Result<Cid> from_text(std::string_view text);
 
   /// From exactly these bytes.
   [[nodiscard]] static Result<Cid> from_bytes(Bytes bytes);
 
   struct Prefix;
-  /// The CID that `bytes` begins with, as in a CAR section. Errors: kTruncated (more bytes could make
-  /// it whole), else as from_text. Never allocates; decides from at most kCidBytesMax bytes.
+  /// The CID that `bytes` begins with, as in a CAR section. Errors: kTruncated (more bytes could
+  /// make it whole), else as from_text. Never allocates; decides from at most kCidBytesMax bytes.
   [[nodiscard]] static std::expected<Prefix, Errc> prefix_of(Bytes bytes);
 
   /// Version 1 with these parts. Errors: kInvalid where the digest's length is out of bounds.

@@ -36,17 +36,15 @@ class Writer {
 
  private:
   template <class Integer>
-    requires std::is_integral_v<Integer>
+  requires std::is_integral_v<Integer>
   void put(Integer value) {
     for (size_t i = 0; i < sizeof value; ++i) {
       out_.push_back(static_cast<uint8_t>(static_cast<uint64_t>(value) >> (8 * i)));
     }
   }
   template <class Enum>
-    requires std::is_enum_v<Enum>
-  void put(Enum value) {
-    put(static_cast<uint8_t>(value));
-  }
+  requires std::is_enum_v<Enum>
+  void put(Enum value) { put(static_cast<uint8_t>(value)); }
   void put(Bytes bytes) {
     put(static_cast<uint32_t>(bytes.size()));
     out_.insert(out_.end(), bytes.begin(), bytes.end());
@@ -82,7 +80,7 @@ class Reader {
   }
 
   template <class Integer>
-    requires std::is_integral_v<Integer>
+  requires std::is_integral_v<Integer>
   void get(Integer& value) {
     uint64_t sum = 0;
     size_t shift = 0;
@@ -94,7 +92,7 @@ class Reader {
     value = static_cast<Integer>(sum);
   }
   template <class Enum>
-    requires std::is_enum_v<Enum>
+  requires std::is_enum_v<Enum>
   void get(Enum& value) {
     uint8_t number = 0;
     get(number);

@@ -9,8 +9,8 @@
 namespace daphnis::ipc {
 
 /// A frame on the wire: length of the payload (u32, little endian), flags (u8; bit 0: a descriptor
-/// travels with this frame), payload. The payload is the message's place in its variant (u8), then its
-/// fields: integers little endian, byte strings with a u32 length.
+/// travels with this frame), payload. The payload is the message's place in its variant (u8), then
+/// its fields: integers little endian, byte strings with a u32 length.
 inline constexpr size_t kFrameHeadBytes = 5;
 
 enum class Carries : uint8_t { kNothing = 0, kDescriptor = 1 };
@@ -19,8 +19,8 @@ enum class Carries : uint8_t { kNothing = 0, kDescriptor = 1 };
 [[nodiscard]] std::vector<uint8_t> encode_frame(const WorkerToBroker& message, Carries carries);
 [[nodiscard]] std::vector<uint8_t> encode_frame(const BrokerToWorker& message, Carries carries);
 
-/// The message in a payload. Errors: kMalformed for an unknown type, a value out of its range, bytes
-/// missing or left over. A peer that sends such a thing is disconnected.
+/// The message in a payload. Errors: kMalformed for an unknown type, a value out of its range,
+/// bytes missing or left over. A peer that sends such a thing is disconnected.
 [[nodiscard]] Result<WorkerToBroker> decode_worker_to_broker(Bytes payload);
 [[nodiscard]] Result<BrokerToWorker> decode_broker_to_worker(Bytes payload);
 

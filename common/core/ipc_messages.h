@@ -84,8 +84,8 @@ struct AttemptEnded {
   AttemptOutcome outcome = AttemptOutcome::kComplete;
   bool wants_another = false;  ///< The fetch goes on: pick the next candidate.
   uint64_t blocks_proven = 0;
-  uint64_t body_bytes = 0;     ///< CAR bytes read from the L2.
-  uint32_t duration_ms = 0;    ///< From the hand-off's arrival.
+  uint64_t body_bytes = 0;   ///< CAR bytes read from the L2.
+  uint32_t duration_ms = 0;  ///< From the hand-off's arrival.
   static void fields(auto& m, auto&& f) {
     f(m.fetch_id, m.attempt_id, m.outcome, m.wants_another, m.blocks_proven, m.body_bytes,
       m.duration_ms);
@@ -101,17 +101,17 @@ struct ReturnSocket {
 
 /// Counters since the worker's start and gauges of now; sent once a second.
 struct WorkerStats {
-  uint64_t requests = 0;      ///< Requests answered or aborted.
-  uint64_t status_2xx = 0;    ///< 200, 206; complete ones only.
+  uint64_t requests = 0;    ///< Requests answered or aborted.
+  uint64_t status_2xx = 0;  ///< 200, 206; complete ones only.
   uint64_t status_3xx = 0;
   uint64_t status_4xx = 0;
   uint64_t status_5xx = 0;
-  uint64_t aborted = 0;       ///< Answers cut after their status went out.
-  uint64_t client_left = 0;   ///< Requests whose client went first.
-  uint64_t bytes_out = 0;     ///< Body bytes written to clients.
+  uint64_t aborted = 0;      ///< Answers cut after their status went out.
+  uint64_t client_left = 0;  ///< Requests whose client went first.
+  uint64_t bytes_out = 0;    ///< Body bytes written to clients.
   uint64_t verify_failures = 0;
-  uint32_t clients = 0;       ///< Connections open now.
-  uint32_t fetches = 0;       ///< Fetches under way now.
+  uint32_t clients = 0;  ///< Connections open now.
+  uint32_t fetches = 0;  ///< Fetches under way now.
   uint32_t descriptors = 0;
   uint64_t rss_bytes = 0;
   static void fields(auto& m, auto&& f) {
@@ -157,7 +157,7 @@ struct Refused {
 struct Handoff {
   uint64_t fetch_id = 0;
   Uuid attempt_id{};
-  uint64_t cookie = 0;      ///< SO_COOKIE of the socket that travels with this frame.
+  uint64_t cookie = 0;  ///< SO_COOKIE of the socket that travels with this frame.
   StreamShape shape = StreamShape::kExact;
   uint32_t attempt_number = 0;  ///< 1 for the fetch's first.
   std::string l2_id;
@@ -193,7 +193,6 @@ struct Broadcast {
 
 using WorkerToBroker = std::variant<Hello, Fetch, CancelFetch, HandoffTaken, AttemptEnded,
                                     ReturnSocket, WorkerStats, BroadcastDone, Ping, Pong>;
-using BrokerToWorker =
-    std::variant<Welcome, Refused, Handoff, FetchFailed, Broadcast, Ping, Pong>;
+using BrokerToWorker = std::variant<Welcome, Refused, Handoff, FetchFailed, Broadcast, Ping, Pong>;
 
 }  // namespace daphnis::ipc

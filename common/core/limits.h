@@ -3,8 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 
-/// Every bound in the product, with its unit in the name or the comment. A module that needs a bound
-/// puts it here, under its own heading.
+/// Every bound in the product, with its unit in the name or the comment. A module that needs a
+/// bound puts it here, under its own heading.
 namespace daphnis::limits {
 
 inline constexpr size_t kKiB = 1024;
@@ -16,25 +16,31 @@ inline constexpr size_t kPooledBufferBytes = 256 * kKiB;  ///< One read buffer.
 inline constexpr size_t kPooledBuffersKept = 64;          ///< Idle buffers a pool keeps (16 MiB).
 
 // --- Content (DESIGN 5) ---
-inline constexpr size_t kBlockBytesMax = 2 * kMiB;      ///< One block, inclusive.
-inline constexpr size_t kBlockSlicesMax = 64;           ///< Slices a held block may have.
-inline constexpr size_t kCarHeaderBytesMax = 32 * kKiB; ///< CARv1 header, varint excluded.
-inline constexpr size_t kDigestBytesMin = 20;           ///< Any hash but identity.
-inline constexpr size_t kDigestBytesMax = 128;          ///< Any hash, identity included.
-inline constexpr size_t kCidBytesMax = 160;             ///< Version, codec, hash and digest.
-inline constexpr size_t kCidTextMax = 1200;             ///< Longest text worth decoding (base2).
-inline constexpr size_t kWalkDepthMax = 4096;           ///< Nodes from root to leaf.
-inline constexpr size_t kWalkPendingBytesMax = 8 * kMiB;   ///< Links read but not yet visited.
-inline constexpr size_t kWalkSeenBytesMax = 32 * kMiB;     ///< Memory of visited links.
+inline constexpr size_t kBlockBytesMax = 2 * kMiB;        ///< One block, inclusive.
+inline constexpr size_t kBlockSlicesMax = 64;             ///< Slices a held block may have.
+inline constexpr size_t kCarHeaderBytesMax = 32 * kKiB;   ///< CARv1 header, varint excluded.
+inline constexpr size_t kDigestBytesMin = 20;             ///< Any hash but identity.
+inline constexpr size_t kDigestBytesMax = 128;            ///< Any hash, identity included.
+inline constexpr size_t kCidBytesMax = 160;               ///< Version, codec, hash and digest.
+inline constexpr size_t kCidTextMax = 1200;               ///< Longest text worth decoding (base2).
+inline constexpr size_t kWalkDepthMax = 4096;             ///< Nodes from root to leaf.
+inline constexpr size_t kWalkPendingBytesMax = 8 * kMiB;  ///< Links read but not yet visited.
+inline constexpr size_t kWalkSeenBytesMax = 32 * kMiB;    ///< Memory of visited links.
 inline constexpr uint64_t kOutputBytesMax = 64 * uint64_t{kGiB};  ///< One answer.
-inline constexpr size_t kRepeatMemoryBytesMax = 64 * kMiB; ///< Proven bytes kept to repeat them.
+inline constexpr size_t kRepeatMemoryBytesMax = 64 * kMiB;  ///< Proven bytes kept to repeat them.
+
+// --- Walk and verifier (DESIGN 5) ---
+inline constexpr size_t kNodeNestingMax =
+    1024;  ///< Maps and lists inside one another in one block.
+inline constexpr uint64_t kHamtFanoutMax = 1024;      ///< Children of one HAMT shard.
+inline constexpr size_t kRepeatSlicesPerCall = 1024;  ///< Repeats' slices put out by one call.
 
 // --- HTTP (both sides) ---
-inline constexpr size_t kHttpHeadBytesMax = 16 * kKiB;    ///< Request line and header fields.
-inline constexpr size_t kHttpTargetBytesMax = 8 * kKiB;   ///< Request target; beyond: 414.
-inline constexpr size_t kHttpHeadersMax = 100;            ///< Header fields; beyond: 431.
-inline constexpr size_t kPathSegmentsMax = 256;           ///< Segments below the root CID.
-inline constexpr size_t kRequestIdBytesMax = 64;          ///< X-Request-Id.
+inline constexpr size_t kHttpHeadBytesMax = 16 * kKiB;   ///< Request line and header fields.
+inline constexpr size_t kHttpTargetBytesMax = 8 * kKiB;  ///< Request target; beyond: 414.
+inline constexpr size_t kHttpHeadersMax = 100;           ///< Header fields; beyond: 431.
+inline constexpr size_t kPathSegmentsMax = 256;          ///< Segments below the root CID.
+inline constexpr size_t kRequestIdBytesMax = 64;         ///< X-Request-Id.
 
 // --- L2s (DESIGN 3) ---
 inline constexpr size_t kL2IdBytesMax = 64;
@@ -48,12 +54,34 @@ inline constexpr size_t kHandoffsAwaitingMax = 256;      ///< Sent, not yet take
 inline constexpr uint64_t kIpcPingEveryMs = 5'000;
 
 // --- HTTP parser ---
-inline constexpr size_t kHttpMethodBytesMax = 32;           ///< Longest method token read.
-inline constexpr size_t kHttpChunkLineBytesMax = kKiB;      ///< Chunk size, extensions, line ends.
-inline constexpr size_t kHttpTrailerBytesMax = 4 * kKiB;    ///< All trailer fields of a message.
-inline constexpr size_t kHttpInterimResponsesMax = 8;       ///< 1xx before one final response.
+inline constexpr size_t kHttpMethodBytesMax = 32;         ///< Longest method token read.
+inline constexpr size_t kHttpChunkLineBytesMax = kKiB;    ///< Chunk size, extensions, line ends.
+inline constexpr size_t kHttpTrailerBytesMax = 4 * kKiB;  ///< All trailer fields of a message.
+inline constexpr size_t kHttpInterimResponsesMax = 8;     ///< 1xx before one final response.
 
 // --- Logs ---
 inline constexpr size_t kLogBufferBytesMax = 1 * kMiB;  ///< Lines held while stderr takes none.
+
+// --- Reference L2 (daphnis-l2) ---
+inline constexpr size_t kOrderLineBytesMax = 64 * kKiB;  ///< One order line; longer ones are junk.
+inline constexpr size_t kOrdersQueuedMax = 256;          ///< Orders beyond the capacity, per L1.
+inline constexpr uint64_t kRegistrationAnswerMs =
+    10'000;  ///< Connect, resolve, head of the answer.
+inline constexpr uint64_t kRegistrationSilenceMs = 15'000;  ///< Three heartbeats: a dead L1.
+inline constexpr uint64_t kReconnectFirstMs = 1'000;        ///< First back-off window.
+inline constexpr uint64_t kReconnectMaxMs = 30'000;         ///< Largest back-off window.
+inline constexpr uint64_t kRegistrationHealthyMs =
+    10'000;                                            ///< Lived so long: back-off starts over.
+inline constexpr uint64_t kRetryAfterMaxMs = 600'000;  ///< Longest Retry-After believed.
+inline constexpr size_t kHoldingsPerLine = 128;        ///< CIDs on one line of POST /holdings.
+inline constexpr size_t kHoldingsPerPost = 4096;       ///< CIDs in one POST /holdings.
+inline constexpr size_t kUploadTurnBytes = 1 * kMiB;   ///< Made ahead of the socket, twice.
+inline constexpr uint64_t kUploadStallMs = 600'000;    ///< An L1 that takes no byte so long.
+inline constexpr uint64_t kUploadAnswerMs = 60'000;    ///< From the last byte to the status.
+inline constexpr uint64_t kUploadIdleMs = 30'000;      ///< Idle connection kept for the next one.
+inline constexpr size_t kStoreFilesMax = 1'000'000;    ///< CAR files of one store.
+inline constexpr size_t kStoreOpenFilesMax = 128;      ///< Descriptors kept open for reading.
+inline constexpr uint64_t kStoreRescanMs = 10'000;     ///< Where the folder's events do not tell.
+inline constexpr uint64_t kStoreSettleMs = 200;        ///< From the folder's event to the look.
 
 }  // namespace daphnis::limits

@@ -11,9 +11,9 @@ constexpr std::array<std::string_view, 4> kLevels = {"debug", "info", "warn", "e
 
 bool needs_quotes(std::string_view value) {
   return value.empty() || std::ranges::any_of(value, [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return byte <= ' ' || byte >= 0x7f || c == '"' || c == '=' || c == '\\';
-  });
+           const auto byte = static_cast<unsigned char>(c);
+           return byte <= ' ' || byte >= 0x7f || c == '"' || c == '=' || c == '\\';
+         });
 }
 
 void append_quoted(std::string& out, std::string_view value) {
@@ -34,7 +34,9 @@ void append_quoted(std::string& out, std::string_view value) {
 
 }  // namespace
 
-std::string_view name(LogLevel level) { return kLevels[static_cast<size_t>(level)]; }
+std::string_view name(LogLevel level) {
+  return kLevels[static_cast<size_t>(level)];
+}
 
 bool parse_log_level(std::string_view text, LogLevel& out) {
   const auto found = std::ranges::find(kLevels, text);

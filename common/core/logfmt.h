@@ -13,9 +13,9 @@ enum class LogLevel : uint8_t { kDebug, kInfo, kWarn, kError };
 /// From "debug", "info", "warn" or "error". False: none of them.
 [[nodiscard]] bool parse_log_level(std::string_view text, LogLevel& out);
 
-/// Builds one logfmt line: `event=l2_registered l2=home-7`. Values with spaces, quotes, '=' or control
-/// bytes are quoted and escaped, so nothing a peer wrote can forge a field or a line. A value is cut at
-/// 512 bytes.
+/// Builds one logfmt line: `event=l2_registered l2=home-7`. Values with spaces, quotes, '=' or
+/// control bytes are quoted and escaped, so nothing a peer wrote can forge a field or a line. A
+/// value is cut at 512 bytes.
 class LogLine {
  public:
   explicit LogLine(std::string_view event) { add("event", event); }
@@ -25,8 +25,7 @@ class LogLine {
     return add(key, std::string_view(value));
   }
   template <class Integer>
-    requires std::integral<Integer>
-  LogLine& add(std::string_view key, Integer value) {
+  requires std::integral<Integer> LogLine& add(std::string_view key, Integer value) {
     return add(key, std::string_view(std::to_string(value)));
   }
 

@@ -6,15 +6,24 @@ namespace daphnis {
 
 std::string_view name(Errc code) {
   switch (code) {
-    case Errc::kMalformed: return "malformed";
-    case Errc::kTruncated: return "truncated";
-    case Errc::kTooLarge: return "too_large";
-    case Errc::kUnsupported: return "unsupported";
-    case Errc::kHashMismatch: return "hash_mismatch";
-    case Errc::kUnexpected: return "unexpected";
-    case Errc::kNotFound: return "not_found";
-    case Errc::kInvalid: return "invalid";
-    case Errc::kSystem: return "system";
+    case Errc::kMalformed:
+      return "malformed";
+    case Errc::kTruncated:
+      return "truncated";
+    case Errc::kTooLarge:
+      return "too_large";
+    case Errc::kUnsupported:
+      return "unsupported";
+    case Errc::kHashMismatch:
+      return "hash_mismatch";
+    case Errc::kUnexpected:
+      return "unexpected";
+    case Errc::kNotFound:
+      return "not_found";
+    case Errc::kInvalid:
+      return "invalid";
+    case Errc::kSystem:
+      return "system";
   }
   return "unknown";
 }

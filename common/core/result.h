@@ -10,15 +10,15 @@ namespace daphnis {
 
 /// Why something failed, short enough to switch over. One sentence each.
 enum class Errc : uint8_t {
-  kMalformed,      ///< The bytes do not follow their format.
-  kTruncated,      ///< The bytes end before the format says they may.
-  kTooLarge,       ///< A named limit (limits.h) would be passed.
-  kUnsupported,    ///< Well formed, but a version, codec or hash we do not speak.
-  kHashMismatch,   ///< The bytes do not have the digest their CID names.
-  kUnexpected,     ///< Well formed, but not what had to come here.
-  kNotFound,       ///< The thing asked for is not there.
-  kInvalid,        ///< An argument or setting is out of its range.
-  kSystem,         ///< The operating system refused; `Error::sys` holds the (positive) errno.
+  kMalformed,     ///< The bytes do not follow their format.
+  kTruncated,     ///< The bytes end before the format says they may.
+  kTooLarge,      ///< A named limit (limits.h) would be passed.
+  kUnsupported,   ///< Well formed, but a version, codec or hash we do not speak.
+  kHashMismatch,  ///< The bytes do not have the digest their CID names.
+  kUnexpected,    ///< Well formed, but not what had to come here.
+  kNotFound,      ///< The thing asked for is not there.
+  kInvalid,       ///< An argument or setting is out of its range.
+  kSystem,        ///< The operating system refused; `Error::sys` holds the (positive) errno.
 };
 
 /// A stable lower-case name for logs and metrics.

@@ -98,8 +98,8 @@ using Slices = std::vector<Slice>;
 /// All of them in one vector.
 [[nodiscard]] std::vector<uint8_t> joined(std::span<const Slice> slices);
 
-/// Hands out buffers of kPooledBufferBytes and keeps up to kPooledBuffersKept idle ones. Owned by the
-/// process's main; must outlive every buffer taken from it (checked at its end).
+/// Hands out buffers of kPooledBufferBytes and keeps up to kPooledBuffersKept idle ones. Owned by
+/// the process's main; must outlive every buffer taken from it (checked at its end).
 class BufferPool {
  public:
   BufferPool() = default;

@@ -11,8 +11,8 @@ namespace daphnis {
 /// 128 bits, compared by value.
 using Uuid = std::array<uint8_t, 16>;
 
-/// Makes a version 4 UUID (RFC 9562, section 5.4) of 16 random bytes, which the caller must take from
-/// a cryptographic source: attempt ids must not be guessable.
+/// Makes a version 4 UUID (RFC 9562, section 5.4) of 16 random bytes, which the caller must take
+/// from a cryptographic source: attempt ids must not be guessable.
 [[nodiscard]] Uuid uuid_v4(Uuid random);
 
 /// Lower case with dashes.

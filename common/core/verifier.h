@@ -26,11 +26,11 @@ struct WalkBudget {
   size_t repeat_bytes_max = limits::kRepeatMemoryBytesMax;
 };
 
-/// Streaming proof of a CAR from an untrusted L2 against the request (DESIGN 5): the walk says which
-/// CID must come next, a section's CID is compared before its body is read, the body is hashed as it
-/// arrives and held until proven, and only then becomes output. Output is our own CARv1 header, then
-/// sections with the link's CID (format kRaw: the block's bytes alone); byte-stable per request.
-/// Owned by one stream of one attempt; sans-I/O.
+/// Streaming proof of a CAR from an untrusted L2 against the request (DESIGN 5): the walk says
+/// which CID must come next, a section's CID is compared before its body is read, the body is
+/// hashed as it arrives and held until proven, and only then becomes output. Output is our own
+/// CARv1 header, then sections with the link's CID (format kRaw: the block's bytes alone);
+/// byte-stable per request. Owned by one stream of one attempt; sans-I/O.
 class Verifier {
  public:
   enum class State {
@@ -57,9 +57,9 @@ class Verifier {
   /// kNotFound where the request's path does not exist below the root and nothing was put out yet.
   [[nodiscard]] const Error& failure() const;
 
-  [[nodiscard]] uint64_t blocks_proven() const;   ///< Blocks of the stream whose digest held.
-  [[nodiscard]] uint64_t output_bytes() const;    ///< Bytes put out so far.
-  [[nodiscard]] uint64_t surplus_bytes() const;   ///< Bytes offered after the end of the walk.
+  [[nodiscard]] uint64_t blocks_proven() const;  ///< Blocks of the stream whose digest held.
+  [[nodiscard]] uint64_t output_bytes() const;   ///< Bytes put out so far.
+  [[nodiscard]] uint64_t surplus_bytes() const;  ///< Bytes offered after the end of the walk.
 
  private:
   struct Impl;

@@ -65,11 +65,10 @@ TcpConnector::TcpConnector(Loop& loop, const Address& address, OnDone<uv_tcp_t> 
   } else {
     uv_ip4_addr(address.host.c_str(), address.port, reinterpret_cast<sockaddr_in*>(&to));
   }
-  const int error = uv_tcp_connect(
-      &attempt_->request, raw, reinterpret_cast<const sockaddr*>(&to),
-      [](uv_connect_t* request, int status) noexcept {
-        finish(static_cast<Attempt*>(request->data), status);
-      });
+  const int error = uv_tcp_connect(&attempt_->request, raw, reinterpret_cast<const sockaddr*>(&to),
+                                   [](uv_connect_t* request, int status) noexcept {
+                                     finish(static_cast<Attempt*>(request->data), status);
+                                   });
   // libuv reports almost everything through the callback; what is left (no socket could be made)
   // follows the same way, a turn later.
   if (error != 0) {

@@ -98,7 +98,8 @@ Result<UniqueFd> listen_tcp(const Address& address, PortSharing sharing, int bac
   if (::bind(fd.get(), &to.any, size) != 0) {
     return fail_sys(errno, "cannot bind " + address.text() + " (is another process using it?)");
   }
-  if (::listen(fd.get(), backlog) != 0) return fail_sys(errno, "cannot listen on " + address.text());
+  if (::listen(fd.get(), backlog) != 0)
+    return fail_sys(errno, "cannot listen on " + address.text());
   return fd;
 }
 

@@ -50,15 +50,15 @@ struct Address {
 
 enum class PortSharing { kExclusive, kShared };
 
-/// A bound, listening, non-blocking TCP socket with SO_REUSEADDR, and SO_REUSEPORT where shared (libuv
-/// 1.44 cannot set that itself). Port 0 is refused where shared. Errors: kInvalid, kSystem.
+/// A bound, listening, non-blocking TCP socket with SO_REUSEADDR, and SO_REUSEPORT where shared
+/// (libuv 1.44 cannot set that itself). Port 0 is refused where shared. Errors: kInvalid, kSystem.
 [[nodiscard]] Result<UniqueFd> listen_tcp(const Address& address, PortSharing sharing, int backlog);
 
 /// The port a socket is bound to.
 [[nodiscard]] uint16_t bound_port(int fd);
 
-/// The peer's address without its port ("192.0.2.1", "::1"); empty where there is none. An IPv4 peer
-/// of a dual-stack socket is given in IPv4 form.
+/// The peer's address without its port ("192.0.2.1", "::1"); empty where there is none. An IPv4
+/// peer of a dual-stack socket is given in IPv4 form.
 [[nodiscard]] std::string peer_host(int fd);
 
 /// Raises RLIMIT_NOFILE to its hard limit and returns what is in force.

@@ -6,9 +6,9 @@
 
 namespace daphnis::uv {
 
-/// Closes a libuv handle and frees its memory in the close callback, the only place where libuv allows
-/// it. The C++ owner may die at once; the handle follows a loop turn later. Callbacks that run after
-/// uv_close (write, connect, shutdown) must not touch handle->data: they use req->data.
+/// Closes a libuv handle and frees its memory in the close callback, the only place where libuv
+/// allows it. The C++ owner may die at once; the handle follows a loop turn later. Callbacks that
+/// run after uv_close (write, connect, shutdown) must not touch handle->data: they use req->data.
 struct Closer {
   template <class Handle>
   void operator()(Handle* handle) const noexcept {
@@ -17,8 +17,8 @@ struct Closer {
   }
 };
 
-/// Owns an initialised handle. Build with `new Handle{}`, call uv_*_init, and only then put it here:
-/// an uninitialised handle must never reach uv_close.
+/// Owns an initialised handle. Build with `new Handle{}`, call uv_*_init, and only then put it
+/// here: an uninitialised handle must never reach uv_close.
 template <class Handle>
 using UvPtr = std::unique_ptr<Handle, Closer>;
 

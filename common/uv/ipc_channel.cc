@@ -48,15 +48,19 @@ IpcChannel::IpcChannel(UvPtr<uv_pipe_t> pipe, Events events)
   uv_read_start(reinterpret_cast<uv_stream_t*>(pipe_.get()), on_alloc, on_read);
 }
 
-IpcChannel::~IpcChannel() { shared_->channel = nullptr; }
+IpcChannel::~IpcChannel() {
+  shared_->channel = nullptr;
+}
 
-void IpcChannel::send(std::vector<uint8_t> frame) { send(std::move(frame), nullptr); }
+void IpcChannel::send(std::vector<uint8_t> frame) {
+  send(std::move(frame), nullptr);
+}
 
 void IpcChannel::send(std::vector<uint8_t> frame, UvPtr<uv_tcp_t> socket) {
   if (!shared_->channel) return;
   auto* stream = reinterpret_cast<uv_stream_t*>(pipe_.get());
-  auto* write = new Write{.request = {}, .bytes = std::move(frame), .socket = std::move(socket),
-                          .shared = shared_};
+  auto* write = new Write{
+      .request = {}, .bytes = std::move(frame), .socket = std::move(socket), .shared = shared_};
   write->request.data = write;
   const uv_buf_t buffer = uv_buf_init(reinterpret_cast<char*>(write->bytes.data()),
                                       static_cast<unsigned>(write->bytes.size()));
@@ -68,9 +72,8 @@ void IpcChannel::send(std::vector<uint8_t> frame, UvPtr<uv_tcp_t> socket) {
       done->shared->channel->end(std::string("write failed: ") + uv_strerror(status));
     }
   };
-  const int error =
-      uv_write2(&write->request, stream, &buffer, 1,
-                reinterpret_cast<uv_stream_t*>(write->socket.get()), on_written);
+  const int error = uv_write2(&write->request, stream, &buffer, 1,
+                              reinterpret_cast<uv_stream_t*>(write->socket.get()), on_written);
   if (error != 0) {
     if (write->socket) --shared_->descriptors_queued;
     delete write;
@@ -94,9 +97,15 @@ void IpcChannel::send(Loop& loop, std::vector<uint8_t> frame, UniqueFd socket) {
   send(std::move(frame), std::move(handle));
 }
 
-size_t IpcChannel::descriptors_queued() const { return shared_->descriptors_queued; }
-int IpcChannel::peer_uid() const { return static_cast<int>(peer_of(pipe_.get()).uid); }
-int IpcChannel::peer_pid() const { return static_cast<int>(peer_of(pipe_.get()).pid); }
+size_t IpcChannel::descriptors_queued() const {
+  return shared_->descriptors_queued;
+}
+int IpcChannel::peer_uid() const {
+  return static_cast<int>(peer_of(pipe_.get()).uid);
+}
+int IpcChannel::peer_pid() const {
+  return static_cast<int>(peer_of(pipe_.get()).pid);
+}
 
 void IpcChannel::on_alloc(uv_handle_t* handle, size_t, uv_buf_t* out) noexcept {
   auto* self = static_cast<IpcChannel*>(handle->data);
@@ -110,8 +119,7 @@ void IpcChannel::on_read(uv_stream_t* stream, ssize_t size, const uv_buf_t* buff
     self->end(size == UV_EOF ? "the peer closed" : uv_strerror(static_cast<int>(size)));
     return;
   }
-  self->reader_.append(
-      {reinterpret_cast<const uint8_t*>(buffer->base), static_cast<size_t>(size)});
+  self->reader_.append({reinterpret_cast<const uint8_t*>(buffer->base), static_cast<size_t>(size)});
   self->take_frames();
 }
 
@@ -142,8 +150,8 @@ UniqueFd IpcChannel::accept_descriptor() {
   auto* raw = new uv_tcp_t{};
   uv_tcp_init(pipe_->loop, raw);
   UvPtr<uv_tcp_t> handle(raw);
-  if (uv_accept(reinterpret_cast<uv_stream_t*>(pipe_.get()),
-                reinterpret_cast<uv_stream_t*>(raw)) != 0) {
+  if (uv_accept(reinterpret_cast<uv_stream_t*>(pipe_.get()), reinterpret_cast<uv_stream_t*>(raw)) !=
+      0) {
     return {};
   }
   uv_os_fd_t fd = -1;

@@ -27,8 +27,8 @@ class IpcChannel {
   struct Events {
     /// A whole payload; `descriptor` is the socket that travelled with it, if it did arrive.
     std::function<void(Bytes payload, UniqueFd descriptor)> on_frame;
-    /// The peer went away, sent something that is no frame, or does not read. Called at most once and
-    /// last; the channel is dead from then on.
+    /// The peer went away, sent something that is no frame, or does not read. Called at most once
+    /// and last; the channel is dead from then on.
     std::function<void(const std::string& why)> on_closed;
   };
 
@@ -38,11 +38,11 @@ class IpcChannel {
   IpcChannel(const IpcChannel&) = delete;
   IpcChannel& operator=(const IpcChannel&) = delete;
 
-  /// Sends one encoded frame. Unsent bytes beyond kIpcQueueBytesMax end the channel (on_closed comes
-  /// in a later turn).
+  /// Sends one encoded frame. Unsent bytes beyond kIpcQueueBytesMax end the channel (on_closed
+  /// comes in a later turn).
   void send(std::vector<uint8_t> frame);
-  /// Sends a frame that announces a descriptor, and the descriptor, which stays open here until it is
-  /// in the kernel's hands.
+  /// Sends a frame that announces a descriptor, and the descriptor, which stays open here until it
+  /// is in the kernel's hands.
   void send(std::vector<uint8_t> frame, UvPtr<uv_tcp_t> socket);
   void send(Loop& loop, std::vector<uint8_t> frame, UniqueFd socket);
 
@@ -60,7 +60,8 @@ class IpcChannel {
   static void on_read(uv_stream_t* stream, ssize_t size, const uv_buf_t* buffer) noexcept;
   void take_frames();
   [[nodiscard]] UniqueFd accept_descriptor();
-  /// Breaks the connection without a callback from inside the caller's stack: the read side reports it.
+  /// Breaks the connection without a callback from inside the caller's stack: the read side reports
+  /// it.
   void cut();
   void end(const std::string& why);
 

@@ -30,15 +30,16 @@ Result<std::unique_ptr<TcpListener>> TcpListener::create(
   int error = uv_tcp_open(raw, fd->get());
   if (error == 0) {
     static_cast<void>(fd->release());
-    error = uv_listen(
-        reinterpret_cast<uv_stream_t*>(raw), kBacklog, [](uv_stream_t* server, int status) noexcept {
-          if (status < 0) return;
-          auto* accepted = new uv_tcp_t{};
-          uv_tcp_init(server->loop, accepted);
-          UvPtr<uv_tcp_t> handle(accepted);
-          if (uv_accept(server, reinterpret_cast<uv_stream_t*>(accepted)) != 0) return;
-          static_cast<TcpListener*>(server->data)->on_connection_(std::move(handle));
-        });
+    error = uv_listen(reinterpret_cast<uv_stream_t*>(raw), kBacklog,
+                      [](uv_stream_t* server, int status) noexcept {
+                        if (status < 0) return;
+                        auto* accepted = new uv_tcp_t{};
+                        uv_tcp_init(server->loop, accepted);
+                        UvPtr<uv_tcp_t> handle(accepted);
+                        if (uv_accept(server, reinterpret_cast<uv_stream_t*>(accepted)) != 0)
+                          return;
+                        static_cast<TcpListener*>(server->data)->on_connection_(std::move(handle));
+                      });
   }
   if (error != 0) return fail_sys(-error, "cannot listen on " + address.text());
   return self;
@@ -55,11 +56,12 @@ Result<std::unique_ptr<IpcListener>> IpcListener::create(
   self->lock_ = UniqueFd(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!self->lock_) return fail_sys(errno, "cannot open " + lock_path);
   if (::flock(self->lock_.get(), LOCK_EX | LOCK_NB) != 0) {
-    return fail(Errc::kInvalid, "another broker serves " + path +
-                                    "; stop it or choose another --socket");
+    return fail(Errc::kInvalid,
+                "another broker serves " + path + "; stop it or choose another --socket");
   }
-  // A dead broker's leftover: the lock says nobody lives there. libuv unlinks the path when the handle
-  // closes; the lock's file stays, since removing it would let two brokers lock two files of one name.
+  // A dead broker's leftover: the lock says nobody lives there. libuv unlinks the path when the
+  // handle closes; the lock's file stays, since removing it would let two brokers lock two files of
+  // one name.
   ::unlink(path.c_str());
   self->on_connection_ = std::move(on_connection);
   auto* raw = new uv_pipe_t{};
@@ -70,15 +72,16 @@ Result<std::unique_ptr<IpcListener>> IpcListener::create(
   int error = uv_pipe_bind(raw, path.c_str());
   ::umask(before);
   if (error == 0) {
-    error = uv_listen(
-        reinterpret_cast<uv_stream_t*>(raw), kBacklog, [](uv_stream_t* server, int status) noexcept {
-          if (status < 0) return;
-          auto* accepted = new uv_pipe_t{};
-          uv_pipe_init(server->loop, accepted, 1);
-          UvPtr<uv_pipe_t> handle(accepted);
-          if (uv_accept(server, reinterpret_cast<uv_stream_t*>(accepted)) != 0) return;
-          static_cast<IpcListener*>(server->data)->on_connection_(std::move(handle));
-        });
+    error = uv_listen(reinterpret_cast<uv_stream_t*>(raw), kBacklog,
+                      [](uv_stream_t* server, int status) noexcept {
+                        if (status < 0) return;
+                        auto* accepted = new uv_pipe_t{};
+                        uv_pipe_init(server->loop, accepted, 1);
+                        UvPtr<uv_pipe_t> handle(accepted);
+                        if (uv_accept(server, reinterpret_cast<uv_stream_t*>(accepted)) != 0)
+                          return;
+                        static_cast<IpcListener*>(server->data)->on_connection_(std::move(handle));
+                      });
   }
   if (error != 0) return fail_sys(-error, "cannot listen on " + path);
   return self;

@@ -13,19 +13,20 @@
 namespace daphnis::uv {
 namespace {
 
-/// Whether a write of up to PIPE_BUF bytes would not block. The descriptor is often shared with other
-/// processes, so O_NONBLOCK, which belongs to the open file and not to us, is left alone.
+/// Whether a write of up to PIPE_BUF bytes would not block. The descriptor is often shared with
+/// other processes, so O_NONBLOCK, which belongs to the open file and not to us, is left alone.
 bool is_writable(int fd) {
   pollfd waiting{.fd = fd, .events = POLLOUT, .revents = 0};
   return ::poll(&waiting, 1, 0) == 1 && (waiting.revents & POLLOUT) != 0;
 }
 
-/// What may be written at once without blocking: PIPE_BUF where poll's POLLOUT promises room for that
-/// much; all of it to a file, which never blocks in that sense.
+/// What may be written at once without blocking: PIPE_BUF where poll's POLLOUT promises room for
+/// that much; all of it to a file, which never blocks in that sense.
 size_t bytes_at_once(int fd) {
   constexpr size_t kPipeBytes = 4096;
-  struct stat about{};
-  return ::fstat(fd, &about) == 0 && S_ISREG(about.st_mode) ? limits::kLogBufferBytesMax : kPipeBytes;
+  struct stat about {};
+  return ::fstat(fd, &about) == 0 && S_ISREG(about.st_mode) ? limits::kLogBufferBytesMax
+                                                            : kPipeBytes;
 }
 
 }  // namespace
@@ -33,7 +34,9 @@ size_t bytes_at_once(int fd) {
 Log::Log(std::string proc, int fd)
     : proc_(std::move(proc)), fd_(fd), bytes_at_once_(bytes_at_once(fd)) {}
 
-Log::~Log() { flush(); }
+Log::~Log() {
+  flush();
+}
 
 void Log::write(LogLevel level, const LogLine& line) {
   if (!is_on(level)) return;

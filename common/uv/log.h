@@ -8,10 +8,11 @@
 
 namespace daphnis::uv {
 
-/// The process's log: logfmt lines on stderr, each with `time` (RFC 3339, UTC, milliseconds), `level`
-/// and `proc`. Never blocks and never waits: stderr is written without blocking where it can be, what
-/// does not fit is held up to kLogBufferBytesMax and then dropped and counted, so that a full disk or a
-/// stuck pipe cannot stall the loop. Access lines are gathered and go out once a loop turn (flush()).
+/// The process's log: logfmt lines on stderr, each with `time` (RFC 3339, UTC, milliseconds),
+/// `level` and `proc`. Never blocks and never waits: stderr is written without blocking where it
+/// can be, what does not fit is held up to kLogBufferBytesMax and then dropped and counted, so that
+/// a full disk or a stuck pipe cannot stall the loop. Access lines are gathered and go out once a
+/// loop turn (flush()).
 class Log {
  public:
   explicit Log(std::string proc, int fd = 2);

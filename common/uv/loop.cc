@@ -6,7 +6,9 @@
 
 namespace daphnis::uv {
 
-Loop::Loop() { check(uv_loop_init(&loop_) == 0, "the event loop cannot be made"); }
+Loop::Loop() {
+  check(uv_loop_init(&loop_) == 0, "the event loop cannot be made");
+}
 
 Loop::~Loop() {
   // Handles whose owners are gone are closing; a few turns are enough for their callbacks. A handle
@@ -19,9 +21,13 @@ Loop::~Loop() {
   abort_on_bug("handles outlived their loop");
 }
 
-void Loop::run() { uv_run(&loop_, UV_RUN_DEFAULT); }
+void Loop::run() {
+  uv_run(&loop_, UV_RUN_DEFAULT);
+}
 
-bool Loop::run_once(uv_run_mode mode) { return uv_run(&loop_, mode) != 0; }
+bool Loop::run_once(uv_run_mode mode) {
+  return uv_run(&loop_, mode) != 0;
+}
 
 Timer::Timer(Loop& loop, std::function<void()> on_fire) : on_fire_(std::move(on_fire)) {
   auto* handle = new uv_timer_t{};
@@ -41,7 +47,9 @@ void Timer::start(uint64_t delay_ms, uint64_t repeat_ms) {
       delay_ms, repeat_ms);
 }
 
-void Timer::stop() { uv_timer_stop(handle_.get()); }
+void Timer::stop() {
+  uv_timer_stop(handle_.get());
+}
 
 bool Timer::is_active() const {
   return uv_is_active(reinterpret_cast<const uv_handle_t*>(handle_.get())) != 0;
@@ -65,8 +73,9 @@ EachTurn::EachTurn(Loop& loop, std::function<void()> on_turn) : on_turn_(std::mo
   uv_prepare_init(loop.raw(), handle);
   handle->data = this;
   handle_.reset(handle);
-  uv_prepare_start(
-      handle, [](uv_prepare_t* fired) noexcept { static_cast<EachTurn*>(fired->data)->on_turn_(); });
+  uv_prepare_start(handle, [](uv_prepare_t* fired) noexcept {
+    static_cast<EachTurn*>(fired->data)->on_turn_();
+  });
   uv_unref(reinterpret_cast<uv_handle_t*>(handle));
 }
 

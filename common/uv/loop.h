@@ -21,7 +21,8 @@ class Loop {
 
   /// Runs until stop() or until nothing is left to wait for.
   void run();
-  /// One turn: waits for at least one event unless `UV_RUN_NOWAIT` is given. False: nothing is left.
+  /// One turn: waits for at least one event unless `UV_RUN_NOWAIT` is given. False: nothing is
+  /// left.
   bool run_once(uv_run_mode mode = UV_RUN_ONCE);
   void stop() { uv_stop(&loop_); }
 
@@ -33,8 +34,8 @@ class Loop {
   uv_loop_t loop_;
 };
 
-/// A timer with its callback. Owned by whoever waits; cancelled by its destruction, which is allowed
-/// inside the callback.
+/// A timer with its callback. Owned by whoever waits; cancelled by its destruction, which is
+/// allowed inside the callback.
 class Timer {
  public:
   Timer(Loop& loop, std::function<void()> on_fire);

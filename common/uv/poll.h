@@ -10,13 +10,13 @@
 
 namespace daphnis::uv {
 
-/// Watches a socket that is read and written directly (clients, handed-off L2s). Owns the descriptor;
-/// owned by the connection; may be destroyed inside its callback. Level-triggered: ask only for what
-/// can be used now.
+/// Watches a socket that is read and written directly (clients, handed-off L2s). Owns the
+/// descriptor; owned by the connection; may be destroyed inside its callback. Level-triggered: ask
+/// only for what can be used now.
 class Poll {
  public:
-  /// `on_ready` gets UV_READABLE / UV_WRITABLE bits; on an error on the socket both that were asked for
-  /// are set, so that the next read or write meets it.
+  /// `on_ready` gets UV_READABLE / UV_WRITABLE bits; on an error on the socket both that were asked
+  /// for are set, so that the next read or write meets it.
   Poll(Loop& loop, UniqueFd fd, std::function<void(int events)> on_ready);
   ~Poll();
   Poll(const Poll&) = delete;

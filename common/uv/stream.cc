@@ -38,13 +38,17 @@ Stream::Stream(UvPtr<uv_tcp_t> tcp, Events events)
   uv_tcp_nodelay(tcp_.get(), 1);
 }
 
-Stream::~Stream() { shared_->stream = nullptr; }
+Stream::~Stream() {
+  shared_->stream = nullptr;
+}
 
 void Stream::start() {
   uv_read_start(reinterpret_cast<uv_stream_t*>(tcp_.get()), on_alloc, on_read);
 }
 
-void Stream::stop() { uv_read_stop(reinterpret_cast<uv_stream_t*>(tcp_.get())); }
+void Stream::stop() {
+  uv_read_stop(reinterpret_cast<uv_stream_t*>(tcp_.get()));
+}
 
 void Stream::on_alloc(uv_handle_t*, size_t, uv_buf_t* out) noexcept {
   *out = uv_buf_init(read_buffer(), kReadBytes);
@@ -90,9 +94,9 @@ void Stream::submit(Write* write) {
     if (!alive->stream || status != 0) return;  // A failed connection is reported by its read side.
     if (alive->events.on_drained && alive->stream->unsent_bytes() == 0) alive->events.on_drained();
   };
-  const int error = uv_write(&write->request, reinterpret_cast<uv_stream_t*>(tcp_.get()),
-                             write->buffers.data(), static_cast<unsigned>(write->buffers.size()),
-                             on_written);
+  const int error =
+      uv_write(&write->request, reinterpret_cast<uv_stream_t*>(tcp_.get()), write->buffers.data(),
+               static_cast<unsigned>(write->buffers.size()), on_written);
   if (error != 0) delete write;
 }
 

@@ -15,15 +15,15 @@
 
 namespace daphnis::uv {
 
-/// A TCP or Unix stream connection on libuv, for control traffic (an L2's registration, admin, an L2's
-/// own connections). Owned by the connection object that gives it its events; closing it is its
-/// destruction, allowed inside its callbacks. Writes own their bytes.
+/// A TCP or Unix stream connection on libuv, for control traffic (an L2's registration, admin, an
+/// L2's own connections). Owned by the connection object that gives it its events; closing it is
+/// its destruction, allowed inside its callbacks. Writes own their bytes.
 class Stream {
  public:
   struct Events {
     std::function<void(Bytes)> on_bytes;
-    /// The peer ended its side ("" as reason) or the connection failed. Called at most once; nothing is
-    /// read after it. Writing may go on after a clean end.
+    /// The peer ended its side ("" as reason) or the connection failed. Called at most once;
+    /// nothing is read after it. Writing may go on after a clean end.
     std::function<void(const std::string& why)> on_end;
     /// All writes so far are in the kernel's hands (optional).
     std::function<void()> on_drained = nullptr;
@@ -46,7 +46,8 @@ class Stream {
   /// Ends our side once everything is written.
   void shutdown();
 
-  /// Gives the handle up for a hand-off: reading stops, this object is dead. Only with nothing unsent.
+  /// Gives the handle up for a hand-off: reading stops, this object is dead. Only with nothing
+  /// unsent.
   [[nodiscard]] UvPtr<uv_tcp_t> release();
 
   [[nodiscard]] int fd() const;
@@ -84,8 +85,8 @@ class TcpListener {
 /// broker is refused and a dead one's leftover is replaced. Removes the socket when it goes.
 class IpcListener {
  public:
-  /// `on_connection` gets an accepted ipc pipe. Errors: kInvalid (path longer than 107 bytes, or the
-  /// lock is held), kSystem.
+  /// `on_connection` gets an accepted ipc pipe. Errors: kInvalid (path longer than 107 bytes, or
+  /// the lock is held), kSystem.
   [[nodiscard]] static Result<std::unique_ptr<IpcListener>> create(
       Loop& loop, const std::string& path, std::function<void(UvPtr<uv_pipe_t>)> on_connection);
 

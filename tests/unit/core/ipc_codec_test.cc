@@ -36,12 +36,15 @@ Handoff some_handoff() {
   return handoff;
 }
 
-Bytes payload_of(const std::vector<uint8_t>& frame) { return Bytes(frame).subspan(kFrameHeadBytes); }
+Bytes payload_of(const std::vector<uint8_t>& frame) {
+  return Bytes(frame).subspan(kFrameHeadBytes);
+}
 
 }  // namespace
 
 TEST_CASE("a message comes out of the codec as it went in") {
-  const auto fetch = decode_worker_to_broker(payload_of(encode_frame(some_fetch(), Carries::kNothing)));
+  const auto fetch =
+      decode_worker_to_broker(payload_of(encode_frame(some_fetch(), Carries::kNothing)));
   REQUIRE(fetch);
   REQUIRE(std::holds_alternative<Fetch>(*fetch));
   const auto& f = std::get<Fetch>(*fetch);

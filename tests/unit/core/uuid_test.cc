@@ -13,9 +13,10 @@ TEST_CASE("a uuid is read in every spelling that deployed nodes use") {
 }
 
 TEST_CASE("what is not a uuid is refused") {
-  for (const auto* text : {"", "f9ed4675", "f9ed4675-f1c5-3513-c61a-3b3b4e25b4c", "zz",
-                           "f9ed4675f1c5-3513-c61a-3b3b4e25b4c0-", "g9ed4675f1c53513c61a3b3b4e25b4c0",
-                           "{9ed4675-f1c5-3513-c61a-3b3b4e25b4c0}"}) {
+  for (const auto* text :
+       {"", "f9ed4675", "f9ed4675-f1c5-3513-c61a-3b3b4e25b4c", "zz",
+        "f9ed4675f1c5-3513-c61a-3b3b4e25b4c0-", "g9ed4675f1c53513c61a3b3b4e25b4c0",
+        "{9ed4675-f1c5-3513-c61a-3b3b4e25b4c0}"}) {
     CAPTURE(text);
     CHECK_FALSE(parse_uuid(text));
   }

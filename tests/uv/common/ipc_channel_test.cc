@@ -193,7 +193,7 @@ TEST_CASE("a second broker on one socket path is refused and a dead one's path i
   {
     auto first = IpcListener::create(loop, path, [](auto) {});
     REQUIRE(first);
-    struct stat about{};
+    struct stat about {};
     REQUIRE(::stat(path.c_str(), &about) == 0);
     CHECK((about.st_mode & 0777) == 0600);
     const auto second = IpcListener::create(loop, path, [](auto) {});

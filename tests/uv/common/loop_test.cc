@@ -33,14 +33,14 @@ TEST_CASE("a stream may be destroyed in its read callback with megabytes still u
   REQUIRE(uv_tcp_open(raw, ends[0]) == 0);
   std::unique_ptr<Stream> stream;
   bool was_read = false;
-  stream = std::make_unique<Stream>(UvPtr<uv_tcp_t>(raw), Stream::Events{
-                                        .on_bytes =
-                                            [&](Bytes) {
-                                              was_read = true;
-                                              stream.reset();
-                                            },
-                                        .on_end = [](const std::string&) {},
-                                        .on_drained = [] { FAIL("nobody drains this"); }});
+  stream = std::make_unique<Stream>(
+      UvPtr<uv_tcp_t>(raw), Stream::Events{.on_bytes =
+                                               [&](Bytes) {
+                                                 was_read = true;
+                                                 stream.reset();
+                                               },
+                                           .on_end = [](const std::string&) {},
+                                           .on_drained = [] { FAIL("nobody drains this"); }});
   stream->write(std::string(8 << 20, 'x'));
   stream->start();
   REQUIRE(::write(peer.get(), "y", 1) == 1);
@@ -73,7 +73,9 @@ TEST_CASE("a connector reports a refused connection once and one that is dropped
     ++reports;
     CHECK_FALSE(result);
   });
-  { TcpConnector dropped(loop, {"127.0.0.1", port}, [&](auto) { FAIL("dropped"); }); }
+  {
+    TcpConnector dropped(loop, {"127.0.0.1", port}, [&](auto) { FAIL("dropped"); });
+  }
   IpcConnector nowhere(loop, "/nonexistent/socket", [&](auto result) {
     ++reports;
     CHECK_FALSE(result);
