@@ -35,7 +35,9 @@ command_of() {
       ;;
     worker-*)
       COMMAND=("$WORKER_BINARY" --socket "$RUN_DIR/broker.sock" --listen "$LISTEN"
-        --index "${1#worker-}" "${WORKER_ARGS[@]}")
+        --index "${1#worker-}")
+      if [[ -n $WORKER_CONFIG ]]; then COMMAND+=(--config "$WORKER_CONFIG"); fi
+      COMMAND+=("${WORKER_ARGS[@]}")
       ;;
     l2)
       COMMAND=("$L2_BINARY" serve --l1 "$(url_of "${L2_LISTEN[0]}")" --store "$L2_STORE"
