@@ -1,0 +1,24 @@
+"""What the integration tests are written in: processes, an edge, clients, fake L2s and CARs.
+
+Everything runs on loopback, on ports chosen at run time, in temporary folders. Nothing here waits
+by sleeping in hope: each wait polls a condition and has a deadline. Whatever was started is stopped
+by pid, also after a failure, Ctrl-C or the death of the test process itself.
+
+    DAPHNIS_BIN     the build folder with the programs (ctest sets it)
+    DAPHNIS_ASAN=1  sanitized build: memory bounds are not checked, waits are longer
+    DAPHNIS_KEEP=1  temporary folders with all logs are kept
+    DAPHNIS_SHARED  the folder of fixtures, where it is not ../shared
+"""
+
+import os
+import sys
+
+from . import car  # noqa: F401
+from .client import Connection, Response, curl, get  # noqa: F401
+from .process import ASAN, World, binary, free_port, wait_for  # noqa: F401
+from .case import EdgeTest, shared  # noqa: F401
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "fakes"))
+
+from fake_l2 import FakeL2, Upload, not_found, sends, silent  # noqa: E402,F401
+from .edge import Edge, logfmt  # noqa: E402,F401

@@ -1,0 +1,165 @@
+"""One edge on loopback: a broker and its workers, and the L2s that dial in."""
+
+import json
+import pathlib
+import re
+import shlex
+
+from fake_l2 import FakeL2, silent
+
+from .client import get
+from .process import binary, free_port, wait_for
+
+
+class Edge:
+    """Starts broker and workers in a World and waits until they serve. The World stops them."""
+
+    def __init__(self, world, workers=2, broker_flags=(), worker_flags=()):
+        self.world = world
+        self.client_port, self.l2_port, self.admin_port = free_port(), free_port(), free_port()
+        self.socket = world.folder / f"edge-{self.client_port}.sock"
+        self.stats_path = world.folder / f"stats-{self.client_port}.ndjson"
+        self._broker_flags, self._worker_flags = list(broker_flags), list(worker_flags)
+        self.broker = None
+        self.workers = []
+        self.start_broker()
+        for index in range(workers):
+            self.start_worker(index)
+        self.wait_ready()
+
+    # --- Processes ---
+
+    def start_broker(self):
+        self.broker = self.world.start(f"broker-{self.client_port}", [
+            binary("daphnis-broker"), "--socket", self.socket,
+            "--l2-listen", f"127.0.0.1:{self.l2_port}",
+            "--admin-listen", f"127.0.0.1:{self.admin_port}",
+            "--stats-file", self.stats_path, *self._broker_flags])
+
+    def start_worker(self, index):
+        worker = self.world.start(f"worker{index}-{self.client_port}", [
+            binary("daphnis-worker"), "--socket", self.socket,
+            "--listen", f"127.0.0.1:{self.client_port}", "--index", index, *self._worker_flags])
+        if index < len(self.workers):
+            self.workers[index] = worker
+        else:
+            self.workers.append(worker)
+
+    def wait_ready(self, seconds=10.0):
+        wait_for(lambda: len(self.workers_seen()) == sum(w.running() for w in self.workers),
+                 "all workers are connected to the broker", seconds)
+        wait_for(lambda: self.listens(self.client_port), "the client port listens", seconds)
+
+    @staticmethod
+    def listens(port):
+        # /proc, not a connection: a probe would count as a client.
+        entry = f"0100007F:{port:04X} 00000000:0000 0A"
+        with open("/proc/net/tcp", encoding="ascii") as table:
+            return any(entry in line for line in table)
+
+    @property
+    def processes(self):
+        return [self.broker, *self.workers]
+
+    def start_l2(self, store, l2_id, *flags):
+        """The reference L2, not waited for."""
+        return self.world.start(f"l2-{l2_id}-{self.client_port}", [
+            binary("daphnis-l2"), "serve", "--l1", f"http://127.0.0.1:{self.l2_port}",
+            "--id", l2_id, "--store", store, *flags])
+
+    def l2(self, store, l2_id, *flags):
+        """The reference L2, registered and with its holdings announced."""
+        process = self.start_l2(store, l2_id, *flags)
+        count = len(list(pathlib.Path(store).glob("*.car")))
+        wait_for(lambda: self.l2s().get(l2_id, {}).get("holdings") == count,
+                 f"L2 {l2_id} is registered and has announced {count} roots")
+        return process
+
+    def fake(self, l2_id, answer=silent, **options):
+        """A scripted L2, registered."""
+        fake = FakeL2(self.l2_port, l2_id, answer, **options)
+        self.world.on_close(fake.close)
+        if fake.status == 200:
+            self.wait_l2(l2_id)
+        return fake
+
+    # --- Clients ---
+
+    def url(self, path):
+        return f"http://127.0.0.1:{self.client_port}{path}"
+
+    def get(self, path, method="GET", headers=(), seconds=15.0):
+        return get(self.client_port, path, method, headers, seconds)
+
+    def car(self, root, query="", **options):
+        return self.get(f"/ipfs/{root}?format=car{query}", **options)
+
+    # --- What the edge says of itself ---
+
+    def admin(self, path, **options):
+        return get(self.admin_port, path, **options)
+
+    def _rows(self, path):
+        try:
+            response = self.admin(path)
+        except OSError:
+            return []
+        return [json.loads(line) for line in response.body.splitlines() if line.strip()]
+
+    def l2s(self):
+        return {row["id"]: row for row in self._rows("/l2s")}
+
+    def workers_seen(self):
+        return self._rows("/workers")
+
+    def wait_l2(self, l2_id, seconds=10.0):
+        wait_for(lambda: l2_id in self.l2s(), f"L2 {l2_id} is registered", seconds)
+
+    def wait_l2_gone(self, l2_id, seconds=10.0):
+        wait_for(lambda: l2_id not in self.l2s(), f"L2 {l2_id} is gone", seconds)
+
+    def metrics(self):
+        """{name with labels: value} of the broker's Prometheus text."""
+        lines = self.admin("/metrics").body.decode().splitlines()
+        return {name: float(value) for name, value in
+                (line.rsplit(" ", 1) for line in lines if line and line[0] != "#")}
+
+    def stats(self):
+        """The last complete line of the stats file."""
+        if not self.stats_path.exists():
+            return None
+        lines = self.stats_path.read_text().split("\n")[:-1]
+        return json.loads(lines[-1]) if lines else None
+
+    def wait_stats(self, condition, what, seconds=10.0):
+        """Waits for a stats line of which condition(line) is true, and returns it."""
+        def met():
+            line = self.stats()
+            return line if line and condition(line) else None
+        return wait_for(met, what, seconds, every=0.05)
+
+    def access_line(self, request_id, seconds=3.0):
+        """The worker's access line of that request, as a dict."""
+        return self.log_line(self.workers, request_id, lambda row: "status" in row, seconds)
+
+    def broker_line(self, request_id, seconds=3.0):
+        return self.log_line([self.broker], request_id, lambda row: True, seconds)
+
+    def log_line(self, processes, request_id, condition, seconds=3.0):
+        def found():
+            for process in processes:
+                for line in process.text().splitlines():
+                    if request_id in line and condition(row := logfmt(line)):
+                        return row
+            return None
+        return wait_for(found, f"a log line of request {request_id}", seconds)
+
+
+def logfmt(line):
+    """A logfmt line as a dict; {} where it is none."""
+    if not re.match(r"\w+=", line):
+        return {}
+    try:
+        return dict(part.split("=", 1) for part in shlex.split(line) if "=" in part)
+    except ValueError:
+        return {}
