@@ -5,9 +5,9 @@
 #include <optional>
 
 #include "common/core/car_request.h"
-#include "common/core/limits.h"
 #include "common/core/result.h"
 #include "common/core/slice.h"
+#include "common/core/walk_budget.h"
 
 namespace daphnis {
 
@@ -15,15 +15,6 @@ namespace daphnis {
 enum class StreamShape : uint8_t {
   kExact,     ///< A v2 L2: just the blocks asked for (with dups=y it may still omit repeats).
   kWholeDag,  ///< A legacy L2: the whole DAG below the root, depth-first, repeats omitted.
-};
-
-/// Bounds of one verification; each refusal names the one that was passed.
-struct WalkBudget {
-  size_t depth_max = limits::kWalkDepthMax;
-  size_t pending_bytes_max = limits::kWalkPendingBytesMax;
-  size_t seen_bytes_max = limits::kWalkSeenBytesMax;
-  uint64_t output_bytes_max = limits::kOutputBytesMax;
-  size_t repeat_bytes_max = limits::kRepeatMemoryBytesMax;
 };
 
 /// Streaming proof of a CAR from an untrusted L2 against the request (DESIGN 5): the walk says
@@ -52,10 +43,18 @@ class Verifier {
   /// The stream ended. kFailed (kTruncated) unless the walk was or thereby is complete.
   State on_end(Slices& out);
 
+  /// True where repeats (dups=y) wait to be put out: a call that puts out many stops after about
+  /// kRepeatSlicesPerCall slices. Call resume() when `out` has gone; more bytes may be given too.
+  [[nodiscard]] bool has_more_output() const;
+  State resume(Slices& out);
+
   [[nodiscard]] State state() const;
   /// Valid in kFailed: kMalformed, kTruncated, kTooLarge, kUnsupported, kHashMismatch, kUnexpected;
   /// kNotFound where the request's path does not exist below the root and nothing was put out yet.
   [[nodiscard]] const Error& failure() const;
+  /// Valid in kFailed: true where proven bytes are at fault (they do not decode, their path is
+  /// missing, a budget is passed), so that every honest L2 would fail the same way.
+  [[nodiscard]] bool is_content_fault() const;
 
   [[nodiscard]] uint64_t blocks_proven() const;  ///< Blocks of the stream whose digest held.
   [[nodiscard]] uint64_t output_bytes() const;   ///< Bytes put out so far.

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "common/core/car.h"
+#include "common/core/car_request.h"
+#include "common/core/slice.h"
+#include "common/core/walk.h"
+
+namespace daphnis {
+
+/// Writes an answer: our own CARv1 header, then sections under the links' CIDs; for kRaw the one
+/// block's bytes. Bodies go out as the slices they come in. Owned by a Verifier or a Producer.
+class CarOutput {
+ public:
+  /// Where one call's slices go. Neighbours in memory become one slice, but only among those of the
+  /// same call: what was there before is the caller's.
+  struct Sink {
+    explicit Sink(Slices& slices) : out(slices), begin(slices.size()) {}
+    void append(Slice slice);
+    Slices& out;
+    size_t begin;
+  };
+
+  CarOutput(const CarRequest& request, uint64_t bytes_max)
+      : root_(request.root), format_(request.format), bytes_max_(bytes_max) {}
+
+  /// False where the answer would pass its bound with this block.
+  [[nodiscard]] bool has_room_for(size_t block_size) const;
+
+  /// Puts out the block that `link` leads to. `head` is that section's head as it came, if it came
+  /// in one piece: where it is byte for byte what we would write, it goes out as it is.
+  void put(const Cid& link, std::span<const Slice> block, const Slice& head, Sink& sink);
+
+  /// Ends the answer: one without blocks (all of it in identity CIDs) still has a header or bytes.
+  void finish(Sink& sink);
+
+  [[nodiscard]] uint64_t bytes() const { return bytes_; }
+
+ private:
+  void put_header(Sink& sink);
+  void put_copy(Bytes bytes, Sink& sink);
+  void put_slice(Slice slice, Sink& sink);
+
+  Cid root_;
+  AnswerFormat format_;
+  uint64_t bytes_max_;
+  uint64_t bytes_ = 0;
+  bool begun_ = false;
+  BufferRef heads_;  // small copies are carved from it one after another
+  size_t heads_used_ = 0;
+};
+
+/// Why a walk that is done must not be answered, where nothing was put out yet: the path is missing
+/// (kNotFound) or ends at no link (kUnsupported). nullopt where it may.
+[[nodiscard]] std::optional<Error> refusal_before_output(const Walk& walk);
+
+}  // namespace daphnis

@@ -1,0 +1,64 @@
+#include "common/core/producer.h"
+
+#include <utility>
+
+namespace daphnis {
+
+Producer::Producer(const CarRequest& request, const WalkBudget& budget)
+    : walk_(request, budget), output_(request, budget.output_bytes_max) {}
+
+Producer::State Producer::produce(BlockSource& source, size_t bytes_wanted, Slices& out) {
+  CarOutput::Sink sink(out);
+  if (state_ == State::kWaiting) state_ = State::kMore;
+  const uint64_t before = output_.bytes();
+  while (state_ == State::kMore) {
+    if (walk_.state() != Walk::State::kWantsBlock) return conclude(sink);
+    if (output_.bytes() - before >= bytes_wanted) return state_;
+    state_ = put_next(source, sink);
+  }
+  return state_;
+}
+
+Producer::State Producer::put_next(BlockSource& source, CarOutput::Sink& sink) {
+  const Cid link = walk_.next();
+  block_.clear();
+  switch (source.read(link, block_)) {
+    case BlockSource::Read::kOk: break;
+    case BlockSource::Read::kLater: return State::kWaiting;
+    case BlockSource::Read::kMissing: {
+      const Errc code = output_.bytes() == 0 ? Errc::kNotFound : Errc::kTruncated;
+      return fail_with({code, 0, "block " + link.text() + " is not held"});
+    }
+  }
+  if (!output_.has_room_for(total_size(block_))) {
+    return fail_with({Errc::kTooLarge, 0, "the answer is beyond the budget of one request"});
+  }
+  const Walk::State after = walk_.on_block(block_);
+  if (after == Walk::State::kFailed) return fail_with(walk_.failure());
+  if (after == Walk::State::kDone && output_.bytes() == 0) {
+    if (std::optional<Error> refusal = refusal_before_output(walk_)) {
+      return fail_with(std::move(*refusal));
+    }
+  }
+  output_.put(link, block_, {}, sink);
+  block_.clear();
+  return State::kMore;
+}
+
+Producer::State Producer::conclude(CarOutput::Sink& sink) {
+  if (walk_.state() == Walk::State::kFailed) return fail_with(walk_.failure());
+  if (output_.bytes() == 0) {
+    if (std::optional<Error> refusal = refusal_before_output(walk_)) {
+      return fail_with(std::move(*refusal));
+    }
+  }
+  output_.finish(sink);
+  return state_ = State::kComplete;
+}
+
+Producer::State Producer::fail_with(Error error) {
+  failure_ = std::move(error);
+  return state_ = State::kFailed;
+}
+
+}  // namespace daphnis

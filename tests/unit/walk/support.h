@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/core/car_request.h"
+#include "common/core/cid.h"
+#include "common/core/producer.h"
+#include "common/core/slice.h"
+#include "common/core/verifier.h"
+
+namespace daphnis::test {
+
+using ByteVector = std::vector<uint8_t>;
+
+/// One entry of the fixtures' INDEX.json.
+struct Fixture {
+  std::string file;  ///< The CAR, or the one an expectation is about.
+  bool is_expectation = false;
+  std::string request_text;
+  std::string verdict;
+  std::optional<uint64_t> blocks = {};
+  std::optional<uint64_t> ok_blocks = {};
+  std::vector<std::string> cids = {};  ///< Expectations only.
+};
+
+/// All of them. Ends the test with a clear line where the folder is absent.
+[[nodiscard]] std::vector<Fixture> load_index();
+[[nodiscard]] ByteVector load_fixture(const std::string& file);
+
+/// The canonical request for "/ipfs/<cid>/<path>?format=car&…".
+[[nodiscard]] CarRequest request_from(std::string_view text);
+
+struct Section {
+  Cid cid;
+  ByteVector body;
+};
+/// The sections of a well-formed CARv1.
+[[nodiscard]] std::vector<Section> sections_of(Bytes car);
+[[nodiscard]] std::vector<std::string> cids_of(Bytes car);
+/// A CARv1 of these sections, spelled as given.
+[[nodiscard]] ByteVector car_of(const Cid& root, const std::vector<Section>& sections);
+
+/// Blocks in memory.
+class MemorySource : public BlockSource {
+ public:
+  void add(const Cid& cid, ByteVector body);
+  void add_all(const std::vector<Section>& sections);
+  Read read(const Cid& cid, Slices& into) override;
+
+  std::map<ByteVector, ByteVector> blocks;  ///< By codec and multihash.
+};
+
+/// What a run of a Verifier or a Producer came to.
+struct Answer {
+  bool complete = false;
+  Error failure;
+  bool content_fault = false;
+  ByteVector bytes;
+  uint64_t proven = 0;
+  uint64_t surplus = 0;
+};
+
+/// Feeds `stream`, cut before each offset in `cuts` (ascending), then ends it.
+[[nodiscard]] Answer verify(const CarRequest& request, StreamShape shape, Bytes stream,
+                            const std::vector<size_t>& cuts = {}, const WalkBudget& budget = {});
+/// The same in pieces of `piece` bytes.
+[[nodiscard]] Answer verify_in_pieces(const CarRequest& request, StreamShape shape, Bytes stream,
+                                      size_t piece);
+[[nodiscard]] Answer produce(const CarRequest& request, BlockSource& source,
+                             size_t chunk = 64 * 1024, const WalkBudget& budget = {});
+
+[[nodiscard]] ByteVector to_vector(Bytes bytes);
+
+}  // namespace daphnis::test
