@@ -58,6 +58,8 @@ inline constexpr size_t kHttpMethodBytesMax = 32;         ///< Longest method to
 inline constexpr size_t kHttpChunkLineBytesMax = kKiB;    ///< Chunk size, extensions, line ends.
 inline constexpr size_t kHttpTrailerBytesMax = 4 * kKiB;  ///< All trailer fields of a message.
 inline constexpr size_t kHttpInterimResponsesMax = 8;     ///< 1xx before one final response.
+inline constexpr size_t kFileNameBytesMax = 255;           ///< `filename=` of a query.
+inline constexpr size_t kFileNamePartBytesMax = 100;       ///< A path's part of a file name.
 inline constexpr size_t kHttpQueryFieldsMax = 64;         ///< Parameters of one query.
 
 // --- Broker: registrations, dispatch, holdings ---
@@ -116,5 +118,9 @@ inline constexpr size_t kStoreFilesMax = 1'000'000;    ///< CAR files of one sto
 inline constexpr size_t kStoreOpenFilesMax = 128;      ///< Descriptors kept open for reading.
 inline constexpr uint64_t kStoreRescanMs = 10'000;     ///< Where the folder's events do not tell.
 inline constexpr uint64_t kStoreSettleMs = 200;        ///< From the folder's event to the look.
+
+// --- Cache (DESIGN 7) ---
+inline constexpr size_t kCacheBlockListBytesMax = 16 * kMiB;  ///< A file's list of blocks.
+inline constexpr size_t kCacheRequestBytesMax = 64 * kKiB;    ///< A file's canonical request.
 
 }  // namespace daphnis::limits

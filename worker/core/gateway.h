@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/core/car_request.h"
+#include "common/core/http_parser.h"
+#include "worker/core/answers.h"
+#include "worker/core/byte_ranges.h"
+
+namespace daphnis::worker {
+
+/// A request for content that only I/O can answer.
+struct Content {
+  CarRequest request;           ///< Canonical: the key of cache and joins.
+  bool is_head = false;         ///< Only the status and head are wanted; see to_fetch().
+  bool only_if_cached = false;  ///< 412 (kNotCached) instead of asking L2s.
+  std::string etag = {};        ///< Quoted and strong.
+  std::vector<http::Header> headers =
+      {};                               ///< Of a 200: all but those of ResponseContext and length.
+  std::optional<RangeSpec> range = {};  ///< Raw blocks only: the part of the block wanted.
+};
+
+/// What a request's head alone decides (trustless gateway specification; GATEWAY 1.1 to 1.8):
+/// content to get, or the whole answer. Pure; costs time in proportion to the head's size.
+using Decision = std::variant<Content, Answer>;
+[[nodiscard]] Decision decide(const http::Head& head);
+
+/// What has to be asked of L2s to answer: for HEAD the root block is proof enough.
+[[nodiscard]] CarRequest to_fetch(const Content& content);
+
+/// The head of a 200 for a CAR: with its length where that is known (a cached one), else chunked,
+/// or to the close for HTTP/1.0.
+[[nodiscard]] ResponseHead car_head(const Content& content, const ResponseContext& context,
+                                    std::optional<uint64_t> length);
+
+/// The head for a raw block of `block_bytes`: 200, 206 with the part to send, or 416 without a
+/// body.
+[[nodiscard]] ResponseHead raw_head(const Content& content, const ResponseContext& context,
+                                    uint64_t block_bytes);
+
+}  // namespace daphnis::worker
