@@ -107,3 +107,13 @@ free_ports() {
     fi
   done
 }
+
+# close_descriptors: closes all but the standard three, whoever opened them; for a subshell that is
+# about to become another program. 255 is the shell's own and closes by itself.
+close_descriptors() {
+  local fd
+  for fd in "/proc/$BASHPID/fd/"*; do
+    fd=${fd##*/}
+    if ((fd > 2 && fd != 255)); then exec {fd}>&-; fi
+  done
+}

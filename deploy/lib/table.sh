@@ -47,14 +47,14 @@ command_of() {
 }
 
 # spawn NAME: starts what belongs to NAME. It gets a session of its own (a Ctrl-C at the terminal is
-# for the supervisor alone), none of the supervisor's descriptors, and SIGTERM should the supervisor
-# die without having stopped it.
+# for the supervisor alone), no descriptor beyond the standard three, and SIGTERM should the
+# supervisor die without having stopped it.
 spawn() {
   local name=$1
   slot_of "$name"
   command_of "$SLOT"
   (
-    exec {LOCK_FD}>&- {CONTROL_FD}>&-
+    close_descriptors
     exec setsid setpriv --pdeathsig TERM -- "${COMMAND[@]}" \
       </dev/null >>"$RUN_DIR/$SLOT.log" 2>&1
   ) &
