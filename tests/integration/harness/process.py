@@ -91,6 +91,13 @@ class Process:
         except subprocess.TimeoutExpired:
             return self.kill()
 
+    def end_group(self):
+        """Kills what the process left behind in its session (a shell's children)."""
+        try:
+            os.killpg(self.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
     def wait(self, seconds):
         return self._child.wait(seconds * PATIENCE)
 
@@ -174,6 +181,7 @@ class World:
             process.signal(signal.SIGTERM)
         for process in self._processes:
             process.stop()
+            process.end_group()
 
     def close(self):
         if self not in World._open:
