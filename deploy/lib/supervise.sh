@@ -243,8 +243,11 @@ end_all() {
       if alive "$name"; then left=$((left + 1)); fi
     done
     now_ms
-    if ((left == 0 || NOW >= deadline)); then return; fi
-    if [[ $signal != KILL ]] && ((STOPS_ASKED > 1)); then return; fi
+    if ((left == 0 || NOW >= deadline)); then break; fi
+    if [[ $signal != KILL ]] && ((STOPS_ASKED > 1)); then break; fi
     read -r -t 0.05 -u "$CONTROL_FD"
+  done
+  for name in "$@"; do
+    if [[ -n ${PID[$name]:-} ]] && ! alive "$name"; then exit_text "$name"; fi
   done
 }

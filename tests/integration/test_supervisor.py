@@ -5,6 +5,7 @@ Runs alone: python3 -m unittest test_supervisor (in this folder).
 
 import os
 import pathlib
+import random
 import signal
 import socket
 import subprocess
@@ -100,9 +101,15 @@ print(name, "ended", file=sys.stderr, flush=True)
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Below the range the kernel picks outgoing ports from."""
+    while True:
+        port = random.randrange(12000, 32000)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 def start_time(pid):
