@@ -77,7 +77,8 @@ void CarOutput::finish(Sink& sink) {
 
 std::optional<Error> refusal_before_output(const Walk& walk) {
   switch (walk.outcome()) {
-    case Walk::Outcome::kFound: return std::nullopt;
+    case Walk::Outcome::kFound:
+      return std::nullopt;
     case Walk::Outcome::kMissing:
       return Error{Errc::kNotFound, 0, "the path does not exist below the root"};
     case Walk::Outcome::kNotALink:

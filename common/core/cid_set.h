@@ -26,8 +26,8 @@ struct CidKey {
   }
 };
 
-/// Memory that a flat hash container of `capacity` slots of `slot_bytes` takes once it holds one more
-/// element than `size`: it doubles when seven of eight slots are taken.
+/// Memory that a flat hash container of `capacity` slots of `slot_bytes` takes once it holds one
+/// more element than `size`: it doubles when seven of eight slots are taken.
 [[nodiscard]] size_t hash_bytes_after_insert(size_t size, size_t capacity, size_t slot_bytes);
 
 /// A set of blocks, bounded by the memory it takes. Owned by a walk.

@@ -67,7 +67,9 @@ std::optional<Bytes> take_cid(Bytes& rest) {
 }
 
 /// False, true, null and floats; undefined and the unassigned are no part of dag-cbor.
-bool is_known_simple(uint8_t info) { return (info >= 20 && info <= 22) || (info >= 25 && info <= 27); }
+bool is_known_simple(uint8_t info) {
+  return (info >= 20 && info <= 22) || (info >= 25 && info <= 27);
+}
 
 }  // namespace
 
@@ -76,7 +78,8 @@ std::optional<DagCborReader::Item> DagCborReader::read_value() {
   if (!head) return Item::kMalformed;
   switch (head->major) {
     case kUnsigned:
-    case kNegative: return std::nullopt;
+    case kNegative:
+      return std::nullopt;
     case kByteString:
     case kTextString:
       if (!take_bytes(rest_, head->argument)) return Item::kMalformed;
@@ -143,11 +146,20 @@ void skip_value(Bytes& rest) {
     --left;
     switch (head->major) {
       case kByteString:
-      case kTextString: (void)take_bytes(rest, head->argument); break;
-      case kList: left += head->argument; break;
-      case kMap: left += 2 * head->argument; break;
-      case kTag: ++left; break;
-      default: break;
+      case kTextString:
+        (void)take_bytes(rest, head->argument);
+        break;
+      case kList:
+        left += head->argument;
+        break;
+      case kMap:
+        left += 2 * head->argument;
+        break;
+      case kTag:
+        ++left;
+        break;
+      default:
+        break;
     }
   }
 }

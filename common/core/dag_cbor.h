@@ -23,10 +23,10 @@ struct NodeLookup {
   std::vector<uint8_t> cid = {};  ///< Binary, unchecked.
 };
 
-/// Reads a dag-cbor block (https://ipld.io/specs/codecs/dag-cbor/spec) and reports its links (tag 42)
-/// in encoded order. Map keys may be unsorted and numbers longer than needed; indefinite lengths,
-/// other tags, keys that are not text, and bytes after the value are malformed. Lists and maps nest at
-/// most kNodeNestingMax deep. A view: lives no longer than the block.
+/// Reads a dag-cbor block (https://ipld.io/specs/codecs/dag-cbor/spec) and reports its links (tag
+/// 42) in encoded order. Map keys may be unsorted and numbers longer than needed; indefinite
+/// lengths, other tags, keys that are not text, and bytes after the value are malformed. Lists and
+/// maps nest at most kNodeNestingMax deep. A view: lives no longer than the block.
 class DagCborReader {
  public:
   enum class Item { kLink, kEnd, kMalformed, kTooDeep };
@@ -53,7 +53,8 @@ class DagCborReader {
   [[nodiscard]] std::optional<Item> read_value();
 };
 
-/// Follows `path` through the maps (by key, the first that matches) and lists (by index) of a block.
+/// Follows `path` through the maps (by key, the first that matches) and lists (by index) of a
+/// block.
 [[nodiscard]] NodeLookup dag_cbor_lookup(Bytes block, std::span<const std::string> path);
 
 /// A list index as paths write it: decimal digits without leading zeros.

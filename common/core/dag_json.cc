@@ -34,11 +34,19 @@ Result<Cid> cid_from_json(std::string_view raw) {
 DagJsonReader::Item DagJsonReader::next() {
   while (!over_) {
     switch (wants_value_ ? begin_value() : after_value()) {
-      case Step::kGoOn: break;
-      case Step::kLink: return Item::kLink;
-      case Step::kEnd: over_ = Item::kEnd; break;
-      case Step::kMalformed: over_ = Item::kMalformed; break;
-      case Step::kTooDeep: over_ = Item::kTooDeep; break;
+      case Step::kGoOn:
+        break;
+      case Step::kLink:
+        return Item::kLink;
+      case Step::kEnd:
+        over_ = Item::kEnd;
+        break;
+      case Step::kMalformed:
+        over_ = Item::kMalformed;
+        break;
+      case Step::kTooDeep:
+        over_ = Item::kTooDeep;
+        break;
     }
   }
   return *over_;

@@ -13,9 +13,9 @@
 
 namespace daphnis {
 
-/// Tokens of one JSON text (RFC 8259), read off its front without copying. White space before a token
-/// is passed over. Own code, since the order of keys matters, depth must not cost stack, and a block
-/// must not cost a multiple of itself in memory. A view.
+/// Tokens of one JSON text (RFC 8259), read off its front without copying. White space before a
+/// token is passed over. Own code, since the order of keys matters, depth must not cost stack, and
+/// a block must not cost a multiple of itself in memory. A view.
 class JsonCursor {
  public:
   explicit JsonCursor(Bytes text) : rest_(as_text(text)) {}
@@ -41,8 +41,8 @@ class JsonCursor {
 [[nodiscard]] std::string unescaped_json(std::string_view raw);
 
 /// Reads a dag-json block (https://ipld.io/specs/codecs/dag-json/spec) and reports its links,
-/// {"/":"<cid>"}, in encoded order. {"/":{"bytes":"…"}} is a value like others. Lists and maps nest at
-/// most kNodeNestingMax deep. A view: lives no longer than the block.
+/// {"/":"<cid>"}, in encoded order. {"/":{"bytes":"…"}} is a value like others. Lists and maps nest
+/// at most kNodeNestingMax deep. A view: lives no longer than the block.
 class DagJsonReader {
  public:
   enum class Item { kLink, kEnd, kMalformed, kTooDeep };
@@ -66,7 +66,8 @@ class DagJsonReader {
   std::optional<Item> over_ = {};
 };
 
-/// Follows `path` through the maps (by key, the first that matches) and lists (by index) of a block.
+/// Follows `path` through the maps (by key, the first that matches) and lists (by index) of a
+/// block.
 [[nodiscard]] NodeLookup dag_json_lookup(Bytes block, std::span<const std::string> path);
 
 }  // namespace daphnis

@@ -64,10 +64,16 @@ std::optional<DagPbNode> read_dag_pb(Bytes block) {
   DagPbNode node;
   while (true) {
     switch (reader.next()) {
-      case DagPbReader::Item::kLink: ++node.links; break;
-      case DagPbReader::Item::kData: node.data = reader.data(); break;
-      case DagPbReader::Item::kEnd: return node;
-      case DagPbReader::Item::kMalformed: return std::nullopt;
+      case DagPbReader::Item::kLink:
+        ++node.links;
+        break;
+      case DagPbReader::Item::kData:
+        node.data = reader.data();
+        break;
+      case DagPbReader::Item::kEnd:
+        return node;
+      case DagPbReader::Item::kMalformed:
+        return std::nullopt;
     }
   }
 }

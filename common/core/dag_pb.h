@@ -53,8 +53,8 @@ struct DagPbNode {
 /// Reads the whole block once; nullopt where it is malformed.
 [[nodiscard]] std::optional<DagPbNode> read_dag_pb(Bytes block);
 
-/// True where the block, given in slices, holds Data and nothing else in canonical form: a leaf. Looks
-/// at the first bytes only, so a large leaf need not be joined. False says nothing.
+/// True where the block, given in slices, holds Data and nothing else in canonical form: a leaf.
+/// Looks at the first bytes only, so a large leaf need not be joined. False says nothing.
 [[nodiscard]] bool is_plain_dag_pb_leaf(std::span<const Slice> block);
 
 }  // namespace daphnis

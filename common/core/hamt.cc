@@ -26,8 +26,12 @@ uint64_t load_tail(const uint8_t* at, size_t size) {
 constexpr uint64_t kC1 = 0x87c37b91114253d5;
 constexpr uint64_t kC2 = 0x4cf5ad432745937f;
 
-uint64_t mix_k1(uint64_t k) { return std::rotl(k * kC1, 31) * kC2; }
-uint64_t mix_k2(uint64_t k) { return std::rotl(k * kC2, 33) * kC1; }
+uint64_t mix_k1(uint64_t k) {
+  return std::rotl(k * kC1, 31) * kC2;
+}
+uint64_t mix_k2(uint64_t k) {
+  return std::rotl(k * kC2, 33) * kC1;
+}
 
 uint64_t finish(uint64_t k) {
   k = (k ^ (k >> 33)) * 0xff51afd7ed558ccd;
@@ -91,10 +95,14 @@ bool HamtReader::seek_bit() {
 HamtReader::Item HamtReader::next() {
   while (true) {
     switch (node_.next()) {
-      case DagPbReader::Item::kData: continue;
-      case DagPbReader::Item::kEnd: return Item::kEnd;
-      case DagPbReader::Item::kMalformed: return Item::kMalformed;
-      case DagPbReader::Item::kLink: break;
+      case DagPbReader::Item::kData:
+        continue;
+      case DagPbReader::Item::kEnd:
+        return Item::kEnd;
+      case DagPbReader::Item::kMalformed:
+        return Item::kMalformed;
+      case DagPbReader::Item::kLink:
+        break;
     }
     break;
   }

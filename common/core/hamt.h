@@ -20,13 +20,13 @@ namespace daphnis {
 
 /// One shard of a HAMT directory (https://specs.ipfs.tech/unixfs/#dag-pb-hamtdirectory).
 struct HamtShard {
-  unsigned bits = 0;        ///< log2 of the fanout.
-  size_t prefix_size = 0;   ///< Hex digits before each link's name.
-  Bytes bitmap = {};        ///< Which children exist; the last byte holds children 0 to 7.
+  unsigned bits = 0;       ///< log2 of the fanout.
+  size_t prefix_size = 0;  ///< Hex digits before each link's name.
+  Bytes bitmap = {};       ///< Which children exist; the last byte holds children 0 to 7.
 };
 
-/// Checks what can be said without reading the links: hash function, a fanout that is a power of two
-/// from 8 to kHamtFanoutMax, a bitmap no wider than that, one link for each of its bits.
+/// Checks what can be said without reading the links: hash function, a fanout that is a power of
+/// two from 8 to kHamtFanoutMax, a bitmap no wider than that, one link for each of its bits.
 [[nodiscard]] std::optional<HamtShard> read_hamt_shard(const UnixFs& unixfs, size_t links);
 
 /// The children of a shard in encoded order, each checked to stand where its bit says and to carry

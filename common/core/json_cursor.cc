@@ -3,7 +3,9 @@
 namespace daphnis {
 namespace {
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 /// The value of four hexadecimal digits; nullopt where they are not.
 std::optional<uint32_t> hex4(std::string_view text) {

@@ -12,10 +12,10 @@
 
 namespace daphnis {
 
-/// Proven blocks that may be wanted again: for repeats that an L2 omits, and for blocks that a whole
-/// DAG brings before the request reaches them. Bounded: the oldest go first, and are remembered as
-/// forgotten. Large blocks are kept as slices of the buffers they came in, small ones as copies, so
-/// that what is pinned is at most about twice what is kept. Owned by a Verifier.
+/// Proven blocks that may be wanted again: for repeats that an L2 omits, and for blocks that a
+/// whole DAG brings before the request reaches them. Bounded: the oldest go first, and are
+/// remembered as forgotten. Large blocks are kept as slices of the buffers they came in, small ones
+/// as copies, so that what is pinned is at most about twice what is kept. Owned by a Verifier.
 class KeptBlocks {
  public:
   KeptBlocks(size_t bytes_max, size_t index_bytes_max)

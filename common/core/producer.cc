@@ -23,8 +23,10 @@ Producer::State Producer::put_next(BlockSource& source, CarOutput::Sink& sink) {
   const Cid link = walk_.next();
   block_.clear();
   switch (source.read(link, block_)) {
-    case BlockSource::Read::kOk: break;
-    case BlockSource::Read::kLater: return State::kWaiting;
+    case BlockSource::Read::kOk:
+      break;
+    case BlockSource::Read::kLater:
+      return State::kWaiting;
     case BlockSource::Read::kMissing: {
       const Errc code = output_.bytes() == 0 ? Errc::kNotFound : Errc::kTruncated;
       return fail_with({code, 0, "block " + link.text() + " is not held"});

@@ -20,14 +20,14 @@ class BlockSource {
     kMissing,  ///< It is not held, or cannot be read.
   };
   virtual ~BlockSource() = default;
-  /// Appends to `into`, which is empty, the bytes of the block that `cid` names (v0 and v1 twins name
-  /// the same), owned slices of at most kBlockBytesMax in all. They are not hashed here.
+  /// Appends to `into`, which is empty, the bytes of the block that `cid` names (v0 and v1 twins
+  /// name the same), owned slices of at most kBlockBytesMax in all. They are not hashed here.
   virtual Read read(const Cid& cid, Slices& into) = 0;
 };
 
 /// Makes the answer to a request out of a store of blocks: the walk of Verifier, turned round, so
-/// the two agree byte for byte. Sans-I/O and in steps: each call adds about as much as the caller can
-/// use, so back-pressure is not to call. Owned by one answer.
+/// the two agree byte for byte. Sans-I/O and in steps: each call adds about as much as the caller
+/// can use, so back-pressure is not to call. Owned by one answer.
 class Producer {
  public:
   enum class State : uint8_t {
@@ -39,8 +39,8 @@ class Producer {
 
   explicit Producer(const CarRequest& request, const WalkBudget& budget = {});
 
-  /// Appends the next part of the answer to `out`: whole sections, until `bytes_wanted` (at least 1)
-  /// are reached or passed by less than a section, or the answer ends.
+  /// Appends the next part of the answer to `out`: whole sections, until `bytes_wanted` (at least
+  /// 1) are reached or passed by less than a section, or the answer ends.
   State produce(BlockSource& source, size_t bytes_wanted, Slices& out);
 
   [[nodiscard]] State state() const { return state_; }

@@ -32,9 +32,12 @@ bool ProtobufReader::next(Field& field) {
   if (field.number == 0) return false;
   field.wire = static_cast<Wire>(key & 7);
   switch (field.wire) {
-    case Wire::kVarint: return next_varint(field.value);
-    case Wire::kFixed64: return next_fixed(8, field.value);
-    case Wire::kFixed32: return next_fixed(4, field.value);
+    case Wire::kVarint:
+      return next_varint(field.value);
+    case Wire::kFixed64:
+      return next_fixed(8, field.value);
+    case Wire::kFixed32:
+      return next_fixed(4, field.value);
     case Wire::kBytes: {
       uint64_t length = 0;
       if (!next_varint(length) || length > rest_.size()) return false;

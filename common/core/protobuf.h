@@ -6,9 +6,10 @@
 
 namespace daphnis {
 
-/// Reads the fields of one protobuf message in encoded order, without copying. Varints may be longer
-/// than needed, as every protobuf reader accepts (https://protobuf.dev/programming-guides/encoding).
-/// A view: lives no longer than the bytes it was given.
+/// Reads the fields of one protobuf message in encoded order, without copying. Varints may be
+/// longer than needed, as every protobuf reader accepts
+/// (https://protobuf.dev/programming-guides/encoding). A view: lives no longer than the bytes it
+/// was given.
 class ProtobufReader {
  public:
   /// Wire types that we read; groups (3 and 4) are malformed.

@@ -33,9 +33,15 @@ bool take(UnixFs& out, const ProtobufReader::Field& field, bool& has_type) {
     case kData:
       out.data = field.bytes;
       return field.wire == Wire::kBytes;
-    case kFilesize: out.filesize = field.value; return is_number;
-    case kHashType: out.hash_type = field.value; return is_number;
-    case kFanout: out.fanout = field.value; return is_number;
+    case kFilesize:
+      out.filesize = field.value;
+      return is_number;
+    case kHashType:
+      out.hash_type = field.value;
+      return is_number;
+    case kFanout:
+      out.fanout = field.value;
+      return is_number;
     case kBlocksizes: {
       if (is_number) {
         add_blocksize(out, field.value);
@@ -50,7 +56,8 @@ bool take(UnixFs& out, const ProtobufReader::Field& field, bool& has_type) {
       }
       return true;
     }
-    default: return true;  // Mode, modification time and whatever comes later.
+    default:
+      return true;  // Mode, modification time and whatever comes later.
   }
 }
 

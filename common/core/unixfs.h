@@ -8,7 +8,8 @@
 
 namespace daphnis {
 
-/// The UnixFS message in a dag-pb node's Data (https://specs.ipfs.tech/unixfs/). Views into the block.
+/// The UnixFS message in a dag-pb node's Data (https://specs.ipfs.tech/unixfs/). Views into the
+/// block.
 struct UnixFs {
   enum class Type : uint8_t {
     kRaw = 0,
@@ -20,13 +21,13 @@ struct UnixFs {
   };
 
   Type type = Type::kRaw;
-  Bytes data = {};                          ///< File bytes, symlink target or HAMT bitmap.
-  std::optional<uint64_t> filesize = {};    ///< As claimed; nothing is derived from it.
-  uint64_t blocksizes = 0;                  ///< How many there are.
+  Bytes data = {};                                ///< File bytes, symlink target or HAMT bitmap.
+  std::optional<uint64_t> filesize = {};          ///< As claimed; nothing is derived from it.
+  uint64_t blocksizes = 0;                        ///< How many there are.
   std::optional<uint64_t> blocksizes_total = {};  ///< Their sum; nullopt where it overflows.
   std::optional<uint64_t> hash_type = {};
   std::optional<uint64_t> fanout = {};
-  Bytes message = {};                       ///< All of it, for BlocksizeReader.
+  Bytes message = {};  ///< All of it, for BlocksizeReader.
 
   [[nodiscard]] bool is_file() const { return type == Type::kFile || type == Type::kRaw; }
 };

@@ -41,9 +41,9 @@ CarRequest whole_dag_of(const CarRequest& request) {
 
 }  // namespace
 
-/// One verification. The walk says what the answer needs next. Where an L2 sends the whole DAG for a
-/// narrower request, a second walk says what the stream holds next, and blocks that come before the
-/// answer needs them are kept.
+/// One verification. The walk says what the answer needs next. Where an L2 sends the whole DAG for
+/// a narrower request, a second walk says what the stream holds next, and blocks that come before
+/// the answer needs them are kept.
 struct Verifier::Impl {
   Impl(const CarRequest& request, StreamShape shape, const WalkBudget& budget)
       : walk(request, budget),
@@ -92,17 +92,17 @@ struct Verifier::Impl {
   Error failure;
   bool content_fault = false;
   bool needs_no_stream = false;
-  std::deque<Slice> inputs;     // more than one only while repeats wait
-  size_t input_at = 0;          // into inputs.front()
+  std::deque<Slice> inputs;  // more than one only while repeats wait
+  size_t input_at = 0;       // into inputs.front()
   bool ended = false;
-  bool paused = false;          // repeats wait for the next call
-  size_t slices_left = 0;       // of repeats, in this call
-  bool may_repeat = true;       // the walk moved since kept was asked
+  bool paused = false;     // repeats wait for the next call
+  size_t slices_left = 0;  // of repeats, in this call
+  bool may_repeat = true;  // the walk moved since kept was asked
   Section section = Section::kNone;
   bool section_ended = false;
-  size_t section_at = 0;        // where the head begins in inputs.front(), if it does
+  size_t section_at = 0;  // where the head begins in inputs.front(), if it does
   bool section_starts_here = false;
-  Slice section_head;           // as it came, if in one piece
+  Slice section_head;  // as it came, if in one piece
   size_t identity_at = 0;
   uint64_t identity_sections = 0;
   uint64_t blocks_proven = 0;
@@ -154,8 +154,7 @@ Verifier::Impl::Go Verifier::Impl::step(CarOutput::Sink& sink) {
   return Go::kStop;
 }
 
-Verifier::Impl::Go Verifier::Impl::put_repeat(std::span<const Slice> block,
-                                              CarOutput::Sink& sink) {
+Verifier::Impl::Go Verifier::Impl::put_repeat(std::span<const Slice> block, CarOutput::Sink& sink) {
   if (slices_left == 0) {
     paused = true;
     return Go::kStop;
@@ -191,8 +190,8 @@ Verifier::Impl::Go Verifier::Impl::judge_section(CarOutput::Sink& sink) {
       return Go::kStop;
     }
   }
-  return fail_stream(Errc::kUnexpected, "section " + cid.text() + " came where " +
-                                            due.next().text() + " had to come");
+  return fail_stream(Errc::kUnexpected,
+                     "section " + cid.text() + " came where " + due.next().text() + " had to come");
 }
 
 Verifier::Impl::Go Verifier::Impl::read() {
@@ -349,12 +348,26 @@ Verifier::State Verifier::resume(Slices& out) {
   return impl_->state == State::kMore ? impl_->run(out) : impl_->state;
 }
 
-bool Verifier::has_more_output() const { return impl_->paused; }
-Verifier::State Verifier::state() const { return impl_->state; }
-const Error& Verifier::failure() const { return impl_->failure; }
-bool Verifier::is_content_fault() const { return impl_->content_fault; }
-uint64_t Verifier::blocks_proven() const { return impl_->blocks_proven; }
-uint64_t Verifier::output_bytes() const { return impl_->output.bytes(); }
-uint64_t Verifier::surplus_bytes() const { return impl_->surplus_bytes; }
+bool Verifier::has_more_output() const {
+  return impl_->paused;
+}
+Verifier::State Verifier::state() const {
+  return impl_->state;
+}
+const Error& Verifier::failure() const {
+  return impl_->failure;
+}
+bool Verifier::is_content_fault() const {
+  return impl_->content_fault;
+}
+uint64_t Verifier::blocks_proven() const {
+  return impl_->blocks_proven;
+}
+uint64_t Verifier::output_bytes() const {
+  return impl_->output.bytes();
+}
+uint64_t Verifier::surplus_bytes() const {
+  return impl_->surplus_bytes;
+}
 
 }  // namespace daphnis

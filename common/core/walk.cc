@@ -119,18 +119,27 @@ bool Walk::take_next() {
 
 void Walk::expand(Block& block) {
   switch (visit_.mode) {
-    case Mode::kPath: return expand_path(block);
-    case Mode::kTerminal: return expand_terminal(block);
-    case Mode::kRange: return expand_range(block);
-    case Mode::kAll: cover(); return push_all(block);
-    case Mode::kShards: cover(); return push_shards(block);
+    case Mode::kPath:
+      return expand_path(block);
+    case Mode::kTerminal:
+      return expand_terminal(block);
+    case Mode::kRange:
+      return expand_range(block);
+    case Mode::kAll:
+      cover();
+      return push_all(block);
+    case Mode::kShards:
+      cover();
+      return push_shards(block);
   }
 }
 
 void Walk::expand_terminal(Block& block) {
   switch (scope_) {
-    case DagScope::kBlock: return;
-    case DagScope::kEntity: return expand_entity(block);
+    case DagScope::kBlock:
+      return;
+    case DagScope::kEntity:
+      return expand_entity(block);
     case DagScope::kAll:
       visit_.mode = Mode::kAll;
       return expand(block);
@@ -201,8 +210,7 @@ void Walk::push_shards(Block& block) {
   if (state_ == State::kFailed) return;
   const Bytes bytes = block.bytes();
   const std::optional<DagPbNode> node = read_dag_pb(bytes);
-  const std::optional<UnixFs> unixfs =
-      node && node->data ? read_unixfs(*node->data) : std::nullopt;
+  const std::optional<UnixFs> unixfs = node && node->data ? read_unixfs(*node->data) : std::nullopt;
   const std::optional<HamtShard> shard =
       unixfs ? read_hamt_shard(*unixfs, node->links) : std::nullopt;
   if (!shard) return fail_malformed("is not a HAMT shard");
@@ -216,7 +224,9 @@ void Walk::push_shards(Block& block) {
   end_frame();
 }
 
-void Walk::begin_frame() { frames_.push_back({links_.size(), links_.size(), visit_.depth + 1}); }
+void Walk::begin_frame() {
+  frames_.push_back({links_.size(), links_.size(), visit_.depth + 1});
+}
 
 void Walk::end_frame() {
   if (frames_.back().begin == links_.size()) frames_.pop_back();

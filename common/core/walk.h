@@ -19,13 +19,14 @@
 
 namespace daphnis {
 
-/// Says which block must come next in the answer to a request, is fed that block, and knows when the
-/// answer is complete (https://specs.ipfs.tech/http-gateways/trustless-gateway/). Depth-first in
-/// pre-order, links in encoded order: the blocks along the path, then what the scope covers. Identity
-/// CIDs are walked through and never wanted. With dups=n a block is wanted once, with dups=y at each
-/// occurrence. The same walk checks a stream (Verifier) and makes one (Producer). It trusts whoever
-/// feeds it that the bytes are those of next(). Holds pending links in a compact stack and a set of
-/// what is covered, both bounded; costs work in proportion to the blocks it is fed. Sans-I/O.
+/// Says which block must come next in the answer to a request, is fed that block, and knows when
+/// the answer is complete (https://specs.ipfs.tech/http-gateways/trustless-gateway/). Depth-first
+/// in pre-order, links in encoded order: the blocks along the path, then what the scope covers.
+/// Identity CIDs are walked through and never wanted. With dups=n a block is wanted once, with
+/// dups=y at each occurrence. The same walk checks a stream (Verifier) and makes one (Producer). It
+/// trusts whoever feeds it that the bytes are those of next(). Holds pending links in a compact
+/// stack and a set of what is covered, both bounded; costs work in proportion to the blocks it is
+/// fed. Sans-I/O.
 class Walk {
  public:
   enum class State : uint8_t { kWantsBlock, kDone, kFailed };
@@ -126,10 +127,10 @@ class Walk {
   Visit visit_;                  // being made, or wanted next
   std::optional<Visit> single_;  // the only link to follow, before the scope begins
   size_t path_at_ = 0;
-  unsigned hamt_bits_ = 0;       // of the hash of path_[path_at_], used by the shards so far
-  std::vector<uint8_t> links_;   // mode, CID's size, CID; for kRange also from and to
+  unsigned hamt_bits_ = 0;      // of the hash of path_[path_at_], used by the shards so far
+  std::vector<uint8_t> links_;  // mode, CID's size, CID; for kRange also from and to
   std::vector<Frame> frames_;
-  CidSet covered_;               // dups=n: blocks that were visited with all that is below them
+  CidSet covered_;  // dups=n: blocks that were visited with all that is below them
   /// dups=n: file nodes whose block came for a range, by their bytes, should they be met again.
   absl::flat_hash_map<CidKey, std::vector<uint8_t>> retained_;
   size_t retained_bytes_ = 0;
@@ -144,9 +145,7 @@ class Walk::Block {
   Block(std::span<const Slice> slices, std::vector<uint8_t>& scratch)
       : slices_(slices), scratch_(scratch) {}
 
-  [[nodiscard]] bool is_plain_dag_pb_leaf() const {
-    return daphnis::is_plain_dag_pb_leaf(slices_);
-  }
+  [[nodiscard]] bool is_plain_dag_pb_leaf() const { return daphnis::is_plain_dag_pb_leaf(slices_); }
   [[nodiscard]] Bytes bytes();
 
  private:

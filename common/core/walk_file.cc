@@ -13,8 +13,8 @@ std::optional<Walk::Window> Walk::window_of(const ByteRange& range, uint64_t siz
   Window window{0, size};
   window.from = range.from < 0 ? from_end(range.from) : static_cast<uint64_t>(range.from);
   if (range.to) {
-    window.to = *range.to < 0 ? from_end(*range.to)
-                              : std::min(static_cast<uint64_t>(*range.to) + 1, size);
+    window.to =
+        *range.to < 0 ? from_end(*range.to) : std::min(static_cast<uint64_t>(*range.to) + 1, size);
   }
   if (window.from >= window.to) return std::nullopt;
   return window;
@@ -34,8 +34,7 @@ void Walk::expand_range(Block& block) {
   if (visit_.cid.codec() == codec::kRaw || block.is_plain_dag_pb_leaf()) return cover();
   const Bytes bytes = block.bytes();
   const std::optional<DagPbNode> node = read_dag_pb(bytes);
-  const std::optional<UnixFs> unixfs =
-      node && node->data ? read_unixfs(*node->data) : std::nullopt;
+  const std::optional<UnixFs> unixfs = node && node->data ? read_unixfs(*node->data) : std::nullopt;
   if (!unixfs || !unixfs->is_file()) return fail_malformed("is not part of a UnixFS file");
   if (!file_size(*unixfs, node->links)) return;
   retain(bytes);

@@ -13,7 +13,8 @@ void Walk::expand_path(Block& block) {
       if (hamt_bits_ == 0 && block.is_plain_dag_pb_leaf()) return end_at(Outcome::kMissing);
       return step_through_dag_pb(block.bytes());
     case codec::kDagCbor:
-    case codec::kDagJson: return step_through_node(block.bytes());
+    case codec::kDagJson:
+      return step_through_node(block.bytes());
     default:
       if (hamt_bits_ > 0) return fail_malformed("is not a HAMT shard");
       return end_at(Outcome::kMissing);
@@ -71,11 +72,15 @@ void Walk::step_through_node(Bytes block) {
   const bool is_cbor = visit_.cid.codec() == codec::kDagCbor;
   const NodeLookup found = is_cbor ? dag_cbor_lookup(block, path) : dag_json_lookup(block, path);
   switch (found.kind) {
-    case NodeLookup::Kind::kLink: return follow(found.cid, found.used);
-    case NodeLookup::Kind::kValue: return end_at(Outcome::kNotALink);
-    case NodeLookup::Kind::kMissing: return end_at(Outcome::kMissing);
+    case NodeLookup::Kind::kLink:
+      return follow(found.cid, found.used);
+    case NodeLookup::Kind::kValue:
+      return end_at(Outcome::kNotALink);
+    case NodeLookup::Kind::kMissing:
+      return end_at(Outcome::kMissing);
     case NodeLookup::Kind::kMalformed:
-      return fail_malformed(is_cbor ? "does not decode as dag-cbor" : "does not decode as dag-json");
+      return fail_malformed(is_cbor ? "does not decode as dag-cbor"
+                                    : "does not decode as dag-json");
   }
 }
 

@@ -70,7 +70,9 @@ ByteVector name_of(const Cid& cid) {
 
 }  // namespace
 
-ByteVector to_vector(Bytes bytes) { return {bytes.begin(), bytes.end()}; }
+ByteVector to_vector(Bytes bytes) {
+  return {bytes.begin(), bytes.end()};
+}
 
 std::vector<Fixture> load_index() {
   const ByteVector bytes = read_shared("fixtures/INDEX.json");
@@ -105,7 +107,9 @@ std::vector<Fixture> load_index() {
   return fixtures;
 }
 
-ByteVector load_fixture(const std::string& file) { return read_shared("fixtures/" + file); }
+ByteVector load_fixture(const std::string& file) {
+  return read_shared("fixtures/" + file);
+}
 
 CarRequest request_from(std::string_view text) {
   const size_t question = text.find('?');
@@ -132,13 +136,20 @@ std::vector<Section> sections_of(Bytes car) {
     const CarReader::Step step = reader.step(car);
     car = car.subspan(step.consumed);
     switch (step.event) {
-      case CarReader::Event::kNeedMore: REQUIRE(reader.may_end_here()); return sections;
-      case CarReader::Event::kSection: sections.push_back({reader.cid(), {}}); break;
+      case CarReader::Event::kNeedMore:
+        REQUIRE(reader.may_end_here());
+        return sections;
+      case CarReader::Event::kSection:
+        sections.push_back({reader.cid(), {}});
+        break;
       case CarReader::Event::kBody:
         sections.back().body.insert(sections.back().body.end(), step.body.begin(), step.body.end());
         break;
-      case CarReader::Event::kFailed: FAIL(reader.failure().what); break;
-      default: break;
+      case CarReader::Event::kFailed:
+        FAIL(reader.failure().what);
+        break;
+      default:
+        break;
     }
   }
 }
@@ -151,8 +162,8 @@ std::vector<std::string> cids_of(Bytes car) {
 
 ByteVector car_of(const Cid& root, const std::vector<Section>& sections) {
   std::array<uint8_t, kCarHeaderWrittenMax> header;
-  ByteVector car(header.begin(), header.begin() + static_cast<ptrdiff_t>(
-                                                      write_car_header(root, header)));
+  ByteVector car(header.begin(),
+                 header.begin() + static_cast<ptrdiff_t>(write_car_header(root, header)));
   for (const Section& section : sections) {
     std::array<uint8_t, kSectionHeadBytesMax> head;
     const size_t size = write_section_head(section.cid, section.body.size(), head);
@@ -162,7 +173,9 @@ ByteVector car_of(const Cid& root, const std::vector<Section>& sections) {
   return car;
 }
 
-void MemorySource::add(const Cid& cid, ByteVector body) { blocks[name_of(cid)] = std::move(body); }
+void MemorySource::add(const Cid& cid, ByteVector body) {
+  blocks[name_of(cid)] = std::move(body);
+}
 
 void MemorySource::add_all(const std::vector<Section>& sections) {
   for (const Section& section : sections) add(section.cid, section.body);
