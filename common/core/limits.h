@@ -92,6 +92,8 @@ inline constexpr size_t kRequestBodyBytesMax = 64 * kKiB;   ///< A client's requ
 inline constexpr size_t kClientUnreadBytesMax = 16 * kKiB;  ///< Pipelined input held; then no reads.
 inline constexpr size_t kOutputPinnedFactor = 8;         ///< Pinned memory per queued byte allowed.
 inline constexpr size_t kReturnSurplusBytesMax = 64 * kKiB;  ///< Past a body; beyond: not given back.
+inline constexpr uint64_t kBrokerSilentMs = 20'000;      ///< Without a word: the connection is dropped.
+inline constexpr uint64_t kDeadlineGraceMs = 1'000;      ///< Left to the broker to say so itself.
 inline constexpr uint64_t kL2TailMs = 1'000;             ///< From the walk's end to the body's end.
 
 // --- Logs ---
@@ -114,6 +116,8 @@ inline constexpr size_t kUploadTurnBytes = 1 * kMiB;   ///< Made ahead of the so
 inline constexpr uint64_t kUploadStallMs = 600'000;    ///< An L1 that takes no byte so long.
 inline constexpr uint64_t kUploadAnswerMs = 60'000;    ///< From the last byte to the status.
 inline constexpr uint64_t kUploadIdleMs = 30'000;      ///< Idle connection kept for the next one.
+inline constexpr uint64_t kHoldingsAnswerMs = 30'000;     ///< Connect, send, answer.
+inline constexpr uint64_t kL2DrainMs = 10'000;            ///< Uploads may go on after SIGTERM.
 inline constexpr size_t kStoreFilesMax = 1'000'000;    ///< CAR files of one store.
 inline constexpr size_t kStoreOpenFilesMax = 128;      ///< Descriptors kept open for reading.
 inline constexpr uint64_t kStoreRescanMs = 10'000;     ///< Where the folder's events do not tell.
@@ -122,5 +126,6 @@ inline constexpr uint64_t kStoreSettleMs = 200;        ///< From the folder's ev
 // --- Cache (DESIGN 7) ---
 inline constexpr size_t kCacheBlockListBytesMax = 16 * kMiB;  ///< A file's list of blocks.
 inline constexpr size_t kCacheRequestBytesMax = 64 * kKiB;    ///< A file's canonical request.
+inline constexpr size_t kCacheWaitingMax = 4096;  ///< Reservations waiting for room.
 
 }  // namespace daphnis::limits
