@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034  # Results are variables that the callers read.
 # What the supervisor asks the kernel: time, processes, sockets. Needs only bash, awk, coreutils and
-# findutils, which every Debian has. Results come back in variables (fewer forks), named in each header.
+# findutils, which every Debian has. Results come back in variables (fewer forks), named in each
+# header.
 
 # now_ms: sets NOW to milliseconds since boot. Wall clock jumps do not show in it.
 now_ms() {
@@ -30,7 +31,8 @@ same_process() { proc_stat "$1" && [[ $PROC_START == "$2" ]]; }
 # own_child PID START: the same, and a child of this very shell.
 own_child() { same_process "$1" "$2" && [[ $PROC_PPID == "$$" ]]; }
 
-# split_address HOST:PORT: sets ADDRESS_HOST (without brackets) and ADDRESS_PORT; false if malformed.
+# split_address HOST:PORT: sets ADDRESS_HOST (without brackets) and ADDRESS_PORT; false if it is
+# malformed.
 split_address() {
   ADDRESS_PORT=${1##*:}
   ADDRESS_HOST=${1%:*}

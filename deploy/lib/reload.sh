@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Rolling the workers one by one: the successor starts beside its predecessor on the same port, and
-# only when it listens is the predecessor told to drain. One step per turn, so that supervision goes on.
+# only when it listens is the predecessor told to drain. One step per turn, so that supervision goes
+# on.
 
 RELOAD_ID=       # The request under way; empty when none is.
 RELOAD_QUEUE=()  # Slots still to roll; the first is being rolled while RELOAD_STEP is not idle.

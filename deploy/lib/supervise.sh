@@ -6,7 +6,7 @@ readonly TURN_SECONDS=0.25 START_TURN_SECONDS=0.1
 readonly REAP_ALL_EVERY_MS=5000
 readonly ROTATE_EVERY_MS=10000
 readonly RESTART_DELAY_MAX_MS=30000
-readonly START_DEATHS_MAX=3       # Before everything was ready once, a crash is a mistake in set-up.
+readonly START_DEATHS_MAX=3       # Before all were ready once, a crash is a mistake in set-up.
 readonly BROKER_STOP_SECONDS=5    # It has nothing to drain when the workers are gone.
 readonly KILL_WAIT_SECONDS=5
 readonly LEFTOVER_WAIT_SECONDS=10
@@ -146,7 +146,10 @@ schedule_restart() {
     if ((NOW - time < CRASH_WINDOW_SECONDS * 1000)); then deaths+=("$time"); fi
   done
   DEATHS[$name]=${deaths[*]}
-  if ((STREAK[$name] > 1)); then delay_ms=$((1000 << (STREAK[$name] > 7 ? 5 : STREAK[$name] - 2))); fi
+  if ((STREAK[$name] > 1)); then delay_ms=1000; fi
+  for ((time = 2; time < STREAK[$name] && delay_ms < RESTART_DELAY_MAX_MS; time++)); do
+    delay_ms=$((delay_ms * 2))
+  done
   if ((delay_ms > RESTART_DELAY_MAX_MS)); then delay_ms=$RESTART_DELAY_MAX_MS; fi
   DUE_MS[$name]=$((NOW + delay_ms))
   set_state "$name" waiting
@@ -205,7 +208,8 @@ note_readiness() {
   fi
 }
 
-# stop_all: workers drain, then the L2 they may be reading from, then the broker; what is left is killed.
+# stop_all: workers drain, then the L2 they may be reading from, then the broker; what is left is
+# killed.
 stop_all() {
   local name workers=() rest=()
   PHASE=stopping
@@ -229,8 +233,8 @@ stop_all() {
   fi
 }
 
-# end_all SIGNAL SECONDS NAMES…: signals them and waits until none is left, the time is over, or (a
-# drain only) somebody asks a second time.
+# end_all SIGNAL SECONDS NAMES…: signals them and waits until none is left, the time is over, or
+# (when they were asked, not killed) somebody asks us a second time.
 end_all() {
   local signal=$1 deadline name left
   now_ms

@@ -1,10 +1,10 @@
 # shellcheck shell=bash
-# The supervisor's process table. A name is a slot ("broker", "worker-0", "l2"), or, during a reload, a
+# The supervisor's process table. A name is a slot ("broker", "worker-0", "l2") or, in a reload, a
 # slot's successor ("worker-0.new") or predecessor ("worker-0.old"). All of it belongs to the one
 # supervising shell; other commands read it from the state file.
 #
-# States: starting (runs, not ready yet), running, waiting (dead, restart is due later), draining (was
-# told to end).
+# States: starting (runs, not ready yet), running, waiting (dead, restart is due later), draining
+# (was told to end).
 
 declare -A PID=() START=() STATE=() SINCE_MS=() DUE_MS=() RESTARTS=() STREAK=() DEATHS=()
 SLOTS=()        # In the order of start and of status.

@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# Finds processes that live but do not serve any more. A broker proves life by adding a line a second
-# to its stats file. A worker answers the broker's pings; the broker's /workers says for how long it
-# has not. Silence of WATCHDOG_SECONDS means SIGKILL, and then the ordinary restart.
+# Finds processes that live but do not serve any more. A broker proves life by adding a line a
+# second to its stats file. A worker answers the broker's pings; the broker's /workers says for how
+# long it has not. Silence of WATCHDOG_SECONDS means SIGKILL, and then the ordinary restart.
 
 readonly LOOKS_PER_SILENCE=6    # How often within WATCHDOG_SECONDS to look: every 5 s.
 readonly OWN_PAUSE_MS_MAX=5000  # A longer turn of our own means that we were stopped.
-declare -A HEARD_MS=()  # Last sign of life, by slot. A worker appears once the broker has listed it.
+declare -A HEARD_MS=()  # Last sign of life, by slot; of a worker, once the broker has listed it.
 STATS_SEEN=
 WATCHED_AT_MS=0
 

@@ -19,8 +19,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 SUPERVISOR = ROOT / "deploy" / "daphnis"
 WAIT_SECONDS = 20
 
-# One program for all three names. Files in the folder of the programs steer it: crash-NAME makes NAME
-# exit at once, mute makes the broker stop writing stats, deaf-worker keeps workers from listening.
+# One program for all three names. Files in the folder of the programs steer it: crash-NAME makes
+# NAME exit at once, mute makes the broker stop writing stats, deaf-worker keeps workers from
+# listening, drain-for-ever keeps them from ending.
 STAND_IN = r'''#!%(python)s -S
 import os, pathlib, signal, socket, sys, time
 name = os.path.basename(sys.argv[0])
@@ -58,7 +59,8 @@ def answer(listener, body_of):
     try:
         head = peer.recv(4096).decode()
         body = body_of(head.split()[1])
-        peer.sendall(("HTTP/1.1 200 OK\r\nContent-Length: %%d\r\n\r\n%%s" %% (len(body), body)).encode())
+        head = "HTTP/1.1 200 OK\r\nContent-Length: %%d\r\n\r\n" %% len(body)
+        peer.sendall((head + body).encode())
     except (OSError, IndexError):
         pass
     peer.close()
