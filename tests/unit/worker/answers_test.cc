@@ -1,0 +1,130 @@
+#include "worker/core/answers.h"
+
+#include <catch2/catch.hpp>
+#include <set>
+
+#include "common/core/http_parser.h"
+#include "common/core/http_writer.h"
+
+using namespace daphnis;
+using namespace daphnis::worker;
+
+namespace {
+
+const ResponseContext kContext = {.request_id = "abc", .node_id = "n", .date = {}};
+
+struct Read {
+  http::Head head;
+  std::string body;
+};
+
+Read read(const std::string& text, bool is_head = false) {
+  http::Parser parser(http::Parser::Kind::kResponse);
+  if (is_head) parser.next_response_has_no_body();
+  auto step = parser.step(as_bytes(text));
+  REQUIRE(step.event == http::Parser::Event::kHead);
+  Read out{.head = parser.head(), .body = {}};
+  Bytes rest = as_bytes(text).subspan(step.consumed);
+  while ((step = parser.step(rest)).event == http::Parser::Event::kBody) {
+    out.body += as_text(step.body);
+    rest = rest.subspan(step.consumed);
+  }
+  CHECK(step.event == http::Parser::Event::kEnd);
+  CHECK(rest.empty());
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("every failure has a truthful status and its own code", "[worker][answers]") {
+  std::set<std::string_view> codes;
+  for (int i = 0; i <= static_cast<int>(kFailureKindLast); ++i) {
+    const Answer answer = answer_for(static_cast<FailureKind>(i));
+    CAPTURE(answer.code);
+    CHECK(answer.status >= 400);
+    CHECK(http::reason_phrase(answer.status) != "Unknown");
+    CHECK(codes.insert(answer.code).second);
+    CHECK_FALSE(answer.detail.empty());
+    const bool asks_to_retry = answer.status == 429 || answer.status == 502 ||
+                               answer.status == 503 || answer.status == 504;
+    CHECK((answer.retry_after_s > 0) == asks_to_retry);
+  }
+}
+
+TEST_CASE("what the broker reports has the status of the design", "[worker][answers]") {
+  using ipc::FetchFailure;
+  const auto status = [](FetchFailure failure) { return answer_for(failure_of(failure)).status; };
+  CHECK(status(FetchFailure::kNoL2) == 503);
+  CHECK(status(FetchFailure::kFailed) == 502);
+  CHECK(status(FetchFailure::kSilent) == 504);
+  CHECK(status(FetchFailure::kNotFound) == 404);
+  CHECK(status(FetchFailure::kOverloaded) == 503);
+  CHECK(status(FetchFailure::kDraining) == 503);
+  CHECK(answer_for(FailureKind::kPathNotALink).status == 501);
+  CHECK(answer_for(FailureKind::kNotCached).status == 412);
+  CHECK(answer_for(FailureKind::kL2Lied).status == 502);
+}
+
+TEST_CASE("an error is one line of JSON that no cache keeps", "[worker][answers]") {
+  const auto made = render(answer_for(FailureKind::kNoL2), kContext);
+  CHECK(made.keep_alive);
+  const Read answer = read(made.text);
+  CHECK(answer.head.status == 503);
+  CHECK(answer.body ==
+        "{\"error\":\"no L2 is registered here\",\"code\":\"no_l2\",\"request_id\":\"abc\"}\n");
+  CHECK(*answer.head.find("content-type") == "application/json");
+  CHECK(*answer.head.find("cache-control") == "no-store");
+  CHECK(*answer.head.find("retry-after") == "5");
+  CHECK(*answer.head.find("access-control-allow-origin") == "*");
+  CHECK(*answer.head.find("x-content-type-options") == "nosniff");
+  CHECK(*answer.head.find("x-request-id") == "abc");
+  CHECK(answer.head.find("x-cache") == nullptr);
+}
+
+TEST_CASE("the broker's advice on retrying goes before the table's", "[worker][answers]") {
+  CHECK(answer_for(FailureKind::kOverloaded, 9).retry_after_s == 9);
+  CHECK(answer_for(FailureKind::kOverloaded).retry_after_s == 1);
+}
+
+TEST_CASE("an error to HEAD has no body", "[worker][answers]") {
+  ResponseContext context = kContext;
+  context.is_head = true;
+  const auto made = render(answer_for(FailureKind::kNotFound), context);
+  const Read answer = read(made.text, true);
+  CHECK(answer.body.empty());
+  CHECK(answer.head.content_length > 0);
+}
+
+TEST_CASE("what the parser refused closes the connection", "[worker][answers]") {
+  http::Parser parser(http::Parser::Kind::kRequest);
+  REQUIRE(parser.step(as_bytes("GET / HTTP/9.9\r\n\r\n")).event == http::Parser::Event::kRefused);
+  const auto made = render(answer_for_parser(parser.refusal()), kContext);
+  CHECK_FALSE(made.keep_alive);
+  const Read answer = read(made.text);
+  CHECK(answer.head.status == 505);
+  CHECK_FALSE(answer.head.keep_alive);
+  CHECK_THAT(answer.body, Catch::Contains("\"code\":\"version_unsupported\""));
+}
+
+TEST_CASE("a request id is taken over only when it is harmless", "[worker][answers]") {
+  const auto taken = [](std::string value) {
+    http::Head head;
+    head.headers.push_back({"X-Request-ID", std::move(value)});
+    const auto id = client_request_id(head);
+    return id ? std::string(*id) : "none";
+  };
+  CHECK(taken("a.B_9-") == "a.B_9-");
+  CHECK(taken(std::string(64, 'x')) == std::string(64, 'x'));
+  CHECK(taken(std::string(65, 'x')) == "none");
+  CHECK(taken("") == "none");
+  CHECK(taken("a b") == "none");
+  CHECK(taken("a\"b") == "none");
+  CHECK(taken("\xc3\xa4") == "none");
+  CHECK_FALSE(client_request_id(http::Head{}));
+}
+
+TEST_CASE("server timing lists durations in milliseconds", "[worker][answers]") {
+  const Timing timings[] = {{"broker", 1'500}, {"l2", 20'000'007}, {"verify", 3}};
+  CHECK(server_timing(timings) == "broker;dur=1.500, l2;dur=20000.007, verify;dur=0.003");
+  CHECK(server_timing({}).empty());
+}
