@@ -1,1 +1,86 @@
-int main() { return 0; }
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "common/core/limits.h"
+#include "common/uv/settings.h"
+#include "l2/uv/serve.h"
+
+namespace daphnis::l2 {
+namespace {
+
+int complain(const std::string& what) {
+  std::fprintf(stderr, "daphnis-l2: %s\n", what.c_str());
+  return 2;
+}
+
+/// What the flags of `serve` hold before they are checked.
+struct ServeFlags {
+  std::vector<std::string> l1;
+  std::string id;
+  std::string store;
+  uint32_t capacity = limits::kL2CapacityDefault;
+  bool legacy = false;
+  std::string log_level = "info";
+};
+
+CLI::App* add_serve(uv::Settings& settings, ServeFlags& flags) {
+  CLI::App* command = settings.app().add_subcommand(
+      "serve", "Register at edges (L1s) and answer them from a folder of CAR files");
+  command->add_option("--l1", flags.l1, "An edge, http://HOST:PORT; may be given many times")
+      ->envname("DAPHNIS_L1")
+      ->required();
+  command->add_option("--store", flags.store, "Folder with .car files (versions 1 and 2)")
+      ->envname("DAPHNIS_STORE")
+      ->required()
+      ->check(CLI::ExistingDirectory);
+  command->add_option("--id", flags.id, "Name of this L2; made and kept in the store by default")
+      ->envname("DAPHNIS_ID");
+  command->add_option("--capacity", flags.capacity, "Answers at once per edge")
+      ->envname("DAPHNIS_CAPACITY")
+      ->capture_default_str()
+      ->check(CLI::Range(uint32_t{1}, limits::kL2CapacityMax));
+  command->add_flag("--legacy", flags.legacy, "Behave like a node of the historical network")
+      ->envname("DAPHNIS_LEGACY");
+  command->add_option("--log-level", flags.log_level, "debug, info, warn or error")
+      ->envname("DAPHNIS_LOG_LEVEL")
+      ->capture_default_str();
+  return command;
+}
+
+int run_serve(const ServeFlags& flags) {
+  ServeOptions options{.l1s = {},
+                       .l2_id = flags.id,
+                       .store = flags.store,
+                       .capacity = flags.capacity,
+                       .generation = flags.legacy ? Generation::kLegacy : Generation::kV2};
+  if (!flags.id.empty() && !is_l2_id(flags.id)) {
+    return complain("--id takes 1 to 64 of A-Z a-z 0-9 . _ -");
+  }
+  if (!parse_log_level(flags.log_level, options.log_level)) {
+    return complain("--log-level takes debug, info, warn or error");
+  }
+  for (const std::string& text : flags.l1) {
+    const auto url = parse_l1_url(text);
+    if (!url) return complain(url.error().detail);
+    options.l1s.push_back(*url);
+  }
+  return serve(options);
+}
+
+int run(int argc, char** argv) {
+  uv::Settings settings("daphnis-l2", "Serves content-addressed files from home to edges");
+  settings.app().require_subcommand(1);
+  ServeFlags serve_flags;
+  const CLI::App* serve_command = add_serve(settings, serve_flags);
+  if (const auto exit_code = settings.parse(argc, argv)) return *exit_code;
+  if (*serve_command) return run_serve(serve_flags);
+  return 2;
+}
+
+}  // namespace
+}  // namespace daphnis::l2
+
+int main(int argc, char** argv) {
+  return daphnis::l2::run(argc, argv);
+}

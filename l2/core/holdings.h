@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/core/cid.h"
+
+namespace daphnis::l2 {
+
+/// The roots an L2 holds at one moment: sorted by their bytes, each once. Shared by all sessions.
+using Holdings = std::shared_ptr<const std::vector<Cid>>;
+
+/// Sorts and thins out.
+[[nodiscard]] Holdings make_holdings(std::vector<Cid> roots);
+
+/// What an L1 must be told to get from one state of the holdings to another, in bodies of at most
+/// kHoldingsPerPost CIDs: NDJSON lines {"add":[…]} and {"remove":[…]} of at most kHoldingsPerLine
+/// each (DESIGN 3.1). Keeps its place, so that a refused body can be sent again. Owned by a
+/// session.
+class HoldingsUpdate {
+ public:
+  HoldingsUpdate() = default;
+  /// Null stands for none.
+  HoldingsUpdate(const Holdings& known, const Holdings& wanted);
+
+  [[nodiscard]] bool is_done() const { return at_ == changes_.size(); }
+  /// The next body; the same again until advance().
+  [[nodiscard]] std::string body() const;
+  void advance();
+
+ private:
+  struct Change {
+    bool is_added;
+    Cid cid;
+  };
+  [[nodiscard]] size_t end_of_body() const;
+
+  std::vector<Change> changes_;
+  size_t at_ = 0;
+};
+
+}  // namespace daphnis::l2

@@ -1,0 +1,217 @@
+#include "l2/core/l1_session.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "common/core/check.h"
+
+namespace daphnis::l2 {
+
+L1Session::L1Session(SessionConfig config, Random random)
+    : config_(std::move(config)), backoff_(random), holdings_backoff_(std::move(random)) {
+  check(is_l2_id(config_.l2_id), "an L2 id that may not stand in a request");
+}
+
+L1Session::Stats L1Session::stats() const {
+  Stats all = stats_;
+  all.junk_lines += lines_.too_long();
+  return all;
+}
+
+void L1Session::start(uint64_t now_ms) {
+  if (state_ == State::kStopped) open(now_ms);
+}
+
+void L1Session::stop() {
+  if (state_ == State::kOpening || state_ == State::kRegistered) {
+    commands_.emplace_back(CloseRegistration{});
+  }
+  if (telling_ == Telling::kPosting) commands_.emplace_back(DropHoldings{});
+  telling_ = Telling::kIdle;
+  state_ = State::kStopped;
+  queued_.clear();
+}
+
+void L1Session::open(uint64_t now_ms) {
+  std::string target = "/register/" + config_.l2_id;
+  if (config_.generation == Generation::kV2) {
+    target += "?v=2&capacity=" + std::to_string(config_.capacity);
+  }
+  state_ = State::kOpening;
+  until_ms_ = now_ms + limits::kRegistrationAnswerMs;
+  lines_.reset();
+  commands_.emplace_back(OpenRegistration{std::move(target)});
+}
+
+void L1Session::wait(uint64_t delay_ms, uint64_t now_ms) {
+  state_ = State::kWaiting;
+  until_ms_ = now_ms + delay_ms;
+}
+
+void L1Session::lose(std::string_view why, std::optional<uint64_t> retry_after_ms,
+                     uint64_t now_ms) {
+  const bool was_registered = state_ == State::kRegistered;
+  if (was_registered) {
+    ++stats_.losses;
+    if (now_ms - registered_at_ms_ >= limits::kRegistrationHealthyMs) backoff_.reset();
+  }
+  if (telling_ == Telling::kPosting) commands_.emplace_back(DropHoldings{});
+  telling_ = Telling::kIdle;
+  // Orders that have not begun belong to the lost registration; its L1 has cancelled them.
+  stats_.orders_dropped += queued_.size();
+  queued_.clear();
+  const uint64_t delay_ms =
+      retry_after_ms ? backoff_.next_after_ms(*retry_after_ms) : backoff_.next_ms();
+  LogLine line(was_registered ? "registration_lost" : "registration_failed");
+  line.add("why", why).add("retry_in_ms", delay_ms);
+  log(LogLevel::kWarn, std::move(line));
+  wait(delay_ms, now_ms);
+}
+
+void L1Session::on_registration_head(int status, std::optional<uint64_t> retry_after_ms,
+                                     uint64_t now_ms) {
+  if (state_ != State::kOpening) return;
+  if (status != 200) {
+    commands_.emplace_back(CloseRegistration{});
+    return lose("the L1 answered " + std::to_string(status), retry_after_ms, now_ms);
+  }
+  state_ = State::kRegistered;
+  registered_at_ms_ = now_ms;
+  until_ms_ = now_ms + limits::kRegistrationSilenceMs;
+  ++stats_.registrations;
+  log(LogLevel::kInfo, LogLine("registered"));
+  announced_ = nullptr;
+  telling_ = Telling::kIdle;
+  holdings_backoff_.reset();
+  tell();
+}
+
+void L1Session::on_registration_bytes(Bytes bytes, uint64_t now_ms) {
+  if (state_ != State::kRegistered) return;
+  until_ms_ = now_ms + limits::kRegistrationSilenceMs;
+  lines_.feed(bytes, [this, now_ms](std::string_view line) { on_line(line, now_ms); });
+}
+
+void L1Session::on_registration_lost(std::string_view why, uint64_t now_ms) {
+  if (state_ != State::kOpening && state_ != State::kRegistered) return;
+  lose(why.empty() ? "the L1 closed the connection" : why, std::nullopt, now_ms);
+}
+
+void L1Session::on_line(std::string_view line, uint64_t now_ms) {
+  std::optional<Order> order = reader_.read(line);
+  if (!order || active_.contains(order->request_id)) {
+    ++stats_.junk_lines;
+    LogLine note("junk_line");
+    log(LogLevel::kWarn, std::move(note.add("line", line.substr(0, 128))));
+    return;
+  }
+  ++stats_.orders;
+  if (config_.generation == Generation::kLegacy) {
+    *order = Order{.request_id = order->request_id, .request = {.root = order->request.root}};
+  }
+  if (queued_.size() == limits::kOrdersQueuedMax) {
+    ++stats_.orders_dropped;
+    return;
+  }
+  std::optional<uint64_t> begin_by_ms;
+  if (order->deadline_ms) {
+    begin_by_ms = now_ms + std::min<uint64_t>(*order->deadline_ms, uint64_t{1} << 40);
+  }
+  queued_.push_back({std::move(*order), begin_by_ms});
+  start_queued(now_ms);
+}
+
+void L1Session::start_queued(uint64_t now_ms) {
+  while (active_.size() < config_.capacity && !queued_.empty()) {
+    Queued next = std::move(queued_.front());
+    queued_.pop_front();
+    if ((next.begin_by_ms && *next.begin_by_ms <= now_ms) ||
+        !active_.insert(next.order.request_id).second) {
+      ++stats_.orders_dropped;
+      continue;
+    }
+    commands_.emplace_back(StartUpload{std::move(next.order), next.begin_by_ms});
+  }
+}
+
+void L1Session::on_upload_done(const Uuid& request_id, uint64_t now_ms) {
+  active_.erase(request_id);
+  start_queued(now_ms);
+}
+
+void L1Session::on_holdings(Holdings holdings, uint64_t) {
+  current_ = std::move(holdings);
+  tell();
+}
+
+void L1Session::tell() {
+  const bool may = state_ == State::kRegistered && config_.generation == Generation::kV2;
+  if (!may || telling_ != Telling::kIdle || current_ == announced_) return;
+  being_announced_ = current_;
+  update_ = HoldingsUpdate(announced_, current_);
+  post_holdings();
+}
+
+void L1Session::post_holdings() {
+  if (update_.is_done()) {
+    announced_ = std::move(being_announced_);
+    telling_ = Telling::kIdle;
+    return tell();
+  }
+  telling_ = Telling::kPosting;
+  commands_.emplace_back(PostHoldings{"/holdings/" + config_.l2_id, update_.body()});
+}
+
+void L1Session::on_holdings_answer(int status, std::optional<uint64_t> retry_after_ms,
+                                   uint64_t now_ms) {
+  if (telling_ != Telling::kPosting) return;
+  if (status >= 200 && status < 300) {
+    holdings_backoff_.reset();
+    update_.advance();
+    return post_holdings();
+  }
+  LogLine line("holdings_refused");
+  line.add("status", status);
+  if (status == 404 || status == 405 || status == 501) {
+    // An L1 that does not know holdings will not learn before it is started anew.
+    telling_ = Telling::kRefused;
+  } else {
+    telling_ = Telling::kWaiting;
+    const uint64_t delay_ms = retry_after_ms ? holdings_backoff_.next_after_ms(*retry_after_ms)
+                                             : holdings_backoff_.next_ms();
+    tell_again_at_ms_ = now_ms + delay_ms;
+    line.add("retry_in_ms", delay_ms);
+  }
+  log(LogLevel::kWarn, std::move(line));
+}
+
+void L1Session::on_time(uint64_t now_ms) {
+  if (telling_ == Telling::kWaiting && now_ms >= tell_again_at_ms_) post_holdings();
+  if (state_ == State::kStopped || now_ms < until_ms_) return;
+  if (state_ == State::kWaiting) return open(now_ms);
+  const bool was_registered = state_ == State::kRegistered;
+  commands_.emplace_back(CloseRegistration{});
+  lose(was_registered ? "the L1 has gone silent" : "the L1 does not answer", std::nullopt, now_ms);
+}
+
+std::optional<uint64_t> L1Session::wakes_at_ms() const {
+  if (state_ == State::kStopped) return {};
+  return telling_ == Telling::kWaiting ? std::min(until_ms_, tell_again_at_ms_) : until_ms_;
+}
+
+std::optional<uint64_t> parse_retry_after_ms(std::string_view text) {
+  uint32_t seconds = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (error != std::errc{} || end != text.data() + text.size()) return {};
+  return uint64_t{seconds} * 1000;
+}
+
+bool is_l2_id(std::string_view text) {
+  return !text.empty() && text.size() <= limits::kL2IdBytesMax &&
+         std::ranges::all_of(text, [](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                  c == '.' || c == '_' || c == '-';
+         });
+}
+
+}  // namespace daphnis::l2

@@ -1,0 +1,66 @@
+#include "l2/core/l1_url.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace daphnis::l2 {
+namespace {
+
+std::unexpected<Error> not_a_url(std::string_view text) {
+  return fail(Errc::kInvalid,
+              "not an L1's address: " + std::string(text) + " (wanted is http://HOST:PORT)");
+}
+
+bool is_host_byte(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' ||
+         c == '-' || c == '_';
+}
+
+bool is_ipv6_byte(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') || c == ':' ||
+         c == '.';
+}
+
+}  // namespace
+
+std::string L1Url::authority() const {
+  const bool is_v6 = host.find(':') != std::string::npos;
+  return (is_v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
+}
+
+Result<L1Url> parse_l1_url(std::string_view text) {
+  std::string_view rest = text;
+  if (rest.starts_with("https://")) {
+    return fail(Errc::kUnsupported, "https is not spoken yet; use http://HOST:PORT");
+  }
+  constexpr std::string_view kScheme = "http://";
+  if (!rest.starts_with(kScheme)) return not_a_url(text);
+  rest.remove_prefix(kScheme.size());
+  if (rest.ends_with('/')) rest.remove_suffix(1);
+
+  L1Url url;
+  url.port = 80;
+  std::string_view after_host;
+  if (rest.starts_with('[')) {
+    const size_t end = rest.find(']');
+    if (end == std::string_view::npos) return not_a_url(text);
+    url.host = rest.substr(1, end - 1);
+    after_host = rest.substr(end + 1);
+    if (!std::ranges::all_of(url.host, is_ipv6_byte)) return not_a_url(text);
+  } else {
+    const size_t end = std::min(rest.find(':'), rest.size());
+    url.host = rest.substr(0, end);
+    after_host = rest.substr(end);
+    if (!std::ranges::all_of(url.host, is_host_byte)) return not_a_url(text);
+  }
+  if (url.host.empty() || url.host.size() > 253) return not_a_url(text);
+  if (after_host.empty()) return url;
+  const char* end = after_host.data() + after_host.size();
+  const auto [stop, error] = std::from_chars(after_host.data() + 1, end, url.port);
+  if (after_host.front() != ':' || error != std::errc{} || stop != end || url.port == 0) {
+    return not_a_url(text);
+  }
+  return url;
+}
+
+}  // namespace daphnis::l2

@@ -1,0 +1,146 @@
+#include "l2/core/order.h"
+
+#include <simdjson.h>
+
+#include <charconv>
+#include <utility>
+
+#include "common/core/limits.h"
+#include "common/core/request_target.h"
+
+namespace daphnis::l2 {
+namespace {
+
+using simdjson::dom::object;
+
+/// A string field; empty where it is missing. `is_wrong` is set where it is another type.
+std::string_view text_field(const object& line, const char* key, bool& is_wrong) {
+  simdjson::dom::element element;
+  if (line.at_key(key).get(element) != simdjson::SUCCESS || element.is_null()) return {};
+  std::string_view text;
+  if (element.get(text) != simdjson::SUCCESS) is_wrong = true;
+  return text;
+}
+
+template <class Integer>
+bool parse_whole(std::string_view text, Integer& out) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+  return error == std::errc{} && end == text.data() + text.size();
+}
+
+/// A count, as a number or as its decimal text.
+std::optional<uint64_t> count_field(const object& line, const char* key, bool& is_wrong) {
+  simdjson::dom::element element;
+  if (line.at_key(key).get(element) != simdjson::SUCCESS || element.is_null()) return {};
+  uint64_t value = 0;
+  if (element.get(value) == simdjson::SUCCESS) return value;
+  std::string_view text;
+  if (element.get(text) == simdjson::SUCCESS && parse_whole(text, value)) return value;
+  is_wrong = true;
+  return {};
+}
+
+/// Segments as in a URL: percent-encoded, '/' between them, empty ones left out.
+bool read_path(std::string_view text, std::vector<std::string>& path) {
+  while (!text.empty()) {
+    const size_t end = std::min(text.find('/'), text.size());
+    if (end > 0) {
+      std::string segment;
+      if (!http::percent_decode(text.substr(0, end), segment)) return false;
+      if (!is_path_segment(segment) || path.size() == limits::kPathSegmentsMax) return false;
+      path.push_back(std::move(segment));
+    }
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return true;
+}
+
+bool read_scope(std::string_view text, DagScope& scope) {
+  if (text == "all")
+    scope = DagScope::kAll;
+  else if (text == "entity")
+    scope = DagScope::kEntity;
+  else if (text == "block")
+    scope = DagScope::kBlock;
+  else
+    return false;
+  return true;
+}
+
+/// Everything but the root. False: the L1 wants something we do not understand.
+bool read_wish(const object& line, Order& order) {
+  bool is_wrong = false;
+  CarRequest& request = order.request;
+  const std::string_view scope = text_field(line, "dagScope", is_wrong);
+  const std::string_view bytes = text_field(line, "entityBytes", is_wrong);
+  const std::string_view dups = text_field(line, "dups", is_wrong);
+  const std::string_view path = text_field(line, "path", is_wrong);
+  order.skip = count_field(line, "skip", is_wrong).value_or(0);
+  order.deadline_ms = count_field(line, "deadlineMs", is_wrong);
+  if (is_wrong || !read_path(path, request.path)) return false;
+  if (!scope.empty() && !read_scope(scope, request.scope)) return false;
+  if (!bytes.empty()) {
+    request.bytes = parse_byte_range(bytes);
+    if (!request.bytes) return false;
+    if (scope.empty()) request.scope = DagScope::kEntity;
+    if (request.scope != DagScope::kEntity) request.bytes.reset();  // An explicit scope wins.
+  }
+  if (!dups.empty() && dups != "y" && dups != "n") return false;
+  request.dups = dups == "y";
+  return true;
+}
+
+bool is_id_text(std::string_view text) {
+  if (text.empty() || text.size() > limits::kRequestIdBytesMax) return false;
+  for (const char c : text) {
+    const bool is_plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+                          (c >= 'A' && c <= 'Z') || c == '.' || c == '_' || c == '-';
+    if (!is_plain) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+struct OrderReader::State {
+  simdjson::dom::parser parser{limits::kOrderLineBytesMax + 1};
+};
+
+OrderReader::OrderReader() : state_(std::make_unique<State>()) {}
+OrderReader::~OrderReader() = default;
+OrderReader::OrderReader(OrderReader&&) noexcept = default;
+OrderReader& OrderReader::operator=(OrderReader&&) noexcept = default;
+
+std::optional<Order> OrderReader::read(std::string_view line) {
+  object fields;
+  if (state_->parser.parse(line.data(), line.size()).get(fields) != simdjson::SUCCESS) return {};
+  bool is_wrong = false;
+  const auto id = parse_uuid(text_field(fields, "requestId", is_wrong));
+  std::string_view root_text = text_field(fields, "root", is_wrong);
+  if (root_text.empty()) root_text = text_field(fields, "cid", is_wrong);
+  const auto root = Cid::from_text(root_text);
+  if (is_wrong || !id || !root) return {};
+  Order order{.request_id = *id, .request = {.root = *root}};
+  bool is_odd = false;
+  const std::string_view trace = text_field(fields, "traceId", is_odd);
+  if (is_id_text(trace)) order.trace_id = trace;
+  order.is_understood = read_wish(fields, order);
+  return order;
+}
+
+std::optional<ByteRange> parse_byte_range(std::string_view text) {
+  const size_t colon = text.find(':');
+  if (colon == std::string_view::npos) return {};
+  ByteRange range;
+  if (!parse_whole(text.substr(0, colon), range.from)) return {};
+  const std::string_view to = text.substr(colon + 1);
+  if (to == "*") return range;
+  int64_t last = 0;
+  if (!parse_whole(to, last)) return {};
+  range.to = last;
+  const bool same_sign = (range.from < 0) == (last < 0);
+  if (same_sign && range.from > last) return {};
+  return range;
+}
+
+}  // namespace daphnis::l2

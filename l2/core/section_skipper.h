@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+
+#include "common/core/car.h"
+#include "common/core/slice.h"
+
+namespace daphnis::l2 {
+
+/// Lets an answer begin after its first `skip` sections (an order's `skip`): the header passes,
+/// they do not. Owned by an answer.
+class SectionSkipper {
+ public:
+  explicit SectionSkipper(uint64_t skip) : left_(skip), is_passing_(skip == 0) {}
+
+  /// Takes the next slices of a sound CAR and appends what passes to `out`.
+  void pass(const Slices& in, Slices& out);
+
+ private:
+  CarReader reader_;
+  uint64_t left_;
+  bool is_passing_;
+  bool is_in_header_ = true;
+};
+
+}  // namespace daphnis::l2

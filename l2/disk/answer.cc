@@ -1,0 +1,83 @@
+#include "l2/disk/answer.h"
+
+#include <cstring>
+
+namespace daphnis::l2 {
+namespace {
+
+/// Slices below this are copied together: one long piece costs less than many to write.
+constexpr size_t kSmallBytes = 16 * limits::kKiB;
+constexpr size_t kPackBytes = 64 * limits::kKiB;
+
+/// Puts small neighbours into buffers of their own. Those small slices are what the producer shares
+/// a buffer of (sections' heads); counts of references are not for two threads at a time.
+Slices packed(Slices slices) {
+  Slices out;
+  BufferRef pack;
+  size_t used = 0;
+  size_t begin = 0;
+  const auto end_pack = [&] {
+    if (used > begin) out.push_back({pack, pack.data() + begin, used - begin});
+    begin = used;
+  };
+  for (Slice& slice : slices) {
+    if (slice.size >= kSmallBytes) {
+      end_pack();
+      out.push_back(std::move(slice));
+      continue;
+    }
+    if (!pack || pack.capacity() - used < slice.size) {
+      end_pack();
+      pack = BufferRef::allocate(kPackBytes);
+      used = begin = 0;
+    }
+    std::memcpy(pack.data() + used, slice.data, slice.size);
+    used += slice.size;
+  }
+  end_pack();
+  return out;
+}
+
+}  // namespace
+
+BlockSource::Read Answer::Blocks::read(const Cid& cid, Slices& into) {
+  auto block = store_.read(cid);
+  if (!block) return Read::kMissing;
+  into.push_back(std::move(*block));
+  return Read::kOk;
+}
+
+Answer::Answer(Store& store, const Order& order)
+    : blocks_(store),
+      producer_(order.request),
+      skipper_(order.skip),
+      is_understood_(order.is_understood) {}
+
+Answer::Turn Answer::next(size_t bytes) {
+  Turn turn;
+  if (!is_understood_) {
+    turn.failure = Error{Errc::kUnsupported, 0, "the order asks for something unknown"};
+    return turn;
+  }
+  size_t made = 0;
+  while (made < bytes && !turn.is_last) {
+    Slices all;
+    switch (producer_.produce(blocks_, bytes - made, all)) {
+      case Producer::State::kMore:
+        break;
+      case Producer::State::kComplete:
+        turn.is_last = true;
+        break;
+      default:
+        turn.failure = producer_.failure();
+        return turn;
+    }
+    const size_t before = turn.slices.size();
+    skipper_.pass(all, turn.slices);
+    made += total_size(std::span(turn.slices).subspan(before));
+  }
+  turn.slices = packed(std::move(turn.slices));
+  return turn;
+}
+
+}  // namespace daphnis::l2

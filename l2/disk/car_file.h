@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "common/core/cid.h"
+#include "common/core/result.h"
+#include "l2/disk/file.h"
+
+namespace daphnis::l2 {
+
+/// Passes over the sections of a CAR file (version 1 or 2) without reading bodies that are larger
+/// than what comes along with their heads.
+class CarFile {
+ public:
+  struct Section {
+    Cid cid;
+    uint64_t offset;  ///< Of its length, from the file's start.
+    uint32_t size;    ///< Length, CID and body.
+  };
+
+  /// Calls `on_section` for each; false from it stops early (an error of kInvalid). Returns the
+  /// header's roots. Errors: kTruncated (the file may still be growing), kMalformed, kTooLarge,
+  /// kUnsupported, kSystem.
+  [[nodiscard]] static Result<std::vector<Cid>> scan(
+      const File& file, const std::function<bool(const Section&)>& on_section);
+};
+
+/// Reads the section at `offset` of `size` bytes into a slice of its body, where its CID names the
+/// same block as `cid`. The body is not yet proven. Errors: kUnexpected (another CID, or no section
+/// of that size), kTruncated, kSystem.
+[[nodiscard]] Result<Slice> read_section(const File& file, uint64_t offset, uint32_t size,
+                                         const Cid& cid);
+
+}  // namespace daphnis::l2

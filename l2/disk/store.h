@@ -1,0 +1,97 @@
+#pragma once
+
+#include <atomic>
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <string>
+#include <vector>
+
+#include "common/core/logfmt.h"
+#include "common/core/result.h"
+#include "l2/core/block_index.h"
+#include "l2/core/holdings.h"
+#include "l2/disk/car_file.h"
+#include "l2/disk/file.h"
+
+namespace daphnis::l2 {
+
+/// The CARs of a folder (names ending in .car, versions 1 and 2, no sub-folders) as one set of
+/// blocks. A block is hashed when it is first read, and not again while its file stays as it is:
+/// indexing thus reads little more than the sections' heads, and what leaves here has been proven
+/// once. A file that is cut or broken is not used; it is looked at again when it changes. All calls
+/// block and belong in a thread pool: scan() from one thread at a time, read() from any number.
+/// Owned by `serve`.
+class Store {
+ public:
+  explicit Store(std::string folder) : folder_(std::move(folder)) {}
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  struct ScanReport {
+    Holdings holdings;         ///< Roots that exist in their file. Null where nothing has changed.
+    bool has_more = false;     ///< The turn was over before all was indexed.
+    bool is_settling = false;  ///< A file is still being written: look again soon.
+    std::vector<std::pair<LogLevel, LogLine>> notes = {};
+  };
+  /// Brings the index up to date with the folder; works for about a second at a time.
+  [[nodiscard]] ScanReport scan();
+  /// Makes a scan under way, and all later ones, return soon. From any thread.
+  void stop() { is_stopping_ = true; }
+
+  /// The block's bytes, proven. Errors: kNotFound; kSystem.
+  [[nodiscard]] Result<Slice> read(const Cid& cid);
+
+  struct Totals {
+    uint64_t files = 0;
+    uint64_t blocks = 0;
+    uint64_t damaged_blocks = 0;  ///< Found not to have their digest.
+  };
+  [[nodiscard]] Totals totals() const;
+
+ private:
+  enum class FileState : uint8_t { kNew, kWhole, kUnusable };
+  /// One name in the folder.
+  struct Known {
+    FileStamp stamp;
+    FileState state = FileState::kNew;
+    uint32_t id = 0;  ///< In the index; a new one each time the file is read.
+    std::vector<Cid> roots = {};
+    bool is_seen = false;
+  };
+  /// A file that the index points into.
+  struct Indexed {
+    std::string path;
+    FileStamp stamp;
+  };
+
+  [[nodiscard]] bool list_folder(ScanReport& report);
+  void index_file(const std::string& name, Known& known, ScanReport& report);
+  void forget_missing();
+  [[nodiscard]] std::shared_ptr<const File> open(uint32_t id);
+  [[nodiscard]] Result<Slice> read_candidate(const Cid& cid,
+                                             const BlockIndex::Candidate& candidate);
+
+  const std::string folder_;
+  std::atomic<bool> is_stopping_ = false;
+
+  // Of scan() alone.
+  std::map<std::string, Known> known_;
+  std::vector<uint32_t> gone_;
+  uint32_t next_id_ = 1;
+  bool has_changed_ = true;
+  bool could_list_ = true;
+
+  mutable std::shared_mutex mutex_;  // guards what follows
+  BlockIndex index_;
+  std::map<uint32_t, Indexed> files_;
+  std::atomic<uint64_t> damaged_blocks_ = 0;
+
+  std::mutex open_mutex_;  // guards what follows; never held over another lock
+  /// Most recently used first.
+  std::list<std::pair<uint32_t, std::shared_ptr<const File>>> open_files_;
+};
+
+}  // namespace daphnis::l2

@@ -1,0 +1,173 @@
+#include <dirent.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <memory>
+
+#include "l2/disk/store.h"
+
+namespace daphnis::l2 {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds kTurn{1000};
+/// Sections gathered before the index is locked for them.
+constexpr size_t kBatch = 8192;
+
+int64_t wall_ns() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+/// True where the file was written to a moment ago: its writer may not be done.
+bool is_settling(const FileStamp& stamp) {
+  const int64_t age_ns = wall_ns() - stamp.modified_ns;
+  return age_ns >= 0 && age_ns < int64_t{limits::kStoreSettleMs} * 1'000'000;
+}
+
+bool is_car_name(std::string_view name) {
+  return name.ends_with(".car") && name.front() != '.';
+}
+
+LogLine note(std::string_view event, const std::string& name) {
+  LogLine line(event);
+  line.add("file", name);
+  return line;
+}
+
+}  // namespace
+
+Store::ScanReport Store::scan() {
+  const auto until = Clock::now() + kTurn;
+  ScanReport report;
+  if (!list_folder(report)) return report;
+  for (auto& [name, known] : known_) {
+    if (known.state != FileState::kNew) continue;
+    if (is_stopping_ || Clock::now() > until) {
+      report.has_more = true;
+      break;
+    }
+    index_file(name, known, report);
+  }
+  forget_missing();
+  if (!std::exchange(has_changed_, false)) return report;
+  std::vector<Cid> roots;
+  for (const auto& [name, known] : known_) {
+    roots.insert(roots.end(), known.roots.begin(), known.roots.end());
+  }
+  report.holdings = make_holdings(std::move(roots));
+  return report;
+}
+
+bool Store::list_folder(ScanReport& report) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> folder(opendir(folder_.c_str()), closedir);
+  if (!folder) {
+    // What was indexed stays: a folder that is away for a moment (a mount) comes back.
+    if (std::exchange(could_list_, false)) {
+      LogLine line = note("store_unreadable", folder_);
+      line.add("error", std::generic_category().message(errno));
+      report.notes.emplace_back(LogLevel::kError, std::move(line));
+    }
+    return false;
+  }
+  could_list_ = true;
+  for (auto& [name, known] : known_) known.is_seen = false;
+  while (const dirent* entry = readdir(folder.get())) {
+    if (!is_car_name(entry->d_name)) continue;
+    struct stat status {};
+    if (fstatat(dirfd(folder.get()), entry->d_name, &status, 0) != 0) continue;
+    if (!S_ISREG(status.st_mode) || known_.size() == limits::kStoreFilesMax) continue;
+    const auto [at, is_new] = known_.try_emplace(entry->d_name);
+    Known& known = at->second;
+    known.is_seen = true;
+    const FileStamp stamp = FileStamp::of(status);
+    if (!is_new && known.stamp == stamp) continue;
+    // A new name is tried at once; one that is being written to only when that has paused.
+    if (!is_new && is_settling(stamp)) {
+      report.is_settling = true;
+      continue;
+    }
+    known.stamp = stamp;
+    known.state = FileState::kNew;
+  }
+  return true;
+}
+
+void Store::index_file(const std::string& name, Known& known, ScanReport& report) {
+  const uint32_t id = next_id_++;
+  std::vector<BlockIndex::Entry> batch;
+  const std::string path = folder_ + "/" + name;
+  const auto put_batch = [&] {
+    const std::unique_lock lock(mutex_);
+    index_.add(batch);
+    batch.clear();
+  };
+  const auto indexed = [&]() -> Result<std::vector<Cid>> {
+    const auto file = File::open_to_read(path);
+    if (!file) return std::unexpected(file.error());
+    const auto stamp = file->stamp();
+    if (!stamp) return std::unexpected(stamp.error());
+    known.stamp = *stamp;
+    if (stamp->size >= SectionPlace::kOffsetLimit) {
+      return fail(Errc::kTooLarge, "files of 1 TiB and more are not indexed");
+    }
+    {
+      const std::unique_lock lock(mutex_);
+      files_[id] = {path, *stamp};
+    }
+    return CarFile::scan(*file, [&](const CarFile::Section& section) {
+      batch.push_back(BlockIndex::entry_of(section.cid, {id, section.offset, section.size}));
+      if (batch.size() == kBatch) put_batch();
+      return !is_stopping_;
+    });
+  }();
+  put_batch();
+  if (known.id != 0) gone_.push_back(known.id);
+  known.id = id;
+  known.roots.clear();
+  has_changed_ = true;
+  if (!indexed) {
+    known.state = FileState::kUnusable;
+    gone_.push_back(id);
+    const bool may_grow = indexed.error().code == Errc::kTruncated;
+    LogLine line = note(may_grow ? "car_incomplete" : "car_unusable", name);
+    line.add("error", indexed.error().text());
+    report.notes.emplace_back(may_grow ? LogLevel::kInfo : LogLevel::kWarn, std::move(line));
+    return;
+  }
+  known.state = FileState::kWhole;
+  const std::shared_lock lock(mutex_);
+  for (const Cid& root : *indexed) {
+    if (index_.is_in_file(root, id)) known.roots.push_back(root);
+  }
+  report.notes.emplace_back(LogLevel::kDebug, note("car_indexed", name));
+}
+
+void Store::forget_missing() {
+  for (auto at = known_.begin(); at != known_.end();) {
+    if (at->second.is_seen) {
+      ++at;
+      continue;
+    }
+    if (at->second.id != 0) gone_.push_back(at->second.id);
+    at = known_.erase(at);
+    has_changed_ = true;
+  }
+  if (gone_.empty()) return;
+  std::ranges::sort(gone_);
+  {
+    const std::unique_lock lock(mutex_);
+    index_.forget_files(gone_);
+    for (const uint32_t id : gone_) files_.erase(id);
+  }
+  const std::lock_guard lock(open_mutex_);
+  open_files_.remove_if(
+      [this](const auto& entry) { return std::ranges::binary_search(gone_, entry.first); });
+  gone_.clear();
+}
+
+}  // namespace daphnis::l2

@@ -1,0 +1,203 @@
+#include "l2/uv/l1_client.h"
+
+#include <algorithm>
+
+#include "common/core/http_writer.h"
+
+namespace daphnis::l2 {
+namespace {
+
+std::optional<uint64_t> retry_after_of(const http::Head& head) {
+  const std::string* field = head.find("Retry-After");
+  return field ? parse_retry_after_ms(*field) : std::nullopt;
+}
+
+}  // namespace
+
+L1Client::L1Client(uv::Loop& loop, uv::Log& log, Store& store, L1Url url, SessionConfig config,
+                   Random random)
+    : loop_(loop),
+      log_(log),
+      url_(std::move(url)),
+      generation_(config.generation),
+      links_kept_max_(config.capacity),
+      session_(std::move(config), std::move(random)),
+      clock_(loop,
+             [this] {
+               session_.on_time(loop_.now_ms());
+               settle();
+             }),
+      sweep_(loop,
+             [this] {
+               const uint64_t now_ms = loop_.now_ms();
+               std::erase_if(resting_, [=](const Resting& one) { return one.until_ms <= now_ms; });
+               if (resting_.empty()) sweep_.stop();
+             }),
+      holdings_timeout_(loop, [this] { end_holdings(0, std::nullopt); }),
+      upload_host_{loop_,
+                   store,
+                   url_,
+                   generation_,
+                   [this](bool is_fresh) { return take_link(is_fresh); },
+                   [this](std::unique_ptr<Link> link) { keep_link(std::move(link)); }} {}
+
+void L1Client::start() {
+  session_.start(loop_.now_ms());
+  settle();
+}
+
+void L1Client::drain(std::function<void()> on_idle) {
+  session_.stop();
+  settle();
+  on_idle_ = std::move(on_idle);
+  if (uploads_.empty() && on_idle_) on_idle_();
+}
+
+void L1Client::on_holdings(const Holdings& holdings) {
+  session_.on_holdings(holdings, loop_.now_ms());
+  settle();
+}
+
+void L1Client::settle() {
+  if (is_settling_) return;
+  is_settling_ = true;
+  for (auto commands = session_.take_commands(); !commands.empty();
+       commands = session_.take_commands()) {
+    for (SessionCommand& command : commands) {
+      std::visit([this](auto& which) { do_command(which); }, command);
+    }
+  }
+  is_settling_ = false;
+  const auto wakes_at_ms = session_.wakes_at_ms();
+  if (!wakes_at_ms) return clock_.stop();
+  const uint64_t now_ms = loop_.now_ms();
+  clock_.start(*wakes_at_ms > now_ms ? *wakes_at_ms - now_ms : 0);
+}
+
+std::string L1Client::head(std::string_view method, const std::string& target,
+                           std::optional<size_t> body_size) const {
+  auto writer = http::HeadWriter::request(method, target);
+  writer.add("Host", url_.authority());
+  if (body_size) writer.add("Content-Type", "application/x-ndjson");
+  if (body_size) writer.add("Content-Length", *body_size);
+  return writer.finish();
+}
+
+void L1Client::do_command(OpenRegistration& command) {
+  registration_ = std::make_unique<Link>(loop_, url_);
+  registration_->begin({.on_ready =
+                            [this, target = std::move(command.target)] {
+                              registration_->write(head("GET", target, std::nullopt));
+                            },
+                        .on_head =
+                            [this](const http::Head& answer) {
+                              session_.on_registration_head(answer.status, retry_after_of(answer),
+                                                            loop_.now_ms());
+                              settle();
+                            },
+                        .on_body =
+                            [this](Bytes bytes) {
+                              session_.on_registration_bytes(bytes, loop_.now_ms());
+                              settle();
+                            },
+                        .on_end =
+                            [this] {
+                              session_.on_registration_lost("", loop_.now_ms());
+                              settle();
+                            },
+                        .on_lost =
+                            [this](const std::string& why) {
+                              session_.on_registration_lost(why, loop_.now_ms());
+                              settle();
+                            }});
+}
+
+void L1Client::do_command(CloseRegistration&) {
+  registration_.reset();
+}
+
+void L1Client::do_command(PostHoldings& command) {
+  holdings_status_ = 0;
+  holdings_retry_after_ms_.reset();
+  holdings_timeout_.start(limits::kHoldingsAnswerMs);
+  std::string message = head("POST", command.target, command.body.size()) + command.body;
+  holdings_ = std::make_unique<Link>(loop_, url_);
+  holdings_->begin({.on_ready = [this, message = std::move(message)] { holdings_->write(message); },
+                    .on_head =
+                        [this](const http::Head& answer) {
+                          holdings_status_ = answer.status;
+                          holdings_retry_after_ms_ = retry_after_of(answer);
+                        },
+                    .on_end = [this] { end_holdings(holdings_status_, holdings_retry_after_ms_); },
+                    .on_lost = [this](const std::string&) { end_holdings(0, std::nullopt); }});
+}
+
+void L1Client::do_command(DropHoldings&) {
+  holdings_timeout_.stop();
+  holdings_.reset();
+}
+
+void L1Client::end_holdings(int status, std::optional<uint64_t> retry_after_ms) {
+  holdings_timeout_.stop();
+  holdings_.reset();
+  session_.on_holdings_answer(status, retry_after_ms, loop_.now_ms());
+  settle();
+}
+
+void L1Client::do_command(StartUpload& command) {
+  const Uuid id = command.order.request_id;
+  uploads_[id] =
+      std::make_unique<Upload>(upload_host_, std::move(command),
+                               [this, id](const UploadResult& result) { end_upload(id, result); });
+}
+
+void L1Client::end_upload(const Uuid& id, const UploadResult& result) {
+  const auto at = uploads_.find(id);
+  // By value: erasing it destroys what `result` and `id` are part of.
+  const UploadResult ended = result;
+  const Uuid ended_id = id;
+  log_upload(at->second->order(), ended);
+  uploads_.erase(at);
+  session_.on_upload_done(ended_id, loop_.now_ms());
+  settle();
+  if (uploads_.empty() && on_idle_) on_idle_();
+}
+
+void L1Client::log_upload(const Order& order, const UploadResult& result) {
+  LogLine line("upload");
+  line.add("l1", url_.authority()).add("cid", order.request.root.text());
+  line.add("request", text_of(order.request_id));
+  if (!order.trace_id.empty()) line.add("trace", order.trace_id);
+  line.add("status", result.status).add("bytes", result.bytes);
+  line.add("outcome", result.is_not_found ? "not_found" : result.is_complete ? "sent" : "cut");
+  if (!result.why.empty()) line.add("why", result.why);
+  if (result.status == 422) {
+    log_.write(LogLevel::kError, line);
+  } else {
+    log_.access(line);
+  }
+}
+
+void L1Client::do_command(WriteLog& command) {
+  log_.write(command.level, std::move(command.line.add("l1", url_.authority())));
+}
+
+std::unique_ptr<Link> L1Client::take_link(bool is_fresh) {
+  if (is_fresh || resting_.empty()) return std::make_unique<Link>(loop_, url_);
+  std::unique_ptr<Link> link = std::move(resting_.back().link);
+  resting_.pop_back();
+  return link;
+}
+
+void L1Client::keep_link(std::unique_ptr<Link> link) {
+  if (resting_.size() >= links_kept_max_) return;
+  link->rest([this, raw = link.get()] { drop_resting(raw); });
+  resting_.push_back({std::move(link), loop_.now_ms() + limits::kUploadIdleMs});
+  if (!sweep_.is_active()) sweep_.start(limits::kUploadIdleMs, limits::kUploadIdleMs / 4);
+}
+
+void L1Client::drop_resting(const Link* link) {
+  std::erase_if(resting_, [link](const Resting& one) { return one.link.get() == link; });
+}
+
+}  // namespace daphnis::l2

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <list>
+#include <map>
+#include <memory>
+
+#include "common/uv/log.h"
+#include "common/uv/loop.h"
+#include "l2/core/l1_session.h"
+#include "l2/core/l1_url.h"
+#include "l2/disk/store.h"
+#include "l2/uv/link.h"
+#include "l2/uv/upload.h"
+
+namespace daphnis::l2 {
+
+/// Drives the session with one L1: gives it time and what comes in from the wire, does what it asks
+/// for. Owns the registration's connection, the post of holdings, the uploads and the connections
+/// kept for more of them. Owned by `serve`.
+class L1Client {
+ public:
+  L1Client(uv::Loop& loop, uv::Log& log, Store& store, L1Url url, SessionConfig config,
+           Random random);
+  L1Client(const L1Client&) = delete;
+  L1Client& operator=(const L1Client&) = delete;
+
+  void start();
+  /// Leaves the L1; uploads under way go on. `on_idle` comes when there are none (any more).
+  void drain(std::function<void()> on_idle);
+  void on_holdings(const Holdings& holdings);
+
+  [[nodiscard]] bool is_registered() const { return session_.is_registered(); }
+  [[nodiscard]] size_t uploads() const { return uploads_.size(); }
+  [[nodiscard]] L1Session::Stats stats() const { return session_.stats(); }
+
+ private:
+  /// Does what the session has asked for, and sets the clock for it.
+  void settle();
+  void do_command(OpenRegistration& command);
+  void do_command(CloseRegistration& command);
+  void do_command(PostHoldings& command);
+  void do_command(DropHoldings& command);
+  void do_command(StartUpload& command);
+  void do_command(WriteLog& command);
+
+  void end_holdings(int status, std::optional<uint64_t> retry_after_ms);
+  void end_upload(const Uuid& id, const UploadResult& result);
+  void log_upload(const Order& order, const UploadResult& result);
+  [[nodiscard]] std::unique_ptr<Link> take_link(bool is_fresh);
+  void keep_link(std::unique_ptr<Link> link);
+  void drop_resting(const Link* link);
+  [[nodiscard]] std::string head(std::string_view method, const std::string& target,
+                                 std::optional<size_t> body_size) const;
+
+  struct Resting {
+    std::unique_ptr<Link> link;
+    uint64_t until_ms;
+  };
+
+  uv::Loop& loop_;
+  uv::Log& log_;
+  L1Url url_;
+  Generation generation_;
+  size_t links_kept_max_;
+  L1Session session_;
+  uv::Timer clock_;
+  uv::Timer sweep_;
+  bool is_settling_ = false;
+
+  std::unique_ptr<Link> registration_;
+  std::unique_ptr<Link> holdings_;
+  uv::Timer holdings_timeout_;
+  int holdings_status_ = 0;
+  std::optional<uint64_t> holdings_retry_after_ms_;
+
+  Upload::Host upload_host_;
+  std::map<Uuid, std::unique_ptr<Upload>> uploads_;
+  std::list<Resting> resting_;  ///< Longest rested first.
+  std::function<void()> on_idle_;
+};
+
+}  // namespace daphnis::l2

@@ -1,0 +1,98 @@
+#include "l2/uv/link.h"
+
+#include "common/core/check.h"
+
+namespace daphnis::l2 {
+
+Link::Link(uv::Loop& loop, const L1Url& to)
+    : loop_(loop),
+      to_(to),
+      later_(loop, [this] { std::shared_ptr(events_)->on_ready(); }),
+      is_alive_(std::make_shared<bool>(true)) {}
+
+Link::~Link() {
+  *is_alive_ = false;
+}
+
+void Link::begin(Events events) {
+  check(exchanges_ == 0 || is_idle_, "an exchange began on a link that is in use");
+  events_ = std::make_shared<const Events>(std::move(events));
+  is_idle_ = false;
+  ++exchanges_;
+  if (stream_) {
+    later_.start(0);
+  } else {
+    connect();
+  }
+}
+
+void Link::rest(std::function<void()> on_gone) {
+  check(is_idle_, "a link in use was laid to rest");
+  events_ = std::make_shared<const Events>(
+      Events{.on_ready = nullptr,
+             .on_lost = [on_gone = std::move(on_gone)](const std::string&) { on_gone(); }});
+}
+
+void Link::connect() {
+  dial_ = std::make_unique<Dial>(loop_, to_, [this](Result<uv::UvPtr<uv_tcp_t>> result) {
+    if (!result) return lose(result.error().text());
+    stream_ = std::make_unique<uv::Stream>(
+        std::move(*result), uv::Stream::Events{
+                                .on_bytes = [this](Bytes bytes) { on_bytes(bytes); },
+                                .on_end = [this](const std::string& why) { on_closed(why); },
+                                .on_drained =
+                                    [this] {
+                                      const auto events = events_;
+                                      if (events->on_drained) events->on_drained();
+                                    },
+                            });
+    stream_->start();
+    dial_.reset();
+    std::shared_ptr(events_)->on_ready();
+  });
+}
+
+void Link::on_bytes(Bytes bytes) {
+  using Event = http::Parser::Event;
+  if (is_idle_) return lose("the L1 spoke out of turn");
+  const std::shared_ptr<bool> is_alive = is_alive_;
+  while (*is_alive) {
+    const auto events = events_;
+    const http::Parser::Step step = parser_.step(bytes);
+    bytes = bytes.subspan(step.consumed);
+    switch (step.event) {
+      case Event::kNeedMore:
+        return;
+      case Event::kHead:
+        if (events->on_head) events->on_head(parser_.head());
+        break;
+      case Event::kBody:
+        if (events->on_body) events->on_body(step.body);
+        break;
+      case Event::kRefused:
+        return lose(std::string(parser_.refusal().detail));
+      case Event::kEnd:
+        is_idle_ = parser_.head().keep_alive && bytes.empty() && is_drained();
+        if (events->on_end) events->on_end();
+        return;
+    }
+  }
+}
+
+void Link::on_closed(const std::string& why) {
+  const auto events = events_;
+  if (is_idle_) return lose("");
+  if (parser_.on_eof() == http::Parser::Event::kEnd) {
+    if (events->on_end) events->on_end();
+    return;
+  }
+  lose(why.empty() ? "the L1 closed the connection" : why);
+}
+
+void Link::lose(const std::string& why) {
+  const auto events = events_;
+  is_idle_ = false;
+  if (events->on_lost) events->on_lost(why);
+}
+
+}  // namespace daphnis::l2

@@ -1,0 +1,140 @@
+#include "l2/uv/serve.h"
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <memory>
+#include <random>
+
+#include "common/uv/fd.h"
+#include "common/uv/log.h"
+#include "common/uv/loop.h"
+#include "l2/disk/own_id.h"
+#include "l2/disk/store.h"
+#include "l2/uv/l1_client.h"
+#include "l2/uv/store_watch.h"
+
+namespace daphnis::l2 {
+namespace {
+
+/// L1s are dialled before a large store is indexed to its end: not-found costs them little, and the
+/// holdings follow as they are known.
+constexpr uint64_t kRegisterAnywayMs = 3'000;
+
+/// The running L2. Owned by serve(), dead before its loop.
+class Server {
+ public:
+  Server(uv::Loop& loop, uv::Log& log, Store& store, const ServeOptions& options,
+         const std::string& l2_id);
+
+ private:
+  void begin();
+  void stop();
+  void finish();
+
+  uv::Loop& loop_;
+  uv::Log& log_;
+  Store& store_;
+  std::vector<std::unique_ptr<L1Client>> clients_;
+  std::unique_ptr<StoreWatch> watch_;
+  uv::Timer begin_anyway_;
+  uv::Timer drain_timeout_;
+  uv::Signal on_term_;
+  uv::Signal on_int_;
+  uv::EachTurn flush_log_;
+  bool has_begun_ = false;
+  bool is_stopping_ = false;
+};
+
+Random random_source() {
+  std::random_device device;
+  std::seed_seq seed{device(), device(), device(), device()};
+  auto engine = std::make_shared<std::mt19937_64>(seed);
+  return [engine] { return (*engine)(); };
+}
+
+Server::Server(uv::Loop& loop, uv::Log& log, Store& store, const ServeOptions& options,
+               const std::string& l2_id)
+    : loop_(loop),
+      log_(log),
+      store_(store),
+      begin_anyway_(loop, [this] { begin(); }),
+      drain_timeout_(loop, [this] { finish(); }),
+      on_term_(loop, SIGTERM, [this] { stop(); }),
+      on_int_(loop, SIGINT, [this] { stop(); }),
+      flush_log_(loop, [this] { log_.flush(); }) {
+  const SessionConfig config{l2_id, options.capacity, options.generation};
+  const Random random = random_source();
+  for (const L1Url& url : options.l1s) {
+    clients_.push_back(std::make_unique<L1Client>(loop, log, store, url, config, random));
+  }
+  watch_ = std::make_unique<StoreWatch>(loop, log, store, options.store,
+                                        StoreWatch::Events{.on_holdings =
+                                                               [this](const Holdings& holdings) {
+                                                                 for (auto& client : clients_)
+                                                                   client->on_holdings(holdings);
+                                                               },
+                                                           .on_caught_up = [this] { begin(); }});
+  begin_anyway_.start(kRegisterAnywayMs);
+}
+
+void Server::begin() {
+  if (std::exchange(has_begun_, true)) return;
+  begin_anyway_.stop();
+  for (auto& client : clients_) client->start();
+}
+
+void Server::stop() {
+  if (std::exchange(is_stopping_, true)) return finish();  // Asked twice: at once.
+  log_.info(LogLine("stopping"));
+  has_begun_ = true;
+  begin_anyway_.stop();
+  watch_.reset();
+  drain_timeout_.start(limits::kL2DrainMs);
+  for (auto& client : clients_) {
+    client->drain([this] {
+      const bool is_idle =
+          std::ranges::all_of(clients_, [](const auto& one) { return one->uploads() == 0; });
+      if (is_idle) drain_timeout_.start(0);  // finish(), but not from inside a client.
+    });
+  }
+}
+
+void Server::finish() {
+  store_.stop();
+  watch_.reset();
+  clients_.clear();
+  drain_timeout_.stop();
+}
+
+}  // namespace
+
+int serve(const ServeOptions& options) {
+  uv::Log log("l2");
+  log.set_level(options.log_level);
+  std::string l2_id = options.l2_id;
+  if (l2_id.empty()) {
+    auto own = own_id(options.store);
+    if (!own) {
+      std::fprintf(stderr, "daphnis-l2: %s\n", own.error().text().c_str());
+      return 1;
+    }
+    l2_id = std::move(*own);
+  }
+  std::signal(SIGPIPE, SIG_IGN);
+  uv::raise_descriptor_limit();
+  LogLine line("serving");
+  log.info(line.add("id", l2_id).add("store", options.store).add("l1s", options.l1s.size()));
+
+  Store store(options.store);
+  uv::Loop loop;
+  {
+    const Server server(loop, log, store, options, l2_id);
+    loop.run();  // Until stopped, and until what runs in the thread pool is done.
+  }
+  log.info(LogLine("stopped"));
+  log.flush();
+  return 0;
+}
+
+}  // namespace daphnis::l2

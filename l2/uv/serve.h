@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "common/core/logfmt.h"
+#include "l2/core/l1_session.h"
+#include "l2/core/l1_url.h"
+
+namespace daphnis::l2 {
+
+struct ServeOptions {
+  std::vector<L1Url> l1s;
+  std::string l2_id;  ///< Empty: the one kept in the store, made where there is none yet.
+  std::string store;
+  uint32_t capacity = limits::kL2CapacityDefault;
+  Generation generation = Generation::kV2;
+  LogLevel log_level = LogLevel::kInfo;
+};
+
+/// `daphnis-l2 serve`: runs until SIGTERM or SIGINT. Returns the exit code.
+[[nodiscard]] int serve(const ServeOptions& options);
+
+}  // namespace daphnis::l2

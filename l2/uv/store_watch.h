@@ -1,0 +1,48 @@
+#pragma once
+
+#include <functional>
+
+#include "common/uv/handle.h"
+#include "common/uv/log.h"
+#include "common/uv/loop.h"
+#include "l2/disk/store.h"
+
+namespace daphnis::l2 {
+
+/// Keeps a store up to date: scans it in the thread pool when the folder tells of a change
+/// (inotify), while there is more to do, and every kStoreRescanMs for file systems that tell
+/// nothing. Owned by `serve`; the store must outlive the scan under way, which the loop waits for.
+class StoreWatch {
+ public:
+  struct Events {
+    /// The roots held have changed.
+    std::function<void(const Holdings&)> on_holdings;
+    /// The first look at the folder is complete. Once.
+    std::function<void()> on_caught_up;
+  };
+
+  StoreWatch(uv::Loop& loop, uv::Log& log, Store& store, const std::string& folder, Events events);
+  ~StoreWatch();
+  StoreWatch(const StoreWatch&) = delete;
+  StoreWatch& operator=(const StoreWatch&) = delete;
+
+ private:
+  struct Job;
+
+  void look_in(uint64_t delay_ms);
+  void scan();
+  void on_report(Store::ScanReport report);
+
+  uv::Loop& loop_;
+  uv::Log& log_;
+  Store& store_;
+  Events events_;
+  uv::Timer next_;
+  uint64_t planned_ms_ = 0;  ///< When `next_` fires.
+  uv::UvPtr<uv_fs_event_t> changes_;
+  Job* job_ = nullptr;
+  bool has_changed_ = false;  ///< Something happened while a scan was under way.
+  bool is_caught_up_ = false;
+};
+
+}  // namespace daphnis::l2

@@ -1,0 +1,160 @@
+#include "l2/uv/upload.h"
+
+#include "common/core/check.h"
+#include "common/core/http_writer.h"
+
+namespace daphnis::l2 {
+
+/// Holds all that the thread touches; `owner` is cut when the upload goes first.
+struct Upload::Job {
+  uv_work_t request{};
+  std::shared_ptr<Answer> answer;
+  Answer::Turn turn;
+  Upload* owner = nullptr;
+};
+
+Upload::Upload(const Host& host, StartUpload start,
+               std::function<void(const UploadResult&)> on_done)
+    : host_(host),
+      start_(std::move(start)),
+      on_done_(std::move(on_done)),
+      stall_(host.loop, [this] { finish("the L1 takes no bytes"); }),
+      later_(host.loop, [this] { on_done_(result_); }) {
+  stall_.start(limits::kUploadStallMs);
+  restart();
+}
+
+Upload::~Upload() {
+  if (job_) job_->owner = nullptr;
+}
+
+void Upload::restart() {
+  if (job_) job_->owner = nullptr;
+  job_ = nullptr;
+  answer_ = std::make_shared<Answer>(host_.store, start_.order);
+  turn_.reset();
+  result_ = {};
+  is_ready_ = is_head_sent_ = is_all_sent_ = false;
+  make_turn();
+}
+
+void Upload::make_turn() {
+  job_ = new Job{};
+  job_->request.data = job_;
+  job_->answer = answer_;
+  job_->owner = this;
+  const int error = uv_queue_work(
+      host_.loop.raw(), &job_->request,
+      [](uv_work_t* request) noexcept {
+        auto* job = static_cast<Job*>(request->data);
+        job->turn = job->answer->next(limits::kUploadTurnBytes);
+      },
+      [](uv_work_t* request, int) noexcept {
+        const std::unique_ptr<Job> job(static_cast<Job*>(request->data));
+        if (!job->owner) return;
+        job->owner->job_ = nullptr;
+        job->owner->on_turn(std::move(job->turn));
+      });
+  check(error == 0, "uv_queue_work refused its arguments");
+}
+
+void Upload::on_turn(Answer::Turn turn) {
+  if (turn.failure) {
+    result_.why = turn.failure->text();
+    if (is_head_sent_) return finish(result_.why);  // What was begun is cut, never ended.
+    result_.is_not_found = true;
+    turn.slices.clear();
+    turn.is_last = true;
+    is_aborting_ = host_.generation == Generation::kLegacy;
+  }
+  if (!is_head_sent_ && start_.begin_by_ms && host_.loop.now_ms() >= *start_.begin_by_ms) {
+    return finish("the deadline has passed");
+  }
+  turn_ = std::move(turn);
+  if (!link_) return open_link();
+  pump();
+}
+
+void Upload::open_link() {
+  link_ = host_.take_link(is_fresh_);
+  link_->begin({.on_ready = [this] { on_ready(); },
+                .on_drained = [this] { pump(); },
+                .on_head = [this](const http::Head& head) { on_head(head.status); },
+                .on_end = [this] { on_end(); },
+                .on_lost = [this](const std::string& why) { on_lost(why); }});
+}
+
+std::string Upload::request_head() const {
+  const Order& order = start_.order;
+  auto head = http::HeadWriter::request(
+      "POST", "/data/" + order.request.root.text() + "?requestId=" + text_of(order.request_id));
+  head.add("Host", host_.l1.authority());
+  if (result_.is_not_found && !is_aborting_) {
+    head.add("Daphnis-Not-Found", "1").add("Content-Length", uint64_t{0});
+  } else {
+    head.add("Content-Type", "application/vnd.ipld.car; version=1");
+    head.add("Transfer-Encoding", "chunked");
+  }
+  return head.finish();
+}
+
+void Upload::on_ready() {
+  is_ready_ = true;
+  pump();
+}
+
+void Upload::pump() {
+  if (!is_ready_ || !turn_ || !link_->is_drained()) return;
+  stall_.start(limits::kUploadStallMs);
+  Slices out;
+  const auto put = [&out](Bytes bytes) { out.push_back(Slice::copy_of(bytes)); };
+  if (!is_head_sent_) put(as_bytes(request_head()));
+  is_head_sent_ = true;
+  const uint64_t size = total_size(turn_->slices);
+  if (size > 0) {
+    put(http::ChunkHead(size).bytes());
+    out.insert(out.end(), std::make_move_iterator(turn_->slices.begin()),
+               std::make_move_iterator(turn_->slices.end()));
+    put(as_bytes(http::kChunkEnd));
+  }
+  result_.bytes += size;
+  is_all_sent_ = turn_->is_last && !is_aborting_;
+  if (is_all_sent_ && !result_.is_not_found) put(as_bytes(http::kLastChunk));
+  const bool is_more = !turn_->is_last;
+  turn_.reset();
+  link_->write(std::move(out));
+  if (is_aborting_) return finish("aborted, since the block is not held");
+  if (is_more) make_turn();
+}
+
+void Upload::on_lost(const std::string& why) {
+  // A kept connection that the L1 closed at this moment: it has seen nothing of this request.
+  if (link_->is_used() && result_.status == 0) {
+    is_fresh_ = true;
+    link_.reset();
+    return restart();
+  }
+  finish(why);
+}
+
+void Upload::on_head(int status) {
+  result_.status = status;
+  if (!is_all_sent_) finish("the L1 wants no more");
+}
+
+void Upload::on_end() {
+  result_.is_complete = true;
+  if (link_->is_reusable()) host_.give_link(std::move(link_));
+  finish();
+}
+
+void Upload::finish(std::string why) {
+  result_.why = std::move(why);
+  if (job_) job_->owner = nullptr;
+  job_ = nullptr;
+  stall_.stop();
+  link_.reset();
+  later_.start(0);
+}
+
+}  // namespace daphnis::l2
