@@ -1,0 +1,238 @@
+#include "worker/core/client_session.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/core/http_writer.h"
+#include "common/core/limits.h"
+
+namespace daphnis::worker {
+namespace {
+
+constexpr http::Refusal kTooSlow{408, "request_timeout", "the request did not come in time"};
+constexpr http::Refusal kBodyTooLarge{413, "body_too_large", "requests here need no body"};
+
+}  // namespace
+
+ClientSession::ClientSession(ConnectionId id, Agenda& agenda, SessionContext& context,
+                             std::string client, uint64_t now_ms)
+    : Connection(id, agenda),
+      context_(context),
+      client_(std::move(client)),
+      // A new client has something to say; only between requests may it take its time.
+      reading_deadline_ms_(now_ms + context.settings.client_head_ms) {
+  be_called_at(reading_deadline_ms_);
+}
+
+bool ClientSession::wants_input() const {
+  if (ending_ == Ending::kClose || ending_ == Ending::kReset || has_ended_) return false;
+  return phase_ != Phase::kAnswering || unread_.size() < limits::kClientUnreadBytesMax;
+}
+
+void ClientSession::on_bytes(const Slice& input, uint64_t now_ms) {
+  if (phase_ == Phase::kClosing) {
+    if (!lingering_) return;
+    lingering_->on_bytes(input.size);
+    if (lingering_->is_over(now_ms)) close(Ending::kClose);
+    return;
+  }
+  if (phase_ == Phase::kReading) {
+    parse(input.bytes(), now_ms);
+  } else {
+    unread_.append(as_text(input.bytes()));
+  }
+}
+
+/// Takes what belongs to the next request; keeps what is past it.
+void ClientSession::parse(Bytes input, uint64_t now_ms) {
+  while (phase_ == Phase::kReading) {
+    const http::Parser::Step step = parser_.step(input);
+    input = input.subspan(step.consumed);
+    switch (step.event) {
+      case http::Parser::Event::kNeedMore:
+        watch_reading(now_ms);
+        return;
+      case http::Parser::Event::kHead:
+        on_head(now_ms);
+        break;
+      case http::Parser::Event::kBody:
+        body_bytes_ += step.body.size();
+        if (body_bytes_ > limits::kRequestBodyBytesMax) refuse(kBodyTooLarge, now_ms);
+        break;
+      case http::Parser::Event::kEnd:
+        open_exchange(parser_.head(), now_ms);
+        if (!input.empty()) unread_.assign(as_text(input));
+        context_.sink.on_request(*exchange_, now_ms);
+        return;
+      case http::Parser::Event::kRefused:
+        refuse(parser_.refusal(), now_ms);
+        break;
+    }
+  }
+}
+
+void ClientSession::on_head(uint64_t now_ms) {
+  const http::Head& head = parser_.head();
+  body_bytes_ = 0;
+  if (head.content_length.value_or(0) > limits::kRequestBodyBytesMax) {
+    refuse(kBodyTooLarge, now_ms);
+  } else if (head.expects_continue && (head.chunked || head.content_length.value_or(0) > 0)) {
+    interim_ = http::kContinue;
+  }
+}
+
+void ClientSession::watch_reading(uint64_t now_ms) {
+  if (parser_.in_message() == in_request_) return;
+  in_request_ = parser_.in_message();
+  const Settings& settings = context_.settings;
+  reading_deadline_ms_ = now_ms + (in_request_ ? settings.client_head_ms : settings.client_idle_ms);
+  be_called_at(reading_deadline_ms_);
+}
+
+void ClientSession::refuse(const http::Refusal& why, uint64_t now_ms) {
+  is_cut_off_ = true;
+  open_exchange({}, now_ms);
+  context_.sink.on_refused(*exchange_, why, now_ms);
+}
+
+void ClientSession::open_exchange(http::Head head, uint64_t now_ms) {
+  const bool may_keep_alive = head.keep_alive && !is_cut_off_ && !context_.is_draining;
+  ExchangeOwner& owner = *this;
+  exchange_ = std::make_unique<Exchange>(owner, std::move(head), may_keep_alive, client_,
+                                         context_.settings.output_high_bytes, now_ms);
+  framer_.emplace(*exchange_);
+  phase_ = Phase::kAnswering;
+  in_request_ = false;
+}
+
+void ClientSession::on_answer(Exchange& exchange, uint64_t now_ms) {
+  if (exchange.state() == Exchange::State::kAborted) {
+    // A close without the last chunk, or short of the length, shows the cut to every client and leaves
+    // it what was proven; where the content would end by the close itself, only a reset does.
+    const bool ends_by_close = exchange.head().framing == Framing::kToClose;
+    const Ending how = ends_by_close ? Ending::kReset : Ending::kClose;
+    framer_.reset();
+    aborted_ = std::move(exchange_);
+    context_.sink.on_exchange_over(*aborted_, ExchangeEnd::kAborted, now_ms);
+    close(how);
+    return;
+  }
+  // The end alone may have been what was missing; it is acted on outside the answer's own call.
+  if (framer_->is_done()) be_called_at(now_ms);
+  wake();
+}
+
+size_t ClientSession::output(std::span<Bytes> views) {
+  if (!interim_.empty()) {
+    views[0] = as_bytes(interim_);
+    return 1;
+  }
+  if (phase_ != Phase::kAnswering) return 0;
+  return framer_->output(views);
+}
+
+void ClientSession::on_written(size_t size, uint64_t now_ms) {
+  written_bytes_ += size;
+  if (!interim_.empty()) {
+    interim_.erase(0, size);
+    return;
+  }
+  framer_->on_written(size, now_ms);
+  if (framer_->is_done()) {
+    on_answer_written(now_ms);
+  } else if (exchange_->content().is_empty()) {
+    rate_.stop();  // It waits for us.
+  }
+}
+
+void ClientSession::on_unsent(size_t kernel_bytes, uint64_t now_ms) {
+  if (phase_ != Phase::kAnswering || kernel_bytes > written_bytes_) return;
+  const Settings& settings = context_.settings;
+  const uint64_t taken = written_bytes_ - kernel_bytes;
+  rate_.run(taken, settings.client_rate_window_ms, now_ms);
+  if (!rate_.is_too_slow(taken, settings.client_rate_min, now_ms)) return;
+  end_exchange(ExchangeEnd::kClientSlow, now_ms);
+  close(Ending::kReset);
+}
+
+void ClientSession::on_answer_written(uint64_t now_ms) {
+  const bool goes_on = exchange_->head().keep_alive && !context_.is_draining && !has_ended_;
+  rate_.stop();
+  end_exchange(ExchangeEnd::kComplete, now_ms);
+  if (goes_on) {
+    phase_ = Phase::kReading;
+    reading_deadline_ms_ = now_ms + context_.settings.client_idle_ms;
+    be_called_at(reading_deadline_ms_);
+    parse_unread(now_ms);
+  } else if (!has_ended_ && (is_cut_off_ || !unread_.empty())) {
+    linger(now_ms);
+  } else {
+    close(Ending::kClose);
+  }
+}
+
+void ClientSession::parse_unread(uint64_t now_ms) {
+  if (unread_.empty()) return;
+  const std::string input = std::exchange(unread_, {});
+  parse(as_bytes(input), now_ms);
+}
+
+void ClientSession::on_eof(uint64_t now_ms) {
+  if (phase_ == Phase::kAnswering && exchange_->state() == Exchange::State::kFinished) {
+    has_ended_ = true;  // All of the answer is there: it goes out first.
+    return;
+  }
+  on_lost(now_ms);
+}
+
+void ClientSession::on_lost(uint64_t now_ms) {
+  if (exchange_) end_exchange(ExchangeEnd::kClientLeft, now_ms);
+  close(Ending::kClose);
+}
+
+void ClientSession::on_time(uint64_t now_ms) {
+  if (phase_ == Phase::kClosing) {
+    if (lingering_ && lingering_->is_over(now_ms)) close(Ending::kClose);
+    if (lingering_) be_called_at(lingering_->deadline_ms());
+  } else if (phase_ == Phase::kReading) {
+    if (now_ms < reading_deadline_ms_) {
+      be_called_at(reading_deadline_ms_);
+    } else if (in_request_) {
+      refuse(kTooSlow, now_ms);
+    } else {
+      close(Ending::kClose);
+    }
+  } else if (framer_->is_done()) {
+    on_answer_written(now_ms);
+  }
+}
+
+void ClientSession::drain(uint64_t now_ms) {
+  if (is_idle()) on_lost(now_ms);
+}
+
+void ClientSession::end_exchange(ExchangeEnd end, uint64_t now_ms) {
+  phase_ = Phase::kClosing;  // Until the caller says otherwise.
+  framer_.reset();
+  const std::unique_ptr<Exchange> over = std::move(exchange_);
+  context_.sink.on_exchange_over(*over, end, now_ms);
+}
+
+void ClientSession::linger(uint64_t now_ms) {
+  phase_ = Phase::kClosing;
+  ending_ = Ending::kHalfClose;
+  lingering_.emplace(now_ms);
+  be_called_at(lingering_->deadline_ms());
+  wake();
+}
+
+void ClientSession::close(Ending how) {
+  phase_ = Phase::kClosing;
+  ending_ = how;
+  lingering_.reset();
+  interim_.clear();
+  unread_.clear();
+  wake();
+}
+
+}  // namespace daphnis::worker

@@ -1,0 +1,93 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "common/core/http_parser.h"
+#include "worker/core/answer_framer.h"
+#include "worker/core/connection.h"
+#include "worker/core/exchange.h"
+#include "worker/core/lingering.h"
+#include "worker/core/rate_watch.h"
+#include "worker/core/settings.h"
+
+namespace daphnis::worker {
+
+/// What all sessions share. Owned by the Worker.
+struct SessionContext {
+  const Settings& settings;
+  RequestSink& sink;
+  bool is_draining = false;  ///< Every answer is its connection's last.
+};
+
+/// One client's HTTP/1 connection (RFC 9112): requests go out one at a time, the next is parsed only
+/// when the answer before it is out. Owns the exchange under way and the input not yet parsed (at most
+/// kClientUnreadBytesMax and one read). A client that ends its side while its answer is still being
+/// produced counts as gone. Owned by the Worker.
+class ClientSession final : public Connection, private ExchangeOwner {
+ public:
+  ClientSession(ConnectionId id, Agenda& agenda, SessionContext& context, std::string client,
+                uint64_t now_ms);
+
+  void on_bytes(const Slice& input, uint64_t now_ms) override;
+  void on_eof(uint64_t now_ms) override;
+  void on_lost(uint64_t now_ms) override;
+  void on_written(size_t size, uint64_t now_ms) override;
+  void on_unsent(size_t kernel_bytes, uint64_t now_ms) override;
+  void on_time(uint64_t now_ms) override;
+  [[nodiscard]] size_t output(std::span<Bytes> views) override;
+  [[nodiscard]] bool wants_input() const override;
+  [[nodiscard]] bool keeps_input() const override { return false; }
+  [[nodiscard]] Ending ending() const override { return ending_; }
+
+  /// The worker wants to leave: closes at once unless a request is under way.
+  void drain(uint64_t now_ms);
+  /// No request is under way and none has begun.
+  [[nodiscard]] bool is_idle() const {
+    return phase_ == Phase::kReading && !parser_.in_message();
+  }
+
+ private:
+  enum class Phase : uint8_t {
+    kReading,    ///< Between requests or inside one.
+    kAnswering,  ///< exchange_ and framer_ are set.
+    kClosing,    ///< Nothing more is answered; what still comes in is thrown away.
+  };
+
+  void on_answer(Exchange& exchange, uint64_t now_ms) override;
+
+  void parse(Bytes input, uint64_t now_ms);
+  void parse_unread(uint64_t now_ms);
+  void on_head(uint64_t now_ms);
+  void refuse(const http::Refusal& why, uint64_t now_ms);
+  void open_exchange(http::Head head, uint64_t now_ms);
+  void end_exchange(ExchangeEnd end, uint64_t now_ms);
+  void on_answer_written(uint64_t now_ms);
+  void close(Ending how);
+  void linger(uint64_t now_ms);
+  void watch_reading(uint64_t now_ms);
+
+  SessionContext& context_;
+  std::string client_;
+  http::Parser parser_{http::Parser::Kind::kRequest};
+  std::string unread_;   ///< Input that came while an answer was under way.
+  std::string interim_;  ///< "100 Continue" not yet written.
+  std::unique_ptr<Exchange> exchange_;
+  std::optional<AnswerFramer> framer_;
+  Phase phase_ = Phase::kReading;
+  Ending ending_ = Ending::kOpen;
+  std::optional<Lingering> lingering_;
+
+  uint64_t body_bytes_ = 0;        ///< Of the request being read.
+  bool in_request_ = false;        ///< The deadline is the head time's, not the idle time's.
+  uint64_t reading_deadline_ms_;
+  bool is_cut_off_ = false;    ///< Refused in mid-message: more of it may be on its way.
+  bool has_ended_ = false;     ///< The client ended its side; what is answered is answered.
+  std::unique_ptr<Exchange> aborted_;  ///< Kept, since its responder may be what aborted it.
+
+  RateWatch rate_;
+  uint64_t written_bytes_ = 0;  ///< In the connection's life.
+};
+
+}  // namespace daphnis::worker

@@ -1,0 +1,64 @@
+#pragma once
+
+#include "worker/core/exchange.h"
+#include "worker/core/fetch.h"
+#include "worker/core/gateway.h"
+
+namespace daphnis::worker {
+
+/// What answers share besides their request. Owned by the Worker.
+struct AnswerScene {
+  std::string node_id;  ///< From the broker; empty before its first Welcome.
+  std::string date;     ///< http::http_date() of now.
+};
+
+/// What a response's head needs to know of its exchange. Views into both.
+[[nodiscard]] ResponseContext context_of(const Exchange& exchange, const AnswerScene& scene,
+                                         CacheStatus cache);
+
+/// Gives an exchange a whole answer.
+void give(Exchange& exchange, const Answer& answer, const AnswerScene& scene, CacheStatus cache,
+          uint64_t now_ms);
+
+/// What a content answer asks of the Worker.
+class FetchHost {
+ public:
+  virtual void on_reader_room(FetchId fetch, uint64_t now_ms) = 0;
+  /// The fetch's reader is no longer there.
+  virtual void on_reader_left(FetchId fetch, uint64_t now_ms) = 0;
+
+ protected:
+  ~FetchHost() = default;
+};
+
+/// Answers one exchange from a fetch: the head goes out with the first proven bytes, never before
+/// (DESIGN 5); a raw block is gathered first, since its length comes before it. Owned by its exchange.
+class ContentAnswer final : public Responder, public FetchReader {
+ public:
+  ContentAnswer(Exchange& exchange, Content content, const AnswerScene& scene, FetchHost& host);
+
+  /// The fetch this reads from.
+  void attach(FetchId fetch) { fetch_ = fetch; }
+
+  void on_output(Fetch& fetch, Slices& output, uint64_t now_ms) override;
+  void on_whole(Fetch& fetch, uint64_t now_ms) override;
+  void on_failed(Fetch& fetch, FailureKind why, uint32_t retry_after_s, uint64_t now_ms) override;
+  [[nodiscard]] bool is_full() const override { return exchange_.is_full(); }
+
+  void on_room(uint64_t now_ms) override;
+  void on_over(uint64_t now_ms) override;
+
+ private:
+  void note(const Fetch& fetch);
+  void start_car(uint64_t now_ms);
+  void answer_raw(uint64_t now_ms);
+
+  Exchange& exchange_;
+  Content content_;
+  const AnswerScene& scene_;
+  FetchHost& host_;
+  FetchId fetch_ = 0;  ///< 0: not reading (any more).
+  Slices block_;       ///< Raw only, at most one block.
+};
+
+}  // namespace daphnis::worker

@@ -1,0 +1,122 @@
+#pragma once
+
+#include <absl/container/flat_hash_map.h>
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/core/ipc_messages.h"
+#include "common/core/logfmt.h"
+#include "worker/core/agenda.h"
+#include "worker/core/broker_session.h"
+#include "worker/core/client_session.h"
+#include "worker/core/content_answer.h"
+#include "worker/core/fetch.h"
+#include "worker/core/l2_stream.h"
+#include "worker/core/settings.h"
+
+namespace daphnis::worker {
+
+/// The whole worker without its sockets: clients and L2 streams come in as Connections that the shell
+/// feeds and drains, the broker as messages. After any input the shell (or a simulation) takes what has
+/// come of it: woken connections, messages, log lines, and when to call next. Owned by main's shell.
+class Worker final : private RequestSink, private StreamListener, private FetchHost {
+ public:
+  /// Fills a span with random bytes from a cryptographic source.
+  using Random = std::function<void(std::span<uint8_t>)>;
+
+  Worker(const Settings& settings, uint32_t index, uint32_t pid, Random random);
+  ~Worker();
+
+  // --- Connections ---
+  /// A client has connected. Null: there are too many; close it.
+  [[nodiscard]] Connection* on_client(std::string address, uint64_t now_ms);
+  /// The connection's socket is closed or given back; the object dies.
+  void forget(Connection& connection, uint64_t now_ms);
+
+  // --- The broker ---
+  void on_broker_connected(uint64_t now_ms) { broker_.on_connected(now_ms); }
+  /// `has_socket`: for a Handoff, that the right descriptor came with it. False: drop the connection
+  /// (broker_problem() says why). A stream to be driven, if there is one, is put in `stream`.
+  [[nodiscard]] bool on_broker_message(const ipc::BrokerToWorker& message, bool has_socket,
+                                       uint64_t now_ms, Connection** stream);
+  void on_broker_closed(uint64_t now_ms);
+  [[nodiscard]] const std::string& broker_problem() const { return broker_.why(); }
+  [[nodiscard]] bool has_broker() const { return broker_.is_up(); }
+  /// The L2's message to go with a socket whose connection ends in kGiveBack. Empty: close it instead.
+  [[nodiscard]] std::optional<ipc::ReturnSocket> give_back(const Connection& connection) const;
+
+  // --- Time ---
+  /// False: the broker has fallen silent, drop its connection.
+  [[nodiscard]] bool on_time(uint64_t now_ms);
+  [[nodiscard]] uint64_t next_call_ms() const;
+  /// The wall clock, for Date fields. To be told about every second.
+  void on_wall_clock(int64_t unix_seconds);
+
+  /// Take no new clients, finish what is under way. Twice does no harm.
+  void drain(uint64_t now_ms);
+  [[nodiscard]] bool is_draining() const { return session_context_.is_draining; }
+  /// Nothing is under way any more.
+  [[nodiscard]] bool is_empty() const { return clients_.empty() && streams_.empty(); }
+
+  // --- What has come of it ---
+  [[nodiscard]] std::vector<Connection*> take_woken() { return agenda_.take_woken(); }
+  [[nodiscard]] std::vector<ipc::WorkerToBroker> take_messages() { return broker_.take_messages(); }
+  [[nodiscard]] std::vector<LogLine> take_access_lines() { return std::exchange(access_lines_, {}); }
+  /// The level a Broadcast asked for, once.
+  [[nodiscard]] std::optional<LogLevel> take_log_level() {
+    return std::exchange(log_level_, std::nullopt);
+  }
+  /// Counters and gauges; the shell adds what only the system knows, and sends it.
+  [[nodiscard]] ipc::WorkerStats stats() const;
+  void send(ipc::WorkerToBroker message) { broker_.send(std::move(message)); }
+
+ private:
+  // RequestSink
+  void on_request(Exchange& exchange, uint64_t now_ms) override;
+  void on_refused(Exchange& exchange, const http::Refusal& refusal, uint64_t now_ms) override;
+  void on_exchange_over(Exchange& exchange, ExchangeEnd end, uint64_t now_ms) override;
+  // StreamListener
+  void on_stream_output(L2Stream& stream, Slices& output, uint64_t now_ms) override;
+  void on_stream_whole(L2Stream& stream, uint64_t now_ms) override;
+  void on_stream_ended(L2Stream& stream, uint64_t now_ms) override;
+  // FetchHost
+  void on_reader_room(FetchId fetch, uint64_t now_ms) override;
+  void on_reader_left(FetchId fetch, uint64_t now_ms) override;
+
+  void name_request(Exchange& exchange);
+  void start_content(Exchange& exchange, Content content, uint64_t now_ms);
+  void ask(Fetch& fetch, uint64_t now_ms);
+  void on_fetch_time(Fetch& fetch, uint64_t now_ms);
+  void fail_fetch(Fetch& fetch, FailureKind why, uint64_t now_ms);
+  [[nodiscard]] Fetch* find_fetch(FetchId id);
+  [[nodiscard]] Fetch* fed_by(const L2Stream& stream);
+
+  void on_broker_up(uint64_t now_ms);
+  [[nodiscard]] L2Stream* on_handoff(const ipc::Handoff& handoff, bool has_socket, uint64_t now_ms);
+  void on_fetch_failed(const ipc::FetchFailed& refusal, uint64_t now_ms);
+  void on_broadcast(const ipc::Broadcast& broadcast, uint64_t now_ms);
+
+  void count(const Exchange& exchange, ExchangeEnd end);
+
+  Settings settings_;
+  Random random_;
+  Agenda agenda_;  ///< Before the connections, which take themselves off it.
+  AnswerScene scene_;
+  SessionContext session_context_;
+  BrokerSession broker_;
+  uint64_t last_id_ = 0;
+  size_t in_flight_ = 0;  ///< Exchanges that wait for or stream content.
+  // Declared so that clients, whose answers read from fetches, go first.
+  absl::flat_hash_map<ConnectionId, std::unique_ptr<L2Stream>> streams_;
+  absl::flat_hash_map<FetchId, std::unique_ptr<Fetch>> fetches_;
+  absl::flat_hash_map<ConnectionId, std::unique_ptr<ClientSession>> clients_;
+  std::vector<LogLine> access_lines_;
+  std::optional<LogLevel> log_level_;
+  ipc::WorkerStats stats_;
+};
+
+}  // namespace daphnis::worker

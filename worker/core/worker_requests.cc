@@ -1,0 +1,86 @@
+// How the Worker answers clients' requests: routes, starts fetches, writes access lines.
+
+#include <utility>
+
+#include "common/core/limits.h"
+#include "common/core/uuid.h"
+#include "worker/core/access_line.h"
+#include "worker/core/worker.h"
+
+namespace daphnis::worker {
+
+void Worker::name_request(Exchange& exchange) {
+  if (const auto given = client_request_id(exchange.request())) {
+    exchange.facts.request_id = *given;
+    return;
+  }
+  Uuid random{};
+  random_(random);
+  exchange.facts.request_id = text_of(uuid_v4(random));
+}
+
+void Worker::on_request(Exchange& exchange, uint64_t now_ms) {
+  name_request(exchange);
+  Decision decision = decide(exchange.request());
+  if (auto* content = std::get_if<Content>(&decision)) {
+    start_content(exchange, std::move(*content), now_ms);
+  } else {
+    give(exchange, std::get<Answer>(decision), scene_, CacheStatus::kNone, now_ms);
+  }
+}
+
+void Worker::on_refused(Exchange& exchange, const http::Refusal& refusal, uint64_t now_ms) {
+  name_request(exchange);
+  give(exchange, answer_for_parser(refusal), scene_, CacheStatus::kNone, now_ms);
+}
+
+void Worker::start_content(Exchange& exchange, Content content, uint64_t now_ms) {
+  if (content.only_if_cached) {
+    give(exchange, answer_for(FailureKind::kNotCached), scene_, CacheStatus::kMiss, now_ms);
+    return;
+  }
+  if (in_flight_ >= settings_.requests_max) {
+    give(exchange, answer_for(FailureKind::kOverloaded), scene_, CacheStatus::kNone, now_ms);
+    return;
+  }
+  ++in_flight_;
+  exchange.facts.counts_in_flight = true;
+  const FetchId id = ++last_id_;
+  CarRequest wanted = to_fetch(content);
+  FetchHost& host = *this;
+  auto answer = std::make_unique<ContentAnswer>(exchange, std::move(content), scene_, host);
+  auto fetch = std::make_unique<Fetch>(id, std::move(wanted), exchange.facts.request_id, *answer,
+                                       now_ms + settings_.request_ms);
+  answer->attach(id);
+  exchange.set_responder(std::move(answer));
+  Fetch& started = *fetches_.emplace(id, std::move(fetch)).first->second;
+  agenda_.call_at(id, started.deadline_ms() + limits::kDeadlineGraceMs);
+  ask(started, now_ms);
+}
+
+void Worker::on_exchange_over(Exchange& exchange, ExchangeEnd end, uint64_t now_ms) {
+  exchange.release(now_ms);
+  if (exchange.facts.counts_in_flight) --in_flight_;
+  count(exchange, end);
+  access_lines_.push_back(access_line(exchange, end, now_ms));
+}
+
+void Worker::count(const Exchange& exchange, ExchangeEnd end) {
+  ++stats_.requests;
+  stats_.bytes_out += exchange.content_bytes_written();
+  if (end == ExchangeEnd::kAborted || end == ExchangeEnd::kClientSlow) ++stats_.aborted;
+  if (end == ExchangeEnd::kClientLeft) ++stats_.client_left;
+  if (end != ExchangeEnd::kComplete) return;
+  const int status = exchange.head().status;
+  if (status < 300) {
+    ++stats_.status_2xx;
+  } else if (status < 400) {
+    ++stats_.status_3xx;
+  } else if (status < 500) {
+    ++stats_.status_4xx;
+  } else {
+    ++stats_.status_5xx;
+  }
+}
+
+}  // namespace daphnis::worker

@@ -1,0 +1,76 @@
+#include "worker/uv/broker_link.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/core/ipc_codec.h"
+#include "common/core/limits.h"
+
+namespace daphnis::worker::uv {
+
+using daphnis::uv::IpcChannel;
+using daphnis::uv::IpcConnector;
+using daphnis::uv::UniqueFd;
+using daphnis::uv::UvPtr;
+
+BrokerLink::BrokerLink(daphnis::uv::Loop& loop, std::string path, Events events)
+    : loop_(loop),
+      path_(std::move(path)),
+      events_(std::move(events)),
+      retry_(loop, [this] { connect(); }),
+      delay_ms_(limits::kBrokerRetryFirstMs) {
+  connect();
+}
+
+void BrokerLink::connect() {
+  connector_ = std::make_unique<IpcConnector>(
+      loop_, path_, [this](Result<UvPtr<uv_pipe_t>> pipe) { on_connect(std::move(pipe)); });
+}
+
+void BrokerLink::on_connect(Result<UvPtr<uv_pipe_t>> pipe) {
+  connector_.reset();
+  if (!pipe) return retry_later();
+  channel_ = std::make_unique<IpcChannel>(
+      std::move(*pipe),
+      IpcChannel::Events{
+          .on_frame = [this](Bytes payload,
+                             UniqueFd descriptor) { on_frame(payload, std::move(descriptor)); },
+          .on_closed = [this](const std::string& why) { drop(why); }});
+  events_.on_connected();
+}
+
+void BrokerLink::on_frame(Bytes payload, UniqueFd descriptor) {
+  const Result<ipc::BrokerToWorker> message = ipc::decode_broker_to_worker(payload);
+  if (!message) return drop("malformed message: " + message.error().text());
+  if (std::holds_alternative<ipc::Welcome>(*message)) delay_ms_ = limits::kBrokerRetryFirstMs;
+  if (const auto* handoff = std::get_if<ipc::Handoff>(&*message)) {
+    // A descriptor that libuv had to drop would leave this frame with the next one's (DESIGN 4a).
+    if (descriptor && daphnis::uv::socket_cookie(descriptor.get()) != handoff->cookie) {
+      descriptor.reset();
+    }
+  }
+  if (!events_.on_message(*message, std::move(descriptor))) drop("");
+}
+
+void BrokerLink::drop(const std::string& why) {
+  if (!channel_) return;
+  channel_.reset();
+  retry_later();
+  events_.on_closed(why);
+}
+
+void BrokerLink::retry_later() {
+  retry_.start(delay_ms_);
+  delay_ms_ = std::min(delay_ms_ * 2, limits::kBrokerRetryMaxMs);
+}
+
+void BrokerLink::send(const ipc::WorkerToBroker& message) {
+  if (channel_) channel_->send(ipc::encode_frame(message, ipc::Carries::kNothing));
+}
+
+void BrokerLink::send(const ipc::ReturnSocket& message, UniqueFd socket) {
+  if (!channel_) return;
+  channel_->send(loop_, ipc::encode_frame(message, ipc::Carries::kDescriptor), std::move(socket));
+}
+
+}  // namespace daphnis::worker::uv

@@ -1,0 +1,183 @@
+#include "worker/uv/process.h"
+
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <ctime>
+#include <utility>
+
+#include "common/core/check.h"
+#include "common/core/limits.h"
+
+namespace daphnis::worker::uv {
+namespace {
+
+using daphnis::uv::UniqueFd;
+
+constexpr uint64_t kTickMs = 1'000;
+
+void fill_random(std::span<uint8_t> out) {
+  check(::getrandom(out.data(), out.size(), 0) == static_cast<ssize_t>(out.size()),
+        "the system has no randomness");
+}
+
+}  // namespace
+
+Process::Process(daphnis::uv::Loop& loop, daphnis::uv::Log& log, const Options& options)
+    : loop_(loop),
+      log_(log),
+      options_(options),
+      worker_(options.settings, options.index, static_cast<uint32_t>(::getpid()), fill_random),
+      timer_(loop, [this] { on_timer(); }),
+      tick_(loop, [this] { on_tick(); }),
+      leave_(loop, [this] { loop_.stop(); }),
+      terminate_(loop, SIGTERM, [this] { drain(); }),
+      interrupt_(loop, SIGINT, [this] { drain(); }),
+      flush_log_(loop, [this] { log_.flush(); }),
+      link_(loop, options.socket_path,
+            {.on_connected =
+                 [this] {
+                   worker_.on_broker_connected(loop_.now_ms());
+                   settle();
+                 },
+             .on_message = [this](const ipc::BrokerToWorker& message,
+                                  UniqueFd socket) { return on_broker_message(message, std::move(socket)); },
+             .on_closed = [this](const std::string& why) { on_broker_closed(why); }}) {
+  worker_.on_wall_clock(std::time(nullptr));
+}
+
+Process::~Process() {
+  for (auto& [id, socket] : sockets_) {
+    Connection& connection = socket->connection();
+    socket.reset();
+    worker_.forget(connection, loop_.now_ms());
+  }
+}
+
+Result<void> Process::start() {
+  auto listener = ClientListener::create(loop_, options_.listen,
+                                         [this](UniqueFd fd) { on_client(std::move(fd)); });
+  if (!listener) return std::unexpected(listener.error());
+  listener_ = std::move(*listener);
+  tick_.start(kTickMs, kTickMs);
+  log_.info(LogLine("started")
+                .add("listen", options_.listen.text())
+                .add("socket", options_.socket_path)
+                .add("index", options_.index));
+  return {};
+}
+
+void Process::on_client(UniqueFd fd) {
+  std::string address = daphnis::uv::peer_host(fd.get());
+  Connection* connection = worker_.on_client(std::move(address), loop_.now_ms());
+  if (!connection) return;
+  add_socket(std::move(fd), *connection);
+  arm_timer();
+}
+
+void Process::add_socket(UniqueFd fd, Connection& connection) {
+  auto socket = std::make_unique<Socket>(loop_, std::move(fd), connection, buffers_,
+                                         [this](Socket& used) {
+                                           sync(used);
+                                           settle();
+                                         });
+  Socket& added = *socket;
+  sockets_.emplace(connection.id(), std::move(socket));
+  sync(added);
+}
+
+bool Process::on_broker_message(const ipc::BrokerToWorker& message, UniqueFd socket) {
+  const bool was_up = worker_.has_broker();
+  Connection* stream = nullptr;
+  const bool is_fine = worker_.on_broker_message(message, static_cast<bool>(socket),
+                                                 loop_.now_ms(), &stream);
+  if (stream) add_socket(std::move(socket), *stream);
+  if (!was_up && worker_.has_broker()) log_.info(LogLine("broker_found"));
+  if (is_fine) settle();
+  return is_fine;
+}
+
+void Process::on_broker_closed(const std::string& why) {
+  const bool was_up = worker_.has_broker();
+  const std::string& problem = worker_.broker_problem();
+  if (was_up || !problem.empty()) {
+    log_.warn(LogLine("broker_lost").add("why", problem.empty() ? why : problem));
+  }
+  worker_.on_broker_closed(loop_.now_ms());
+  settle();
+}
+
+void Process::sync(Socket& socket) {
+  const Socket::Fate fate = socket.sync(loop_.now_ms());
+  if (fate == Socket::Fate::kStays) return;
+  Connection& connection = socket.connection();
+  if (fate == Socket::Fate::kGivenBack) {
+    const auto message = worker_.give_back(connection);
+    UniqueFd fd = socket.release();
+    if (message) link_.send(*message, std::move(fd));
+  }
+  sockets_.erase(connection.id());
+  worker_.forget(connection, loop_.now_ms());
+}
+
+void Process::settle() {
+  for (auto woken = worker_.take_woken(); !woken.empty(); woken = worker_.take_woken()) {
+    for (Connection* connection : woken) {
+      const auto found = sockets_.find(connection->id());
+      if (found != sockets_.end()) sync(*found->second);
+    }
+  }
+  for (const ipc::WorkerToBroker& message : worker_.take_messages()) link_.send(message);
+  for (const LogLine& line : worker_.take_access_lines()) log_.access(line);
+  if (const auto level = worker_.take_log_level()) log_.set_level(*level);
+  if (worker_.is_draining()) {
+    drain();
+    leave_if_done();
+  }
+  arm_timer();
+}
+
+void Process::arm_timer() {
+  const uint64_t next_ms = worker_.next_call_ms();
+  if (next_ms == timer_ms_) return;
+  timer_ms_ = next_ms;
+  if (next_ms == kNever) return timer_.stop();
+  const uint64_t now_ms = loop_.now_ms();
+  timer_.start(next_ms > now_ms ? next_ms - now_ms : 0);
+}
+
+void Process::on_timer() {
+  timer_ms_ = kNever;
+  if (!worker_.on_time(loop_.now_ms())) link_.drop(worker_.broker_problem());
+  settle();
+}
+
+void Process::on_tick() {
+  const uint64_t now_ms = loop_.now_ms();
+  worker_.on_wall_clock(std::time(nullptr));
+  for (const auto& [id, socket] : sockets_) socket->on_tick(now_ms);
+  ipc::WorkerStats stats = worker_.stats();
+  stats.descriptors = static_cast<uint32_t>(daphnis::uv::open_descriptors());
+  stats.rss_bytes = daphnis::uv::resident_bytes();
+  worker_.send(stats);
+  settle();
+}
+
+/// Takes no new clients and leaves once all is done, or when the time for it is over.
+void Process::drain() {
+  if (!listener_) return;
+  log_.info(LogLine("draining"));
+  listener_->accept_waiting();
+  listener_.reset();
+  worker_.drain(loop_.now_ms());
+  leave_.start(options_.settings.drain_ms);
+  settle();
+}
+
+void Process::leave_if_done() {
+  if (worker_.is_empty()) loop_.stop();
+}
+
+}  // namespace daphnis::worker::uv

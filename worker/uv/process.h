@@ -1,0 +1,70 @@
+#pragma once
+
+#include <absl/container/flat_hash_map.h>
+
+#include <memory>
+#include <string>
+
+#include "common/uv/fd.h"
+#include "common/uv/log.h"
+#include "common/uv/loop.h"
+#include "worker/core/worker.h"
+#include "worker/uv/broker_link.h"
+#include "worker/uv/client_listener.h"
+#include "worker/uv/read_buffers.h"
+#include "worker/uv/socket.h"
+
+namespace daphnis::worker::uv {
+
+/// What main was told.
+struct Options {
+  std::string socket_path;
+  daphnis::uv::Address listen;
+  uint32_t index = 0;
+  Settings settings = {};
+};
+
+/// The worker process: the sans-I/O Worker with its sockets, its broker link, its clock and its log.
+/// Owned by main, runs for the process's life.
+class Process {
+ public:
+  Process(daphnis::uv::Loop& loop, daphnis::uv::Log& log, const Options& options);
+  ~Process();
+
+  /// Opens the port. Errors: as listen_tcp().
+  [[nodiscard]] Result<void> start();
+
+ private:
+  void on_client(daphnis::uv::UniqueFd fd);
+  bool on_broker_message(const ipc::BrokerToWorker& message, daphnis::uv::UniqueFd socket);
+  void on_broker_closed(const std::string& why);
+  void add_socket(daphnis::uv::UniqueFd fd, Connection& connection);
+
+  /// Carries out all that the last input has led to. Called at the end of every event.
+  void settle();
+  void sync(Socket& socket);
+  void arm_timer();
+  void on_timer();
+  void on_tick();
+  void drain();
+  void leave_if_done();
+
+  daphnis::uv::Loop& loop_;
+  daphnis::uv::Log& log_;
+  Options options_;
+  BufferPool pool_;  ///< Before all that holds slices of it.
+  ReadBuffers buffers_{pool_};
+  Worker worker_;
+  absl::flat_hash_map<ConnectionId, std::unique_ptr<Socket>> sockets_;
+  std::unique_ptr<ClientListener> listener_;
+  daphnis::uv::Timer timer_;  ///< For the Worker's next call.
+  uint64_t timer_ms_ = kNever;
+  daphnis::uv::Timer tick_;   ///< Every second.
+  daphnis::uv::Timer leave_;  ///< The drain's end.
+  daphnis::uv::Signal terminate_;
+  daphnis::uv::Signal interrupt_;
+  daphnis::uv::EachTurn flush_log_;
+  BrokerLink link_;
+};
+
+}  // namespace daphnis::worker::uv

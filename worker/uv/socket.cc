@@ -1,0 +1,162 @@
+#include "worker/uv/socket.h"
+
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "common/core/limits.h"
+
+namespace daphnis::worker::uv {
+namespace {
+
+/// Reads per event: a fast peer must not starve the others, and what it sent is to go on to its reader
+/// while the processor's cache still holds it.
+constexpr int kReadsPerEvent = 4;
+/// With less room than this in the buffer, the next one is read into as well.
+constexpr size_t kRoomWorthARead = 64 * limits::kKiB;
+constexpr size_t kViewsPerWrite = 64;
+
+}  // namespace
+
+Socket::Socket(daphnis::uv::Loop& loop, daphnis::uv::UniqueFd fd, Connection& connection,
+               ReadBuffers& buffers, std::function<void(Socket&)> after_event)
+    : loop_(loop),
+      connection_(connection),
+      buffers_(buffers),
+      after_event_(std::move(after_event)),
+      poll_(loop, std::move(fd), [this](int events) { on_ready(events); }) {}
+
+void Socket::on_ready(int events) {
+  const uint64_t now_ms = loop_.now_ms();
+  if ((events & UV_READABLE) != 0) read(now_ms);
+  if ((events & UV_WRITABLE) != 0) is_blocked_ = false;
+  after_event_(*this);
+}
+
+void Socket::read(uint64_t now_ms) {
+  for (int reads = 0; reads < kReadsPerEvent; ++reads) {
+    if (has_input_ended_ || !connection_.wants_input()) break;
+    const bool may_be_more =
+        connection_.keeps_input() ? read_kept(now_ms) : read_scratch(now_ms);
+    if (!may_be_more) break;
+  }
+  // Nothing of the buffer is held by anybody: an idle connection must not keep it from others.
+  if (buffer_.is_unique()) buffer_ = {};
+}
+
+bool Socket::read_kept(uint64_t now_ms) {
+  if (!buffer_ || filled_ == buffer_.capacity()) {
+    buffer_ = buffers_.take();
+    filled_ = 0;
+  }
+  const size_t room = buffer_.capacity() - filled_;
+  BufferRef next = room < kRoomWorthARead ? buffers_.take() : BufferRef();
+  std::array<iovec, 2> parts{};
+  parts[0] = {.iov_base = buffer_.data() + filled_, .iov_len = room};
+  if (next) parts[1] = {.iov_base = next.data(), .iov_len = next.capacity()};
+  const ssize_t size = ::readv(poll_.fd(), parts.data(), next ? 2 : 1);
+  if (size <= 0) return take_read_result(size, now_ms);
+
+  const auto first = std::min(static_cast<size_t>(size), room);
+  const size_t second = static_cast<size_t>(size) - first;
+  const Slice slice{buffer_, buffer_.data() + filled_, first};
+  filled_ += first;
+  if (second > 0) {
+    buffer_ = std::move(next);
+    filled_ = second;
+  }
+  connection_.on_bytes(slice, now_ms);
+  if (second > 0) connection_.on_bytes(Slice{buffer_, buffer_.data(), second}, now_ms);
+  return static_cast<size_t>(size) == room + (parts[1].iov_len);
+}
+
+bool Socket::read_scratch(uint64_t now_ms) {
+  const BufferRef& scratch = buffers_.scratch();
+  const ssize_t size = ::recv(poll_.fd(), scratch.data(), scratch.capacity(), 0);
+  if (size <= 0) return take_read_result(size, now_ms);
+  connection_.on_bytes(Slice{scratch, scratch.data(), static_cast<size_t>(size)}, now_ms);
+  return static_cast<size_t>(size) == scratch.capacity();
+}
+
+bool Socket::take_read_result(ssize_t size, uint64_t now_ms) {
+  if (size == 0) {
+    has_input_ended_ = true;
+    connection_.on_eof(now_ms);
+  } else if (errno != EAGAIN && errno != EINTR) {
+    has_input_ended_ = true;
+    connection_.on_lost(now_ms);
+  }
+  return false;
+}
+
+void Socket::write(uint64_t now_ms) {
+  std::array<Bytes, kViewsPerWrite> views;
+  std::array<iovec, kViewsPerWrite> parts;
+  while (!is_blocked_) {
+    const size_t count = connection_.output(views);
+    if (count == 0) return;
+    size_t wanted = 0;
+    for (size_t i = 0; i < count; ++i) {
+      parts[i] = {.iov_base = const_cast<uint8_t*>(views[i].data()), .iov_len = views[i].size()};
+      wanted += views[i].size();
+    }
+    msghdr message{};
+    message.msg_iov = parts.data();
+    message.msg_iovlen = count;
+    const ssize_t size = ::sendmsg(poll_.fd(), &message, MSG_NOSIGNAL);
+    if (size < 0) {
+      if (errno == EINTR) continue;
+      if (errno == EAGAIN || errno == ENOBUFS) {
+        is_blocked_ = true;
+      } else {
+        connection_.on_lost(now_ms);
+      }
+      return;
+    }
+    is_blocked_ = static_cast<size_t>(size) < wanted;
+    connection_.on_written(static_cast<size_t>(size), now_ms);
+  }
+}
+
+Socket::Fate Socket::sync(uint64_t now_ms) {
+  if (connection_.ending() != Ending::kReset) write(now_ms);
+  const bool is_written = !is_blocked_;
+  switch (connection_.ending()) {
+    case Ending::kOpen:
+      break;
+    case Ending::kHalfClose:
+      if (is_written && !std::exchange(is_half_closed_, true)) {
+        ::shutdown(poll_.fd(), SHUT_WR);
+      }
+      break;
+    case Ending::kClose:
+      if (is_written) return Fate::kClosed;
+      break;
+    case Ending::kReset: {
+      const linger at_once{.l_onoff = 1, .l_linger = 0};
+      ::setsockopt(poll_.fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+      return Fate::kClosed;
+    }
+    case Ending::kGiveBack:
+      if (is_written) return Fate::kGivenBack;
+      break;
+  }
+  const bool reads = !has_input_ended_ && connection_.wants_input();
+  poll_.want((reads ? UV_READABLE : 0) | (is_blocked_ ? UV_WRITABLE : 0));
+  return Fate::kStays;
+}
+
+void Socket::on_tick(uint64_t now_ms) {
+  if (!is_blocked_) return;
+  int unsent = 0;
+  if (::ioctl(poll_.fd(), SIOCOUTQ, &unsent) != 0) return;
+  connection_.on_unsent(static_cast<size_t>(std::max(unsent, 0)), now_ms);
+}
+
+}  // namespace daphnis::worker::uv

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <functional>
+
+#include "common/uv/loop.h"
+#include "common/uv/poll.h"
+#include "worker/core/connection.h"
+#include "worker/uv/read_buffers.h"
+
+namespace daphnis::worker::uv {
+
+/// Drives one Connection on its TCP socket with direct reads and gather writes. Owned by the shell's
+/// table; it ends when after_event() or sync() says so.
+class Socket {
+ public:
+  /// What is to become of this object after sync().
+  enum class Fate {
+    kStays,
+    kClosed,     ///< Its socket is closed; destroy it and forget the connection.
+    kGivenBack,  ///< release() the socket to the broker, then as kClosed.
+  };
+
+  /// `after_event` is called when the socket's readiness has been used, as the last thing: it may
+  /// destroy this object.
+  Socket(daphnis::uv::Loop& loop, daphnis::uv::UniqueFd fd, Connection& connection,
+         ReadBuffers& buffers, std::function<void(Socket&)> after_event);
+
+  /// Writes what there is, waits for what is wanted, carries an ending out.
+  [[nodiscard]] Fate sync(uint64_t now_ms);
+  /// About once a second: tells the connection how far its peer is behind.
+  void on_tick(uint64_t now_ms);
+
+  [[nodiscard]] daphnis::uv::UniqueFd release() { return poll_.release(); }
+  [[nodiscard]] Connection& connection() { return connection_; }
+
+ private:
+  void on_ready(int events);
+  void read(uint64_t now_ms);
+  /// One read. False: nothing more is there for now, or the connection has ended.
+  [[nodiscard]] bool read_kept(uint64_t now_ms);
+  [[nodiscard]] bool read_scratch(uint64_t now_ms);
+  [[nodiscard]] bool take_read_result(ssize_t size, uint64_t now_ms);
+  void write(uint64_t now_ms);
+
+  daphnis::uv::Loop& loop_;
+  Connection& connection_;
+  ReadBuffers& buffers_;
+  std::function<void(Socket&)> after_event_;
+  daphnis::uv::Poll poll_;
+  BufferRef buffer_;        ///< Being filled.
+  size_t filled_ = 0;       ///< Bytes of it.
+  bool is_blocked_ = false;      ///< The kernel took less than there was.
+  bool is_half_closed_ = false;  ///< Our side is ended.
+  bool has_input_ended_ = false;
+};
+
+}  // namespace daphnis::worker::uv
