@@ -10,7 +10,7 @@ namespace daphnis {
 namespace {
 
 // Chunks hashed in one go: enough that their parents, too, are hashed side by side.
-constexpr size_t kSubtreeChunksMax = 256;
+constexpr size_t kBatchChunksMax = 256;
 
 }  // namespace
 
@@ -93,9 +93,8 @@ void Blake3::update(Bytes bytes) {
     begin_chunk();
   }
   while (bytes.size() > kChunkBytes) {
-    size_t chunks = std::min(std::bit_floor(bytes.size() / kChunkBytes), kSubtreeChunksMax);
-    while ((chunks_done_ & (chunks - 1)) != 0) chunks /= 2;  // a subtree starts at its own multiple
-    update_subtree(bytes.first(chunks * kChunkBytes));
+    const size_t chunks = std::min(bytes.size() / kChunkBytes, kBatchChunksMax);
+    update_chunks(bytes.first(chunks * kChunkBytes));
     bytes = bytes.subspan(chunks * kChunkBytes);
   }
   if (bytes.empty()) return;
@@ -103,12 +102,13 @@ void Blake3::update(Bytes bytes) {
   merge_stack(chunks_done_);  // more follows those subtrees, so none of them is the root
 }
 
-// Hashes a whole subtree but for its topmost parent, which may turn out to be the root.
-void Blake3::update_subtree(Bytes bytes) {
-  std::array<uint8_t, kSubtreeChunksMax * kCvBytes> cvs;
-  const size_t chunks = bytes.size() / kChunkBytes;
+// Hashes whole chunks side by side wherever the last update ended, then joins them to whole
+// subtrees.
+void Blake3::update_chunks(Bytes bytes) {
+  std::array<uint8_t, kBatchChunksMax * kCvBytes> cvs;
+  size_t left = bytes.size() / kChunkBytes;
   blake3::hash_batch({.input = bytes.data(),
-                      .count = chunks,
+                      .count = left,
                       .blocks = kChunkBytes / kBlockBytes,
                       .counter = chunks_done_,
                       .counter_step = 1,
@@ -116,8 +116,19 @@ void Blake3::update_subtree(Bytes bytes) {
                       .first_flags = blake3::kChunkStart,
                       .last_flags = blake3::kChunkEnd},
                      cvs.data());
+  for (uint8_t* at = cvs.data(); left > 0;) {
+    size_t chunks = std::bit_floor(left);
+    while ((chunks_done_ & (chunks - 1)) != 0) chunks /= 2;  // a subtree starts at its own multiple
+    push_subtree(at, chunks);
+    at += chunks * kCvBytes;
+    left -= chunks;
+  }
+}
+
+// Joins a whole subtree but for its topmost parent, which may turn out to be the root.
+void Blake3::push_subtree(uint8_t* cvs, size_t chunks) {
   for (size_t nodes = chunks; nodes > 2; nodes /= 2) {
-    blake3::hash_batch({.input = cvs.data(),
+    blake3::hash_batch({.input = cvs,
                         .count = nodes / 2,
                         .blocks = 1,
                         .counter = 0,
@@ -125,10 +136,10 @@ void Blake3::update_subtree(Bytes bytes) {
                         .flags = blake3::kParent,
                         .first_flags = blake3::kNone,
                         .last_flags = blake3::kNone},
-                       cvs.data());
+                       cvs);
   }
-  push(cvs.data(), chunks_done_);
-  if (chunks > 1) push(cvs.data() + kCvBytes, chunks_done_ + chunks / 2);
+  push(cvs, chunks_done_);
+  if (chunks > 1) push(cvs + kCvBytes, chunks_done_ + chunks / 2);
   chunks_done_ += chunks;
 }
 

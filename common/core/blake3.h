@@ -39,7 +39,8 @@ class Blake3 {
   [[nodiscard]] Output chunk_output() const;
   void begin_chunk();
   void update_chunk(Bytes bytes);
-  void update_subtree(Bytes bytes);
+  void update_chunks(Bytes bytes);
+  void push_subtree(uint8_t* cvs, size_t chunks);
   void merge_stack(uint64_t chunks);
   void push(const uint8_t* cv, uint64_t chunks_before);
 
