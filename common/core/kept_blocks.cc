@@ -25,28 +25,28 @@ bool KeptBlocks::add(const Cid& cid, std::span<const Slice> block) {
   }
   index_[key] = first_ + blocks_.size();
 
-  const size_t size = total_size(block);
-  const size_t pinned = newly_pinned(block);
-  Kept kept;
-  if (pinned > 2 * size) {
+  Kept kept{{}, total_size(block), newly_pinned(block)};
+  // A first block pins all of its buffer; the next ones make up for it where the buffer is full.
+  constexpr size_t kSlack = limits::kMiB;
+  if (bytes_ + kept.charge > 2 * (kept_bytes_ + kept.size) + kSlack) {
     kept.slices.push_back(Slice::copy_of(joined(block)));
-    kept.charge = size;
+    kept.charge = kept.size;
     last_pinned_ = nullptr;
   } else {
     kept.slices.assign(block.begin(), block.end());
-    kept.charge = pinned;
     if (!block.empty() && block.back().buffer) last_pinned_ = block.back().buffer.data();
   }
-  kept.charge += sizeof(Kept);
   bytes_ += kept.charge;
+  kept_bytes_ += kept.size;
   blocks_.push_back(std::move(kept));
-  while (bytes_ > bytes_max_) drop_oldest();
+  while (bytes_ + blocks_.size() * sizeof(Kept) > bytes_max_) drop_oldest();
   return true;
 }
 
 void KeptBlocks::drop_oldest() {
   check(!blocks_.empty(), "kept bytes were counted wrong");
   bytes_ -= blocks_.front().charge;
+  kept_bytes_ -= blocks_.front().size;
   blocks_.pop_front();
   ++first_;
   if (blocks_.empty()) last_pinned_ = nullptr;
@@ -62,6 +62,7 @@ void KeptBlocks::clear() {
   blocks_.clear();
   index_ = {};
   bytes_ = 0;
+  kept_bytes_ = 0;
   first_ = 0;
   last_pinned_ = nullptr;
 }

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/inlined_vector.h"
 #include "common/core/cid.h"
 #include "common/core/cid_set.h"
 #include "common/core/slice.h"
@@ -14,8 +15,9 @@ namespace daphnis {
 
 /// Proven blocks that may be wanted again: for repeats that an L2 omits, and for blocks that a
 /// whole DAG brings before the request reaches them. Bounded: the oldest go first, and are
-/// remembered as forgotten. Large blocks are kept as slices of the buffers they came in, small ones
-/// as copies, so that what is pinned is at most about twice what is kept. Owned by a Verifier.
+/// remembered as forgotten. Blocks are kept as slices of the buffers they came in, or as copies
+/// where that would pin more than about twice what is kept (small reads into large buffers). Owned
+/// by a Verifier.
 class KeptBlocks {
  public:
   KeptBlocks(size_t bytes_max, size_t index_bytes_max)
@@ -31,15 +33,17 @@ class KeptBlocks {
 
  private:
   struct Kept {
-    Slices slices;
-    size_t charge;  ///< Bytes of memory it holds, those of shared buffers charged to the first.
+    absl::InlinedVector<Slice, 2> slices;
+    size_t size;    ///< Of the block.
+    size_t charge;  ///< Bytes of memory it holds, those of a shared buffer charged to the first.
   };
   void drop_oldest();
   [[nodiscard]] size_t newly_pinned(std::span<const Slice> block) const;
 
   size_t bytes_max_;
   size_t index_bytes_max_;
-  size_t bytes_ = 0;
+  size_t bytes_ = 0;       // charged
+  size_t kept_bytes_ = 0;  // of blocks
   std::deque<Kept> blocks_;
   uint64_t first_ = 0;  // number of blocks_.front(), counted from the first ever added
   absl::flat_hash_map<CidKey, uint64_t> index_;
