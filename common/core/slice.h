@@ -110,6 +110,8 @@ class BufferPool {
   [[nodiscard]] BufferRef take();
   /// Buffers taken and not yet returned.
   [[nodiscard]] size_t in_use() const { return in_use_; }
+  /// Buffers kept for the next take().
+  [[nodiscard]] size_t idle() const { return idle_.size(); }
 
  private:
   friend class Buffer;
