@@ -1,17 +1,25 @@
+#include <fmt/format.h>
+
 #include <cstdio>
 #include <string>
 #include <vector>
 
 #include "common/core/limits.h"
 #include "common/uv/settings.h"
+#include "l2/disk/pack.h"
 #include "l2/uv/serve.h"
 
 namespace daphnis::l2 {
 namespace {
 
 int complain(const std::string& what) {
-  std::fprintf(stderr, "daphnis-l2: %s\n", what.c_str());
+  fmt::print(stderr, "daphnis-l2: {}\n", what);
   return 2;
+}
+
+int fail_with(const Error& error) {
+  fmt::print(stderr, "daphnis-l2: {}\n", error.sys != 0 ? error.text() : error.detail);
+  return 1;
 }
 
 /// What the flags of `serve` hold before they are checked.
@@ -68,13 +76,46 @@ int run_serve(const ServeFlags& flags) {
   return serve(options);
 }
 
+struct PackFlags {
+  std::string path;
+  std::string output;
+  bool hidden = false;
+};
+
+CLI::App* add_pack(uv::Settings& settings, PackFlags& flags) {
+  CLI::App* command = settings.app().add_subcommand(
+      "pack", "Pack a file or folder (UnixFS) into a CAR and print its root CID");
+  command->add_option("path", flags.path, "The file or folder")->required();
+  command->add_option("-o,--output", flags.output, "The CAR to write")->required();
+  command->add_flag("--hidden", flags.hidden, "In folders, take names that begin with a dot too");
+  return command;
+}
+
+int run_pack(const PackFlags& flags) {
+  const auto packed = pack(flags.path, flags.output, {.with_hidden = flags.hidden});
+  if (!packed) return fail_with(packed.error());
+  if (packed->hidden_left_out > 0) {
+    fmt::print(stderr, "daphnis-l2: {} hidden names left out (--hidden takes them)\n",
+               packed->hidden_left_out);
+  }
+  if (packed->others_left_out > 0) {
+    fmt::print(stderr, "daphnis-l2: {} symbolic links or special files left out\n",
+               packed->others_left_out);
+  }
+  fmt::print("{}\n", packed->root.text());
+  return std::fflush(stdout) == 0 ? 0 : 1;
+}
+
 int run(int argc, char** argv) {
   uv::Settings settings("daphnis-l2", "Serves content-addressed files from home to edges");
   settings.app().require_subcommand(1);
   ServeFlags serve_flags;
   const CLI::App* serve_command = add_serve(settings, serve_flags);
+  PackFlags pack_flags;
+  const CLI::App* pack_command = add_pack(settings, pack_flags);
   if (const auto exit_code = settings.parse(argc, argv)) return *exit_code;
   if (*serve_command) return run_serve(serve_flags);
+  if (*pack_command) return run_pack(pack_flags);
   return 2;
 }
 

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "common/core/cid.h"
+#include "common/core/cid_set.h"
+#include "common/core/result.h"
+#include "l2/disk/file.h"
+
+namespace daphnis::l2 {
+
+/// Writes a CARv1 of one root, each block once, under a hidden name that takes the wanted one only
+/// when the CAR is whole: a store that is being served never sees half of it. What is not committed
+/// is removed. Owned by a pack.
+class CarWriter {
+ public:
+  /// Errors: kSystem.
+  [[nodiscard]] static Result<CarWriter> create(const std::string& path, const Cid& root);
+  CarWriter(CarWriter&& other) noexcept;
+  CarWriter& operator=(CarWriter&&) = delete;
+  ~CarWriter();
+
+  /// False: the block is in already.
+  [[nodiscard]] bool wants(const Cid& cid) const { return !written_.contains(CidKey(cid)); }
+  [[nodiscard]] Result<void> put(const Cid& cid, Bytes block);
+  /// Gives the file its name, over an older one. The last call.
+  [[nodiscard]] Result<void> commit();
+
+ private:
+  CarWriter(File file, std::string temporary, std::string path)
+      : file_(std::move(file)), temporary_(std::move(temporary)), path_(std::move(path)) {}
+  [[nodiscard]] Result<void> append(Bytes bytes);
+  [[nodiscard]] Result<void> flush();
+
+  File file_;
+  std::string temporary_;  ///< Empty once committed or moved from.
+  std::string path_;
+  std::vector<uint8_t> buffer_;
+  absl::flat_hash_set<CidKey> written_;
+};
+
+}  // namespace daphnis::l2
