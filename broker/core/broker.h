@@ -1,0 +1,91 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "broker/core/context.h"
+#include "broker/core/dispatcher.h"
+#include "broker/core/l2_server.h"
+#include "broker/core/registrations.h"
+#include "broker/core/workers.h"
+
+namespace daphnis::broker {
+
+/// The whole broker without its sockets: inputs are on_*(…, now_ms), outputs are commands that the
+/// shell carries out in order after each input. One thread; `now_ms` is a monotonic clock that
+/// never goes back and is never 0. Owned by the shell or by a simulation, which may run any number
+/// of them.
+///
+/// The caller gives out ConnIds and WorkerIds and never uses one twice. After CloseL2, HandOff or
+/// CloseWorker the number means nothing any more; inputs for it are ignored.
+class Broker {
+ public:
+  Broker(Config config, RandomSource random);
+  Broker(const Broker&) = delete;
+  Broker& operator=(const Broker&) = delete;
+
+  // --- L2 connections ---
+  /// `address` is the peer's, without port; `cookie` the socket's SO_COOKIE.
+  void on_l2_connected(ConnId conn, const std::string& address, uint64_t cookie, uint64_t now_ms);
+  void on_l2_bytes(ConnId conn, Bytes bytes, uint64_t now_ms);
+  /// Everything written so far is in the kernel's hands.
+  void on_l2_drained(ConnId conn, uint64_t now_ms);
+  /// The peer ended its side or the connection failed (`why` not empty).
+  void on_l2_closed(ConnId conn, std::string_view why, uint64_t now_ms);
+
+  // --- Workers ---
+  void on_worker_connected(WorkerId worker, uint64_t now_ms);
+  /// A socket that came with a message, under the number it will have as a connection.
+  struct Arrived {
+    ConnId conn;
+    std::string address;
+    uint64_t cookie = 0;
+  };
+  /// One message. With a socket that does not belong to it, or to no message that may carry one,
+  /// the socket is closed (CloseL2).
+  void on_worker_message(WorkerId worker, Bytes payload, const std::optional<Arrived>& socket,
+                         uint64_t now_ms);
+  void on_worker_closed(WorkerId worker, std::string_view why, uint64_t now_ms);
+
+  // --- Time ---
+  /// When on_timer must be called at the latest; nullopt: not before another input.
+  [[nodiscard]] std::optional<uint64_t> next_deadline() const { return context_.timers.next(); }
+  void on_timer(uint64_t now_ms);
+
+  // --- The operator ---
+  void set_log_level(LogLevel level);
+  [[nodiscard]] LogLevel log_level() const { return context_.out.log_level(); }
+  /// The same at all workers.
+  void broadcast_log_level(LogLevel level);
+  /// Ends registrations and what no worker streams yet. Handed-off streams are the workers' own.
+  void drain(uint64_t now_ms);
+
+  // --- Outputs ---
+  void take_commands(std::vector<Command>& out) { context_.out.drain(out); }
+
+  // --- To look at ---
+  [[nodiscard]] const Registrations& registrations() const { return registrations_; }
+  [[nodiscard]] const Dispatcher& dispatcher() const { return dispatcher_; }
+  [[nodiscard]] const Workers& workers() const { return workers_; }
+  [[nodiscard]] const L2Server& l2_server() const { return l2_server_; }
+  [[nodiscard]] const Counters& counters() const { return context_.counters; }
+  [[nodiscard]] Counters& counters() { return context_.counters; }
+  [[nodiscard]] const Config& config() const { return context_.config; }
+  [[nodiscard]] bool is_draining() const { return is_draining_; }
+  /// No fetch and no attempt is under way.
+  [[nodiscard]] bool is_quiet() const;
+
+ private:
+  /// What inputs have put off: L2s to drop, fetches to reroute.
+  void settle(uint64_t now_ms);
+
+  Context context_;
+  Registrations registrations_;
+  Dispatcher dispatcher_;
+  Workers workers_;
+  L2Server l2_server_;
+  bool is_draining_ = false;
+};
+
+}  // namespace daphnis::broker

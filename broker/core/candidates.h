@@ -1,0 +1,21 @@
+#pragma once
+
+#include "broker/core/fetch.h"
+#include "broker/core/registrations.h"
+
+namespace daphnis::broker {
+
+/// Whom to ask next.
+struct Choice {
+  L2* l2 = nullptr;         ///< Null: nobody (left).
+  bool must_wait = false;   ///< All that are left have no free place; `l2` has room in its queue.
+  bool is_crowded = false;  ///< With no L2: some are left, but their queues are full.
+};
+
+/// DESIGN 2 step 8: holders first, then the ring clockwise from the root's key, never one twice. An
+/// L2 without a free place is passed over for one that has one, but a holder is worth waiting for:
+/// the others only might have the content. L2s that lied lately come after all others.
+[[nodiscard]] Choice choose_candidate(const Fetch& fetch, Registrations& registrations,
+                                      size_t candidates_max, uint64_t now_ms);
+
+}  // namespace daphnis::broker

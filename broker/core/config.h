@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "common/core/limits.h"
+
+namespace daphnis::broker {
+
+/// What an operator may set. Owned by main (or a test), copied into the broker. Times in
+/// milliseconds.
+struct Config {
+  std::string node_id = "daphnis";
+  // DESIGN 2, step 8.
+  uint64_t first_byte_ms = 800;  ///< From the order line to the head of the L2's POST.
+  uint32_t tries_max = limits::kTriesMax;
+  size_t candidates_max = limits::kCandidatesMax;
+  uint64_t fetch_deadline_ms_max = 120'000;  ///< However long a worker is ready to wait.
+  uint64_t suspect_ms = 60'000;  ///< How long an L2 that lied is asked after all others.
+  // Registrations (DESIGN 3.1).
+  uint64_t heartbeat_ms = 5'000;
+  uint64_t l2_stuck_ms = 15'000;      ///< An L2 that takes nothing for so long is dropped.
+  uint64_t replace_every_ms = 5'000;  ///< How often one id may change its connection.
+  uint32_t retry_after_s = 5;         ///< Sent with every 503.
+  size_t l2s_max = limits::kL2sMax;
+  size_t connections_max = limits::kL2ConnectionsMax;
+  // An L2's other connections.
+  uint64_t head_ms = 10'000;        ///< From a request's first byte to the end of its head.
+  uint64_t first_head_ms = 30'000;  ///< From connecting to the first byte.
+  uint64_t idle_ms = 600'000;       ///< Between requests.
+  uint64_t body_ms = 60'000;        ///< For a whole holdings body.
+  uint64_t linger_ms = 1'000;       ///< Draining after an early answer (4a).
+  // Workers (DESIGN 4).
+  uint64_t hello_ms = 5'000;
+  uint64_t ping_every_ms = limits::kIpcPingEveryMs;
+  uint64_t worker_silence_ms = 60'000;  ///< Twice what the supervisor allows.
+};
+
+}  // namespace daphnis::broker

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+
+#include "broker/core/histogram.h"
+#include "common/core/ipc_messages.h"
+
+namespace daphnis::broker {
+
+/// What has happened since the broker's start. Owned by the broker; every part counts here.
+/// docs/stats.md explains each field.
+struct Counters {
+  // Fetches, as workers asked for them.
+  uint64_t fetches = 0;
+  uint64_t fetches_served = 0;     ///< A worker reported a complete CAR.
+  uint64_t fetches_cancelled = 0;  ///< By the worker, or with it.
+  uint64_t fetches_given_up = 0;   ///< The worker wanted no other candidate after a failure.
+  uint64_t fetches_failed[static_cast<size_t>(ipc::kFetchFailureLast) + 1] = {};
+  uint64_t fetches_queued = 0;  ///< Had to wait for a place at an L2.
+  // Attempts, as they ended.
+  uint64_t attempts = 0;
+  uint64_t attempts_first_hit = 0;  ///< Fetches whose first attempt brought a complete CAR.
+  uint64_t not_found = 0;
+  uint64_t silent = 0;   ///< No POST before the first-byte deadline.
+  uint64_t l2_lost = 0;  ///< Its registration ended before its POST.
+  uint64_t outcomes[static_cast<size_t>(ipc::kAttemptOutcomeLast) + 1] = {};  ///< By workers.
+  // POSTs.
+  uint64_t handoffs = 0;
+  uint64_t handoffs_refused = 0;  ///< kHandoffsAwaitingMax was reached.
+  uint64_t sockets_returned = 0;
+  uint64_t sockets_lost = 0;        ///< A ReturnSocket without its socket, or with another.
+  uint64_t answers_wrong_root = 0;  ///< 400
+  uint64_t answers_unknown = 0;     ///< 404
+  uint64_t answers_late = 0;        ///< 410
+  uint64_t answers_double = 0;      ///< 409
+  uint64_t answers_malformed = 0;   ///< 400: no such path, no id to match.
+  uint64_t car_bytes_through_broker = 0;
+  // Registrations.
+  uint64_t registrations = 0;
+  uint64_t registrations_refused = 0;
+  uint64_t replacements = 0;
+  uint64_t losses = 0;
+  uint64_t drops_stuck = 0;  ///< Losses because an L2 did not read.
+  // Holdings.
+  uint64_t holdings_added = 0;
+  uint64_t holdings_removed = 0;
+  uint64_t holdings_junk_lines = 0;
+  uint64_t holdings_over_bound = 0;
+  // Connections.
+  uint64_t connections = 0;
+  uint64_t connections_refused = 0;  ///< Config::connections_max was reached.
+  uint64_t connections_timed_out = 0;
+  uint64_t requests_refused = 0;  ///< The HTTP parser refused them.
+  // Workers.
+  uint64_t workers_admitted = 0;
+  uint64_t workers_refused = 0;
+  uint64_t workers_lost = 0;
+  uint64_t workers_malformed = 0;  ///< Disconnected for a message that makes no sense.
+
+  Histogram first_byte;         ///< Order line to POST head, since the start.
+  Histogram first_byte_second;  ///< The same since the last stats line.
+};
+
+}  // namespace daphnis::broker

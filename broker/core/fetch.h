@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "broker/core/ids.h"
+#include "broker/core/timers.h"
+#include "common/core/car_request.h"
+#include "common/core/uuid.h"
+
+namespace daphnis::broker {
+
+/// One worker's wish for one CAR. Owned by the dispatcher; lives from Fetch to FetchFailed, to the
+/// AttemptEnded that wants no other, to CancelFetch, or to the worker's end.
+struct Fetch {
+  enum class State : uint8_t {
+    kChoosing,   ///< Between two candidates; only during one input.
+    kWaiting,    ///< In `l2`'s queue for a free place.
+    kOrdered,    ///< `attempt` is out to `l2`.
+    kStreaming,  ///< `attempt`'s socket was handed off; the worker reads.
+  };
+
+  FetchNo no{};
+  WorkerId worker{};
+  uint64_t worker_fetch_id = 0;
+  CarRequest request;
+  std::string trace_id;
+  uint64_t key = 0;  ///< Of the root's multihash.
+  uint64_t deadline_ms = 0;
+  uint64_t patience_ms = 0;  ///< The deadline's distance from the start.
+  TimerSlot timer;
+
+  State state = State::kChoosing;
+  L2No l2{};
+  Uuid attempt{};
+  std::vector<L2No> asked;  ///< Distinct, at most Config::candidates_max.
+  // What the asked ones said; they decide the final status.
+  uint32_t silent = 0;
+  uint32_t failed = 0;
+  uint32_t not_found = 0;
+
+  [[nodiscard]] uint32_t tries() const { return silent + failed; }
+};
+
+}  // namespace daphnis::broker

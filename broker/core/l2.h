@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "broker/core/ids.h"
+#include "broker/core/timers.h"
+#include "common/core/limits.h"
+#include "common/core/uuid.h"
+
+namespace daphnis::broker {
+
+/// What an L2 understands (DESIGN 3.1): a deployed node gets ids and the root alone and sends the
+/// whole DAG; a v2 node gets the whole request and sends just that.
+enum class Generation : uint8_t { kLegacy, kV2 };
+
+/// What an L2 says of itself when it registers. Valid by construction of its parser.
+struct Registration {
+  std::string l2_id;  ///< 1 to 64 of [A-Za-z0-9._-].
+  Generation generation = Generation::kLegacy;
+  uint32_t capacity = limits::kL2CapacityDefault;  ///< Attempts at once.
+  bool is_chunked = true;  ///< False for HTTP/1.0, whose streams end by close.
+};
+
+/// What became of an L2's attempts, since it registered.
+struct L2Tally {
+  uint64_t orders = 0;
+  uint64_t complete = 0;
+  uint64_t not_found = 0;
+  uint64_t silent = 0;  ///< No POST before the deadline, or a stall.
+  uint64_t failed = 0;  ///< Cut, lost or ended too early.
+  uint64_t lied = 0;    ///< Failed verification.
+  uint64_t cancelled = 0;
+  uint64_t car_bytes = 0;  ///< As its workers counted them.
+};
+
+/// One registered L2. Owned by the Registry; lives from its registration until its stream is lost,
+/// over changes of connection under the same id.
+struct L2 {
+  L2No no{};
+  Registration registration;
+  ConnId conn{};         ///< Its registration stream.
+  std::string address;   ///< The stream's peer, without port.
+  uint64_t session = 1;  ///< Counts connections under this id.
+  uint64_t registered_ms = 0;
+  uint64_t replaced_ms = 0;       ///< When the connection last changed; 0: never.
+  std::vector<Uuid> attempts;     ///< Ordered or handed off; at most the capacity.
+  std::deque<FetchNo> waiting;    ///< For a free place; at most kL2QueueMax.
+  uint64_t suspect_until_ms = 0;  ///< Lied lately: asked after all others until then.
+  // The registration stream.
+  uint64_t unsent_bytes = 0;  ///< Written since it was last seen empty.
+  uint64_t unsent_since_ms = 0;
+  bool is_doomed = false;  ///< To be dropped at the end of this input.
+  TimerSlot heartbeat;
+  L2Tally tally;
+
+  [[nodiscard]] const std::string& id() const { return registration.l2_id; }
+  [[nodiscard]] bool is_v2() const { return registration.generation == Generation::kV2; }
+  [[nodiscard]] bool has_room() const { return attempts.size() < registration.capacity; }
+  [[nodiscard]] bool has_queue_room() const { return waiting.size() < limits::kL2QueueMax; }
+  [[nodiscard]] bool is_suspect(uint64_t now_ms) const { return now_ms < suspect_until_ms; }
+};
+
+}  // namespace daphnis::broker

@@ -1,0 +1,192 @@
+#include "broker/core/metrics.h"
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
+#include <sstream>
+#include <utility>
+#include <vector>
+
+#include "broker/core/l2_states.h"
+#include "broker/core/outcome_names.h"
+
+namespace daphnis::broker {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+
+/// Collects families in order.
+class Families {
+ public:
+  void counter(const std::string& name, const std::string& help, uint64_t value) {
+    family(name, help, MetricType::Counter);
+    put(value);
+  }
+  void gauge(const std::string& name, const std::string& help, uint64_t value) {
+    family(name, help, MetricType::Gauge);
+    put(value);
+  }
+  void family(const std::string& name, const std::string& help, MetricType type) {
+    all_.push_back({"daphnis_" + name, help, type, {}});
+  }
+  /// One more value of the last family.
+  void put(uint64_t value, const char* label = nullptr, std::string_view label_value = {}) {
+    ClientMetric metric;
+    if (label) metric.label.push_back({label, std::string(label_value)});
+    const bool is_counter = all_.back().type == MetricType::Counter;
+    (is_counter ? metric.counter.value : metric.gauge.value) = static_cast<double>(value);
+    all_.back().metric.push_back(std::move(metric));
+  }
+  void histogram(const std::string& name, const std::string& help, const Histogram& values) {
+    family(name, help, MetricType::Histogram);
+    ClientMetric metric;
+    metric.histogram.sample_count = values.count();
+    metric.histogram.sample_sum = static_cast<double>(values.sum_ms()) / 1000;
+    for (const uint64_t bound_ms : {1, 2, 5, 10, 20, 50, 100, 200, 500, 800, 1000, 2000, 5000}) {
+      metric.histogram.bucket.push_back(
+          {values.at_most(bound_ms), static_cast<double>(bound_ms) / 1000});
+    }
+    all_.back().metric.push_back(std::move(metric));
+  }
+  [[nodiscard]] std::string text() const {
+    std::ostringstream out;
+    prometheus::TextSerializer().Serialize(out, all_);
+    return out.str();
+  }
+
+ private:
+  std::vector<MetricFamily> all_;
+};
+
+void add_l2s(Families& out, const Broker& broker, uint64_t now_ms) {
+  const Counters& counters = broker.counters();
+  const auto counts = L2Counts::of(broker.registrations().registry(), now_ms);
+  out.family("l2s", "L2s registered, by state", MetricType::Gauge);
+  for (const L2State state : {L2State::kIdle, L2State::kBusy, L2State::kFull, L2State::kSuspect}) {
+    out.put(counts.in(state), "state", name(state));
+  }
+  out.counter("l2_registrations_total", "Registrations admitted", counters.registrations);
+  out.counter("l2_registrations_refused_total", "Registrations answered 503",
+              counters.registrations_refused);
+  out.counter("l2_replacements_total", "Registrations that took over a live id",
+              counters.replacements);
+  out.counter("l2_losses_total", "Registrations that ended", counters.losses);
+  out.counter("l2_drops_stuck_total", "Registrations dropped since the L2 did not read",
+              counters.drops_stuck);
+  out.gauge("l2_connections", "Connections of L2s at the broker", broker.l2_server().connections());
+  out.counter("l2_connections_total", "Connections accepted or returned", counters.connections);
+  out.counter("l2_connections_refused_total", "Connections closed at the bound",
+              counters.connections_refused);
+  out.counter("l2_requests_timed_out_total", "Requests that took too long to arrive",
+              counters.connections_timed_out);
+  out.counter("l2_requests_refused_total", "Requests that are no HTTP", counters.requests_refused);
+  out.gauge("holdings", "Roots announced by registered L2s",
+            broker.registrations().holdings().size());
+  out.counter("holdings_junk_total", "Lines and CIDs of announcements passed over",
+              counters.holdings_junk_lines);
+  out.counter("holdings_over_bound_total", "Announced roots not kept at a bound",
+              counters.holdings_over_bound);
+}
+
+void add_fetches(Families& out, const Broker& broker) {
+  const Counters& counters = broker.counters();
+  out.gauge("fetches_in_flight", "Fetches under way", broker.dispatcher().fetches());
+  out.gauge("fetches_waiting", "Fetches that wait for a place at an L2",
+            broker.dispatcher().waiting());
+  out.gauge("attempts_in_flight", "Attempts ordered or streaming",
+            broker.dispatcher().attempts().live());
+  out.counter("fetches_total", "Fetches asked for by workers", counters.fetches);
+  out.counter("fetches_served_total", "Fetches that ended with a complete CAR",
+              counters.fetches_served);
+  out.counter("fetches_served_at_first_attempt_total", "Of these, at the first attempt",
+              counters.attempts_first_hit);
+  out.counter("fetches_cancelled_total", "Fetches nobody waited for any more",
+              counters.fetches_cancelled);
+  out.counter("fetches_given_up_total", "Fetches the worker ended after a failure",
+              counters.fetches_given_up);
+  out.counter("fetches_queued_total", "Fetches that had to wait for a place at an L2",
+              counters.fetches_queued);
+  out.family("fetches_failed_total", "Fetches the broker gave up", MetricType::Counter);
+  for (size_t i = 0; i <= static_cast<size_t>(ipc::kFetchFailureLast); ++i) {
+    out.put(counters.fetches_failed[i], "reason", name(static_cast<ipc::FetchFailure>(i)));
+  }
+  out.counter("attempts_total", "Orders sent", counters.attempts);
+  out.counter("attempts_not_found_total", "Attempts answered with not-found", counters.not_found);
+  out.counter("attempts_silent_total", "Attempts without a POST in time", counters.silent);
+  out.counter("attempts_l2_lost_total", "Attempts whose L2 went before its POST", counters.l2_lost);
+  out.family("streams_total", "Handed-off attempts, by end", MetricType::Counter);
+  for (size_t i = 0; i <= static_cast<size_t>(ipc::kAttemptOutcomeLast); ++i) {
+    out.put(counters.outcomes[i], "outcome", name(static_cast<ipc::AttemptOutcome>(i)));
+  }
+  out.histogram("first_byte_seconds", "From an order line to the head of its POST",
+                counters.first_byte);
+}
+
+void add_answers(Families& out, const Broker& broker) {
+  const Counters& counters = broker.counters();
+  out.counter("handoffs_total", "Sockets handed to workers", counters.handoffs);
+  out.counter("handoffs_refused_total", "POSTs answered 503 since their worker has too many",
+              counters.handoffs_refused);
+  out.counter("sockets_returned_total", "Sockets that workers gave back",
+              counters.sockets_returned);
+  out.counter("sockets_lost_total", "Sockets lost on the way back", counters.sockets_lost);
+  out.family("answers_refused_total", "POSTs that were no use", MetricType::Counter);
+  out.put(counters.answers_malformed, "reason", "malformed");
+  out.put(counters.answers_wrong_root, "reason", "wrong_root");
+  out.put(counters.answers_unknown, "reason", "unknown");
+  out.put(counters.answers_double, "reason", "double");
+  out.put(counters.answers_late, "reason", "late");
+  out.counter("car_bytes_through_broker_total",
+              "Body bytes of CARs the broker read apart from those handed off",
+              counters.car_bytes_through_broker);
+}
+
+void add_workers(Families& out, const Broker& broker) {
+  const Counters& counters = broker.counters();
+  const WorkerTotals totals = broker.workers().totals();
+  out.gauge("workers", "Workers connected", totals.admitted);
+  out.counter("workers_admitted_total", "Workers welcomed", counters.workers_admitted);
+  out.counter("workers_refused_total", "Workers refused", counters.workers_refused);
+  out.counter("workers_lost_total", "Worker connections that ended", counters.workers_lost);
+  out.counter("workers_malformed_total", "Workers disconnected for nonsense",
+              counters.workers_malformed);
+  out.gauge("client_connections", "Connections of clients", totals.sum.clients);
+  out.counter("client_requests_total", "Requests of clients ended", totals.sum.requests);
+  out.family("client_answers_total", "Answers to clients, by class", MetricType::Counter);
+  out.put(totals.sum.status_2xx, "class", "2xx");
+  out.put(totals.sum.status_3xx, "class", "3xx");
+  out.put(totals.sum.status_4xx, "class", "4xx");
+  out.put(totals.sum.status_5xx, "class", "5xx");
+  out.counter("client_answers_aborted_total", "Answers cut after their status", totals.sum.aborted);
+  out.counter("client_left_total", "Requests whose client went first", totals.sum.client_left);
+  out.counter("client_bytes_total", "Body bytes written to clients", totals.sum.bytes_out);
+  out.counter("verify_failures_total", "Streams that failed verification",
+              totals.sum.verify_failures);
+}
+
+void add_process(Families& out, const ProcessGauges& process) {
+  out.gauge("uptime_seconds", "Since the broker's start", process.uptime_ms / 1000);
+  out.gauge("resident_memory_bytes", "Resident memory of the broker", process.rss_bytes);
+  out.gauge("open_descriptors", "Descriptors of the broker", process.descriptors);
+  out.gauge("descriptors_max", "Its limit", process.descriptors_max);
+  out.counter("cpu_microseconds_total", "User and system time of the broker", process.cpu_us);
+  out.gauge("loop_lag_milliseconds", "Worst lateness of a timer since the last stats line",
+            process.loop_lag_ms);
+  out.counter("log_lines_dropped_total", "Log lines nobody took", process.log_lines_dropped);
+}
+
+}  // namespace
+
+std::string metrics_text(const Broker& broker, const ProcessGauges& process, uint64_t now_ms) {
+  Families out;
+  add_l2s(out, broker, now_ms);
+  add_fetches(out, broker);
+  add_answers(out, broker);
+  add_workers(out, broker);
+  add_process(out, process);
+  return out.text();
+}
+
+}  // namespace daphnis::broker

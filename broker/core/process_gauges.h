@@ -1,0 +1,20 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace daphnis::broker {
+
+/// What only the shell can know; given with each question for stats.
+struct ProcessGauges {
+  std::string time;  ///< Now, RFC 3339, UTC, milliseconds.
+  uint64_t uptime_ms = 0;
+  uint64_t rss_bytes = 0;
+  uint64_t descriptors = 0;
+  uint64_t descriptors_max = 0;
+  uint64_t cpu_us = 0;       ///< User and system time since the start.
+  uint64_t loop_lag_ms = 0;  ///< The worst lateness of a timer since the last stats line.
+  uint64_t log_lines_dropped = 0;
+};
+
+}  // namespace daphnis::broker

@@ -1,0 +1,121 @@
+#include "broker/core/registrations.h"
+
+#include <utility>
+
+#include "common/core/http_writer.h"
+
+namespace daphnis::broker {
+namespace {
+
+void append_chunk(std::string& out, std::string_view data) {
+  out.append(as_text(http::ChunkHead(data.size()).bytes())).append(data).append(http::kChunkEnd);
+}
+
+std::string stream_head(const Registration& registration) {
+  auto head = http::HeadWriter::response(200);
+  head.add("Content-Type", "application/x-ndjson").add("Cache-Control", "no-cache");
+  // nginx in front of us would otherwise hold the lines back.
+  head.add("X-Accel-Buffering", "no");
+  head.add(registration.is_chunked ? "Transfer-Encoding" : "Connection",
+           registration.is_chunked ? "chunked" : "close");
+  return head.finish();
+}
+
+}  // namespace
+
+std::string Registrations::stream_end(const Registration& registration, std::string_view reason) {
+  if (!registration.is_chunked) return {};
+  return "0\r\nDaphnis-Reason: " + std::string(reason) + "\r\n\r\n";
+}
+
+std::expected<Registry::Admission, Registry::Refusal> Registrations::open(
+    Registration registration, ConnId conn, const std::string& address, uint64_t now_ms) {
+  auto admitted = registry_.admit(std::move(registration), conn, address, now_ms);
+  if (!admitted) return admitted;
+  L2& l2 = *admitted->l2;
+  l2.unsent_bytes = 0;
+  if (admitted->replaced) {
+    ++context_.counters.replacements;
+    holdings_.remove_all(l2.no);  // It announces them anew.
+  } else {
+    ring_.add(l2.id(), l2.no);
+  }
+  ++context_.counters.registrations;
+  context_.out.push(TuneRegistration{conn});
+  std::string head = stream_head(l2.registration);
+  if (l2.registration.is_chunked) {
+    append_chunk(head, "\n");
+  } else {
+    head.push_back('\n');
+  }
+  write(l2, std::move(head), now_ms);
+  arm(l2, now_ms);
+  context_.out.log(LogLevel::kInfo, LogLine(admitted->replaced ? "l2_replaced" : "l2_registered")
+                                        .add("l2", l2.id())
+                                        .add("address", address)
+                                        .add("generation", l2.is_v2() ? "v2" : "legacy")
+                                        .add("capacity", l2.registration.capacity)
+                                        .add("l2s", registry_.size()));
+  return admitted;
+}
+
+void Registrations::remove(L2& l2, std::string_view why, uint64_t now_ms) {
+  ++context_.counters.losses;
+  context_.out.log(LogLevel::kInfo, LogLine("l2_lost")
+                                        .add("l2", l2.id())
+                                        .add("reason", why)
+                                        .add("registered_ms", now_ms - l2.registered_ms)
+                                        .add("l2s", registry_.size() - 1));
+  context_.timers.clear(l2.heartbeat, TimerKind::kL2, static_cast<uint64_t>(l2.no));
+  ring_.remove(l2.id(), l2.no);
+  holdings_.remove_all(l2.no);
+  registry_.remove(l2.no);
+}
+
+void Registrations::send_line(L2& l2, std::string_view line, uint64_t now_ms) {
+  if (!l2.registration.is_chunked) {
+    write(l2, std::string(line), now_ms);
+    return;
+  }
+  std::string chunk;
+  chunk.reserve(line.size() + 12);
+  append_chunk(chunk, line);
+  write(l2, std::move(chunk), now_ms);
+}
+
+void Registrations::write(L2& l2, std::string bytes, uint64_t now_ms) {
+  if (l2.is_doomed) return;
+  if (l2.unsent_bytes == 0) l2.unsent_since_ms = now_ms;
+  l2.unsent_bytes += bytes.size();
+  if (l2.unsent_bytes > limits::kL2UnsentBytesMax) {
+    l2.is_doomed = true;
+    ++context_.counters.drops_stuck;
+    doomed_.push_back(l2.no);
+    return;
+  }
+  context_.out.push(WriteL2{l2.conn, std::move(bytes)});
+}
+
+void Registrations::on_timer(L2No no, uint64_t now_ms) {
+  L2* l2 = registry_.find(no);
+  if (!l2) return;
+  Timers::fired(l2->heartbeat);
+  const bool is_stuck = l2->unsent_bytes > 0 &&
+                        now_ms - l2->unsent_since_ms >= context_.config.l2_stuck_ms &&
+                        !l2->is_doomed;
+  if (is_stuck) {
+    l2->is_doomed = true;
+    ++context_.counters.drops_stuck;
+    doomed_.push_back(no);
+    return;
+  }
+  send_line(*l2, "\n", now_ms);
+  arm(*l2, now_ms);
+}
+
+void Registrations::arm(L2& l2, uint64_t now_ms) {
+  context_.timers.set(l2.heartbeat, TimerKind::kL2, static_cast<uint64_t>(l2.no),
+                      now_ms + context_.config.heartbeat_ms);
+}
+
+}  // namespace daphnis::broker

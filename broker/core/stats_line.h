@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+
+#include "broker/core/broker.h"
+#include "broker/core/process_gauges.h"
+
+namespace daphnis::broker {
+
+/// Makes the line that the stats file gets once a second (docs/stats.md): gauges of now, and what
+/// was counted since the line before. Owned by the shell; one for each broker.
+class StatsWriter {
+ public:
+  /// The line with its line end. Begins a new interval.
+  [[nodiscard]] std::string line(Broker& broker, const ProcessGauges& process, uint64_t now_ms);
+
+ private:
+  Counters before_;
+  ipc::WorkerStats workers_before_;
+  uint64_t cpu_us_before_ = 0;
+  uint64_t line_ms_ = 0;
+};
+
+}  // namespace daphnis::broker

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <absl/container/btree_set.h>
+
+#include <compare>
+#include <cstdint>
+#include <optional>
+
+namespace daphnis::broker {
+
+/// Whose deadline it is.
+enum class TimerKind : uint8_t { kFetch, kConnection, kL2, kWorker };
+
+/// When its owner's next deadline is; kept by the owner, changed by Timers alone.
+struct TimerSlot {
+  uint64_t at_ms = 0;  ///< 0: none.
+};
+
+/// All deadlines of the broker, ordered. Owned by the broker; holds at most one entry per owner.
+class Timers {
+ public:
+  struct Due {
+    uint64_t at_ms;
+    TimerKind kind;
+    uint64_t id;
+    [[nodiscard]] auto operator<=>(const Due&) const = default;
+  };
+
+  /// Sets or moves an owner's deadline.
+  void set(TimerSlot& slot, TimerKind kind, uint64_t id, uint64_t at_ms) {
+    if (slot.at_ms == at_ms) return;
+    clear(slot, kind, id);
+    slot.at_ms = at_ms;
+    set_.insert({at_ms, kind, id});
+  }
+  void clear(TimerSlot& slot, TimerKind kind, uint64_t id) {
+    if (slot.at_ms != 0) set_.erase({slot.at_ms, kind, id});
+    slot.at_ms = 0;
+  }
+
+  /// Takes the earliest deadline that has passed. Its owner must clear its slot (`fired`).
+  [[nodiscard]] std::optional<Due> pop_due(uint64_t now_ms) {
+    if (set_.empty() || set_.begin()->at_ms > now_ms) return std::nullopt;
+    const Due due = *set_.begin();
+    set_.erase(set_.begin());
+    return due;
+  }
+  static void fired(TimerSlot& slot) { slot.at_ms = 0; }
+
+  [[nodiscard]] std::optional<uint64_t> next() const {
+    return set_.empty() ? std::nullopt : std::optional(set_.begin()->at_ms);
+  }
+  [[nodiscard]] size_t size() const { return set_.size(); }
+
+ private:
+  absl::btree_set<Due> set_;
+};
+
+}  // namespace daphnis::broker

@@ -1,0 +1,224 @@
+#include "broker/core/workers.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "broker/core/names.h"
+
+namespace daphnis::broker {
+namespace {
+
+void add_counters(ipc::WorkerStats& to, const ipc::WorkerStats& from) {
+  to.requests += from.requests;
+  to.status_2xx += from.status_2xx;
+  to.status_3xx += from.status_3xx;
+  to.status_4xx += from.status_4xx;
+  to.status_5xx += from.status_5xx;
+  to.aborted += from.aborted;
+  to.client_left += from.client_left;
+  to.bytes_out += from.bytes_out;
+  to.verify_failures += from.verify_failures;
+}
+
+}  // namespace
+
+/// What each message of an admitted worker does. Returns false for one that makes no sense.
+struct Workers::Handler {
+  Workers& workers;
+  Worker& worker;
+  uint64_t returned_cookie;
+  std::vector<uint8_t>& surplus;
+  bool& adopts;
+  uint64_t now_ms;
+
+  Dispatcher& dispatcher() const { return workers.dispatcher_; }
+
+  bool operator()(const ipc::Hello&) const { return false; }
+  bool operator()(ipc::Fetch& message) const {
+    return is_plausible(message) && dispatcher().on_fetch(worker.id, std::move(message), now_ms);
+  }
+  bool operator()(const ipc::CancelFetch& message) const {
+    dispatcher().on_cancel(worker.id, message.fetch_id, now_ms);
+    return true;
+  }
+  bool operator()(const ipc::HandoffTaken& message) const {
+    workers.release_handoff(worker, dispatcher().on_handoff_taken(worker.id, message.attempt_id));
+    return true;
+  }
+  bool operator()(const ipc::AttemptEnded& message) const {
+    workers.release_handoff(worker, dispatcher().on_attempt_ended(worker.id, message, now_ms));
+    return true;
+  }
+  bool operator()(ipc::ReturnSocket& message) const {
+    // libuv drops descriptors silently when there are no free ones, so the socket may be missing or
+    // be that of another frame (DESIGN 4a).
+    adopts = returned_cookie != 0 && message.cookie == returned_cookie;
+    Counters& counters = workers.context_.counters;
+    ++(adopts ? counters.sockets_returned : counters.sockets_lost);
+    surplus = std::move(message.surplus);
+    return true;
+  }
+  bool operator()(const ipc::WorkerStats& message) const {
+    worker.stats = message;
+    return true;
+  }
+  bool operator()(const ipc::BroadcastDone& message) const {
+    worker.broadcast_done = std::max(worker.broadcast_done, message.broadcast_id);
+    return true;
+  }
+  bool operator()(const ipc::Ping& message) const {
+    workers.send(worker.id, ipc::Pong{message.sequence});
+    return true;
+  }
+  bool operator()(const ipc::Pong&) const { return true; }
+};
+
+void Workers::on_connected(WorkerId id, uint64_t now_ms) {
+  if (workers_.size() >= limits::kWorkersMax) {
+    ++context_.counters.workers_refused;
+    send(id, ipc::Refused{"this broker serves no more workers"});
+    context_.out.push(CloseWorker{id});
+    return;
+  }
+  Worker& worker = workers_[id];
+  worker.id = id;
+  worker.connected_ms = worker.heard_ms = now_ms;
+  context_.timers.set(worker.timer, TimerKind::kWorker, static_cast<uint64_t>(id),
+                      now_ms + context_.config.hello_ms);
+}
+
+bool Workers::on_message(WorkerId id, Bytes payload, uint64_t returned_cookie,
+                         std::vector<uint8_t>& surplus, uint64_t now_ms) {
+  const auto found = workers_.find(id);
+  if (found == workers_.end()) return false;
+  Worker& worker = found->second;
+  worker.heard_ms = now_ms;
+  auto message = ipc::decode_worker_to_broker(payload);
+  bool adopts = false;
+  bool is_fine = message.has_value();
+  if (is_fine && !worker.is_admitted) {
+    const auto* hello = std::get_if<ipc::Hello>(&*message);
+    is_fine = hello != nullptr;
+    if (hello) admit(worker, *hello, now_ms);
+  } else if (is_fine) {
+    is_fine =
+        std::visit(Handler{*this, worker, returned_cookie, surplus, adopts, now_ms}, *message);
+  }
+  if (!is_fine) {
+    ++context_.counters.workers_malformed;
+    end(worker, "it sent a message that makes no sense", now_ms);
+  }
+  return adopts;
+}
+
+void Workers::admit(Worker& worker, const ipc::Hello& hello, uint64_t now_ms) {
+  worker.index = hello.index;
+  worker.pid = hello.pid;
+  const bool overlaps = hello.version_min <= ipc::kVersion && hello.version_max >= ipc::kVersionMin;
+  if (!overlaps) {
+    ++context_.counters.workers_refused;
+    const std::string reason =
+        "the broker speaks IPC versions " + std::to_string(ipc::kVersionMin) + " to " +
+        std::to_string(ipc::kVersion) + ", the worker " + std::to_string(hello.version_min) +
+        " to " + std::to_string(hello.version_max) + ": install the same release for both";
+    send(worker.id, ipc::Refused{reason});
+    end(worker, reason, now_ms);
+    return;
+  }
+  ++context_.counters.workers_admitted;
+  worker.is_admitted = true;
+  worker.version = std::min(hello.version_max, ipc::kVersion);
+  send(worker.id, ipc::Welcome{worker.version, context_.config.node_id});
+  context_.timers.set(worker.timer, TimerKind::kWorker, static_cast<uint64_t>(worker.id),
+                      now_ms + context_.config.ping_every_ms);
+  context_.out.log(LogLevel::kInfo, LogLine("worker_connected")
+                                        .add("worker", worker.index)
+                                        .add("pid", worker.pid)
+                                        .add("version", worker.version));
+}
+
+bool Workers::is_plausible(const ipc::Fetch& message) {
+  return is_name(message.trace_id);
+}
+
+void Workers::on_timer(WorkerId id, uint64_t now_ms) {
+  const auto found = workers_.find(id);
+  if (found == workers_.end()) return;
+  Worker& worker = found->second;
+  Timers::fired(worker.timer);
+  if (!worker.is_admitted) {
+    end(worker, "it did not say Hello in time", now_ms);
+    return;
+  }
+  if (now_ms - worker.heard_ms >= context_.config.worker_silence_ms) {
+    end(worker, "it has been silent for too long", now_ms);
+    return;
+  }
+  send(id, ipc::Ping{++worker.ping_sequence});
+  context_.timers.set(worker.timer, TimerKind::kWorker, static_cast<uint64_t>(id),
+                      now_ms + context_.config.ping_every_ms);
+}
+
+bool Workers::take_handoff_place(WorkerId id) {
+  const auto found = workers_.find(id);
+  if (found == workers_.end()) return false;
+  if (found->second.handoffs_awaiting >= limits::kHandoffsAwaitingMax) return false;
+  ++found->second.handoffs_awaiting;
+  return true;
+}
+
+void Workers::on_closed(WorkerId id, std::string_view why, uint64_t now_ms) {
+  const auto found = workers_.find(id);
+  if (found == workers_.end()) return;
+  ++context_.counters.workers_lost;
+  context_.out.log(LogLevel::kWarn, LogLine("worker_lost")
+                                        .add("worker", found->second.index)
+                                        .add("pid", found->second.pid)
+                                        .add("reason", why));
+  forget(id, now_ms);
+}
+
+void Workers::end(Worker& worker, std::string_view why, uint64_t now_ms) {
+  context_.out.log(LogLevel::kWarn, LogLine("worker_disconnected")
+                                        .add("worker", worker.index)
+                                        .add("pid", worker.pid)
+                                        .add("reason", why));
+  context_.out.push(CloseWorker{worker.id});
+  forget(worker.id, now_ms);
+}
+
+void Workers::forget(WorkerId id, uint64_t now_ms) {
+  Worker& worker = workers_[id];
+  add_counters(gone_, worker.stats);
+  context_.timers.clear(worker.timer, TimerKind::kWorker, static_cast<uint64_t>(id));
+  workers_.erase(id);
+  dispatcher_.on_worker_gone(id, now_ms);
+}
+
+void Workers::send(WorkerId id, const ipc::BrokerToWorker& message) {
+  context_.out.push(SendWorker{id, ipc::encode_frame(message, ipc::Carries::kNothing)});
+}
+
+uint64_t Workers::broadcast(ipc::BroadcastVerb verb, const std::string& argument) {
+  ++last_broadcast_;
+  for (const auto& [id, worker] : workers_) {
+    if (worker.is_admitted) send(id, ipc::Broadcast{last_broadcast_, verb, argument});
+  }
+  return last_broadcast_;
+}
+
+WorkerTotals Workers::totals() const {
+  WorkerTotals totals{.sum = gone_, .admitted = 0};
+  for (const auto& [id, worker] : workers_) {
+    if (!worker.is_admitted) continue;
+    ++totals.admitted;
+    add_counters(totals.sum, worker.stats);
+    totals.sum.clients += worker.stats.clients;
+    totals.sum.fetches += worker.stats.fetches;
+    totals.sum.descriptors += worker.stats.descriptors;
+    totals.sum.rss_bytes += worker.stats.rss_bytes;
+  }
+  return totals;
+}
+
+}  // namespace daphnis::broker

@@ -1,0 +1,59 @@
+#include "broker/uv/l2_sockets.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <utility>
+
+namespace daphnis::broker {
+namespace {
+
+/// Linux doubles it and has a minimum of its own; what matters is that it is far from megabytes.
+constexpr int kRegistrationSendBufferBytes = 8 * 1024;
+
+}  // namespace
+
+L2Sockets::Added L2Sockets::add(uv::UvPtr<uv_tcp_t> tcp) {
+  const ConnId id{++last_id_};
+  auto stream = std::make_unique<uv::Stream>(
+      std::move(tcp),
+      uv::Stream::Events{
+          .on_bytes = [this, id](Bytes bytes) { events_.on_bytes(id, bytes); },
+          .on_end = [this, id](const std::string& why) { events_.on_closed(id, why); },
+          .on_drained = [this, id] { events_.on_drained(id); }});
+  stream->start();
+  Added added{
+      .id = id, .address = uv::peer_host(stream->fd()), .cookie = uv::socket_cookie(stream->fd())};
+  streams_.emplace(id, std::move(stream));
+  return added;
+}
+
+void L2Sockets::write(ConnId id, std::string bytes) {
+  const auto found = streams_.find(id);
+  if (found != streams_.end()) found->second->write(std::move(bytes));
+}
+
+void L2Sockets::shutdown(ConnId id) {
+  const auto found = streams_.find(id);
+  if (found != streams_.end()) found->second->shutdown();
+}
+
+void L2Sockets::tune_registration(ConnId id, unsigned user_timeout_ms) {
+  const auto found = streams_.find(id);
+  if (found == streams_.end()) return;
+  const int fd = found->second->fd();
+  setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &kRegistrationSendBufferBytes,
+             sizeof kRegistrationSendBufferBytes);
+  setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout_ms, sizeof user_timeout_ms);
+}
+
+uv::UvPtr<uv_tcp_t> L2Sockets::release(ConnId id) {
+  const auto found = streams_.find(id);
+  if (found == streams_.end()) return nullptr;
+  const std::unique_ptr<uv::Stream> stream = std::move(found->second);
+  streams_.erase(found);
+  return stream->unsent_bytes() == 0 ? stream->release() : nullptr;
+}
+
+}  // namespace daphnis::broker

@@ -1,0 +1,224 @@
+#include "broker/uv/shell.h"
+
+#include <openssl/rand.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "broker/core/admin.h"
+#include "broker/uv/wall_time.h"
+#include "common/core/check.h"
+
+namespace daphnis::broker {
+namespace {
+
+constexpr uint64_t kProbeEveryMs = 100;
+constexpr uint64_t kStatsEveryMs = 1'000;
+constexpr uint64_t kStopMs = 1'200;  ///< A little more than lingering takes.
+
+Uuid random_bytes() {
+  Uuid bytes;
+  check(RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) == 1, "no randomness");
+  return bytes;
+}
+
+}  // namespace
+
+Shell::Shell(uv::Loop& loop, uv::Log& log, Config config, ShellSettings settings)
+    : loop_(loop),
+      log_(log),
+      settings_(std::move(settings)),
+      broker_(std::move(config), random_bytes),
+      l2s_({.on_bytes =
+                [this](ConnId id, Bytes bytes) {
+                  broker_.on_l2_bytes(id, bytes, loop_.now_ms());
+                  carry_out();
+                },
+            .on_drained = [this](ConnId id) { broker_.on_l2_drained(id, loop_.now_ms()); },
+            .on_closed =
+                [this](ConnId id, const std::string& why) {
+                  broker_.on_l2_closed(id, why, loop_.now_ms());
+                  carry_out();
+                }}),
+      workers_(loop, {.on_frame =
+                          [this](WorkerId id, Bytes payload, uv::UniqueFd fd) {
+                            on_worker_frame(id, payload, std::move(fd));
+                          },
+                      .on_closed =
+                          [this](WorkerId id, const std::string& why) {
+                            broker_.on_worker_closed(id, why, loop_.now_ms());
+                            carry_out();
+                          }}),
+      timer_(loop,
+             [this] {
+               armed_ms_ = 0;
+               broker_.on_timer(loop_.now_ms());
+               carry_out();
+             }),
+      probe_(loop, [this] { on_probe(); }),
+      second_(loop, [this] { on_second(); }),
+      stop_(loop, [this] { loop_.stop(); }) {}
+
+Shell::~Shell() = default;
+
+Result<void> Shell::start() {
+  descriptors_max_ = uv::raise_descriptor_limit();
+  started_ms_ = loop_.now_ms();
+  if (!settings_.stats_file.empty()) {
+    auto file = StatsFile::open(loop_, settings_.stats_file);
+    if (!file) return std::unexpected(file.error());
+    stats_file_ = std::move(*file);
+  }
+  if (auto listening = listen(); !listening) return listening;
+  probe_due_ms_ = loop_.now_ms() + kProbeEveryMs;
+  probe_.start(kProbeEveryMs);
+  second_.start(kStatsEveryMs, kStatsEveryMs);
+  return {};
+}
+
+Result<void> Shell::listen() {
+  // The lock on the workers' socket first: a second broker must not get as far as the ports.
+  auto workers =
+      uv::IpcListener::create(loop_, settings_.socket, [this](uv::UvPtr<uv_pipe_t> pipe) {
+        const auto id = workers_.add(std::move(pipe));
+        if (!id) {
+          log_.warn(LogLine("worker_refused").add("reason", "it runs as another user"));
+          return;
+        }
+        broker_.on_worker_connected(*id, loop_.now_ms());
+        carry_out();
+      });
+  if (!workers) return std::unexpected(workers.error());
+  worker_listener_ = std::move(*workers);
+  for (const std::string& text : settings_.l2_listen) {
+    const auto address = uv::parse_address(text);
+    if (!address) return std::unexpected(address.error());
+    auto listener = uv::TcpListener::create(loop_, *address, [this](uv::UvPtr<uv_tcp_t> tcp) {
+      const auto added = l2s_.add(std::move(tcp));
+      broker_.on_l2_connected(added.id, added.address, added.cookie, loop_.now_ms());
+      carry_out();
+    });
+    if (!listener) return std::unexpected(listener.error());
+    l2_ports_.push_back((*listener)->port());
+    l2_listeners_.push_back(std::move(*listener));
+  }
+  const auto address = uv::parse_address(settings_.admin_listen);
+  if (!address) return std::unexpected(address.error());
+  auto admin = AdminServer::create(loop_, *address, [this](const http::Head& head) {
+    std::string answer = admin_answer(head, broker_, gauges(), loop_.now_ms());
+    log_.set_level(broker_.log_level());
+    carry_out();
+    return answer;
+  });
+  if (!admin) return std::unexpected(admin.error());
+  admin_ = std::move(*admin);
+  return {};
+}
+
+void Shell::on_worker_frame(WorkerId id, Bytes payload, uv::UniqueFd descriptor) {
+  std::optional<Broker::Arrived> arrived;
+  if (descriptor) {
+    auto* raw = new uv_tcp_t{};
+    uv_tcp_init(loop_.raw(), raw);
+    uv::UvPtr<uv_tcp_t> tcp(raw);
+    if (uv_tcp_open(raw, descriptor.get()) == 0) {
+      static_cast<void>(descriptor.release());
+      auto added = l2s_.add(std::move(tcp));
+      arrived = Broker::Arrived{added.id, std::move(added.address), added.cookie};
+    }
+  }
+  broker_.on_worker_message(id, payload, arrived, loop_.now_ms());
+  carry_out();
+}
+
+void Shell::carry_out() {
+  broker_.take_commands(commands_);
+  for (Command& command : commands_) carry_out(command);
+  arm_timer();
+}
+
+void Shell::carry_out(Command& command) {
+  if (auto* write = std::get_if<WriteL2>(&command)) {
+    l2s_.write(write->conn, std::move(write->bytes));
+  } else if (auto* send = std::get_if<SendWorker>(&command)) {
+    workers_.send(send->worker, std::move(send->frame));
+  } else if (auto* hand_off = std::get_if<HandOff>(&command)) {
+    // A peer that leaves our answers unread and still posts on loses its connection, and the worker
+    // learns by the frame that comes without a socket.
+    auto socket = l2s_.release(hand_off->conn);
+    if (socket) {
+      workers_.send(hand_off->worker, std::move(hand_off->frame), std::move(socket));
+    } else {
+      workers_.send(hand_off->worker, std::move(hand_off->frame));
+    }
+  } else if (const auto* close = std::get_if<CloseL2>(&command)) {
+    l2s_.close(close->conn);
+  } else if (const auto* shutdown = std::get_if<ShutdownL2>(&command)) {
+    l2s_.shutdown(shutdown->conn);
+  } else if (const auto* tune = std::get_if<TuneRegistration>(&command)) {
+    l2s_.tune_registration(tune->conn, settings_.registration_timeout_ms);
+  } else if (const auto* close_worker = std::get_if<CloseWorker>(&command)) {
+    workers_.close(close_worker->worker);
+  } else if (const auto* log = std::get_if<WriteLog>(&command)) {
+    log_.write(log->level, log->line);
+  }
+}
+
+void Shell::arm_timer() {
+  const auto due = broker_.next_deadline();
+  if (!due) return;
+  // A deadline that moved away leaves the timer where it is: firing in vain is cheaper than moving
+  // it with every request.
+  if (armed_ms_ != 0 && armed_ms_ <= *due) return;
+  armed_ms_ = *due;
+  const uint64_t now = loop_.now_ms();
+  timer_.start(*due > now ? *due - now : 0);
+}
+
+void Shell::on_probe() {
+  uv_update_time(loop_.raw());
+  const uint64_t now = loop_.now_ms();
+  loop_lag_ms_ = std::max(loop_lag_ms_, now - std::min(now, probe_due_ms_));
+  probe_due_ms_ = now + kProbeEveryMs;
+  probe_.start(kProbeEveryMs);
+}
+
+void Shell::on_second() {
+  if (!stats_file_) {
+    loop_lag_ms_ = 0;
+    return;
+  }
+  stats_file_->write(stats_writer_.line(broker_, gauges(), loop_.now_ms()));
+  loop_lag_ms_ = 0;
+}
+
+ProcessGauges Shell::gauges() {
+  return {.time = wall_time(),
+          .uptime_ms = loop_.now_ms() - started_ms_,
+          .rss_bytes = uv::resident_bytes(),
+          .descriptors = uv::open_descriptors(),
+          .descriptors_max = descriptors_max_,
+          .cpu_us = uv::cpu_time_us(),
+          .loop_lag_ms = loop_lag_ms_,
+          .log_lines_dropped = log_.lines_dropped()};
+}
+
+void Shell::reopen() {
+  if (!stats_file_) return;
+  if (auto opened = stats_file_->reopen(); !opened) {
+    log_.error(LogLine("stats_file_not_reopened").add("error", opened.error().text()));
+  }
+}
+
+void Shell::stop() {
+  if (std::exchange(is_stopping_, true)) {
+    loop_.stop();
+    return;
+  }
+  log_.info(LogLine("stopping").add("l2s", broker_.registrations().registry().size()));
+  broker_.drain(loop_.now_ms());
+  carry_out();
+  stop_.start(kStopMs);
+}
+
+}  // namespace daphnis::broker

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "broker/core/broker.h"
+#include "broker/core/stats_line.h"
+#include "broker/uv/admin_server.h"
+#include "broker/uv/l2_sockets.h"
+#include "broker/uv/stats_file.h"
+#include "broker/uv/worker_links.h"
+#include "common/uv/log.h"
+
+namespace daphnis::broker {
+
+/// Where the broker listens and writes.
+struct ShellSettings {
+  std::string socket;  ///< The workers' Unix socket.
+  std::vector<std::string> l2_listen;
+  std::string admin_listen;
+  std::string stats_file;                     ///< A path, "-" for stdout, or empty for none.
+  unsigned registration_timeout_ms = 15'000;  ///< TCP_USER_TIMEOUT of registrations.
+};
+
+/// The broker with its sockets: feeds the core and carries out its commands. Owned by main, on one
+/// loop that must outlive it.
+class Shell {
+ public:
+  Shell(uv::Loop& loop, uv::Log& log, Config config, ShellSettings settings);
+  ~Shell();
+  Shell(const Shell&) = delete;
+  Shell& operator=(const Shell&) = delete;
+
+  /// Opens everything. Errors: kInvalid, kSystem.
+  [[nodiscard]] Result<void> start();
+  /// Ends registrations and waiting fetches, and stops the loop shortly after; at once the second
+  /// time.
+  void stop();
+  void set_log_level(LogLevel level) { broker_.set_log_level(level); }
+  /// SIGHUP: the stats file is opened anew.
+  void reopen();
+
+  [[nodiscard]] const std::vector<uint16_t>& l2_ports() const { return l2_ports_; }
+  [[nodiscard]] uint16_t admin_port() const { return admin_->port(); }
+  [[nodiscard]] const Broker& broker() const { return broker_; }
+
+ private:
+  [[nodiscard]] Result<void> listen();
+  void on_worker_frame(WorkerId id, Bytes payload, uv::UniqueFd descriptor);
+  /// After each input: carries out commands and sets the timer.
+  void carry_out();
+  void carry_out(Command& command);
+  void arm_timer();
+  void on_probe();
+  void on_second();
+  [[nodiscard]] ProcessGauges gauges();
+
+  uv::Loop& loop_;
+  uv::Log& log_;
+  ShellSettings settings_;
+  Broker broker_;
+  StatsWriter stats_writer_;
+  L2Sockets l2s_;
+  WorkerLinks workers_;
+  std::vector<std::unique_ptr<uv::TcpListener>> l2_listeners_;
+  std::vector<uint16_t> l2_ports_;
+  std::unique_ptr<uv::IpcListener> worker_listener_;
+  std::unique_ptr<AdminServer> admin_;
+  std::unique_ptr<StatsFile> stats_file_;
+  uv::Timer timer_;
+  uv::Timer probe_;   ///< Measures how late timers fire.
+  uv::Timer second_;  ///< Stats.
+  uv::Timer stop_;
+  std::vector<Command> commands_;
+  uint64_t armed_ms_ = 0;  ///< When timer_ fires; 0: it does not.
+  uint64_t started_ms_ = 0;
+  uint64_t probe_due_ms_ = 0;
+  uint64_t loop_lag_ms_ = 0;
+  uint64_t descriptors_max_ = 0;
+  bool is_stopping_ = false;
+};
+
+}  // namespace daphnis::broker

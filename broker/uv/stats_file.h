@@ -1,0 +1,46 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "common/core/result.h"
+#include "common/uv/fd.h"
+#include "common/uv/loop.h"
+
+namespace daphnis::broker {
+
+/// Where stats lines go: a file that is appended to, or stdout ("-"). Never blocks the loop: files
+/// are written by libuv's thread pool, stdout only while it takes a whole line. What does not fit
+/// into kStatsQueueBytesMax is dropped and counted. Owned by the Shell.
+class StatsFile {
+ public:
+  /// Errors: kSystem.
+  [[nodiscard]] static Result<std::unique_ptr<StatsFile>> open(uv::Loop& loop, std::string path);
+  ~StatsFile();
+  StatsFile(const StatsFile&) = delete;
+  StatsFile& operator=(const StatsFile&) = delete;
+
+  void write(const std::string& line);
+  /// After a rotation: the path is opened anew. On an error the former file stays.
+  [[nodiscard]] Result<void> reopen();
+
+  [[nodiscard]] uint64_t lines_dropped() const { return lines_dropped_; }
+
+ private:
+  struct Write;
+  enum class Sink : uint8_t { kFile, kStream };
+
+  StatsFile(uv::Loop& loop, std::string path) : loop_(loop), path_(std::move(path)) {}
+  void write_file();
+  void write_stream(const std::string& line);
+
+  uv::Loop& loop_;
+  std::string path_;
+  Sink sink_ = Sink::kFile;
+  std::shared_ptr<uv::UniqueFd> file_;  ///< Shared with the write under way.
+  std::string queue_;
+  Write* write_ = nullptr;  ///< Under way; frees itself.
+  uint64_t lines_dropped_ = 0;
+};
+
+}  // namespace daphnis::broker

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <absl/container/flat_hash_map.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "broker/core/ids.h"
+#include "common/uv/ipc_channel.h"
+#include "common/uv/loop.h"
+
+namespace daphnis::broker {
+
+/// The IPC channels behind the broker's WorkerIds. Owned by the Shell.
+class WorkerLinks {
+ public:
+  struct Events {
+    std::function<void(WorkerId, Bytes payload, uv::UniqueFd descriptor)> on_frame;
+    std::function<void(WorkerId, const std::string& why)> on_closed;
+  };
+  WorkerLinks(uv::Loop& loop, Events events) : loop_(loop), events_(std::move(events)) {}
+
+  /// Takes an accepted pipe. nullopt: its peer is not of our user and was cut off (DESIGN 4).
+  std::optional<WorkerId> add(uv::UvPtr<uv_pipe_t> pipe);
+
+  void send(WorkerId id, std::vector<uint8_t> frame);
+  void send(WorkerId id, std::vector<uint8_t> frame, uv::UvPtr<uv_tcp_t> socket);
+  /// Closes once what was sent had a turn's time to go out.
+  void close(WorkerId id);
+
+ private:
+  uv::Loop& loop_;
+  Events events_;
+  uint64_t last_id_ = 0;
+  absl::flat_hash_map<WorkerId, std::unique_ptr<uv::IpcChannel>> channels_;
+};
+
+}  // namespace daphnis::broker
