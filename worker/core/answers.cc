@@ -85,6 +85,19 @@ std::string_view name(CacheStatus status) {
   return "";
 }
 
+/// Any site may read any answer (fetch specification, CORS; GATEWAY 1.8).
+void add_cors(http::HeadWriter& writer) {
+  writer.add("Access-Control-Allow-Origin", "*");
+  writer.add("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS");
+  writer.add("Access-Control-Allow-Headers",
+             "Content-Type, Range, User-Agent, X-Requested-With, If-None-Match, Cache-Control, "
+             "X-Request-Id");
+  writer.add("Access-Control-Expose-Headers",
+             "Content-Range, Content-Length, Content-Location, X-Ipfs-Path, X-Ipfs-Roots, "
+             "X-Chunked-Output, X-Stream-Output, Etag, Server-Timing, Retry-After, X-Request-Id, "
+             "X-Cache, Daphnis-Node-Id, Saturn-Node-Id, Saturn-Transfer-Id, Saturn-Cache-Status");
+}
+
 void add_context(http::HeadWriter& writer, const ResponseContext& context) {
   if (!context.date.empty()) writer.add("Date", context.date);
   writer.add("Server", "daphnis");
@@ -142,19 +155,6 @@ Answer answer_for_parser(const http::Refusal& refusal) {
   return answer;
 }
 
-void add_cors(std::vector<http::Header>& headers) {
-  headers.push_back({"Access-Control-Allow-Origin", "*"});
-  headers.push_back({"Access-Control-Allow-Methods", "GET, HEAD, OPTIONS"});
-  headers.push_back({"Access-Control-Allow-Headers",
-                     "Content-Type, Range, User-Agent, X-Requested-With, If-None-Match, "
-                     "Cache-Control, X-Request-Id"});
-  headers.push_back({"Access-Control-Expose-Headers",
-                     "Content-Range, Content-Length, Content-Location, X-Ipfs-Path, X-Ipfs-Roots, "
-                     "X-Chunked-Output, X-Stream-Output, Etag, Server-Timing, Retry-After, "
-                     "X-Request-Id, X-Cache, Daphnis-Node-Id, Saturn-Node-Id, Saturn-Transfer-Id, "
-                     "Saturn-Cache-Status"});
-}
-
 ResponseHead make_head(int status, std::span<const http::Header> headers,
                        const ResponseContext& context, std::optional<uint64_t> length) {
   ResponseHead head{.text = {}, .status = status, .keep_alive = context.keep_alive};
@@ -175,6 +175,7 @@ ResponseHead make_head(int status, std::span<const http::Header> headers,
   if (context.is_head) head.framing = Framing::kNone;
   for (const http::Header& header : headers) writer.add(header.name, header.value);
   add_context(writer, context);
+  add_cors(writer);
   if (!head.keep_alive) writer.add("Connection", "close");
   if (head.keep_alive && context.minor == 0) writer.add("Connection", "keep-alive");
   head.text = writer.finish();
@@ -189,7 +190,6 @@ RenderedAnswer render(const Answer& answer, const ResponseContext& context) {
     headers.push_back({"Content-Type", "application/json"});
     headers.push_back({"Cache-Control", "no-store"});
     headers.push_back({"X-Content-Type-Options", "nosniff"});
-    add_cors(headers);
   }
   if (answer.retry_after_s > 0) {
     headers.push_back({"Retry-After", std::to_string(answer.retry_after_s)});

@@ -112,11 +112,8 @@ struct Timing {
 /// The client's X-Request-Id where it is 1 to 64 of [A-Za-z0-9._-]; else nothing, and one is made.
 [[nodiscard]] std::optional<std::string_view> client_request_id(const http::Head& head);
 
-/// Fields that any site may read any answer (fetch specification, CORS).
-void add_cors(std::vector<http::Header>& headers);
-
-/// For gateway.cc: a head with `headers` and the context's, framed as said. With kLength and HEAD,
-/// Content-Length is told and no body follows.
+/// For gateway.cc: a head with `headers`, the context's and CORS, framed as said. With kLength and
+/// HEAD, Content-Length is told and no body follows.
 [[nodiscard]] ResponseHead make_head(int status, std::span<const http::Header> headers,
                                      const ResponseContext& context,
                                      std::optional<uint64_t> length);

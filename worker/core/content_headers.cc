@@ -109,7 +109,6 @@ std::expected<std::vector<http::Header>, http::Refusal> content_headers(const Co
     headers.push_back({"Content-Location", content_location(variant, target, query)});
   }
   if (variant.accept_matters) headers.push_back({"Vary", "Accept"});
-  add_cors(headers);
   return headers;
 }
 
@@ -119,7 +118,6 @@ std::vector<http::Header> not_modified_headers(const Content& content) {
   for (const http::Header& header : content.headers) {
     if (std::ranges::find(kRepeated, header.name) != std::end(kRepeated)) headers.push_back(header);
   }
-  add_cors(headers);
   return headers;
 }
 

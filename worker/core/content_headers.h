@@ -18,13 +18,13 @@ namespace daphnis::worker {
 /// a CAR's `"<root>.car.<part of the request's key>"`, so every variant has its own.
 [[nodiscard]] std::string etag_of(const CarRequest& request);
 
-/// The fields of a 200 (GATEWAY 1.2, 1.8) that follow from the request. Reads `filename`; refuses
+/// The fields of a 200 (GATEWAY 1.2) that follow from the request. Reads `filename`; refuses
 /// with 400 one that is too long or not UTF-8.
 [[nodiscard]] std::expected<std::vector<http::Header>, http::Refusal> content_headers(
     const Content& content, const Variant& variant, const http::Target& target,
     const http::Query& query);
 
-/// Those of them that a 304 repeats (RFC 9110 section 15.4.5), and CORS.
+/// Those of them that a 304 repeats (RFC 9110 section 15.4.5).
 [[nodiscard]] std::vector<http::Header> not_modified_headers(const Content& content);
 
 /// "bytes 7-9/31".

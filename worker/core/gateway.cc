@@ -34,7 +34,6 @@ bool has_member(const http::Head& head, std::string_view name, std::string_view 
 Answer options_answer() {
   Answer answer{.status = 204, .code = "options"};
   answer.headers.push_back({"Allow", "GET, HEAD, OPTIONS"});
-  add_cors(answer.headers);
   answer.headers.push_back({"Access-Control-Max-Age", "86400"});
   return answer;
 }

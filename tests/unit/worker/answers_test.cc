@@ -81,6 +81,25 @@ TEST_CASE("an error is one line of JSON that no cache keeps", "[worker][answers]
   CHECK(answer.head.find("x-cache") == nullptr);
 }
 
+TEST_CASE("any site may read any answer", "[worker][answers]") {
+  for (int status : {200, 204, 304, 404}) {
+    const Read answer = read(render({.status = status}, kContext).text);
+    const auto lists = [&answer](std::string_view field, std::string_view name) {
+      REQUIRE(answer.head.find(field));
+      CHECK_THAT(*answer.head.find(field), Catch::Contains(std::string(name)));
+    };
+    lists("Access-Control-Allow-Origin", "*");
+    lists("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS");
+    for (std::string_view name : {"Content-Type", "Range", "User-Agent", "X-Requested-With"}) {
+      lists("Access-Control-Allow-Headers", name);
+    }
+    for (std::string_view name : {"Content-Range", "Content-Length", "X-Ipfs-Path", "X-Ipfs-Roots",
+                                  "X-Chunked-Output", "X-Stream-Output"}) {
+      lists("Access-Control-Expose-Headers", name);
+    }
+  }
+}
+
 TEST_CASE("the broker's advice on retrying goes before the table's", "[worker][answers]") {
   CHECK(answer_for(FailureKind::kOverloaded, 9).retry_after_s == 9);
   CHECK(answer_for(FailureKind::kOverloaded).retry_after_s == 1);

@@ -97,12 +97,8 @@ TEST_CASE("other methods are refused and OPTIONS answered", "[worker][gateway]")
   for (std::string target : {"*", "/", "/ipfs/x"}) {
     const Answer answer = answer_of({target, {}, "OPTIONS"});
     CHECK(answer.status == 204);
-    CHECK(header(answer.headers, "access-control-allow-origin") == "*");
-    CHECK(header(answer.headers, "access-control-allow-methods") == "GET, HEAD, OPTIONS");
-    for (std::string_view name : {"Content-Type", "Range", "User-Agent", "X-Requested-With"}) {
-      CHECK_THAT(header(answer.headers, "access-control-allow-headers"),
-                 Catch::Contains(std::string(name)));
-    }
+    CHECK(header(answer.headers, "allow") == "GET, HEAD, OPTIONS");
+    CHECK(header(answer.headers, "access-control-max-age") == "86400");
   }
 }
 
