@@ -11,13 +11,12 @@ namespace daphnis::blake3 {
 inline constexpr std::array<uint32_t, 8> kIv = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
                                                 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
 
-enum Flag : uint32_t {
-  kNone = 0,
-  kChunkStart = 1 << 0,
-  kChunkEnd = 1 << 1,
-  kParent = 1 << 2,
-  kRoot = 1 << 3,
-};
+/// Flags of a block, to be added up.
+inline constexpr uint32_t kNone = 0;
+inline constexpr uint32_t kChunkStart = 1 << 0;
+inline constexpr uint32_t kChunkEnd = 1 << 1;
+inline constexpr uint32_t kParent = 1 << 2;
+inline constexpr uint32_t kRoot = 1 << 3;
 
 /// Which message word each of a round's eight quarter rounds mixes in, two each.
 inline constexpr uint8_t kSchedule[7][16] = {

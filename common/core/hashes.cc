@@ -230,8 +230,8 @@ struct Hasher::State {
 };
 
 void Hasher::State::begin(uint64_t code) {
-  const std::optional<size_t> size = size_of(code);
-  check(size.has_value(), "a hash that is not supported");
+  const size_t size = size_of(code).value_or(kNoDigest);
+  check(size != kNoDigest, "a hash that is not supported");
   switch (code) {
     case hash::kIdentity:
       engine.emplace<Identity>();
@@ -249,15 +249,15 @@ void Hasher::State::begin(uint64_t code) {
     case hash::kKeccak256:
     case hash::kKeccak384:
     case hash::kKeccak512:
-      engine.emplace<KeccakEngine>(*size);
+      engine.emplace<KeccakEngine>(size);
       return;
     default:
       break;
   }
   if (is_blake2b(code)) {
-    engine.emplace<Blake2b>(*size);
+    engine.emplace<Blake2b>(size);
   } else if (is_blake2s(code)) {
-    engine.emplace<Blake2s>(*size);
+    engine.emplace<Blake2s>(size);
   } else {
     if (!context) context.reset(EVP_MD_CTX_new());
     engine.emplace<OpenSsl>(context.get(), code);
