@@ -171,7 +171,9 @@ class Answers(EdgeTest):
         response = self.edge.car(self.root)
         self.assertEqual(200, response.status)
         self.assertFalse(response.complete)
-        self.assertEqual(self.pairs[:-1], car.blocks(response.body, whole=False))
+        got = car.blocks(response.body, whole=False)
+        self.assertLess(len(got), len(self.pairs))
+        self.assertEqual(self.pairs[:len(got)], got)
         self.assertEqual(422, fake.wait_results(1).status)
 
     def test_a_client_that_leaves_ends_the_l2s_upload(self):

@@ -1,9 +1,14 @@
 """What an operator sees and may do: the admin endpoint, statistics, and a second broker."""
 
 import json
+import pathlib
 
 from harness import (Connection, Edge, EdgeTest, FakeL2, binary, car, free_port, get, sends,
                      wait_for)
+
+
+def documentation(name):
+    return (pathlib.Path(__file__).parents[2] / "docs" / name).read_text()
 
 
 class Operator(EdgeTest):
@@ -56,10 +61,19 @@ class Operator(EdgeTest):
             json.loads(line)
         for _ in range(5):
             self.assert_car(self.edge.car(self.root), self.pairs)
-        line = self.edge.wait_stats(lambda row: row["l2s_registered"] == 1
-                                    and row["workers_connected"] == 2, "the edge in statistics")
-        for key in ("time", "uptime_s", "attempts_in_flight", "rss_bytes"):
-            self.assertIn(key, line)
+        rows = wait_for(lambda: self.since(lines[-1]), "the fetches are counted")
+        self.assertEqual((1, 2), (rows[-1]["l2s"]["registered"], rows[-1]["workers"]))
+        self.assertEqual(5, sum(row["served"] for row in rows))
+        self.assertEqual(5, sum(row["answers"]["complete"] for row in rows))
+        documented = documentation("stats.md")
+        for key in rows[-1]:
+            self.assertIn(f"`{key}`", documented)
+
+    def since(self, line):
+        """The rows after that line, once five fetches are in them."""
+        rows = self.edge.stats_path.read_text().split("\n")[:-1]
+        rows = [json.loads(row) for row in rows[rows.index(line) + 1:]]
+        return rows if sum(row["served"] for row in rows) >= 5 else None
 
     def test_no_car_byte_goes_through_the_broker(self):
         """A CAR of 3 MiB: beyond what came with the POST's head, the broker sees none of it."""

@@ -132,18 +132,17 @@ class Edge:
         return json.loads(lines[-1]) if lines else None
 
     def wait_stats(self, condition, what, seconds=10.0):
-        """Waits for a stats line of which condition(line) is true, and returns it."""
+        """Waits for a stats line, written from now on, of which condition(line) is true."""
+        old = self.stats()
+
         def met():
             line = self.stats()
-            return line if line and condition(line) else None
+            return line if line and line != old and condition(line) else None
         return wait_for(met, what, seconds, every=0.05)
 
     def access_line(self, request_id, seconds=3.0):
         """The worker's access line of that request, as a dict."""
         return self.log_line(self.workers, request_id, lambda row: "status" in row, seconds)
-
-    def broker_line(self, request_id, seconds=3.0):
-        return self.log_line([self.broker], request_id, lambda row: True, seconds)
 
     def log_line(self, processes, request_id, condition, seconds=3.0):
         def found():
