@@ -1,12 +1,16 @@
 #include <fmt/format.h>
 
+#include <atomic>
+#include <csignal>
 #include <cstdio>
 #include <string>
 #include <vector>
 
 #include "common/core/limits.h"
+#include "common/uv/fd.h"
 #include "common/uv/settings.h"
 #include "l2/disk/pack.h"
+#include "l2/disk/unpack.h"
 #include "l2/uv/serve.h"
 
 namespace daphnis::l2 {
@@ -106,6 +110,48 @@ int run_pack(const PackFlags& flags) {
   return std::fflush(stdout) == 0 ? 0 : 1;
 }
 
+struct UnpackFlags {
+  std::string input;
+  std::string output;
+  std::string root;
+  uint64_t max_bytes = limits::kOutputBytesMax;
+};
+
+CLI::App* add_unpack(uv::Settings& settings, UnpackFlags& flags) {
+  CLI::App* command = settings.app().add_subcommand(
+      "unpack", "Prove every block of a CAR and write its file or folder");
+  command->add_option("car", flags.input, "The CAR; - is standard input")->required();
+  command->add_option("-o,--output", flags.output, "Where to; must not exist")->required();
+  command->add_option("--root", flags.root, "The CID to unpack, if not the CAR's only root");
+  command->add_option("--max-bytes", flags.max_bytes, "Give up beyond so many bytes of files")
+      ->capture_default_str();
+  return command;
+}
+
+/// Set by SIGINT and SIGTERM, so that what is half done is removed.
+std::atomic<bool> is_interrupted = false;
+
+int run_unpack(const UnpackFlags& flags) {
+  UnpackOptions options{.bytes_max = flags.max_bytes, .is_interrupted = &is_interrupted};
+  if (!flags.root.empty()) {
+    const auto root = Cid::from_text(flags.root);
+    if (!root) return complain("--root takes a CID: " + root.error().detail);
+    options.root = *root;
+  }
+  uv::raise_descriptor_limit();
+  struct sigaction interrupt {};  // Without SA_RESTART: a read that waits must end.
+  interrupt.sa_handler = [](int) { is_interrupted = true; };
+  sigaction(SIGINT, &interrupt, nullptr);
+  sigaction(SIGTERM, &interrupt, nullptr);
+  const auto unpacked = unpack(flags.input, flags.output, options);
+  if (!unpacked) return fail_with(unpacked.error());
+  if (unpacked->left_over_blocks > 0) {
+    fmt::print(stderr, "daphnis-l2: {} blocks behind the end were left out\n",
+               unpacked->left_over_blocks);
+  }
+  return 0;
+}
+
 int run(int argc, char** argv) {
   uv::Settings settings("daphnis-l2", "Serves content-addressed files from home to edges");
   settings.app().require_subcommand(1);
@@ -113,9 +159,12 @@ int run(int argc, char** argv) {
   const CLI::App* serve_command = add_serve(settings, serve_flags);
   PackFlags pack_flags;
   const CLI::App* pack_command = add_pack(settings, pack_flags);
+  UnpackFlags unpack_flags;
+  const CLI::App* unpack_command = add_unpack(settings, unpack_flags);
   if (const auto exit_code = settings.parse(argc, argv)) return *exit_code;
   if (*serve_command) return run_serve(serve_flags);
   if (*pack_command) return run_pack(pack_flags);
+  if (*unpack_command) return run_unpack(unpack_flags);
   return 2;
 }
 

@@ -49,16 +49,10 @@ Result<size_t> File::read_at(uint64_t offset, std::span<uint8_t> out) const {
   return done;
 }
 
-Result<size_t> File::read(std::span<uint8_t> out) const {
-  size_t done = 0;
-  while (done < out.size()) {
-    const ssize_t got = ::read(fd_, out.data() + done, out.size() - done);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return fail_sys(errno, "cannot read " + name_);
-    if (got == 0) break;
-    done += static_cast<size_t>(got);
-  }
-  return done;
+Result<size_t> File::read_some(std::span<uint8_t> out) const {
+  const ssize_t got = ::read(fd_, out.data(), out.size());
+  if (got < 0) return fail_sys(errno, "cannot read " + name_);
+  return static_cast<size_t>(got);
 }
 
 Result<void> File::write(Bytes bytes) const {

@@ -46,8 +46,9 @@ class File {
 
   /// Fills `out` from `offset` on; fewer bytes only where the file ends.
   [[nodiscard]] Result<size_t> read_at(uint64_t offset, std::span<uint8_t> out) const;
-  /// As read_at(), from where the last read() ended: for pipes too.
-  [[nodiscard]] Result<size_t> read(std::span<uint8_t> out) const;
+  /// What is there, at most `out`, from where the last one ended: for pipes too. 0: the
+  /// end. A signal ends it (kSystem, EINTR).
+  [[nodiscard]] Result<size_t> read_some(std::span<uint8_t> out) const;
   [[nodiscard]] Result<void> write(Bytes bytes) const;
 
  private:

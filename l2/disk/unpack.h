@@ -1,0 +1,38 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "common/core/cid.h"
+#include "common/core/limits.h"
+#include "common/core/result.h"
+
+namespace daphnis::l2 {
+
+struct UnpackOptions {
+  std::optional<Cid> root = {};                  ///< Else the header's only one.
+  uint64_t bytes_max = limits::kOutputBytesMax;  ///< Of files written; a small CAR can hold a lot.
+  /// Becomes true when the work is to be given up.
+  const std::atomic<bool>* is_interrupted = nullptr;
+};
+
+struct Unpacked {
+  uint64_t files = 0;
+  uint64_t bytes = 0;
+  uint64_t left_over_blocks = 0;  ///< Of a stream: behind the end of the DAG.
+};
+
+/// Writes the UnixFS file or folder that the CAR `input` ("-": standard input) holds to `path`,
+/// which must not exist. Each block is proven before its bytes are used. A file may hold its blocks
+/// in any order; a stream must be a CARv1, root first, depth-first, with or without repeats. Names
+/// with '/',
+/// "." and "..", and symbolic links that are absolute or lead out of `path` are refused: nothing is
+/// ever written outside. On an error nothing is left behind. Errors: kMalformed, kTruncated,
+/// kHashMismatch, kNotFound (a block is missing), kUnsupported (no UnixFS), kTooLarge, kInvalid,
+/// kSystem; `detail` is a sentence.
+[[nodiscard]] Result<Unpacked> unpack(const std::string& input, const std::string& path,
+                                      const UnpackOptions& options);
+
+}  // namespace daphnis::l2
