@@ -1,0 +1,106 @@
+#pragma once
+
+#include <catch2/catch.hpp>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/core/hashes.h"
+#include "common/core/varint.h"
+#include "worker/core/connection.h"
+#include "worker/core/worker.h"
+
+namespace daphnis::worker::test {
+
+using ByteVector = std::vector<uint8_t>;
+
+/// A CAR of two leaves under a dag-cbor list, and what a client must get for it.
+struct SampleCar {
+  explicit SampleCar(size_t leaf_bytes = 1'000);
+
+  Cid root;
+  ByteVector bytes;                     ///< Header, root, leaves; whole and correct.
+  std::vector<size_t> section_ends;     ///< Where each section ends in `bytes`.
+  [[nodiscard]] std::string target() const { return "/ipfs/" + root.text() + "?format=car"; }
+};
+
+/// A connection's far end, with a kernel that takes as much as it is told to.
+struct Peer {
+  Connection* connection = nullptr;  ///< Null once the socket is closed.
+  std::string received;
+  size_t room = SIZE_MAX;            ///< Bytes the kernel still takes.
+  bool is_half_closed = false;
+  Ending ending = Ending::kOpen;     ///< How the socket went.
+  ipc::ReturnSocket given_back = {};
+};
+
+/// A Worker driven by hand: time, clients, a broker and L2s, all in memory.
+class Rig {
+ public:
+  explicit Rig(Settings settings = {});
+  ~Rig();
+
+  Peer& connect();
+  /// The peer sends; what comes of it is carried out.
+  void send(Peer& peer, std::string_view text);
+  void send(Peer& peer, Bytes bytes) { send(peer, as_text(bytes)); }
+  void end(Peer& peer);
+  void lose(Peer& peer);
+  /// The peer's kernel takes `bytes` more.
+  void give_room(Peer& peer, size_t bytes);
+
+  void start_broker();
+  void stop_broker();
+  void tell(const ipc::BrokerToWorker& message);
+  /// Hands an L2's connection over on which `received` has come already.
+  Peer& hand_off(const ipc::Fetch& fetch, std::string_view received,
+                 StreamShape shape = StreamShape::kExact);
+  void pass_time(uint64_t ms);
+
+  /// The messages of one type, in order, and takes them from the list.
+  template <class Message>
+  std::vector<Message> sent() {
+    std::vector<Message> out;
+    std::erase_if(messages, [&](const ipc::WorkerToBroker& any) {
+      const auto* message = std::get_if<Message>(&any);
+      if (message) out.push_back(*message);
+      return message != nullptr;
+    });
+    return out;
+  }
+  /// The one message of this type.
+  template <class Message>
+  Message only() {
+    const auto all = sent<Message>();
+    REQUIRE(all.size() == 1);
+    return all.front();
+  }
+  /// The access lines so far.
+  std::vector<std::string> lines;
+  std::vector<ipc::WorkerToBroker> messages;
+  uint64_t now_ms = 1'000;
+  Worker worker;
+
+ private:
+  Peer& add(Connection* connection);
+  void settle();
+  void serve(Peer& peer);
+
+  std::vector<std::unique_ptr<Peer>> peers_;
+  uint8_t attempts_ = 0;
+};
+
+/// "POST /data/…" with the given body framing.
+[[nodiscard]] std::string post_head(std::string_view fields);
+[[nodiscard]] std::string post_with_length(Bytes body);
+[[nodiscard]] std::string chunk(Bytes data);
+[[nodiscard]] inline std::string text(Bytes bytes) { return std::string(as_text(bytes)); }
+
+/// The content of a chunked answer; fails the test where it is not whole.
+[[nodiscard]] std::string dechunked(std::string_view answer);
+/// "HTTP/1.1 200 OK"
+[[nodiscard]] std::string status_line(std::string_view answer);
+
+}  // namespace daphnis::worker::test
