@@ -23,9 +23,8 @@ bool is_unsafe(char c) {
   return byte < 0x20 || byte == 0x7f || c == '"' || c == '/' || c == '\\';
 }
 
-/// The CID, and the path's last segment where that is plain.
-std::string default_name(const CarRequest& request) {
-  std::string name = request.root.text();
+/// `name`, the root's text, and the path's last segment where that is plain.
+std::string default_name(const CarRequest& request, std::string name) {
   if (!request.path.empty()) {
     const std::string& last = request.path.back();
     const bool plain =
@@ -65,8 +64,12 @@ std::string content_location(const Variant& variant, const http::Target& target,
 }
 
 std::string hex(std::span<const uint8_t> bytes) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
   std::string text;
-  for (uint8_t byte : bytes) fmt::format_to(std::back_inserter(text), "{:02x}", byte);
+  for (uint8_t byte : bytes) {
+    text += kDigits[byte >> 4];
+    text += kDigits[byte & 15];
+  }
   return text;
 }
 
@@ -91,20 +94,21 @@ std::expected<std::vector<http::Header>, http::Refusal> content_headers(const Co
         http::Refusal{400, "bad_filename", "the filename is too long or not UTF-8"});
   }
   const bool named = filename && !filename->empty();
+  const std::string root = request.root.text();
   std::vector<http::Header> headers;
   headers.push_back({"Content-Type",
                      is_car ? fmt::format("application/vnd.ipld.car; version=1; order=dfs; dups={}",
                                           request.dups ? 'y' : 'n')
                             : "application/vnd.ipld.raw"});
   headers.push_back(
-      {"Content-Disposition", disposition(named ? *filename : default_name(request))});
+      {"Content-Disposition", disposition(named ? *filename : default_name(request, root))});
   headers.push_back({"Etag", content.etag});
   headers.push_back({"Cache-Control", std::string(kForever)});
   headers.push_back({"Accept-Ranges", is_car ? "none" : "bytes"});
   headers.push_back({"X-Content-Type-Options", "nosniff"});
   headers.push_back({"X-Ipfs-Path", to_text(http::IpfsPath{request.root, request.path})});
   // Below a path the roots are only known once it has been walked.
-  if (request.path.empty()) headers.push_back({"X-Ipfs-Roots", request.root.text()});
+  if (request.path.empty()) headers.push_back({"X-Ipfs-Roots", root});
   if (variant.accept_contributed) {
     headers.push_back({"Content-Location", content_location(variant, target, query)});
   }

@@ -172,7 +172,8 @@ TEST_CASE("a single range of a raw block is a 206", "[worker][gateway]") {
     Ask ask = raw(std::move(headers));
     ask.method = std::move(method);
     const ResponseHead made = raw_head(content_of(ask), context(), 31);
-    const auto* range = parsed(made.text).find("content-range");
+    const http::Head head = parsed(made.text);
+    const std::string* range = head.find("content-range");
     return std::to_string(made.status) + " " + std::to_string(made.body_offset) + "+" +
            std::to_string(made.body_bytes) + (range ? " " + *range : "");
   };
