@@ -80,8 +80,10 @@ void Process::on_client(UniqueFd fd) {
 void Process::add_socket(UniqueFd fd, Connection& connection) {
   auto socket = std::make_unique<Socket>(loop_, std::move(fd), connection, buffers_,
                                          [this](Socket& used) {
-                                           sync(used);
-                                           settle();
+                                           // sync() may destroy the socket and with it this closure.
+                                           Process& self = *this;
+                                           self.sync(used);
+                                           self.settle();
                                          });
   Socket& added = *socket;
   sockets_.emplace(connection.id(), std::move(socket));
