@@ -72,6 +72,9 @@ namespace {
 
 constexpr std::string_view kFramingMethods[] = {"GET", "HEAD", "POST", "PUT", "OPTIONS"};
 
+/// Memory for a head in pieces that a parser keeps between messages.
+constexpr size_t kRawBytesKept = 1 * limits::kKiB;
+
 /// Tells llhttp that a response to HEAD has no body; it cannot know.
 constexpr int kNoBody = 1;
 
@@ -101,6 +104,8 @@ void Parser::State::begin_message() {
   headers_complete = chunk_header = message_complete = false;
   scanner.reset(kind == Kind::kRequest ? HeadScanner::Section::kRequest
                                        : HeadScanner::Section::kResponse);
+  // An idle connection keeps no more than a small head's memory.
+  if (raw.capacity() > kRawBytesKept) raw = std::string();
   raw.clear();
   phase = Phase::kHead;
 }
