@@ -80,7 +80,7 @@ void Process::on_client(UniqueFd fd) {
 void Process::add_socket(UniqueFd fd, Connection& connection) {
   auto socket = std::make_unique<Socket>(loop_, std::move(fd), connection, buffers_,
                                          [this](Socket& used) {
-                                           // sync() may destroy the socket and with it this closure.
+                                           // sync() may destroy the socket and this closure.
                                            Process& self = *this;
                                            self.sync(used);
                                            self.settle();
