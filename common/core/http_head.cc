@@ -234,6 +234,8 @@ std::expected<Head, Refusal> make_response_head(std::string_view raw, const Head
   copy_fields(head, raw, scanner);
   if (auto fine = decide_framing(head); !fine) return std::unexpected(fine.error());
   decide_connection(head);
+  // Any other response may offer an upgrade; only 101 begins one (RFC 9110 section 7.8).
+  head.upgrade = head.upgrade && head.status == 101;
   return head;
 }
 

@@ -71,6 +71,15 @@ TEST_CASE("101 hands the following bytes to the caller", "[http][parser]") {
   CHECK(transcript.events[1] == "end");
 }
 
+TEST_CASE("a response that offers an upgrade goes on as HTTP", "[http][parser]") {
+  const auto events = response(
+      "HTTP/1.1 200 OK\r\nConnection: upgrade\r\nUpgrade: h2c\r\nContent-Length: 1\r\n\r\nx"
+      "HTTP/1.1 204 No\r\n\r\n");
+  REQUIRE(events.size() == 5);
+  CHECK_FALSE(events[0].ends_with("upgrade"));
+  CHECK(events[1] == "body x");
+}
+
 TEST_CASE("cut and malformed responses are refused", "[http][parser]") {
   CHECK(response("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nab", true).back() == "refused cut");
   CHECK(response("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n", true).back() ==
