@@ -1,5 +1,7 @@
 #include "broker/core/attempts.h"
 
+#include <algorithm>
+
 #include "common/core/check.h"
 #include "common/core/limits.h"
 
@@ -41,6 +43,7 @@ std::vector<Uuid> Attempts::of_worker(WorkerId worker) const {
   for (const auto& [id, attempt] : live_) {
     if (attempt.worker == worker) ids.push_back(id);
   }
+  std::ranges::sort(ids);  // The table's order is not the same in every run.
   return ids;
 }
 

@@ -104,7 +104,7 @@ void Dispatcher::leave_queue(Fetch& fetch) {
 }
 
 void Dispatcher::serve_queue(L2& l2, uint64_t now_ms) {
-  while (!l2.waiting.empty() && l2.has_room() && !l2.is_doomed) {
+  while (!l2.waiting.empty() && l2.has_room() && !l2.is_doomed && !is_draining_) {
     Fetch* fetch = find(l2.waiting.front());
     check(fetch != nullptr, "a fetch that is gone waits for an L2");
     l2.waiting.pop_front();
@@ -169,7 +169,11 @@ void Dispatcher::on_worker_gone(WorkerId worker, uint64_t now_ms) {
   for (const auto& [key, no] : by_worker_) {
     if (key.first == worker) orphans.push_back(no);
   }
-  std::ranges::sort(orphans);  // The table's order is not the same in every run.
+  // Those that wait go first, lest they be given the places that the others leave. The table's own
+  // order is not the same in every run.
+  std::ranges::sort(orphans, {}, [this](FetchNo no) {
+    return std::pair(find(no)->state != Fetch::State::kWaiting, no);
+  });
   for (const FetchNo no : orphans) abandon(*find(no), now_ms);
   for (const Uuid& id : attempts_.of_worker(worker)) {
     end_attempt(id, AttemptEnd::kCancelled, now_ms);

@@ -1,0 +1,163 @@
+#include "broker/core/holdings.h"
+
+#include "broker/core/holdings_parser.h"
+#include "tests/unit/broker/rig.h"
+
+namespace daphnis::broker {
+namespace {
+
+struct Read {
+  std::vector<std::string> roots;  ///< "+cid" or "-cid".
+  uint64_t junk = 0;
+  bool operator==(const Read&) const = default;
+};
+
+Read read(const std::vector<std::string>& parts) {
+  Read out;
+  HoldingsParser parser;
+  const auto on_root = [&](HoldingsParser::Verb verb, const Cid& cid) {
+    out.roots.push_back((verb == HoldingsParser::Verb::kAdd ? "+" : "-") + cid.text());
+  };
+  for (const std::string& part : parts) parser.feed(as_bytes(part), on_root);
+  parser.finish(on_root);
+  out.junk = parser.junk();
+  return out;
+}
+
+std::string add_line(uint64_t n) {
+  return "{\"add\":[\"" + cid_number(n).text() + "\"]}";
+}
+std::string plus(uint64_t n) {
+  return "+" + cid_number(n).text();
+}
+
+}  // namespace
+
+TEST_CASE("announcements are read the same whatever the cuts", "[broker][holdings]") {
+  const std::string text = add_line(1) + "\r\n\n  \n{\"add\":[],\"remove\":[\"" +
+                           cid_number(2).text() + "\"]}\nnot json\n" + add_line(3);
+  const Read whole = read({text});
+  CHECK(whole.roots == std::vector<std::string>{plus(1), "-" + cid_number(2).text(), plus(3)});
+  CHECK(whole.junk == 1);
+  for (size_t cut = 0; cut <= text.size(); ++cut) {
+    CAPTURE(cut);
+    CHECK(read({text.substr(0, cut), text.substr(cut)}) == whole);
+  }
+  std::vector<std::string> bytes;
+  for (const char c : text) bytes.emplace_back(1, c);
+  CHECK(read(bytes) == whole);
+}
+
+TEST_CASE("junk in announcements is passed over and what follows is read", "[broker][holdings]") {
+  std::string junk;
+  SECTION("invalid UTF-8") {
+    junk = "{\"add\":[\"\xff\xfe\"]}";
+  }
+  SECTION("a line without end of ten megabytes") {
+    junk = std::string(10 << 20, 'x');
+  }
+  SECTION("deep nesting") {
+    junk = std::string(10'000, '[');
+  }
+  SECTION("deep nesting in a value") {
+    junk = "{\"add\":" + std::string(10'000, '[');
+  }
+  SECTION("not a number") {
+    junk = "{\"add\":NaN}";
+  }
+  SECTION("two objects on a line") {
+    junk = add_line(7) + add_line(8);
+  }
+  SECTION("an array at the top") {
+    junk = "[1,2]";
+  }
+  SECTION("a number for a root") {
+    junk = "{\"add\":[5]}";
+  }
+  SECTION("text that is no CID") {
+    junk = "{\"add\":[\"hello\"]}";
+  }
+  SECTION("an object for a list") {
+    junk = "{\"add\":{}}";
+  }
+  const Read seen = read({junk + "\n" + add_line(1) + "\n"});
+  CHECK(seen.roots == std::vector<std::string>{plus(1)});
+  CHECK(seen.junk == 1);
+}
+
+TEST_CASE("odd but harmless announcements are read", "[broker][holdings]") {
+  CHECK(read({"\xEF\xBB\xBF" + add_line(1)}).roots.size() == 1);
+  CHECK(read({R"({"load":1,"add":[")" + cid_number(1).text() + R"("]})"}).junk == 0);
+  const std::string twice =
+      "{\"add\":[\"" + cid_number(1).text() + "\"],\"add\":[\"" + cid_number(2).text() + "\"]}";
+  CHECK(read({twice}).roots == std::vector<std::string>{plus(1), plus(2)});
+}
+
+TEST_CASE("holdings forget an L2 whole and keep their bounds", "[broker][holdings]") {
+  Holdings holdings;
+  for (uint64_t n = 1; n <= limits::kHoldersPerRootMax; ++n) {
+    CHECK(holdings.add(L2No{n}, 5) == Holdings::Added::kNew);
+  }
+  CHECK(holdings.add(L2No{1}, 5) == Holdings::Added::kKnown);
+  CHECK(holdings.add(L2No{9'999}, 5) == Holdings::Added::kFull);
+  holdings.add(L2No{1}, 6);
+  CHECK(holdings.size() == limits::kHoldersPerRootMax + 1);
+  holdings.remove_all(L2No{1});
+  CHECK(holdings.holders(6).empty());
+  CHECK(holdings.size_of(L2No{1}) == 0);
+  CHECK(holdings.size() == limits::kHoldersPerRootMax - 1);
+  CHECK(holdings.add(L2No{9'999}, 5) == Holdings::Added::kNew);
+  CHECK(holdings.remove(L2No{9'999}, 5));
+  CHECK_FALSE(holdings.remove(L2No{9'999}, 5));
+}
+
+TEST_CASE("one L2 cannot announce without end", "[broker][holdings]") {
+  Holdings holdings;
+  for (uint64_t n = 0; n < limits::kHoldingsPerL2Max; ++n) holdings.add(L2No{1}, n);
+  CHECK(holdings.add(L2No{1}, ~uint64_t{0}) == Holdings::Added::kFull);
+  CHECK(holdings.add(L2No{2}, ~uint64_t{0}) == Holdings::Added::kNew);
+}
+
+TEST_CASE("only a registered L2 at its own address can announce", "[broker][holdings]") {
+  Rig rig;
+  const ConnId home = rig.register_l2("home", "?v=2");
+  CHECK(rig.announce("nobody", cid_number(1)).find(" 404 ") != std::string::npos);
+  CHECK(rig.announce("home", cid_number(1), "192.0.2.2").find(" 403 ") != std::string::npos);
+  CHECK(rig.broker.registrations().holdings().size() == 0);
+  const std::string ok = rig.announce("home", cid_number(1));
+  CHECK(ok.find(" 200 ") != std::string::npos);
+  CHECK(ok.ends_with("{\"added\":1,\"removed\":0,\"junk\":0}\n"));
+  CHECK(rig.broker.registrations().holdings().size() == 1);
+  SECTION("they go with it") {
+    rig.hang_up(home);
+  }
+  SECTION("they go with a takeover") {
+    rig.register_l2("home", "?v=2");
+  }
+  CHECK(rig.broker.registrations().holdings().size() == 0);
+}
+
+TEST_CASE("an announcement that waits for leave gets it", "[broker][holdings]") {
+  Rig rig;
+  rig.register_l2("home", "?v=2");
+  const ConnId conn = rig.connect();
+  rig.send(conn,
+           "POST /holdings/home HTTP/1.1\r\nHost: l1\r\nExpect: 100-continue\r\n"
+           "Transfer-Encoding: chunked\r\n\r\n");
+  CHECK(rig.conns[conn].out == "HTTP/1.1 100 Continue\r\n\r\n");
+  rig.send(conn, "0\r\n\r\n");
+  CHECK(rig.status(conn) == 200);
+  CHECK_FALSE(rig.conns[conn].is_shut);
+}
+
+TEST_CASE("a holder that says not found is no holder any more", "[broker][holdings]") {
+  Rig rig;
+  const ConnId home = rig.register_l2("home", "?v=2");
+  const WorkerId worker = rig.connect_worker();
+  rig.announce("home", cid_number(1));
+  rig.fetch(worker, 1, cid_number(1));
+  rig.post_not_found(home, cid_number(1));
+  CHECK(rig.broker.registrations().holdings().size() == 0);
+}
+
+}  // namespace daphnis::broker

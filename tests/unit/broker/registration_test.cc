@@ -1,0 +1,262 @@
+#include "tests/unit/broker/rig.h"
+
+namespace daphnis::broker {
+namespace {
+
+using ipc::FetchFailure;
+
+const Cid kRoot = cid_number(42);
+
+std::string get(const std::string& target, const std::string& more = "") {
+  return "GET " + target + " HTTP/1.1\r\nHost: l1\r\n" + more + "\r\n";
+}
+
+size_t count(const std::string& text, const std::string& what) {
+  size_t found = 0;
+  for (size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++found;
+  return found;
+}
+
+const std::string kHeartbeat = "1\r\n\n\r\n";
+
+}  // namespace
+
+TEST_CASE("a registration is answered at once and kept alive by heartbeats",
+          "[broker][registration]") {
+  Rig rig;
+  const ConnId home = rig.register_l2("home-1");
+  const std::string& out = rig.conns[home].out;
+  CHECK(out.starts_with("HTTP/1.1 200 OK\r\n"));
+  CHECK(out.find("Transfer-Encoding: chunked\r\n") != std::string::npos);
+  CHECK(out.find("Cache-Control: no-cache\r\n") != std::string::npos);
+  CHECK(out.ends_with("\r\n\r\n" + kHeartbeat));
+  CHECK(rig.conns[home].is_tuned);
+  rig.advance(15'000);
+  CHECK(count(out, kHeartbeat) == 4);
+  CHECK(rig.broker.registrations().registry().size() == 1);
+}
+
+TEST_CASE("an HTTP 1.0 registration gets bare lines", "[broker][registration]") {
+  Rig rig;
+  const ConnId home = rig.connect();
+  rig.send(home, "GET /register/old HTTP/1.0\r\n\r\n");
+  const WorkerId worker = rig.connect_worker();
+  rig.fetch(worker, 1, kRoot);
+  CHECK(rig.conns[home].out.find("chunked") == std::string::npos);
+  CHECK(rig.conns[home].out.find("\r\n\r\n\n{\"requestId\"") != std::string::npos);
+}
+
+TEST_CASE("a legacy L2 gets no v2 keys and a v2 L2 gets them all", "[broker][registration]") {
+  Rig rig;
+  const bool is_v2 = GENERATE(false, true);
+  const ConnId home = rig.register_l2("home", is_v2 ? "?capacity=7&v=2" : "");
+  const WorkerId worker = rig.connect_worker();
+  rig.tell(worker, ipc::Fetch{.fetch_id = 1,
+                              .request = {.root = kRoot,
+                                          .path = {"a b", "\xC3\xBC\""},
+                                          .scope = DagScope::kEntity,
+                                          .bytes = ByteRange{.from = -5, .to = 9},
+                                          .dups = true},
+                              .trace_id = "t-1",
+                              .deadline_ms = 1234});
+  REQUIRE(rig.orders(home).empty() == false);
+  const std::string order = rig.orders(home)[0];
+  const std::string id = Rig::field(order, "requestId");
+  const std::string common = R"({"requestId":")" + id + R"(","root":")" + kRoot.text() +
+                             R"(","cid":")" + kRoot.text() + R"(","traceId":"t-1")";
+  CHECK(order == common + (is_v2 ? R"(,"path":"a%20b/%C3%BC%22","dagScope":"entity",)"
+                                   R"("entityBytes":"-5:9","dups":"y","deadlineMs":1234})"
+                                 : "}"));
+  CHECK(parse_uuid(id));
+  CHECK(id.size() == 36);
+}
+
+TEST_CASE("odd registrations are told to come back later and never that they are wrong",
+          "[broker][registration]") {
+  Rig rig;
+  const std::string request = GENERATE(
+      get("/register/"), get("/register"), get("/register/a%20b"), get("/register/a/b"),
+      get("/register/" + std::string(65, 'a')), get("/register/a?v=3"), get("/register/a?v="),
+      get("/register/a?v=2&capacity=0"), get("/register/a?v=2&capacity=-1"),
+      get("/register/a?capacity=many"), get("/register/a?capacity=99999999999999999999"),
+      get("/register/a", "Content-Length: 5\r\n"),
+      std::string("POST /register/a HTTP/1.1\r\nHost: l1\r\nContent-Length: 0\r\n\r\n"),
+      std::string("GET /register/a HTTP/1.1\r\n\r\n"),
+      std::string("GET /register/a HTTP/9.9\r\nHost: l1\r\n\r\n"),
+      std::string("GET /register/a HTTP/1.1\r\nHost: l1\r\nBad Header : x\r\n\r\n"));
+  CAPTURE(request);
+  const ConnId conn = rig.connect();
+  rig.send(conn, request);
+  CHECK(rig.status(conn) == 503);
+  CHECK(rig.conns[conn].out.find("Retry-After: 5\r\n") != std::string::npos);
+  CHECK(rig.conns[conn].is_shut);
+  CHECK(rig.broker.registrations().registry().size() == 0);
+}
+
+TEST_CASE("a registration head that does not end is told to come back later",
+          "[broker][registration]") {
+  Rig rig;
+  const ConnId conn = rig.connect();
+  rig.send(conn, "GET /register/home HTTP/1.1\r\nHost: ");
+  rig.advance(10'000);
+  CHECK(rig.status(conn) == 503);
+}
+
+TEST_CASE("capacity is bounded and defaults to three", "[broker][registration]") {
+  Rig rig;
+  rig.register_l2("a");
+  rig.register_l2("b", "?v=2&capacity=100000");
+  rig.broker.registrations().registry().for_each([](const L2& l2) {
+    CHECK(l2.registration.capacity == (l2.id() == "a" ? 3 : limits::kL2CapacityMax));
+  });
+}
+
+TEST_CASE("of two connections with one id the newest wins but only once in five seconds",
+          "[broker][registration]") {
+  Rig rig;
+  const ConnId first = rig.register_l2("home");
+  const ConnId second = rig.register_l2("home", "?v=2&capacity=9");
+  CHECK(rig.conns[first].out.ends_with(
+      "0\r\nDaphnis-Reason: replaced by a newer connection\r\n\r\n"));
+  CHECK(rig.conns[first].is_shut);
+  CHECK(rig.status(second) == 200);
+  CHECK(rig.broker.registrations().ring().size() == 1);
+
+  const ConnId third = rig.register_l2("home");
+  CHECK(rig.status(third) == 503);
+  CHECK_FALSE(rig.conns[second].is_shut);
+  rig.hang_up(first);
+  CHECK(rig.broker.registrations().registry().size() == 1);
+
+  rig.advance(5'000);
+  const ConnId fourth = rig.register_l2("home");
+  CHECK(rig.status(fourth) == 200);
+  CHECK(rig.conns[second].is_shut);
+  rig.hang_up(fourth);
+  CHECK(rig.broker.registrations().registry().size() == 0);
+  CHECK(rig.broker.registrations().ring().size() == 0);
+}
+
+TEST_CASE("orders of a replaced or lost stream go to another L2 at once",
+          "[broker][registration]") {
+  Rig rig;
+  const ConnId home = rig.register_l2("home");
+  const WorkerId worker = rig.connect_worker();
+  rig.fetch(worker, 1, kRoot);
+  const std::string id = rig.last_id(home);
+  const ConnId other = rig.register_l2("other");
+  SECTION("lost") {
+    rig.hang_up(home, "connection reset by peer");
+  }
+  SECTION("replaced") {
+    rig.register_l2("home");
+  }
+  REQUIRE(rig.orders(other).size() == 1);
+  const ConnId late = rig.connect();
+  rig.send(late, "POST /data/" + kRoot.text() + "?requestId=" + id +
+                     " HTTP/1.1\r\nHost: l1\r\nContent-Length: 1\r\n\r\nx");
+  CHECK(rig.status(late) == 410);
+  CHECK(rig.conns[rig.post(other, kRoot)].handed_to == worker);
+}
+
+TEST_CASE("when the only L2 is lost its fetches fail and its streams go on",
+          "[broker][registration]") {
+  Rig rig;
+  const ConnId home = rig.register_l2("home", "?capacity=2");
+  const WorkerId worker = rig.connect_worker();
+  for (uint64_t n = 1; n <= 4; ++n) rig.fetch(worker, n, cid_number(n));
+  rig.post(home, cid_number(2));
+  rig.hang_up(home);
+  CHECK(rig.failure(worker, 1) == FetchFailure::kFailed);
+  CHECK(rig.failure(worker, 3) == FetchFailure::kNoL2);
+  CHECK(rig.failure(worker, 4) == FetchFailure::kNoL2);
+  CHECK_FALSE(rig.failure(worker, 2));
+  rig.end_attempt(worker, rig.inbox<ipc::Handoff>(worker)[0], ipc::AttemptOutcome::kComplete);
+  CHECK(rig.broker.is_quiet());
+}
+
+TEST_CASE("an L2 that does not read is dropped", "[broker][registration]") {
+  Rig rig;
+  const ConnId home = rig.register_l2("home", "?v=2&capacity=256");
+  const WorkerId worker = rig.connect_worker();
+  SECTION("after some time") {
+    rig.advance(20'000, false);
+    CHECK(rig.broker.registrations().registry().size() == 0);
+  }
+  SECTION("after some bytes and its fetches fail") {
+    for (uint64_t n = 0; n < 400 && !rig.conns[home].is_closed; ++n) {
+      rig.fetch(worker, n, cid_number(n));
+      if (rig.orders(home).size() < 200) continue;
+      rig.tell(worker, ipc::CancelFetch{n});
+    }
+    CHECK(rig.failure(worker, 0) == FetchFailure::kFailed);
+  }
+  CHECK(rig.conns[home].is_closed);
+  CHECK(rig.broker.counters().drops_stuck == 1);
+  CHECK(rig.broker.registrations().ring().size() == 0);
+  CHECK(rig.broker.is_quiet());
+}
+
+TEST_CASE("beyond the bound of L2s a registration is told to come back later",
+          "[broker][registration]") {
+  Rig rig({.l2s_max = 2});
+  rig.register_l2("a");
+  const ConnId b = rig.register_l2("b");
+  CHECK(rig.status(rig.register_l2("c")) == 503);
+  rig.hang_up(b);
+  CHECK(rig.status(rig.register_l2("c")) == 200);
+}
+
+TEST_CASE("connections beyond the bound are closed and silent ones do not stay",
+          "[broker][registration]") {
+  Rig rig({.connections_max = 2});
+  const ConnId a = rig.connect();
+  rig.connect();
+  CHECK(rig.conns[rig.connect()].is_closed);
+  CHECK(rig.broker.counters().connections_refused == 1);
+  rig.advance(30'000);
+  CHECK(rig.conns[a].is_closed);
+  CHECK(rig.broker.l2_server().connections() == 0);
+}
+
+TEST_CASE("what is not for L2s gets a status and a closed connection", "[broker][registration]") {
+  Rig rig;
+  const ConnId conn = rig.connect();
+  SECTION("a path of nobody") {
+    rig.send(conn, get("/ipfs/x"));
+    CHECK(rig.status(conn) == 404);
+  }
+  SECTION("a GET of data") {
+    rig.send(conn, get("/data/" + kRoot.text()));
+    CHECK(rig.status(conn) == 405);
+  }
+  SECTION("no HTTP") {
+    rig.send(conn, "\x16\x03\x01\x02");
+    CHECK(rig.status(conn) == 400);
+  }
+  SECTION("a head too long") {
+    rig.send(conn, "POST /data/x HTTP/1.1\r\nHost: l1\r\nX: " + std::string(20'000, 'x'));
+    CHECK(rig.status(conn) == 431);
+  }
+  CHECK(rig.conns[conn].is_shut);
+}
+
+TEST_CASE("a broker that drains ends what nobody streams and takes nothing new",
+          "[broker][registration]") {
+  Rig rig;
+  const ConnId home = rig.register_l2("home", "?v=2&capacity=2");
+  const WorkerId worker = rig.connect_worker();
+  for (uint64_t n = 1; n <= 3; ++n) rig.fetch(worker, n, cid_number(n));
+  rig.post(home, cid_number(2));
+  rig.broker.drain(rig.now_ms);
+  rig.carry_out();
+  CHECK(rig.failure(worker, 1) == FetchFailure::kDraining);
+  CHECK(rig.failure(worker, 3) == FetchFailure::kDraining);
+  CHECK_FALSE(rig.failure(worker, 2));
+  CHECK(rig.conns[home].is_shut);
+  rig.fetch(worker, 9, kRoot);
+  CHECK(rig.failure(worker, 9) == FetchFailure::kDraining);
+  CHECK(rig.status(rig.register_l2("new")) == 503);
+}
+
+}  // namespace daphnis::broker

@@ -1,0 +1,268 @@
+#pragma once
+
+#include <catch2/catch.hpp>
+
+#include <cctype>
+#include <map>
+#include <optional>
+#include <random>
+#include <set>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "broker/core/broker.h"
+#include "common/core/hashes.h"
+#include "common/core/ipc_codec.h"
+
+namespace daphnis::broker {
+
+/// A CID that nobody else has: raw, sha2-256, the digest being made of `n`.
+inline Cid cid_number(uint64_t n) {
+  std::vector<uint8_t> digest(32);
+  for (size_t i = 0; i < 8; ++i) digest[i] = static_cast<uint8_t>(n >> (8 * i));
+  return *Cid::v1(codec::kRaw, 0x12, digest);
+}
+
+/// A broker with pretended connections: L2s are byte strings in both directions, workers are
+/// messages. Owned by a test case.
+class Rig {
+ public:
+  explicit Rig(Config config = {}, uint64_t seed = 1)
+      : random_(seed), broker(std::move(config), [this] { return random_bytes(); }) {}
+
+  struct Conn {
+    std::string out;       ///< Everything the broker wrote.
+    bool is_shut = false;  ///< Its side is ended.
+    bool is_closed = false;
+    bool is_tuned = false;
+    std::optional<WorkerId> handed_to;
+    uint64_t cookie = 0;
+  };
+  struct FakeWorker {
+    ipc::FrameReader reader;
+    std::vector<ipc::BrokerToWorker> inbox;  ///< All messages so far.
+    bool is_pinged = false;
+    bool is_closed = false;
+  };
+
+  // --- L2s ---
+  ConnId connect(const std::string& address = "192.0.2.1") {
+    const ConnId id{++last_conn_};
+    conns[id].cookie = 1000 + last_conn_;
+    broker.on_l2_connected(id, address, conns[id].cookie, now_ms);
+    carry_out();
+    return id;
+  }
+  void send(ConnId id, std::string_view bytes) {
+    broker.on_l2_bytes(id, as_bytes(bytes), now_ms);
+    carry_out();
+  }
+  void hang_up(ConnId id, std::string_view why = "") {
+    broker.on_l2_closed(id, why, now_ms);
+    carry_out();
+  }
+  ConnId register_l2(const std::string& id, const std::string& query = "",
+                     const std::string& address = "192.0.2.1") {
+    const ConnId conn = connect(address);
+    send(conn, "GET /register/" + id + query + " HTTP/1.1\r\nHost: l1\r\n\r\n");
+    read_all(conn);
+    return conn;
+  }
+  /// Everything written so far has reached the peer.
+  void read_all(ConnId id) {
+    broker.on_l2_drained(id, now_ms);
+    carry_out();
+  }
+  /// The order lines on a registration, without line ends.
+  std::vector<std::string> orders(ConnId id) const {
+    std::vector<std::string> found;
+    const std::string& out = conns.at(id).out;
+    for (size_t at = out.find("{\"req"); at != std::string::npos; at = out.find("{\"req", at + 1)) {
+      found.push_back(out.substr(at, out.find('\n', at) - at));
+    }
+    return found;
+  }
+  static std::string field(const std::string& order, const std::string& key) {
+    const std::string mark = "\"" + key + "\":\"";
+    const size_t at = order.find(mark);
+    if (at == std::string::npos) return {};
+    return order.substr(at + mark.size(), order.find('"', at + mark.size()) - at - mark.size());
+  }
+  /// The id of the last order on a registration.
+  std::string last_id(ConnId id) const {
+    const auto all = orders(id);
+    REQUIRE_FALSE(all.empty());
+    return field(all.back(), "requestId");
+  }
+  /// A POST's head (and what follows) for the last order on a registration, on a new connection.
+  ConnId post(ConnId registration, const Cid& cid, const std::string& more_head = "",
+              const std::string& body = "4\r\nbody\r\n") {
+    const ConnId conn = connect();
+    send(conn, "POST /data/" + cid.text() + "?requestId=" + last_id(registration) +
+                   " HTTP/1.1\r\nHost: l1\r\nTransfer-Encoding: chunked\r\n" + more_head + "\r\n" +
+                   body);
+    return conn;
+  }
+  ConnId post_not_found(ConnId registration, const Cid& cid) {
+    const ConnId conn = connect();
+    send(conn, "POST /data/" + cid.text() + "?requestId=" + last_id(registration) +
+                   " HTTP/1.1\r\nHost: l1\r\nContent-Length: 0\r\nDaphnis-Not-Found: 1\r\n\r\n");
+    return conn;
+  }
+  std::string announce(const std::string& id, const Cid& cid,
+                       const std::string& address = "192.0.2.1") {
+    const std::string body = "{\"add\":[\"" + cid.text() + "\"]}\n";
+    const ConnId conn = connect(address);
+    send(conn, "POST /holdings/" + id + " HTTP/1.1\r\nHost: l1\r\nContent-Length: " +
+                   std::to_string(body.size()) + "\r\n\r\n" + body);
+    return conns[conn].out;
+  }
+  /// 0 where there is no answer yet.
+  int status(ConnId id) const {
+    const std::string& out = conns.at(id).out;
+    int last = 0;
+    for (size_t at = out.find("HTTP/1.1 "); at != std::string::npos;
+         at = out.find("HTTP/1.1 ", at + 1)) {
+      if (std::isdigit(static_cast<unsigned char>(out[at + 9])))
+        last = std::stoi(out.substr(at + 9));
+    }
+    return last;
+  }
+
+  // --- Workers ---
+  WorkerId connect_worker() {
+    const WorkerId id{++last_worker_};
+    workers[id];
+    broker.on_worker_connected(id, now_ms);
+    tell(id, ipc::Hello{.index = static_cast<uint32_t>(last_worker_), .pid = 77});
+    return id;
+  }
+  void tell(WorkerId id, const ipc::WorkerToBroker& message,
+            const std::optional<Broker::Arrived>& socket = {}) {
+    const auto frame = ipc::encode_frame(message, ipc::Carries::kNothing);
+    tell_raw(id, Bytes(frame).subspan(ipc::kFrameHeadBytes), socket);
+  }
+  void tell_raw(WorkerId id, Bytes payload, const std::optional<Broker::Arrived>& socket = {}) {
+    if (socket) conns[socket->conn].cookie = socket->cookie;
+    broker.on_worker_message(id, payload, socket, now_ms);
+    carry_out();
+  }
+  void fetch(WorkerId worker, uint64_t fetch_id, const Cid& root, uint32_t deadline_ms = 30'000) {
+    tell(worker, ipc::Fetch{.fetch_id = fetch_id,
+                            .request = {.root = root},
+                            .trace_id = "trace-" + std::to_string(fetch_id),
+                            .deadline_ms = deadline_ms});
+  }
+  void end_attempt(WorkerId worker, const ipc::Handoff& handoff, ipc::AttemptOutcome outcome,
+                   bool wants_another = false) {
+    tell(worker, ipc::AttemptEnded{.fetch_id = handoff.fetch_id,
+                                   .attempt_id = handoff.attempt_id,
+                                   .outcome = outcome,
+                                   .wants_another = wants_another});
+  }
+  void kill_worker(WorkerId id) {
+    workers[id].is_closed = true;
+    broker.on_worker_closed(id, "killed", now_ms);
+    carry_out();
+  }
+  ConnId fresh_conn() { return ConnId{++last_conn_}; }
+  template <class Message>
+  std::vector<Message> inbox(WorkerId id) const {
+    std::vector<Message> found;
+    for (const auto& message : workers.at(id).inbox) {
+      if (const auto* one = std::get_if<Message>(&message)) found.push_back(*one);
+    }
+    return found;
+  }
+  /// Why a fetch failed; nullopt while it has not.
+  std::optional<ipc::FetchFailure> failure(WorkerId id, uint64_t fetch_id) const {
+    for (const auto& failed : inbox<ipc::FetchFailed>(id)) {
+      if (failed.fetch_id == fetch_id) return failed.reason;
+    }
+    return std::nullopt;
+  }
+
+  // --- Time ---
+  /// Lets time pass; all deadlines on the way are met in order. L2s read what they are sent,
+  /// workers answer pings.
+  void advance(uint64_t ms, bool l2s_read = true) {
+    const uint64_t end = now_ms + ms;
+    while (true) {
+      const auto due = broker.next_deadline();
+      if (!due || *due > end) break;
+      now_ms = std::max(now_ms, *due);
+      broker.on_timer(now_ms);
+      carry_out();
+      answer_pings();
+      if (!l2s_read) continue;
+      for (auto& [id, conn] : conns) {
+        if (conn.is_tuned && !conn.is_closed) broker.on_l2_drained(id, now_ms);
+      }
+    }
+    now_ms = end;
+  }
+
+  void carry_out() {
+    broker.take_commands(commands_);
+    for (auto& command : std::exchange(commands_, {})) {
+      std::visit([this](auto& one) { carry_out(one); }, command);
+    }
+  }
+
+ private:
+  void answer_pings() {
+    for (auto& [id, worker] : workers) {
+      if (std::exchange(worker.is_pinged, false) && !worker.is_closed && workers_answer) {
+        tell(id, ipc::Pong{});
+      }
+    }
+  }
+  void carry_out(WriteL2& c) {
+    REQUIRE_FALSE(conns[c.conn].is_closed);
+    conns[c.conn].out += c.bytes;
+  }
+  void carry_out(TuneRegistration& c) { conns[c.conn].is_tuned = true; }
+  void carry_out(ShutdownL2& c) { conns[c.conn].is_shut = true; }
+  void carry_out(CloseL2& c) { conns[c.conn].is_closed = true; }
+  void carry_out(HandOff& c) {
+    REQUIRE_FALSE(conns[c.conn].is_closed);
+    conns[c.conn].is_closed = true;
+    conns[c.conn].handed_to = c.worker;
+    deliver(c.worker, c.frame);
+  }
+  void carry_out(SendWorker& c) { deliver(c.worker, c.frame); }
+  void carry_out(CloseWorker& c) { workers[c.worker].is_closed = true; }
+  void carry_out(WriteLog& c) { log.push_back(c.line.text()); }
+
+  void deliver(WorkerId id, const std::vector<uint8_t>& frame) {
+    FakeWorker& worker = workers[id];
+    REQUIRE_FALSE(worker.is_closed);
+    worker.reader.append(frame);
+    ipc::FrameReader::Frame found;
+    while (worker.reader.next(found) == ipc::FrameReader::Event::kFrame) {
+      worker.inbox.push_back(*ipc::decode_broker_to_worker(found.payload));
+      worker.is_pinged |= std::holds_alternative<ipc::Ping>(worker.inbox.back());
+    }
+  }
+  Uuid random_bytes() {
+    Uuid out;
+    for (auto& byte : out) byte = static_cast<uint8_t>(random_());
+    return out;
+  }
+
+  std::mt19937_64 random_;
+  std::vector<Command> commands_;
+  uint64_t last_conn_ = 0;
+  uint64_t last_worker_ = 0;
+
+ public:
+  Broker broker;
+  uint64_t now_ms = 1'000;
+  std::map<ConnId, Conn> conns;
+  std::map<WorkerId, FakeWorker> workers;
+  std::vector<std::string> log;
+  bool workers_answer = true;  ///< Pings.
+};
+
+}  // namespace daphnis::broker

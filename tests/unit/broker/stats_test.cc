@@ -1,0 +1,137 @@
+#include <simdjson.h>
+
+#include "broker/core/admin.h"
+#include "broker/core/stats_line.h"
+#include "tests/unit/broker/rig.h"
+
+namespace daphnis::broker {
+namespace {
+
+const Cid kRoot = cid_number(42);
+
+http::Head request(const std::string& method, const std::string& target,
+                   std::vector<http::Header> headers = {{"Host", "127.0.0.1:9090"}}) {
+  http::Head head;
+  head.method = method;
+  head.target = target;
+  head.headers = std::move(headers);
+  return head;
+}
+
+std::string body_of(const std::string& answer) {
+  return answer.substr(answer.find("\r\n\r\n") + 4);
+}
+
+}  // namespace
+
+TEST_CASE("quantiles are those of the values to a sixteenth", "[broker][stats]") {
+  Histogram values;
+  CHECK_FALSE(values.quantile(0.5));
+  for (uint64_t n = 1; n <= 1000; ++n) values.record(n);
+  CHECK(*values.quantile(0) == 1);
+  CHECK(*values.quantile(0.5) >= 500);
+  CHECK(*values.quantile(0.5) <= 532);
+  CHECK(*values.quantile(0.99) >= 990);
+  CHECK(*values.quantile(0.99) <= 1055);
+  CHECK(values.sum_ms() == 500'500);
+  values.record(uint64_t{1} << 40);
+  CHECK(*values.quantile(1) == (uint64_t{1} << 20) - 1);
+  CHECK(values.at_most(10) == 10);
+}
+
+TEST_CASE("the stats line is one JSON object that counts since the one before", "[broker][stats]") {
+  Rig rig;
+  const ConnId home = rig.register_l2("home", "?v=2");
+  const WorkerId worker = rig.connect_worker();
+  rig.fetch(worker, 1, kRoot);
+  rig.advance(30);
+  rig.post(home, kRoot);
+  StatsWriter writer;
+  simdjson::dom::parser parser;
+  const auto line = [&] {
+    const std::string text =
+        writer.line(rig.broker, {.time = "2030-01-01T00:00:00.000Z", .rss_bytes = 5}, rig.now_ms);
+    CHECK(text.ends_with("}\n"));
+    CHECK(text.find('\n') == text.size() - 1);
+    CHECK(text.size() < 4096);
+    return simdjson::dom::element(parser.parse(text.data(), text.size()));
+  };
+  auto first = line();
+  CHECK(uint64_t(first["fetches"]) == 1);
+  CHECK(uint64_t(first["handoffs"]) == 1);
+  CHECK(uint64_t(first["attempts_in_flight"]) == 1);
+  CHECK(uint64_t(first["l2s"]["registered"]) == 1);
+  CHECK(uint64_t(first["l2s"]["busy"]) == 1);
+  CHECK(uint64_t(first["first_byte_ms"]["count"]) == 1);
+  CHECK(uint64_t(first["first_byte_ms"]["p99"]) >= 30);
+  CHECK(uint64_t(first["car_bytes_through_broker"]) == 0);
+  CHECK(uint64_t(first["rss_bytes"]) == 5);
+  rig.end_attempt(worker, rig.inbox<ipc::Handoff>(worker)[0], ipc::AttemptOutcome::kComplete);
+  auto second = line();
+  CHECK(uint64_t(second["fetches"]) == 0);
+  CHECK(uint64_t(second["served"]) == 1);
+  CHECK(uint64_t(second["answers"]["complete"]) == 1);
+  CHECK(uint64_t(second["l2s"]["idle"]) == 1);
+  CHECK(second["first_byte_ms"]["p50"].is_null());
+}
+
+TEST_CASE("the admin endpoint answers what operators and machines ask", "[broker][admin]") {
+  Rig rig;
+  rig.register_l2("home", "?v=2");
+  rig.connect_worker();
+  const auto ask = [&](const http::Head& head) {
+    return admin_answer(head, rig.broker, {.time = "now", .rss_bytes = 7}, rig.now_ms);
+  };
+  CHECK(ask(request("GET", "/healthz")).starts_with("HTTP/1.1 200 "));
+  CHECK(ask(request("GET", "/readyz")).starts_with("HTTP/1.1 200 "));
+  CHECK(ask(request("GET", "/nothing")).starts_with("HTTP/1.1 404 "));
+  CHECK(ask(request("DELETE", "/l2s")).starts_with("HTTP/1.1 405 "));
+  CHECK(body_of(ask(request("HEAD", "/l2s"))).empty());
+
+  simdjson::dom::parser parser;
+  simdjson::dom::element l2 = parser.parse(body_of(ask(request("GET", "/l2s?x=1"))));
+  CHECK(std::string_view(l2["id"]) == "home");
+  CHECK(std::string_view(l2["state"]) == "idle");
+  simdjson::dom::element worker = parser.parse(body_of(ask(request("GET", "/workers"))));
+  CHECK(uint64_t(worker["pid"]) == 77);
+  CHECK(uint64_t(worker["silent_ms"]) == 0);
+
+  const std::string metrics = body_of(ask(request("GET", "/metrics")));
+  CHECK(metrics.find("daphnis_l2s{state=\"idle\"} 1\n") != std::string::npos);
+  CHECK(metrics.find("# TYPE daphnis_first_byte_seconds histogram\n") != std::string::npos);
+  CHECK(metrics.find("daphnis_car_bytes_through_broker_total 0\n") != std::string::npos);
+
+  rig.broker.drain(rig.now_ms);
+  rig.carry_out();
+  CHECK(ask(request("GET", "/readyz")).starts_with("HTTP/1.1 503 "));
+}
+
+TEST_CASE("the admin endpoint is not for web pages", "[broker][admin]") {
+  Rig rig;
+  const auto status = [&](std::vector<http::Header> headers) {
+    return admin_answer(request("GET", "/l2s", std::move(headers)), rig.broker, {}, rig.now_ms)
+        .substr(9, 3);
+  };
+  CHECK(status({{"Host", "127.0.0.1"}, {"Origin", "http://127.0.0.1"}}) == "403");
+  CHECK(status({{"Host", "evil.example:9090"}}) == "403");
+  CHECK(status({{"Host", "127.0.0.1.evil.example"}}) == "403");
+  CHECK(status({{"Host", ""}}) == "403");
+  CHECK(status({{"Host", "[::1]:9090"}}) == "200");
+  CHECK(status({{"Host", "10.1.2.3"}}) == "200");
+  CHECK(status({{"Host", "LOCALHOST:9090"}}) == "200");
+}
+
+TEST_CASE("the log level is set here and at the workers", "[broker][admin]") {
+  Rig rig;
+  const WorkerId worker = rig.connect_worker();
+  const auto post = [&](const std::string& target) {
+    return admin_answer(request("POST", target), rig.broker, {}, rig.now_ms).substr(9, 3);
+  };
+  CHECK(post("/log-level/debug") == "200");
+  rig.carry_out();
+  CHECK(rig.broker.log_level() == LogLevel::kDebug);
+  CHECK(rig.inbox<ipc::Broadcast>(worker).size() == 1);
+  CHECK(post("/log-level/loud") == "400");
+}
+
+}  // namespace daphnis::broker
