@@ -172,7 +172,10 @@ ResponseHead make_head(int status, std::span<const http::Header> headers,
     head.framing = Framing::kChunked;
     writer.add("Transfer-Encoding", "chunked");
   }
-  if (context.is_head) head.framing = Framing::kNone;
+  if (context.is_head) {
+    head.framing = Framing::kNone;
+    head.body_bytes = 0;
+  }
   for (const http::Header& header : headers) writer.add(header.name, header.value);
   add_context(writer, context);
   add_cors(writer);

@@ -90,7 +90,7 @@ struct ResponseHead {
   Framing framing = Framing::kNone;
   bool keep_alive = true;    ///< The connection goes on after the body.
   uint64_t body_offset = 0;  ///< Into the content: not 0 for a raw block's range.
-  uint64_t body_bytes = 0;   ///< With kLength.
+  uint64_t body_bytes = 0;   ///< With kLength; else 0.
 };
 
 /// All of an answer: head and, but for HEAD, 204 and 304, the body. `keep_alive` says whether the

@@ -108,6 +108,10 @@ TEST_CASE("framing follows the version and what is known", "[worker][gateway]") 
     CHECK(car_head(content, at, std::nullopt).framing == Framing::kNone);
     CHECK(car_head(content, at, 7).framing == Framing::kNone);
     CHECK(parsed(car_head(content, at, 7).text).content_length == 7);
+    const ResponseHead block = raw_head(content_of(raw()), at, 31);
+    CHECK(block.framing == Framing::kNone);
+    CHECK(block.body_bytes == 0);
+    CHECK(parsed(block.text).content_length == 31);
   }
 }
 
