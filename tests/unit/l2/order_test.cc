@@ -1,0 +1,142 @@
+#include <catch2/catch.hpp>
+#include <string>
+#include <vector>
+
+#include "common/core/limits.h"
+#include "l2/core/order.h"
+
+using namespace daphnis;
+using namespace daphnis::l2;
+
+namespace {
+
+constexpr const char* kRoot = "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku";
+constexpr const char* kId = "0b5a0c7c-6a5a-4f0e-9d2e-0123456789ab";
+
+std::string line(const std::string& more) {
+  return std::string(R"({"requestId":")") + kId + R"(","root":")" + kRoot + "\"" + more + "}";
+}
+
+std::vector<std::string> lines_of(const std::vector<std::string>& parts, uint64_t* too_long = {}) {
+  LineSplitter splitter;
+  std::vector<std::string> lines;
+  for (const std::string& part : parts) {
+    splitter.feed(as_bytes(part), [&](std::string_view one) { lines.emplace_back(one); });
+  }
+  if (too_long) *too_long = splitter.too_long();
+  return lines;
+}
+
+}  // namespace
+
+TEST_CASE("an order of the deployed protocol asks for the whole DAG without repeats",
+          "[l2][order]") {
+  OrderReader reader;
+  const auto order = reader.read(line(""));
+  REQUIRE(order);
+  CHECK(text_of(order->request_id) == kId);
+  CHECK(order->request.root.text() == kRoot);
+  CHECK(order->request.scope == DagScope::kAll);
+  CHECK_FALSE(order->request.dups);
+  CHECK(order->skip == 0);
+  CHECK_FALSE(order->deadline_ms);
+  CHECK(order->is_understood);
+}
+
+TEST_CASE("an order of v2 is read with all its keys", "[l2][order]") {
+  OrderReader reader;
+  const auto order = reader.read(line(
+      R"(,"cid":"x","traceId":"t-1","path":"a/b%20c","dagScope":"entity","entityBytes":"-5:*",)"
+      R"("dups":"y","skip":3,"deadlineMs":"800","later":[1,{"x":2}])"));
+  REQUIRE(order);
+  CHECK(order->trace_id == "t-1");
+  CHECK(order->request.path == std::vector<std::string>{"a", "b c"});
+  CHECK(order->request.scope == DagScope::kEntity);
+  CHECK(order->request.bytes == ByteRange{-5, {}});
+  CHECK(order->request.dups);
+  CHECK(order->skip == 3);
+  CHECK(order->deadline_ms == 800U);
+  CHECK(order->is_understood);
+}
+
+TEST_CASE("a range implies scope entity and loses against another scope", "[l2][order]") {
+  OrderReader reader;
+  CHECK(reader.read(line(R"(,"entityBytes":"0:9")"))->request.scope == DagScope::kEntity);
+  const auto all = reader.read(line(R"(,"entityBytes":"0:9","dagScope":"all")"));
+  CHECK(all->request.scope == DagScope::kAll);
+  CHECK_FALSE(all->request.bytes);
+}
+
+TEST_CASE("the root may come as cid and the id without dashes in any case", "[l2][order]") {
+  OrderReader reader;
+  const auto order = reader.read(std::string(R"({"cid":")") + kRoot +
+                                 R"(","requestId":"0B5A0C7C6A5A4F0E9D2E0123456789AB"})");
+  REQUIRE(order);
+  CHECK(text_of(order->request_id) == kId);
+}
+
+TEST_CASE("a line without an id or a root is junk", "[l2][order]") {
+  OrderReader reader;
+  const std::string junk = GENERATE(
+      as<std::string>{}, "", "x", "[]", "{", "7", R"({"requestId":"0b5a","root":"bafkqaaa"})",
+      R"({"requestId":"0b5a0c7c-6a5a-4f0e-9d2e-0123456789ab"})",
+      R"({"requestId":"0b5a0c7c-6a5a-4f0e-9d2e-0123456789ab","root":"bafy"})",
+      R"({"requestId":"0b5a0c7c-6a5a-4f0e-9d2e-0123456789ab","root":7})", std::string(5000, '['));
+  CAPTURE(junk);
+  CHECK_FALSE(reader.read(junk));
+  CHECK(reader.read(line("")));  // The reader has taken no harm.
+}
+
+TEST_CASE("an order that wants something unknown can still be answered", "[l2][order]") {
+  OrderReader reader;
+  const std::string wish =
+      GENERATE(as<std::string>{}, R"(,"dagScope":"some")", R"(,"dups":"maybe")", R"(,"path":7)",
+               R"(,"path":"a/%zz")", R"(,"path":"../x")", R"(,"entityBytes":"x")",
+               R"(,"skip":"many")", R"(,"skip":-1)");
+  CAPTURE(wish);
+  const auto order = reader.read(line(wish));
+  REQUIRE(order);
+  CHECK_FALSE(order->is_understood);
+}
+
+TEST_CASE("a trace id that could forge a log line is dropped", "[l2][order]") {
+  OrderReader reader;
+  CHECK(reader.read(line(R"(,"traceId":"a b=c")"))->trace_id.empty());
+}
+
+TEST_CASE("byte ranges are read as in a query", "[l2][order]") {
+  CHECK(parse_byte_range("0:*") == ByteRange{0, {}});
+  CHECK(parse_byte_range("5:5") == ByteRange{5, 5});
+  CHECK(parse_byte_range("-9:-3") == ByteRange{-9, -3});
+  CHECK(parse_byte_range("4:-1") == ByteRange{4, -1});
+  for (const char* text : {"", ":", "0", "0:", ":5", "5:4", "-3:-9", "a:b", "0:1:2", " 0:1", "+1:2",
+                           "99999999999999999999:*"}) {
+    CAPTURE(text);
+    CHECK_FALSE(parse_byte_range(text));
+  }
+}
+
+TEST_CASE("lines are the same however the stream is cut", "[l2][order]") {
+  const std::string stream = "\n" + line("") + "\n\r\n" + line(R"(,"skip":1)") + "\r\n\nrest";
+  const std::vector<std::string> wanted{line(""), line(R"(,"skip":1)")};
+  CHECK(lines_of({stream}) == wanted);
+  for (size_t i = 0; i <= stream.size(); ++i) {
+    CHECK(lines_of({stream.substr(0, i), stream.substr(i)}) == wanted);
+  }
+  std::vector<std::string> bytes;
+  for (const char c : stream) bytes.emplace_back(1, c);
+  CHECK(lines_of(bytes) == wanted);
+}
+
+TEST_CASE("a line beyond the bound is passed over and counted and the next one is read",
+          "[l2][order]") {
+  const std::string longest(limits::kOrderLineBytesMax, 'a');
+  uint64_t too_long = 0;
+  CHECK(lines_of({longest + "\nb\n"}, &too_long) == std::vector<std::string>{longest, "b"});
+  CHECK(too_long == 0);
+  CHECK(lines_of({longest + "a", "a", "\nb\n"}, &too_long) == std::vector<std::string>{"b"});
+  CHECK(too_long == 1);
+  CHECK(lines_of({longest, longest, longest, "\n", "b\n"}, &too_long) ==
+        std::vector<std::string>{"b"});
+  CHECK(too_long == 1);
+}
