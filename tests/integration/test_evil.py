@@ -250,13 +250,16 @@ class Wire(EdgeTest):
         for cut in (fin, rst, short, no_last_chunk, ended_chunks, broken_chunk):
             with self.subTest(cut.__name__):
                 fake = self.edge.fake(cut.__name__.replace("_", "-"), cut)
-                response = self.edge.get(url)
+                try:
+                    response = self.edge.get(url)
+                    fooled = self.clients.fooled(self.edge.url(url))
+                finally:
+                    fake.close()
+                    self.edge.wait_l2_gone(fake.id)
                 self.assertFalse(response.status == 200 and response.complete, response)
                 got = car.blocks(response.body, whole=False) if response.status == 200 else []
                 self.assertEqual(self.pairs[:len(got)], got)
-                self.assertEqual([], self.clients.fooled(self.edge.url(url)))
-                fake.close()
-                self.edge.wait_l2_gone(fake.id)
+                self.assertEqual([], fooled)
 
     def test_more_body_than_the_car_is_complete_and_goes_no_further(self):
         fake = self.edge.fake("longer", sends(self.body + b"\0" * 5000))

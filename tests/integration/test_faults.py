@@ -15,17 +15,15 @@ class Faults(EdgeTest):
         self.root, self.body, self.pairs = car.file_car(car.numbered("faults", 4 << 20))
         self.path = f"/ipfs/{self.root}?format=car"
 
-    def settled(self):
-        self.edge.wait_stats(lambda row: row["attempts_in_flight"] == 0, "no attempt in flight", 20)
-
     def test_clients_that_leave_at_any_byte_leave_nothing_behind(self):
         store = self.world.subfolder("store")
         (store / "file.car").write_bytes(self.body)
-        self.edge.l2(store, "home", "--capacity", "32")
+        l2 = self.edge.l2(store, "home", "--capacity", "32")
         for _ in range(5):
             self.assert_car(self.edge.get(self.path), self.pairs)
-        self.settled()
-        before = [process.descriptors() for process in self.edge.processes]
+        l2.stop()
+        before = self.edge.idle_descriptors()
+        l2 = self.edge.l2(store, "home", "--capacity", "32")
         pick = random.Random(7)
 
         def leave(amount):
@@ -41,9 +39,9 @@ class Faults(EdgeTest):
         for thread in threads:
             thread.join(30)
         self.assert_car(self.edge.get(self.path), self.pairs)
-        self.settled()
-        wait_for(lambda: all(p.descriptors() <= old for p, old in
-                             zip(self.edge.processes, before)), "descriptors fall back", 20)
+        self.edge.settle()
+        l2.stop()
+        self.assertEqual(before, self.edge.idle_descriptors())
 
     def test_200_l2s_of_which_every_one_answers(self):
         small, body, pairs = car.file_car(car.numbered("many", 3000))

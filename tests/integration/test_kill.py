@@ -126,7 +126,7 @@ class Kill(KillTest):
                 self.assert_car(response, self.pairs)
         load.stop()
         self.assertEqual([], load.wrong, "nothing cut looks complete to curl")
-        self.settled()
+        self.edge.settle()
 
     def test_the_brokers_death_lets_streams_finish_and_all_attach_anew(self):
         self.edge.l2(self.store, "home", "--capacity", "64")
@@ -141,7 +141,7 @@ class Kill(KillTest):
             self.assert_car(connection.response(), self.pairs)
         load.stop()
         self.assertEqual([], load.wrong)
-        self.settled()
+        self.edge.settle()
 
     def test_without_a_broker_workers_say_so(self):
         self.edge.l2(self.store, "home")
@@ -170,10 +170,7 @@ class Kill(KillTest):
             else:
                 self.assertEqual(response.body, self.body[:len(response.body)])
         self.edge.wait_l2_gone("home-0")
-        self.settled()
-
-    def settled(self):
-        self.edge.wait_stats(lambda row: row["attempts_in_flight"] == 0, "no attempt in flight", 20)
+        self.edge.settle()
 
 
 class Supervised(KillTest):

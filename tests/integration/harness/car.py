@@ -103,7 +103,9 @@ def digest_holds(raw, data):
 # --- CARv1 ---
 
 def header(roots):
-    tagged = b"".join(b"\xd8\x2a\x58" + bytes([len(r) + 1, 0]) + r for r in roots)
+    def size(n):  # The shortest form, as CBOR's canonical rules want it.
+        return bytes([0x40 + n]) if n < 24 else bytes([0x58, n])
+    tagged = b"".join(b"\xd8\x2a" + size(len(r) + 1) + b"\0" + r for r in roots)
     body = b"\xa2\x65roots" + bytes([0x80 + len(roots)]) + tagged + b"\x67version\x01"
     return varint(len(body)) + body
 

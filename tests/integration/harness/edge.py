@@ -67,10 +67,11 @@ class Edge:
             binary("daphnis-l2"), "serve", "--l1", f"http://127.0.0.1:{self.l2_port}",
             "--id", l2_id, "--store", store, *flags])
 
-    def l2(self, store, l2_id, *flags):
-        """The reference L2, registered and with its holdings announced."""
+    def l2(self, store, l2_id, *flags, roots=None):
+        """The reference L2, registered and with its holdings announced: one root a file unless
+        `roots` says how many there are."""
         process = self.start_l2(store, l2_id, *flags)
-        count = len(list(pathlib.Path(store).glob("*.car")))
+        count = len(list(pathlib.Path(store).glob("*.car"))) if roots is None else roots
         wait_for(lambda: self.l2s().get(l2_id, {}).get("holdings") == count,
                  f"L2 {l2_id} is registered and has announced {count} roots")
         return process
@@ -139,6 +140,17 @@ class Edge:
             line = self.stats()
             return line if line and line != old and condition(line) else None
         return wait_for(met, what, seconds, every=0.05)
+
+    def settle(self):
+        """Waits until nothing is in flight."""
+        self.wait_stats(lambda row: row["attempts_in_flight"] + row["fetches_in_flight"] == 0,
+                        "nothing is in flight", 20)
+
+    def idle_descriptors(self):
+        """Descriptors of each process, once no L2 and no client is connected any more."""
+        self.wait_stats(lambda row: row["connections"] == 0 and row["clients"]["connections"] == 0,
+                        "nobody is connected", 20)
+        return [process.descriptors() for process in self.processes]
 
     def access_line(self, request_id, seconds=3.0):
         """The worker's access line of that request, as a dict."""
