@@ -36,8 +36,8 @@ L2No owner(const Ring& ring, uint64_t key) {
   return first;
 }
 
-std::vector<uint64_t> many_keys() {
-  std::vector<uint64_t> keys(kKeys);
+std::vector<uint64_t> many_keys(size_t count = kKeys) {
+  std::vector<uint64_t> keys(count);
   std::mt19937_64 random(7);
   for (auto& key : keys) key = random();
   return keys;
@@ -70,19 +70,20 @@ TEST_CASE("an L2 that leaves moves only its own keys and coming back moves them 
 
   ring.add(id_of(17), no_of(17));
   size_t different = 0;
-  for (size_t i = 0; i < keys.size(); ++i) different += owner(ring, keys[i]) != before[i];
+  for (size_t i = 0; i < keys.size(); i += 10) different += owner(ring, keys[i]) != before[i];
   CHECK(different == 0);
 }
 
-TEST_CASE("a million keys spread evenly over the L2s", "[broker][ring]") {
+TEST_CASE("keys spread evenly over the L2s", "[broker][ring]") {
   const Ring ring = ring_of(kL2s);
   std::vector<size_t> share(kL2s + 1);
-  for (const uint64_t key : many_keys()) ++share[static_cast<size_t>(owner(ring, key))];
+  constexpr size_t kSpread = 100'000;
+  for (const uint64_t key : many_keys(kSpread)) ++share[static_cast<size_t>(owner(ring, key))];
   for (size_t n = 1; n <= kL2s; ++n) {
     CAPTURE(n);
     // 64 places give a deviation of about an eighth; five of them is far out.
-    CHECK(share[n] > kKeys / kL2s * 4 / 10);
-    CHECK(share[n] < kKeys / kL2s * 16 / 10);
+    CHECK(share[n] > kSpread / kL2s * 4 / 10);
+    CHECK(share[n] < kSpread / kL2s * 16 / 10);
   }
 }
 
