@@ -34,6 +34,8 @@ class Worker final : private RequestSink, private StreamListener, private FetchH
   // --- Connections ---
   /// A client has connected. Null: there are too many; close it.
   [[nodiscard]] Connection* on_client(std::string address, uint64_t now_ms);
+  /// Puts the connection on the list of woken ones, at its end.
+  void touch(Connection& connection) { agenda_.wake(connection); }
   /// The connection's socket is closed or given back; the object dies.
   void forget(Connection& connection, uint64_t now_ms);
 
@@ -94,6 +96,7 @@ class Worker final : private RequestSink, private StreamListener, private FetchH
   void fail_fetch(Fetch& fetch, FailureKind why, uint64_t now_ms);
   [[nodiscard]] Fetch* find_fetch(FetchId id);
   [[nodiscard]] Fetch* fed_by(const L2Stream& stream);
+  [[nodiscard]] std::vector<FetchId> asking() const;
 
   void on_broker_up(uint64_t now_ms);
   [[nodiscard]] L2Stream* on_handoff(const ipc::Handoff& handoff, bool has_socket, uint64_t now_ms);

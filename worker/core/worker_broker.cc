@@ -1,5 +1,6 @@
 // How the Worker and its broker find, follow and lose each other.
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -41,21 +42,27 @@ bool Worker::on_broker_message(const ipc::BrokerToWorker& message, bool has_sock
   return true;
 }
 
+/// The fetches that wait for a stream, oldest first: the table's order is not the same in every run.
+std::vector<FetchId> Worker::asking() const {
+  std::vector<FetchId> ids;
+  for (const auto& [id, fetch] : fetches_) {
+    if (fetch->wants_stream()) ids.push_back(id);
+  }
+  std::ranges::sort(ids);
+  return ids;
+}
+
 /// Asks again for all that waits: the broker of before took its knowledge with it.
 void Worker::on_broker_up(uint64_t now_ms) {
   scene_.node_id = broker_.node_id();
-  for (const auto& [id, fetch] : fetches_) {
-    if (fetch->wants_stream()) broker_.send(fetch->question(now_ms));
-  }
+  for (const FetchId id : asking()) broker_.send(fetches_.at(id)->question(now_ms));
 }
 
 void Worker::on_broker_closed(uint64_t now_ms) {
   broker_.on_closed();
   // Handed-off streams go on; only their sockets have nowhere to go back to.
   for (const auto& [id, stream] : streams_) stream->forget_broker();
-  for (const auto& [id, fetch] : fetches_) {
-    if (fetch->wants_stream()) agenda_.call_at(id, now_ms + settings_.broker_wait_ms);
-  }
+  for (const FetchId id : asking()) agenda_.call_at(id, now_ms + settings_.broker_wait_ms);
 }
 
 std::optional<ipc::ReturnSocket> Worker::give_back(const Connection& connection) const {
