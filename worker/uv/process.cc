@@ -79,15 +79,17 @@ void Process::on_client(UniqueFd fd) {
 
 void Process::add_socket(UniqueFd fd, Connection& connection) {
   auto socket = std::make_unique<Socket>(loop_, std::move(fd), connection, buffers_,
-                                         [this](Socket& used) {
-                                           // sync() may destroy the socket and this closure.
-                                           Process& self = *this;
-                                           self.sync(used);
-                                           self.settle();
-                                         });
+                                         [this](Socket& used) { on_used(used); });
   Socket& added = *socket;
   sockets_.emplace(connection.id(), std::move(socket));
   sync(added);
+}
+
+/// A socket's readiness has been used. It comes after those that its input has woken: their writes may
+/// end a pause before it costs a system call.
+void Process::on_used(Socket& socket) {
+  worker_.touch(socket.connection());
+  settle();  // May destroy the socket, and with it the closure that called this.
 }
 
 bool Process::on_broker_message(const ipc::BrokerToWorker& message, UniqueFd socket) {

@@ -39,6 +39,7 @@ class Process {
   bool on_broker_message(const ipc::BrokerToWorker& message, daphnis::uv::UniqueFd socket);
   void on_broker_closed(const std::string& why);
   void add_socket(daphnis::uv::UniqueFd fd, Connection& connection);
+  void on_used(Socket& socket);
 
   /// Carries out all that the last input has led to. Called at the end of every event.
   void settle();
