@@ -27,8 +27,8 @@ class Agenda {
   /// Takes it off the list; called as it dies.
   void forget(Connection& connection);
 
-  /// Asks that `id` (a connection or a fetch) be called at `at_ms`. Entries are never taken back: who is
-  /// called early asks again, and who is gone is not found.
+  /// Asks that `id` (a connection or a fetch) be called at `at_ms`. Entries are never taken back:
+  /// who is called early asks again, and who is gone is not found.
   void call_at(uint64_t id, uint64_t at_ms) { calls_.push({at_ms, id}); }
   /// When the next call is due; kNever where there is none.
   [[nodiscard]] uint64_t next_call_ms() const { return calls_.empty() ? kNever : calls_.top().at; }

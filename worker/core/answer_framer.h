@@ -8,9 +8,9 @@
 
 namespace daphnis::worker {
 
-/// Puts one exchange's answer on an HTTP/1 connection (RFC 9112 sections 6 and 7) as it is pulled: head,
-/// then content as the head's framing says, one chunk per pull, so that a batch of proven blocks costs
-/// one chunk line. Owned by the session, dies with its exchange.
+/// Puts one exchange's answer on an HTTP/1 connection (RFC 9112 sections 6 and 7) as it is pulled:
+/// head, then content as the head's framing says, one chunk per pull, so that a batch of proven
+/// blocks costs one chunk line. Owned by the session, dies with its exchange.
 class AnswerFramer {
  public:
   explicit AnswerFramer(Exchange& exchange) : exchange_(exchange) {}
@@ -21,6 +21,7 @@ class AnswerFramer {
 
   /// The whole answer has been written.
   [[nodiscard]] bool is_done() const;
+
  private:
   enum class Stage : uint8_t { kHead, kContent, kEnd };
 

@@ -26,7 +26,8 @@ BrokerSession::Verdict BrokerSession::on_message(const ipc::BrokerToWorker& mess
                                                  uint64_t now_ms) {
   heard_ms_ = now_ms;
   if (const auto* welcome = std::get_if<ipc::Welcome>(&message)) {
-    const bool is_spoken = welcome->version >= ipc::kVersionMin && welcome->version <= ipc::kVersion;
+    const bool is_spoken =
+        welcome->version >= ipc::kVersionMin && welcome->version <= ipc::kVersion;
     if (state_ != State::kGreeting || !is_spoken) {
       why_ = "the broker's welcome makes no sense";
       return Verdict::kDrop;

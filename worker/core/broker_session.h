@@ -9,9 +9,9 @@
 
 namespace daphnis::worker {
 
-/// The worker's side of one life of its broker connection (DESIGN 4): says Hello, becomes usable with
-/// Welcome, pings, and finds a broker that has fallen silent. Holds what is to be sent until the shell
-/// takes it. Owned by the Worker; the shell connects again after each end.
+/// The worker's side of one life of its broker connection (DESIGN 4): says Hello, becomes usable
+/// with Welcome, pings, and finds a broker that has fallen silent. Holds what is to be sent until
+/// the shell takes it. Owned by the Worker; the shell connects again after each end.
 class BrokerSession {
  public:
   enum class State : uint8_t { kDown, kGreeting, kUp };

@@ -107,8 +107,9 @@ void ClientSession::open_exchange(http::Head head, uint64_t now_ms) {
 
 void ClientSession::on_answer(Exchange& exchange, uint64_t now_ms) {
   if (exchange.state() == Exchange::State::kAborted) {
-    // A close without the last chunk, or short of the length, shows the cut to every client and leaves
-    // it what was proven; where the content would end by the close itself, only a reset does.
+    // A close without the last chunk, or short of the length, shows the cut to every client and
+    // leaves it what was proven; where the content would end by the close itself, only a reset
+    // does.
     const bool ends_by_close = exchange.head().framing == Framing::kToClose;
     const Ending how = ends_by_close ? Ending::kReset : Ending::kClose;
     framer_.reset();
@@ -158,6 +159,7 @@ void ClientSession::on_unsent(size_t kernel_bytes, uint64_t now_ms) {
 void ClientSession::on_answer_written(uint64_t now_ms) {
   const bool goes_on = exchange_->head().keep_alive && !context_.is_draining && !has_ended_;
   rate_.stop();
+  has_answered_ = true;
   end_exchange(ExchangeEnd::kComplete, now_ms);
   if (goes_on) {
     phase_ = Phase::kReading;
@@ -208,7 +210,11 @@ void ClientSession::on_time(uint64_t now_ms) {
 }
 
 void ClientSession::drain(uint64_t now_ms) {
-  if (is_idle()) on_lost(now_ms);
+  if (!is_idle()) return;
+  if (has_answered_) return close(Ending::kClose);
+  // It came a moment ago, and its first request is on its way.
+  reading_deadline_ms_ = now_ms + limits::kLingerMs;
+  be_called_at(reading_deadline_ms_);
 }
 
 void ClientSession::end_exchange(ExchangeEnd end, uint64_t now_ms) {

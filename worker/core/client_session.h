@@ -21,10 +21,10 @@ struct SessionContext {
   bool is_draining = false;  ///< Every answer is its connection's last.
 };
 
-/// One client's HTTP/1 connection (RFC 9112): requests go out one at a time, the next is parsed only
-/// when the answer before it is out. Owns the exchange under way and the input not yet parsed (at most
-/// kClientUnreadBytesMax and one read). A client that ends its side while its answer is still being
-/// produced counts as gone. Owned by the Worker.
+/// One client's HTTP/1 connection (RFC 9112): requests go out one at a time, the next is parsed
+/// only when the answer before it is out. Owns the exchange under way and the input not yet parsed
+/// (at most kClientUnreadBytesMax and one read). A client that ends its side while its answer is
+/// still being produced counts as gone. Owned by the Worker.
 class ClientSession final : public Connection, private ExchangeOwner {
  public:
   ClientSession(ConnectionId id, Agenda& agenda, SessionContext& context, std::string client,
@@ -41,12 +41,10 @@ class ClientSession final : public Connection, private ExchangeOwner {
   [[nodiscard]] bool keeps_input() const override { return false; }
   [[nodiscard]] Ending ending() const override { return ending_; }
 
-  /// The worker wants to leave: closes at once unless a request is under way.
+  /// The worker wants to leave: closes unless a request is under way or has to be expected.
   void drain(uint64_t now_ms);
   /// No request is under way and none has begun.
-  [[nodiscard]] bool is_idle() const {
-    return phase_ == Phase::kReading && !parser_.in_message();
-  }
+  [[nodiscard]] bool is_idle() const { return phase_ == Phase::kReading && !parser_.in_message(); }
 
  private:
   enum class Phase : uint8_t {
@@ -79,11 +77,12 @@ class ClientSession final : public Connection, private ExchangeOwner {
   Ending ending_ = Ending::kOpen;
   std::optional<Lingering> lingering_;
 
-  uint64_t body_bytes_ = 0;        ///< Of the request being read.
-  bool in_request_ = false;        ///< The deadline is the head time's, not the idle time's.
+  uint64_t body_bytes_ = 0;  ///< Of the request being read.
+  bool in_request_ = false;  ///< The deadline is the head time's, not the idle time's.
   uint64_t reading_deadline_ms_;
-  bool is_cut_off_ = false;    ///< Refused in mid-message: more of it may be on its way.
-  bool has_ended_ = false;     ///< The client ended its side; what is answered is answered.
+  bool is_cut_off_ = false;            ///< Refused in mid-message: more of it may be on its way.
+  bool has_answered_ = false;          ///< At least one request.
+  bool has_ended_ = false;             ///< The client ended its side; what is answered is answered.
   std::unique_ptr<Exchange> aborted_;  ///< Kept, since its responder may be what aborted it.
 
   RateWatch rate_;

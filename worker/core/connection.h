@@ -18,10 +18,10 @@ enum class Ending : uint8_t {
   kGiveBack,   ///< Once the output is written, the socket goes back to the broker.
 };
 
-/// One byte stream (a client's, or one an L2 was handed off on) as its shell sees it: bytes in, bytes
-/// out by pull, and when to close. The shell calls in; where something else changes what it must do
-/// (output has come, input is wanted again), the connection wakes itself on the agenda. Owned by the
-/// Worker until its shell has closed the socket and calls Worker::forget().
+/// One byte stream (a client's, or one an L2 was handed off on) as its shell sees it: bytes in,
+/// bytes out by pull, and when to close. The shell calls in; where something else changes what it
+/// must do (output has come, input is wanted again), the connection wakes itself on the agenda.
+/// Owned by the Worker until its shell has closed the socket and calls Worker::forget().
 class Connection {
  public:
   Connection(ConnectionId id, Agenda& agenda) : id_(id), agenda_(agenda) {}
@@ -37,13 +37,14 @@ class Connection {
   virtual void on_lost(uint64_t now_ms) = 0;
   /// The socket took the first `size` bytes of what output() showed.
   virtual void on_written(size_t size, uint64_t now_ms) = 0;
-  /// How many bytes the kernel holds that the peer has not taken; told about once a second while the
-  /// socket takes no more.
+  /// How many bytes the kernel holds that the peer has not taken; told about once a second while
+  /// the socket takes no more.
   virtual void on_unsent(size_t /*kernel_bytes*/, uint64_t /*now_ms*/) {}
   /// The deadline has passed. May come early or late; looks at the time itself.
   virtual void on_time(uint64_t now_ms) = 0;
 
-  /// Fills `views` with what is to be written next, and returns how many. Valid until any other call.
+  /// Fills `views` with what is to be written next, and returns how many. Valid until any other
+  /// call.
   [[nodiscard]] virtual size_t output(std::span<Bytes> views) = 0;
   [[nodiscard]] virtual bool wants_input() const = 0;
   /// True: read into a buffer of its own; false: the input is looked at and copied, if at all.

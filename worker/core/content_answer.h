@@ -32,7 +32,8 @@ class FetchHost {
 };
 
 /// Answers one exchange from a fetch: the head goes out with the first proven bytes, never before
-/// (DESIGN 5); a raw block is gathered first, since its length comes before it. Owned by its exchange.
+/// (DESIGN 5); a raw block is gathered first, since its length comes before it. Owned by its
+/// exchange.
 class ContentAnswer final : public Responder, public FetchReader {
  public:
   ContentAnswer(Exchange& exchange, Content content, const AnswerScene& scene, FetchHost& host);

@@ -26,13 +26,15 @@ enum class ExchangeEnd : uint8_t {
 class Responder {
  public:
   virtual ~Responder() = default;
-  /// The queue has fallen to its low mark after is_full(). Must not end the exchange within the call.
+  /// The queue has fallen to its low mark after is_full(). Must not end the exchange within the
+  /// call.
   virtual void on_room(uint64_t now_ms) = 0;
   /// The exchange is over; nothing is wanted any more. Called once.
   virtual void on_over(uint64_t now_ms) = 0;
 };
 
-/// What the client's protocol does with an answer. Implemented by the session that owns the exchange.
+/// What the client's protocol does with an answer. Implemented by the session that owns the
+/// exchange.
 class ExchangeOwner {
  public:
   /// The exchange has more to pull, or its state has changed.
@@ -49,8 +51,8 @@ class Exchange {
  public:
   enum class State : uint8_t { kWaiting, kContent, kFinished, kAborted };
 
-  /// `high_bytes` is the queue's high watermark; the low one is half of it. `may_keep_alive`: client
-  /// and server would both go on after the answer.
+  /// `high_bytes` is the queue's high watermark; the low one is half of it. `may_keep_alive`:
+  /// client and server would both go on after the answer.
   Exchange(ExchangeOwner& owner, http::Head request, bool may_keep_alive, std::string client,
            size_t high_bytes, uint64_t now_ms);
 

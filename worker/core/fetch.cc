@@ -8,11 +8,15 @@
 namespace daphnis::worker {
 namespace {
 
-/// The broker knows that attempts failed; this worker saw how.
-FailureKind failure_for(ipc::FetchFailure reason, std::optional<Errc> lie) {
-  if (reason != ipc::FetchFailure::kFailed || !lie) return failure_of(reason);
-  if (*lie == Errc::kUnsupported) return FailureKind::kUnsupportedContent;
-  if (*lie == Errc::kTooLarge) return FailureKind::kContentTooLarge;
+/// What a stream that failed to prove says of its fetch. Only proven bytes tell of the content: a
+/// CID or a length that is off looks like a hash or a size we do not serve, and is but a lie.
+FailureKind lie_of(const L2Stream& stream) {
+  if (stream.is_content_fault() && stream.failure()->code == Errc::kUnsupported) {
+    return FailureKind::kUnsupportedContent;
+  }
+  if (stream.is_content_fault() && stream.failure()->code == Errc::kTooLarge) {
+    return FailureKind::kContentTooLarge;
+  }
   return FailureKind::kL2Lied;
 }
 
@@ -63,7 +67,7 @@ bool Fetch::on_stream_ended(uint64_t now_ms) {
     return false;
   }
   const bool lied = stream.outcome() == ipc::AttemptOutcome::kVerifyFailed;
-  if (lied && stream.failure()) lie_ = stream.failure()->code;
+  if (lied) lie_ = lie_of(stream);
   if (state_ == State::kStreaming) {
     fail(lied ? FailureKind::kL2Lied : FailureKind::kL2Failed, 0, now_ms);
     return false;
@@ -77,7 +81,9 @@ bool Fetch::on_stream_ended(uint64_t now_ms) {
 
 void Fetch::on_refused(const ipc::FetchFailed& refusal, uint64_t now_ms) {
   attempts_ = std::max(attempts_, refusal.attempts);
-  fail(failure_for(refusal.reason, lie_), refusal.retry_after_s, now_ms);
+  // The broker knows that attempts failed; this worker saw how.
+  const bool lied = refusal.reason == ipc::FetchFailure::kFailed && lie_;
+  fail(lied ? *lie_ : failure_of(refusal.reason), refusal.retry_after_s, now_ms);
 }
 
 void Fetch::fail(FailureKind why, uint32_t retry_after_s, uint64_t now_ms) {

@@ -12,7 +12,8 @@ namespace daphnis::worker {
 
 class Fetch;
 
-/// Who reads what a fetch proves. Owned by whoever answers a client; leaves the fetch before it dies.
+/// Who reads what a fetch proves. Owned by whoever answers a client; leaves the fetch before it
+/// dies.
 class FetchReader {
  public:
   /// Proven output, in order. Takes the slices.
@@ -30,8 +31,9 @@ class FetchReader {
 };
 
 /// One object being got from L2s: asks, is fed by one stream after another until one completes, and
-/// passes the proven output on. Output is byte-stable per request, so whatever feeds it next goes on at
-/// output_bytes(). Owned by the Worker; over when its reader has all, is told of the failure, or leaves.
+/// passes the proven output on. Output is byte-stable per request, so whatever feeds it next goes
+/// on at output_bytes(). Owned by the Worker; over when its reader has all, is told of the failure,
+/// or leaves.
 class Fetch {
  public:
   enum class State : uint8_t {
@@ -88,7 +90,7 @@ class Fetch {
   uint64_t output_bytes_ = 0;
   uint32_t attempts_ = 0;
   std::string l2_id_;
-  std::optional<Errc> lie_;  ///< Why the last stream that failed to prove did so.
+  std::optional<FailureKind> lie_;  ///< What the last stream that failed to prove says of it.
 };
 
 }  // namespace daphnis::worker

@@ -189,7 +189,8 @@ void L2Stream::on_time(uint64_t now_ms) {
     return be_called_at(lingering_->deadline_ms());
   }
   if (stall_.has_passed(now_ms)) {
-    end_early(phase_ == Phase::kTail ? AttemptOutcome::kComplete : AttemptOutcome::kStalled, now_ms);
+    end_early(phase_ == Phase::kTail ? AttemptOutcome::kComplete : AttemptOutcome::kStalled,
+              now_ms);
   } else if (rate_.is_too_slow(body_bytes_, settings_.l2_rate_min, now_ms)) {
     failure_ = Error{Errc::kTruncated, 0, "slower than the least rate"};
     end_early(AttemptOutcome::kStalled, now_ms);

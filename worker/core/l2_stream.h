@@ -19,7 +19,8 @@ namespace daphnis::worker {
 
 class L2Stream;
 
-/// Who takes what a stream proves. Implemented by the Worker; must not destroy the stream in a call.
+/// Who takes what a stream proves. Implemented by the Worker; must not destroy the stream in a
+/// call.
 class StreamListener {
  public:
   /// Proven output of the attempt, in order. Takes the slices out of `output`.
@@ -33,9 +34,9 @@ class StreamListener {
   ~StreamListener() = default;
 };
 
-/// One handed-off POST of an L2 (DESIGN 4a): parses it from its first byte, proves its body against the
-/// request, answers it, and ends as a socket to close or to give back. Owned by the Worker; outlives its
-/// attempt for as long as the answer takes.
+/// One handed-off POST of an L2 (DESIGN 4a): parses it from its first byte, proves its body against
+/// the request, answers it, and ends as a socket to close or to give back. Owned by the Worker;
+/// outlives its attempt for as long as the answer takes.
 class L2Stream final : public Connection {
  public:
   /// What the hand-off said.
@@ -79,6 +80,8 @@ class L2Stream final : public Connection {
   /// True: the L2 proved that the request's path does not exist (the outcome is kComplete).
   [[nodiscard]] bool proved_absence() const { return proved_absence_; }
   [[nodiscard]] const Error* failure() const { return failure_ ? &*failure_ : nullptr; }
+  /// With failure(): proven bytes are at fault, so that every honest L2 would fail the same way.
+  [[nodiscard]] bool is_content_fault() const { return verifier_.is_content_fault(); }
   [[nodiscard]] uint64_t blocks_proven() const { return verifier_.blocks_proven(); }
   [[nodiscard]] uint64_t body_bytes() const { return body_bytes_; }
   [[nodiscard]] uint64_t started_ms() const { return started_ms_; }

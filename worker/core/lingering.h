@@ -9,8 +9,8 @@
 namespace daphnis::worker {
 
 /// How long and how much is still read, and thrown away, after an early answer. Closing with unread
-/// input makes the kernel send a reset, which can destroy the answer on its way; hence status, end of
-/// our side, then this, then close (DESIGN 4a).
+/// input makes the kernel send a reset, which can destroy the answer on its way; hence status, end
+/// of our side, then this, then close (DESIGN 4a).
 class Lingering {
  public:
   explicit Lingering(uint64_t now_ms, size_t bytes_max = limits::kLingerBytesMax)

@@ -15,7 +15,8 @@ class OutputQueue {
   /// Appends content; empty slices are dropped.
   void push(Slice slice);
 
-  /// Fills `views` from the front with at most `bytes_max` bytes and returns how many views it used.
+  /// Fills `views` from the front with at most `bytes_max` bytes and returns how many views it
+  /// used.
   [[nodiscard]] size_t views(std::span<Bytes> views, size_t bytes_max) const;
   /// Drops `size` bytes from the front, which must be there.
   void consume(size_t size);
@@ -23,8 +24,9 @@ class OutputQueue {
 
   [[nodiscard]] bool is_empty() const { return bytes_ == 0; }
   [[nodiscard]] size_t bytes() const { return bytes_; }
-  /// Memory that the content keeps from being used again: whole buffers, each counted once where its
-  /// slices stand side by side. Few bytes may pin much where a stream is forwarded in small parts.
+  /// Memory that the content keeps from being used again: whole buffers, each counted once where
+  /// its slices stand side by side. Few bytes may pin much where a stream is forwarded in small
+  /// parts.
   [[nodiscard]] size_t pinned_bytes() const { return pinned_bytes_; }
 
  private:

@@ -6,8 +6,8 @@
 
 namespace daphnis::worker {
 
-/// Finds a peer that keeps a transfer going with next to nothing: in each full window it must move at
-/// least a set rate. Runs only while the peer is what the transfer waits for.
+/// Finds a peer that keeps a transfer going with next to nothing: in each full window it must move
+/// at least a set rate. Runs only while the peer is what the transfer waits for.
 class RateWatch {
  public:
   /// `bytes` is any count that grows as the peer moves. Does nothing if it runs already.

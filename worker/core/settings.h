@@ -8,7 +8,8 @@
 
 namespace daphnis::worker {
 
-/// What an operator can set, with its defaults. Fixed at start; owned by main. Times are milliseconds.
+/// What an operator can set, with its defaults. Fixed at start; owned by main. Times are
+/// milliseconds.
 struct Settings {
   uint64_t client_head_ms = 10'000;         ///< From a request's first byte to its last.
   uint64_t client_idle_ms = 60'000;         ///< Between requests.

@@ -6,8 +6,8 @@
 
 namespace daphnis::worker {
 
-/// A deadline whose clock stands still while we ourselves are the cause of the silence (DESIGN 2, step
-/// 8). Times are milliseconds.
+/// A deadline whose clock stands still while we ourselves are the cause of the silence (DESIGN 2,
+/// step 8). Times are milliseconds.
 class StallClock {
  public:
   /// Gives `allowance_ms` from now on, whatever was left before.

@@ -17,8 +17,8 @@ Worker::~Worker() = default;
 Connection* Worker::on_client(std::string address, uint64_t now_ms) {
   if (clients_.size() >= settings_.clients_max || is_draining()) return nullptr;
   const ConnectionId id = ++last_id_;
-  auto session = std::make_unique<ClientSession>(id, agenda_, session_context_, std::move(address),
-                                                 now_ms);
+  auto session =
+      std::make_unique<ClientSession>(id, agenda_, session_context_, std::move(address), now_ms);
   Connection* connection = session.get();
   clients_.emplace(id, std::move(session));
   return connection;

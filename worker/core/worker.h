@@ -20,9 +20,10 @@
 
 namespace daphnis::worker {
 
-/// The whole worker without its sockets: clients and L2 streams come in as Connections that the shell
-/// feeds and drains, the broker as messages. After any input the shell (or a simulation) takes what has
-/// come of it: woken connections, messages, log lines, and when to call next. Owned by main's shell.
+/// The whole worker without its sockets: clients and L2 streams come in as Connections that the
+/// shell feeds and drains, the broker as messages. After any input the shell (or a simulation)
+/// takes what has come of it: woken connections, messages, log lines, and when to call next. Owned
+/// by main's shell.
 class Worker final : private RequestSink, private StreamListener, private FetchHost {
  public:
   /// Fills a span with random bytes from a cryptographic source.
@@ -41,14 +42,16 @@ class Worker final : private RequestSink, private StreamListener, private FetchH
 
   // --- The broker ---
   void on_broker_connected(uint64_t now_ms) { broker_.on_connected(now_ms); }
-  /// `has_socket`: for a Handoff, that the right descriptor came with it. False: drop the connection
-  /// (broker_problem() says why). A stream to be driven, if there is one, is put in `stream`.
+  /// `has_socket`: for a Handoff, that the right descriptor came with it. False: drop the
+  /// connection (broker_problem() says why). A stream to be driven, if there is one, is put in
+  /// `stream`.
   [[nodiscard]] bool on_broker_message(const ipc::BrokerToWorker& message, bool has_socket,
                                        uint64_t now_ms, Connection** stream);
   void on_broker_closed(uint64_t now_ms);
   [[nodiscard]] const std::string& broker_problem() const { return broker_.why(); }
   [[nodiscard]] bool has_broker() const { return broker_.is_up(); }
-  /// The L2's message to go with a socket whose connection ends in kGiveBack. Empty: close it instead.
+  /// The L2's message to go with a socket whose connection ends in kGiveBack. Empty: close it
+  /// instead.
   [[nodiscard]] std::optional<ipc::ReturnSocket> give_back(const Connection& connection) const;
 
   // --- Time ---
@@ -67,7 +70,9 @@ class Worker final : private RequestSink, private StreamListener, private FetchH
   // --- What has come of it ---
   [[nodiscard]] std::vector<Connection*> take_woken() { return agenda_.take_woken(); }
   [[nodiscard]] std::vector<ipc::WorkerToBroker> take_messages() { return broker_.take_messages(); }
-  [[nodiscard]] std::vector<LogLine> take_access_lines() { return std::exchange(access_lines_, {}); }
+  [[nodiscard]] std::vector<LogLine> take_access_lines() {
+    return std::exchange(access_lines_, {});
+  }
   /// The level a Broadcast asked for, once.
   [[nodiscard]] std::optional<LogLevel> take_log_level() {
     return std::exchange(log_level_, std::nullopt);

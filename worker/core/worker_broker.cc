@@ -42,7 +42,8 @@ bool Worker::on_broker_message(const ipc::BrokerToWorker& message, bool has_sock
   return true;
 }
 
-/// The fetches that wait for a stream, oldest first: the table's order is not the same in every run.
+/// The fetches that wait for a stream, oldest first: the table's order is not the same in every
+/// run.
 std::vector<FetchId> Worker::asking() const {
   std::vector<FetchId> ids;
   for (const auto& [id, fetch] : fetches_) {

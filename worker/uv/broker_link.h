@@ -11,8 +11,8 @@
 
 namespace daphnis::worker::uv {
 
-/// The connection to the broker: connects, and connects again whenever it is lost, with a growing and
-/// bounded delay, since either side may start first or vanish. Owned by the process's shell.
+/// The connection to the broker: connects, and connects again whenever it is lost, with a growing
+/// and bounded delay, since either side may start first or vanish. Owned by the process's shell.
 class BrokerLink {
  public:
   struct Events {

@@ -10,9 +10,10 @@
 
 namespace daphnis::worker::uv {
 
-/// Accepts clients on the port that all workers share. Keeps one descriptor in reserve: when none is
-/// left, it is given up for a moment to take the waiting client in and turn it away, since a listener
-/// that stays readable would otherwise spin. Owned by the process's shell; closing is destruction.
+/// Accepts clients on the port that all workers share. Keeps one descriptor in reserve: when none
+/// is left, it is given up for a moment to take the waiting client in and turn it away, since a
+/// listener that stays readable would otherwise spin. Owned by the process's shell; closing is
+/// destruction.
 class ClientListener {
  public:
   [[nodiscard]] static Result<std::unique_ptr<ClientListener>> create(

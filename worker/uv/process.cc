@@ -42,8 +42,10 @@ Process::Process(daphnis::uv::Loop& loop, daphnis::uv::Log& log, const Options& 
                    worker_.on_broker_connected(loop_.now_ms());
                    settle();
                  },
-             .on_message = [this](const ipc::BrokerToWorker& message,
-                                  UniqueFd socket) { return on_broker_message(message, std::move(socket)); },
+             .on_message =
+                 [this](const ipc::BrokerToWorker& message, UniqueFd socket) {
+                   return on_broker_message(message, std::move(socket));
+                 },
              .on_closed = [this](const std::string& why) { on_broker_closed(why); }}) {
   worker_.on_wall_clock(std::time(nullptr));
 }
@@ -85,8 +87,8 @@ void Process::add_socket(UniqueFd fd, Connection& connection) {
   sync(added);
 }
 
-/// A socket's readiness has been used. It comes after those that its input has woken: their writes may
-/// end a pause before it costs a system call.
+/// A socket's readiness has been used. It comes after those that its input has woken: their writes
+/// may end a pause before it costs a system call.
 void Process::on_used(Socket& socket) {
   worker_.touch(socket.connection());
   settle();  // May destroy the socket, and with it the closure that called this.
@@ -95,8 +97,8 @@ void Process::on_used(Socket& socket) {
 bool Process::on_broker_message(const ipc::BrokerToWorker& message, UniqueFd socket) {
   const bool was_up = worker_.has_broker();
   Connection* stream = nullptr;
-  const bool is_fine = worker_.on_broker_message(message, static_cast<bool>(socket),
-                                                 loop_.now_ms(), &stream);
+  const bool is_fine =
+      worker_.on_broker_message(message, static_cast<bool>(socket), loop_.now_ms(), &stream);
   if (stream) add_socket(std::move(socket), *stream);
   if (!was_up && worker_.has_broker()) log_.info(LogLine("broker_found"));
   if (is_fine) settle();

@@ -24,8 +24,8 @@ struct Options {
   Settings settings = {};
 };
 
-/// The worker process: the sans-I/O Worker with its sockets, its broker link, its clock and its log.
-/// Owned by main, runs for the process's life.
+/// The worker process: the sans-I/O Worker with its sockets, its broker link, its clock and its
+/// log. Owned by main, runs for the process's life.
 class Process {
  public:
   Process(daphnis::uv::Loop& loop, daphnis::uv::Log& log, const Options& options);

@@ -6,9 +6,9 @@
 
 namespace daphnis::worker::uv {
 
-/// Where sockets read to. Bytes that will be kept land in pooled buffers, each socket filling its own
-/// before it takes another; everything else (requests, input thrown away) goes through one scratch
-/// buffer, so that an idle connection holds no memory. Owned by the process's shell.
+/// Where sockets read to. Bytes that will be kept land in pooled buffers, each socket filling its
+/// own before it takes another; everything else (requests, input thrown away) goes through one
+/// scratch buffer, so that an idle connection holds no memory. Owned by the process's shell.
 class ReadBuffers {
  public:
   explicit ReadBuffers(BufferPool& pool) : pool_(pool) {}

@@ -15,8 +15,8 @@
 namespace daphnis::worker::uv {
 namespace {
 
-/// Reads per event: a fast peer must not starve the others, and what it sent is to go on to its reader
-/// while the processor's cache still holds it.
+/// Reads per event: a fast peer must not starve the others, and what it sent is to go on to its
+/// reader while the processor's cache still holds it.
 constexpr int kReadsPerEvent = 4;
 /// With less room than this in the buffer, the next one is read into as well.
 constexpr size_t kRoomWorthARead = 64 * limits::kKiB;
@@ -42,8 +42,7 @@ void Socket::on_ready(int events) {
 void Socket::read(uint64_t now_ms) {
   for (int reads = 0; reads < kReadsPerEvent; ++reads) {
     if (has_input_ended_ || !connection_.wants_input()) break;
-    const bool may_be_more =
-        connection_.keeps_input() ? read_kept(now_ms) : read_scratch(now_ms);
+    const bool may_be_more = connection_.keeps_input() ? read_kept(now_ms) : read_scratch(now_ms);
     if (!may_be_more) break;
   }
   // Nothing of the buffer is held by anybody: an idle connection must not keep it from others.

@@ -9,8 +9,8 @@
 
 namespace daphnis::worker::uv {
 
-/// Drives one Connection on its TCP socket with direct reads and gather writes. Owned by the shell's
-/// table; it ends when after_event() or sync() says so.
+/// Drives one Connection on its TCP socket with direct reads and gather writes. Owned by the
+/// shell's table; it ends when after_event() or sync() says so.
 class Socket {
  public:
   /// What is to become of this object after sync().
@@ -47,8 +47,8 @@ class Socket {
   ReadBuffers& buffers_;
   std::function<void(Socket&)> after_event_;
   daphnis::uv::Poll poll_;
-  BufferRef buffer_;        ///< Being filled.
-  size_t filled_ = 0;       ///< Bytes of it.
+  BufferRef buffer_;             ///< Being filled.
+  size_t filled_ = 0;            ///< Bytes of it.
   bool is_blocked_ = false;      ///< The kernel took less than there was.
   bool is_half_closed_ = false;  ///< Our side is ended.
   bool has_input_ended_ = false;

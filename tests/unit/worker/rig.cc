@@ -9,7 +9,9 @@
 namespace daphnis::worker::test {
 namespace {
 
-void append(ByteVector& out, Bytes bytes) { out.insert(out.end(), bytes.begin(), bytes.end()); }
+void append(ByteVector& out, Bytes bytes) {
+  out.insert(out.end(), bytes.begin(), bytes.end());
+}
 
 void append_varint(ByteVector& out, uint64_t value) {
   for (; value >= 0x80; value >>= 7) out.push_back(static_cast<uint8_t>(value | 0x80));
@@ -89,7 +91,9 @@ Peer& Rig::add(Connection* connection) {
   return *peers_.back();
 }
 
-Peer& Rig::connect() { return add(worker.on_client("192.0.2.7", now_ms)); }
+Peer& Rig::connect() {
+  return add(worker.on_client("192.0.2.7", now_ms));
+}
 
 void Rig::send(Peer& peer, std::string_view text) {
   REQUIRE(peer.connection);
@@ -153,6 +157,7 @@ void Rig::pass_time(uint64_t ms) {
     now_ms = std::max(now_ms, worker.next_call_ms());
     REQUIRE(worker.on_time(now_ms));
     settle();
+    for (const ipc::Ping& ping : sent<ipc::Ping>()) tell(ipc::Pong{ping.sequence});
   }
   now_ms = end_ms;
 }

@@ -21,8 +21,8 @@ struct SampleCar {
   explicit SampleCar(size_t leaf_bytes = 1'000);
 
   Cid root;
-  ByteVector bytes;                     ///< Header, root, leaves; whole and correct.
-  std::vector<size_t> section_ends;     ///< Where each section ends in `bytes`.
+  ByteVector bytes;                  ///< Header, root, leaves; whole and correct.
+  std::vector<size_t> section_ends;  ///< Where each section ends in `bytes`.
   [[nodiscard]] std::string target() const { return "/ipfs/" + root.text() + "?format=car"; }
 };
 
@@ -30,9 +30,9 @@ struct SampleCar {
 struct Peer {
   Connection* connection = nullptr;  ///< Null once the socket is closed.
   std::string received;
-  size_t room = SIZE_MAX;            ///< Bytes the kernel still takes.
+  size_t room = SIZE_MAX;  ///< Bytes the kernel still takes.
   bool is_half_closed = false;
-  Ending ending = Ending::kOpen;     ///< How the socket went.
+  Ending ending = Ending::kOpen;  ///< How the socket went.
   ipc::ReturnSocket given_back = {};
 };
 
@@ -96,7 +96,9 @@ class Rig {
 [[nodiscard]] std::string post_head(std::string_view fields);
 [[nodiscard]] std::string post_with_length(Bytes body);
 [[nodiscard]] std::string chunk(Bytes data);
-[[nodiscard]] inline std::string text(Bytes bytes) { return std::string(as_text(bytes)); }
+[[nodiscard]] inline std::string text(Bytes bytes) {
+  return std::string(as_text(bytes));
+}
 
 /// The content of a chunked answer; fails the test where it is not whole.
 [[nodiscard]] std::string dechunked(std::string_view answer);

@@ -56,9 +56,9 @@ TEST_CASE("a CAR goes from a handed-off POST to the client and both connections 
   CHECK(rig.worker.stats().fetches == 0);
   CHECK(rig.worker.stats().status_2xx == 1);
   REQUIRE(rig.lines.size() == 1);
-  CHECK_THAT(rig.lines[0],
-             Contains("request_id=my-id.1") && Contains("status=200") && Contains("l2=l2-1") &&
-                 Contains("attempts=1") && Contains("cache=MISS") && Contains("outcome=complete"));
+  CHECK_THAT(rig.lines[0], Contains("request_id=my-id.1") && Contains("status=200") &&
+                               Contains("l2=l2-1") && Contains("attempts=1") &&
+                               Contains("cache=MISS") && Contains("outcome=complete"));
 }
 
 TEST_CASE("nothing is answered before the root block is proven", "[worker]") {
@@ -89,8 +89,8 @@ TEST_CASE("the same CAR comes out however its stream is cut", "[worker]") {
 TEST_CASE("a legacy abort before any byte is a not-found and the next attempt is asked for",
           "[worker]") {
   Asked rig;
-  Peer& first = rig.hand_off(rig.fetch, post_head("Transfer-Encoding: chunked\r\n"),
-                             StreamShape::kWholeDag);
+  Peer& first =
+      rig.hand_off(rig.fetch, post_head("Transfer-Encoding: chunked\r\n"), StreamShape::kWholeDag);
   rig.lose(first);
   const auto ended = rig.only<ipc::AttemptEnded>();
   CHECK(ended.outcome == ipc::AttemptOutcome::kNotFound);
@@ -105,8 +105,12 @@ TEST_CASE("a body cut before the first block is an abort and the next attempt is
           "[worker]") {
   Asked rig;
   Peer& l2 = rig.hand_off(rig.fetch, post_head("Content-Length: 1000\r\n") + "abc");
-  SECTION("by a clean end") { rig.end(l2); }
-  SECTION("by a reset") { rig.lose(l2); }
+  SECTION("by a clean end") {
+    rig.end(l2);
+  }
+  SECTION("by a reset") {
+    rig.lose(l2);
+  }
   const auto ended = rig.only<ipc::AttemptEnded>();
   CHECK(ended.outcome == ipc::AttemptOutcome::kAborted);
   CHECK(ended.wants_another);
@@ -174,8 +178,8 @@ TEST_CASE("an HTTP/1.0 client whose answer cannot be completed sees a reset", "[
   const SampleCar car;
   Peer& client = rig.connect();
   rig.send(client, "GET " + car.target() + " HTTP/1.0\r\n\r\n");
-  Peer& l2 = rig.hand_off(rig.only<ipc::Fetch>(), post_head("Content-Length: 5000\r\n") +
-                                                      text(car.bytes).substr(0, 1'200));
+  Peer& l2 = rig.hand_off(rig.only<ipc::Fetch>(),
+                          post_head("Content-Length: 5000\r\n") + text(car.bytes).substr(0, 1'200));
   CHECK_THAT(client.received, !Contains("chunked"));
   rig.end(l2);
   CHECK(client.ending == Ending::kReset);
@@ -207,8 +211,8 @@ TEST_CASE("a legacy L2 may send more of the DAG than is wanted", "[worker]") {
   const SampleCar car;
   Peer& client = rig.connect();
   rig.send(client, "GET " + car.target() + "&dag-scope=block HTTP/1.1\r\nHost: edge\r\n\r\n");
-  Peer& l2 = rig.hand_off(rig.only<ipc::Fetch>(), post_with_length(car.bytes),
-                          StreamShape::kWholeDag);
+  Peer& l2 =
+      rig.hand_off(rig.only<ipc::Fetch>(), post_with_length(car.bytes), StreamShape::kWholeDag);
   CHECK(dechunked(client.received) == text(car.bytes).substr(0, car.section_ends[0]));
   CHECK(status_line(l2.received) == "HTTP/1.1 200 OK");
   CHECK_THAT(l2.received, Contains("Connection: close"));
@@ -217,8 +221,8 @@ TEST_CASE("a legacy L2 may send more of the DAG than is wanted", "[worker]") {
 
 TEST_CASE("the client's answer does not wait for the end of the L2's message", "[worker]") {
   Asked rig;
-  Peer& l2 = rig.hand_off(rig.fetch, post_head("Transfer-Encoding: chunked\r\n") +
-                                         chunk(rig.car.bytes));
+  Peer& l2 =
+      rig.hand_off(rig.fetch, post_head("Transfer-Encoding: chunked\r\n") + chunk(rig.car.bytes));
   CHECK(dechunked(rig.client.received) == text(rig.car.bytes));
   CHECK(rig.sent<ipc::AttemptEnded>().empty());
   SECTION("which may come later") {
@@ -256,8 +260,8 @@ TEST_CASE("a socket is not given back with more past its body than a message sho
 
 TEST_CASE("a socket is given back only when its answer is fully written", "[worker]") {
   Asked rig;
-  Peer& l2 = rig.hand_off(rig.fetch, post_head("Content-Length: " +
-                                               std::to_string(rig.car.bytes.size()) + "\r\n"));
+  Peer& l2 = rig.hand_off(
+      rig.fetch, post_head("Content-Length: " + std::to_string(rig.car.bytes.size()) + "\r\n"));
   l2.room = 10;
   rig.send(l2, rig.car.bytes);
   CHECK(l2.ending == Ending::kOpen);
@@ -274,10 +278,14 @@ TEST_CASE("an L2 that expects it is told to continue", "[worker]") {
 
 TEST_CASE("a client that leaves ends the L2's upload by an early answer", "[worker]") {
   Asked rig;
-  Peer& l2 = rig.hand_off(rig.fetch, post_head("Transfer-Encoding: chunked\r\n") +
-                                         chunk(rig.first(1)));
-  SECTION("by a reset") { rig.lose(rig.client); }
-  SECTION("by its end") { rig.end(rig.client); }
+  Peer& l2 =
+      rig.hand_off(rig.fetch, post_head("Transfer-Encoding: chunked\r\n") + chunk(rig.first(1)));
+  SECTION("by a reset") {
+    rig.lose(rig.client);
+  }
+  SECTION("by its end") {
+    rig.end(rig.client);
+  }
   CHECK(rig.client.ending == Ending::kClose);
   CHECK(status_line(l2.received) == "HTTP/1.1 410 Gone");
   CHECK(rig.only<ipc::CancelFetch>().fetch_id == rig.fetch.fetch_id);
@@ -327,7 +335,8 @@ TEST_CASE("HEAD asks for the root block alone and answers without a body", "[wor
   const auto fetch = rig.only<ipc::Fetch>();
   CHECK(fetch.request.scope == DagScope::kBlock);
   rig.hand_off(fetch, post_with_length(Bytes(car.bytes).first(car.section_ends[0])));
-  CHECK_THAT(client.received, StartsWith("HTTP/1.1 200 OK") && Catch::Matchers::EndsWith("\r\n\r\n"));
+  CHECK_THAT(client.received,
+             StartsWith("HTTP/1.1 200 OK") && Catch::Matchers::EndsWith("\r\n\r\n"));
   CHECK(client.connection);
   CHECK(rig.worker.stats().fetches == 0);
 }

@@ -1,0 +1,219 @@
+// The broker that is away, overload, draining, deadlines.
+
+#include "tests/unit/worker/rig.h"
+
+namespace daphnis::worker::test {
+namespace {
+
+using Catch::Matchers::Contains;
+
+std::string get(const SampleCar& car) {
+  return "GET " + car.target() + " HTTP/1.1\r\nHost: edge\r\n\r\n";
+}
+
+std::string post_of(const SampleCar& car) {
+  return post_with_length(car.bytes);
+}
+
+}  // namespace
+
+TEST_CASE("a request waits a little for a broker that is away", "[worker]") {
+  Rig rig;
+  const SampleCar car;
+  Peer& client = rig.connect();
+  rig.send(client, get(car));
+  rig.pass_time(1'999);
+  CHECK(client.received.empty());
+  SECTION("and is asked for when it comes") {
+    rig.start_broker();
+    rig.hand_off(rig.only<ipc::Fetch>(), post_of(car));
+    CHECK(dechunked(client.received) == text(car.bytes));
+  }
+  SECTION("and then told to come again") {
+    rig.pass_time(1);
+    CHECK(status_line(client.received) == "HTTP/1.1 503 Service Unavailable");
+    CHECK_THAT(client.received, Contains("Retry-After: ") && Contains("broker_away"));
+    CHECK(client.connection);
+  }
+}
+
+TEST_CASE("a lost broker's unanswered questions go to the next one", "[worker]") {
+  Rig rig;
+  rig.start_broker();
+  const SampleCar car;
+  Peer& client = rig.connect();
+  rig.send(client, get(car));
+  const auto first = rig.only<ipc::Fetch>();
+  rig.stop_broker();
+  rig.pass_time(500);
+  rig.start_broker();
+  const auto second = rig.only<ipc::Fetch>();
+  CHECK(second.fetch_id == first.fetch_id);
+  CHECK(second.deadline_ms == first.deadline_ms - 500);
+  rig.hand_off(second, post_of(car));
+  CHECK(dechunked(client.received) == text(car.bytes));
+}
+
+TEST_CASE("a handed-off stream finishes without its broker and closes", "[worker]") {
+  Rig rig;
+  rig.start_broker();
+  const SampleCar car;
+  Peer& client = rig.connect();
+  rig.send(client, get(car));
+  Peer& l2 =
+      rig.hand_off(rig.only<ipc::Fetch>(),
+                   post_head("Content-Length: " + std::to_string(car.bytes.size()) + "\r\n"));
+  rig.sent<ipc::HandoffTaken>();
+  rig.stop_broker();
+  SECTION("while there is none") {}
+  SECTION("while there is another") {
+    rig.start_broker();
+  }
+  rig.send(l2, car.bytes);
+  CHECK(dechunked(client.received) == text(car.bytes));
+  CHECK_THAT(l2.received, Contains("200 OK") && Contains("Connection: close"));
+  CHECK(l2.is_half_closed);
+  CHECK(rig.sent<ipc::AttemptEnded>().empty());
+}
+
+TEST_CASE("a stream of a lost broker that fails is asked for anew from the next", "[worker]") {
+  Rig rig;
+  rig.start_broker();
+  const SampleCar car;
+  Peer& client = rig.connect();
+  rig.send(client, get(car));
+  Peer& l2 = rig.hand_off(rig.only<ipc::Fetch>(), post_head("Content-Length: 5000\r\n"));
+  rig.stop_broker();
+  rig.start_broker();
+  CHECK(rig.sent<ipc::Fetch>().empty());
+  rig.end(l2);
+  CHECK(rig.sent<ipc::AttemptEnded>().empty());
+  rig.hand_off(rig.only<ipc::Fetch>(), post_of(car));
+  CHECK(dechunked(client.received) == text(car.bytes));
+}
+
+TEST_CASE("beyond the bound on requests in flight the answer is 503 at once", "[worker]") {
+  Settings settings;
+  settings.requests_max = 2;
+  Rig rig(settings);
+  rig.start_broker();
+  const SampleCar car;
+  Peer& one = rig.connect();
+  Peer& two = rig.connect();
+  Peer& three = rig.connect();
+  for (Peer* client : {&one, &two, &three}) rig.send(*client, get(car));
+  CHECK(rig.sent<ipc::Fetch>().size() == 2);
+  CHECK(status_line(three.received) == "HTTP/1.1 503 Service Unavailable");
+  CHECK_THAT(three.received, Contains("Retry-After: ") && Contains("overloaded"));
+  rig.lose(one);
+  rig.send(three, get(car));
+  CHECK(rig.sent<ipc::Fetch>().size() == 1);
+}
+
+TEST_CASE("beyond the bound on connections a client is turned away", "[worker]") {
+  Settings settings;
+  settings.clients_max = 1;
+  Rig rig(settings);
+  Peer& first = rig.connect();
+  CHECK(first.connection);
+  CHECK(rig.worker.on_client("192.0.2.8", rig.now_ms) == nullptr);
+  rig.end(first);
+  CHECK(rig.worker.on_client("192.0.2.8", rig.now_ms) != nullptr);
+}
+
+TEST_CASE("a request that nobody answers ends at its deadline", "[worker]") {
+  Rig rig;
+  rig.start_broker();
+  const SampleCar car;
+  Peer& client = rig.connect();
+  rig.send(client, get(car));
+  CHECK(rig.only<ipc::Fetch>().deadline_ms == 30'000);
+  rig.pass_time(30'000 + limits::kDeadlineGraceMs);
+  CHECK(status_line(client.received) == "HTTP/1.1 504 Gateway Timeout");
+  CHECK(rig.sent<ipc::CancelFetch>().size() == 1);
+  CHECK(rig.worker.stats().fetches == 0);
+}
+
+TEST_CASE("a broker that has fallen silent is dropped", "[worker]") {
+  Rig rig;
+  rig.start_broker();
+  bool is_fine = true;
+  uint64_t waited_ms = 0;
+  while (is_fine && waited_ms < 60'000) {
+    waited_ms = rig.worker.next_call_ms() - 1'000;
+    is_fine = rig.worker.on_time(rig.worker.next_call_ms());
+  }
+  CHECK(waited_ms == limits::kBrokerSilentMs);
+  CHECK(rig.worker.broker_problem() == "the broker is silent");
+}
+
+TEST_CASE("a broker that answers pings stays", "[worker]") {
+  Rig rig;
+  rig.start_broker();
+  rig.pass_time(10 * limits::kBrokerSilentMs);
+  CHECK(rig.worker.has_broker());
+}
+
+TEST_CASE("a worker that drains finishes what is under way and takes nothing new", "[worker]") {
+  Rig rig;
+  rig.start_broker();
+  const SampleCar car;
+  Peer& busy = rig.connect();
+  Peer& idle = rig.connect();
+  rig.send(idle, "GET /nothing HTTP/1.1\r\nHost: edge\r\n\r\n");
+  CHECK(idle.connection);
+  rig.send(busy, get(car));
+  rig.tell(ipc::Broadcast{.broadcast_id = 9, .verb = ipc::BroadcastVerb::kDrain, .argument = ""});
+  CHECK(rig.only<ipc::BroadcastDone>().broadcast_id == 9);
+  CHECK(rig.worker.is_draining());
+  CHECK(rig.worker.on_client("192.0.2.8", rig.now_ms) == nullptr);
+
+  rig.hand_off(rig.only<ipc::Fetch>(), post_of(car));
+  CHECK(dechunked(busy.received) == text(car.bytes));
+  CHECK(busy.ending == Ending::kClose);
+  rig.pass_time(limits::kLingerMs);
+  CHECK(idle.ending == Ending::kClose);
+  CHECK(rig.worker.is_empty());
+}
+
+TEST_CASE("a client that came just before the drain is still answered", "[worker]") {
+  Rig rig;
+  Peer& client = rig.connect();
+  rig.worker.drain(rig.now_ms);
+  REQUIRE(client.connection);
+  rig.send(client, "GET /nothing HTTP/1.1\r\nHost: edge\r\n\r\n");
+  CHECK_THAT(client.received, Contains("Connection: close"));
+  CHECK(client.ending == Ending::kClose);
+}
+
+TEST_CASE("a log level that is broadcast is passed on to the shell", "[worker]") {
+  Rig rig;
+  rig.start_broker();
+  rig.tell(ipc::Broadcast{
+      .broadcast_id = 1, .verb = ipc::BroadcastVerb::kLogLevel, .argument = "debug"});
+  CHECK(rig.worker.take_log_level() == LogLevel::kDebug);
+  CHECK(!rig.worker.take_log_level());
+}
+
+TEST_CASE("a broker that makes no sense is dropped", "[worker]") {
+  Rig rig;
+  Connection* stream = nullptr;
+  rig.worker.on_broker_connected(rig.now_ms);
+  SECTION("speaking before its welcome") {
+    CHECK(!rig.worker.on_broker_message(ipc::FetchFailed{}, false, rig.now_ms, &stream));
+  }
+  SECTION("speaking a version of its own") {
+    const ipc::Welcome welcome{.version = ipc::kVersion + 1, .node_id = ""};
+    CHECK(!rig.worker.on_broker_message(welcome, false, rig.now_ms, &stream));
+  }
+  SECTION("refusing us") {
+    CHECK(!rig.worker.on_broker_message(ipc::Refused{"too old"}, false, rig.now_ms, &stream));
+    CHECK(rig.worker.broker_problem() == "refused: too old");
+  }
+  SECTION("welcoming twice") {
+    REQUIRE(rig.worker.on_broker_message(ipc::Welcome{}, false, rig.now_ms, &stream));
+    CHECK(!rig.worker.on_broker_message(ipc::Welcome{}, false, rig.now_ms, &stream));
+  }
+}
+
+}  // namespace daphnis::worker::test
