@@ -58,46 +58,51 @@ inline constexpr size_t kHttpMethodBytesMax = 32;         ///< Longest method to
 inline constexpr size_t kHttpChunkLineBytesMax = kKiB;    ///< Chunk size, extensions, line ends.
 inline constexpr size_t kHttpTrailerBytesMax = 4 * kKiB;  ///< All trailer fields of a message.
 inline constexpr size_t kHttpInterimResponsesMax = 8;     ///< 1xx before one final response.
-inline constexpr size_t kFileNameBytesMax = 255;           ///< `filename=` of a query.
-inline constexpr size_t kFileNamePartBytesMax = 100;       ///< A path's part of a file name.
+inline constexpr size_t kFileNameBytesMax = 255;          ///< `filename=` of a query.
+inline constexpr size_t kFileNamePartBytesMax = 100;      ///< A path's part of a file name.
 inline constexpr size_t kHttpQueryFieldsMax = 64;         ///< Parameters of one query.
 
 // --- Broker: registrations, dispatch, holdings ---
-inline constexpr size_t kL2sMax = 20'000;                ///< Registered at once; beyond: 503.
-inline constexpr size_t kL2ConnectionsMax = 65'536;      ///< Open at once; beyond: closed.
-inline constexpr size_t kRingNodesPerL2 = 64;            ///< Virtual nodes at weight 1.
-inline constexpr size_t kFetchesMax = 65'536;            ///< Under way; beyond: kOverloaded.
-inline constexpr size_t kCandidatesMax = 32;             ///< Distinct L2s asked for one fetch.
-inline constexpr uint32_t kTriesMax = 3;                 ///< Silent, failed or lying ones of them.
-inline constexpr size_t kL2QueueMax = 1024;              ///< Fetches that wait for one L2.
-inline constexpr size_t kL2UnsentBytesMax = 64 * kKiB;   ///< Order lines an L2 has not taken.
-inline constexpr size_t kAttemptsRememberedMax = 65'536; ///< Finished ids.
+inline constexpr size_t kL2sMax = 20'000;                 ///< Registered at once; beyond: 503.
+inline constexpr size_t kL2ConnectionsMax = 65'536;       ///< Open at once; beyond: closed.
+inline constexpr size_t kRingNodesPerL2 = 64;             ///< Virtual nodes at weight 1.
+inline constexpr size_t kFetchesMax = 65'536;             ///< Under way; beyond: kOverloaded.
+inline constexpr size_t kCandidatesMax = 32;              ///< Distinct L2s asked for one fetch.
+inline constexpr uint32_t kTriesMax = 3;                  ///< Silent, failed or lying ones of them.
+inline constexpr size_t kL2QueueMax = 1024;               ///< Fetches that wait for one L2.
+inline constexpr size_t kL2UnsentBytesMax = 64 * kKiB;    ///< Order lines an L2 has not taken.
+inline constexpr size_t kAttemptsRememberedMax = 65'536;  ///< Finished ids.
 inline constexpr uint64_t kAttemptRememberedMs = 60'000;
-inline constexpr size_t kHoldingsPerL2Max = 100'000;     ///< Roots one L2 may announce.
-inline constexpr size_t kHoldingsMax = 2'000'000;        ///< Announced roots of all L2s.
+inline constexpr size_t kHoldingsPerL2Max = 100'000;  ///< Roots one L2 may announce.
+inline constexpr size_t kHoldingsMax = 2'000'000;     ///< Announced roots of all L2s.
 inline constexpr size_t kHoldersPerRootMax = 64;
 inline constexpr size_t kHoldingsLineBytesMax = 64 * kKiB;
 inline constexpr size_t kHoldingsBodyBytesMax = 16 * kMiB;
-inline constexpr size_t kHoldingsDepthMax = 16;          ///< JSON nesting in a line.
-inline constexpr size_t kRegisteredBytesMax = 64 * kKiB; ///< What may follow a registration's head.
-inline constexpr size_t kDrainBytesMax = 1 * kMiB;       ///< Read after an early answer (4a).
+inline constexpr size_t kHoldingsDepthMax = 16;  ///< JSON nesting in a line.
+inline constexpr size_t kRegisteredBytesMax =
+    64 * kKiB;                                      ///< What may follow a registration's head.
+inline constexpr size_t kDrainBytesMax = 1 * kMiB;  ///< Read after an early answer (4a).
 inline constexpr size_t kWorkersMax = 1024;
 inline constexpr size_t kAdminConnectionsMax = 64;
-inline constexpr size_t kStatsQueueBytesMax = 64 * kKiB; ///< Stats lines not yet written.
+inline constexpr size_t kStatsQueueBytesMax = 64 * kKiB;  ///< Stats lines not yet written.
 
 // --- Worker ---
-inline constexpr size_t kLingerBytesMax = 1 * kMiB;      ///< Read and thrown away after an early answer.
-inline constexpr uint64_t kLingerMs = 1'000;             ///< Likewise, in time.
-inline constexpr size_t kRequestBodyBytesMax = 64 * kKiB;   ///< A client's request body; thrown away.
-inline constexpr size_t kClientUnreadBytesMax = 16 * kKiB;  ///< Pipelined input held; then no reads.
-inline constexpr size_t kOutputPinnedFactor = 8;         ///< Pinned memory per queued byte allowed.
-inline constexpr size_t kReturnSurplusBytesMax = 64 * kKiB;  ///< Past a body; beyond: not given back.
-inline constexpr size_t kScratchBytes = 16 * kKiB;       ///< One read of what is not kept.
-inline constexpr uint64_t kBrokerRetryFirstMs = 100;     ///< Then doubled up to the largest.
+inline constexpr size_t kLingerBytesMax =
+    1 * kMiB;                                 ///< Read and thrown away after an early answer.
+inline constexpr uint64_t kLingerMs = 1'000;  ///< Likewise, in time.
+inline constexpr size_t kRequestBodyBytesMax =
+    64 * kKiB;  ///< A client's request body; thrown away.
+inline constexpr size_t kClientUnreadBytesMax =
+    16 * kKiB;                                    ///< Pipelined input held; then no reads.
+inline constexpr size_t kOutputPinnedFactor = 8;  ///< Pinned memory per queued byte allowed.
+inline constexpr size_t kReturnSurplusBytesMax =
+    64 * kKiB;                                        ///< Past a body; beyond: not given back.
+inline constexpr size_t kScratchBytes = 16 * kKiB;    ///< One read of what is not kept.
+inline constexpr uint64_t kBrokerRetryFirstMs = 100;  ///< Then doubled up to the largest.
 inline constexpr uint64_t kBrokerRetryMaxMs = 2'000;
-inline constexpr uint64_t kBrokerSilentMs = 20'000;      ///< Without a word: the connection is dropped.
-inline constexpr uint64_t kDeadlineGraceMs = 1'000;      ///< Left to the broker to say so itself.
-inline constexpr uint64_t kL2TailMs = 1'000;             ///< From the walk's end to the body's end.
+inline constexpr uint64_t kBrokerSilentMs = 20'000;  ///< Without a word: the connection is dropped.
+inline constexpr uint64_t kDeadlineGraceMs = 1'000;  ///< Left to the broker to say so itself.
+inline constexpr uint64_t kL2TailMs = 1'000;         ///< From the walk's end to the body's end.
 
 // --- Logs ---
 inline constexpr size_t kLogBufferBytesMax = 1 * kMiB;  ///< Lines held while stderr takes none.
@@ -119,18 +124,18 @@ inline constexpr size_t kUploadTurnBytes = 1 * kMiB;   ///< Made ahead of the so
 inline constexpr uint64_t kUploadStallMs = 600'000;    ///< An L1 that takes no byte so long.
 inline constexpr uint64_t kUploadAnswerMs = 60'000;    ///< From the last byte to the status.
 inline constexpr uint64_t kUploadIdleMs = 30'000;      ///< Idle connection kept for the next one.
-inline constexpr uint64_t kHoldingsAnswerMs = 30'000;     ///< Connect, send, answer.
+inline constexpr uint64_t kHoldingsAnswerMs = 30'000;  ///< Connect, send, answer.
 inline constexpr size_t kUnpackNodeBytesMax = 64 * kMiB;  ///< Blocks held on the way down.
 inline constexpr size_t kUnpackLeavesKept = 1'000'000;    ///< Leaves remembered, about 80 MiB.
 inline constexpr uint64_t kL2DrainMs = 10'000;            ///< Uploads may go on after SIGTERM.
-inline constexpr size_t kStoreFilesMax = 1'000'000;    ///< CAR files of one store.
-inline constexpr size_t kStoreOpenFilesMax = 128;      ///< Descriptors kept open for reading.
-inline constexpr uint64_t kStoreRescanMs = 10'000;     ///< Where the folder's events do not tell.
-inline constexpr uint64_t kStoreSettleMs = 200;        ///< From the folder's event to the look.
+inline constexpr size_t kStoreFilesMax = 1'000'000;       ///< CAR files of one store.
+inline constexpr size_t kStoreOpenFilesMax = 128;         ///< Descriptors kept open for reading.
+inline constexpr uint64_t kStoreRescanMs = 10'000;  ///< Where the folder's events do not tell.
+inline constexpr uint64_t kStoreSettleMs = 200;     ///< From the folder's event to the look.
 
 // --- Cache (DESIGN 7) ---
 inline constexpr size_t kCacheBlockListBytesMax = 16 * kMiB;  ///< A file's list of blocks.
 inline constexpr size_t kCacheRequestBytesMax = 64 * kKiB;    ///< A file's canonical request.
-inline constexpr size_t kCacheWaitingMax = 4096;  ///< Reservations waiting for room.
+inline constexpr size_t kCacheWaitingMax = 4096;              ///< Reservations waiting for room.
 
 }  // namespace daphnis::limits
