@@ -1,0 +1,182 @@
+#include "tests/sim/edge/broker_node.h"
+
+#include <numeric>
+#include <optional>
+#include <utility>
+
+#include "common/core/limits.h"
+
+namespace daphnis::sim {
+
+using broker::ConnId;
+using broker::WorkerId;
+
+BrokerNode::BrokerNode(Scene& scene, const broker::Config& config)
+    : scene_(scene),
+      core_(config,
+            [this] {
+              Uuid bytes;
+              for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(scene_.chance.bits());
+              return bytes;
+            }),
+      timer_(scene.clock, [this] {
+        core_.on_timer(scene_.clock.now_ms());
+        settle();
+      }) {}
+
+BrokerNode::~BrokerNode() = default;
+
+ConnId BrokerNode::add(std::unique_ptr<Socket> socket) {
+  const ConnId id{++last_id_};
+  auto stream = std::make_unique<Stream>(
+      scene_, std::move(socket),
+      Stream::Events{.on_bytes =
+                         [this, id](Bytes bytes) {
+                           core_.on_l2_bytes(id, bytes, scene_.clock.now_ms());
+                           settle();
+                         },
+                     .on_end =
+                         [this, id](const std::string& why) {
+                           core_.on_l2_closed(id, why, scene_.clock.now_ms());
+                           settle();
+                         },
+                     .on_drained = [this, id] { core_.on_l2_drained(id, scene_.clock.now_ms()); }});
+  l2s_.emplace(id, std::move(stream));
+  return id;
+}
+
+void BrokerNode::on_l2(std::unique_ptr<Socket> socket) {
+  const std::string address = socket->address();
+  const uint64_t cookie = socket->cookie();
+  const ConnId id = add(std::move(socket));
+  core_.on_l2_connected(id, address, cookie, scene_.clock.now_ms());
+  settle();
+}
+
+void BrokerNode::on_worker(std::unique_ptr<Socket> socket) {
+  const WorkerId id{++last_id_};
+  auto end = std::make_unique<IpcEnd>(
+      scene_, std::move(socket),
+      IpcEnd::Events{.on_frame =
+                         [this, id](Bytes payload, std::unique_ptr<Socket> returned) {
+                           on_frame(id, payload, std::move(returned));
+                         },
+                     .on_closed =
+                         [this, id] {
+                           workers_.erase(id);
+                           core_.on_worker_closed(id, "closed", scene_.clock.now_ms());
+                           settle();
+                         }});
+  workers_.emplace(id, std::move(end));
+  core_.on_worker_connected(id, scene_.clock.now_ms());
+  settle();
+}
+
+void BrokerNode::on_frame(WorkerId worker, Bytes payload, std::unique_ptr<Socket> socket) {
+  std::optional<broker::Broker::Arrived> arrived;
+  if (socket) {
+    const std::string address = socket->address();
+    const uint64_t cookie = socket->cookie();
+    arrived = {.conn = add(std::move(socket)), .address = address, .cookie = cookie};
+  }
+  core_.on_worker_message(worker, payload, arrived, scene_.clock.now_ms());
+  settle();
+}
+
+void BrokerNode::settle() {
+  std::vector<broker::Command> commands;
+  core_.take_commands(commands);
+  for (broker::Command& command : commands) carry_out(command);
+  if (const auto due = core_.next_deadline()) {
+    timer_.at(*due);
+  } else {
+    timer_.stop();
+  }
+}
+
+void BrokerNode::carry_out(broker::Command& command) {
+  if (auto* write = std::get_if<broker::WriteL2>(&command)) {
+    const auto found = l2s_.find(write->conn);
+    if (found != l2s_.end()) found->second->write(write->bytes);
+  } else if (auto* send = std::get_if<broker::SendWorker>(&command)) {
+    const auto found = workers_.find(send->worker);
+    if (found != workers_.end()) found->second->send(std::move(send->frame));
+  } else if (auto* handed = std::get_if<broker::HandOff>(&command)) {
+    hand_off(*handed);
+  } else if (const auto* close = std::get_if<broker::CloseL2>(&command)) {
+    l2s_.erase(close->conn);
+  } else if (const auto* shutdown = std::get_if<broker::ShutdownL2>(&command)) {
+    const auto found = l2s_.find(shutdown->conn);
+    if (found != l2s_.end()) found->second->shutdown();
+  } else if (const auto* close_worker = std::get_if<broker::CloseWorker>(&command)) {
+    scene_.fail("the broker disconnects a worker");
+    workers_.erase(close_worker->worker);
+  } else if (const auto* log = std::get_if<broker::WriteLog>(&command)) {
+    scene_.trace("broker: {}", log->line.text());
+    scene_.note(log->line.text().size());
+  }
+}
+
+void BrokerNode::hand_off(broker::HandOff& command) {
+  const auto found = l2s_.find(command.conn);
+  if (found == l2s_.end()) return scene_.fail("the broker hands off a socket it has closed");
+  std::unique_ptr<Socket> socket;
+  if (found->second->unsent_bytes() == 0) socket = found->second->release();
+  l2s_.erase(found);
+  const auto worker = workers_.find(command.worker);
+  if (worker == workers_.end()) return scene_.fail("the broker hands off to a worker that is gone");
+  worker->second->send(std::move(command.frame), std::move(socket));
+}
+
+void BrokerNode::check_bounds() {
+  size_t at_l2s = 0;
+  size_t waiting = 0;
+  core_.registrations().registry().for_each([&](const broker::L2& l2) {
+    at_l2s += l2.attempts.size();
+    waiting += l2.waiting.size();
+    if (l2.attempts.size() > l2.registration.capacity)
+      scene_.fail(l2.id() + " is over its capacity");
+    if (!l2.waiting.empty() && l2.has_room()) scene_.fail(l2.id() + " is idle and has a queue");
+  });
+  const broker::Dispatcher& dispatcher = core_.dispatcher();
+  // Attempts may outlive their L2's registration, never the other way round.
+  if (at_l2s > dispatcher.attempts().live()) scene_.fail("an L2 has an attempt nobody knows");
+  if (waiting != dispatcher.waiting()) scene_.fail("the queues do not hold what waits");
+  if (dispatcher.attempts().remembered() > limits::kAttemptsRememberedMax) {
+    scene_.fail("too many finished attempts are remembered");
+  }
+  for (const auto& [id, worker] : core_.workers().all()) {
+    if (worker.handoffs_awaiting > limits::kHandoffsAwaitingMax) {
+      scene_.fail("too many hand-offs await one worker");
+    }
+  }
+}
+
+void BrokerNode::check_quiet() {
+  const auto expect_none = [this](size_t count, const char* what) {
+    if (count != 0) scene_.fail(fmt::format("the broker still has {} {}", count, what));
+  };
+  const broker::Dispatcher& dispatcher = core_.dispatcher();
+  expect_none(dispatcher.fetches(), "fetches");
+  expect_none(dispatcher.attempts().live(), "attempts");
+  expect_none(dispatcher.waiting(), "waiting fetches");
+  for (const auto& [id, worker] : core_.workers().all()) {
+    expect_none(worker.handoffs_awaiting, "awaited hand-offs");
+  }
+  core_.registrations().registry().for_each(
+      [&](const broker::L2& l2) { expect_none(l2.attempts.size(), "attempts at an L2"); });
+  const size_t l2s = core_.registrations().registry().size();
+  expect_none(core_.l2_server().connections() - l2s, "connections besides registrations");
+  expect_none(l2s_.size() - l2s, "sockets besides registrations");
+
+  const broker::Counters& counters = core_.counters();
+  const uint64_t failed = std::accumulate(std::begin(counters.fetches_failed),
+                                          std::end(counters.fetches_failed), uint64_t{0});
+  const uint64_t ended =
+      counters.fetches_served + counters.fetches_cancelled + counters.fetches_given_up + failed;
+  if (counters.fetches != ended) {
+    scene_.fail(fmt::format("{} fetches have ended {} times", counters.fetches, ended));
+  }
+}
+
+}  // namespace daphnis::sim

@@ -1,0 +1,160 @@
+#include "tests/sim/edge/client.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "common/core/http_writer.h"
+
+namespace daphnis::sim {
+namespace {
+
+/// Longer than all deadlines of a request together, in the simulated settings.
+constexpr uint64_t kPatienceMs = 60'000;
+
+bool is_truthful_refusal(int status) {
+  constexpr std::array kStatuses{404, 502, 503, 504};
+  return std::ranges::find(kStatuses, status) != kStatuses.end();
+}
+
+}  // namespace
+
+Client::Client(Scene& scene, std::string name, Plan plan, Dial dial, IsHeld is_held)
+    : scene_(scene),
+      name_(std::move(name)),
+      plan_(std::move(plan)),
+      dial_(std::move(dial)),
+      is_held_(std::move(is_held)),
+      alarm_(scene.clock,
+             [this] {
+               if (!stream_) return begin();
+               stream_->start_reading();
+             }),
+      patience_(scene.clock, [this] { fail("has waited for too long"); }) {
+  alarm_.at(plan_.begins_ms);
+}
+
+std::string Client::request_id(size_t number) const {
+  return name_ + "." + std::to_string(number);
+}
+
+void Client::fail(std::string_view what) {
+  const size_t number = std::min(answered_, plan_.wishes.size() - 1);
+  scene_.fail(fmt::format("{} {} ({}, status {}): {}", name_, plan_.wishes[number]->target,
+                          request_id(number), parser_.head().status, what));
+}
+
+void Client::begin() {
+  std::unique_ptr<Socket> socket = dial_(plan_.worker);
+  if (!socket) {
+    if (must_get_all()) fail("finds no worker");
+    return finish();
+  }
+  stream_ = std::make_unique<Stream>(
+      scene_, std::move(socket),
+      Stream::Events{.on_bytes = [this](Bytes bytes) { on_bytes(bytes); },
+                     .on_end = [this](const std::string& why) { on_closed(!why.empty()); }});
+  patience_.after(kPatienceMs);
+  do {
+    send(sent_);
+  } while (plan_.is_pipelined && sent_ < plan_.wishes.size());
+  if (plan_.leaves_after_bytes == 0 && !is_done_) leave();
+}
+
+void Client::send(size_t number) {
+  const std::string_view method = plan_.is_head ? "HEAD" : "GET";
+  auto head = http::HeadWriter::request(method, plan_.wishes[number]->target);
+  head.add("Host", "edge.example").add("X-Request-Id", request_id(number));
+  std::string text = head.finish();
+  if (plan_.is_http_1_0) text.replace(text.find("HTTP/1.1"), 8, "HTTP/1.0");
+  if (plan_.is_head && number == answered_) parser_.next_response_has_no_body();
+  ++sent_;
+  ++scene_.tally.requests;
+  scene_.trace("{} asks {} for {}", request_id(number), plan_.worker, plan_.wishes[number]->target);
+  stream_->write(text);
+}
+
+void Client::on_bytes(Bytes bytes) {
+  bytes_ += bytes.size();
+  patience_.after(kPatienceMs);
+  while (!is_done_) {
+    const http::Parser::Step step = parser_.step(bytes);
+    bytes = bytes.subspan(step.consumed);
+    if (step.event == http::Parser::Event::kNeedMore) break;
+    if (step.event == http::Parser::Event::kRefused) return fail("the answer is no HTTP");
+    if (answered_ >= sent_) return fail("was answered once more than it asked");
+    if (step.event == http::Parser::Event::kHead) on_answer_head();
+    if (step.event == http::Parser::Event::kBody) on_answer_body(step.body);
+    if (step.event == http::Parser::Event::kEnd) on_answer_end();
+  }
+  if (is_done_) return;
+  if (plan_.leaves_after_bytes && bytes_ >= *plan_.leaves_after_bytes) return leave();
+  if (!plan_.is_slow || !scene_.chance.one_in(3)) return;
+  stream_->stop_reading();
+  alarm_.after(scene_.chance.between(1, 1'500));
+}
+
+void Client::on_answer_head() {
+  body_at_ = 0;
+  const http::Head& head = parser_.head();
+  const std::string* id = head.find("X-Request-Id");
+  if (!id || *id != request_id(answered_)) fail("got another request's answer");
+  if (head.status == 200) {
+    // HEAD proves the root and no more.
+    if (!wish().exists && !plan_.is_head) fail("got content that does not exist");
+    return;
+  }
+  if (!is_truthful_refusal(head.status)) fail("got a status that is not true");
+  if (must_get_all() && is_held_(wish().dag) && wish().exists) fail("was refused what is there");
+  if (must_get_all() && head.status != 404) fail("was not told that it is not there");
+}
+
+void Client::on_answer_body(Bytes body) {
+  if (parser_.head().status != 200) return;
+  const std::string& answer = wish().answer;
+  const bool is_right = answer.size() - std::min(answer.size(), body_at_) >= body.size() &&
+                        std::string_view(answer).substr(body_at_, body.size()) == as_text(body);
+  body_at_ += body.size();
+  if (!is_right) fail("got bytes that are not the content's");
+}
+
+void Client::on_answer_end() {
+  const int status = parser_.head().status;
+  ++scene_.tally.statuses[static_cast<size_t>(status)];
+  ++(status == 200 ? scene_.tally.whole : scene_.tally.refused);
+  scene_.note(static_cast<uint64_t>(status) + body_at_);
+  const bool may_be_short = plan_.is_head || (plan_.is_http_1_0 && has_worker_died_);
+  if (status == 200 && body_at_ != wish().answer.size() && !may_be_short) {
+    fail(fmt::format("got a complete answer of {} bytes instead of {}", body_at_,
+                     wish().answer.size()));
+  }
+  ++answered_;
+  if (answered_ == plan_.wishes.size() || !parser_.head().keep_alive) return finish();
+  if (plan_.is_head) parser_.next_response_has_no_body();
+  if (sent_ == answered_) send(sent_);
+}
+
+void Client::on_closed(bool is_reset) {
+  if (!is_reset && parser_.on_eof() == http::Parser::Event::kEnd) on_answer_end();
+  if (is_done_) return;
+  ++(parser_.in_message() ? scene_.tally.cut : scene_.tally.unanswered);
+  scene_.trace("{} is cut", request_id(answered_));
+  if (must_get_all()) fail(parser_.in_message() ? "was cut" : "got no answer");
+  finish();
+}
+
+void Client::leave() {
+  ++scene_.tally.left;
+  scene_.trace("{} leaves", request_id(answered_));
+  if (scene_.chance.one_in(2)) stream_->abort();
+  finish();
+}
+
+void Client::finish() {
+  is_done_ = true;
+  alarm_.stop();
+  patience_.stop();
+  stream_.reset();
+}
+
+}  // namespace daphnis::sim

@@ -1,0 +1,118 @@
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <optional>
+#include <string>
+
+#include "tests/sim/edge/world.h"
+
+namespace daphnis::sim {
+namespace {
+
+std::optional<uint64_t> number_from_environment(const char* name) {
+  const char* text = std::getenv(name);
+  return text ? std::optional(std::strtoull(text, nullptr, 10)) : std::nullopt;
+}
+
+/// DAPHNIS_SIM_SEED replays one seed, with a trace on stderr; DAPHNIS_SIM_ROUNDS sets how many are
+/// run, DAPHNIS_SIM_FIRST which is the first.
+struct Seeds {
+  explicit Seeds(uint64_t rounds) {
+    if (const auto seed = number_from_environment("DAPHNIS_SIM_SEED")) {
+      first = *seed;
+      last = *seed;
+      is_replay = true;
+      return;
+    }
+    first = number_from_environment("DAPHNIS_SIM_FIRST").value_or(1);
+    last = first + number_from_environment("DAPHNIS_SIM_ROUNDS").value_or(rounds) - 1;
+  }
+  uint64_t first;
+  uint64_t last;
+  bool is_replay = false;
+};
+
+void add(Tally& to, const Tally& from) {
+  const auto* source = reinterpret_cast<const uint64_t*>(&from);
+  auto* sum = reinterpret_cast<uint64_t*>(&to);
+  for (size_t i = 0; i < sizeof(Tally) / sizeof(uint64_t); ++i) sum[i] += source[i];
+}
+
+uint64_t run_one(uint64_t seed, World::Kind kind, bool is_traced, Tally& sum) {
+  World world(seed, kind);
+  world.scene().is_traced = is_traced;
+  world.run();
+  add(sum, world.scene().tally);
+  const std::string fault = world.scene().faults.empty() ? "" : world.scene().faults.front();
+  INFO("replay it with DAPHNIS_SIM_SEED=" << seed);
+  REQUIRE(fault == "");
+  return world.scene().fingerprint;
+}
+
+Tally run_all(World::Kind kind, uint64_t rounds) {
+  const Seeds seeds(rounds);
+  Tally sum;
+  for (uint64_t seed = seeds.first; seed <= seeds.last; ++seed) {
+    INFO("seed " << seed);  // For what ends the process.
+    run_one(seed, kind, seeds.is_replay, sum);
+  }
+  return sum;
+}
+
+bool is_replay() {
+  return Seeds(1).is_replay;
+}
+
+}  // namespace
+
+TEST_CASE("whatever happens every fetch ends once and no cut answer looks complete") {
+  const Tally sum = run_all(World::Kind::kStorm, 200);
+  if (is_replay()) return;
+  // The runs are worth something only if all this has happened in them.
+  CHECK(sum.whole > sum.requests / 5);
+  CHECK(sum.refused > 0);
+  CHECK(sum.cut > 0);
+  CHECK(sum.left > 0);
+  CHECK(sum.unanswered > 0);
+  CHECK(sum.sockets_lost > 0);
+  CHECK(sum.sockets_returned > 0);
+  CHECK(sum.surplus_returned > 0);
+  CHECK(sum.pipelined > 0);
+  CHECK(sum.l2_deaths > 0);
+  CHECK(sum.worker_deaths > 0);
+  CHECK(sum.broker_deaths > 0);
+  for (const int status : {200, 404, 502, 503, 504}) {
+    CAPTURE(status);
+    CHECK(sum.statuses[status] > 0);
+  }
+  for (size_t outcome = 0; outcome <= static_cast<size_t>(ipc::kAttemptOutcomeLast); ++outcome) {
+    CAPTURE(outcome);
+    CHECK(sum.outcomes[outcome] > 0);
+  }
+  for (size_t mood = 0; mood <= static_cast<size_t>(kMoodLast); ++mood) {
+    CAPTURE(mood);
+    CHECK(sum.moods[mood] > 0);
+  }
+  WARN(sum.steps << " steps, " << sum.requests << " requests, " << sum.whole << " whole, "
+                 << sum.refused << " refused, " << sum.cut << " cut, " << sum.handoffs
+                 << " hand-offs, " << sum.sockets_returned << " returned");
+}
+
+TEST_CASE("with honest L2s every client gets exactly what there is") {
+  const Tally sum = run_all(World::Kind::kCalm, 60);
+  if (is_replay()) return;
+  CHECK(sum.whole > sum.requests / 2);
+  CHECK(sum.statuses[404] > 0);
+  CHECK(sum.cut == 0);
+  CHECK(sum.sockets_returned > 0);
+}
+
+TEST_CASE("a seed replays exactly") {
+  Tally unused;
+  for (uint64_t seed = 1; seed <= 12; ++seed) {
+    CAPTURE(seed);
+    const uint64_t first = run_one(seed, World::Kind::kStorm, false, unused);
+    CHECK(run_one(seed, World::Kind::kStorm, false, unused) == first);
+  }
+}
+
+}  // namespace daphnis::sim

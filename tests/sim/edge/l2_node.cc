@@ -1,0 +1,237 @@
+#include "tests/sim/edge/l2_node.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/core/http_writer.h"
+
+namespace daphnis::sim {
+namespace {
+
+constexpr uint64_t kSilentMs = 20'000;
+
+std::optional<uint64_t> retry_after_of(const http::Head& head) {
+  const std::string* text = head.find("Retry-After");
+  return text ? l2::parse_retry_after_ms(*text) : std::nullopt;
+}
+
+}  // namespace
+
+L2Node::L2Node(Scene& scene, const Traits& traits, Dial dial)
+    : scene_(scene),
+      traits_(traits),
+      dial_(std::move(dial)),
+      session_(traits.config, [this] { return scene_.chance.bits(); }),
+      clock_(scene.clock,
+             [this] {
+               session_.on_time(scene_.clock.now_ms());
+               settle();
+             }),
+      sweep_(scene.clock, [this] { over_.clear(); }),
+      patience_(scene.clock, [this] {
+        for (const auto& [id, until_ms] : std::exchange(silent_, {})) on_upload_done(id, 0);
+      }) {
+  std::vector<Cid> roots;
+  for (const size_t dag : traits_.dags) {
+    store_.add_all(Content::instance().dags[dag].blocks);
+    roots.push_back(Content::instance().dags[dag].root);
+  }
+  if (traits_.has_hole && store_.size() > 1) store_.remove_nth(scene.chance.below(store_.size()));
+  session_.start(scene.clock.now_ms());
+  session_.on_holdings(l2::make_holdings(std::move(roots)), scene.clock.now_ms());
+  clock_.after(scene.chance.below(30));
+}
+
+L2Node::~L2Node() {
+  const bool aborts = scene_.chance.one_in(2);
+  for (const auto& line : lines_) {
+    if (aborts) line->abort();
+  }
+}
+
+void L2Node::freeze() {
+  is_frozen_ = true;
+  clock_.stop();
+  patience_.stop();
+  if (registration_) registration_->stream->stop_reading();
+  if (holdings_) holdings_->stream->stop_reading();
+  for (const auto& line : lines_) line->freeze();
+}
+
+void L2Node::settle() {
+  if (is_frozen_ || std::exchange(is_settling_, true)) return;
+  for (auto commands = session_.take_commands(); !commands.empty();
+       commands = session_.take_commands()) {
+    for (l2::SessionCommand& command : commands) {
+      std::visit([this](auto& known) { run(known); }, command);
+    }
+  }
+  is_settling_ = false;
+  if (const auto wakes = session_.wakes_at_ms()) {
+    clock_.at(*wakes);
+  } else {
+    clock_.stop();
+  }
+}
+
+void L2Node::run(l2::OpenRegistration& command) {
+  std::unique_ptr<Socket> socket = dial_(traits_.address);
+  if (!socket) {
+    session_.on_registration_lost("nobody is there", scene_.clock.now_ms());
+    return;
+  }
+  registration_ = std::make_unique<Exchange>();
+  registration_->stream = std::make_unique<Stream>(
+      scene_, std::move(socket),
+      Stream::Events{.on_bytes = [this](Bytes bytes) { on_registration_bytes(bytes); },
+                     .on_end = [this](const std::string& why) { lose_registration(why); }});
+  auto head = http::HeadWriter::request("GET", command.target);
+  registration_->stream->write(head.add("Host", "l1.example").finish());
+}
+
+void L2Node::run(l2::CloseRegistration&) {
+  registration_.reset();
+}
+
+void L2Node::lose_registration(const std::string& why) {
+  registration_.reset();
+  session_.on_registration_lost(why, scene_.clock.now_ms());
+  settle();
+}
+
+void L2Node::on_registration_bytes(Bytes bytes) {
+  const uint64_t now_ms = scene_.clock.now_ms();
+  while (registration_) {
+    const http::Parser::Step step = registration_->parser.step(bytes);
+    bytes = bytes.subspan(step.consumed);
+    const http::Head& head = registration_->parser.head();
+    switch (step.event) {
+      case http::Parser::Event::kNeedMore:
+        return;
+      case http::Parser::Event::kHead:
+        if (head.status >= 400 && head.status < 500) {
+          scene_.fail("a registration was answered 4xx, which means never to come back");
+        }
+        session_.on_registration_head(head.status, retry_after_of(head), now_ms);
+        break;
+      case http::Parser::Event::kBody:
+        session_.on_registration_bytes(step.body, now_ms);
+        break;
+      case http::Parser::Event::kEnd:
+        return lose_registration("the L1 ended it");
+      case http::Parser::Event::kRefused:
+        return scene_.fail("a registration's answer is no HTTP");
+    }
+    settle();
+  }
+}
+
+void L2Node::run(l2::PostHoldings& command) {
+  std::unique_ptr<Socket> socket = dial_(traits_.address);
+  if (!socket) return session_.on_holdings_answer(0, std::nullopt, scene_.clock.now_ms());
+  holdings_ = std::make_unique<Exchange>();
+  holdings_->stream = std::make_unique<Stream>(
+      scene_, std::move(socket),
+      Stream::Events{.on_bytes = [this](Bytes bytes) { on_holdings_bytes(bytes); },
+                     .on_end = [this](const std::string&) { end_holdings(0); }});
+  auto head = http::HeadWriter::request("POST", command.target);
+  head.add("Host", "l1.example").add("Content-Length", uint64_t{command.body.size()});
+  holdings_->stream->write(head.finish() + command.body);
+}
+
+void L2Node::run(l2::DropHoldings&) {
+  holdings_.reset();
+}
+
+void L2Node::on_holdings_bytes(Bytes bytes) {
+  while (holdings_) {
+    const http::Parser::Step step = holdings_->parser.step(bytes);
+    bytes = bytes.subspan(step.consumed);
+    if (step.event == http::Parser::Event::kNeedMore) return;
+    if (step.event == http::Parser::Event::kRefused) {
+      return scene_.fail("an answer to holdings is no HTTP");
+    }
+    if (step.event == http::Parser::Event::kEnd) end_holdings(holdings_->parser.head().status);
+  }
+}
+
+void L2Node::end_holdings(int status) {
+  holdings_.reset();
+  session_.on_holdings_answer(status, std::nullopt, scene_.clock.now_ms());
+  settle();
+}
+
+Mood L2Node::choose_mood() {
+  if (!scene_.chance.one_in(scene_.weather.mood_one_in)) return Mood::kHonest;
+  return static_cast<Mood>(scene_.chance.between(1, static_cast<uint64_t>(kMoodLast)));
+}
+
+void L2Node::run(l2::StartUpload& command) {
+  const l2::Order& order = command.order;
+  const Mood mood = choose_mood();
+  ++scene_.tally.moods[static_cast<size_t>(mood)];
+  scene_.trace("{} answers {} in mood {}", traits_.config.l2_id, text_of(order.request_id),
+               static_cast<int>(mood));
+  if (mood == Mood::kSilent) {
+    silent_[order.request_id] = scene_.clock.now_ms() + kSilentMs;
+    patience_.after(kSilentMs);
+    return;
+  }
+  const auto generation = traits_.config.generation;
+  send({.id = order.request_id, .plan = plan_upload(scene_, order, generation, mood, store_)});
+  if (mood != Mood::kTwice) return;
+  Uuid other = order.request_id;
+  other[0] ^= 0xff;  // The session must not be told twice of one upload.
+  doubled_.insert(other);
+  send({.id = other, .plan = plan_upload(scene_, order, generation, Mood::kHonest, store_)});
+}
+
+void L2Node::run(l2::WriteLog& command) {
+  scene_.trace("{}: {}", traits_.config.l2_id, command.line.text());
+}
+
+void L2Node::send(L2Line::Upload upload) {
+  for (const auto& line : lines_) {
+    const bool takes = line->is_idle() || (line->may_pipeline() &&
+                                           scene_.chance.one_in(scene_.weather.pipelined_one_in));
+    if (!takes || upload.tries > 0) continue;
+    if (!line->is_idle()) ++scene_.tally.pipelined;
+    return line->add(std::move(upload));
+  }
+  std::unique_ptr<Socket> socket = dial_(traits_.address);
+  if (!socket) return on_upload_done(upload.id, 0);
+  auto& line = lines_.emplace_back(std::make_unique<L2Line>(
+      scene_, std::move(socket),
+      L2Line::Events{.on_done = [this](const Uuid& id, int status) { on_upload_done(id, status); },
+                     .on_again = [this](L2Line::Upload again) { send(std::move(again)); },
+                     .on_over = [this](L2Line& ended) { on_line_over(ended); }}));
+  line->add(std::move(upload));
+}
+
+void L2Node::on_upload_done(const Uuid& id, int status) {
+  scene_.trace("{}: {} was answered {}", traits_.config.l2_id, text_of(id), status);
+  scene_.note(static_cast<uint64_t>(status));
+  if (doubled_.erase(id) > 0) return;
+  session_.on_upload_done(id, scene_.clock.now_ms());
+  settle();
+}
+
+void L2Node::on_line_over(L2Line& line) {
+  const auto found =
+      std::ranges::find_if(lines_, [&](const auto& one) { return one.get() == &line; });
+  over_.splice(over_.end(), lines_, found);
+  sweep_.after(0);
+}
+
+void L2Node::close_idle() {
+  std::erase_if(lines_, [](const auto& line) { return line->is_idle(); });
+}
+
+void L2Node::check_quiet() {
+  if (!is_registered()) scene_.fail(traits_.config.l2_id + " did not come back");
+  if (session_.uploads() != 0) scene_.fail(traits_.config.l2_id + " still has orders");
+  if (!lines_.empty()) scene_.fail(traits_.config.l2_id + " is left blocked in an answer");
+  if (holdings_) scene_.fail(traits_.config.l2_id + " still tells its holdings");
+}
+
+}  // namespace daphnis::sim

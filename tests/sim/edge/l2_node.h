@@ -1,0 +1,84 @@
+#pragma once
+
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "common/core/http_parser.h"
+#include "l2/core/l1_session.h"
+#include "tests/sim/edge/l2_line.h"
+#include "tests/sim/edge/scene.h"
+#include "tests/sim/edge/stream.h"
+
+namespace daphnis::sim {
+
+/// One life of a home node: the L2's session core, its registration, holdings and answers. Owned by
+/// the world; destroying it is its sudden death.
+class L2Node {
+ public:
+  struct Traits {
+    l2::SessionConfig config;
+    std::string address;
+    std::set<size_t> dags;  ///< In Content::dags.
+    bool has_hole = false;  ///< One block is missing.
+  };
+  /// Connects to the broker; null where there is none.
+  using Dial = std::function<std::unique_ptr<Socket>(const std::string& address)>;
+
+  L2Node(Scene& scene, const Traits& traits, Dial dial);
+  ~L2Node();
+
+  /// The process is stopped: its connections stand, and nothing is read, written or thought.
+  void freeze();
+  /// Closes connections that are kept for later.
+  void close_idle();
+  [[nodiscard]] bool is_registered() const { return session_.is_registered(); }
+  void check_quiet();
+
+ private:
+  /// A connection with one parser for what comes back.
+  struct Exchange {
+    std::unique_ptr<Stream> stream;
+    http::Parser parser{http::Parser::Kind::kResponse};
+  };
+
+  void settle();
+  void run(l2::OpenRegistration& command);
+  void run(l2::CloseRegistration& command);
+  void run(l2::PostHoldings& command);
+  void run(l2::DropHoldings& command);
+  void run(l2::StartUpload& command);
+  void run(l2::WriteLog& command);
+
+  void on_registration_bytes(Bytes bytes);
+  void lose_registration(const std::string& why);
+  void on_holdings_bytes(Bytes bytes);
+  void end_holdings(int status);
+  [[nodiscard]] Mood choose_mood();
+  void send(L2Line::Upload upload);
+  void on_upload_done(const Uuid& id, int status);
+  void on_line_over(L2Line& line);
+
+  Scene& scene_;
+  Traits traits_;
+  Dial dial_;
+  BlockStore store_;
+  l2::L1Session session_;
+  Alarm clock_;
+  Alarm sweep_;     ///< Lines that are over are destroyed outside their own events.
+  Alarm patience_;  ///< For orders that are not answered at all.
+  std::unique_ptr<Exchange> registration_;
+  std::unique_ptr<Exchange> holdings_;
+  std::list<std::unique_ptr<L2Line>> lines_;
+  std::list<std::unique_ptr<L2Line>> over_;
+  std::map<Uuid, uint64_t> silent_;  ///< Until when.
+  std::set<Uuid> doubled_;           ///< Second answers, which the session knows nothing of.
+  bool is_frozen_ = false;
+  bool is_settling_ = false;
+};
+
+}  // namespace daphnis::sim

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "common/core/ipc_messages.h"
+#include "tests/sim/edge/scene.h"
+
+namespace daphnis::sim {
+
+/// Keeps book of what one worker and the broker say to each other, and finds what may not be: a
+/// fetch that ends twice or goes on after its end, a hand-off without exactly one AttemptEnded.
+/// Owned by the worker's node, one for each of its broker connections.
+class Ledger {
+ public:
+  Ledger(Scene& scene, std::string who) : scene_(scene), who_(std::move(who)) {}
+
+  void on_sent(const ipc::WorkerToBroker& message) {
+    std::visit([this](const auto& known) { sent(known); }, message);
+  }
+  void on_received(const ipc::BrokerToWorker& message) {
+    std::visit([this](const auto& known) { received(known); }, message);
+  }
+  /// Nothing is under way any more: what is still open never ended.
+  void check_quiet();
+
+ private:
+  struct Handed {
+    uint64_t fetch_id;
+    bool is_taken = false;
+  };
+
+  void sent(const ipc::Fetch& message);
+  void sent(const ipc::CancelFetch& message);
+  void sent(const ipc::HandoffTaken& message);
+  void sent(const ipc::AttemptEnded& message);
+  void sent(const auto&) {}
+  void received(const ipc::Handoff& message);
+  void received(const ipc::FetchFailed& message);
+  void received(const auto&) {}
+  void expect(bool holds, const char* what, uint64_t fetch_id);
+
+  Scene& scene_;
+  std::string who_;
+  std::map<uint64_t, bool> fetches_;  ///< By id; true: it has ended.
+  std::map<Uuid, Handed> attempts_;   ///< Handed off and not ended.
+};
+
+}  // namespace daphnis::sim

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "tests/sim/edge/scene.h"
+
+namespace daphnis::sim {
+
+/// A socket as uv::Stream drives it: reads whatever comes, writes without bound. Owned by the
+/// connection object that gives it its events; closing it is its destruction, also in its events.
+class Stream {
+ public:
+  struct Events {
+    std::function<void(Bytes)> on_bytes;
+    /// The peer ended its side, or ("reset") the connection broke. At most once; writing may go on.
+    std::function<void(const std::string& why)> on_end;
+    /// All that was written is in the network's hands. In a turn of its own; optional.
+    std::function<void()> on_drained = nullptr;
+  };
+
+  Stream(Scene& scene, std::unique_ptr<Socket> socket, Events events);
+
+  void write(std::string_view bytes);
+  [[nodiscard]] size_t unsent_bytes() const { return unsent_.size(); }
+  void shutdown();
+  /// The end that comes with destruction will be a reset.
+  void abort() { socket_->abort(); }
+  void stop_reading() { is_stopped_ = true; }
+  void start_reading();
+  /// Gives the socket away; this object is dead.
+  [[nodiscard]] std::unique_ptr<Socket> release();
+  [[nodiscard]] const Socket& socket() const { return *socket_; }
+
+ private:
+  void on_change();
+  void flush();
+
+  Scene& scene_;
+  std::unique_ptr<Socket> socket_;
+  std::shared_ptr<Events> events_;  ///< Shared with the event under way.
+  Alarm turn_;
+  Alarm drained_;
+  std::string unsent_;
+  bool is_stopped_ = false;
+  bool has_ended_ = false;
+  bool is_ending_ = false;  ///< shutdown() waits for the last byte.
+};
+
+}  // namespace daphnis::sim

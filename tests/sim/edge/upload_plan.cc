@@ -1,0 +1,102 @@
+#include "tests/sim/edge/upload_plan.h"
+
+#include <algorithm>
+#include <cctype>
+
+#include "common/core/http_writer.h"
+
+namespace daphnis::sim {
+namespace {
+
+void flip_a_bit(Chance& chance, std::string& text, size_t begin) {
+  if (begin >= text.size()) return;
+  const size_t at = begin + chance.below(text.size() - begin);
+  text[at] = static_cast<char>(text[at] ^ (1 << chance.below(8)));
+}
+
+/// As deployed nodes spell them: dashed or not, upper or lower case.
+std::string spelled(Chance& chance, const Uuid& id) {
+  std::string text = text_of(id);
+  if (chance.one_in(4)) std::erase(text, '-');
+  if (chance.one_in(4)) {
+    std::ranges::transform(text, text.begin(),
+                           [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  }
+  return text;
+}
+
+http::HeadWriter begin_head(Chance& chance, const l2::Order& order) {
+  const std::string path = "/data/" + order.request.root.text();
+  const std::string id = spelled(chance, order.request_id);
+  const std::string target = chance.one_in(3) ? path + "/" + id : path + "?requestId=" + id;
+  auto head = http::HeadWriter::request(chance.one_in(3) ? "PUT" : "POST", target);
+  head.add("Host", "l1.example");
+  return head;
+}
+
+/// The body in chunks of random sizes; `is_ended` puts the last one.
+std::string chunked(Chance& chance, std::string_view body, bool is_ended) {
+  std::string out;
+  while (!body.empty()) {
+    const size_t size =
+        std::min<size_t>(body.size(), chance.between(1, chance.one_in(4) ? 64 : 40'000));
+    out.append(as_text(http::ChunkHead(size).bytes()));
+    out.append(body.substr(0, size)).append(http::kChunkEnd);
+    body.remove_prefix(size);
+  }
+  if (is_ended) out.append(http::kLastChunk);
+  return out;
+}
+
+UploadPlan not_found(Chance& chance, const l2::Order& order, l2::Generation generation) {
+  auto head = begin_head(chance, order);
+  if (generation == l2::Generation::kV2) {
+    head.add("Daphnis-Not-Found", "1").add("Content-Length", uint64_t{0});
+    return {.bytes = head.finish(), .end = UploadPlan::End::kWhole};
+  }
+  // A deployed node has begun its POST when it finds that it lacks the root: it breaks off, or ends
+  // an empty body.
+  head.add("Transfer-Encoding", "chunked");
+  if (chance.one_in(2)) {
+    return {.bytes = head.finish() + std::string(http::kLastChunk), .end = UploadPlan::End::kWhole};
+  }
+  return {.bytes = head.finish(), .end = UploadPlan::End::kCut};
+}
+
+}  // namespace
+
+UploadPlan plan_upload(Scene& scene, const l2::Order& order, l2::Generation generation, Mood mood,
+                       BlockStore& store) {
+  Chance& chance = scene.chance;
+  Produced made = produce(order.request, store);
+  const bool has_nothing = !made.is_complete && !made.has_begun;
+  if (has_nothing || mood == Mood::kNotFound || !order.is_understood) {
+    return not_found(chance, order, generation);
+  }
+  l2::Order answered = order;
+  if (mood == Mood::kWrongId) answered.request_id[chance.below(16)] ^= 1;
+  if (mood == Mood::kLies) flip_a_bit(chance, made.bytes, 0);
+  if (mood == Mood::kSaysMore) made.bytes.append(chance.between(1, 3000), 'x');
+  if (mood == Mood::kEndsEarly) made.bytes.resize(chance.below(made.bytes.size()));
+
+  auto head = begin_head(chance, answered);
+  UploadPlan plan;
+  const bool expects = chance.one_in(5);
+  if (expects) head.add("Expect", "100-continue");
+  if (made.is_complete && chance.one_in(3)) {
+    head.add("Content-Length", uint64_t{made.bytes.size()});
+    plan.bytes = head.finish() + made.bytes;
+  } else {
+    head.add("Transfer-Encoding", "chunked");
+    plan.bytes = head.finish() + chunked(chance, made.bytes, made.is_complete);
+  }
+  if (!made.is_complete) plan.end = UploadPlan::End::kCut;
+  if (mood == Mood::kGarbles) flip_a_bit(chance, plan.bytes, 0);
+  if (mood == Mood::kStalls || mood == Mood::kCuts) {
+    plan.bytes.resize(chance.below(plan.bytes.size()));
+    plan.end = mood == Mood::kStalls ? UploadPlan::End::kStall : UploadPlan::End::kCut;
+  }
+  return plan;
+}
+
+}  // namespace daphnis::sim

@@ -1,0 +1,192 @@
+#include "tests/sim/edge/world.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace daphnis::sim {
+namespace {
+
+/// Far more than any run needs: something goes round in circles.
+constexpr uint64_t kStepsMax = 2'000'000;
+constexpr uint64_t kClientsMs = 150'000;
+/// Longer than finished attempts are remembered, and than an L2 may stay away.
+constexpr uint64_t kRestMs = 65'000;
+constexpr uint64_t kServiceMs = 30'000;
+
+}  // namespace
+
+World::World(uint64_t seed, Kind kind)
+    : scene_(seed),
+      kind_(kind),
+      trouble_(scene_.clock, [this] { cause_trouble(); }),
+      revival_(scene_.clock, [this] { revive(); }) {
+  draw_weather();
+  draw_settings();
+  draw_l2s();
+  draw_clients();
+  draw_troubles();
+}
+
+World::~World() = default;
+
+void World::start_broker() {
+  broker_ = std::make_unique<BrokerNode>(scene_, config_);
+}
+
+void World::start_worker(unsigned number) {
+  workers_[number] =
+      std::make_unique<WorkerNode>(scene_, number, settings_, [this]() -> std::unique_ptr<Socket> {
+        if (!broker_) return nullptr;
+        auto ends = scene_.network.connect("worker");
+        broker_->on_worker(std::move(ends.far));
+        return std::move(ends.near);
+      });
+}
+
+void World::start_l2(unsigned number) {
+  l2s_[number] = std::make_unique<L2Node>(
+      scene_, traits_[number], [this](const std::string& address) -> std::unique_ptr<Socket> {
+        if (!broker_) return nullptr;
+        auto ends = scene_.network.connect(address);
+        broker_->on_l2(std::move(ends.far));
+        return std::move(ends.near);
+      });
+}
+
+void World::add_client(Client::Plan plan) {
+  const std::string name = "client-" + std::to_string(clients_.size());
+  clients_.push_back(std::make_unique<Client>(
+      scene_, name, std::move(plan),
+      [this](unsigned worker) -> std::unique_ptr<Socket> {
+        if (!workers_[worker]) return nullptr;
+        auto ends = scene_.network.connect("192.0.2.7");
+        workers_[worker]->on_client(std::move(ends.far));
+        return std::move(ends.near);
+      },
+      [this](size_t dag) { return is_held(dag); }));
+}
+
+bool World::is_held(size_t dag) const {
+  return std::ranges::any_of(traits_, [dag](const L2Node::Traits& traits) {
+    return traits.dags.contains(dag) && !traits.has_hole;
+  });
+}
+
+void World::cause_trouble() {
+  Chance& chance = scene_.chance;
+  const auto worker = static_cast<unsigned>(chance.below(kWorkers));
+  const auto l2 = static_cast<unsigned>(chance.below(kL2s));
+  switch (chance.below(8)) {
+    case 0:
+    case 1:
+      scene_.trace("worker {} dies", worker);
+      ++scene_.tally.worker_deaths;
+      workers_[worker].reset();
+      for (const auto& client : clients_) client->on_worker_death(worker);
+      break;
+    case 2:
+      if (!chance.one_in(2)) break;
+      scene_.trace("the broker dies");
+      ++scene_.tally.broker_deaths;
+      broker_.reset();
+      break;
+    case 3:
+      scene_.trace("home-{} is frozen", l2);
+      if (l2s_[l2]) l2s_[l2]->freeze();
+      break;
+    default:
+      scene_.trace("home-{} dies", l2);
+      ++scene_.tally.l2_deaths;
+      l2s_[l2].reset();
+      break;
+  }
+  revival_.after(chance.between(100, 4'000));
+  if (--troubles_left_ > 0) trouble_.after(chance.below(3'000));
+}
+
+void World::revive() {
+  if (!broker_) start_broker();
+  for (unsigned i = 0; i < kWorkers; ++i) {
+    if (!workers_[i]) start_worker(i);
+  }
+  for (unsigned i = 0; i < kL2s; ++i) {
+    if (!l2s_[i]) start_l2(i);
+  }
+}
+
+void World::pass(uint64_t until_ms, bool stops_without_clients) {
+  uint64_t steps = 0;
+  while (scene_.faults.empty() && scene_.clock.step(until_ms)) {
+    if (++steps % 8 != 0) continue;
+    if (broker_) broker_->check_bounds();
+    if (scene_.clock.steps() > kStepsMax) scene_.fail("it never comes to rest");
+    const auto is_done = [](const auto& client) { return client->is_done(); };
+    if (stops_without_clients && std::ranges::all_of(clients_, is_done)) return;
+  }
+}
+
+void World::mend() {
+  trouble_.stop();
+  revival_.stop();
+  scene_.weather = {};
+  scene_.network.set_manners({.capacity = 64 * 1024, .is_quick = true});
+  if (kind_ == Kind::kStorm) {
+    for (auto& l2 : l2s_) l2.reset();  // Some are frozen.
+    for (L2Node::Traits& traits : traits_) traits.has_hole = false;
+  }
+  revive();
+}
+
+void World::check_quiet() {
+  for (const auto& l2 : l2s_) l2->close_idle();
+  pass(scene_.clock.now_ms() + 2'000, false);
+  if (!scene_.faults.empty()) return;
+  broker_->check_quiet();
+  for (const auto& worker : workers_) worker->check_quiet();
+  for (const auto& l2 : l2s_) l2->check_quiet();
+  if (broker_->core().registrations().registry().size() != kL2s) {
+    scene_.fail("not every L2 is registered");
+  }
+  if (scene_.pool.in_use() != 0) scene_.fail("read buffers are still held");
+  // Registrations and worker connections, whose heartbeats may be on their way.
+  if (scene_.network.connections() != kL2s + kWorkers) scene_.fail("other connections are open");
+  if (scene_.network.held_bytes() > 1'000) scene_.fail("the network still holds bytes");
+}
+
+void World::check_service() {
+  for (unsigned i = 0; i < kWorkers; ++i) {
+    Client::Plan plan;
+    plan.begins_ms = scene_.clock.now_ms();
+    plan.worker = i;
+    plan.wishes.push_back(asked_.front());
+    plan.must_succeed = true;
+    add_client(std::move(plan));
+  }
+  pass(scene_.clock.now_ms() + kServiceMs, true);
+  const auto is_done = [](const auto& client) { return client->is_done(); };
+  if (!std::ranges::all_of(clients_, is_done)) scene_.fail("a client is still waiting");
+  pass(scene_.clock.now_ms() + 2'000, false);  // The last attempts end behind their clients.
+}
+
+void World::check_memory() {
+  // All but those of check_service() are older than they need be remembered.
+  const size_t remembered = broker_->core().dispatcher().attempts().remembered();
+  if (remembered > kWorkers * kL2s) {
+    scene_.fail(fmt::format("{} finished attempts are still remembered", remembered));
+  }
+}
+
+void World::run() {
+  start_broker();
+  revive();
+  pass(scene_.clock.now_ms() + kClientsMs, true);
+  mend();
+  pass(scene_.clock.now_ms() + kRestMs, false);
+  if (scene_.faults.empty()) check_quiet();
+  if (scene_.faults.empty()) check_service();
+  if (scene_.faults.empty()) check_memory();
+  scene_.tally.steps = scene_.clock.steps();
+  scene_.note(scene_.clock.steps());
+}
+
+}  // namespace daphnis::sim

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "tests/sim/edge/broker_node.h"
+#include "tests/sim/edge/client.h"
+#include "tests/sim/edge/l2_node.h"
+#include "tests/sim/edge/scene.h"
+#include "tests/sim/edge/worker_node.h"
+
+namespace daphnis::sim {
+
+/// One run: a broker, two workers, five L2s and clients, joined by the network, under a weather
+/// drawn from the seed. First everything happens at once; then all is mended, must come to rest and
+/// must serve again.
+class World {
+ public:
+  enum class Kind { kStorm, kCalm };
+
+  World(uint64_t seed, Kind kind);
+  ~World();
+
+  void run();
+  [[nodiscard]] Scene& scene() { return scene_; }
+
+ private:
+  static constexpr size_t kWorkers = 2;
+  static constexpr size_t kL2s = 5;
+
+  void draw_weather();
+  void draw_settings();
+  void draw_l2s();
+  void draw_clients();
+  void draw_troubles();
+  [[nodiscard]] Client::Plan draw_client(const Wish* wanted);
+
+  void start_broker();
+  void start_worker(unsigned number);
+  void start_l2(unsigned number);
+  void cause_trouble();
+  void revive();
+
+  void add_client(Client::Plan plan);
+  [[nodiscard]] bool is_held(size_t dag) const;
+  /// Lets things happen until `until_ms`, or until no client is left where that is wanted.
+  void pass(uint64_t until_ms, bool stops_without_clients);
+  void mend();
+  void check_quiet();
+  void check_service();
+  void check_memory();
+
+  Scene scene_;
+  Kind kind_;
+  broker::Config config_;
+  worker::Settings settings_;
+  std::vector<L2Node::Traits> traits_;
+  std::vector<const Wish*> asked_;  ///< What clients choose from.
+
+  std::unique_ptr<BrokerNode> broker_;
+  std::unique_ptr<WorkerNode> workers_[kWorkers];
+  std::unique_ptr<L2Node> l2s_[kL2s];
+  std::vector<std::unique_ptr<Client>> clients_;
+  Alarm trouble_;
+  Alarm revival_;
+  unsigned troubles_left_ = 0;
+};
+
+}  // namespace daphnis::sim

@@ -1,0 +1,99 @@
+#include "tests/sim/edge/world.h"
+
+/// What the seed decides before anything happens.
+namespace daphnis::sim {
+
+void World::draw_weather() {
+  Chance& chance = scene_.chance;
+  Network::Manners manners;
+  if (kind_ == Kind::kCalm) {
+    scene_.weather = {.is_calm = true, .pipelined_one_in = 2};
+    manners = {.capacity = 64 * 1024, .is_quick = true};
+  } else {
+    constexpr size_t kCapacities[] = {700, 4096, 16 * 1024, 128 * 1024};
+    scene_.weather = {
+        .is_calm = false,
+        .socket_lost_one_in = chance.one_in(2) ? 0U : static_cast<unsigned>(chance.between(2, 12)),
+        .mood_one_in = chance.one_in(5) ? 0U : static_cast<unsigned>(chance.between(1, 6)),
+        .are_l2s_rude = true,
+        .client_leaves_one_in = static_cast<unsigned>(chance.between(2, 8)),
+        .pipelined_one_in = static_cast<unsigned>(chance.between(1, 4))};
+    manners = {.capacity = chance.pick(kCapacities),
+               .is_quick = chance.one_in(2),
+               .bytewise_one_in = chance.one_in(3) ? 8U : 0U};
+    troubles_left_ = chance.one_in(4) ? 0U : static_cast<unsigned>(chance.between(1, 8));
+  }
+  scene_.network.set_manners(manners);
+}
+
+void World::draw_settings() {
+  Chance& chance = scene_.chance;
+  // Shorter than an operator's, so that a run sees every deadline pass.
+  settings_.client_head_ms = 5'000;
+  settings_.client_idle_ms = 20'000;
+  settings_.l2_first_block_ms = 3'000;
+  settings_.l2_idle_ms = 4'000;
+  settings_.request_ms = 10'000;
+  settings_.broker_wait_ms = 1'000;
+  constexpr size_t kHigh[] = {2'048, 20'000, 1 << 20};
+  settings_.output_high_bytes = chance.pick(kHigh);
+  if (kind_ == Kind::kStorm && chance.one_in(5)) settings_.requests_max = 4;
+}
+
+void World::draw_l2s() {
+  Chance& chance = scene_.chance;
+  for (size_t i = 0; i < kL2s; ++i) {
+    L2Node::Traits traits;
+    traits.config.l2_id = "home-" + std::to_string(i);
+    traits.config.generation = chance.one_in(3) ? l2::Generation::kLegacy : l2::Generation::kV2;
+    if (traits.config.generation == l2::Generation::kV2) {
+      traits.config.capacity = static_cast<uint32_t>(chance.between(1, 4));
+    }
+    traits.address = "10.0.0." + std::to_string(chance.one_in(3) ? 1 : i + 1);
+    for (size_t dag = 0; dag < Content::instance().dags.size(); ++dag) {
+      if (chance.one_in(2)) traits.dags.insert(dag);
+    }
+    traits.has_hole = kind_ == Kind::kStorm && chance.one_in(6);
+    traits_.push_back(std::move(traits));
+  }
+}
+
+void World::draw_clients() {
+  Chance& chance = scene_.chance;
+  const std::vector<Wish>& wishes = Content::instance().wishes;
+  // Few different ones, so that several clients ask for the same at once.
+  for (uint64_t left = chance.between(2, 8); left > 0; --left)
+    asked_.push_back(&chance.pick(wishes));
+  const Wish* last = nullptr;
+  for (uint64_t left = chance.between(6, 20); left > 0; --left) {
+    last = last && chance.one_in(3) ? last : chance.pick(asked_);
+    add_client(draw_client(last));
+  }
+}
+
+Client::Plan World::draw_client(const Wish* wanted) {
+  Chance& chance = scene_.chance;
+  Client::Plan plan;
+  plan.begins_ms = scene_.clock.now_ms() + 2'500 + (chance.one_in(3) ? 0 : chance.below(6'000));
+  plan.worker = static_cast<unsigned>(chance.below(kWorkers));
+  plan.wishes.push_back(wanted);
+  plan.is_http_1_0 = chance.one_in(6);
+  plan.is_head = chance.one_in(10);
+  if (!plan.is_http_1_0) {
+    for (uint64_t more = chance.below(4); more > 0; --more)
+      plan.wishes.push_back(chance.pick(asked_));
+    plan.is_pipelined = chance.one_in(3);
+  }
+  plan.is_slow = chance.one_in(5);
+  if (chance.one_in(scene_.weather.client_leaves_one_in)) {
+    plan.leaves_after_bytes =
+        chance.one_in(3) ? 0 : chance.below(chance.one_in(2) ? 1'000 : 60'000);
+  }
+  return plan;
+}
+
+void World::draw_troubles() {
+  if (troubles_left_ > 0) trouble_.after(scene_.chance.below(6'000));
+}
+
+}  // namespace daphnis::sim
