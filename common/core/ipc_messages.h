@@ -21,7 +21,7 @@ inline constexpr uint16_t kVersionMin = 1;
 
 /// How an attempt ended, as the worker that had the stream saw it.
 enum class AttemptOutcome : uint8_t {
-  kComplete,      ///< The walk was completed.
+  kComplete,      ///< The walk was completed, or proven bytes cannot be served, whoever sends them.
   kNotFound,      ///< An abort or an empty body before any byte.
   kVerifyFailed,  ///< The L2 lied: framing, CID or digest.
   kAborted,       ///< The connection was cut in mid-body, or ended too early.

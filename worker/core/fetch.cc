@@ -8,16 +8,11 @@
 namespace daphnis::worker {
 namespace {
 
-/// What a stream that failed to prove says of its fetch. Only proven bytes tell of the content: a
-/// CID or a length that is off looks like a hash or a size we do not serve, and is but a lie.
-FailureKind lie_of(const L2Stream& stream) {
-  if (stream.is_content_fault() && stream.failure()->code == Errc::kUnsupported) {
-    return FailureKind::kUnsupportedContent;
-  }
-  if (stream.is_content_fault() && stream.failure()->code == Errc::kTooLarge) {
-    return FailureKind::kContentTooLarge;
-  }
-  return FailureKind::kL2Lied;
+/// Proven bytes that cannot be served, whoever sends them.
+FailureKind content_failure(Errc code) {
+  if (code == Errc::kNotFound) return FailureKind::kPathNotFound;
+  if (code == Errc::kTooLarge) return FailureKind::kContentTooLarge;
+  return FailureKind::kUnsupportedContent;
 }
 
 }  // namespace
@@ -62,12 +57,12 @@ void Fetch::on_whole(uint64_t now_ms) {
 
 bool Fetch::on_stream_ended(uint64_t now_ms) {
   const L2Stream& stream = *std::exchange(stream_, nullptr);
-  if (stream.proved_absence()) {
-    fail(FailureKind::kPathNotFound, 0, now_ms);
+  if (stream.is_content_fault()) {
+    fail(content_failure(stream.failure()->code), 0, now_ms);
     return false;
   }
   const bool lied = stream.outcome() == ipc::AttemptOutcome::kVerifyFailed;
-  if (lied) lie_ = lie_of(stream);
+  has_met_lies_ = has_met_lies_ || lied;
   if (state_ == State::kStreaming) {
     fail(lied ? FailureKind::kL2Lied : FailureKind::kL2Failed, 0, now_ms);
     return false;
@@ -82,8 +77,8 @@ bool Fetch::on_stream_ended(uint64_t now_ms) {
 void Fetch::on_refused(const ipc::FetchFailed& refusal, uint64_t now_ms) {
   attempts_ = std::max(attempts_, refusal.attempts);
   // The broker knows that attempts failed; this worker saw how.
-  const bool lied = refusal.reason == ipc::FetchFailure::kFailed && lie_;
-  fail(lied ? *lie_ : failure_of(refusal.reason), refusal.retry_after_s, now_ms);
+  const bool lied = refusal.reason == ipc::FetchFailure::kFailed && has_met_lies_;
+  fail(lied ? FailureKind::kL2Lied : failure_of(refusal.reason), refusal.retry_after_s, now_ms);
 }
 
 void Fetch::fail(FailureKind why, uint32_t retry_after_s, uint64_t now_ms) {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <optional>
 #include <string>
 
 #include "common/core/car_request.h"
@@ -90,7 +89,7 @@ class Fetch {
   uint64_t output_bytes_ = 0;
   uint32_t attempts_ = 0;
   std::string l2_id_;
-  std::optional<FailureKind> lie_;  ///< What the last stream that failed to prove says of it.
+  bool has_met_lies_ = false;
 };
 
 }  // namespace daphnis::worker

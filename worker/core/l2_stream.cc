@@ -53,7 +53,9 @@ void L2Stream::start(Bytes received, uint64_t now_ms) {
 bool L2Stream::wants_input() const {
   switch (phase_) {
     case Phase::kReading:
-      return !paused_.any();
+      return !paused_.any() && !verifier_.has_more_output();
+    case Phase::kRepeating:
+      return false;
     case Phase::kTail:
       return true;
     case Phase::kAnswered:
@@ -78,6 +80,7 @@ void L2Stream::on_bytes(const Slice& input, uint64_t now_ms) {
     switch (step.event) {
       case http::Parser::Event::kNeedMore:
         flush_output(now_ms);
+        put_out_repeats(now_ms);
         restart_clocks(now_ms);
         return;
       case http::Parser::Event::kHead:
@@ -101,6 +104,7 @@ void L2Stream::on_bytes(const Slice& input, uint64_t now_ms) {
 void L2Stream::on_head() {
   const http::Head& head = parser_.head();
   says_not_found_ = head.find("Daphnis-Not-Found") != nullptr;
+  keeps_alive_ = head.keep_alive;
   if (head.expects_continue) output_.append(http::kContinue);
 }
 
@@ -114,8 +118,8 @@ void L2Stream::check_verifier(Verifier::State state, uint64_t now_ms) {
   if (state == Verifier::State::kMore) return;
   if (state == Verifier::State::kFailed) {
     failure_ = verifier_.failure();
-    proved_absence_ = failure_->code == Errc::kNotFound;
-    end_early(proved_absence_ ? AttemptOutcome::kComplete : AttemptOutcome::kVerifyFailed, now_ms);
+    const bool is_lie = !verifier_.is_content_fault();
+    end_early(is_lie ? AttemptOutcome::kVerifyFailed : AttemptOutcome::kComplete, now_ms);
     return;
   }
   if (phase_ == Phase::kReading) {
@@ -133,27 +137,40 @@ void L2Stream::check_verifier(Verifier::State state, uint64_t now_ms) {
 }
 
 void L2Stream::on_message_end(Bytes past_the_end, uint64_t now_ms) {
-  AttemptOutcome outcome = AttemptOutcome::kComplete;
-  if (phase_ == Phase::kReading) {
-    const bool is_empty = body_bytes_ == 0;
-    if (verifier_.on_end(proven_) == Verifier::State::kComplete) {
-      flush_output(now_ms);
-      listener_.on_stream_whole(*this, now_ms);
-    } else if (is_empty && (says_not_found_ || attempt_.shape == StreamShape::kWholeDag)) {
-      outcome = AttemptOutcome::kNotFound;
-    } else {
-      failure_ = verifier_.failure();
-      proved_absence_ = failure_->code == Errc::kNotFound;
-      const bool is_cut = failure_->code == Errc::kTruncated;
-      if (!proved_absence_) {
-        outcome = is_cut ? AttemptOutcome::kAborted : AttemptOutcome::kVerifyFailed;
-      }
-    }
+  if (past_the_end.size() <= limits::kReturnSurplusBytesMax) {
+    surplus_.assign(past_the_end.begin(), past_the_end.end());
+  } else {
+    may_go_back_ = false;
   }
+  stall_.stop();
+  rate_.stop();
+  const bool was_reading = phase_ == Phase::kReading;
+  phase_ = Phase::kRepeating;
+  const Verifier::State state = was_reading ? verifier_.on_end(proven_) : verifier_.state();
+  flush_output(now_ms);
+  if (!was_reading) return finish_message(AttemptOutcome::kComplete, now_ms);
+  if (state != Verifier::State::kMore) return on_body_proven(state, now_ms);
+  put_out_repeats(now_ms);
+}
+
+/// The verifier came to its end at or after the end of the message.
+void L2Stream::on_body_proven(Verifier::State state, uint64_t now_ms) {
+  if (state == Verifier::State::kComplete) {
+    listener_.on_stream_whole(*this, now_ms);
+    return finish_message(AttemptOutcome::kComplete, now_ms);
+  }
+  const bool may_be_empty = says_not_found_ || attempt_.shape == StreamShape::kWholeDag;
+  if (body_bytes_ == 0 && may_be_empty) return finish_message(AttemptOutcome::kNotFound, now_ms);
+  failure_ = verifier_.failure();
+  if (verifier_.is_content_fault()) return finish_message(AttemptOutcome::kComplete, now_ms);
+  const bool is_cut = failure_->code == Errc::kTruncated;
+  finish_message(is_cut ? AttemptOutcome::kAborted : AttemptOutcome::kVerifyFailed, now_ms);
+}
+
+/// Answers a message that was read to its end.
+void L2Stream::finish_message(AttemptOutcome outcome, uint64_t now_ms) {
   phase_ = Phase::kAnswered;
-  const bool fits = past_the_end.size() <= limits::kReturnSurplusBytesMax;
-  surplus_.assign(past_the_end.begin(), past_the_end.begin() + (fits ? past_the_end.size() : 0));
-  answer(status_for(outcome), parser_.head().keep_alive && is_from_this_broker_ && fits);
+  answer(status_for(outcome), keeps_alive_ && is_from_this_broker_ && may_go_back_);
   if (ending_ == Ending::kHalfClose) {
     phase_ = Phase::kClosing;
     lingering_.emplace(now_ms);
@@ -173,6 +190,10 @@ void L2Stream::on_lost(uint64_t now_ms) {
 /// The L2's side is over. What it would be told no longer matters to it.
 void L2Stream::on_cut(uint64_t now_ms) {
   const Phase was = phase_;
+  if (was == Phase::kRepeating) {
+    may_go_back_ = false;  // All its bytes are here: it is no longer needed.
+    return;
+  }
   close(Ending::kClose);
   if (was == Phase::kTail) {
     settle(AttemptOutcome::kComplete, now_ms);
@@ -188,6 +209,8 @@ void L2Stream::on_time(uint64_t now_ms) {
     if (!lingering_ || lingering_->is_over(now_ms)) return close(Ending::kClose);
     return be_called_at(lingering_->deadline_ms());
   }
+  put_out_repeats(now_ms);
+  if (outcome_) return;
   if (stall_.has_passed(now_ms)) {
     end_early(phase_ == Phase::kTail ? AttemptOutcome::kComplete : AttemptOutcome::kStalled,
               now_ms);
@@ -220,7 +243,10 @@ void L2Stream::pause(Pause reason, uint64_t now_ms) {
 
 void L2Stream::resume(Pause reason, uint64_t now_ms) {
   paused_.clear(reason);
-  if (phase_ != Phase::kReading || paused_.any()) return;
+  if (paused_.any()) return;
+  // Not from within: whoever has made room is in the middle of writing.
+  if (verifier_.has_more_output()) be_called_at(now_ms);
+  if (phase_ != Phase::kReading) return;
   stall_.resume(now_ms);
   be_called_at(stall_.deadline_ms());
   wake();
@@ -234,6 +260,18 @@ void L2Stream::flush_output(uint64_t now_ms) {
   if (proven_.empty()) return;
   listener_.on_stream_output(*this, proven_, now_ms);
   proven_.clear();
+}
+
+/// A block that comes again in the answer is put out from memory, as far as there is room for it.
+void L2Stream::put_out_repeats(uint64_t now_ms) {
+  while (!outcome_ && verifier_.has_more_output() && !paused_.any()) {
+    const Verifier::State state = verifier_.resume(proven_);
+    flush_output(now_ms);
+    if (state == Verifier::State::kMore) continue;
+    return phase_ == Phase::kReading ? check_verifier(state, now_ms)
+                                     : on_body_proven(state, now_ms);
+  }
+  if (phase_ == Phase::kReading) wake();  // Input may be wanted again.
 }
 
 size_t L2Stream::output(std::span<Bytes> views) {

@@ -77,11 +77,11 @@ class L2Stream final : public Connection {
   [[nodiscard]] bool has_ended() const { return outcome_.has_value(); }
   /// Valid from on_stream_ended() on.
   [[nodiscard]] ipc::AttemptOutcome outcome() const { return *outcome_; }
-  /// True: the L2 proved that the request's path does not exist (the outcome is kComplete).
-  [[nodiscard]] bool proved_absence() const { return proved_absence_; }
+  /// True: proven bytes show that the request cannot be answered (no such path, a budget, a hash we
+  /// do not know), whoever is asked. The outcome is kComplete: the L2 did its part.
+  [[nodiscard]] bool is_content_fault() const { return failure_ && verifier_.is_content_fault(); }
   [[nodiscard]] const Error* failure() const { return failure_ ? &*failure_ : nullptr; }
   /// With failure(): proven bytes are at fault, so that every honest L2 would fail the same way.
-  [[nodiscard]] bool is_content_fault() const { return verifier_.is_content_fault(); }
   [[nodiscard]] uint64_t blocks_proven() const { return verifier_.blocks_proven(); }
   [[nodiscard]] uint64_t body_bytes() const { return body_bytes_; }
   [[nodiscard]] uint64_t started_ms() const { return started_ms_; }
@@ -91,20 +91,24 @@ class L2Stream final : public Connection {
 
  private:
   enum class Phase : uint8_t {
-    kReading,   ///< Head and body.
-    kTail,      ///< The walk is over, the body is not: its end, or the proof of a lie, is awaited.
-    kAnswered,  ///< The message was read to its end; the answer goes out.
-    kClosing,   ///< Answered early; what still comes in is thrown away.
+    kReading,    ///< Head and body.
+    kRepeating,  ///< The message was read to its end; what is proven is still being put out.
+    kTail,       ///< The walk is over, the body is not: its end, or the proof of a lie, is awaited.
+    kAnswered,   ///< The message was read to its end; the answer goes out.
+    kClosing,    ///< Answered early; what still comes in is thrown away.
   };
 
   void on_head();
   void on_body(Slice body, uint64_t now_ms);
   void on_message_end(Bytes past_the_end, uint64_t now_ms);
+  void on_body_proven(Verifier::State state, uint64_t now_ms);
   void on_cut(uint64_t now_ms);
   void check_verifier(Verifier::State state, uint64_t now_ms);
   void flush_output(uint64_t now_ms);
+  void put_out_repeats(uint64_t now_ms);
   void restart_clocks(uint64_t now_ms);
 
+  void finish_message(ipc::AttemptOutcome outcome, uint64_t now_ms);
   void settle(ipc::AttemptOutcome outcome, uint64_t now_ms);
   /// The outcome, with an answer although the message may go on.
   void end_early(ipc::AttemptOutcome outcome, uint64_t now_ms);
@@ -123,9 +127,10 @@ class L2Stream final : public Connection {
   Ending ending_ = Ending::kOpen;
   std::optional<ipc::AttemptOutcome> outcome_;
   std::optional<Error> failure_;
-  bool proved_absence_ = false;
   bool says_not_found_ = false;  ///< Daphnis-Not-Found.
   bool is_from_this_broker_ = true;
+  bool keeps_alive_ = false;  ///< The L2 wants to use the connection again.
+  bool may_go_back_ = true;   ///< As far as the connection itself is concerned.
 
   std::string output_;
   std::vector<uint8_t> surplus_;  ///< Bytes past the body's end, for the broker.

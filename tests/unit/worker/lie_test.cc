@@ -50,12 +50,36 @@ TEST_CASE("an L2 that lies about a length or a hash does not speak for the conte
              Contains("HTTP/1.1 502") && Contains("\"code\":\"l2_bad_content\""));
 }
 
-TEST_CASE("proven content beyond a budget is told to be too large", "[worker]") {
+TEST_CASE("proven content beyond a budget is told to be too large and is no fault of the L2",
+          "[worker]") {
   const SampleCar car;
   Settings settings;
   settings.budget.output_bytes_max = 100;
-  CHECK_THAT(answer_to(car, post_with_length(car.bytes), settings),
-             Contains("HTTP/1.1 410") && Contains("\"code\":\"content_too_large\""));
+  Rig rig(settings);
+  rig.start_broker();
+  Peer& client = rig.connect();
+  rig.send(client, get(car));
+  Peer& l2 = rig.hand_off(rig.only<ipc::Fetch>(), post_with_length(car.bytes));
+  CHECK_THAT(client.received, Contains("HTTP/1.1 410") && Contains("content_too_large"));
+  const auto ended = rig.only<ipc::AttemptEnded>();
+  CHECK(ended.outcome == ipc::AttemptOutcome::kComplete);
+  CHECK(!ended.wants_another);
+  CHECK_THAT(l2.received, Catch::Matchers::StartsWith("HTTP/1.1 200 OK"));
+  CHECK(rig.worker.stats().verify_failures == 0);
+}
+
+TEST_CASE("a path that proven blocks do not have is the content's fault", "[worker]") {
+  const SampleCar car;
+  Rig rig;
+  rig.start_broker();
+  Peer& client = rig.connect();
+  rig.send(client, "GET /ipfs/" + car.root.text() + "/7?format=car HTTP/1.1\r\nHost: edge\r\n\r\n");
+  rig.hand_off(rig.only<ipc::Fetch>(),
+               post_with_length(Bytes(car.bytes).first(car.section_ends[0])));
+  CHECK_THAT(client.received, Contains("HTTP/1.1 404") && Contains("path_not_found"));
+  const auto ended = rig.only<ipc::AttemptEnded>();
+  CHECK(ended.outcome == ipc::AttemptOutcome::kComplete);
+  CHECK(!ended.wants_another);
 }
 
 }  // namespace daphnis::worker::test

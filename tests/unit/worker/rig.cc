@@ -18,10 +18,14 @@ void append_varint(ByteVector& out, uint64_t value) {
   out.push_back(static_cast<uint8_t>(value));
 }
 
-/// CBOR major type with a length below 256.
+/// CBOR major type with a length below 65,536.
 void append_cbor_head(ByteVector& out, uint8_t major, size_t length) {
   if (length < 24) {
     out.push_back(static_cast<uint8_t>(major << 5 | length));
+  } else if (length > 255) {
+    out.push_back(static_cast<uint8_t>(major << 5 | 25));
+    out.push_back(static_cast<uint8_t>(length >> 8));
+    out.push_back(static_cast<uint8_t>(length));
   } else {
     out.push_back(static_cast<uint8_t>(major << 5 | 24));
     out.push_back(static_cast<uint8_t>(length));
@@ -43,17 +47,18 @@ void append_section(ByteVector& out, const Cid& cid, Bytes block) {
 
 }  // namespace
 
-SampleCar::SampleCar(size_t leaf_bytes) {
+SampleCar::SampleCar(size_t leaf_bytes, size_t repeats) {
   Hasher hasher;
   std::vector<ByteVector> leaves;
   std::vector<Cid> cids;
   ByteVector list;
-  append_cbor_head(list, 4, 2);
+  append_cbor_head(list, 4, 2 + repeats);
   for (uint8_t fill : {uint8_t{'a'}, uint8_t{'b'}}) {
     leaves.emplace_back(leaf_bytes, fill);
     cids.push_back(*hasher.cid_of(codec::kRaw, hash::kSha2_256, leaves.back()));
     append_cbor_link(list, cids.back());
   }
+  for (size_t i = 0; i < repeats; ++i) append_cbor_link(list, cids.back());
   root = *hasher.cid_of(codec::kDagCbor, hash::kSha2_256, list);
 
   ByteVector header;

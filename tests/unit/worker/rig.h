@@ -18,7 +18,8 @@ using ByteVector = std::vector<uint8_t>;
 
 /// A CAR of two leaves under a dag-cbor list, and what a client must get for it.
 struct SampleCar {
-  explicit SampleCar(size_t leaf_bytes = 1'000);
+  /// The list names the second leaf `repeats` times more; the CAR holds it once.
+  explicit SampleCar(size_t leaf_bytes = 1'000, size_t repeats = 0);
 
   Cid root;
   ByteVector bytes;                  ///< Header, root, leaves; whole and correct.
