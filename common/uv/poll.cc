@@ -1,5 +1,7 @@
 #include "common/uv/poll.h"
 
+#include <utility>
+
 #include "common/core/check.h"
 
 namespace daphnis::uv {
@@ -23,7 +25,9 @@ void Poll::want(int events) {
   }
   uv_poll_start(handle_.get(), events, [](uv_poll_t* handle, int status, int ready) noexcept {
     auto* self = static_cast<Poll*>(handle->data);
-    if (status < 0) ready = self->wanted_;
+    // An error (a reset, say) makes libuv stop the handle. What came before it may still be there to
+    // read, so the owner is told that all is ready and has to ask again.
+    if (status < 0) ready = std::exchange(self->wanted_, 0);
     self->on_ready_(ready);
   });
 }
