@@ -96,12 +96,15 @@ TEST_CASE("framing follows the version and what is known", "[worker][gateway]") 
     CHECK(made.keep_alive);
     CHECK(*parsed(made.text).find("connection") == "keep-alive");
   }
-  SECTION("a closing connection says so") {
+  SECTION("a closing connection says so but where a cut body could then pass for whole") {
     at.keep_alive = false;
-    const ResponseHead made = car_head(content, at, std::nullopt);
-    CHECK(made.framing == Framing::kChunked);
+    const ResponseHead made = car_head(content, at, 5);
     CHECK_FALSE(made.keep_alive);
     CHECK(*parsed(made.text).find("connection") == "close");
+    const ResponseHead chunked = car_head(content, at, std::nullopt);
+    CHECK(chunked.framing == Framing::kChunked);
+    CHECK_FALSE(chunked.keep_alive);
+    CHECK(parsed(chunked.text).find("connection") == nullptr);
   }
   SECTION("HEAD has no body") {
     at.is_head = true;
