@@ -7,6 +7,7 @@ import pathlib
 import socket
 import struct
 import subprocess
+import time
 import urllib.error
 import urllib.request
 
@@ -250,8 +251,10 @@ class Wire(EdgeTest):
         for cut in (fin, rst, short, no_last_chunk, ended_chunks, broken_chunk):
             with self.subTest(cut.__name__):
                 fake = self.edge.fake(cut.__name__.replace("_", "-"), cut)
+                started = time.monotonic()
                 try:
                     response = self.edge.get(url)
+                    self.assertLess(time.monotonic() - started, 5, "the cut is noticed at once")
                     fooled = self.clients.fooled(self.edge.url(url))
                 finally:
                     fake.close()
