@@ -53,15 +53,15 @@ void CarOutput::put_header(Sink& sink) {
   put_copy(Bytes(header).first(write_car_header(root_, header)), sink);
 }
 
-void CarOutput::put(const Cid& link, std::span<const Slice> block, const Slice& head, Sink& sink) {
+void CarOutput::put(const Head& head, std::span<const Slice> block, const Slice& as_it_came,
+                    Sink& sink) {
   if (!begun_) put_header(sink);
   if (format_ == AnswerFormat::kCar) {
-    std::array<uint8_t, kSectionHeadBytesMax> own;
-    const Bytes wanted = Bytes(own).first(write_section_head(link, total_size(block), own));
-    if (std::ranges::equal(wanted, head.bytes())) {
-      put_slice(head, sink);
+    const Bytes ours = Bytes(head.bytes).first(head.size);
+    if (std::ranges::equal(ours, as_it_came.bytes())) {
+      put_slice(as_it_came, sink);
     } else {
-      put_copy(wanted, sink);
+      put_copy(ours, sink);
     }
   }
   for (const Slice& slice : block) put_slice(slice, sink);

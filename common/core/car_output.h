@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -30,9 +31,16 @@ class CarOutput {
   /// False where the answer would pass its bound with this block.
   [[nodiscard]] bool has_room_for(size_t block_size) const;
 
-  /// Puts out the block that `link` leads to. `head` is that section's head as it came, if it came
-  /// in one piece: where it is byte for byte what we would write, it goes out as it is.
-  void put(const Cid& link, std::span<const Slice> block, const Slice& head, Sink& sink);
+  /// The head of the section of a block that `link` leads to.
+  struct Head {
+    Head(const Cid& link, size_t block_size) : size(write_section_head(link, block_size, bytes)) {}
+    std::array<uint8_t, kSectionHeadBytesMax> bytes;
+    size_t size;
+  };
+
+  /// Puts out a block under `head`. `as_it_came` is that section's head in the stream, if it came
+  /// in one piece: where it is byte for byte ours, it goes out instead, next to the body.
+  void put(const Head& head, std::span<const Slice> block, const Slice& as_it_came, Sink& sink);
 
   /// Ends the answer: one without blocks (all of it in identity CIDs) still has a header or bytes.
   void finish(Sink& sink);

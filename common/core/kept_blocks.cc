@@ -15,8 +15,7 @@ size_t KeptBlocks::newly_pinned(std::span<const Slice> block) const {
   return bytes;
 }
 
-bool KeptBlocks::add(const Cid& cid, std::span<const Slice> block) {
-  const CidKey key(cid);
+bool KeptBlocks::add(const CidKey& key, std::span<const Slice> block) {
   const auto at = index_.find(key);
   if (at != index_.end() && at->second >= first_) return true;
   const size_t slot = sizeof(std::pair<const CidKey, uint64_t>);

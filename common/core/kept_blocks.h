@@ -7,7 +7,6 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/inlined_vector.h"
-#include "common/core/cid.h"
 #include "common/core/cid_set.h"
 #include "common/core/slice.h"
 
@@ -24,7 +23,7 @@ class KeptBlocks {
       : bytes_max_(bytes_max), index_bytes_max_(index_bytes_max) {}
 
   /// False where the index would pass its bound; then nothing was added.
-  [[nodiscard]] bool add(const Cid& cid, std::span<const Slice> block);
+  [[nodiscard]] bool add(const CidKey& key, std::span<const Slice> block);
   /// The block's slices, valid until the next add(); nullopt where it is not kept.
   [[nodiscard]] std::optional<std::span<const Slice>> find(const Cid& cid) const;
   /// True where it was added once, kept or not.

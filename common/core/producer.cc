@@ -20,21 +20,21 @@ Producer::State Producer::produce(BlockSource& source, size_t bytes_wanted, Slic
 }
 
 Producer::State Producer::put_next(BlockSource& source, CarOutput::Sink& sink) {
-  const Cid link = walk_.next();
   block_.clear();
-  switch (source.read(link, block_)) {
+  switch (source.read(walk_.next(), block_)) {
     case BlockSource::Read::kOk:
       break;
     case BlockSource::Read::kLater:
       return State::kWaiting;
     case BlockSource::Read::kMissing: {
       const Errc code = output_.bytes() == 0 ? Errc::kNotFound : Errc::kTruncated;
-      return fail_with({code, 0, "block " + link.text() + " is not held"});
+      return fail_with({code, 0, "block " + walk_.next().text() + " is not held"});
     }
   }
   if (!output_.has_room_for(total_size(block_))) {
     return fail_with({Errc::kTooLarge, 0, "the answer is beyond the budget of one request"});
   }
+  const CarOutput::Head head(walk_.next(), total_size(block_));
   const Walk::State after = walk_.on_block(block_);
   if (after == Walk::State::kFailed) return fail_with(walk_.failure());
   if (after == Walk::State::kDone && output_.bytes() == 0) {
@@ -42,7 +42,7 @@ Producer::State Producer::put_next(BlockSource& source, CarOutput::Sink& sink) {
       return fail_with(std::move(*refusal));
     }
   }
-  output_.put(link, block_, {}, sink);
+  output_.put(head, block_, {}, sink);
   block_.clear();
   return State::kMore;
 }

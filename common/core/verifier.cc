@@ -73,7 +73,7 @@ struct Verifier::Impl {
   void on_body(Bytes body, size_t offset);
   void on_block_end(CarOutput::Sink& sink);
   void deliver(std::span<const Slice> block, const Slice& section_head, CarOutput::Sink& sink);
-  void keep(const Cid& cid, std::span<const Slice> block);
+  void keep(const CidKey& key, std::span<const Slice> block);
   void conclude(CarOutput::Sink& sink);
   Go fail_stream(Errc code, std::string_view what);
   void fail_content(Error error);
@@ -248,11 +248,10 @@ void Verifier::Impl::on_block_end(CarOutput::Sink& sink) {
   ++blocks_proven;
   if (!stream_walk) return deliver(held.slices(), section_head, sink);
 
-  const Cid cid = stream_walk->next();
-  const bool is_due = walk.next().names_same_block(cid);
+  const bool is_due = walk.next().names_same_block(reader.cid());
   if (is_due) deliver(held.slices(), section_head, sink);
   if (state != State::kMore || walk.state() != Walk::State::kWantsBlock) return;
-  if (!is_due) keep(cid, held.slices());
+  if (!is_due) keep(CidKey(reader.cid()), held.slices());
   may_repeat = true;
   if (stream_walk->on_block(held.slices()) == Walk::State::kFailed) {
     fail_content(stream_walk->failure());
@@ -262,10 +261,13 @@ void Verifier::Impl::on_block_end(CarOutput::Sink& sink) {
 void Verifier::Impl::deliver(std::span<const Slice> block, const Slice& head,
                              CarOutput::Sink& sink) {
   may_repeat = true;
-  const Cid link = walk.next();
-  if (!output.has_room_for(total_size(block))) {
+  const size_t size = total_size(block);
+  if (!output.has_room_for(size)) {
     return fail_content({Errc::kTooLarge, 0, "the answer is beyond the budget of one request"});
   }
+  const CarOutput::Head own_head(walk.next(), size);
+  std::optional<CidKey> key;
+  if (repeats != Repeats::kNone) key.emplace(walk.next());
   const Walk::State after = walk.on_block(block);
   if (after == Walk::State::kFailed) return fail_content(walk.failure());
   if (after == Walk::State::kDone && output.bytes() == 0) {
@@ -273,12 +275,12 @@ void Verifier::Impl::deliver(std::span<const Slice> block, const Slice& head,
       return fail_content(std::move(*refusal));
     }
   }
-  output.put(link, block, head, sink);
-  if (after == Walk::State::kWantsBlock && repeats != Repeats::kNone) keep(link, block);
+  output.put(own_head, block, head, sink);
+  if (after == Walk::State::kWantsBlock && key) keep(*key, block);
 }
 
-void Verifier::Impl::keep(const Cid& cid, std::span<const Slice> block) {
-  if (kept.add(cid, block)) return;
+void Verifier::Impl::keep(const CidKey& key, std::span<const Slice> block) {
+  if (kept.add(key, block)) return;
   if (repeats == Repeats::kLazy) {
     kept.clear();  // An L2 that sends its repeats needs none of it.
   } else {

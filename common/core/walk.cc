@@ -11,12 +11,22 @@
 namespace daphnis {
 namespace {
 
+constexpr size_t kScratchBytesKept = 256 * limits::kKiB;
+
 // Plain CBOR and JSON have no links.
 constexpr uint64_t kCodecCbor = 0x51;
 constexpr uint64_t kCodecJson = 0x0200;
 
 bool has_no_links(uint64_t codec) {
   return codec == codec::kRaw || codec == kCodecCbor || codec == kCodecJson;
+}
+
+/// True for version 1, sha2-256 and a codec of one byte, nearly every link there is: valid and
+/// verifiable by its first bytes, without a full parse.
+bool is_common_cid(Bytes bytes) {
+  constexpr uint8_t kSha2_256Size = 32;
+  return bytes.size() == 4 + kSha2_256Size && bytes[0] == 1 && bytes[1] < 0x80 &&
+         bytes[2] == hash::kSha2_256 && bytes[3] == kSha2_256Size;
 }
 
 bool is_readable(uint64_t codec) {
@@ -57,6 +67,7 @@ Walk::State Walk::on_block(std::span<const Slice> blocks) {
   Block block(blocks, scratch_);
   expand(block);
   advance();
+  if (scratch_.capacity() > kScratchBytesKept) scratch_ = {};
   return state_;
 }
 
@@ -233,12 +244,14 @@ void Walk::end_frame() {
 }
 
 bool Walk::push_link(Bytes bytes, Mode mode, uint64_t from, uint64_t to) {
-  const auto link = Cid::prefix_of(bytes);  // Unlike from_bytes() it builds no error to throw away.
-  if (!link || link->size != bytes.size()) {
-    fail_malformed("has a link that is not a CID");
-    return false;
+  if (!is_common_cid(bytes) || !fits(bytes[1], mode)) {
+    const auto link = Cid::prefix_of(bytes);
+    if (!link || link->size != bytes.size()) {
+      fail_malformed("has a link that is not a CID");
+      return false;
+    }
+    if (!admit(link->cid, mode)) return false;
   }
-  if (!admit(link->cid, mode)) return false;
   const size_t range_size = mode == Mode::kRange ? sizeof from + sizeof to : 0;
   const size_t at = links_.size();
   const size_t size = at + 2 + bytes.size() + range_size;
@@ -262,14 +275,24 @@ bool Walk::admit(const Cid& cid, Mode mode) {
     fail_with(Errc::kUnsupported, "a link's hash cannot be verified: " + cid.text());
     return false;
   }
-  bool reads_links = true;
-  if (mode == Mode::kTerminal) reads_links = scope_ == DagScope::kAll;
-  const bool must_be_file = mode == Mode::kRange || mode == Mode::kShards;
-  const bool fits = must_be_file ? cid.codec() == codec::kDagPb ||
-                                       (mode == Mode::kRange && cid.codec() == codec::kRaw)
-                                 : !reads_links || is_readable(cid.codec());
-  if (!fits) fail_with(Errc::kUnsupported, "a link's codec cannot be walked: " + cid.text());
-  return fits;
+  if (fits(cid.codec(), mode)) return true;
+  fail_with(Errc::kUnsupported, "a link's codec cannot be walked: " + cid.text());
+  return false;
+}
+
+bool Walk::fits(uint64_t codec, Mode mode) const {
+  switch (mode) {
+    case Mode::kRange:
+      return codec == codec::kDagPb || codec == codec::kRaw;
+    case Mode::kShards:
+      return codec == codec::kDagPb;
+    case Mode::kTerminal:
+      return scope_ != DagScope::kAll || is_readable(codec);
+    case Mode::kPath:
+    case Mode::kAll:
+      return is_readable(codec);
+  }
+  return false;
 }
 
 void Walk::cover() {
@@ -278,7 +301,7 @@ void Walk::cover() {
   if (!covered_.insert(key)) return fail_with(Errc::kTooLarge, "memory of visited links");
   if (retained_.empty()) return;
   if (const auto met = retained_.find(key); met != retained_.end()) {
-    retained_bytes_ -= met->second.size();
+    retained_bytes_ -= met->second.size() + sizeof key;
     retained_.erase(met);
   }
 }

@@ -89,7 +89,9 @@ class Walk {
   void begin_frame();
   /// Files one link below the node visited; false where the walk failed over it.
   [[nodiscard]] bool push_link(Bytes cid, Mode mode, uint64_t from = 0, uint64_t to = 0);
+  /// Whether a link can be proven and what it leads to be read; else the walk fails.
   [[nodiscard]] bool admit(const Cid& cid, Mode mode);
+  [[nodiscard]] bool fits(uint64_t codec, Mode mode) const;
   void end_frame();
   void cover();
 
