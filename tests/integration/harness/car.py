@@ -140,6 +140,18 @@ def blocks(data, whole=True):
     return out
 
 
+def roots(data):
+    """The CIDs that a CARv1's header names."""
+    size, start = read_varint(data, 0)
+    head, out, at = data[start:start + size], [], 0
+    while (at := head.find(b"\xd8\x2a", at)) >= 0:
+        length = head[at + 3] if head[at + 2] == 0x58 else head[at + 2] - 0x40
+        begin = at + (4 if head[at + 2] == 0x58 else 3)
+        out.append(head[begin + 1:begin + length])
+        at = begin + length
+    return out
+
+
 def is_v1(data):
     size, at = read_varint(data, 0)
     return data[at:at + size].endswith(b"\x67version\x01") and b"\x65roots" in data[at:at + size]

@@ -35,9 +35,11 @@ export function content (seed, size, chunk) {
   return out
 }
 
-const bytesOf = async iterable => { const all = []; for await (const b of iterable) all.push(b); return Buffer.concat(all) }
-/** The bytes of a block; blockstores of different versions hand out bytes or a stream of them. */
-const blockOf = async (store, cid) => { const v = await store.get(cid); return v instanceof Uint8Array ? v : bytesOf(v) }
+/** Remembers each block under the CID it was put with (the base class forgets codecs), in that order. */
+class Blocks extends MemoryBlockstore {
+  made = new Map()
+  put (cid, bytes) { this.made.set(`${cid}`, { cid, bytes }); return super.put(cid, bytes) }
+}
 
 async function add (store, entries, options) {
   let last
@@ -85,7 +87,7 @@ export async function make (folder, seed, count) {
   const save = bytes => { const name = createHash('sha256').update(bytes).digest('hex'); fs.writeFileSync(path.join(plain, name), bytes); return name }
   for (let n = 0; n < count; n++) {
     const pick = random(seed * 1000 + n)
-    const blocks = new MemoryBlockstore()
+    const blocks = new Blocks()
     const o = options(pick)
     const dups = ['y', 'n'][pick(2)]
     const size = 1 + pick([300, 5000, 60000, 400000][pick(4)])
@@ -119,7 +121,7 @@ export async function make (folder, seed, count) {
     }
     const { writer, out } = CarWriter.create([root])
     const written = fs.promises.writeFile(path.join(store, `${n}.car`), out)
-    for await (const pair of blocks.getAll()) await writer.put({ cid: pair.cid, bytes: pair.block ?? await blockOf(blocks, pair.cid) })
+    for (const block of blocks.made.values()) await writer.put(block)
     await writer.close(); await written
   }
   fs.writeFileSync(path.join(folder, 'cases.json'), JSON.stringify(cases))
