@@ -1,8 +1,10 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <cstdio>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -39,12 +41,11 @@ struct ServeFlags {
 CLI::App* add_serve(uv::Settings& settings, ServeFlags& flags) {
   CLI::App* command = settings.app().add_subcommand(
       "serve", "Register at edges (L1s) and answer them from a folder of CAR files");
+  command->fallthrough();  // For `serve --config FILE`.
   command->add_option("--l1", flags.l1, "An edge, http://HOST:PORT; may be given many times")
-      ->envname("DAPHNIS_L1")
-      ->required();
+      ->envname("DAPHNIS_L1");
   command->add_option("--store", flags.store, "Folder with .car files (versions 1 and 2)")
       ->envname("DAPHNIS_STORE")
-      ->required()
       ->check(CLI::ExistingDirectory);
   command->add_option("--id", flags.id, "Name of this L2; made and kept in the store by default")
       ->envname("DAPHNIS_ID");
@@ -73,10 +74,16 @@ int run_serve(const ServeFlags& flags) {
     return complain("--log-level takes debug, info, warn or error");
   }
   for (const std::string& text : flags.l1) {
-    const auto url = parse_l1_url(text);
-    if (!url) return complain(url.error().detail);
-    options.l1s.push_back(*url);
+    std::istringstream words(text);  // DAPHNIS_L1 may name several.
+    for (std::string word; words >> word;) {
+      const auto url = parse_l1_url(word);
+      if (!url) return complain(url.error().detail);
+      if (std::ranges::find(options.l1s, *url) == options.l1s.end()) options.l1s.push_back(*url);
+    }
   }
+  // Not required() above: that is judged before `serve --config FILE` has been read.
+  if (options.l1s.empty()) return complain("serve needs --l1 http://HOST:PORT");
+  if (options.store.empty()) return complain("serve needs --store FOLDER");
   return serve(options);
 }
 

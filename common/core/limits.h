@@ -102,6 +102,7 @@ inline constexpr uint64_t kBrokerRetryFirstMs = 100;  ///< Then doubled up to th
 inline constexpr uint64_t kBrokerRetryMaxMs = 2'000;
 inline constexpr uint64_t kBrokerSilentMs = 20'000;  ///< Without a word: the connection is dropped.
 inline constexpr uint64_t kDeadlineGraceMs = 1'000;  ///< Left to the broker to say so itself.
+inline constexpr size_t kShedLooksMax = 64;          ///< Clients looked at to find an idle one.
 inline constexpr uint64_t kL2TailMs = 1'000;         ///< From the walk's end to the body's end.
 
 // --- Logs ---
@@ -116,15 +117,16 @@ inline constexpr uint64_t kRegistrationSilenceMs = 15'000;  ///< Three heartbeat
 inline constexpr uint64_t kReconnectFirstMs = 1'000;        ///< First back-off window.
 inline constexpr uint64_t kReconnectMaxMs = 30'000;         ///< Largest back-off window.
 inline constexpr uint64_t kRegistrationHealthyMs =
-    10'000;                                            ///< Lived so long: back-off starts over.
-inline constexpr uint64_t kRetryAfterMaxMs = 600'000;  ///< Longest Retry-After believed.
-inline constexpr size_t kHoldingsPerLine = 128;        ///< CIDs on one line of POST /holdings.
-inline constexpr size_t kHoldingsPerPost = 4096;       ///< CIDs in one POST /holdings.
-inline constexpr size_t kUploadTurnBytes = 1 * kMiB;   ///< Made ahead of the socket, twice.
-inline constexpr uint64_t kUploadStallMs = 600'000;    ///< An L1 that takes no byte so long.
-inline constexpr uint64_t kUploadAnswerMs = 60'000;    ///< From the last byte to the status.
-inline constexpr uint64_t kUploadIdleMs = 30'000;      ///< Idle connection kept for the next one.
-inline constexpr uint64_t kHoldingsAnswerMs = 30'000;  ///< Connect, send, answer.
+    10'000;                                              ///< Lived so long: back-off starts over.
+inline constexpr uint64_t kRetryAfterMaxMs = 600'000;    ///< Longest Retry-After believed.
+inline constexpr size_t kHoldingsPerLine = 128;          ///< CIDs on one line of POST /holdings.
+inline constexpr size_t kHoldingsPerPost = 4096;         ///< CIDs in one POST /holdings.
+inline constexpr size_t kUploadTurnBytes = 1 * kMiB;     ///< Made ahead of the socket, twice.
+inline constexpr uint64_t kUploadRetryBytes = 4 * kMiB;  ///< Lost on a kept connection: once more.
+inline constexpr uint64_t kUploadStallMs = 600'000;      ///< An L1 that takes no byte so long.
+inline constexpr uint64_t kUploadAnswerMs = 60'000;      ///< From the last byte to the status.
+inline constexpr uint64_t kUploadIdleMs = 30'000;        ///< Idle connection kept for the next one.
+inline constexpr uint64_t kHoldingsAnswerMs = 30'000;    ///< Connect, send, answer.
 inline constexpr size_t kUnpackNodeBytesMax = 64 * kMiB;  ///< Blocks held on the way down.
 inline constexpr size_t kUnpackLeavesKept = 1'000'000;    ///< Leaves remembered, about 80 MiB.
 inline constexpr uint64_t kL2DrainMs = 10'000;            ///< Uploads may go on after SIGTERM.

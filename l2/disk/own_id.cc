@@ -43,7 +43,8 @@ Result<std::string> own_id(const std::string& store) {
   // Under a name of its own first: a crash must not leave half an id behind.
   const std::string fresh = path + ".new";
   const File file(open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644), fresh);
-  if (file.fd() < 0) return fail_sys(errno, "cannot keep the L2 id in " + fresh);
+  if (file.fd() < 0)
+    return fail_sys(errno, "cannot keep the L2 id in " + fresh + " (--id gives one)");
   if (auto written = file.write(as_bytes(id + "\n")); !written) {
     return std::unexpected(written.error());
   }

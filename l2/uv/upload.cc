@@ -128,8 +128,9 @@ void Upload::pump() {
 }
 
 void Upload::on_lost(const std::string& why) {
-  // A kept connection that the L1 closed at this moment: it has seen nothing of this request.
-  if (link_->is_used() && result_.status == 0) {
+  // A kept connection that the L1 closed at this moment: it has seen nothing of this request,
+  // though the kernel may have taken some of it.
+  if (link_->is_used() && result_.status == 0 && result_.bytes <= limits::kUploadRetryBytes) {
     is_fresh_ = true;
     link_.reset();
     return restart();
