@@ -138,8 +138,9 @@ class Answers(EdgeTest):
         def wrong_root(l2, o):
             l2.post(o, self.small_body, target=l2.target(o, root=self.root))
             l2.post(o, self.small_body)
-        fake.answer = wrong_root
+        fake.answer, known = wrong_root, len(fake.results)
         self.assert_car(self.edge.car(self.small), self.small_pairs)
+        fake.wait_results(known + 2)
         self.assertEqual([400, 200], [r.status for r in fake.results[-2:]])
 
     def test_a_late_answer_is_told_so_at_once_and_never_read_to_its_end(self):
