@@ -1,5 +1,6 @@
 // daphnis-worker: serves clients on a port that all workers share; one process per core.
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <string>
@@ -68,7 +69,11 @@ int main(int argc, char** argv) {
   options.listen = *listen;
 
   ::signal(SIGPIPE, SIG_IGN);
-  daphnis::uv::raise_descriptor_limit();
+  ::signal(SIGHUP, SIG_IGN);  // There is nothing to read again; the terminal's end is not ours.
+  // A quarter is left to L2s, the broker, and what comes in a rush.
+  const uint64_t descriptors = daphnis::uv::raise_descriptor_limit();
+  options.settings.clients_max =
+      std::min<uint64_t>(options.settings.clients_max, descriptors / 4 * 3);
   daphnis::uv::Log log("worker-" + std::to_string(options.index));
   log.set_level(level);
   daphnis::uv::Loop loop;

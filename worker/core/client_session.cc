@@ -9,8 +9,8 @@
 namespace daphnis::worker {
 namespace {
 
-constexpr http::Refusal kTooSlow{408, "request_timeout", "the request did not come in time"};
-constexpr http::Refusal kBodyTooLarge{413, "body_too_large", "requests here need no body"};
+constexpr http::Refusal kTooSlow{408, "head_timeout", "the request took too long to come"};
+constexpr http::Refusal kBodyTooLarge{413, "body_too_large", "no request here needs a body"};
 
 }  // namespace
 
@@ -41,6 +41,11 @@ void ClientSession::on_bytes(const Slice& input, uint64_t now_ms) {
   } else {
     unread_.append(as_text(input.bytes()));
   }
+}
+
+bool ClientSession::end_looks_whole() const {
+  return exchange_ && exchange_->state() != Exchange::State::kWaiting &&
+         exchange_->head().framing == Framing::kToClose;
 }
 
 /// Takes what belongs to the next request; keeps what is past it.
@@ -207,6 +212,10 @@ void ClientSession::on_time(uint64_t now_ms) {
   } else if (framer_->is_done()) {
     on_answer_written(now_ms);
   }
+}
+
+void ClientSession::shed() {
+  close(Ending::kClose);
 }
 
 void ClientSession::drain(uint64_t now_ms) {

@@ -40,9 +40,12 @@ class ClientSession final : public Connection, private ExchangeOwner {
   [[nodiscard]] bool wants_input() const override;
   [[nodiscard]] bool keeps_input() const override { return false; }
   [[nodiscard]] Ending ending() const override { return ending_; }
+  [[nodiscard]] bool end_looks_whole() const override;
 
   /// The worker wants to leave: closes unless a request is under way or has to be expected.
   void drain(uint64_t now_ms);
+  /// Closes an idle session: its place is needed.
+  void shed();
   /// No request is under way and none has begun.
   [[nodiscard]] bool is_idle() const { return phase_ == Phase::kReading && !parser_.in_message(); }
 

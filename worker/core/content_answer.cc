@@ -54,9 +54,18 @@ void ContentAnswer::on_output(Fetch& fetch, Slices& output, uint64_t now_ms) {
   if (exchange_.state() == Exchange::State::kContent) exchange_.push(output, now_ms);
 }
 
+/// The context of a 200: how long the first proven block took is known by now.
+ResponseContext ContentAnswer::context(std::string& timing, uint64_t now_ms) const {
+  const Timing fetch{.name = "fetch", .us = (now_ms - exchange_.started_ms()) * 1'000};
+  timing = server_timing({&fetch, 1});
+  ResponseContext context = context_of(exchange_, scene_, CacheStatus::kMiss);
+  context.server_timing = timing;
+  return context;
+}
+
 void ContentAnswer::start_car(uint64_t now_ms) {
-  exchange_.start(
-      car_head(content_, context_of(exchange_, scene_, CacheStatus::kMiss), std::nullopt), now_ms);
+  std::string timing;
+  exchange_.start(car_head(content_, context(timing, now_ms), std::nullopt), now_ms);
   if (content_.is_head) exchange_.finish(now_ms);
 }
 
@@ -69,8 +78,8 @@ void ContentAnswer::on_whole(Fetch& fetch, uint64_t now_ms) {
 }
 
 void ContentAnswer::answer_raw(uint64_t now_ms) {
-  ResponseHead head =
-      raw_head(content_, context_of(exchange_, scene_, CacheStatus::kMiss), total_size(block_));
+  std::string timing;
+  ResponseHead head = raw_head(content_, context(timing, now_ms), total_size(block_));
   Slices part = part_of(block_, head.body_offset, head.body_bytes);
   block_.clear();
   exchange_.start(std::move(head), now_ms);

@@ -51,6 +51,7 @@ class ContentAnswer final : public Responder, public FetchReader {
 
  private:
   void note(const Fetch& fetch);
+  [[nodiscard]] ResponseContext context(std::string& timing, uint64_t now_ms) const;
   void start_car(uint64_t now_ms);
   void answer_raw(uint64_t now_ms);
 

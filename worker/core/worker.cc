@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "common/core/http_writer.h"
+#include "common/core/limits.h"
 
 namespace daphnis::worker {
 
@@ -15,13 +16,27 @@ Worker::Worker(const Settings& settings, uint32_t index, uint32_t pid, Random ra
 Worker::~Worker() = default;
 
 Connection* Worker::on_client(std::string address, uint64_t now_ms) {
-  if (clients_.size() >= settings_.clients_max || is_draining()) return nullptr;
+  if (is_draining()) return nullptr;
+  if (clients_.size() >= settings_.clients_max && !shed_one()) return nullptr;
   const ConnectionId id = ++last_id_;
   auto session =
       std::make_unique<ClientSession>(id, agenda_, session_context_, std::move(address), now_ms);
   Connection* connection = session.get();
   clients_.emplace(id, std::move(session));
   return connection;
+}
+
+/// Closes a client that asks for nothing to make room for one that will. Looks at a few only.
+bool Worker::shed_one() {
+  size_t looks = 0;
+  for (const auto& [id, client] : clients_) {
+    if (client->ending() == Ending::kOpen && client->is_idle()) {
+      client->shed();
+      return true;
+    }
+    if (++looks == limits::kShedLooksMax) break;
+  }
+  return false;
 }
 
 void Worker::forget(Connection& connection, uint64_t now_ms) {

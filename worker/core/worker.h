@@ -33,7 +33,7 @@ class Worker final : private RequestSink, private StreamListener, private FetchH
   ~Worker();
 
   // --- Connections ---
-  /// A client has connected. Null: there are too many; close it.
+  /// A client has connected. Null: there are too many, and none of them idle; close it.
   [[nodiscard]] Connection* on_client(std::string address, uint64_t now_ms);
   /// Puts the connection on the list of woken ones, at its end.
   void touch(Connection& connection) { agenda_.wake(connection); }
@@ -94,6 +94,7 @@ class Worker final : private RequestSink, private StreamListener, private FetchH
   void on_reader_room(FetchId fetch, uint64_t now_ms) override;
   void on_reader_left(FetchId fetch, uint64_t now_ms) override;
 
+  [[nodiscard]] bool shed_one();
   void name_request(Exchange& exchange);
   void start_content(Exchange& exchange, Content content, uint64_t now_ms);
   void ask(Fetch& fetch, uint64_t now_ms);

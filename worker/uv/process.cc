@@ -17,6 +17,7 @@ namespace {
 using daphnis::uv::UniqueFd;
 
 constexpr uint64_t kTickMs = 1'000;
+constexpr uint64_t kDescriptorsMs = 5'000;  ///< Counting them means reading a folder of them.
 
 void fill_random(std::span<uint8_t> out) {
   check(::getrandom(out.data(), out.size(), 0) == static_cast<ssize_t>(out.size()),
@@ -33,8 +34,8 @@ Process::Process(daphnis::uv::Loop& loop, daphnis::uv::Log& log, const Options& 
       timer_(loop, [this] { on_timer(); }),
       tick_(loop, [this] { on_tick(); }),
       leave_(loop, [this] { loop_.stop(); }),
-      terminate_(loop, SIGTERM, [this] { drain(); }),
-      interrupt_(loop, SIGINT, [this] { drain(); }),
+      terminate_(loop, SIGTERM, [this] { on_signal(); }),
+      interrupt_(loop, SIGINT, [this] { on_signal(); }),
       flush_log_(loop, [this] { log_.flush(); }),
       link_(loop, options.socket_path,
             {.on_connected =
@@ -165,10 +166,20 @@ void Process::on_tick() {
   worker_.on_wall_clock(std::time(nullptr));
   for (const auto& [id, socket] : sockets_) socket->on_tick(now_ms);
   ipc::WorkerStats stats = worker_.stats();
-  stats.descriptors = static_cast<uint32_t>(daphnis::uv::open_descriptors());
+  if (now_ms >= descriptors_counted_ms_ + kDescriptorsMs) {
+    descriptors_counted_ms_ = now_ms;
+    descriptors_ = static_cast<uint32_t>(daphnis::uv::open_descriptors());
+  }
+  stats.descriptors = descriptors_;
   stats.rss_bytes = daphnis::uv::resident_bytes();
   worker_.send(stats);
   settle();
+}
+
+/// The first asks to finish, the second to leave at once.
+void Process::on_signal() {
+  if (!listener_) return loop_.stop();
+  drain();
 }
 
 /// Takes no new clients and leaves once all is done, or when the time for it is over.

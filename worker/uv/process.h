@@ -47,6 +47,7 @@ class Process {
   void arm_timer();
   void on_timer();
   void on_tick();
+  void on_signal();
   void drain();
   void leave_if_done();
 
@@ -60,6 +61,8 @@ class Process {
   std::unique_ptr<ClientListener> listener_;
   daphnis::uv::Timer timer_;  ///< For the Worker's next call.
   uint64_t timer_ms_ = kNever;
+  uint32_t descriptors_ = 0;
+  uint64_t descriptors_counted_ms_ = 0;
   daphnis::uv::Timer tick_;   ///< Every second.
   daphnis::uv::Timer leave_;  ///< The drain's end.
   daphnis::uv::Signal terminate_;

@@ -126,6 +126,7 @@ void Socket::write(uint64_t now_ms) {
 Socket::Fate Socket::sync(uint64_t now_ms) {
   if (connection_.ending() != Ending::kReset) write(now_ms);
   const bool is_written = !is_blocked_;
+  set_reset_on_close(connection_.end_looks_whole());
   switch (connection_.ending()) {
     case Ending::kOpen:
       break;
@@ -137,11 +138,9 @@ Socket::Fate Socket::sync(uint64_t now_ms) {
     case Ending::kClose:
       if (is_written) return Fate::kClosed;
       break;
-    case Ending::kReset: {
-      const linger at_once{.l_onoff = 1, .l_linger = 0};
-      ::setsockopt(poll_.fd(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    case Ending::kReset:
+      set_reset_on_close(true);
       return Fate::kClosed;
-    }
     case Ending::kGiveBack:
       if (is_written) return Fate::kGivenBack;
       break;
@@ -149,6 +148,12 @@ Socket::Fate Socket::sync(uint64_t now_ms) {
   const bool reads = !has_input_ended_ && connection_.wants_input();
   poll_.want((reads ? UV_READABLE : 0) | (is_blocked_ ? UV_WRITABLE : 0));
   return Fate::kStays;
+}
+
+void Socket::set_reset_on_close(bool resets) {
+  if (std::exchange(resets_on_close_, resets) == resets) return;
+  const linger how{.l_onoff = resets ? 1 : 0, .l_linger = 0};
+  ::setsockopt(poll_.fd(), SOL_SOCKET, SO_LINGER, &how, sizeof how);
 }
 
 void Socket::on_tick(uint64_t now_ms) {

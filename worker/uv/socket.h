@@ -41,6 +41,7 @@ class Socket {
   [[nodiscard]] bool read_scratch(uint64_t now_ms);
   [[nodiscard]] bool take_read_result(ssize_t size, uint64_t now_ms);
   void write(uint64_t now_ms);
+  void set_reset_on_close(bool resets);
 
   daphnis::uv::Loop& loop_;
   Connection& connection_;
@@ -52,6 +53,7 @@ class Socket {
   bool is_blocked_ = false;      ///< The kernel took less than there was.
   bool is_half_closed_ = false;  ///< Our side is ended.
   bool has_input_ended_ = false;
+  bool resets_on_close_ = false;
 };
 
 }  // namespace daphnis::worker::uv

@@ -114,11 +114,26 @@ TEST_CASE("beyond the bound on connections a client is turned away", "[worker]")
   Settings settings;
   settings.clients_max = 1;
   Rig rig(settings);
+  const SampleCar car;
   Peer& first = rig.connect();
-  CHECK(first.connection);
+  rig.send(first, get(car));
   CHECK(rig.worker.on_client("192.0.2.8", rig.now_ms) == nullptr);
   rig.end(first);
   CHECK(rig.worker.on_client("192.0.2.8", rig.now_ms) != nullptr);
+}
+
+TEST_CASE("at the bound on connections an idle one makes room", "[worker]") {
+  Settings settings;
+  settings.clients_max = 2;
+  Rig rig(settings);
+  const SampleCar car;
+  Peer& busy = rig.connect();
+  rig.send(busy, get(car));
+  Peer& idle = rig.connect();
+  Peer& third = rig.connect();
+  CHECK(idle.ending == Ending::kClose);
+  CHECK(busy.connection);
+  CHECK(third.connection);
 }
 
 TEST_CASE("a request that nobody answers ends at its deadline", "[worker]") {

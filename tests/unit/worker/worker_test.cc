@@ -181,6 +181,7 @@ TEST_CASE("an HTTP/1.0 client whose answer cannot be completed sees a reset", "[
   Peer& l2 = rig.hand_off(rig.only<ipc::Fetch>(),
                           post_head("Content-Length: 5000\r\n") + text(car.bytes).substr(0, 1'200));
   CHECK_THAT(client.received, !Contains("chunked"));
+  CHECK(client.connection->end_looks_whole());
   rig.end(l2);
   CHECK(client.ending == Ending::kReset);
 }
