@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <algorithm>
+
 #include "common/core/check.h"
 #include "common/core/limits.h"
 
@@ -33,6 +35,7 @@ void Attempts::forget_old(uint64_t now_ms) {
   while (!by_age_.empty()) {
     const bool is_old = now_ms - by_age_.front().at_ms >= limits::kAttemptRememberedMs;
     if (!is_old && by_age_.size() <= limits::kAttemptsRememberedMax) return;
+    if (!is_old) ++forgotten_early_;
     finished_.erase(by_age_.front().id);
     by_age_.pop_front();
   }
@@ -43,6 +46,7 @@ std::vector<Uuid> Attempts::of_worker(WorkerId worker) const {
   for (const auto& [id, attempt] : live_) {
     if (attempt.worker == worker) ids.push_back(id);
   }
+  std::ranges::sort(ids);  // The table's own order differs from run to run.
   std::ranges::sort(ids);  // The table's order is not the same in every run.
   return ids;
 }

@@ -45,6 +45,8 @@ class Attempts {
 
   [[nodiscard]] size_t live() const { return live_.size(); }
   [[nodiscard]] size_t remembered() const { return finished_.size(); }
+  /// Ends that went before their time since there were too many.
+  [[nodiscard]] uint64_t forgotten_early() const { return forgotten_early_; }
   [[nodiscard]] std::vector<Uuid> of_worker(WorkerId worker) const;
 
  private:
@@ -57,6 +59,7 @@ class Attempts {
   absl::flat_hash_map<Uuid, Attempt> live_;
   absl::flat_hash_map<Uuid, AttemptEnd> finished_;
   std::deque<Finished> by_age_;
+  uint64_t forgotten_early_ = 0;
 };
 
 }  // namespace daphnis::broker

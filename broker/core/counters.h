@@ -16,6 +16,7 @@ struct Counters {
   uint64_t fetches_cancelled = 0;  ///< By the worker, or with it.
   uint64_t fetches_given_up = 0;   ///< The worker wanted no other candidate after a failure.
   uint64_t fetches_failed[static_cast<size_t>(ipc::kFetchFailureLast) + 1] = {};
+  uint64_t queues_full = 0;     ///< Every L2 left to ask had kL2QueueMax waiting.
   uint64_t fetches_queued = 0;  ///< Had to wait for a place at an L2.
   // Attempts, as they ended.
   uint64_t attempts = 0;

@@ -49,6 +49,7 @@ void Dispatcher::find_candidate(Fetch& fetch, uint64_t now_ms) {
       is_spent ? Choice{}
                : choose_candidate(fetch, registrations_, context_.config.candidates_max, now_ms);
   if (!choice.l2) {
+    if (choice.is_crowded) ++context_.counters.queues_full;
     give_up(fetch, failure_of(fetch, choice.is_crowded));
   } else if (choice.must_wait) {
     wait_for(fetch, *choice.l2, now_ms);
@@ -245,14 +246,13 @@ void Dispatcher::drain(uint64_t now_ms) {
 }
 
 void Dispatcher::log_attempt(LogLevel level, const Fetch& fetch, std::string_view outcome) {
-  const L2* l2 = registrations_.registry().find(fetch.l2);
-  context_.out.log(level, LogLine("attempt")
-                              .add("outcome", outcome)
-                              .add("trace", fetch.trace_id)
-                              .add("attempt", text_of(fetch.attempt))
-                              .add("number", fetch.asked.size())
-                              .add("l2", l2 ? std::string_view(l2->id()) : "-")
-                              .add("root", fetch.request.root.text()));
+  LogLine line("attempt");
+  line.add("outcome", outcome).add("trace", fetch.trace_id).add("number", fetch.asked.size());
+  if (!fetch.asked.empty()) {
+    const L2* l2 = registrations_.registry().find(fetch.l2);
+    line.add("attempt", text_of(fetch.attempt)).add("l2", l2 ? l2->id() : "gone");
+  }
+  context_.out.log(level, std::move(line.add("root", fetch.request.root.text())));
 }
 
 }  // namespace daphnis::broker

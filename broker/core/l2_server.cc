@@ -1,5 +1,6 @@
 #include "broker/core/l2_server.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "broker/core/answers.h"
@@ -137,6 +138,19 @@ void L2Server::drain(uint64_t now_ms) {
   std::vector<L2No> all;
   registrations_.registry().for_each([&](const L2& l2) { all.push_back(l2.no); });
   for (const L2No no : all) drop(*registrations_.registry().find(no), "the L1 stops", now_ms);
+  std::vector<ConnId> others;
+  for (const auto& [id, connection] : connections_) {
+    if (connection->state != L2Connection::State::kLingering) others.push_back(id);
+  }
+  std::ranges::sort(others);
+  for (const ConnId id : others) {
+    L2Connection& connection = *find(id);
+    if (connection.has_begun()) {
+      end_with(connection, 503, "draining", "this L1 is going away", now_ms);
+    } else {
+      close(connection);
+    }
+  }
 }
 
 void L2Server::linger(L2Connection& connection, uint64_t now_ms) {

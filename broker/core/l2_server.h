@@ -38,7 +38,7 @@ class L2Server {
 
   /// Ends a registered L2's stream from our side and forgets the L2.
   void drop(L2& l2, std::string_view reason, uint64_t now_ms);
-  /// Refuses new registrations and ends all streams.
+  /// Refuses new registrations, ends all streams and closes what is idle.
   void drain(uint64_t now_ms);
 
   [[nodiscard]] size_t connections() const { return connections_.size(); }

@@ -108,6 +108,12 @@ void add_fetches(Families& out, const Broker& broker) {
               counters.fetches_given_up);
   out.counter("fetches_queued_total", "Fetches that had to wait for a place at an L2",
               counters.fetches_queued);
+  out.counter("l2_queues_full_total", "Fetches for which every L2 had too many waiting",
+              counters.queues_full);
+  out.gauge("attempts_remembered", "Finished attempts whose late answers are known",
+            broker.dispatcher().attempts().remembered());
+  out.counter("attempts_forgotten_early_total", "Of these, forgotten before their time",
+              broker.dispatcher().attempts().forgotten_early());
   out.family("fetches_failed_total", "Fetches the broker gave up", MetricType::Counter);
   for (size_t i = 0; i <= static_cast<size_t>(ipc::kFetchFailureLast); ++i) {
     out.put(counters.fetches_failed[i], "reason", name(static_cast<ipc::FetchFailure>(i)));
@@ -175,6 +181,8 @@ void add_process(Families& out, const ProcessGauges& process) {
   out.gauge("loop_lag_milliseconds", "Worst lateness of a timer since the last stats line",
             process.loop_lag_ms);
   out.counter("log_lines_dropped_total", "Log lines nobody took", process.log_lines_dropped);
+  out.counter("stats_lines_dropped_total", "Stats lines that could not be written",
+              process.stats_lines_dropped);
 }
 
 }  // namespace

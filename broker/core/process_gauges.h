@@ -15,6 +15,7 @@ struct ProcessGauges {
   uint64_t cpu_us = 0;       ///< User and system time since the start.
   uint64_t loop_lag_ms = 0;  ///< The worst lateness of a timer since the last stats line.
   uint64_t log_lines_dropped = 0;
+  uint64_t stats_lines_dropped = 0;
 };
 
 }  // namespace daphnis::broker

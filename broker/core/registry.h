@@ -1,5 +1,6 @@
 #pragma once
 
+#include <absl/container/btree_map.h>
 #include <absl/container/flat_hash_map.h>
 
 #include <expected>
@@ -42,6 +43,7 @@ class Registry {
   [[nodiscard]] const std::vector<L2No>& at_address(const std::string& address) const;
   [[nodiscard]] size_t size() const { return l2s_.size(); }
 
+  /// In the order of registration.
   template <class Visit>
   void for_each(Visit&& visit) const {
     for (const auto& [no, l2] : l2s_) visit(*l2);
@@ -52,7 +54,7 @@ class Registry {
 
   const Config& config_;
   uint64_t last_no_ = 0;
-  absl::flat_hash_map<L2No, std::unique_ptr<L2>> l2s_;
+  absl::btree_map<L2No, std::unique_ptr<L2>> l2s_;  ///< Ordered: every run does the same.
   absl::flat_hash_map<std::string, L2No> by_id_;
   absl::flat_hash_map<std::string, std::vector<L2No>> by_address_;
 };

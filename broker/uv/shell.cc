@@ -14,7 +14,7 @@ namespace {
 
 constexpr uint64_t kProbeEveryMs = 100;
 constexpr uint64_t kStatsEveryMs = 1'000;
-constexpr uint64_t kStopMs = 1'200;  ///< A little more than lingering takes.
+constexpr uint64_t kStopCheckMs = 20;  ///< Also the time that last frames to workers get.
 
 Uuid random_bytes() {
   Uuid bytes;
@@ -57,7 +57,10 @@ Shell::Shell(uv::Loop& loop, uv::Log& log, Config config, ShellSettings settings
              }),
       probe_(loop, [this] { on_probe(); }),
       second_(loop, [this] { on_second(); }),
-      stop_(loop, [this] { loop_.stop(); }) {}
+      stop_(loop, [this] {
+        // Lingering connections have a deadline of their own.
+        if (broker_.l2_server().connections() == 0) loop_.stop();
+      }) {}
 
 Shell::~Shell() = default;
 
@@ -200,7 +203,8 @@ ProcessGauges Shell::gauges() {
           .descriptors_max = descriptors_max_,
           .cpu_us = uv::cpu_time_us(),
           .loop_lag_ms = loop_lag_ms_,
-          .log_lines_dropped = log_.lines_dropped()};
+          .log_lines_dropped = log_.lines_dropped(),
+          .stats_lines_dropped = stats_file_ ? stats_file_->lines_dropped() : 0};
 }
 
 void Shell::reopen() {
@@ -216,9 +220,10 @@ void Shell::stop() {
     return;
   }
   log_.info(LogLine("stopping").add("l2s", broker_.registrations().registry().size()));
+  l2_listeners_.clear();
   broker_.drain(loop_.now_ms());
   carry_out();
-  stop_.start(kStopMs);
+  stop_.start(kStopCheckMs, kStopCheckMs);
 }
 
 }  // namespace daphnis::broker

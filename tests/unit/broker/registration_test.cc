@@ -248,15 +248,22 @@ TEST_CASE("a broker that drains ends what nobody streams and takes nothing new",
   const WorkerId worker = rig.connect_worker();
   for (uint64_t n = 1; n <= 3; ++n) rig.fetch(worker, n, cid_number(n));
   rig.post(home, cid_number(2));
+  const ConnId idle = rig.connect();
+  const ConnId busy = rig.connect();
+  rig.send(busy, "POST /hold");
   rig.broker.drain(rig.now_ms);
   rig.carry_out();
   CHECK(rig.failure(worker, 1) == FetchFailure::kDraining);
   CHECK(rig.failure(worker, 3) == FetchFailure::kDraining);
   CHECK_FALSE(rig.failure(worker, 2));
   CHECK(rig.conns[home].is_shut);
+  CHECK(rig.conns[idle].is_closed);
+  CHECK(rig.status(busy) == 503);
   rig.fetch(worker, 9, kRoot);
   CHECK(rig.failure(worker, 9) == FetchFailure::kDraining);
   CHECK(rig.status(rig.register_l2("new")) == 503);
+  rig.advance(1'000);
+  CHECK(rig.broker.l2_server().connections() == 0);
 }
 
 }  // namespace daphnis::broker
