@@ -11,7 +11,7 @@ import time
 import urllib.error
 import urllib.request
 
-from harness import ASAN, Edge, EdgeTest, car, curl, sends, shared
+from harness import ASAN, Connection, Edge, EdgeTest, car, curl, sends, shared
 
 CLIENTS = pathlib.Path(__file__).parent / "clients"
 
@@ -263,6 +263,16 @@ class Wire(EdgeTest):
                 got = car.blocks(response.body, whole=False) if response.status == 200 else []
                 self.assertEqual(self.pairs[:len(got)], got)
                 self.assertEqual([], fooled)
+
+    def test_a_cut_reaches_an_http_10_client_as_a_reset(self):
+        """Its body ends by close, so that a mere close would look whole."""
+        fake = self.edge.fake("cut-10", sends(self.body[:700_000]))
+        with Connection(self.edge.client_port) as client:
+            client.send(f"GET /ipfs/{self.root}?format=car HTTP/1.0\r\nHost: x\r\n\r\n")
+            response = client.response()
+        fake.close()
+        self.edge.wait_l2_gone(fake.id)
+        self.assertFalse(response.status == 200 and response.complete, response)
 
     def test_more_body_than_the_car_is_complete_and_goes_no_further(self):
         fake = self.edge.fake("longer", sends(self.body + b"\0" * 5000))

@@ -66,6 +66,46 @@ class Faults(EdgeTest):
         self.assertIn(response.status, (502, 504), response)
         self.assertLess(time.monotonic() - started, 20)
 
+    def test_a_stream_that_stalls_or_trickles_is_ended_and_never_looks_complete(self):
+        edge = Edge(self.world, workers=1, worker_flags=[
+            "--l2-idle-ms", "1000", "--l2-rate-min", "10000", "--l2-rate-window-ms", "2000"])
+
+        def stall(l2, order):
+            upload = l2.upload(order)
+            upload.send(self.body[:1 << 20])
+            upload.answer()
+
+        def trickle(l2, order):
+            upload = l2.upload(order)
+            upload.send(self.body[:1 << 20])
+            at = 1 << 20
+            while upload.send(self.body[at:at + 100]):
+                at += 100
+                time.sleep(0.1)
+        for behave in (stall, trickle):
+            with self.subTest(behave.__name__):
+                fake = edge.fake(behave.__name__, behave)
+                started = time.monotonic()
+                response = edge.get(self.path, seconds=30)
+                self.assertLess(time.monotonic() - started, 10)
+                self.assertFalse(response.status == 200 and response.complete, response)
+                fake.close()
+                edge.wait_l2_gone(fake.id)
+
+    def test_a_client_that_takes_next_to_nothing_is_let_go(self):
+        edge = Edge(self.world, workers=1, worker_flags=[
+            "--client-rate-min", "100000", "--client-rate-window-ms", "2000"])
+        store = self.world.subfolder("store")
+        big, body, _ = car.file_car(car.numbered("taker", 24 << 20))
+        (store / "file.car").write_bytes(body)
+        edge.l2(store, "home")
+        with Connection(edge.client_port, seconds=60, receive_buffer=4096) as client:
+            client.request(f"/ipfs/{big}?format=car", headers={"X-Request-Id": "taker"})
+            client.read_until(b"\r\n\r\n")
+            line = edge.access_line("taker", 20)
+        self.assertEqual("client_slow", line["outcome"], line)
+        edge.settle()
+
     def test_an_l2_that_is_stopped_fails_over_and_serves_again_when_it_goes_on(self):
         for number in range(2):
             store = self.world.subfolder(f"store{number}")

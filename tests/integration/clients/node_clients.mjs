@@ -1,5 +1,6 @@
 // For each URL on stdin: one line of JSON that says whether node's http and fetch took the answer for
-// complete: {"http": {"status", "complete", "bytes"}, "fetch": {…}}
+// complete: {"http": {"status", "complete", "bytes"}, "fetch": {…}, "fetch, closing": {…}}. Closing is
+// apart: where a response's head says close, fetch takes a cut chunked body for whole.
 import http from 'node:http'
 import readline from 'node:readline'
 
@@ -15,10 +16,10 @@ const byHttp = url => new Promise(resolve => {
   request.on('error', () => resolve({ status: 0, complete: false, bytes }))
 })
 
-async function byFetch (url) {
+async function byFetch (url, headers) {
   let status = 0
   try {
-    const response = await fetch(url, { headers: { connection: 'close' } })
+    const response = await fetch(url, { headers })
     status = response.status
     return { status, complete: true, bytes: (await response.arrayBuffer()).byteLength }
   } catch {
@@ -27,5 +28,10 @@ async function byFetch (url) {
 }
 
 for await (const url of readline.createInterface({ input: process.stdin })) {
-  console.log(JSON.stringify({ http: await byHttp(url), fetch: await byFetch(url) }))
+  console.log(JSON.stringify({
+    http: await byHttp(url),
+    fetch: await byFetch(url),
+    'fetch, closing': await byFetch(url, { connection: 'close' })
+  }))
 }
+process.exit(0) // Idle connections would hold it for seconds.
