@@ -1,5 +1,5 @@
-"""The proxies that bench/miss sets side by side, each in front of its own source of the same CARs, all
-with an access log and one worker (or thread) per core."""
+"""The proxies that bench/miss sets side by side, each in front of its own source of the same CARs,
+all with an access log and one worker (or thread) per core."""
 
 import os
 
