@@ -1,6 +1,6 @@
-// bench_sha256 FILE SECONDS: hashes the file's bytes over and over with OpenSSL's sha2-256, in pieces
-// of at most 1 MiB as a verifier of 1 MiB blocks would, and prints "BYTES CPU_SECONDS". The floor
-// under everything that proves the same bytes.
+// bench_sha256 FILE SECONDS: hashes the file's bytes over and over with OpenSSL's sha2-256, in
+// pieces of at most 1 MiB as a verifier of 1 MiB blocks would, and prints "BYTES CPU_SECONDS": the
+// floor under everything that proves the same bytes.
 
 #include <fcntl.h>
 #include <openssl/evp.h>

@@ -179,8 +179,8 @@ ResponseHead make_head(int status, std::span<const http::Header> headers,
   for (const http::Header& header : headers) writer.add(header.name, header.value);
   add_context(writer, context);
   add_cors(writer);
-  // Never on a chunked body: node's fetch takes one that is cut for whole where the head said close,
-  // be the cut a FIN or a reset. RFC 9112 9.6 only recommends to say it.
+  // Never on a chunked body: node's fetch takes one that is cut for whole where the head said
+  // close, be the cut a FIN or a reset. RFC 9112 9.6 only recommends to say it.
   if (!head.keep_alive && head.framing != Framing::kChunked) writer.add("Connection", "close");
   if (head.keep_alive && context.minor == 0) writer.add("Connection", "keep-alive");
   head.text = writer.finish();
