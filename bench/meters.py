@@ -51,7 +51,7 @@ def machine():
         f"{model[1] if model else os.uname().machine}, {os.cpu_count()} cores "
         f"({', '.join(extensions) or 'no SHA extensions'}), {memory / 2**20:.0f} GiB, "
         f"{'virtual machine' if ' hypervisor ' in (flags[1] if flags else '') else 'bare metal'}",
-        f"Linux {os.uname().release.split('-')[0]}, {first_line('openssl', 'version')}",
+        f"Linux {os.uname().release.split('-')[0]}, {first_line('openssl', 'version').split(' (')[0]}",
         f"{first_line('g++', '--version')}, {first_line('nginx', '-v')}, "
         f"{first_line('haproxy', '-v').split(' - ')[0]}",
     ]
