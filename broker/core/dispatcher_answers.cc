@@ -37,7 +37,9 @@ Dispatcher::Answer Dispatcher::on_answer(const Uuid& attempt_id, const Cid& root
   ++fetch->not_found;
   if (L2* l2 = registrations_.registry().find(attempt->l2)) {
     ++l2->tally.not_found;
-    registrations_.holdings().remove(l2->no, fetch->key);
+    if (fetch->denies_root_when_not_found()) {
+      registrations_.holdings().remove(l2->no, fetch->key);
+    }
   }
   if (context_.out.logs(LogLevel::kDebug)) log_attempt(LogLevel::kDebug, *fetch, "not_found");
   end_attempt(attempt_id, AttemptEnd::kAnswered, now_ms);
@@ -122,7 +124,7 @@ void Dispatcher::on_streamed(Fetch& fetch, const ipc::AttemptEnded& message, uin
     case ipc::AttemptOutcome::kNotFound:
       ++context_.counters.not_found;
       ++fetch.not_found;
-      registrations_.holdings().remove(fetch.l2, fetch.key);
+      if (fetch.denies_root_when_not_found()) registrations_.holdings().remove(fetch.l2, fetch.key);
       break;
     case ipc::AttemptOutcome::kVerifyFailed:
       registrations_.holdings().remove(fetch.l2, fetch.key);

@@ -160,4 +160,19 @@ TEST_CASE("a holder that says not found is no holder any more", "[broker][holdin
   CHECK(rig.broker.registrations().holdings().size() == 0);
 }
 
+TEST_CASE("a holder that does not find a path below the root is still its holder",
+          "[broker][holdings]") {
+  Rig rig;
+  const ConnId home = rig.register_l2("home", "?v=2");
+  const WorkerId worker = rig.connect_worker();
+  rig.announce("home", cid_number(1));
+  rig.tell(worker, ipc::Fetch{.fetch_id = 1,
+                              .request = {.root = cid_number(1), .path = {"no", "such", "entry"}},
+                              .trace_id = "t",
+                              .deadline_ms = 1'000});
+  rig.post_not_found(home, cid_number(1));
+  CHECK(rig.inbox<ipc::FetchFailed>(worker).size() == 1);
+  CHECK(rig.broker.registrations().holdings().size() == 1);
+}
+
 }  // namespace daphnis::broker
