@@ -176,6 +176,16 @@ void World::check_memory() {
   }
 }
 
+/// Who announced what it holds is asked first, so nobody else need be.
+void World::check_first_hits() {
+  const broker::Counters& counters = broker_->core().counters();
+  if (counters.attempts_first_hit != counters.fetches_served) {
+    scene_.fail(fmt::format("of {} fetches only {} were served by the first L2",
+                            counters.fetches_served, counters.attempts_first_hit));
+  }
+  if (counters.car_bytes_through_broker != 0) scene_.fail("CAR bytes went through the broker");
+}
+
 void World::run() {
   start_broker();
   revive();
@@ -185,6 +195,7 @@ void World::run() {
   if (scene_.faults.empty()) check_quiet();
   if (scene_.faults.empty()) check_service();
   if (scene_.faults.empty()) check_memory();
+  if (scene_.faults.empty() && has_only_v2_) check_first_hits();
   scene_.tally.steps = scene_.clock.steps();
   scene_.note(scene_.clock.steps());
 }

@@ -49,6 +49,7 @@ class World {
   void check_quiet();
   void check_service();
   void check_memory();
+  void check_first_hits();
 
   Scene scene_;
   Kind kind_;
@@ -64,6 +65,7 @@ class World {
   Alarm trouble_;
   Alarm revival_;
   unsigned troubles_left_ = 0;
+  bool has_only_v2_ = false;
 };
 
 }  // namespace daphnis::sim

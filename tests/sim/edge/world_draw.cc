@@ -7,7 +7,8 @@ void World::draw_weather() {
   Chance& chance = scene_.chance;
   Network::Manners manners;
   if (kind_ == Kind::kCalm) {
-    scene_.weather = {.is_calm = true, .pipelined_one_in = 2};
+    scene_.weather = {.is_calm = true, .pipelined_one_in = chance.one_in(2) ? 0U : 2U};
+    has_only_v2_ = chance.one_in(2);
     manners = {.capacity = 64 * 1024, .is_quick = true};
   } else {
     constexpr size_t kCapacities[] = {700, 4096, 16 * 1024, 128 * 1024};
@@ -45,7 +46,8 @@ void World::draw_l2s() {
   for (size_t i = 0; i < kL2s; ++i) {
     L2Node::Traits traits;
     traits.config.l2_id = "home-" + std::to_string(i);
-    traits.config.generation = chance.one_in(3) ? l2::Generation::kLegacy : l2::Generation::kV2;
+    const bool is_legacy = !has_only_v2_ && chance.one_in(3);
+    traits.config.generation = is_legacy ? l2::Generation::kLegacy : l2::Generation::kV2;
     if (traits.config.generation == l2::Generation::kV2) {
       traits.config.capacity = static_cast<uint32_t>(chance.between(1, 4));
     }
@@ -84,7 +86,9 @@ Client::Plan World::draw_client(const Wish* wanted) {
       plan.wishes.push_back(chance.pick(asked_));
     plan.is_pipelined = chance.one_in(3);
   }
-  plan.is_slow = chance.one_in(5);
+  // Behind the answer to a slow client, one that was pipelined comes too late.
+  const bool may_be_slow = kind_ == Kind::kStorm || scene_.weather.pipelined_one_in == 0;
+  plan.is_slow = may_be_slow && chance.one_in(5);
   if (chance.one_in(scene_.weather.client_leaves_one_in)) {
     plan.leaves_after_bytes =
         chance.one_in(3) ? 0 : chance.below(chance.one_in(2) ? 1'000 : 60'000);
