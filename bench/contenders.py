@@ -7,6 +7,7 @@ from harness import Edge, wait_for
 import meters
 
 CORES = os.cpu_count()
+OURS = "Daphnis, verified"
 
 NGINX = """
 {user}
@@ -107,7 +108,7 @@ def contenders(world, store, free_port):
         return HAProxy(world, name, free_port(), source, extra)
     no_file = "proxy_max_temp_file_size 0;"
     return {
-        "Daphnis, verified": Daphnis(world, store),
+        OURS: Daphnis(world, store),
         "nginx, default": nginx("nginx-default", ""),
         "nginx, no temp file": nginx("nginx-no-file", no_file),
         "nginx, 16 × 64k, no temp file": nginx(
