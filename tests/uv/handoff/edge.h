@@ -1,0 +1,108 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "broker/uv/shell.h"
+#include "common/core/cid.h"
+#include "common/core/http_parser.h"
+#include "common/uv/fd.h"
+#include "common/uv/log.h"
+#include "common/uv/loop.h"
+#include "worker/uv/process.h"
+
+namespace daphnis::test {
+
+/// A folder for a Unix socket, removed at the end.
+struct TempFolder {
+  TempFolder();
+  ~TempFolder();
+  std::string path;
+};
+
+/// The shells of a broker and of a worker as the two programs have them, on one loop. The loop's
+/// end proves that all their handles were closed.
+class Edge {
+ public:
+  Edge();
+  ~Edge();
+
+  /// Runs the loop until `holds`; fails the test where that does not come within ten seconds.
+  void until(const std::function<bool()>& holds);
+  /// One turn that waits for nothing.
+  void turn() { loop_.run_once(UV_RUN_NOWAIT); }
+  void start_worker();
+  /// As sudden as a kill, but for what the kernel would close.
+  void kill_worker() { worker_.reset(); }
+
+  [[nodiscard]] const broker::Broker& broker() const { return broker_->broker(); }
+  [[nodiscard]] const broker::Counters& counters() const { return broker().counters(); }
+  [[nodiscard]] uint16_t l2_port() const { return broker_->l2_ports().front(); }
+  [[nodiscard]] uint16_t client_port() const { return client_port_; }
+
+ private:
+  TempFolder folder_;
+  uv::UniqueFd null_;
+  uv::Loop loop_;
+  uv::Log log_;
+  std::unique_ptr<broker::Shell> broker_;
+  std::unique_ptr<worker::uv::Process> worker_;
+  uint16_t client_port_ = 0;
+};
+
+/// A plain TCP client on loopback: what a test says is sent as one write.
+class Peer {
+ public:
+  Peer(Edge& edge, uint16_t port);
+
+  void send(std::string_view bytes);
+  /// Takes in what has come; never waits.
+  void read();
+  void close() { fd_.reset(); }
+
+  std::string received;
+  bool has_ended = false;  ///< The other side closed or reset.
+
+ private:
+  uv::UniqueFd fd_;
+};
+
+/// Counts whole HTTP responses at the front of `received`.
+struct Responses {
+  std::vector<int> statuses;
+  std::string body;  ///< Of the last one.
+  bool is_last_kept_alive = false;
+};
+[[nodiscard]] Responses responses_in(std::string_view received);
+
+/// One raw block, its CAR and what may be asked and sent for it.
+struct Sample {
+  explicit Sample(size_t size, char fill);
+
+  [[nodiscard]] std::string request() const;
+  /// "POST /data/…" with the CAR as its body.
+  [[nodiscard]] std::string post(const std::string& request_id) const;
+
+  Cid root;
+  std::string car;
+};
+
+/// An L2 made by hand: its registration, and the ids of the orders that came.
+class Home {
+ public:
+  explicit Home(Edge& edge, const std::string& id = "home");
+
+  /// The id of the `number`th order, from 0, once it has come.
+  std::string order(size_t number);
+
+ private:
+  [[nodiscard]] std::vector<std::string> orders() const;
+
+  Edge& edge_;
+  Peer registration_;
+};
+
+}  // namespace daphnis::test
