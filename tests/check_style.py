@@ -10,7 +10,7 @@ FOLDERS = ("common", "broker", "worker", "l2", "tests", "bench")
 LINES_MAX = 400
 COLUMNS_MAX = 100
 SANS_IO_FORBIDDEN = re.compile(
-    r'#include\s*[<"](uv\.h|sys/socket\.h|sys/epoll\.h|unistd\.h|fcntl\.h|netinet/|arpa/|'
+    r'#include\s*[<"](uv\.h|sys/socket\.h|sys/epoll\.h|unistd\.h|fcntl\.h|netinet/|'
     r'(common|broker|worker|l2)/uv/)')
 LATER = re.compile(r"\b(TODO|FIXME|XXX)\b")
 
