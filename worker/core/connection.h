@@ -50,8 +50,8 @@ class Connection {
   /// True: read into a buffer of its own; false: the input is looked at and copied, if at all.
   [[nodiscard]] virtual bool keeps_input() const = 0;
   [[nodiscard]] virtual Ending ending() const = 0;
-  /// True while the peer would take the end of the connection for the end of what it reads: then even
-  /// a crash of ours must end it with a reset.
+  /// True while the peer would take the end of the connection for the end of what it reads: then
+  /// even a crash of ours must end it with a reset.
   [[nodiscard]] virtual bool end_looks_whole() const { return false; }
 
   [[nodiscard]] ConnectionId id() const { return id_; }
