@@ -66,7 +66,11 @@ spawn() {
   if [[ $name == "$SLOT" ]]; then write_pid_file "$SLOT"; fi
 }
 
-write_pid_file() { printf '%s\n' "${PID[$1]}" >"$RUN_DIR/$1.pid"; }
+# By a rename, so that nobody ever reads half of it.
+write_pid_file() {
+  printf '%s\n' "${PID[$1]}" >"$RUN_DIR/.$1.pid"
+  mv -f -- "$RUN_DIR/.$1.pid" "$RUN_DIR/$1.pid"
+}
 
 # alive NAME: does the process in NAME run?
 alive() { [[ -n ${PID[$1]:-} ]] && own_child "${PID[$1]}" "${START[$1]}"; }
