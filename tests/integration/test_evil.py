@@ -80,7 +80,7 @@ class Evil(EdgeTest):
         index = json.loads(shared("fixtures", "INDEX.json").read_text())
         cls.entries = [Entry(row) for row in index if row.get("file")]
         cls.by_name = {entry.name: entry for entry in cls.entries}
-        cls.edge = Edge(world, workers=1)
+        cls.edge = Edge(world, workers=1, patient=True)
         cls.clients = Clients()
         world.on_close(cls.clients.close)
 
@@ -210,7 +210,7 @@ class Wire(EdgeTest):
 
     @classmethod
     def begin(cls, world):
-        cls.edge = Edge(world, workers=1)
+        cls.edge = Edge(world, workers=1, patient=True)
         cls.clients = Clients()
         world.on_close(cls.clients.close)
         cls.root, cls.body, cls.pairs = car.file_car(car.numbered("wire", 900_000))

@@ -120,12 +120,12 @@ class Faults(EdgeTest):
 
     def test_a_worker_told_to_end_finishes_its_streams_first(self):
         store = self.world.subfolder("store")
-        big, body, pairs = car.file_car(car.numbered("drain", 24 << 20))
+        big, body, pairs = car.file_car(car.numbered("drain", 12 << 20))
         (store / "file.car").write_bytes(body)
         self.edge.l2(store, "home", "--capacity", "32")
         held = []
-        for _ in range(6):
-            client = Connection(self.edge.client_port, seconds=60, receive_buffer=8192)
+        for _ in range(4):
+            client = Connection(self.edge.client_port, seconds=60, receive_buffer=32768)
             self.world.on_close(client.close)
             client.request(f"/ipfs/{big}?format=car")
             client.unread(client.read_until(b"\r\n\r\n"))
@@ -175,10 +175,10 @@ class Faults(EdgeTest):
 
     def test_a_stopped_broker_leaves_streams_alone(self):
         store = self.world.subfolder("store")
-        big, body, pairs = car.file_car(car.numbered("stopped", 24 << 20))
+        big, body, pairs = car.file_car(car.numbered("stopped", 12 << 20))
         (store / "file.car").write_bytes(body)
         self.edge.l2(store, "home")
-        with Connection(self.edge.client_port, seconds=60, receive_buffer=8192) as client:
+        with Connection(self.edge.client_port, seconds=60, receive_buffer=32768) as client:
             client.request(f"/ipfs/{big}?format=car")
             client.unread(client.read_until(b"\r\n\r\n"))
             self.edge.broker.signal(signal.SIGSTOP)

@@ -30,7 +30,7 @@ def plain(entry):
 class Fixtures(EdgeTest):
     @classmethod
     def begin(cls, world):
-        cls.edge = Edge(world)
+        cls.edge = Edge(world, patient=True)
 
     def test_plain_fixtures_come_out_block_for_block_from_a_store_of_one_file_each(self):
         index = json.loads(shared("fixtures", "INDEX.json").read_text())

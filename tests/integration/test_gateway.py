@@ -30,7 +30,7 @@ def same_tree(a, b):
 
 class Conformance(EdgeTest):
     def test_the_conformance_cases_pass(self):
-        edge = Edge(self.world)
+        edge = Edge(self.world, patient=True)
         store = self.world.subfolder("store")
         roots = set()
         for path in shared("conformance").rglob("*.car"):
@@ -43,7 +43,7 @@ class Conformance(EdgeTest):
         self.assertEqual(0, code)
 
     def test_expected_answers_of_the_reference_l2_hold_exactly_their_blocks(self):
-        edge = Edge(self.world)
+        edge = Edge(self.world, patient=True)
         rows = [row for row in json.loads(shared("fixtures", "INDEX.json").read_text())
                 if row.get("kind") == "expect"]
         self.assertTrue(rows)
@@ -63,7 +63,7 @@ class Conformance(EdgeTest):
         whole = car.blocks(shared("fixtures", "valid", "dir-mixed.car").read_bytes())
         for name in ("carv2-indexed", "carv2-noindex", "carv2-padded"):
             with self.subTest(name):
-                edge = Edge(self.world, workers=1)
+                edge = Edge(self.world, workers=1, patient=True)
                 store = self.world.subfolder(name)
                 (store / "two.car").write_bytes(shared("fixtures", "valid",
                                                        f"{name}.car").read_bytes())
@@ -79,7 +79,7 @@ class PublicTools(EdgeTest):
     def begin(cls, world):
         if not (NPM / "node_modules").exists():
             raise AssertionError("run `npm ci` in tests/integration/npm first")
-        cls.edge = Edge(world)
+        cls.edge = Edge(world, patient=True)
 
     def ipfs_car(self, *arguments):
         code, output = node(NPM / "node_modules" / "ipfs-car" / "bin.js", *arguments)

@@ -11,7 +11,7 @@ from harness import ASAN, Connection, Edge, EdgeTest, car, sends, wait_for
 class Clients(EdgeTest):
     @classmethod
     def begin(cls, world):
-        cls.edge = Edge(world, broker_flags=["--log-level", "debug"])
+        cls.edge = Edge(world, broker_flags=["--log-level", "debug"], patient=True)
         cls.root, cls.body, cls.pairs = car.file_car(car.numbered("http", 700_000))
         cls.path = f"/ipfs/{cls.root}?format=car"
         store = world.subfolder("store")
@@ -140,7 +140,7 @@ class HostileHeads(EdgeTest):
 
     @classmethod
     def begin(cls, world):
-        cls.edge = Edge(world, workers=1)
+        cls.edge = Edge(world, workers=1, patient=True)
         cls.root, cls.body, cls.pairs = car.file_car(car.numbered("hostile", 5000))
         cls.edge.fake("home", sends(cls.body))
 

@@ -73,7 +73,7 @@ class Kill(KillTest):
     """Without a supervisor: the test itself starts anew what it killed."""
 
     def setUp(self):
-        self.edge = Edge(self.world)
+        self.edge = Edge(self.world, patient=True)
         self.store, self.root, self.body, self.pairs = self.prepare("kill")
 
     def hold_streams(self, count=8):

@@ -7,7 +7,7 @@ from harness import ASAN, Connection, Edge, EdgeTest, car
 
 class Load(EdgeTest):
     def setUp(self):
-        self.edge = Edge(self.world)
+        self.edge = Edge(self.world, patient=True)
         self.wanted = []
         for number in range(5):
             store = self.world.subfolder(f"store{number}")
@@ -62,7 +62,7 @@ class Memory(EdgeTest):
     """A client that reads slowly costs the edge buffers, not the CAR."""
 
     def test_a_slow_client_bounds_rss_and_disturbs_nobody(self):
-        edge = Edge(self.world)
+        edge = Edge(self.world, patient=True)
         store = self.world.subfolder("store")
         root, body, pairs = car.file_car(car.numbered("slow", 96 << 20), leaf=1 << 20)
         small, small_body, small_pairs = car.file_car(car.numbered("quick", 5000))

@@ -14,7 +14,7 @@ def documentation(name):
 class Operator(EdgeTest):
     @classmethod
     def begin(cls, world):
-        cls.edge = Edge(world)
+        cls.edge = Edge(world, patient=True)
         cls.root, cls.body, cls.pairs = car.file_car(car.numbered("operator", 3 << 20))
         store = world.subfolder("store")
         (store / "one.car").write_bytes(cls.body)

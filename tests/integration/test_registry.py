@@ -12,7 +12,7 @@ FAKES = pathlib.Path(__file__).parents[1] / "fakes"
 class Holders(EdgeTest):
     @classmethod
     def begin(cls, world):
-        cls.edge = Edge(world)
+        cls.edge = Edge(world, patient=True)
 
     def test_one_holder_among_twenty_l2s_is_found_at_the_first_attempt(self):
         roots = []
@@ -159,7 +159,7 @@ class Registering(EdgeTest):
 class Generations(EdgeTest):
     @classmethod
     def begin(cls, world):
-        cls.edge = Edge(world, workers=1)
+        cls.edge = Edge(world, workers=1, patient=True)
 
     def test_the_uuid_may_come_back_dashed_or_not_in_either_case(self):
         root, body, pairs = car.file_car(car.numbered("uuid", 5000))
