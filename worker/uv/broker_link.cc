@@ -64,8 +64,15 @@ void BrokerLink::retry_later() {
   delay_ms_ = std::min(delay_ms_ * 2, limits::kBrokerRetryMaxMs);
 }
 
-void BrokerLink::send(const ipc::WorkerToBroker& message) {
-  if (channel_) channel_->send(ipc::encode_frame(message, ipc::Carries::kNothing));
+/// What one event has led to goes in one write.
+void BrokerLink::send(std::span<const ipc::WorkerToBroker> messages) {
+  if (!channel_ || messages.empty()) return;
+  std::vector<uint8_t> frames;
+  for (const ipc::WorkerToBroker& message : messages) {
+    const std::vector<uint8_t> frame = ipc::encode_frame(message, ipc::Carries::kNothing);
+    frames.insert(frames.end(), frame.begin(), frame.end());
+  }
+  channel_->send(std::move(frames));
 }
 
 void BrokerLink::send(const ipc::ReturnSocket& message, UniqueFd socket) {

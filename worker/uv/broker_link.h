@@ -2,7 +2,9 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "common/core/ipc_messages.h"
 #include "common/uv/ipc_channel.h"
@@ -27,7 +29,7 @@ class BrokerLink {
   BrokerLink(daphnis::uv::Loop& loop, std::string path, Events events);
 
   /// Does nothing while there is no connection.
-  void send(const ipc::WorkerToBroker& message);
+  void send(std::span<const ipc::WorkerToBroker> messages);
   void send(const ipc::ReturnSocket& message, daphnis::uv::UniqueFd socket);
   /// Ends this connection and goes on to the next.
   void drop(const std::string& why);

@@ -136,7 +136,7 @@ void Process::settle() {
       if (found != sockets_.end()) sync(*found->second);
     }
   }
-  for (const ipc::WorkerToBroker& message : worker_.take_messages()) link_.send(message);
+  link_.send(worker_.take_messages());
   for (const LogLine& line : worker_.take_access_lines()) log_.access(line);
   if (const auto level = worker_.take_log_level()) log_.set_level(*level);
   if (worker_.is_draining()) {
