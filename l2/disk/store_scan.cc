@@ -80,7 +80,8 @@ bool Store::list_folder(ScanReport& report) {
     if (!is_car_name(entry->d_name)) continue;
     struct stat status {};
     if (fstatat(dirfd(folder.get()), entry->d_name, &status, 0) != 0) continue;
-    if (!S_ISREG(status.st_mode) || known_.size() == limits::kStoreFilesMax) continue;
+    if (!S_ISREG(status.st_mode)) continue;
+    if (known_.size() == limits::kStoreFilesMax && !known_.contains(entry->d_name)) continue;
     const auto [at, is_new] = known_.try_emplace(entry->d_name);
     Known& known = at->second;
     known.is_seen = true;

@@ -1,0 +1,42 @@
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "common/core/check.h"
+#include "common/core/limits.h"
+#include "l2/core/order.h"
+
+namespace {
+
+using namespace daphnis;
+
+/// The lines of a registration stream, read whole or in parts of `step` bytes.
+std::vector<std::string> lines_of(Bytes stream, size_t step) {
+  l2::LineSplitter splitter;
+  std::vector<std::string> lines;
+  while (!stream.empty()) {
+    const Bytes part = stream.first(std::min(step, stream.size()));
+    splitter.feed(part, [&lines](std::string_view line) { lines.emplace_back(line); });
+    stream = stream.subspan(part.size());
+  }
+  return lines;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const Bytes stream{data, size};
+  const std::vector<std::string> lines = lines_of(stream, size + 1);
+  check(lines == lines_of(stream, 1), "the lines depend on how the stream is cut");
+  l2::OrderReader reader;
+  for (const std::string& line : lines) {
+    check(line.size() <= limits::kOrderLineBytesMax, "too long a line");
+    const auto order = reader.read(line);
+    if (!order || !order->is_understood) continue;
+    // What was understood is a canonical request.
+    const auto again = decode_car_request(encode(order->request));
+    check(again.has_value() && *again == order->request, "a request that is not canonical");
+    check(order->trace_id.size() <= limits::kRequestIdBytesMax, "too long a trace id");
+  }
+  return 0;
+}
