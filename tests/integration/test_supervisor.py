@@ -284,7 +284,7 @@ class SupervisorTest(unittest.TestCase):
             arguments = pathlib.Path(f"/proc/{self.pid(name)}/cmdline").read_text().split("\0")
             self.assertEqual(arguments[arguments.index("--index") + 1], name[-1])
         self.until("the broker got SIGHUP", (self.bin / "hup").exists)
-        self.assertTrue(self.all_running())
+        self.until("all run", self.all_running)
 
     def test_a_reload_to_a_broken_program_keeps_the_old_workers(self):
         self.start()
@@ -294,7 +294,7 @@ class SupervisorTest(unittest.TestCase):
         self.assertEqual(done.returncode, 1, done.stdout)
         self.assertIn("the new worker-0 ended (exit status 7)", done.stdout)
         self.assertEqual({name: self.pid(name) for name in before}, before)
-        self.assertTrue(self.all_running())
+        self.until("all run on", self.all_running)
 
     def test_a_number_that_somebody_else_has_by_now_is_not_signalled(self):
         # A supervisor that was killed left a state file; meanwhile its numbers went to a stranger.
