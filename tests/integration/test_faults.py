@@ -26,18 +26,22 @@ class Faults(EdgeTest):
         l2 = self.edge.l2(store, "home", "--capacity", "32")
         pick = random.Random(7)
 
+        left = []
+
         def leave(amount):
-            with Connection(self.edge.client_port) as client:
+            with Connection(self.edge.client_port, seconds=40) as client:
                 client.request(self.path)
                 got = 0
                 while got < amount and (data := client.read()):
                     got += len(data)
+            left.append(got >= amount)
         threads = []
         for _ in range(60):
             threads.append(threading.Thread(target=leave, args=(pick.randrange(len(self.body)),)))
             threads[-1].start()
         for thread in threads:
-            thread.join(30)
+            thread.join()
+        self.assertEqual([True] * 60, left, "nobody waited in vain")
         self.assert_car(self.edge.get(self.path), self.pairs)
         self.edge.settle()
         l2.stop()
