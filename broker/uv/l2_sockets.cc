@@ -31,7 +31,14 @@ L2Sockets::Added L2Sockets::add(uv::UvPtr<uv_tcp_t> tcp) {
 
 void L2Sockets::write(ConnId id, std::string bytes) {
   const auto found = streams_.find(id);
-  if (found != streams_.end()) found->second->write(std::move(bytes));
+  if (found == streams_.end()) return;
+  const size_t written = found->second->try_write(bytes);
+  if (written == bytes.size()) {
+    events_.on_drained(id);
+    return;
+  }
+  bytes.erase(0, written);
+  found->second->write(std::move(bytes));
 }
 
 void L2Sockets::shutdown(ConnId id) {

@@ -19,7 +19,7 @@ class L2Sockets {
  public:
   struct Events {
     std::function<void(ConnId, Bytes)> on_bytes;
-    std::function<void(ConnId)> on_drained;
+    std::function<void(ConnId)> on_drained;  ///< Also from within write().
     std::function<void(ConnId, const std::string& why)> on_closed;
   };
   explicit L2Sockets(Events events) : events_(std::move(events)) {}

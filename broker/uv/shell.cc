@@ -3,6 +3,7 @@
 #include <openssl/rand.h>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "broker/core/admin.h"
@@ -16,11 +17,21 @@ constexpr uint64_t kProbeEveryMs = 100;
 constexpr uint64_t kStatsEveryMs = 1'000;
 constexpr uint64_t kStopCheckMs = 20;  ///< Also the time that last frames to workers get.
 
-Uuid random_bytes() {
-  Uuid bytes;
-  check(RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) == 1, "no randomness");
-  return bytes;
-}
+/// Drawn many at a time: one draw costs more than the copy.
+class RandomPool {
+ public:
+  Uuid operator()() {
+    if (left_ == 0) {
+      check(RAND_bytes(pool_[0].data(), static_cast<int>(sizeof pool_)) == 1, "no randomness");
+      left_ = pool_.size();
+    }
+    return std::exchange(pool_[--left_], Uuid{});
+  }
+
+ private:
+  std::array<Uuid, 64> pool_{};
+  size_t left_ = 0;
+};
 
 }  // namespace
 
@@ -28,7 +39,7 @@ Shell::Shell(uv::Loop& loop, uv::Log& log, Config config, ShellSettings settings
     : loop_(loop),
       log_(log),
       settings_(std::move(settings)),
-      broker_(std::move(config), random_bytes),
+      broker_(std::move(config), RandomPool()),
       l2s_({.on_bytes =
                 [this](ConnId id, Bytes bytes) {
                   broker_.on_l2_bytes(id, bytes, loop_.now_ms());
@@ -41,8 +52,8 @@ Shell::Shell(uv::Loop& loop, uv::Log& log, Config config, ShellSettings settings
                   carry_out();
                 }}),
       workers_(loop, {.on_frame =
-                          [this](WorkerId id, Bytes payload, uv::UniqueFd fd) {
-                            on_worker_frame(id, payload, std::move(fd));
+                          [this](WorkerId id, Bytes payload, uv::UvPtr<uv_tcp_t> socket) {
+                            on_worker_frame(id, payload, std::move(socket));
                           },
                       .on_closed =
                           [this](WorkerId id, const std::string& why) {
@@ -118,17 +129,11 @@ Result<void> Shell::listen() {
   return {};
 }
 
-void Shell::on_worker_frame(WorkerId id, Bytes payload, uv::UniqueFd descriptor) {
+void Shell::on_worker_frame(WorkerId id, Bytes payload, uv::UvPtr<uv_tcp_t> socket) {
   std::optional<Broker::Arrived> arrived;
-  if (descriptor) {
-    auto* raw = new uv_tcp_t{};
-    uv_tcp_init(loop_.raw(), raw);
-    uv::UvPtr<uv_tcp_t> tcp(raw);
-    if (uv_tcp_open(raw, descriptor.get()) == 0) {
-      static_cast<void>(descriptor.release());
-      auto added = l2s_.add(std::move(tcp));
-      arrived = Broker::Arrived{added.id, std::move(added.address), added.cookie};
-    }
+  if (socket) {
+    auto added = l2s_.add(std::move(socket));
+    arrived = Broker::Arrived{added.id, std::move(added.address), added.cookie};
   }
   broker_.on_worker_message(id, payload, arrived, loop_.now_ms());
   carry_out();

@@ -47,7 +47,7 @@ class Shell {
 
  private:
   [[nodiscard]] Result<void> listen();
-  void on_worker_frame(WorkerId id, Bytes payload, uv::UniqueFd descriptor);
+  void on_worker_frame(WorkerId id, Bytes payload, uv::UvPtr<uv_tcp_t> socket);
   /// After each input: carries out commands and sets the timer.
   void carry_out();
   void carry_out(Command& command);

@@ -9,15 +9,19 @@ namespace daphnis::broker {
 std::optional<WorkerId> WorkerLinks::add(uv::UvPtr<uv_pipe_t> pipe) {
   const WorkerId id{++last_id_};
   auto channel = std::make_unique<uv::IpcChannel>(
-      std::move(pipe), uv::IpcChannel::Events{.on_frame =
-                                                  [this, id](Bytes payload, uv::UniqueFd fd) {
-                                                    events_.on_frame(id, payload, std::move(fd));
-                                                  },
-                                              .on_closed =
-                                                  [this, id](const std::string& why) {
-                                                    channels_.erase(id);
-                                                    events_.on_closed(id, why);
-                                                  }});
+      std::move(pipe),
+      uv::IpcChannel::Events{
+          .on_frame = [this, id](Bytes payload,
+                                 uv::UniqueFd) { events_.on_frame(id, payload, nullptr); },
+          .on_socket_frame =
+              [this, id](Bytes payload, uv::UvPtr<uv_tcp_t> socket) {
+                events_.on_frame(id, payload, std::move(socket));
+              },
+          .on_closed =
+              [this, id](const std::string& why) {
+                channels_.erase(id);
+                events_.on_closed(id, why);
+              }});
   if (channel->peer_uid() != static_cast<int>(getuid())) return std::nullopt;
   channels_.emplace(id, std::move(channel));
   return id;

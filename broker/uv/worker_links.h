@@ -17,7 +17,8 @@ namespace daphnis::broker {
 class WorkerLinks {
  public:
   struct Events {
-    std::function<void(WorkerId, Bytes payload, uv::UniqueFd descriptor)> on_frame;
+    /// `socket` is what came with a frame that announces one, if it did arrive.
+    std::function<void(WorkerId, Bytes payload, uv::UvPtr<uv_tcp_t> socket)> on_frame;
     std::function<void(WorkerId, const std::string& why)> on_closed;
   };
   WorkerLinks(uv::Loop& loop, Events events) : loop_(loop), events_(std::move(events)) {}

@@ -56,8 +56,23 @@ void IpcChannel::send(std::vector<uint8_t> frame) {
   send(std::move(frame), nullptr);
 }
 
+size_t IpcChannel::send_at_once(const std::vector<uint8_t>& frame, uv_tcp_t* socket) {
+  const uv_buf_t buffer = uv_buf_init(reinterpret_cast<char*>(const_cast<uint8_t*>(frame.data())),
+                                      static_cast<unsigned>(frame.size()));
+  // Errors show themselves in the queued write that follows.
+  const int written = uv_try_write2(reinterpret_cast<uv_stream_t*>(pipe_.get()), &buffer, 1,
+                                    reinterpret_cast<uv_stream_t*>(socket));
+  return written > 0 ? static_cast<size_t>(written) : 0;
+}
+
 void IpcChannel::send(std::vector<uint8_t> frame, UvPtr<uv_tcp_t> socket) {
   if (!shared_->channel) return;
+  // Nearly always all of it fits, which saves a request, a callback and a call to the kernel.
+  if (const size_t sent = send_at_once(frame, socket.get()); sent > 0) {
+    if (sent == frame.size()) return;
+    frame.erase(frame.begin(), frame.begin() + static_cast<ptrdiff_t>(sent));
+    socket.reset();  // It went with the first byte.
+  }
   auto* stream = reinterpret_cast<uv_stream_t*>(pipe_.get());
   auto* write = new Write{
       .request = {}, .bytes = std::move(frame), .socket = std::move(socket), .shared = shared_};
@@ -139,23 +154,29 @@ void IpcChannel::take_frames() {
       case ipc::FrameReader::Event::kFrame:
         // A copy: the handler may end the channel, and the reader with it.
         const std::vector<uint8_t> payload(frame.payload.begin(), frame.payload.end());
-        UniqueFd descriptor = frame.has_descriptor ? accept_descriptor() : UniqueFd();
-        alive->events.on_frame(payload, std::move(descriptor));
+        if (frame.has_descriptor && alive->events.on_socket_frame) {
+          alive->events.on_socket_frame(payload, accept_socket());
+        } else {
+          alive->events.on_frame(payload, frame.has_descriptor ? accept_descriptor() : UniqueFd());
+        }
     }
   }
 }
 
-UniqueFd IpcChannel::accept_descriptor() {
-  if (uv_pipe_pending_count(pipe_.get()) == 0) return {};
+UvPtr<uv_tcp_t> IpcChannel::accept_socket() {
+  if (uv_pipe_pending_count(pipe_.get()) == 0) return nullptr;
   auto* raw = new uv_tcp_t{};
   uv_tcp_init(pipe_->loop, raw);
   UvPtr<uv_tcp_t> handle(raw);
-  if (uv_accept(reinterpret_cast<uv_stream_t*>(pipe_.get()), reinterpret_cast<uv_stream_t*>(raw)) !=
-      0) {
-    return {};
-  }
+  const int error =
+      uv_accept(reinterpret_cast<uv_stream_t*>(pipe_.get()), reinterpret_cast<uv_stream_t*>(raw));
+  return error == 0 ? std::move(handle) : nullptr;
+}
+
+UniqueFd IpcChannel::accept_descriptor() {
+  const UvPtr<uv_tcp_t> handle = accept_socket();
   uv_os_fd_t fd = -1;
-  if (uv_fileno(reinterpret_cast<uv_handle_t*>(raw), &fd) != 0) return {};
+  if (!handle || uv_fileno(reinterpret_cast<uv_handle_t*>(handle.get()), &fd) != 0) return {};
   // The handle closes its own number; data sockets are driven apart from libuv's streams.
   return UniqueFd(fcntl(fd, F_DUPFD_CLOEXEC, 0));
 }

@@ -27,6 +27,9 @@ class IpcChannel {
   struct Events {
     /// A whole payload; `descriptor` is the socket that travelled with it, if it did arrive.
     std::function<void(Bytes payload, UniqueFd descriptor)> on_frame;
+    /// Where set, takes frames that announce a descriptor instead: the socket is an opened libuv
+    /// handle (null if it did not arrive), for owners that keep it with libuv.
+    std::function<void(Bytes payload, UvPtr<uv_tcp_t> socket)> on_socket_frame = nullptr;
     /// The peer went away, sent something that is no frame, or does not read. Called at most once
     /// and last; the channel is dead from then on.
     std::function<void(const std::string& why)> on_closed;
@@ -38,8 +41,8 @@ class IpcChannel {
   IpcChannel(const IpcChannel&) = delete;
   IpcChannel& operator=(const IpcChannel&) = delete;
 
-  /// Sends one encoded frame. Unsent bytes beyond kIpcQueueBytesMax end the channel (on_closed
-  /// comes in a later turn).
+  /// Sends one encoded frame, or several end to end. Unsent bytes beyond kIpcQueueBytesMax end the
+  /// channel (on_closed comes in a later turn).
   void send(std::vector<uint8_t> frame);
   /// Sends a frame that announces a descriptor, and the descriptor, which stays open here until it
   /// is in the kernel's hands.
@@ -59,7 +62,10 @@ class IpcChannel {
   static void on_alloc(uv_handle_t* handle, size_t size, uv_buf_t* out) noexcept;
   static void on_read(uv_stream_t* stream, ssize_t size, const uv_buf_t* buffer) noexcept;
   void take_frames();
+  [[nodiscard]] UvPtr<uv_tcp_t> accept_socket();
   [[nodiscard]] UniqueFd accept_descriptor();
+  /// Writes what the kernel takes at once; how many bytes of the frame that were.
+  [[nodiscard]] size_t send_at_once(const std::vector<uint8_t>& frame, uv_tcp_t* socket);
   /// Breaks the connection without a callback from inside the caller's stack: the read side reports
   /// it.
   void cut();

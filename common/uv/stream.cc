@@ -65,6 +65,13 @@ void Stream::on_read(uv_stream_t* stream, ssize_t size, const uv_buf_t* buffer) 
   }
 }
 
+size_t Stream::try_write(std::string_view bytes) {
+  const uv_buf_t buffer =
+      uv_buf_init(const_cast<char*>(bytes.data()), static_cast<unsigned>(bytes.size()));
+  const int written = uv_try_write(reinterpret_cast<uv_stream_t*>(tcp_.get()), &buffer, 1);
+  return written > 0 ? static_cast<size_t>(written) : 0;  // Errors show themselves in write().
+}
+
 void Stream::write(std::string bytes) {
   if (bytes.empty()) return;
   auto* write = new Write{};
