@@ -11,7 +11,7 @@ from harness import (ASAN, Connection, Edge, EdgeTest, binary, car, curl, sends,
 
 class Faults(EdgeTest):
     def setUp(self):
-        self.edge = Edge(self.world)
+        self.edge = Edge(self.world, patient=True)
         self.root, self.body, self.pairs = car.file_car(car.numbered("faults", 4 << 20))
         self.path = f"/ipfs/{self.root}?format=car"
 
@@ -30,7 +30,7 @@ class Faults(EdgeTest):
 
         def leave(amount):
             with Connection(self.edge.client_port, seconds=40) as client:
-                client.request(self.path)
+                client.request(self.path, headers={"Connection": "close"})
                 got = 0
                 while got < amount and (data := client.read()):
                     got += len(data)
@@ -111,6 +111,7 @@ class Faults(EdgeTest):
         edge.settle()
 
     def test_an_l2_that_is_stopped_fails_over_and_serves_again_when_it_goes_on(self):
+        self.edge = Edge(self.world)
         for number in range(2):
             store = self.world.subfolder(f"store{number}")
             (store / "file.car").write_bytes(self.body)
@@ -191,6 +192,7 @@ class Faults(EdgeTest):
         self.assert_car(self.edge.car(big), pairs)
 
     def test_a_client_waits_no_longer_than_the_deadlines_allow(self):
+        self.edge = Edge(self.world)
         for number in range(3):
             self.edge.fake(f"quiet-{number}", silent, capacity=1)
         statuses, lock = [], threading.Lock()
