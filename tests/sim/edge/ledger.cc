@@ -11,6 +11,7 @@ void Ledger::sent(const ipc::Fetch& message) {
 }
 
 void Ledger::sent(const ipc::CancelFetch& message) {
+  ++scene_.tally.cancels;
   const auto found = fetches_.find(message.fetch_id);
   // Where the broker was away as the fetch began, it never heard of it.
   if (found == fetches_.end()) return;

@@ -34,6 +34,7 @@ struct Tally {
   uint64_t unanswered = 0;
   uint64_t left = 0;  ///< Requests whose client went first.
   uint64_t statuses[600] = {};
+  uint64_t cancels = 0;  ///< Fetches that workers gave up.
   uint64_t handoffs = 0;
   uint64_t outcomes[8] = {};
   uint64_t sockets_lost = 0;
