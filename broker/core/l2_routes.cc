@@ -53,10 +53,11 @@ void L2Server::open_registration(L2Connection& connection, Registration registra
   connection.l2 = opened->l2->no;
   context_.timers.clear(connection.timer, TimerKind::kConnection,
                         static_cast<uint64_t>(connection.id));
-  if (!opened->replaced) return;
+  const std::optional<ConnId> replaced_id = opened->replaced;
+  if (!replaced_id) return;
   // What the former stream was told may never have arrived.
   dispatcher_.on_stream_lost(*opened->l2, now_ms);
-  L2Connection* replaced = find(*opened->replaced);
+  L2Connection* replaced = find(*replaced_id);
   const std::string end = Registrations::stream_end(former, "replaced by a newer connection");
   if (!end.empty()) context_.out.push(WriteL2{replaced->id, end});
   linger(*replaced, now_ms);

@@ -40,9 +40,8 @@ L2Target read_registration(const http::Head& head, std::string_view rest, std::s
   }
   if (const auto capacity = query_value(query, "capacity")) {
     uint32_t number = 0;
-    const char* end = capacity->data() + capacity->size();
-    const auto [at, error] = std::from_chars(capacity->data(), end, number);
-    const bool is_number = error == std::errc{} && at == end && number > 0;
+    const auto [at, error] = std::from_chars(capacity->begin(), capacity->end(), number);
+    const bool is_number = error == std::errc{} && at == capacity->end() && number > 0;
     if (!is_number) return OddRegistration{"capacity is a number from 1"};
     registration.capacity = std::min(number, limits::kL2CapacityMax);
   }
