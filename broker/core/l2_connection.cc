@@ -24,7 +24,7 @@ L2Connection::Event L2Connection::next(Bytes& bytes) {
       held_.clear();
       break;
     case http::Parser::Event::kRefused:
-      last_ = offered;
+      last_ = offered.first(step.consumed);
       break;
   }
   return {step.event, step.body};

@@ -94,8 +94,8 @@ L2Target read_target(const http::Head& head) {
 }
 
 bool looks_like_registration(std::string_view raw) {
-  const size_t at = raw.find(kRegister);
-  return at != std::string_view::npos && at < raw.find('\n');
+  const size_t space = raw.find(' ');
+  return space != std::string_view::npos && raw.substr(space + 1).starts_with(kRegister);
 }
 
 }  // namespace daphnis::broker

@@ -46,7 +46,7 @@ using L2Target =
 
 [[nodiscard]] L2Target read_target(const http::Head& head);
 
-/// True where the bytes of a request that could not be parsed were meant as a registration.
+/// True where the bytes of a request that could not be parsed ask for a registration's path.
 [[nodiscard]] bool looks_like_registration(std::string_view raw);
 
 }  // namespace daphnis::broker

@@ -44,7 +44,8 @@ class Families {
     ClientMetric metric;
     metric.histogram.sample_count = values.count();
     metric.histogram.sample_sum = static_cast<double>(values.sum_ms()) / 1000;
-    for (const uint64_t bound_ms : {1, 2, 5, 10, 20, 50, 100, 200, 500, 800, 1000, 2000, 5000}) {
+    for (const unsigned bound_ms :
+         {1U, 2U, 5U, 10U, 20U, 50U, 100U, 200U, 500U, 800U, 1000U, 2000U, 5000U}) {
       metric.histogram.bucket.push_back(
           {values.at_most(bound_ms), static_cast<double>(bound_ms) / 1000});
     }
