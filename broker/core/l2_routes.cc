@@ -135,7 +135,7 @@ bool L2Server::begin_holdings(L2Connection& connection, const std::string& l2_id
   connection.holdings.emplace();
   connection.holdings_added = connection.holdings_removed = 0;
   if (connection.head().expects_continue) {
-    context_.out.push(WriteL2{connection.id, std::string(http::kContinue)});
+    say(connection, std::string(http::kContinue));
   }
   arm(connection, now_ms + context_.config.body_ms);
   return true;
@@ -177,21 +177,22 @@ void L2Server::take_root(L2Connection& connection, HoldingsParser::Verb verb, co
 
 void L2Server::on_end(L2Connection& connection, uint64_t now_ms) {
   if (connection.state == L2Connection::State::kNotFound) {
-    context_.out.push(WriteL2{connection.id, answer_ok(R"({"code":"not_found_taken"})")});
+    say(connection, answer_ok(R"({"code":"not_found_taken"})"));
   } else if (connection.state == L2Connection::State::kHoldings) {
     connection.holdings->finish(
         [&](HoldingsParser::Verb verb, const Cid& root) { take_root(connection, verb, root); });
     context_.counters.holdings_added += connection.holdings_added;
     context_.counters.holdings_removed += connection.holdings_removed;
     context_.counters.holdings_junk_lines += connection.holdings->junk();
-    context_.out.push(WriteL2{
-        connection.id,
+    say(connection,
         answer_ok(fmt::format(R"({{"added":{},"removed":{},"junk":{}}})", connection.holdings_added,
-                              connection.holdings_removed, connection.holdings->junk()))});
+                              connection.holdings_removed, connection.holdings->junk())));
     connection.holdings.reset();
   }
   connection.drains_car = false;
-  if (!connection.head().keep_alive) {
+  // Who asks on and on and reads no answer is not kept either.
+  const bool reads = connection.unsent_bytes <= limits::kL2UnsentBytesMax;
+  if (!connection.head().keep_alive || !reads) {
     linger(connection, now_ms);
     return;
   }

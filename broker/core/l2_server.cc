@@ -82,8 +82,10 @@ void L2Server::feed(L2Connection& connection, Bytes bytes, uint64_t now_ms) {
 }
 
 void L2Server::on_drained(ConnId id) {
-  const L2Connection* connection = find(id);
-  if (!connection || connection->state != L2Connection::State::kRegistered) return;
+  L2Connection* connection = find(id);
+  if (!connection) return;
+  connection->unsent_bytes = 0;
+  if (connection->state != L2Connection::State::kRegistered) return;
   if (L2* l2 = registrations_.registry().find(connection->l2)) registrations_.on_drained(*l2);
 }
 
@@ -151,6 +153,11 @@ void L2Server::drain(uint64_t now_ms) {
       close(connection);
     }
   }
+}
+
+void L2Server::say(L2Connection& connection, std::string bytes) {
+  connection.unsent_bytes += bytes.size();
+  context_.out.push(WriteL2{connection.id, std::move(bytes)});
 }
 
 void L2Server::linger(L2Connection& connection, uint64_t now_ms) {

@@ -64,6 +64,7 @@ class L2Server {
                 std::string_view detail, uint64_t now_ms);
   void refuse_registration(L2Connection& connection, std::string_view code, std::string_view detail,
                            uint64_t now_ms);
+  void say(L2Connection& connection, std::string bytes);
   void linger(L2Connection& connection, uint64_t now_ms);
   void close(L2Connection& connection);
   void forget(L2Connection& connection);

@@ -241,6 +241,24 @@ TEST_CASE("what is not for L2s gets a status and a closed connection", "[broker]
   CHECK(rig.conns[conn].is_shut);
 }
 
+TEST_CASE("a peer that asks on and on and reads no answer is cut off", "[broker][registration]") {
+  Rig rig;
+  rig.register_l2("home", "?v=2");
+  const ConnId conn = rig.connect();
+  const std::string request =
+      "POST /holdings/home HTTP/1.1\r\nHost: l1\r\nContent-Length: 0\r\n\r\n";
+  for (int i = 0; i < 10'000 && !rig.conns[conn].is_shut; ++i) rig.send(conn, request);
+  CHECK(rig.conns[conn].is_shut);
+  CHECK(rig.conns[conn].out.size() < limits::kL2UnsentBytesMax + 1'000);
+
+  const ConnId reader = rig.connect();
+  for (int i = 0; i < 1'000; ++i) {
+    rig.send(reader, request);
+    rig.read_all(reader);
+  }
+  CHECK_FALSE(rig.conns[reader].is_shut);
+}
+
 TEST_CASE("a broker that drains ends what nobody streams and takes nothing new",
           "[broker][registration]") {
   Rig rig;
