@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "broker/core/cache_folder.h"
 #include "broker/core/ids.h"
 #include "common/core/logfmt.h"
 
@@ -44,13 +45,16 @@ struct SendWorker {
 struct CloseWorker {
   WorkerId worker;
 };
+struct OrderFolder {
+  FolderOrder order;
+};
 struct WriteLog {
   LogLevel level;
   LogLine line;
 };
 
 using Command = std::variant<WriteL2, TuneRegistration, ShutdownL2, CloseL2, HandOff, SendWorker,
-                             CloseWorker, WriteLog>;
+                             CloseWorker, OrderFolder, WriteLog>;
 
 /// Collects commands during one input. Owned by the broker; emptied by the shell after each input.
 class Outbox {

@@ -66,6 +66,14 @@ struct Workers::Handler {
     worker.broadcast_done = std::max(worker.broadcast_done, message.broadcast_id);
     return true;
   }
+  bool operator()(const ipc::SpoolReserve&) const { return true; }
+  bool operator()(const ipc::SpoolHeld&) const { return true; }
+  bool operator()(const ipc::SpoolDone&) const { return true; }
+  bool operator()(const ipc::SpoolGone&) const { return true; }
+  bool operator()(const ipc::FetchProgress&) const { return true; }
+  bool operator()(const ipc::CacheHits&) const { return true; }
+  bool operator()(const ipc::CacheFault&) const { return true; }
+  bool operator()(const ipc::Unlinked&) const { return true; }
   bool operator()(const ipc::Ping& message) const {
     workers.send(worker.id, ipc::Pong{message.sequence});
     return true;
@@ -128,7 +136,7 @@ void Workers::admit(Worker& worker, const ipc::Hello& hello, uint64_t now_ms) {
   ++context_.counters.workers_admitted;
   worker.is_admitted = true;
   worker.version = std::min(hello.version_max, ipc::kVersion);
-  send(worker.id, ipc::Welcome{worker.version, context_.config.node_id});
+  send(worker.id, ipc::Welcome{.version = worker.version, .node_id = context_.config.node_id});
   context_.timers.set(worker.timer, TimerKind::kWorker, static_cast<uint64_t>(worker.id),
                       now_ms + context_.config.ping_every_ms);
   context_.out.log(LogLevel::kInfo, LogLine("worker_connected")

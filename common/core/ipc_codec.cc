@@ -24,6 +24,22 @@ constexpr BroadcastVerb last_of() {
   return kBroadcastVerbLast;
 }
 template <>
+constexpr SpoolPlace last_of() {
+  return kSpoolPlaceLast;
+}
+template <>
+constexpr Admission last_of() {
+  return kAdmissionLast;
+}
+template <>
+constexpr JoinState last_of() {
+  return kJoinStateLast;
+}
+template <>
+constexpr CacheFaultKind last_of() {
+  return kCacheFaultKindLast;
+}
+template <>
 constexpr StreamShape last_of() {
   return StreamShape::kWholeDag;
 }
@@ -52,6 +68,12 @@ class Writer {
   void put(const std::string& text) { put(as_bytes(text)); }
   void put(const std::vector<uint8_t>& bytes) { put(Bytes(bytes)); }
   void put(const CarRequest& request) { put(Bytes(encode(request))); }
+  void put(const KeyHits& hits) { hits.fields(hits, *this); }
+  template <class Item>
+  void put(const std::vector<Item>& items) {
+    put(static_cast<uint32_t>(items.size()));
+    for (const Item& item : items) put(item);
+  }
   template <size_t N>
   void put(const std::array<uint8_t, N>& bytes) {
     out_.insert(out_.end(), bytes.begin(), bytes.end());
@@ -118,6 +140,14 @@ class Reader {
     auto decoded = decode_car_request(taken);
     ok_ = decoded.has_value();
     if (ok_) request = std::move(*decoded);
+  }
+  void get(KeyHits& hits) { hits.fields(hits, *this); }
+  /// Items are read one by one as far as the bytes go: a claimed count reserves nothing.
+  template <class Item>
+  void get(std::vector<Item>& items) {
+    uint32_t count = 0;
+    get(count);
+    for (; count > 0 && ok_; --count) get(items.emplace_back());
   }
   template <size_t N>
   void get(std::array<uint8_t, N>& bytes) {

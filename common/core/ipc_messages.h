@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/core/car_request.h"
+#include "common/core/ipc_cache.h"
 #include "common/core/uuid.h"
 #include "common/core/verifier.h"
 
@@ -16,8 +17,8 @@
 namespace daphnis::ipc {
 
 /// The protocol version this build speaks, and the oldest it still serves.
-inline constexpr uint16_t kVersion = 1;
-inline constexpr uint16_t kVersionMin = 1;
+inline constexpr uint16_t kVersion = 2;
+inline constexpr uint16_t kVersionMin = 2;
 
 /// How an attempt ended, as the worker that had the stream saw it.
 enum class AttemptOutcome : uint8_t {
@@ -53,15 +54,16 @@ struct Hello {
   static void fields(auto& m, auto&& f) { f(m.version_min, m.version_max, m.index, m.pid); }
 };
 
-/// Asks for a CAR. Answered by Handoff or FetchFailed, never both for the same attempt.
+/// Asks for a CAR. Answered by Handoff, JoinProgress or FetchFailed.
 struct Fetch {
   uint64_t fetch_id = 0;  ///< The worker's own number, unique in its connection's life.
   CarRequest request = {};
   RequestKey key{};
   std::string trace_id;      ///< The client's request id, 1..64 of [A-Za-z0-9._-].
   uint32_t deadline_ms = 0;  ///< How long, from now, the client is ready to wait for a first block.
+  bool must_not_join = false;  ///< What it was joined to or the cache is said to hold was no use.
   static void fields(auto& m, auto&& f) {
-    f(m.fetch_id, m.request, m.key, m.trace_id, m.deadline_ms);
+    f(m.fetch_id, m.request, m.key, m.trace_id, m.deadline_ms, m.must_not_join);
   }
 };
 
@@ -143,8 +145,13 @@ struct Pong {
 /// The worker is admitted and may send Fetch.
 struct Welcome {
   uint16_t version = kVersion;  ///< The version both will speak.
-  std::string node_id;          ///< For Daphnis-Node-Id.
-  static void fields(auto& m, auto&& f) { f(m.version, m.node_id); }
+  std::string node_id = {};     ///< For Daphnis-Node-Id.
+  std::string cache_dir = {};   ///< Absolute; empty: there is no cache.
+  std::string spool_dir = {};   ///< Absolute; empty: there are no spools outside the cache.
+  bool syncs_files = false;     ///< fdatasync a spool before SpoolDone.
+  static void fields(auto& m, auto&& f) {
+    f(m.version, m.node_id, m.cache_dir, m.spool_dir, m.syncs_files);
+  }
 };
 
 /// The worker is not admitted; the connection closes after this.
@@ -161,9 +168,11 @@ struct Handoff {
   StreamShape shape = StreamShape::kExact;
   uint32_t attempt_number = 0;  ///< 1 for the fetch's first.
   std::string l2_id;
-  std::vector<uint8_t> received;  ///< All the broker read: the head and what came with it.
+  Admission admission = Admission::kNo;  ///< Whether the cache would keep the answer.
+  std::vector<uint8_t> received;         ///< All the broker read: the head and what came with it.
   static void fields(auto& m, auto&& f) {
-    f(m.fetch_id, m.attempt_id, m.cookie, m.shape, m.attempt_number, m.l2_id, m.received);
+    f(m.fetch_id, m.attempt_id, m.cookie, m.shape, m.attempt_number, m.l2_id, m.admission,
+      m.received);
   }
 };
 
@@ -191,8 +200,11 @@ struct Broadcast {
   static void fields(auto& m, auto&& f) { f(m.broadcast_id, m.verb, m.argument); }
 };
 
-using WorkerToBroker = std::variant<Hello, Fetch, CancelFetch, HandoffTaken, AttemptEnded,
-                                    ReturnSocket, WorkerStats, BroadcastDone, Ping, Pong>;
-using BrokerToWorker = std::variant<Welcome, Refused, Handoff, FetchFailed, Broadcast, Ping, Pong>;
+using WorkerToBroker =
+    std::variant<Hello, Fetch, CancelFetch, HandoffTaken, AttemptEnded, ReturnSocket, WorkerStats,
+                 BroadcastDone, Ping, Pong, SpoolReserve, SpoolHeld, SpoolDone, SpoolGone,
+                 FetchProgress, CacheHits, CacheFault, Unlinked>;
+using BrokerToWorker = std::variant<Welcome, Refused, Handoff, FetchFailed, Broadcast, Ping, Pong,
+                                    SpoolRoom, SpoolStored, Unlink, SpoolWanted, JoinProgress>;
 
 }  // namespace daphnis::ipc

@@ -139,5 +139,16 @@ inline constexpr uint64_t kStoreSettleMs = 200;     ///< From the folder's event
 inline constexpr size_t kCacheBlockListBytesMax = 16 * kMiB;  ///< A file's list of blocks.
 inline constexpr size_t kCacheRequestBytesMax = 64 * kKiB;    ///< A file's canonical request.
 inline constexpr size_t kCacheWaitingMax = 4096;              ///< Reservations waiting for room.
+inline constexpr uint64_t kAdmitSmallBytesMax = 1 * kMiB;     ///< Of Admission::kIfSmall.
+inline constexpr uint64_t kSpoolStepBytes = 8 * kMiB;         ///< Room is reserved in such steps.
+inline constexpr uint64_t kJoinStepBytes = 1 * kMiB;          ///< Progress is reported so often,
+inline constexpr uint64_t kJoinEveryMs = 10;                  ///< or so often.
+inline constexpr size_t kCacheHitsMax = 1024;                 ///< Keys of one CacheHits.
+inline constexpr size_t kUnlinkKeysMax = 1024;                ///< Keys of one Unlink.
+inline constexpr size_t kFetchWindowBytesMax = 4 * kMiB;      ///< Proven bytes a fetch holds.
+inline constexpr size_t kFetchWindowsBytesMax = 64 * kMiB;    ///< Likewise, those nobody waits for.
+inline constexpr size_t kHotFilesMax = 1024;                  ///< Cached files a worker holds open.
+inline constexpr size_t kHotBodyBytesMax = 64 * kKiB;         ///< A cached body kept in memory.
+inline constexpr size_t kHotBodiesBytesMax = 64 * kMiB;       ///< All of them.
 
 }  // namespace daphnis::limits

@@ -97,6 +97,7 @@ class Worker final : private RequestSink, private StreamListener, private FetchH
   [[nodiscard]] bool shed_one();
   void name_request(Exchange& exchange);
   void start_content(Exchange& exchange, Content content, uint64_t now_ms);
+  void start_fetch(Exchange& exchange, Content content, uint64_t now_ms);
   void ask(Fetch& fetch, uint64_t now_ms);
   void on_fetch_time(Fetch& fetch, uint64_t now_ms);
   void fail_fetch(Fetch& fetch, FailureKind why, uint64_t now_ms);

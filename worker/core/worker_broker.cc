@@ -32,6 +32,11 @@ bool Worker::on_broker_message(const ipc::BrokerToWorker& message, bool has_sock
     }
     void operator()(const ipc::FetchFailed& refusal) { worker.on_fetch_failed(refusal, now_ms); }
     void operator()(const ipc::Broadcast& broadcast) { worker.on_broadcast(broadcast, now_ms); }
+    void operator()(const ipc::SpoolRoom&) {}
+    void operator()(const ipc::SpoolStored&) {}
+    void operator()(const ipc::Unlink&) {}
+    void operator()(const ipc::SpoolWanted&) {}
+    void operator()(const ipc::JoinProgress&) {}
     // The session has dealt with these.
     void operator()(const ipc::Welcome&) {}
     void operator()(const ipc::Refused&) {}

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/core/limits.h"
 #include "worker/core/worker.h"
 
 namespace daphnis::worker {
@@ -16,6 +17,21 @@ Fetch* Worker::find_fetch(FetchId id) {
 Fetch* Worker::fed_by(const L2Stream& stream) {
   Fetch* fetch = find_fetch(stream.attempt().fetch_id);
   return fetch && fetch->is_fed_by(stream) ? fetch : nullptr;
+}
+
+/// Answers from a fetch: the content has to come from somebody else.
+void Worker::start_fetch(Exchange& exchange, Content content, uint64_t now_ms) {
+  const FetchId id = ++last_id_;
+  CarRequest wanted = to_fetch(content);
+  FetchHost& host = *this;
+  auto answer = std::make_unique<ContentAnswer>(exchange, std::move(content), scene_, host);
+  auto fetch = std::make_unique<Fetch>(id, std::move(wanted), exchange.facts.request_id, *answer,
+                                       now_ms + settings_.request_ms);
+  answer->attach(id);
+  exchange.set_responder(std::move(answer));
+  Fetch& started = *fetches_.emplace(id, std::move(fetch)).first->second;
+  agenda_.call_at(id, started.deadline_ms() + limits::kDeadlineGraceMs);
+  ask(started, now_ms);
 }
 
 /// Asks the broker, or waits a little for one that is away.

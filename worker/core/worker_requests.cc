@@ -45,17 +45,7 @@ void Worker::start_content(Exchange& exchange, Content content, uint64_t now_ms)
   }
   ++in_flight_;
   exchange.facts.counts_in_flight = true;
-  const FetchId id = ++last_id_;
-  CarRequest wanted = to_fetch(content);
-  FetchHost& host = *this;
-  auto answer = std::make_unique<ContentAnswer>(exchange, std::move(content), scene_, host);
-  auto fetch = std::make_unique<Fetch>(id, std::move(wanted), exchange.facts.request_id, *answer,
-                                       now_ms + settings_.request_ms);
-  answer->attach(id);
-  exchange.set_responder(std::move(answer));
-  Fetch& started = *fetches_.emplace(id, std::move(fetch)).first->second;
-  agenda_.call_at(id, started.deadline_ms() + limits::kDeadlineGraceMs);
-  ask(started, now_ms);
+  start_fetch(exchange, std::move(content), now_ms);
 }
 
 void Worker::on_exchange_over(Exchange& exchange, ExchangeEnd end, uint64_t now_ms) {

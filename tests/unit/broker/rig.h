@@ -233,6 +233,7 @@ class Rig {
   }
   void carry_out(SendWorker& c) { deliver(c.worker, c.frame); }
   void carry_out(CloseWorker& c) { workers[c.worker].is_closed = true; }
+  void carry_out(OrderFolder& c) { folder_orders.push_back(std::move(c.order)); }
   void carry_out(WriteLog& c) { log.push_back(c.line.text()); }
 
   void deliver(WorkerId id, const std::vector<uint8_t>& frame) {
@@ -262,6 +263,7 @@ class Rig {
   std::map<ConnId, Conn> conns;
   std::map<WorkerId, FakeWorker> workers;
   std::vector<std::string> log;
+  std::vector<FolderOrder> folder_orders;
   bool workers_answer = true;  ///< Pings.
 };
 

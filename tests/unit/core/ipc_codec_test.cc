@@ -66,6 +66,29 @@ TEST_CASE("a message comes out of the codec as it went in") {
   CHECK(h.received == some_handoff().received);
 }
 
+TEST_CASE("lists of keys and of counted keys come out of the codec as they went in") {
+  CacheHits hits;
+  hits.hits.push_back({.key = {}, .hits = 7});
+  hits.hits.back().key.fill(1);
+  hits.hits.push_back({.key = {}, .hits = 1});
+  const auto decoded = decode_worker_to_broker(payload_of(encode_frame(hits, Carries::kNothing)));
+  REQUIRE(decoded);
+  CHECK(std::get<CacheHits>(*decoded).hits == hits.hits);
+
+  const Unlink unlink{.doom = 4, .keys = {RequestKey{5}, RequestKey{6}}, .paths = {"/a", ""}};
+  const auto told = decode_broker_to_worker(payload_of(encode_frame(unlink, Carries::kNothing)));
+  REQUIRE(told);
+  CHECK(std::get<Unlink>(*told).keys == unlink.keys);
+  CHECK(std::get<Unlink>(*told).paths == unlink.paths);
+}
+
+TEST_CASE("a list that claims more than the message holds is malformed") {
+  const auto frame = encode_frame(CacheHits{}, Carries::kNothing);
+  std::vector<uint8_t> payload(payload_of(frame).begin(), payload_of(frame).end());
+  std::fill(payload.end() - 4, payload.end(), uint8_t{0xff});
+  CHECK_FALSE(decode_worker_to_broker(payload));
+}
+
 TEST_CASE("a message cut short or with bytes left over is malformed") {
   const auto frame = encode_frame(some_fetch(), Carries::kNothing);
   const Bytes payload = payload_of(frame);
