@@ -147,8 +147,21 @@ inline constexpr size_t kCacheHitsMax = 1024;                 ///< Keys of one C
 inline constexpr size_t kUnlinkKeysMax = 1024;                ///< Keys of one Unlink.
 inline constexpr size_t kFetchWindowBytesMax = 4 * kMiB;      ///< Proven bytes a fetch holds.
 inline constexpr size_t kFetchWindowsBytesMax = 64 * kMiB;    ///< Likewise, those nobody waits for.
+inline constexpr size_t kFilePieceBytesMax = 1 * kMiB;         ///< Of a file to a socket at once.
 inline constexpr size_t kHotFilesMax = 1024;                  ///< Cached files a worker holds open.
 inline constexpr size_t kHotBodyBytesMax = 64 * kKiB;         ///< A cached body kept in memory.
 inline constexpr size_t kHotBodiesBytesMax = 64 * kMiB;       ///< All of them.
+
+// --- Cache folder ---
+inline constexpr size_t kFolderOrdersMax = 1 << 20;  ///< Given and not yet carried out.
+inline constexpr size_t kFolderStepFiles = 256;      ///< Files of one turn in the thread pool.
+inline constexpr size_t kFilesFoundMax = 1024;       ///< Entries of one FilesFound.
+inline constexpr size_t kQuarantineFilesMax = 64;    ///< Corrupt files kept to be looked at,
+inline constexpr uint64_t kQuarantineBytesMax = 256 * kMiB;  ///< and their bytes.
+inline constexpr size_t kSnapshotEntriesPerTurn = 4096;      ///< Written at once.
+inline constexpr uint64_t kSnapshotBytesMax = 1 * kGiB;      ///< A larger one is not read.
+inline constexpr size_t kScrubPieceBytes = 1 * kMiB;         ///< Read at once by the scrubber.
+inline constexpr size_t kScrubSampleFiles = 64;              ///< Re-verified first after a start.
+inline constexpr uint64_t kFolderSilentMs = 10'000;  ///< A disk that answers no sooner is down.
 
 }  // namespace daphnis::limits

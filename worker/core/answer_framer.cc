@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/core/http_writer.h"
+#include "common/core/limits.h"
 
 namespace daphnis::worker {
 namespace {
@@ -53,13 +54,25 @@ size_t AnswerFramer::output(std::span<Bytes> views) {
 
   const size_t before = count;
   count += exchange_.content().views(views.subspan(count), content_left_);
-  size_t shown = 0;
+  uint64_t shown = 0;
   for (size_t i = before; i < count; ++i) shown += views[i].size();
   if (shown == content_left_ && count < views.size()) {
     tail_ = chunk_tail();
     if (!tail_.empty()) views[count++] = as_bytes(tail_);
   }
   return count;
+}
+
+bool AnswerFramer::has_file_next() const {
+  return content_left_ > 0 && exchange_.content().file_bytes() > 0;
+}
+
+FileRange AnswerFramer::file_output() {
+  tail_ = {};
+  if (content_left_ == 0 || !framing_left().empty()) return {};
+  FileRange range = exchange_.content().file_front();
+  range.size = std::min({range.size, content_left_, uint64_t{limits::kFilePieceBytesMax}});
+  return range;
 }
 
 void AnswerFramer::on_written(size_t size, uint64_t now_ms) {
@@ -73,7 +86,7 @@ void AnswerFramer::on_written(size_t size, uint64_t now_ms) {
   }
   if (content_left_ == 0) return;
 
-  const size_t content = std::min(size, content_left_);
+  const auto content = static_cast<size_t>(std::min<uint64_t>(size, content_left_));
   size -= content;
   const bool is_chunk_over = content == content_left_;
   if (is_chunk_over) {

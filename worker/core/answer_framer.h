@@ -17,6 +17,9 @@ class AnswerFramer {
 
   /// As Connection::output(). Nothing before the answer's head is known.
   [[nodiscard]] size_t output(std::span<Bytes> views);
+  /// As Connection's.
+  [[nodiscard]] FileRange file_output();
+  [[nodiscard]] bool has_file_next() const;
   void on_written(size_t size, uint64_t now_ms);
 
   /// The whole answer has been written.
@@ -32,10 +35,10 @@ class AnswerFramer {
 
   Exchange& exchange_;
   Stage stage_ = Stage::kHead;
-  std::string framing_;      ///< Goes out before the content.
-  size_t framing_at_ = 0;    ///< How much of it is written.
-  size_t content_left_ = 0;  ///< Content before the next framing.
-  std::string_view tail_;    ///< What was shown after that content.
+  std::string framing_;        ///< Goes out before the content.
+  size_t framing_at_ = 0;      ///< How much of it is written.
+  uint64_t content_left_ = 0;  ///< Content before the next framing.
+  std::string_view tail_;      ///< What was shown after that content.
 };
 
 }  // namespace daphnis::worker

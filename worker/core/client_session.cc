@@ -137,6 +137,19 @@ size_t ClientSession::output(std::span<Bytes> views) {
   return framer_->output(views);
 }
 
+FileRange ClientSession::file_output() {
+  if (phase_ != Phase::kAnswering || !interim_.empty()) return {};
+  return framer_->file_output();
+}
+
+bool ClientSession::has_file_next() const {
+  return phase_ == Phase::kAnswering && framer_->has_file_next();
+}
+
+void ClientSession::on_file_lost(int error, uint64_t now_ms) {
+  if (phase_ == Phase::kAnswering) exchange_->on_file_lost(error, now_ms);
+}
+
 void ClientSession::on_written(size_t size, uint64_t now_ms) {
   written_bytes_ += size;
   if (!interim_.empty()) {

@@ -34,9 +34,12 @@ class ClientSession final : public Connection, private ExchangeOwner {
   void on_eof(uint64_t now_ms) override;
   void on_lost(uint64_t now_ms) override;
   void on_written(size_t size, uint64_t now_ms) override;
+  void on_file_lost(int error, uint64_t now_ms) override;
   void on_unsent(size_t kernel_bytes, uint64_t now_ms) override;
   void on_time(uint64_t now_ms) override;
   [[nodiscard]] size_t output(std::span<Bytes> views) override;
+  [[nodiscard]] FileRange file_output() override;
+  [[nodiscard]] bool has_file_next() const override;
   [[nodiscard]] bool wants_input() const override;
   [[nodiscard]] bool keeps_input() const override { return false; }
   [[nodiscard]] Ending ending() const override { return ending_; }

@@ -6,6 +6,7 @@
 
 #include "common/core/slice.h"
 #include "worker/core/agenda.h"
+#include "worker/core/files.h"
 
 namespace daphnis::worker {
 
@@ -37,6 +38,8 @@ class Connection {
   virtual void on_lost(uint64_t now_ms) = 0;
   /// The socket took the first `size` bytes of what output() showed.
   virtual void on_written(size_t size, uint64_t now_ms) = 0;
+  /// What file_output() shows cannot be read: `error` is of errno, 0 where the file is too short.
+  virtual void on_file_lost(int /*error*/, uint64_t /*now_ms*/) {}
   /// How many bytes the kernel holds that the peer has not taken; told about once a second while
   /// the socket takes no more.
   virtual void on_unsent(size_t /*kernel_bytes*/, uint64_t /*now_ms*/) {}
@@ -46,6 +49,11 @@ class Connection {
   /// Fills `views` with what is to be written next, and returns how many. Valid until any other
   /// call.
   [[nodiscard]] virtual size_t output(std::span<Bytes> views) = 0;
+  /// Where output() shows nothing: the part of a file that is to be written next, at most
+  /// kFilePieceBytesMax. None: nothing is to be written.
+  [[nodiscard]] virtual FileRange file_output() { return {}; }
+  /// Behind what output() shows (now or by its next call) stands a part of a file.
+  [[nodiscard]] virtual bool has_file_next() const { return false; }
   [[nodiscard]] virtual bool wants_input() const = 0;
   /// True: read into a buffer of its own; false: the input is looked at and copied, if at all.
   [[nodiscard]] virtual bool keeps_input() const = 0;

@@ -41,6 +41,17 @@ void Exchange::push(Slices& content, uint64_t now_ms) {
   }
   for (Slice& slice : content) content_.push(std::move(slice));
   content.clear();
+  on_pushed(now_ms);
+}
+
+void Exchange::push(FileRange range, uint64_t now_ms) {
+  check(state_ == State::kContent, "content was pushed outside an answer");
+  if (head_.framing == Framing::kNone) return;
+  content_.push(std::move(range));
+  on_pushed(now_ms);
+}
+
+void Exchange::on_pushed(uint64_t now_ms) {
   if (content_.bytes() >= high_bytes_ ||
       content_.pinned_bytes() >= high_bytes_ * limits::kOutputPinnedFactor) {
     is_full_ = true;
@@ -55,13 +66,20 @@ void Exchange::finish(uint64_t now_ms) {
 }
 
 void Exchange::abort(uint64_t now_ms) {
-  check(state_ == State::kContent, "an answer was aborted before it was started");
+  check(state_ == State::kContent || state_ == State::kFinished,
+        "an answer was aborted before it was started");
   state_ = State::kAborted;
   content_.clear();
   owner_.on_answer(*this, now_ms);
 }
 
-void Exchange::on_content_written(size_t size, uint64_t now_ms) {
+void Exchange::on_file_lost(int error, uint64_t now_ms) {
+  const FileRange lost = content_.file_front();
+  if (responder_) responder_->on_file_lost(lost, error, now_ms);
+  abort(now_ms);
+}
+
+void Exchange::on_content_written(uint64_t size, uint64_t now_ms) {
   content_.consume(size);
   content_bytes_written_ += size;
   if (!is_full_ || content_.bytes() > high_bytes_ / 2 ||

@@ -29,6 +29,9 @@ class Responder {
   /// The queue has fallen to its low mark after is_full(). Must not end the exchange within the
   /// call.
   virtual void on_room(uint64_t now_ms) = 0;
+  /// A part of a file that was pushed cannot be read, or is not there. The exchange is aborted
+  /// right after the call. `error` is of errno; 0: the file is too short.
+  virtual void on_file_lost(const FileRange& /*range*/, int /*error*/, uint64_t /*now_ms*/) {}
   /// The exchange is over; nothing is wanted any more. Called once.
   virtual void on_over(uint64_t now_ms) = 0;
 };
@@ -64,10 +67,14 @@ class Exchange {
   void answer(int status, RenderedAnswer rendered, uint64_t now_ms);
   /// Appends content; moves the slices out of `content`. Dropped where the answer has no content.
   void push(Slices& content, uint64_t now_ms);
+  /// Appends part of a file, of any size.
+  void push(FileRange range, uint64_t now_ms);
   void finish(uint64_t now_ms);
   /// The content cannot be completed: the client must be able to tell.
   void abort(uint64_t now_ms);
   /// Above the high mark and not yet down to the low one: push no more than what is on its way.
+  /// Parts of files count as memory does, though they hold none: whoever pushes a long one is
+  /// called (Responder::on_room()) when it has almost gone out.
   [[nodiscard]] bool is_full() const { return is_full_; }
   /// Tells the responder, if there is one, that the exchange is over.
   void release(uint64_t now_ms) {
@@ -79,7 +86,9 @@ class Exchange {
   [[nodiscard]] const ResponseHead& head() const { return head_; }  ///< Valid after kWaiting.
   [[nodiscard]] const OutputQueue& content() const { return content_; }
   /// `size` bytes of content() are in the kernel's hands.
-  void on_content_written(size_t size, uint64_t now_ms);
+  void on_content_written(uint64_t size, uint64_t now_ms);
+  /// content().file_front() cannot be sent. Aborts the exchange.
+  void on_file_lost(int error, uint64_t now_ms);
   void on_first_byte(uint64_t now_ms);
 
   [[nodiscard]] const http::Head& request() const { return request_; }
@@ -104,6 +113,8 @@ class Exchange {
   [[nodiscard]] uint64_t content_bytes_written() const { return content_bytes_written_; }
 
  private:
+  void on_pushed(uint64_t now_ms);
+
   ExchangeOwner& owner_;
   http::Head request_;
   bool may_keep_alive_;

@@ -24,6 +24,9 @@ struct FileRange {
   FileRef file;
   uint64_t offset = 0;  ///< Of its first byte in the file.
   uint64_t size = 0;
+
+  /// False: nothing. (Empty ranges do not come up.)
+  [[nodiscard]] explicit operator bool() const { return file != nullptr; }
 };
 
 }  // namespace daphnis::worker

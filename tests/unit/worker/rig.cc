@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "common/core/http_parser.h"
+#include "tests/unit/worker/memory_file.h"
 
 namespace daphnis::worker::test {
 namespace {
@@ -184,7 +185,8 @@ void Rig::serve(Peer& peer) {
   bool is_blocked = false;
   while (!is_blocked && connection.ending() != Ending::kReset) {
     const size_t count = connection.output(views);
-    if (count == 0) break;
+    if (count == 0 && !send_file(peer, is_blocked)) break;
+    if (count == 0) continue;
     size_t taken = 0;
     for (size_t i = 0; i < count && !is_blocked; ++i) {
       const size_t size = std::min(views[i].size(), peer.room);
@@ -207,6 +209,24 @@ void Rig::serve(Peer& peer) {
   peer.ending = ending;
   peer.connection = nullptr;
   worker.forget(connection, now_ms);
+}
+
+bool Rig::send_file(Peer& peer, bool& is_blocked) const {
+  const FileRange range = peer.connection->file_output();
+  if (!range) return false;
+  const auto& file = dynamic_cast<const MemoryFile&>(*range.file);
+  const std::string_view bytes = file.at(range.offset, range.size);
+  const size_t size = std::min(bytes.size(), peer.room);
+  if (bytes.empty()) {
+    peer.connection->on_file_lost(file.error(), now_ms);
+    return false;
+  }
+  is_blocked = size < range.size && size == peer.room;
+  if (size == 0) return false;
+  peer.received.append(bytes.substr(0, size));
+  peer.room -= peer.room == SIZE_MAX ? 0 : size;
+  peer.connection->on_written(size, now_ms);
+  return true;
 }
 
 std::string post_head(std::string_view fields) {

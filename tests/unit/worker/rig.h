@@ -88,6 +88,8 @@ class Rig {
   Peer& add(Connection* connection);
   void settle();
   void serve(Peer& peer);
+  /// True: something was written.
+  bool send_file(Peer& peer, bool& is_blocked) const;
 
   std::vector<std::unique_ptr<Peer>> peers_;
   uint8_t attempts_ = 0;
