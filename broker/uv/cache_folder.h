@@ -1,0 +1,103 @@
+#pragma once
+
+#include <absl/container/flat_hash_set.h>
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "broker/core/cache_folder.h"
+#include "broker/uv/folder_lock.h"
+#include "broker/uv/folder_paths.h"
+#include "common/uv/loop.h"
+#include "common/uv/pool_task.h"
+
+namespace daphnis::broker {
+
+class FolderProbe;
+class FolderScan;
+class FolderScrub;
+class FolderWork;
+class SnapshotWriter;
+
+/// The cache's files: carries the core's orders out, scans at the start, verifies in the background
+/// what lies there, and watches whether the folder is of any use (DESIGN 7). All of it in libuv's
+/// thread pool, at most one step of each at a time, so a slow disk never blocks the loop. Owned by
+/// the Shell; its events come from the loop, never from within a call of order() or start_scan().
+/// When it goes, orders not yet carried out are dropped: the next start's scan makes up for them.
+class CacheFolder {
+ public:
+  struct Settings {
+    std::string dir;        ///< Absolute; empty: no cache. Spools can be unlinked all the same.
+    std::string spool_dir;  ///< Absolute; empty: none.
+    uint64_t scrub_bytes_per_s = 8 * limits::kMiB;  ///< 0: no scrubbing.
+    uint64_t scrub_pause_ms = 60'000;               ///< Between two rounds over all files.
+    uint64_t probe_every_ms = 5'000;
+    /// From the start until strays in tmp/ are removed: workers that outlived a broker have come
+    /// back by then.
+    uint64_t sweep_after_ms = 30'000;
+  };
+  /// What was seen since the start, for metrics.
+  struct Counts {
+    uint64_t files_scanned = 0;
+    uint64_t files_removed = 0;   ///< By the scan: no valid cache files.
+    uint64_t strays_removed = 0;  ///< Of dead workers, in tmp/ and in the spool folder.
+    uint64_t files_scrubbed = 0;
+    uint64_t bytes_scrubbed = 0;
+    uint64_t files_corrupt = 0;
+    uint64_t last_scan_ms = 0;  ///< How long the last whole scan took.
+  };
+  using OnEvent = std::function<void(FolderEvent)>;
+  /// Appends up to `count` entries of the index from `cursor` on and returns where to go on; 0:
+  /// that was all (as CacheIndex::visit). Called on the loop.
+  using EntrySource =
+      std::function<uint64_t(uint64_t cursor, size_t count, std::vector<CacheIndex::Entry>& out)>;
+
+  CacheFolder(uv::Loop& loop, Settings settings, OnEvent on_event);
+  ~CacheFolder();
+  CacheFolder(const CacheFolder&) = delete;
+  CacheFolder& operator=(const CacheFolder&) = delete;
+
+  /// Makes DIR/{objects/00..ff,tmp,quarantine} and the spool folder and takes the lock. Where the
+  /// disk is in trouble (full, read-only, …) it starts all the same, with FolderHealth{false}, and
+  /// tries again. Errors: kInvalid (in use by another edge, or no such place can be a cache; the
+  /// text says what to do), kSystem.
+  [[nodiscard]] Result<void> open();
+  /// Comes back as FilesFound, the last of them with is_last. A scan also follows every
+  /// FolderHealth{true}. Call it once, after open(). What the core holds and neither a FilesFound
+  /// nor a FileStored has named since the scan began is not there any more.
+  void start_scan();
+  /// Orders are carried out in the order they are given. At most kFolderOrdersMax may be pending.
+  void order(FolderOrder order);
+
+  /// Writes DIR/index in the background, a few thousand entries a turn. Does nothing while a
+  /// former one is being written, while the folder is down, and before the first scan is over.
+  void save_snapshot(EntrySource source);
+  /// The same at once, for the stop: blocks. Errors: kSystem.
+  [[nodiscard]] Result<void> write_snapshot(const EntrySource& source);
+
+  [[nodiscard]] bool is_up() const { return is_up_; }
+  [[nodiscard]] size_t orders_pending() const { return orders_.size() + (work_ ? 1 : 0); }
+  [[nodiscard]] const Counts& counts() const { return counts_; }
+
+ private:
+  void run_order();
+  void on_order_step(bool is_done);
+  void set_down(const std::string& why);
+
+  uv::Loop& loop_;
+  Settings settings_;
+  FolderPaths paths_;
+  OnEvent on_event_;
+  std::shared_ptr<FolderLock> lock_;
+  Counts counts_;
+  bool is_up_ = true;
+
+  std::deque<FolderOrder> orders_;
+  std::shared_ptr<FolderWork> work_;  ///< The order under way; shared with the thread pool.
+  uv::PoolTask order_task_;
+};
+
+}  // namespace daphnis::broker
