@@ -34,6 +34,7 @@ class ClientSession final : public Connection, private ExchangeOwner {
   void on_eof(uint64_t now_ms) override;
   void on_lost(uint64_t now_ms) override;
   void on_written(size_t size, uint64_t now_ms) override;
+  void on_file_awaited() override { rate_.stop(); }
   void on_file_lost(int error, uint64_t now_ms) override;
   void on_unsent(size_t kernel_bytes, uint64_t now_ms) override;
   void on_time(uint64_t now_ms) override;

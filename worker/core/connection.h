@@ -38,6 +38,8 @@ class Connection {
   virtual void on_lost(uint64_t now_ms) = 0;
   /// The socket took the first `size` bytes of what output() showed.
   virtual void on_written(size_t size, uint64_t now_ms) = 0;
+  /// What file_output() shows has to be waited for: the peer is not to blame.
+  virtual void on_file_awaited() {}
   /// What file_output() shows cannot be read: `error` is of errno, 0 where the file is too short.
   virtual void on_file_lost(int /*error*/, uint64_t /*now_ms*/) {}
   /// How many bytes the kernel holds that the peer has not taken; told about once a second while

@@ -21,6 +21,8 @@ constexpr int kReadsPerEvent = 4;
 /// With less room than this in the buffer, the next one is read into as well.
 constexpr size_t kRoomWorthARead = 64 * limits::kKiB;
 constexpr size_t kViewsPerWrite = 64;
+/// Bytes of files per turn: on loopback the kernel takes them as fast as they come.
+constexpr size_t kFileBytesPerTurn = 4 * limits::kMiB;
 
 }  // namespace
 
@@ -96,53 +98,91 @@ bool Socket::take_read_result(ssize_t size, uint64_t now_ms) {
 
 void Socket::write(uint64_t now_ms) {
   std::array<Bytes, kViewsPerWrite> views;
-  std::array<iovec, kViewsPerWrite> parts;
-  while (!is_blocked_) {
+  file_bytes_left_ = kFileBytesPerTurn;
+  bool goes_on = is_written();
+  while (goes_on) {
     const size_t count = connection_.output(views);
-    if (count == 0) return;
-    size_t wanted = 0;
-    for (size_t i = 0; i < count; ++i) {
-      parts[i] = {.iov_base = const_cast<uint8_t*>(views[i].data()), .iov_len = views[i].size()};
-      wanted += views[i].size();
-    }
-    msghdr message{};
-    message.msg_iov = parts.data();
-    message.msg_iovlen = count;
-    const ssize_t size = ::sendmsg(poll_.fd(), &message, MSG_NOSIGNAL);
-    if (size < 0) {
-      if (errno == EINTR) continue;
-      if (errno == EAGAIN || errno == ENOBUFS) {
-        is_blocked_ = true;
-      } else {
-        connection_.on_lost(now_ms);
-      }
+    if (count > 0) {
+      goes_on = write_memory(std::span(views).first(count), now_ms);
+    } else if (const FileRange piece = connection_.file_output()) {
+      goes_on = write_file(piece, now_ms);
+    } else {
       return;
     }
-    is_blocked_ = static_cast<size_t>(size) < wanted;
-    connection_.on_written(static_cast<size_t>(size), now_ms);
   }
+}
+
+bool Socket::write_memory(std::span<const Bytes> views, uint64_t now_ms) {
+  std::array<iovec, kViewsPerWrite> parts;
+  size_t wanted = 0;
+  for (size_t i = 0; i < views.size(); ++i) {
+    parts[i] = {.iov_base = const_cast<uint8_t*>(views[i].data()), .iov_len = views[i].size()};
+    wanted += views[i].size();
+  }
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = views.size();
+  // With a file behind it, a head is not worth a segment of its own.
+  const int more = connection_.has_file_next() ? MSG_MORE : 0;
+  const ssize_t size = ::sendmsg(poll_.fd(), &message, MSG_NOSIGNAL | more);
+  if (size < 0) {
+    if (errno == EINTR) return true;
+    is_blocked_ = errno == EAGAIN || errno == ENOBUFS;
+    if (!is_blocked_) connection_.on_lost(now_ms);
+    return false;
+  }
+  is_blocked_ = static_cast<size_t>(size) < wanted;
+  connection_.on_written(static_cast<size_t>(size), now_ms);
+  return !is_blocked_;
+}
+
+bool Socket::write_file(const FileRange& piece, uint64_t now_ms) {
+  if (!files_) {
+    files_ = std::make_unique<FileSender>(loop_, [this] { after_event_(*this); });
+  }
+  const FileSender::Sent sent = files_->send(poll_.fd(), piece);
+  switch (sent.outcome) {
+    case FileSender::Sent::Outcome::kBytes:
+      break;
+    case FileSender::Sent::Outcome::kBlocked:
+      is_blocked_ = true;
+      return false;
+    case FileSender::Sent::Outcome::kCold:
+      connection_.on_file_awaited();
+      return false;
+    case FileSender::Sent::Outcome::kFileLost:
+      connection_.on_file_lost(sent.error, now_ms);
+      return false;
+    case FileSender::Sent::Outcome::kSocketLost:
+      connection_.on_lost(now_ms);
+      return false;
+  }
+  // A full socket or others' turn: either way the poll says when to go on.
+  is_blocked_ = sent.bytes < piece.size || sent.bytes >= file_bytes_left_;
+  file_bytes_left_ -= std::min(file_bytes_left_, sent.bytes);
+  connection_.on_written(sent.bytes, now_ms);
+  return !is_blocked_;
 }
 
 Socket::Fate Socket::sync(uint64_t now_ms) {
   if (connection_.ending() != Ending::kReset) write(now_ms);
-  const bool is_written = !is_blocked_;
   set_reset_on_close(connection_.end_looks_whole());
   switch (connection_.ending()) {
     case Ending::kOpen:
       break;
     case Ending::kHalfClose:
-      if (is_written && !std::exchange(is_half_closed_, true)) {
+      if (is_written() && !std::exchange(is_half_closed_, true)) {
         ::shutdown(poll_.fd(), SHUT_WR);
       }
       break;
     case Ending::kClose:
-      if (is_written) return Fate::kClosed;
+      if (is_written()) return Fate::kClosed;
       break;
     case Ending::kReset:
       set_reset_on_close(true);
       return Fate::kClosed;
     case Ending::kGiveBack:
-      if (is_written) return Fate::kGivenBack;
+      if (is_written()) return Fate::kGivenBack;
       break;
   }
   const bool reads = !has_input_ended_ && connection_.wants_input();

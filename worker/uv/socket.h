@@ -5,12 +5,13 @@
 #include "common/uv/loop.h"
 #include "common/uv/poll.h"
 #include "worker/core/connection.h"
+#include "worker/uv/file_sender.h"
 #include "worker/uv/read_buffers.h"
 
 namespace daphnis::worker::uv {
 
-/// Drives one Connection on its TCP socket with direct reads and gather writes. Owned by the
-/// shell's table; it ends when after_event() or sync() says so.
+/// Drives one Connection on its TCP socket with direct reads, gather writes and sendfile. Owned by
+/// the shell's table; it ends when after_event() or sync() says so.
 class Socket {
  public:
   /// What is to become of this object after sync().
@@ -41,6 +42,13 @@ class Socket {
   [[nodiscard]] bool read_scratch(uint64_t now_ms);
   [[nodiscard]] bool take_read_result(ssize_t size, uint64_t now_ms);
   void write(uint64_t now_ms);
+  /// One write. False: no more for now.
+  [[nodiscard]] bool write_memory(std::span<const Bytes> views, uint64_t now_ms);
+  [[nodiscard]] bool write_file(const FileRange& piece, uint64_t now_ms);
+  /// Nothing of the output is left that could go out now or later.
+  [[nodiscard]] bool is_written() const {
+    return !is_blocked_ && !(files_ && files_->is_waiting());
+  }
   void set_reset_on_close(bool resets);
 
   daphnis::uv::Loop& loop_;
@@ -48,9 +56,11 @@ class Socket {
   ReadBuffers& buffers_;
   std::function<void(Socket&)> after_event_;
   daphnis::uv::Poll poll_;
-  BufferRef buffer_;             ///< Being filled.
-  size_t filled_ = 0;            ///< Bytes of it.
-  bool is_blocked_ = false;      ///< The kernel took less than there was.
+  BufferRef buffer_;                   ///< Being filled.
+  size_t filled_ = 0;                  ///< Bytes of it.
+  std::unique_ptr<FileSender> files_;  ///< From the first part of a file on.
+  size_t file_bytes_left_ = 0;         ///< In this turn.
+  bool is_blocked_ = false;      ///< The kernel took less than there was, or it is others' turn.
   bool is_half_closed_ = false;  ///< Our side is ended.
   bool has_input_ended_ = false;
   bool resets_on_close_ = false;

@@ -1,0 +1,79 @@
+#include "worker/uv/file_sender.h"
+
+#include <sys/sendfile.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <memory>
+#include <utility>
+
+#include "worker/uv/page_cache.h"
+
+namespace daphnis::worker::uv {
+namespace {
+
+/// sendfile() meets faults of both its ends. These are a file's.
+bool is_of_file(int error) {
+  constexpr std::array kErrors = {EIO, ENXIO, ENODATA, EBADMSG, ESTALE, EUCLEAN, EINVAL, EOVERFLOW};
+  return std::ranges::find(kErrors, error) != kErrors.end();
+}
+
+}  // namespace
+
+/// Shared with the thread that reads.
+struct FileSender::Warming {
+  FileRange range;
+  FileRead read = {};
+};
+
+FileSender::FileSender(daphnis::uv::Loop& loop, std::function<void()> on_warm)
+    : on_warm_(std::move(on_warm)), task_(loop) {}
+
+bool FileSender::Known::covers(const FileRange& range) const {
+  return range.file.get() == file && range.offset >= begin && range.offset + range.size <= end;
+}
+
+FileSender::Sent FileSender::send(int socket, const FileRange& piece) {
+  using Outcome = Sent::Outcome;
+  if (std::exchange(is_lost_, false)) return {.outcome = Outcome::kFileLost, .error = lost_error_};
+  if (!known_.covers(piece)) {
+    const FileRead look = probe(piece.file->descriptor(), piece.offset, piece.size);
+    if (look.outcome == FileRead::Outcome::kCold) return read_ahead(piece);
+    if (look.outcome == FileRead::Outcome::kLost) {
+      return {.outcome = Outcome::kFileLost, .error = look.error};
+    }
+    known_ = {piece.file.get(), piece.offset, piece.offset + piece.size};
+  }
+  auto at = static_cast<off_t>(piece.offset);
+  while (true) {
+    const ssize_t size = ::sendfile(socket, piece.file->descriptor(), &at, piece.size);
+    if (size > 0) return {.bytes = static_cast<size_t>(size)};
+    if (size == 0) return {.outcome = Outcome::kFileLost};
+    if (errno == EINTR) continue;
+    if (errno == EAGAIN || errno == ENOBUFS) return {.outcome = Outcome::kBlocked};
+    if (is_of_file(errno)) return {.outcome = Outcome::kFileLost, .error = errno};
+    return {.outcome = Outcome::kSocketLost};
+  }
+}
+
+FileSender::Sent FileSender::read_ahead(const FileRange& piece) {
+  auto warming = std::make_shared<Warming>(Warming{.range = piece});
+  task_.start(
+      [warming] {
+        const FileRange& range = warming->range;
+        warming->read = warm_up(range.file->descriptor(), range.offset, range.size);
+      },
+      [this, warming] {
+        const FileRange& range = warming->range;
+        is_lost_ = warming->read.outcome == FileRead::Outcome::kLost;
+        lost_error_ = warming->read.error;
+        // Not to be asked again, even of a system that cannot tell: once read is good enough.
+        known_ = {range.file.get(), range.offset, range.offset + range.size};
+        const auto on_warm = on_warm_;
+        on_warm();
+      });
+  return {.outcome = Sent::Outcome::kCold};
+}
+
+}  // namespace daphnis::worker::uv
