@@ -11,8 +11,10 @@ Broker::Broker(Config config, RandomSource random)
                .timers = {},
                .counters = {}},
       registrations_(context_),
-      dispatcher_(context_, registrations_),
-      workers_(context_, dispatcher_),
+      cache_(context_),
+      dispatcher_(context_, registrations_, cache_),
+      joins_(context_, dispatcher_, cache_),
+      workers_(context_, dispatcher_, cache_, joins_),
       l2_server_(context_, registrations_, dispatcher_, workers_) {}
 
 void Broker::on_l2_connected(ConnId conn, const std::string& address, uint64_t cookie,
@@ -57,6 +59,11 @@ void Broker::on_worker_closed(WorkerId worker, std::string_view why, uint64_t no
   settle(now_ms);
 }
 
+void Broker::on_folder(const FolderEvent& event, uint64_t now_ms) {
+  cache_.on_folder(event, now_ms);
+  settle(now_ms);
+}
+
 void Broker::on_timer(uint64_t now_ms) {
   while (const auto due = context_.timers.pop_due(now_ms)) {
     switch (due->kind) {
@@ -72,6 +79,14 @@ void Broker::on_timer(uint64_t now_ms) {
       case TimerKind::kWorker:
         workers_.on_timer(WorkerId{due->id}, now_ms);
         break;
+      case TimerKind::kRoom:
+        cache_.on_room_timer(now_ms);
+        break;
+      case TimerKind::kExpiry:
+        break;
+      case TimerKind::kJoiner:
+        joins_.on_timer(due->id, now_ms);
+        break;
     }
   }
   settle(now_ms);
@@ -86,6 +101,7 @@ void Broker::settle(uint64_t now_ms) {
       }
     }
     dispatcher_.reroute(now_ms);
+    joins_.settle(now_ms);
   } while (!registrations_.doomed().empty());
 }
 
@@ -106,7 +122,7 @@ void Broker::drain(uint64_t now_ms) {
 }
 
 bool Broker::is_quiet() const {
-  return dispatcher_.fetches() == 0 && dispatcher_.attempts().live() == 0;
+  return dispatcher_.fetches() == 0 && dispatcher_.attempts().live() == 0 && joins_.joiners() == 0;
 }
 
 }  // namespace daphnis::broker

@@ -48,7 +48,15 @@ class Broker {
                          uint64_t now_ms);
   void on_worker_closed(WorkerId worker, std::string_view why, uint64_t now_ms);
 
+  // --- The cache's folder ---
+  void on_folder(const FolderEvent& event, uint64_t now_ms);
+
   // --- Time ---
+  /// What the wall clock says, in seconds since the epoch. Called at start and from time to time:
+  /// it may jump. Only dates of cached files depend on it.
+  void on_wall_clock(uint32_t wall_s, uint64_t now_ms) {
+    context_.wall_ahead_s = int64_t{wall_s} - static_cast<int64_t>(now_ms / 1000);
+  }
   /// When on_timer must be called at the latest; nullopt: not before another input.
   [[nodiscard]] std::optional<uint64_t> next_deadline() const { return context_.timers.next(); }
   void on_timer(uint64_t now_ms);
@@ -68,6 +76,8 @@ class Broker {
   [[nodiscard]] const Registrations& registrations() const { return registrations_; }
   [[nodiscard]] const Dispatcher& dispatcher() const { return dispatcher_; }
   [[nodiscard]] const Workers& workers() const { return workers_; }
+  [[nodiscard]] const Cache& cache() const { return cache_; }
+  [[nodiscard]] const Joins& joins() const { return joins_; }
   [[nodiscard]] const L2Server& l2_server() const { return l2_server_; }
   [[nodiscard]] const Counters& counters() const { return context_.counters; }
   [[nodiscard]] Counters& counters() { return context_.counters; }
@@ -82,7 +92,9 @@ class Broker {
 
   Context context_;
   Registrations registrations_;
+  Cache cache_;
   Dispatcher dispatcher_;
+  Joins joins_;
   Workers workers_;
   L2Server l2_server_;
   bool is_draining_ = false;

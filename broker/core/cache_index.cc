@@ -33,9 +33,8 @@ bool CacheIndex::admits(const RequestKey& key, uint64_t size) const {
 
 CacheIndex::Reserve CacheIndex::reserve(const SpoolId& spool, uint64_t bytes) {
   uint64_t& reserved = spools_[spool];
-  if (reserved + bytes > config_.limit_bytes || waiting_.size() >= limits::kCacheWaitingMax) {
-    return Reserve::kRefused;
-  }
+  const bool fits = bytes <= config_.limit_bytes && reserved <= config_.limit_bytes - bytes;
+  if (!fits || waiting_.size() >= limits::kCacheWaitingMax) return Reserve::kRefused;
   if (waiting_.empty() && charged_bytes() + bytes <= config_.limit_bytes) {
     reserved += bytes;
     reserved_bytes_ += bytes;
@@ -65,11 +64,20 @@ void CacheIndex::store(const SpoolId& spool, const Entry& entry) {
   insert(entry);
 }
 
+void CacheIndex::hold(const SpoolId& spool, uint64_t bytes) {
+  spools_[spool] += bytes;
+  reserved_bytes_ += bytes;
+}
+
 void CacheIndex::release(const SpoolId& spool) {
   const auto found = spools_.find(spool);
   if (found == spools_.end()) return;
   reserved_bytes_ -= found->second;
   spools_.erase(found);
+  stop_waiting(spool);
+}
+
+void CacheIndex::stop_waiting(const SpoolId& spool) {
   std::erase_if(waiting_, [&](const Waiting& waiting) {
     if (waiting.spool != spool) return false;
     waiting_bytes_ -= waiting.bytes;
@@ -87,7 +95,11 @@ size_t CacheIndex::release_all(WorkerId worker) {
 }
 
 void CacheIndex::found(const Entry& entry) {
-  if (!slot_of(entry.key)) insert(entry);
+  if (const auto slot = slot_of(entry.key)) {
+    slots_[*slot].scan = scan_;
+  } else {
+    insert(entry);
+  }
 }
 
 void CacheIndex::on_hits(const RequestKey& key, uint32_t hits, uint32_t now_s) {
@@ -149,6 +161,14 @@ CacheIndex::Doomed CacheIndex::remove_unused(uint32_t before_s, size_t entries_m
   return doomed;
 }
 
+CacheIndex::Doomed CacheIndex::remove_unseen() {
+  Doomed doomed;
+  for (CacheSlot slot = 0; slot < slots_.size(); ++slot) {
+    if (slots_[slot].is_held && slots_[slot].scan != scan_) doom_slot(slot, doomed);
+  }
+  return doomed;
+}
+
 void CacheIndex::freed(uint64_t doom) {
   const auto found = dooms_.find(doom);
   if (found == dooms_.end()) return;
@@ -171,7 +191,8 @@ void CacheIndex::insert(const Entry& entry) {
             .stored_s = entry.stored_s,
             .used_s = entry.used_s,
             .hits = entry.hits,
-            .is_held = true};
+            .is_held = true,
+            .scan = scan_};
   const Bytes root = entry.root.bytes();
   if (root.size() <= kShortRootBytes) {
     std::ranges::copy(root, to.root.begin());

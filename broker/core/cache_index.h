@@ -70,6 +70,10 @@ class CacheIndex {
   /// Promises `bytes` more to a spool. kWaits: the promise is kept in order and comes out of
   /// grants(); kRefused: it can never fit, or too many wait.
   Reserve reserve(const SpoolId& spool, uint64_t bytes);
+  /// A spool that has this room already: charged even beyond the limit.
+  void hold(const SpoolId& spool, uint64_t bytes);
+  /// Takes back a reservation that waits; what was granted before stays.
+  void stop_waiting(const SpoolId& spool);
   /// The spool became this entry: its reservation is given back and `size` is held instead. Call it
   /// before the file gets its name, and only where find() says that the key is not held.
   void store(const SpoolId& spool, const Entry& entry);
@@ -77,7 +81,9 @@ class CacheIndex {
   void release(const SpoolId& spool);
   /// All spools of a worker are gone. Returns how many there were.
   size_t release_all(WorkerId worker);
-  /// A start-up scan found this file.
+  /// From here on entries must be found or stored to outlive the next remove_unseen().
+  void begin_scan() { ++scan_; }
+  /// A scan found this file.
   void found(const Entry& entry);
 
   void on_hits(const RequestKey& key, uint32_t hits, uint32_t now_s);
@@ -91,6 +97,8 @@ class CacheIndex {
   [[nodiscard]] Doomed remove_all();
   /// What nobody asked for since `before_s`, at most `entries_max` at a time.
   [[nodiscard]] Doomed remove_unused(uint32_t before_s, size_t entries_max);
+  /// What was not found or stored since begin_scan().
+  [[nodiscard]] Doomed remove_unseen();
   /// No descriptor of these files is open any more.
   void freed(uint64_t doom);
   /// Reservations that can be given now, in the order they were asked for.
@@ -101,6 +109,7 @@ class CacheIndex {
   [[nodiscard]] uint64_t held_bytes() const { return held_bytes_; }
   [[nodiscard]] uint64_t reserved_bytes() const { return reserved_bytes_; }
   [[nodiscard]] uint64_t doomed_bytes() const { return doomed_bytes_; }
+  [[nodiscard]] uint64_t waiting_bytes() const { return waiting_bytes_; }
   [[nodiscard]] uint64_t charged_bytes() const {
     return held_bytes_ + reserved_bytes_ + doomed_bytes_;
   }
@@ -131,6 +140,7 @@ class CacheIndex {
     uint32_t used_s = 0;
     uint32_t hits = 0;
     bool is_held = false;
+    uint8_t scan = 0;  ///< The scan that saw it last.
   };
   /// A set of slots that is searched by key: five bytes an entry instead of a second copy of it.
   struct KeyHash {
@@ -173,6 +183,7 @@ class CacheIndex {
   uint64_t doomed_bytes_ = 0;
   uint64_t waiting_bytes_ = 0;
   uint64_t clock_ = 0;
+  uint8_t scan_ = 0;
   uint64_t evictions_ = 0;
 };
 

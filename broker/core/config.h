@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "broker/core/cache_policy.h"
 #include "common/core/limits.h"
 
 namespace daphnis::broker {
@@ -35,6 +36,15 @@ struct Config {
   uint64_t hello_ms = 5'000;
   uint64_t ping_every_ms = limits::kIpcPingEveryMs;
   uint64_t worker_silence_ms = 60'000;  ///< Twice what the supervisor allows.
+  // The cache (DESIGN 7).
+  std::string cache_dir = {};  ///< Absolute; empty: there is no cache.
+  uint64_t cache_limit_bytes = 10 * uint64_t{limits::kGiB};
+  CachePolicyKind cache_policy = CachePolicyKind::kGdsf;
+  bool cache_syncs = false;        ///< Workers fdatasync before a file gets its name.
+  uint32_t cache_expire_days = 0;  ///< Unasked for so long, a file goes; 0: never.
+  uint64_t cache_scrub_bytes_per_s = 8 * limits::kMiB;  ///< 0: no scrubbing.
+  std::string spool_dir = {};  ///< Absolute; empty: no spools outside the cache.
+  uint64_t spool_limit_bytes = 256 * limits::kMiB;
 };
 
 }  // namespace daphnis::broker

@@ -6,6 +6,7 @@
 #include "broker/core/config.h"
 #include "broker/core/counters.h"
 #include "broker/core/timers.h"
+#include "common/core/ipc_codec.h"
 #include "common/core/uuid.h"
 
 namespace daphnis::broker {
@@ -20,6 +21,14 @@ struct Context {
   Outbox out;
   Timers timers;
   Counters counters;
+  int64_t wall_ahead_s = 0;  ///< Seconds since the epoch, less those of the monotonic clock.
+
+  [[nodiscard]] uint32_t wall_s(uint64_t now_ms) const {
+    return static_cast<uint32_t>(static_cast<int64_t>(now_ms / 1000) + wall_ahead_s);
+  }
+  void tell(WorkerId worker, const ipc::BrokerToWorker& message) {
+    out.push(SendWorker{worker, ipc::encode_frame(message, ipc::Carries::kNothing)});
+  }
 };
 
 }  // namespace daphnis::broker

@@ -58,6 +58,23 @@ struct Counters {
   uint64_t workers_lost = 0;
   uint64_t workers_malformed = 0;  ///< Disconnected for a message that makes no sense.
 
+  // The cache.
+  uint64_t cache_hits = 0;    ///< Requests that workers answered without a fetch.
+  uint64_t cache_stores = 0;  ///< Files that got their names.
+  uint64_t cache_stores_failed = 0;
+  uint64_t cache_stores_double = 0;  ///< Of a key that was held already.
+  uint64_t cache_downs = 0;          ///< Times the folder stopped taking files.
+  uint64_t cache_faults = 0;         ///< Entries that workers could not use.
+  uint64_t cache_quarantined = 0;    ///< Corrupt files, found by workers or the scrubber.
+  uint64_t cache_removed = 0;        ///< Purged by the operator.
+  uint64_t cache_expired = 0;
+  uint64_t rooms_refused = 0;    ///< Reservations refused.
+  uint64_t spools_lost = 0;      ///< Open ones of workers that went.
+  uint64_t fetches_joined = 0;   ///< Ended by another worker's fetch.
+  uint64_t fetches_cached = 0;   ///< Ended since the cache holds the object.
+  uint64_t joins = 0;            ///< Fetches that began to wait for another worker's.
+  uint64_t joins_passed_on = 0;  ///< Of these, fetched anew since the other failed.
+
   Histogram first_byte;         ///< Order line to POST head, since the start.
   Histogram first_byte_second;  ///< The same since the last stats line.
 };

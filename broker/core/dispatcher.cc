@@ -16,12 +16,16 @@ Fetch* Dispatcher::find(FetchNo no) {
 }
 
 bool Dispatcher::on_fetch(WorkerId worker, ipc::Fetch&& message, uint64_t now_ms) {
-  ++context_.counters.fetches;
   const std::pair key(worker, message.fetch_id);
   if (by_worker_.contains(key)) return false;
   if (is_draining_ || fetches_.size() >= limits::kFetchesMax) {
     refuse(worker, message.fetch_id,
            is_draining_ ? ipc::FetchFailure::kDraining : ipc::FetchFailure::kOverloaded, 0);
+    ended_.push_back(
+        {.worker = worker,
+         .worker_fetch_id = message.fetch_id,
+         .how = FetchEnd::How::kFailed,
+         .reason = is_draining_ ? ipc::FetchFailure::kDraining : ipc::FetchFailure::kOverloaded});
     return true;
   }
   auto made = std::make_unique<Fetch>();
@@ -30,6 +34,7 @@ bool Dispatcher::on_fetch(WorkerId worker, ipc::Fetch&& message, uint64_t now_ms
   fetch.worker = worker;
   fetch.worker_fetch_id = message.fetch_id;
   fetch.key = key_of_multihash(message.request.root);
+  fetch.request_key = message.key;
   fetch.request = std::move(message.request);
   fetch.trace_id = std::move(message.trace_id);
   fetch.patience_ms =
@@ -127,7 +132,7 @@ void Dispatcher::end_attempt(const Uuid& id, AttemptEnd end, uint64_t now_ms) {
 void Dispatcher::give_up(Fetch& fetch, ipc::FetchFailure reason) {
   if (context_.out.logs(LogLevel::kDebug)) log_attempt(LogLevel::kDebug, fetch, "given_up");
   refuse(fetch.worker, fetch.worker_fetch_id, reason, fetch.asked.size());
-  erase(fetch);
+  erase(fetch, FetchEnd::How::kFailed, reason);
 }
 
 void Dispatcher::refuse(WorkerId worker, uint64_t worker_fetch_id, ipc::FetchFailure reason,
@@ -140,10 +145,15 @@ void Dispatcher::refuse(WorkerId worker, uint64_t worker_fetch_id, ipc::FetchFai
       .reason = reason,
       .attempts = static_cast<uint32_t>(attempts),
       .retry_after_s = may_help_to_retry ? context_.config.retry_after_s : 0};
-  context_.out.push(SendWorker{worker, ipc::encode_frame(message, ipc::Carries::kNothing)});
+  context_.tell(worker, message);
 }
 
-void Dispatcher::erase(Fetch& fetch) {
+void Dispatcher::erase(Fetch& fetch, FetchEnd::How how, ipc::FetchFailure reason) {
+  ended_.push_back({.worker = fetch.worker,
+                    .worker_fetch_id = fetch.worker_fetch_id,
+                    .how = how,
+                    .reason = reason,
+                    .attempts = fetch.asked.size()});
   context_.timers.clear(fetch.timer, TimerKind::kFetch, static_cast<uint64_t>(fetch.no));
   by_worker_.erase(std::pair(fetch.worker, fetch.worker_fetch_id));
   fetches_.erase(fetch.no);
@@ -157,7 +167,7 @@ void Dispatcher::abandon(Fetch& fetch, uint64_t now_ms) {
     if (L2* l2 = registrations_.registry().find(fetch.l2)) ++l2->tally.cancelled;
     end_attempt(fetch.attempt, AttemptEnd::kCancelled, now_ms);
   }
-  erase(fetch);
+  erase(fetch, FetchEnd::How::kOver);
 }
 
 void Dispatcher::on_cancel(WorkerId worker, uint64_t worker_fetch_id, uint64_t now_ms) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "broker/core/attempts.h"
+#include "broker/core/cache.h"
 #include "broker/core/context.h"
 #include "broker/core/fetch.h"
 #include "broker/core/registrations.h"
@@ -19,8 +20,8 @@ namespace daphnis::broker {
 /// and FetchFailed through the outbox; what a worker may send when is the business of Workers.
 class Dispatcher {
  public:
-  Dispatcher(Context& context, Registrations& registrations)
-      : context_(context), registrations_(registrations) {}
+  Dispatcher(Context& context, Registrations& registrations, const Cache& cache)
+      : context_(context), registrations_(registrations), cache_(cache) {}
 
   // --- From workers ---
   /// A new fetch. False where the worker has one of that id: such a worker makes no sense.
@@ -35,6 +36,27 @@ class Dispatcher {
                                       uint64_t now_ms);
   /// What the worker had asked for ends with it.
   void on_worker_gone(WorkerId worker, uint64_t now_ms);
+
+  [[nodiscard]] bool knows(WorkerId worker, uint64_t worker_fetch_id) const {
+    return by_worker_.contains(std::pair(worker, worker_fetch_id));
+  }
+  /// How a fetch ended.
+  struct FetchEnd {
+    enum class How : uint8_t {
+      kFailed,  ///< Its worker was told FetchFailed.
+      kServed,  ///< The stream was complete.
+      kOver,    ///< Its worker wants no more, or is gone.
+    };
+    WorkerId worker{};
+    uint64_t worker_fetch_id = 0;
+    How how = How::kOver;
+    ipc::FetchFailure reason{};  ///< Of kFailed, with the attempts made.
+    size_t attempts = 0;
+  };
+  /// The fetches that have ended since the last call, in order.
+  [[nodiscard]] std::vector<FetchEnd> take_ended() { return std::exchange(ended_, {}); }
+  /// Says FetchFailed to a worker.
+  void refuse(WorkerId worker, uint64_t worker_fetch_id, ipc::FetchFailure reason, size_t attempts);
 
   // --- From L2s ---
   /// Everything the L2's stream was told is void: it was lost or replaced. Called while the L2 is
@@ -84,19 +106,20 @@ class Dispatcher {
   void serve_queue(L2& l2, uint64_t now_ms);
   void give_up(Fetch& fetch, ipc::FetchFailure reason);
   [[nodiscard]] ipc::FetchFailure failure_of(const Fetch& fetch, bool is_crowded) const;
-  void refuse(WorkerId worker, uint64_t worker_fetch_id, ipc::FetchFailure reason, size_t attempts);
   void abandon(Fetch& fetch, uint64_t now_ms);
-  void erase(Fetch& fetch);
+  void erase(Fetch& fetch, FetchEnd::How how, ipc::FetchFailure reason = {});
   void on_streamed(Fetch& fetch, const ipc::AttemptEnded& message, uint64_t now_ms);
   void tally(L2& l2, const ipc::AttemptEnded& message, uint64_t now_ms);
   void log_attempt(LogLevel level, const Fetch& fetch, std::string_view outcome);
 
   Context& context_;
   Registrations& registrations_;
+  const Cache& cache_;
   Attempts attempts_;
   absl::flat_hash_map<FetchNo, std::unique_ptr<Fetch>> fetches_;
   absl::flat_hash_map<std::pair<WorkerId, uint64_t>, FetchNo> by_worker_;
   std::vector<FetchNo> to_reroute_;
+  std::vector<FetchEnd> ended_;
   uint64_t last_no_ = 0;
   size_t waiting_ = 0;
   bool is_draining_ = false;

@@ -76,6 +76,7 @@ ipc::Handoff Dispatcher::hand_off(const Uuid& attempt_id, uint64_t) {
           .shape = l2->is_v2() ? StreamShape::kExact : StreamShape::kWholeDag,
           .attempt_number = static_cast<uint32_t>(fetch->asked.size()),
           .l2_id = l2->id(),
+          .admission = cache_.admission(fetch->request_key),
           .received = {}};
 }
 
@@ -153,7 +154,7 @@ void Dispatcher::on_streamed(Fetch& fetch, const ipc::AttemptEnded& message, uin
   } else if (is_failure) {
     ++context_.counters.fetches_given_up;
   }
-  erase(fetch);
+  erase(fetch, is_failure ? FetchEnd::How::kOver : FetchEnd::How::kServed);
 }
 
 void Dispatcher::tally(L2& l2, const ipc::AttemptEnded& message, uint64_t now_ms) {

@@ -28,6 +28,7 @@ struct Fetch {
   CarRequest request;
   std::string trace_id;
   uint64_t key = 0;  ///< Of the root's multihash.
+  RequestKey request_key{};
   uint64_t deadline_ms = 0;
   uint64_t patience_ms = 0;  ///< The deadline's distance from the start.
   TimerSlot timer;

@@ -35,10 +35,10 @@ struct Workers::Handler {
 
   bool operator()(const ipc::Hello&) const { return false; }
   bool operator()(ipc::Fetch& message) const {
-    return is_plausible(message) && dispatcher().on_fetch(worker.id, std::move(message), now_ms);
+    return is_plausible(message) && workers.joins_.on_fetch(worker.id, std::move(message), now_ms);
   }
   bool operator()(const ipc::CancelFetch& message) const {
-    dispatcher().on_cancel(worker.id, message.fetch_id, now_ms);
+    workers.joins_.on_cancel(worker.id, message.fetch_id, now_ms);
     return true;
   }
   bool operator()(const ipc::HandoffTaken& message) const {
@@ -66,16 +66,15 @@ struct Workers::Handler {
     worker.broadcast_done = std::max(worker.broadcast_done, message.broadcast_id);
     return true;
   }
-  bool operator()(const ipc::SpoolReserve&) const { return true; }
-  bool operator()(const ipc::SpoolHeld&) const { return true; }
-  bool operator()(const ipc::SpoolDone&) const { return true; }
-  bool operator()(const ipc::SpoolGone&) const { return true; }
-  bool operator()(const ipc::FetchProgress&) const { return true; }
-  bool operator()(const ipc::CacheHits&) const { return true; }
-  bool operator()(const ipc::CacheFault&) const { return true; }
-  bool operator()(const ipc::Unlinked&) const { return true; }
+  bool operator()(const ipc::FetchProgress& message) const {
+    return workers.joins_.on_progress(worker.id, message, now_ms);
+  }
+  /// All others are about the cache.
+  bool operator()(const auto& message) const {
+    return workers.cache_.on_message(worker.id, message, now_ms);
+  }
   bool operator()(const ipc::Ping& message) const {
-    workers.send(worker.id, ipc::Pong{message.sequence});
+    workers.context_.tell(worker.id, ipc::Pong{message.sequence});
     return true;
   }
   bool operator()(const ipc::Pong&) const { return true; }
@@ -84,7 +83,7 @@ struct Workers::Handler {
 void Workers::on_connected(WorkerId id, uint64_t now_ms) {
   if (workers_.size() >= limits::kWorkersMax) {
     ++context_.counters.workers_refused;
-    send(id, ipc::Refused{"this broker serves no more workers"});
+    context_.tell(id, ipc::Refused{"this broker serves no more workers"});
     context_.out.push(CloseWorker{id});
     return;
   }
@@ -129,14 +128,20 @@ void Workers::admit(Worker& worker, const ipc::Hello& hello, uint64_t now_ms) {
         "the broker speaks IPC versions " + std::to_string(ipc::kVersionMin) + " to " +
         std::to_string(ipc::kVersion) + ", the worker " + std::to_string(hello.version_min) +
         " to " + std::to_string(hello.version_max) + ": install the same release for both";
-    send(worker.id, ipc::Refused{reason});
+    context_.tell(worker.id, ipc::Refused{reason});
     end(worker, reason, now_ms);
     return;
   }
   ++context_.counters.workers_admitted;
   worker.is_admitted = true;
   worker.version = std::min(hello.version_max, ipc::kVersion);
-  send(worker.id, ipc::Welcome{.version = worker.version, .node_id = context_.config.node_id});
+  const Config& config = context_.config;
+  context_.tell(worker.id, ipc::Welcome{.version = worker.version,
+                                        .node_id = config.node_id,
+                                        .cache_dir = config.cache_dir,
+                                        .spool_dir = config.spool_dir,
+                                        .syncs_files = config.cache_syncs});
+  cache_.on_worker(worker.id, worker.index, worker.pid);
   context_.timers.set(worker.timer, TimerKind::kWorker, static_cast<uint64_t>(worker.id),
                       now_ms + context_.config.ping_every_ms);
   context_.out.log(LogLevel::kInfo, LogLine("worker_connected")
@@ -162,7 +167,7 @@ void Workers::on_timer(WorkerId id, uint64_t now_ms) {
     end(worker, "it has been silent for too long", now_ms);
     return;
   }
-  send(id, ipc::Ping{++worker.ping_sequence});
+  context_.tell(id, ipc::Ping{++worker.ping_sequence});
   context_.timers.set(worker.timer, TimerKind::kWorker, static_cast<uint64_t>(id),
                       now_ms + context_.config.ping_every_ms);
 }
@@ -201,16 +206,14 @@ void Workers::forget(WorkerId id, uint64_t now_ms) {
   context_.timers.clear(worker.timer, TimerKind::kWorker, static_cast<uint64_t>(id));
   workers_.erase(id);
   dispatcher_.on_worker_gone(id, now_ms);
-}
-
-void Workers::send(WorkerId id, const ipc::BrokerToWorker& message) {
-  context_.out.push(SendWorker{id, ipc::encode_frame(message, ipc::Carries::kNothing)});
+  joins_.on_worker_gone(id);
+  cache_.on_worker_gone(id, now_ms);
 }
 
 uint64_t Workers::broadcast(ipc::BroadcastVerb verb, const std::string& argument) {
   ++last_broadcast_;
   for (const auto& [id, worker] : workers_) {
-    if (worker.is_admitted) send(id, ipc::Broadcast{last_broadcast_, verb, argument});
+    if (worker.is_admitted) context_.tell(id, ipc::Broadcast{last_broadcast_, verb, argument});
   }
   return last_broadcast_;
 }

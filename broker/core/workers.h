@@ -7,6 +7,7 @@
 
 #include "broker/core/context.h"
 #include "broker/core/dispatcher.h"
+#include "broker/core/joins.h"
 #include "common/core/ipc_codec.h"
 
 namespace daphnis::broker {
@@ -38,7 +39,8 @@ struct WorkerTotals {
 /// hand-offs. A worker that sends nonsense is disconnected at once. Owned by the broker.
 class Workers {
  public:
-  Workers(Context& context, Dispatcher& dispatcher) : context_(context), dispatcher_(dispatcher) {}
+  Workers(Context& context, Dispatcher& dispatcher, Cache& cache, Joins& joins)
+      : context_(context), dispatcher_(dispatcher), cache_(cache), joins_(joins) {}
 
   void on_connected(WorkerId id, uint64_t now_ms);
   /// A message came. The result is true where it is a ReturnSocket whose cookie is
@@ -61,7 +63,6 @@ class Workers {
  private:
   struct Handler;
 
-  void send(WorkerId id, const ipc::BrokerToWorker& message);
   void admit(Worker& worker, const ipc::Hello& hello, uint64_t now_ms);
   void end(Worker& worker, std::string_view why, uint64_t now_ms);
   void forget(WorkerId id, uint64_t now_ms);
@@ -72,6 +73,8 @@ class Workers {
 
   Context& context_;
   Dispatcher& dispatcher_;
+  Cache& cache_;
+  Joins& joins_;
   absl::btree_map<WorkerId, Worker> workers_;
   ipc::WorkerStats gone_;  ///< Counters of workers that are gone.
   uint64_t last_broadcast_ = 0;

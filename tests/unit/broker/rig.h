@@ -151,6 +151,7 @@ class Rig {
   void fetch(WorkerId worker, uint64_t fetch_id, const Cid& root, uint32_t deadline_ms = 30'000) {
     tell(worker, ipc::Fetch{.fetch_id = fetch_id,
                             .request = {.root = root},
+                            .key = key_of(CarRequest{.root = root}),
                             .trace_id = "trace-" + std::to_string(fetch_id),
                             .deadline_ms = deadline_ms});
   }

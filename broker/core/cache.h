@@ -1,0 +1,133 @@
+#pragma once
+
+#include <absl/container/btree_map.h>
+#include <absl/container/flat_hash_map.h>
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "broker/core/cache_dooms.h"
+#include "broker/core/cache_folder.h"
+#include "broker/core/cache_index.h"
+#include "broker/core/context.h"
+
+namespace daphnis::broker {
+
+/// The broker's books of the cache and of all spools: what is held, what was promised to whom, what
+/// is unlinked and may still be open. Never lets the bytes charged pass the limit, except by what
+/// workers held before (SpoolHeld) or by a limit that is lowered. Owned by the broker; speaks to
+/// workers by messages and to the folder by orders.
+///
+/// Without a cache folder only spools of the spool folder are kept account of.
+class Cache {
+ public:
+  explicit Cache(Context& context);
+
+  // --- For fetches ---
+  /// A client's request reached the broker.
+  void on_request(const RequestKey& key);
+  /// A worker that looks for the key's file will find it.
+  [[nodiscard]] bool holds(const RequestKey& key) const;
+  /// The key's file is about to get its name.
+  [[nodiscard]] bool is_storing(const RequestKey& key) const {
+    return storing_by_key_.contains(key);
+  }
+  [[nodiscard]] ipc::Admission admission(const RequestKey& key) const;
+  /// `reader` was told of the spool at `path`, so its bytes stay charged until that worker lets go.
+  void share(WorkerId owner, const std::string& path, WorkerId reader);
+  /// Keys whose storing has ended, well or not, since the last call.
+  [[nodiscard]] std::vector<RequestKey> take_settled() { return std::exchange(settled_, {}); }
+  /// A path of a spool of ours, as FetchProgress may name it.
+  [[nodiscard]] bool is_spool_path(std::string_view path) const;
+
+  // --- From workers; false: the message makes no sense ---
+  void on_worker(WorkerId id, uint32_t index, uint32_t pid);
+  void on_worker_gone(WorkerId id, uint64_t now_ms);
+  [[nodiscard]] bool on_message(WorkerId id, const ipc::SpoolReserve& message, uint64_t now_ms);
+  [[nodiscard]] bool on_message(WorkerId id, const ipc::SpoolHeld& message, uint64_t now_ms);
+  [[nodiscard]] bool on_message(WorkerId id, const ipc::SpoolDone& message, uint64_t now_ms);
+  [[nodiscard]] bool on_message(WorkerId id, const ipc::SpoolGone& message, uint64_t now_ms);
+  [[nodiscard]] bool on_message(WorkerId id, const ipc::CacheHits& message, uint64_t now_ms);
+  [[nodiscard]] bool on_message(WorkerId id, const ipc::CacheFault& message, uint64_t now_ms);
+  [[nodiscard]] bool on_message(WorkerId id, const ipc::Unlinked& message, uint64_t now_ms);
+
+  // --- From the folder ---
+  void on_folder(const FolderEvent& event, uint64_t now_ms);
+
+  // --- Time ---
+  void on_room_timer(uint64_t now_ms);
+
+  // --- To look at ---
+  [[nodiscard]] bool exists() const { return index_ != nullptr; }
+  /// There is a cache and its folder takes files.
+  [[nodiscard]] bool is_up() const { return index_ && is_folder_up_; }
+  [[nodiscard]] const CacheIndex* index() const { return index_.get(); }
+  [[nodiscard]] uint64_t spool_dir_bytes() const { return spool_dir_bytes_; }
+  [[nodiscard]] size_t spools() const;
+  [[nodiscard]] size_t dooms() const { return dooms_.size(); }
+
+ private:
+  /// A temporary file of a worker that is open.
+  struct Spool {
+    ipc::SpoolPlace place = ipc::SpoolPlace::kCache;
+    uint64_t bytes = 0;  ///< Promised.
+    uint64_t asked = 0;  ///< Of a reservation not yet answered; 0: none.
+    bool is_for_cache = false;
+    std::string name;
+    std::vector<WorkerId> readers;
+  };
+  struct Peer {
+    uint32_t index = 0;
+    uint32_t pid = 0;
+    absl::btree_map<uint64_t, Spool> spools;
+  };
+  struct Storing {
+    RequestKey key{};
+    std::string name;
+  };
+  struct Waiting {
+    SpoolId spool;
+    uint64_t until_ms = 0;
+  };
+
+  // cache_spools.cc
+  [[nodiscard]] Spool* find(const SpoolId& id);
+  void grant(const SpoolId& id, Spool& spool, uint64_t bytes);
+  void refuse(const SpoolId& id);
+  void wait(const SpoolId& id, Spool& spool, uint64_t bytes, uint64_t now_ms);
+  void refuse_waiting();
+  void retire(const SpoolId& id, const Spool& spool);
+  [[nodiscard]] std::string path_of(ipc::SpoolPlace place, const std::string& name) const;
+  void unlink_spool(ipc::SpoolPlace place, const std::string& name);
+  void refuse_done(const SpoolId& id, const ipc::SpoolDone& message, bool is_held);
+
+  // cache.cc
+  /// Takes an entry out on account of its file.
+  void drop(const RequestKey& key);
+  void quarantine(const RequestKey& key, const std::string& why, std::string_view by);
+  void on_event(const FileStored& event, uint64_t now_ms);
+  void on_event(const FilesUnlinked& event, uint64_t now_ms);
+  void on_event(const FilesFound& event, uint64_t now_ms);
+  void on_event(const FileCorrupt& event, uint64_t now_ms);
+  void on_event(const FolderHealth& event, uint64_t now_ms);
+  void doom(CacheIndex::Doomed&& doomed);
+  /// Evicts for what waits, takes back what is free, grants what fits.
+  void pump();
+
+  Context& context_;
+  std::unique_ptr<CacheIndex> index_;  ///< Null: there is no cache.
+  Dooms dooms_;
+  bool is_folder_up_ = true;
+  absl::btree_map<WorkerId, Peer> peers_;
+  absl::flat_hash_map<SpoolId, Storing> storing_;
+  absl::flat_hash_map<RequestKey, SpoolId> storing_by_key_;
+  std::vector<RequestKey> settled_;
+  std::deque<Waiting> waiting_;  ///< In the index's order.
+  TimerSlot room_timer_;
+  uint64_t spool_dir_bytes_ = 0;
+};
+
+}  // namespace daphnis::broker
