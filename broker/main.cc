@@ -1,9 +1,13 @@
 #include <csignal>
 #include <cstdio>
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <filesystem>
 
 #include "broker/uv/shell.h"
+#include "common/core/byte_size.h"
 #include "common/core/check.h"
 #include "common/uv/settings.h"
 
@@ -20,7 +24,77 @@ struct Options {
                       .admin_listen = "127.0.0.1:9090",
                       .stats_file = ""};
   std::string log_level = "info";
+  std::string cache_limit = "10G";
+  std::string cache_policy = "gdsf";
+  std::string cache_fsync = "none";
+  uint64_t cache_scrub_mib_s = 8;
+  std::string spool_limit = "256M";
 };
+
+void add_cache_options(uv::Settings& settings, Options& options) {
+  const CLI::Validator is_byte_size(
+      [](std::string& text) {
+        uint64_t bytes = 0;
+        return parse_byte_size(text, bytes) ? std::string()
+                                            : "a size like 4096, 256M or 10G is expected";
+      },
+      "SIZE");
+  Config& config = options.config;
+  settings.add("cache-dir", config.cache_dir, "Folder of the cache; none is kept without it");
+  settings.add("cache-limit", options.cache_limit, "Bytes the cache may have on disk")
+      ->check(is_byte_size);
+  settings.add("cache-policy", options.cache_policy, "What a full cache gives up")
+      ->check(CLI::IsMember({"gdsf", "lru-sp"}));
+  settings.add("cache-fsync", options.cache_fsync, "What is flushed before a file gets its name")
+      ->check(CLI::IsMember({"none", "data"}));
+  settings
+      .add("cache-expire-days", config.cache_expire_days,
+           "Days after which a file goes that nobody asked for; 0: never")
+      ->check(CLI::Range(0U, 36'500U));
+  settings
+      .add("cache-scrub-mib-s", options.cache_scrub_mib_s,
+           "MiB/s that are read to verify cached files; 0: none")
+      ->check(CLI::Range(0U, 65'536U));
+  settings.add("spool-dir", config.spool_dir,
+               "Folder for what slow clients and other workers read along without a cache; none: "
+               "nowhere. By default a folder of this broker's own under /dev/shm");
+  settings.add("spool-limit", options.spool_limit, "Bytes the spool folder may hold")
+      ->check(is_byte_size);
+}
+
+/// The same folder for the same socket in every life, another one for another broker.
+std::string default_spool_dir(const std::string& socket) {
+  const std::string path = std::filesystem::absolute(socket).lexically_normal();
+  uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
+  for (const char c : path) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3;
+  return fmt::format("/dev/shm/daphnis-{:016x}", hash);
+}
+
+std::string absolute(const std::string& path) {
+  std::string text = std::filesystem::absolute(path).lexically_normal();
+  while (text.size() > 1 && text.ends_with('/')) text.pop_back();
+  return text;
+}
+
+/// What the broker is told, made of what the operator wrote.
+void resolve_cache_options(Options& options) {
+  Config& config = options.config;
+  check(parse_byte_size(options.cache_limit, config.cache_limit_bytes) &&
+            parse_byte_size(options.spool_limit, config.spool_limit_bytes),
+        "the settings let a strange size through");
+  config.cache_policy =
+      options.cache_policy == "lru-sp" ? CachePolicyKind::kLruSp : CachePolicyKind::kGdsf;
+  config.cache_syncs = options.cache_fsync == "data";
+  config.cache_scrub_bytes_per_s = options.cache_scrub_mib_s * limits::kMiB;
+  if (!config.cache_dir.empty()) config.cache_dir = absolute(config.cache_dir);
+  if (config.spool_dir == "none") {
+    config.spool_dir.clear();
+  } else if (config.spool_dir.empty()) {
+    config.spool_dir = default_spool_dir(options.shell.socket);
+  } else {
+    config.spool_dir = absolute(config.spool_dir);
+  }
+}
 
 void add_options(uv::Settings& settings, Options& options) {
   constexpr uint64_t kMsMax = 3'600'000;
@@ -56,9 +130,11 @@ void add_options(uv::Settings& settings, Options& options) {
       ->check(CLI::Range(size_t{1}, size_t{1'000'000}));
   settings.add("retry-after-s", config.retry_after_s, "Sent with every 503")
       ->check(CLI::Range(1U, 3600U));
+  add_cache_options(settings, options);
 }
 
 int run(Options& options) {
+  resolve_cache_options(options);
   uv::Log log("broker");
   LogLevel level{};
   check(parse_log_level(options.log_level, level), "the settings let a strange level through");

@@ -83,11 +83,29 @@ Result<void> Shell::start() {
     if (!file) return std::unexpected(file.error());
     stats_file_ = std::move(*file);
   }
+  broker_.on_wall_clock(wall_seconds(), loop_.now_ms());
+  if (auto opened = open_folder(); !opened) return opened;
   if (auto listening = listen(); !listening) return listening;
+  if (folder_ && !broker_.config().cache_dir.empty()) folder_->start_scan();
   probe_due_ms_ = loop_.now_ms() + kProbeEveryMs;
   probe_.start(kProbeEveryMs);
   second_.start(kStatsEveryMs, kStatsEveryMs);
   return {};
+}
+
+Result<void> Shell::open_folder() {
+  const Config& config = broker_.config();
+  if (config.cache_dir.empty() && config.spool_dir.empty()) return {};
+  folder_ = std::make_unique<CacheFolder>(
+      loop_,
+      CacheFolder::Settings{.dir = config.cache_dir,
+                            .spool_dir = config.spool_dir,
+                            .scrub_bytes_per_s = config.cache_scrub_bytes_per_s},
+      [this](const FolderEvent& event) {
+        broker_.on_folder(event, loop_.now_ms());
+        carry_out();
+      });
+  return folder_->open();
 }
 
 Result<void> Shell::listen() {
@@ -167,6 +185,8 @@ void Shell::carry_out(Command& command) {
     l2s_.tune_registration(tune->conn, settings_.registration_timeout_ms);
   } else if (const auto* close_worker = std::get_if<CloseWorker>(&command)) {
     workers_.close(close_worker->worker);
+  } else if (auto* order = std::get_if<OrderFolder>(&command)) {
+    if (folder_) folder_->order(std::move(order->order));
   } else if (const auto* log = std::get_if<WriteLog>(&command)) {
     log_.write(log->level, log->line);
   }
@@ -192,6 +212,7 @@ void Shell::on_probe() {
 }
 
 void Shell::on_second() {
+  broker_.on_wall_clock(wall_seconds(), loop_.now_ms());
   if (!stats_file_) {
     loop_lag_ms_ = 0;
     return;

@@ -7,6 +7,7 @@
 #include "broker/core/broker.h"
 #include "broker/core/stats_line.h"
 #include "broker/uv/admin_server.h"
+#include "broker/uv/cache_folder.h"
 #include "broker/uv/l2_sockets.h"
 #include "broker/uv/stats_file.h"
 #include "broker/uv/worker_links.h"
@@ -51,6 +52,8 @@ class Shell {
   /// After each input: carries out commands and sets the timer.
   void carry_out();
   void carry_out(Command& command);
+  /// Opens the cache's folder and starts its scan, where there is one.
+  [[nodiscard]] Result<void> open_folder();
   void arm_timer();
   void on_probe();
   void on_second();
@@ -66,6 +69,7 @@ class Shell {
   std::vector<std::unique_ptr<uv::TcpListener>> l2_listeners_;
   std::vector<uint16_t> l2_ports_;
   std::unique_ptr<uv::IpcListener> worker_listener_;
+  std::unique_ptr<CacheFolder> folder_;  ///< Null: neither a cache nor a spool folder.
   std::unique_ptr<AdminServer> admin_;
   std::unique_ptr<StatsFile> stats_file_;
   uv::Timer timer_;

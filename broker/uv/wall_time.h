@@ -1,9 +1,15 @@
 #pragma once
 
+#include <cstdint>
 #include <ctime>
 #include <string>
 
 namespace daphnis::broker {
+
+/// Now, in seconds since the epoch.
+[[nodiscard]] inline uint32_t wall_seconds() {
+  return static_cast<uint32_t>(std::time(nullptr));
+}
 
 /// Now, RFC 3339, UTC, with milliseconds.
 [[nodiscard]] inline std::string wall_time() {
