@@ -1,5 +1,5 @@
-"""The proxies that bench/miss sets side by side, each in front of its own source of the same CARs,
-all with an access log and one worker (or thread) per core."""
+"""The servers that bench/miss and bench/hit set side by side, each in front of its own source of the
+same CARs, all with an access log."""
 
 import os
 
@@ -7,7 +7,11 @@ from harness import Edge, wait_for
 import meters
 
 CORES = os.cpu_count()
-OURS = "Daphnis, verified"
+OURS = "Daphnis, verified, no cache"
+OURS_REFUSING = "Daphnis, verified, cache refuses"
+OURS_WRITING = "Daphnis, verified, cache is written"
+OURS_ALL = (OURS, OURS_REFUSING, OURS_WRITING)
+FILLING = "nginx, proxy_cache is filled"
 
 NGINX = """
 {user}
@@ -56,13 +60,36 @@ backend source
 """
 
 
-class Nginx:
-    def __init__(self, world, name, port, body, **values):
+# What a proxy cache is filled by. One folder, so that a file gets its name without a copy.
+CACHED = """
+  proxy_cache_path {folder}/cache levels=1:2 keys_zone=zone:10m max_size=4g inactive=1d
+                   use_temp_path=off;
+  sendfile on; tcp_nopush on;
+""" + PROXY
+FILL = "proxy_cache zone; proxy_cache_valid 200 1d;"
+
+
+class Server:
+    """What bench/miss does with any of them."""
+
+    def empty(self):
+        """Forgets what it keeps."""
+
+    def fresh(self, url):
+        """A URL for the same that it does not know."""
+        return url
+
+    def settle(self):
+        """Waits until all that a request costs has been spent."""
+
+
+class Nginx(Server):
+    def __init__(self, world, name, port, body, cores=CORES, **values):
         folder = world.subfolder(name)
         config = folder / "nginx.conf"
         config.write_text(NGINX.format(
-            user="user root;" if os.geteuid() == 0 else "", cores=CORES, folder=folder,
-            body=body.format(port=port, **values)))
+            user="user root;" if os.geteuid() == 0 else "", cores=cores, folder=folder,
+            body=body.format(port=port, folder=folder, **values)))
         self.name = name
         self.process = world.start(name, ["nginx", "-c", config])
         wait_for(lambda: Edge.listens(port), f"{name} listens")
@@ -72,7 +99,17 @@ class Nginx:
         return {"": meters.tree(self.process.pid)}
 
 
-class HAProxy:
+class FillingNginx(Nginx):
+    rounds = 0
+
+    def empty(self):
+        self.rounds += 1
+
+    def fresh(self, url):
+        return f"{url}?{self.rounds}"
+
+
+class HAProxy(Server):
     def __init__(self, world, name, port, source, extra):
         config = world.folder / f"{name}.cfg"
         config.write_text(HAPROXY.format(cores=CORES, port=port, source=source, extra=extra))
@@ -84,19 +121,49 @@ class HAProxy:
         return {"": meters.tree(self.process.pid)}
 
 
-class Daphnis:
-    """Broker and one worker per core; every byte is verified. Its source is a daphnis-l2."""
+class Varnish(Server):
+    """With varnishncsa, which writes its access log and is billed with it."""
 
-    def __init__(self, world, store):
-        self.edge = Edge(world, workers=CORES)
-        self.edge.l2(store, "bench", "--capacity", "64")
+    def __init__(self, world, name, port, source):
+        folder = world.subfolder(name)
+        vcl = folder / "vcl"
+        vcl.write_text(f'vcl 4.1; backend source {{ .host = "127.0.0.1"; .port = "{source}"; }}')
+        # Its log lies in memory-mapped segments, which Varnish wants on a tmpfs.
+        workdir = folder / "work"
+        self.process = world.start(name, [
+            "varnishd", "-F", "-j", "none", "-n", workdir, "-a", f"127.0.0.1:{port}", "-f", vcl,
+            "-s", "malloc,3G", "-p", "default_grace=0", "-t", "86400"])
+        wait_for(lambda: Edge.listens(port), f"{name} listens")
+        self.log = world.start(name + "-log", ["varnishncsa", "-n", workdir, "-w",
+                                               folder / "access.log"])
+        self.url = f"http://127.0.0.1:{port}/{{}}"
+
+    def parts(self):
+        return {"": meters.tree(self.process.pid) + meters.tree(self.log.pid)}
+
+
+class Daphnis(Server):
+    """Broker and workers; every byte is verified. Its source is a daphnis-l2."""
+
+    def __init__(self, world, store, workers=CORES, broker_flags=(), roots=None):
+        self.edge = Edge(world, workers=workers, broker_flags=broker_flags)
+        self.edge.l2(store, "bench", "--capacity", "64", roots=roots)
         self.url = self.edge.url("/ipfs/{}?format=car")
+
+    def empty(self):
+        done = self.edge.admin("/cache/purge?all=1", method="POST")
+        if done.status != 200:
+            raise SystemExit(f"purge: {done}")
+        self.settle()
+
+    def settle(self):
+        self.edge.settle()
 
     def parts(self):
         return {"worker": [w.pid for w in self.edge.workers], "broker": [self.edge.broker.pid]}
 
 
-def contenders(world, store, free_port):
+def contenders(world, store, free_port, roots):
     """{name: contender}, ours first."""
     source = free_port()
     Nginx(world, "static-source", source, STATIC, root=store)
@@ -106,14 +173,22 @@ def contenders(world, store, free_port):
 
     def haproxy(name, extra):
         return HAProxy(world, name, free_port(), source, extra)
+
+    def cached(name, limit):
+        return Daphnis(world, store, roots=roots, broker_flags=[
+            "--cache-dir", world.subfolder(name), "--cache-limit", limit])
     no_file = "proxy_max_temp_file_size 0;"
     return {
-        OURS: Daphnis(world, store),
+        OURS: Daphnis(world, store, roots=roots),
+        OURS_REFUSING: cached("cache-small", "4K"),  # Nothing fits.
+        OURS_WRITING: cached("cache-large", "4G"),
         "nginx, default": nginx("nginx-default", ""),
         "nginx, no temp file": nginx("nginx-no-file", no_file),
         "nginx, 16 × 64k, no temp file": nginx(
             "nginx-16x64k", no_file + " proxy_buffers 16 64k; proxy_buffer_size 64k;"
             " proxy_busy_buffers_size 128k;"),
+        FILLING: FillingNginx(world, "nginx-filling", free_port(), CACHED, source=source,
+                              extra=FILL),
         "HAProxy": haproxy("haproxy", "no option splice-auto"),
         "HAProxy, splice": haproxy("haproxy-splice", "option splice-response"),
     }

@@ -35,6 +35,13 @@ def precise_cpu_seconds(pid):
     return total / 1e9
 
 
+def pin(pids, core):
+    """Ties processes, with all their threads, to one core."""
+    for pid in pids:
+        for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+            os.sched_setaffinity(int(task.name), {core})
+
+
 def first_line(*command):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return (done.stdout + done.stderr).strip().split("\n")[0]
@@ -55,3 +62,15 @@ def machine():
         f"{first_line('g++', '--version')}, {first_line('nginx', '-v')}, "
         f"{first_line('haproxy', '-v').split(' - ')[0]}",
     ]
+
+
+def write_section(page, heading, text):
+    """Puts `text` in the place of that section's old content; appends the section where there is
+    none."""
+    whole = page.read_text()
+    if heading + "\n" not in whole:
+        page.write_text(f"{whole.rstrip()}\n\n{heading}\n\n{text}\n")
+        return
+    before, section = whole.split(heading + "\n", 1)
+    after = section.find("\n## ")
+    page.write_text(f"{before}{heading}\n\n{text}\n{section[after:] if after >= 0 else ''}")
