@@ -1,11 +1,32 @@
 #include "broker/uv/cache_folder.h"
 
+#include <cerrno>
 #include <utility>
 
-#include "broker/uv/folder_orders.h"
+#include "broker/uv/folder_sweep.h"
 #include "common/core/check.h"
 
 namespace daphnis::broker {
+namespace {
+
+/// Whether the disk is in a state that passes, rather than the setting wrong.
+bool may_pass(const Error& error) {
+  switch (error.sys) {
+    case ENOSPC:
+    case EDQUOT:
+    case EIO:
+    case EROFS:
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case ESTALE:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
 
 CacheFolder::CacheFolder(uv::Loop& loop, Settings settings, OnEvent on_event)
     : loop_(loop),
@@ -13,25 +34,47 @@ CacheFolder::CacheFolder(uv::Loop& loop, Settings settings, OnEvent on_event)
       paths_{.dir = settings_.dir, .spool_dir = settings_.spool_dir},
       on_event_(std::move(on_event)),
       lock_(std::make_shared<FolderLock>(paths_.lock())),
-      order_task_(loop) {}
+      order_task_(loop),
+      probe_timer_(loop, [this] { probe(); }),
+      probe_task_(loop),
+      scan_task_(loop),
+      scrub_timer_(loop, [this] { run_scrub(); }),
+      scrub_task_(loop),
+      sweep_timer_(loop, [this] { run_sweep(); }),
+      sweep_task_(loop),
+      snapshot_task_(loop) {}
 
 CacheFolder::~CacheFolder() = default;
 
 Result<void> CacheFolder::open() {
   if (auto made = paths_.make_spool_dir(); !made) return made;
-  if (paths_.dir.empty()) return {};
-  if (auto made = paths_.make_cache_tree(); !made) return made;
-  return lock_->take();
-}
-
-void CacheFolder::start_scan() {}
-void CacheFolder::save_snapshot(EntrySource) {}
-Result<void> CacheFolder::write_snapshot(const EntrySource&) {
+  Result<void> opened;
+  if (!paths_.dir.empty()) {
+    opened = paths_.make_cache_tree();
+    if (opened) opened = lock_->take();
+    if (!opened && !may_pass(opened.error())) return opened;
+    is_up_ = opened.has_value();
+    if (!is_up_) down_why_ = opened.error().text();
+    probe_timer_.start(is_up_ ? settings_.probe_every_ms : 0, settings_.probe_every_ms);
+  }
+  if (is_up_) counts_.strays_removed += sweep_spools(paths_, 0);
+  sweep_timer_.start(settings_.sweep_every_ms, settings_.sweep_every_ms);
   return {};
 }
 
+// --- Orders ---
+
 void CacheFolder::order(FolderOrder order) {
   check(orders_.size() < limits::kFolderOrdersMax, "too many orders for the cache folder");
+  if (scan_) {
+    if (const auto* unlink = std::get_if<UnlinkFiles>(&order)) {
+      gone_.insert(unlink->keys.begin(), unlink->keys.end());
+    } else if (const auto* quarantine = std::get_if<Quarantine>(&order)) {
+      gone_.insert(quarantine->key);
+    } else if (const auto* store = std::get_if<StoreFile>(&order)) {
+      gone_.erase(store->key);
+    }
+  }
   orders_.push_back(std::move(order));
   run_order();
 }
@@ -51,15 +94,61 @@ void CacheFolder::run_order() {
 void CacheFolder::on_order_step(bool is_done) {
   if (is_done) {
     const auto work = std::exchange(work_, nullptr);
+    if (const auto* scrub = std::get_if<SetScrub>(&work->order())) {
+      settings_.scrub_bytes_per_s = scrub->bytes_per_s;
+      pace_scrub();
+    }
     if (!work->trouble().empty()) set_down(work->trouble());
-    if (work->event()) on_event_(std::move(*work->event()));
+    if (auto& event = work->event()) {
+      const auto* stored = std::get_if<FileStored>(&*event);
+      if (scan_ && stored && !stored->is_stored) gone_.insert(stored->key);
+      on_event_(std::move(*event));
+    }
   }
   run_order();
 }
 
+// --- Health ---
+
+void CacheFolder::probe() {
+  if (!down_why_.empty()) {
+    on_event_(FolderHealth{.is_up = false, .why = std::exchange(down_why_, {})});
+  }
+  if (is_stuck()) {
+    set_down("the disk has not answered for " + std::to_string(limits::kFolderSilentMs / 1000) +
+             " s");
+  }
+  if (probe_task_.is_busy()) return;
+  auto result = std::make_shared<ProbeResult>();
+  const auto after = is_up_ ? ProbeAfter::kHealth : ProbeAfter::kTrouble;
+  probe_task_.start([result, after, paths = paths_,
+                     lock = lock_] { *result = probe_folder(paths, *lock, after); },
+                    [this, result] { on_probe(*result); });
+}
+
+void CacheFolder::on_probe(const ProbeResult& result) {
+  if (!result.is_ok) return set_down(result.why);
+  if (result.is_new) set_down("the folder was deleted or replaced");
+  if (!is_stuck()) set_up();
+}
+
+bool CacheFolder::is_stuck() const {
+  const auto hangs = [this](const uv::PoolTask& task) {
+    return task.is_busy() && loop_.now_ms() - task.started_ms() > limits::kFolderSilentMs;
+  };
+  return hangs(order_task_) || hangs(probe_task_);
+}
+
 void CacheFolder::set_down(const std::string& why) {
   if (!std::exchange(is_up_, false)) return;
+  scan_.reset();
   on_event_(FolderHealth{.is_up = false, .why = why});
+}
+
+void CacheFolder::set_up() {
+  if (std::exchange(is_up_, true)) return;
+  on_event_(FolderHealth{.is_up = true, .why = {}});
+  if (is_scan_wanted_) begin_scan();
 }
 
 }  // namespace daphnis::broker

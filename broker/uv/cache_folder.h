@@ -10,17 +10,16 @@
 
 #include "broker/core/cache_folder.h"
 #include "broker/uv/folder_lock.h"
+#include "broker/uv/folder_orders.h"
 #include "broker/uv/folder_paths.h"
+#include "broker/uv/folder_probe.h"
+#include "broker/uv/folder_scan.h"
+#include "broker/uv/folder_scrub.h"
+#include "broker/uv/snapshot_file.h"
 #include "common/uv/loop.h"
 #include "common/uv/pool_task.h"
 
 namespace daphnis::broker {
-
-class FolderProbe;
-class FolderScan;
-class FolderScrub;
-class FolderWork;
-class SnapshotWriter;
 
 /// The cache's files: carries the core's orders out, scans at the start, verifies in the background
 /// what lies there, and watches whether the folder is of any use (DESIGN 7). All of it in libuv's
@@ -35,9 +34,8 @@ class CacheFolder {
     uint64_t scrub_bytes_per_s = 8 * limits::kMiB;  ///< 0: no scrubbing.
     uint64_t scrub_pause_ms = 60'000;               ///< Between two rounds over all files.
     uint64_t probe_every_ms = 5'000;
-    /// From the start until strays in tmp/ are removed: workers that outlived a broker have come
-    /// back by then.
-    uint64_t sweep_after_ms = 30'000;
+    /// Between two looks for strays in tmp/ and in the spool folder.
+    uint64_t sweep_every_ms = 30'000;
   };
   /// What was seen since the start, for metrics.
   struct Counts {
@@ -61,13 +59,14 @@ class CacheFolder {
   CacheFolder& operator=(const CacheFolder&) = delete;
 
   /// Makes DIR/{objects/00..ff,tmp,quarantine} and the spool folder and takes the lock. Where the
-  /// disk is in trouble (full, read-only, …) it starts all the same, with FolderHealth{false}, and
-  /// tries again. Errors: kInvalid (in use by another edge, or no such place can be a cache; the
-  /// text says what to do), kSystem.
+  /// disk is in trouble (full, read-only, …) it starts all the same, with FolderHealth{false} soon
+  /// after, and tries again. Errors: kInvalid (in use by another edge, or a place that is not ours;
+  /// the text says what to do), kSystem.
   [[nodiscard]] Result<void> open();
-  /// Comes back as FilesFound, the last of them with is_last. A scan also follows every
-  /// FolderHealth{true}. Call it once, after open(). What the core holds and neither a FilesFound
-  /// nor a FileStored has named since the scan began is not there any more.
+  /// Comes back as FilesFound, the last of them with is_last (nothing does without a cache folder).
+  /// A scan also follows every FolderHealth{true}. Call it once, after open(). What the core holds
+  /// and neither a FilesFound nor a FileStored has named since the scan began is not there any
+  /// more.
   void start_scan();
   /// Orders are carried out in the order they are given. At most kFolderOrdersMax may be pending.
   void order(FolderOrder order);
@@ -79,25 +78,68 @@ class CacheFolder {
   [[nodiscard]] Result<void> write_snapshot(const EntrySource& source);
 
   [[nodiscard]] bool is_up() const { return is_up_; }
+  [[nodiscard]] bool is_scanning() const { return scan_ != nullptr; }
+  [[nodiscard]] bool is_writing_snapshot() const { return snapshot_ != nullptr; }
   [[nodiscard]] size_t orders_pending() const { return orders_.size() + (work_ ? 1 : 0); }
   [[nodiscard]] const Counts& counts() const { return counts_; }
 
  private:
+  // cache_folder.cc: orders and health.
   void run_order();
   void on_order_step(bool is_done);
+  void probe();
+  void on_probe(const ProbeResult& result);
   void set_down(const std::string& why);
+  void set_up();
+  /// A step that began long ago and has not ended: the disk hangs.
+  [[nodiscard]] bool is_stuck() const;
+
+  // cache_folder_rounds.cc: what goes on by itself.
+  void begin_scan();
+  void run_scan();
+  void on_batch(FolderScan::Batch&& batch);
+  void run_scrub();
+  void on_scrub_step(FolderScrub::Step&& step);
+  void pace_scrub();
+  void run_sweep();
+  void run_snapshot();
 
   uv::Loop& loop_;
   Settings settings_;
   FolderPaths paths_;
   OnEvent on_event_;
-  std::shared_ptr<FolderLock> lock_;
+  std::shared_ptr<FolderLock> lock_;  ///< Shared with the probe under way, as all of its kind.
   Counts counts_;
-  bool is_up_ = true;
 
   std::deque<FolderOrder> orders_;
-  std::shared_ptr<FolderWork> work_;  ///< The order under way; shared with the thread pool.
+  std::shared_ptr<FolderWork> work_;  ///< The order under way.
   uv::PoolTask order_task_;
+
+  bool is_up_ = true;
+  std::string down_why_;         ///< What open() met and nobody was told of yet.
+  bool is_scan_wanted_ = false;  ///< start_scan() came.
+  uv::Timer probe_timer_;
+  uv::PoolTask probe_task_;
+
+  std::shared_ptr<FolderScan> scan_;  ///< Null: none goes on.
+  uint64_t scan_began_ms_ = 0;
+  bool was_scanned_ = false;
+  /// Keys whose files were taken away since the scan began: what it saw of them is past.
+  absl::flat_hash_set<RequestKey> gone_;
+  uv::PoolTask scan_task_;
+
+  std::shared_ptr<FolderScrub> scrub_;
+  uint64_t scrub_owed_bytes_ = 0;  ///< Read and not yet waited for.
+  uv::Timer scrub_timer_;
+  uv::PoolTask scrub_task_;
+
+  uv::Timer sweep_timer_;
+  uv::PoolTask sweep_task_;
+
+  EntrySource snapshot_source_;
+  uint64_t snapshot_cursor_ = 0;
+  std::shared_ptr<SnapshotFile> snapshot_;  ///< Null: none is being written.
+  uv::PoolTask snapshot_task_;
 };
 
 }  // namespace daphnis::broker

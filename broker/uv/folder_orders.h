@@ -19,6 +19,7 @@ class FolderWork {
   /// Does the next part. True: the order is done.
   [[nodiscard]] bool step();
 
+  [[nodiscard]] const FolderOrder& order() const { return order_; }
   /// Valid when done: the answer, where the order has one.
   [[nodiscard]] std::optional<FolderEvent>& event() { return event_; }
   /// Why the folder as a whole is of no use; empty: as far as seen it is.

@@ -15,8 +15,16 @@ Loop::~Loop() {
   // that is still open and active would make this wait for ever, hence no UV_RUN_DEFAULT.
   constexpr int kTurnsMax = 100;
   int turns = 0;
-  while (uv_loop_close(&loop_) == UV_EBUSY && turns++ < kTurnsMax) uv_run(&loop_, UV_RUN_NOWAIT);
-  if (turns <= kTurnsMax) return;
+  // Work in the thread pool cannot be broken off; a dead disk must not hold the exit for ever.
+  constexpr uint64_t kPoolWaitNs = 5'000'000'000;
+  const uint64_t begun_ns = uv_hrtime();
+  while (uv_loop_close(&loop_) == UV_EBUSY && turns < kTurnsMax) {
+    uv_run(&loop_, UV_RUN_NOWAIT);
+    const bool is_at_work = loop_.active_reqs.count > 0 && uv_hrtime() - begun_ns < kPoolWaitNs;
+    if (is_at_work) uv_sleep(1);
+    turns += is_at_work ? 0 : 1;
+  }
+  if (turns < kTurnsMax) return;
   uv_print_all_handles(&loop_, stderr);
   abort_on_bug("handles outlived their loop");
 }

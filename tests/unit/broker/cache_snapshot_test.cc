@@ -1,0 +1,96 @@
+#include "broker/core/cache_snapshot.h"
+
+#include <catch2/catch.hpp>
+
+#include "tests/fakes/cached_files.h"
+
+namespace daphnis::broker {
+namespace {
+
+std::vector<CacheIndex::Entry> some_entries(size_t count) {
+  std::vector<CacheIndex::Entry> entries;
+  for (uint32_t i = 0; i < count; ++i) {
+    const std::vector<uint8_t> data{static_cast<uint8_t>(i), static_cast<uint8_t>(i >> 8), 7};
+    const Cid root = test::raw_block(data).cid;
+    entries.push_back({.key = key_of(CarRequest{.root = root}),
+                       .root = root,
+                       .size = 1000ULL * i + (1ULL << 33),
+                       .stored_s = 100 + i,
+                       .used_s = 200 + i,
+                       .hits = i});
+  }
+  return entries;
+}
+
+std::vector<uint8_t> snapshot_of(std::span<const CacheIndex::Entry> entries, size_t per_frame) {
+  std::vector<uint8_t> bytes;
+  put_snapshot_head(bytes);
+  for (size_t at = 0; at < entries.size(); at += per_frame) {
+    put_snapshot_frame(entries.subspan(at, std::min(per_frame, entries.size() - at)), bytes);
+  }
+  put_snapshot_end(bytes);
+  return bytes;
+}
+
+bool is_same(const CacheIndex::Entry& a, const CacheIndex::Entry& b) {
+  return a.key == b.key && a.root == b.root && a.size == b.size && a.stored_s == b.stored_s &&
+         a.used_s == b.used_s && a.hits == b.hits;
+}
+
+TEST_CASE("a snapshot gives back every entry that was put in") {
+  const auto entries = some_entries(1000);
+  const CacheSnapshot snapshot(snapshot_of(entries, 300));
+  CHECK(snapshot.is_whole());
+  CHECK(snapshot.entries() == entries.size());
+  for (const auto& entry : entries) {
+    const auto found = snapshot.find(entry.key);
+    REQUIRE(found);
+    CHECK(is_same(*found, entry));
+  }
+  CHECK_FALSE(snapshot.find(RequestKey{}));
+}
+
+TEST_CASE("a snapshot of nothing is whole and empty") {
+  const CacheSnapshot snapshot(snapshot_of({}, 1));
+  CHECK(snapshot.is_whole());
+  CHECK(snapshot.entries() == 0);
+  CHECK_FALSE(CacheSnapshot().find(RequestKey{}));
+}
+
+TEST_CASE("a snapshot cut anywhere gives only entries that were put in") {
+  const auto entries = some_entries(20);
+  const auto bytes = snapshot_of(entries, 6);
+  for (size_t size = 0; size < bytes.size(); ++size) {
+    const CacheSnapshot snapshot({bytes.begin(), bytes.begin() + static_cast<ptrdiff_t>(size)});
+    CHECK_FALSE(snapshot.is_whole());
+    CHECK(snapshot.entries() <= entries.size());
+    for (const auto& entry : entries) {
+      const auto found = snapshot.find(entry.key);
+      if (found) CHECK(is_same(*found, entry));
+    }
+  }
+}
+
+TEST_CASE("a snapshot with any byte changed gives only entries that were put in") {
+  const auto entries = some_entries(20);
+  const auto bytes = snapshot_of(entries, 6);
+  size_t lost = 0;
+  for (size_t at = 0; at < bytes.size(); ++at) {
+    auto changed = bytes;
+    changed[at] ^= 0x41;
+    const CacheSnapshot snapshot(std::move(changed));
+    size_t found_count = 0;
+    for (const auto& entry : entries) {
+      const auto found = snapshot.find(entry.key);
+      if (!found) continue;
+      ++found_count;
+      if (!is_same(*found, entry)) FAIL("a changed entry was believed, byte " << at);
+    }
+    if (snapshot.entries() != found_count) FAIL("an entry of nobody's was taken, byte " << at);
+    if (found_count < entries.size()) ++lost;
+  }
+  CHECK(lost > bytes.size() / 2);  // Most bytes belong to rows.
+}
+
+}  // namespace
+}  // namespace daphnis::broker
