@@ -38,6 +38,7 @@ void add_limits(daphnis::uv::Settings& settings, daphnis::worker::Settings& to) 
   settings.add("requests-max", to.requests_max, "Requests in flight; beyond: 503");
   settings.add("clients-max", to.clients_max, "Connections; beyond: closed");
   settings.add("output-high-bytes", to.output_high_bytes, "Output queued for one client");
+  settings.add("fetch-window-bytes", to.fetch_window_bytes, "Proven bytes held for late clients");
   settings.add("walk-depth-max", to.budget.depth_max, "Nodes from root to leaf");
   settings.add("walk-pending-bytes-max", to.budget.pending_bytes_max, "Links not yet visited");
   settings.add("walk-seen-bytes-max", to.budget.seen_bytes_max, "Memory of visited links");

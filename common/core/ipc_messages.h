@@ -116,9 +116,12 @@ struct WorkerStats {
   uint32_t fetches = 0;  ///< Fetches under way now.
   uint32_t descriptors = 0;
   uint64_t rss_bytes = 0;
+  uint64_t joins = 0;   ///< Requests answered by a fetch that was under way in this worker.
+  uint64_t spools = 0;  ///< Spools begun.
   static void fields(auto& m, auto&& f) {
     f(m.requests, m.status_2xx, m.status_3xx, m.status_4xx, m.status_5xx, m.aborted, m.client_left,
-      m.bytes_out, m.verify_failures, m.clients, m.fetches, m.descriptors, m.rss_bytes);
+      m.bytes_out, m.verify_failures, m.clients, m.fetches, m.descriptors, m.rss_bytes, m.joins,
+      m.spools);
   }
 };
 

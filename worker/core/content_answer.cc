@@ -4,23 +4,6 @@
 #include <utility>
 
 namespace daphnis::worker {
-namespace {
-
-/// The part [offset, offset + length) of `slices`.
-Slices part_of(const Slices& slices, uint64_t offset, uint64_t length) {
-  Slices out;
-  for (const Slice& slice : slices) {
-    const auto skipped = static_cast<size_t>(std::min<uint64_t>(offset, slice.size));
-    offset -= skipped;
-    const auto taken = static_cast<size_t>(std::min<uint64_t>(length, slice.size - skipped));
-    length -= taken;
-    if (taken > 0) out.push_back(slice.part(skipped, taken));
-  }
-  return out;
-}
-
-}  // namespace
-
 ResponseContext context_of(const Exchange& exchange, const AnswerScene& scene, CacheStatus cache) {
   return {.request_id = exchange.facts.request_id,
           .node_id = scene.node_id,
@@ -37,16 +20,16 @@ void give(Exchange& exchange, const Answer& answer, const AnswerScene& scene, Ca
   exchange.answer(answer.status, render(answer, context_of(exchange, scene, cache)), now_ms);
 }
 
-ContentAnswer::ContentAnswer(Exchange& exchange, Content content, const AnswerScene& scene,
-                             FetchHost& host)
-    : exchange_(exchange), content_(std::move(content)), scene_(scene), host_(host) {
-  exchange_.facts.cache = CacheStatus::kMiss;
+ContentAnswer::ContentAnswer(Exchange& exchange, Content content, FetchId fetch, CacheStatus cache,
+                             const AnswerScene& scene, ReaderHost& host)
+    : exchange_(exchange), content_(std::move(content)), scene_(scene), host_(host), fetch_(fetch) {
+  exchange_.facts.cache = cache;
 }
 
 void ContentAnswer::on_output(Fetch& fetch, Slices& output, uint64_t now_ms) {
   note(fetch);
   if (content_.request.format == AnswerFormat::kRaw) {
-    std::ranges::move(output, std::back_inserter(block_));
+    for (Slice& slice : output) block_.push_back({.slice = std::move(slice)});
     output.clear();
     return;
   }
@@ -54,11 +37,21 @@ void ContentAnswer::on_output(Fetch& fetch, Slices& output, uint64_t now_ms) {
   if (exchange_.state() == Exchange::State::kContent) exchange_.push(output, now_ms);
 }
 
+void ContentAnswer::on_file_output(Fetch& fetch, FileRange range, uint64_t now_ms) {
+  note(fetch);
+  if (content_.request.format == AnswerFormat::kRaw) {
+    block_.push_back({.range = std::move(range)});
+    return;
+  }
+  if (exchange_.state() == Exchange::State::kWaiting) start_car(now_ms);
+  if (exchange_.state() == Exchange::State::kContent) exchange_.push(std::move(range), now_ms);
+}
+
 /// The context of a 200: how long the first proven block took is known by now.
 ResponseContext ContentAnswer::context(std::string& timing, uint64_t now_ms) const {
   const Timing fetch{.name = "fetch", .us = (now_ms - exchange_.started_ms()) * 1'000};
   timing = server_timing({&fetch, 1});
-  ResponseContext context = context_of(exchange_, scene_, CacheStatus::kMiss);
+  ResponseContext context = context_of(exchange_, scene_, exchange_.facts.cache);
   context.server_timing = timing;
   return context;
 }
@@ -79,12 +72,31 @@ void ContentAnswer::on_whole(Fetch& fetch, uint64_t now_ms) {
 
 void ContentAnswer::answer_raw(uint64_t now_ms) {
   std::string timing;
-  ResponseHead head = raw_head(content_, context(timing, now_ms), total_size(block_));
-  Slices part = part_of(block_, head.body_offset, head.body_bytes);
-  block_.clear();
+  uint64_t size = 0;
+  for (const Piece& piece : block_) size += piece.size();
+  ResponseHead head = raw_head(content_, context(timing, now_ms), size);
+  uint64_t skip = head.body_offset;
+  uint64_t left = head.body_bytes;
   exchange_.start(std::move(head), now_ms);
-  exchange_.push(part, now_ms);
+  for (const Piece& piece : std::exchange(block_, {})) {
+    const uint64_t skipped = std::min(skip, piece.size());
+    const uint64_t taken = std::min(left, piece.size() - skipped);
+    push_part(piece, skipped, taken, now_ms);
+    skip -= skipped;
+    left -= taken;
+  }
   exchange_.finish(now_ms);
+}
+
+/// The part [offset, offset + length) of the piece.
+void ContentAnswer::push_part(const Piece& piece, uint64_t offset, uint64_t length,
+                              uint64_t now_ms) {
+  if (length == 0) return;
+  if (piece.range.file) {
+    return exchange_.push(FileRange{piece.range.file, piece.range.offset + offset, length}, now_ms);
+  }
+  Slices part{piece.slice.part(static_cast<size_t>(offset), static_cast<size_t>(length))};
+  exchange_.push(part, now_ms);
 }
 
 void ContentAnswer::on_failed(Fetch& fetch, FailureKind why, uint32_t retry_after_s,
@@ -94,23 +106,25 @@ void ContentAnswer::on_failed(Fetch& fetch, FailureKind why, uint32_t retry_afte
   const Answer answer = answer_for(why, retry_after_s);
   exchange_.facts.failure = answer.code;
   if (exchange_.state() == Exchange::State::kWaiting) {
-    give(exchange_, answer, scene_, CacheStatus::kMiss, now_ms);
+    give(exchange_, answer, scene_, exchange_.facts.cache, now_ms);
   } else if (exchange_.state() == Exchange::State::kContent) {
     exchange_.abort(now_ms);
   }
 }
 
 void ContentAnswer::on_room(uint64_t now_ms) {
-  if (fetch_ != 0) host_.on_reader_room(fetch_, now_ms);
+  if (fetch_ != 0) host_.on_reader_room(fetch_, *this, now_ms);
 }
 
 void ContentAnswer::on_over(uint64_t now_ms) {
-  if (fetch_ != 0) host_.on_reader_left(std::exchange(fetch_, 0), now_ms);
+  if (fetch_ != 0) host_.on_reader_left(std::exchange(fetch_, 0), *this, now_ms);
 }
 
 void ContentAnswer::note(const Fetch& fetch) {
   exchange_.facts.l2 = fetch.l2_id();
   exchange_.facts.attempts = fetch.attempts();
+  const bool has_begun = exchange_.state() != Exchange::State::kWaiting;
+  if (fetch.is_joined() && !has_begun) exchange_.facts.cache = CacheStatus::kFetching;
 }
 
 }  // namespace daphnis::worker

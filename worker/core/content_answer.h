@@ -21,14 +21,14 @@ void give(Exchange& exchange, const Answer& answer, const AnswerScene& scene, Ca
           uint64_t now_ms);
 
 /// What a content answer asks of the Worker.
-class FetchHost {
+class ReaderHost {
  public:
-  virtual void on_reader_room(FetchId fetch, uint64_t now_ms) = 0;
-  /// The fetch's reader is no longer there.
-  virtual void on_reader_left(FetchId fetch, uint64_t now_ms) = 0;
+  virtual void on_reader_room(FetchId fetch, FetchReader& reader, uint64_t now_ms) = 0;
+  /// The reader is no longer there.
+  virtual void on_reader_left(FetchId fetch, FetchReader& reader, uint64_t now_ms) = 0;
 
  protected:
-  ~FetchHost() = default;
+  ~ReaderHost() = default;
 };
 
 /// Answers one exchange from a fetch: the head goes out with the first proven bytes, never before
@@ -36,12 +36,13 @@ class FetchHost {
 /// exchange.
 class ContentAnswer final : public Responder, public FetchReader {
  public:
-  ContentAnswer(Exchange& exchange, Content content, const AnswerScene& scene, FetchHost& host);
-
-  /// The fetch this reads from.
-  void attach(FetchId fetch) { fetch_ = fetch; }
+  /// Reads from `fetch`, whose reader it is to become. `cache`: kMiss where the fetch was begun for
+  /// this answer, else kFetching.
+  ContentAnswer(Exchange& exchange, Content content, FetchId fetch, CacheStatus cache,
+                const AnswerScene& scene, ReaderHost& host);
 
   void on_output(Fetch& fetch, Slices& output, uint64_t now_ms) override;
+  void on_file_output(Fetch& fetch, FileRange range, uint64_t now_ms) override;
   void on_whole(Fetch& fetch, uint64_t now_ms) override;
   void on_failed(Fetch& fetch, FailureKind why, uint32_t retry_after_s, uint64_t now_ms) override;
   [[nodiscard]] bool is_full() const override { return exchange_.is_full(); }
@@ -50,17 +51,25 @@ class ContentAnswer final : public Responder, public FetchReader {
   void on_over(uint64_t now_ms) override;
 
  private:
+  /// Part of a raw block, in memory or in a file.
+  struct Piece {
+    Slice slice = {};
+    FileRange range = {};
+    [[nodiscard]] uint64_t size() const { return range.file ? range.size : slice.size; }
+  };
+
   void note(const Fetch& fetch);
   [[nodiscard]] ResponseContext context(std::string& timing, uint64_t now_ms) const;
   void start_car(uint64_t now_ms);
   void answer_raw(uint64_t now_ms);
+  void push_part(const Piece& piece, uint64_t offset, uint64_t length, uint64_t now_ms);
 
   Exchange& exchange_;
   Content content_;
   const AnswerScene& scene_;
-  FetchHost& host_;
-  FetchId fetch_ = 0;  ///< 0: not reading (any more).
-  Slices block_;       ///< Raw only, at most one block.
+  ReaderHost& host_;
+  FetchId fetch_;             ///< 0: not reading any more.
+  std::vector<Piece> block_;  ///< Raw only, at most one block.
 };
 
 }  // namespace daphnis::worker

@@ -25,6 +25,8 @@ struct Settings {
   size_t requests_max = 4'096;              ///< In flight; beyond: 503 at once.
   size_t clients_max = 16'384;              ///< Connections; beyond: closed as they come.
   size_t output_high_bytes = 1 * limits::kMiB;  ///< A client's queue; the low mark is half of it.
+  /// Proven bytes a fetch holds for who comes late or is slow.
+  size_t fetch_window_bytes = limits::kFetchWindowBytesMax;
   WalkBudget budget = {};
 };
 

@@ -11,7 +11,9 @@ Worker::Worker(const Settings& settings, uint32_t index, uint32_t pid, Random ra
     : settings_(settings),
       random_(std::move(random)),
       session_context_{.settings = settings_, .sink = *this},
-      broker_(index, pid) {}
+      broker_(index, pid),
+      spools_(broker_, std::to_string(index) + "-" + std::to_string(pid) + "-"),
+      fetch_memory_{.window_bytes_max = settings.fetch_window_bytes} {}
 
 Worker::~Worker() = default;
 
@@ -79,6 +81,7 @@ void Worker::drain(uint64_t now_ms) {
 ipc::WorkerStats Worker::stats() const {
   ipc::WorkerStats stats = stats_;
   stats.clients = static_cast<uint32_t>(clients_.size());
+  stats.spools = spools_.opened();
   stats.fetches = static_cast<uint32_t>(fetches_.size());
   return stats;
 }

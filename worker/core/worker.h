@@ -15,8 +15,10 @@
 #include "worker/core/client_session.h"
 #include "worker/core/content_answer.h"
 #include "worker/core/fetch.h"
+#include "worker/core/join.h"
 #include "worker/core/l2_stream.h"
 #include "worker/core/settings.h"
+#include "worker/core/spool_book.h"
 
 namespace daphnis::worker {
 
@@ -24,7 +26,10 @@ namespace daphnis::worker {
 /// shell feeds and drains, the broker as messages. After any input the shell (or a simulation)
 /// takes what has come of it: woken connections, messages, log lines, and when to call next. Owned
 /// by main's shell.
-class Worker final : private RequestSink, private StreamListener, private FetchHost {
+class Worker final : private RequestSink,
+                     private StreamListener,
+                     private ReaderHost,
+                     private FetchHost {
  public:
   /// Fills a span with random bytes from a cryptographic source.
   using Random = std::function<void(std::span<uint8_t>)>;
@@ -64,12 +69,22 @@ class Worker final : private RequestSink, private StreamListener, private FetchH
   /// Take no new clients, finish what is under way. Twice does no harm.
   void drain(uint64_t now_ms);
   [[nodiscard]] bool is_draining() const { return session_context_.is_draining; }
-  /// Nothing is under way any more.
-  [[nodiscard]] bool is_empty() const { return clients_.empty() && streams_.empty(); }
+  /// Nothing is under way any more, nor on its way into the cache.
+  [[nodiscard]] bool is_empty() const {
+    return clients_.empty() && streams_.empty() && spools_.is_empty();
+  }
+
+  // --- Files ---
+  /// Work to be done elsewhere than on the event loop; each ends in on_file_job_done().
+  [[nodiscard]] std::vector<FileJob> take_file_jobs() { return spools_.take_jobs(); }
+  void on_file_job_done(FileJobDone done, uint64_t now_ms);
 
   // --- What has come of it ---
   [[nodiscard]] std::vector<Connection*> take_woken() { return agenda_.take_woken(); }
-  [[nodiscard]] std::vector<ipc::WorkerToBroker> take_messages() { return broker_.take_messages(); }
+  [[nodiscard]] std::vector<ipc::WorkerToBroker> take_messages() {
+    spools_.settle();
+    return broker_.take_messages();
+  }
   [[nodiscard]] std::vector<LogLine> take_access_lines() {
     return std::exchange(access_lines_, {});
   }
@@ -90,18 +105,28 @@ class Worker final : private RequestSink, private StreamListener, private FetchH
   void on_stream_output(L2Stream& stream, Slices& output, uint64_t now_ms) override;
   void on_stream_whole(L2Stream& stream, uint64_t now_ms) override;
   void on_stream_ended(L2Stream& stream, uint64_t now_ms) override;
+  // ReaderHost
+  void on_reader_room(FetchId fetch, FetchReader& reader, uint64_t now_ms) override;
+  void on_reader_left(FetchId fetch, FetchReader& reader, uint64_t now_ms) override;
   // FetchHost
-  void on_reader_room(FetchId fetch, uint64_t now_ms) override;
-  void on_reader_left(FetchId fetch, uint64_t now_ms) override;
+  void tell(ipc::WorkerToBroker message) override { broker_.send(std::move(message)); }
+  void call_at(FetchId fetch, uint64_t at_ms) override { agenda_.call_at(fetch, at_ms); }
+  [[nodiscard]] Spool* open_spool(const Fetch& fetch, uint64_t begin, bool is_for_cache) override;
 
   [[nodiscard]] bool shed_one();
   void name_request(Exchange& exchange);
   void start_content(Exchange& exchange, Content content, uint64_t now_ms);
   void start_fetch(Exchange& exchange, Content content, uint64_t now_ms);
-  void ask(Fetch& fetch, uint64_t now_ms);
+  [[nodiscard]] Fetch& make_fetch(CarRequest wanted, const RequestKey& key, std::string trace_id,
+                                  uint64_t now_ms);
+  void ask(Fetch& fetch, bool must_not_join, uint64_t now_ms);
   void on_fetch_time(Fetch& fetch, uint64_t now_ms);
   void fail_fetch(Fetch& fetch, FailureKind why, uint64_t now_ms);
+  /// After anything that may have ended the fetch or left it without use.
+  void settle_fetch(Fetch& fetch, uint64_t now_ms);
+  void erase_fetch(const Fetch& fetch);
   [[nodiscard]] Fetch* find_fetch(FetchId id);
+  [[nodiscard]] Fetch* asked_fetch(FetchId question_id);
   [[nodiscard]] Fetch* fed_by(const L2Stream& stream);
   [[nodiscard]] std::vector<FetchId> asking() const;
 
@@ -109,6 +134,13 @@ class Worker final : private RequestSink, private StreamListener, private FetchH
   [[nodiscard]] L2Stream* on_handoff(const ipc::Handoff& handoff, bool has_socket, uint64_t now_ms);
   void on_fetch_failed(const ipc::FetchFailed& refusal, uint64_t now_ms);
   void on_broadcast(const ipc::Broadcast& broadcast, uint64_t now_ms);
+  void on_spool_moved(FetchId fetch, uint64_t now_ms);
+  void on_spool_wanted(const ipc::SpoolWanted& wanted, uint64_t now_ms);
+  void on_join_progress(const ipc::JoinProgress& progress, uint64_t now_ms);
+  void open_join(Fetch& fetch, Join join);
+  void on_join_opened(Fetch& fetch, FileJobDone done, uint64_t now_ms);
+  void on_join_useless(Fetch& fetch, int error, uint64_t now_ms);
+  void forget_joins(uint64_t now_ms);
 
   void count(const Exchange& exchange, ExchangeEnd end);
 
@@ -118,11 +150,16 @@ class Worker final : private RequestSink, private StreamListener, private FetchH
   AnswerScene scene_;
   SessionContext session_context_;
   BrokerSession broker_;
+  SpoolBook spools_;  ///< Before the fetches, which point into it.
+  FetchMemory fetch_memory_;
   uint64_t last_id_ = 0;
   size_t in_flight_ = 0;  ///< Exchanges that wait for or stream content.
   // Declared so that clients, whose answers read from fetches, go first.
   absl::flat_hash_map<ConnectionId, std::unique_ptr<L2Stream>> streams_;
   absl::flat_hash_map<FetchId, std::unique_ptr<Fetch>> fetches_;
+  absl::flat_hash_map<RequestKey, FetchId> by_key_;     ///< Of those that may be joined.
+  absl::flat_hash_map<FetchId, FetchId> asked_anew_;    ///< Question to fetch, where not the same.
+  absl::flat_hash_map<FetchId, Join> joins_;
   absl::flat_hash_map<ConnectionId, std::unique_ptr<ClientSession>> clients_;
   std::vector<LogLine> access_lines_;
   std::optional<LogLevel> log_level_;

@@ -16,6 +16,7 @@ bool Worker::on_broker_message(const ipc::BrokerToWorker& message, bool has_sock
     case BrokerSession::Verdict::kHandled:
       return true;
     case BrokerSession::Verdict::kUp:
+      spools_.on_broker_up(std::get<ipc::Welcome>(message));
       on_broker_up(now_ms);
       return true;
     case BrokerSession::Verdict::kPassOn:
@@ -32,11 +33,17 @@ bool Worker::on_broker_message(const ipc::BrokerToWorker& message, bool has_sock
     }
     void operator()(const ipc::FetchFailed& refusal) { worker.on_fetch_failed(refusal, now_ms); }
     void operator()(const ipc::Broadcast& broadcast) { worker.on_broadcast(broadcast, now_ms); }
-    void operator()(const ipc::SpoolRoom&) {}
-    void operator()(const ipc::SpoolStored&) {}
+    void operator()(const ipc::SpoolRoom& room) {
+      worker.on_spool_moved(worker.spools_.on_room(room), now_ms);
+    }
+    void operator()(const ipc::SpoolStored& stored) {
+      worker.on_spool_moved(worker.spools_.on_stored(stored), now_ms);
+    }
     void operator()(const ipc::Unlink&) {}
-    void operator()(const ipc::SpoolWanted&) {}
-    void operator()(const ipc::JoinProgress&) {}
+    void operator()(const ipc::SpoolWanted& wanted) { worker.on_spool_wanted(wanted, now_ms); }
+    void operator()(const ipc::JoinProgress& progress) {
+      worker.on_join_progress(progress, now_ms);
+    }
     // The session has dealt with these.
     void operator()(const ipc::Welcome&) {}
     void operator()(const ipc::Refused&) {}
@@ -48,11 +55,11 @@ bool Worker::on_broker_message(const ipc::BrokerToWorker& message, bool has_sock
 }
 
 /// The fetches that wait for a stream, oldest first: the table's order is not the same in every
-/// run.
+/// run. Those that have been told of a whole file do not wait.
 std::vector<FetchId> Worker::asking() const {
   std::vector<FetchId> ids;
   for (const auto& [id, fetch] : fetches_) {
-    if (fetch->wants_stream()) ids.push_back(id);
+    if (fetch->wants_stream() && !joins_.contains(id)) ids.push_back(id);
   }
   std::ranges::sort(ids);
   return ids;
@@ -61,11 +68,12 @@ std::vector<FetchId> Worker::asking() const {
 /// Asks again for all that waits: the broker of before took its knowledge with it.
 void Worker::on_broker_up(uint64_t now_ms) {
   scene_.node_id = broker_.node_id();
-  for (const FetchId id : asking()) broker_.send(fetches_.at(id)->question(now_ms));
+  for (const FetchId id : asking()) ask(*fetches_.at(id), false, now_ms);
 }
 
 void Worker::on_broker_closed(uint64_t now_ms) {
   broker_.on_closed();
+  forget_joins(now_ms);
   // Handed-off streams go on; only their sockets have nowhere to go back to.
   for (const auto& [id, stream] : streams_) stream->forget_broker();
   for (const FetchId id : asking()) agenda_.call_at(id, now_ms + settings_.broker_wait_ms);

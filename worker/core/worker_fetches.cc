@@ -13,39 +13,70 @@ Fetch* Worker::find_fetch(FetchId id) {
   return found == fetches_.end() ? nullptr : found->second.get();
 }
 
+/// By the number under which the broker knows it.
+Fetch* Worker::asked_fetch(FetchId question_id) {
+  const auto anew = asked_anew_.find(question_id);
+  Fetch* fetch = find_fetch(anew == asked_anew_.end() ? question_id : anew->second);
+  return fetch && fetch->question_id() == question_id ? fetch : nullptr;
+}
+
 /// The fetch that takes what this stream proves; null where it has gone or takes another's.
 Fetch* Worker::fed_by(const L2Stream& stream) {
-  Fetch* fetch = find_fetch(stream.attempt().fetch_id);
+  Fetch* fetch = asked_fetch(stream.attempt().fetch_id);
   return fetch && fetch->is_fed_by(stream) ? fetch : nullptr;
 }
 
-/// Answers from a fetch: the content has to come from somebody else.
+/// Answers from a fetch, of whose readers there may be more: the content has to come from somebody
+/// else.
 void Worker::start_fetch(Exchange& exchange, Content content, uint64_t now_ms) {
-  const FetchId id = ++last_id_;
   CarRequest wanted = to_fetch(content);
-  FetchHost& host = *this;
-  auto answer = std::make_unique<ContentAnswer>(exchange, std::move(content), scene_, host);
-  auto fetch = std::make_unique<Fetch>(id, std::move(wanted), exchange.facts.request_id, *answer,
-                                       now_ms + settings_.request_ms);
-  answer->attach(id);
+  const RequestKey key = key_of(wanted);
+  const auto known = by_key_.find(key);
+  Fetch* fetch = known == by_key_.end() ? nullptr : find_fetch(known->second);
+  const bool joins = fetch && fetch->is_joinable();
+  if (!joins) fetch = &make_fetch(std::move(wanted), key, exchange.facts.request_id, now_ms);
+  stats_.joins += joins ? 1 : 0;
+  ReaderHost& host = *this;
+  auto answer = std::make_unique<ContentAnswer>(exchange, std::move(content), fetch->id(),
+                                                joins ? CacheStatus::kFetching : CacheStatus::kMiss,
+                                                scene_, host);
+  FetchReader& reader = *answer;
   exchange.set_responder(std::move(answer));
-  Fetch& started = *fetches_.emplace(id, std::move(fetch)).first->second;
-  agenda_.call_at(id, started.deadline_ms() + limits::kDeadlineGraceMs);
-  ask(started, now_ms);
+  fetch->add_reader(reader, now_ms);
+  settle_fetch(*fetch, now_ms);
 }
 
-/// Asks the broker, or waits a little for one that is away.
-void Worker::ask(Fetch& fetch, uint64_t now_ms) {
-  if (broker_.is_up()) {
-    broker_.send(fetch.question(now_ms));
-  } else {
-    agenda_.call_at(fetch.id(), now_ms + settings_.broker_wait_ms);
+Fetch& Worker::make_fetch(CarRequest wanted, const RequestKey& key, std::string trace_id,
+                          uint64_t now_ms) {
+  const FetchId id = ++last_id_;
+  FetchHost& host = *this;
+  auto made = std::make_unique<Fetch>(id, std::move(wanted), key, std::move(trace_id),
+                                      now_ms + settings_.request_ms, fetch_memory_, host);
+  Fetch& fetch = *fetches_.emplace(id, std::move(made)).first->second;
+  by_key_.insert_or_assign(key, id);
+  agenda_.call_at(id, fetch.deadline_ms() + limits::kDeadlineGraceMs);
+  ask(fetch, false, now_ms);
+  return fetch;
+}
+
+/// Asks the broker, or waits a little for one that is away. Under another number where the broker
+/// has a wrong answer to the last one: more of it may still be on its way.
+void Worker::ask(Fetch& fetch, bool must_not_join, uint64_t now_ms) {
+  if (!broker_.is_up()) return agenda_.call_at(fetch.id(), now_ms + settings_.broker_wait_ms);
+  FetchId question_id = fetch.question_id() == 0 ? fetch.id() : fetch.question_id();
+  if (must_not_join) {
+    asked_anew_.erase(question_id);
+    question_id = ++last_id_;
+    asked_anew_.emplace(question_id, fetch.id());
   }
+  broker_.send(fetch.ask(question_id, must_not_join, now_ms));
 }
 
 void Worker::on_fetch_time(Fetch& fetch, uint64_t now_ms) {
-  if (!fetch.wants_stream()) return;  // Its stream has deadlines of its own.
-  if (now_ms >= fetch.deadline_ms()) {
+  if (!fetch.wants_stream()) {
+    fetch.on_time(now_ms);  // Its stream has deadlines of its own.
+    settle_fetch(fetch, now_ms);
+  } else if (now_ms >= fetch.deadline_ms()) {
     fail_fetch(fetch, FailureKind::kDeadline, now_ms);
   } else if (!broker_.is_up()) {
     fail_fetch(fetch, FailureKind::kBrokerAway, now_ms);
@@ -53,23 +84,43 @@ void Worker::on_fetch_time(Fetch& fetch, uint64_t now_ms) {
 }
 
 void Worker::fail_fetch(Fetch& fetch, FailureKind why, uint64_t now_ms) {
-  const FetchId id = fetch.id();
-  broker_.send(ipc::CancelFetch{id});
+  broker_.send(ipc::CancelFetch{fetch.question_id()});
   fetch.fail(why, 0, now_ms);
+  erase_fetch(fetch);
+}
+
+void Worker::erase_fetch(const Fetch& fetch) {
+  const FetchId id = fetch.id();
+  const auto by_key = by_key_.find(fetch.key());
+  if (by_key != by_key_.end() && by_key->second == id) by_key_.erase(by_key);
+  asked_anew_.erase(fetch.question_id());
+  joins_.erase(id);
   fetches_.erase(id);
 }
 
-void Worker::on_reader_room(FetchId id, uint64_t now_ms) {
-  if (Fetch* fetch = find_fetch(id)) fetch->on_room(now_ms);
+void Worker::settle_fetch(Fetch& fetch, uint64_t now_ms) {
+  if (fetch.is_wanted(now_ms)) return;
+  const bool is_running =
+      fetch.state() == Fetch::State::kAsking || fetch.state() == Fetch::State::kStreaming;
+  if (is_running) {
+    broker_.send(ipc::CancelFetch{fetch.question_id()});
+    fetch.cancel(now_ms);
+  }
+  erase_fetch(fetch);
 }
 
-void Worker::on_reader_left(FetchId id, uint64_t now_ms) {
+void Worker::on_reader_room(FetchId id, FetchReader& reader, uint64_t now_ms) {
   Fetch* fetch = find_fetch(id);
   if (!fetch) return;
-  broker_.send(ipc::CancelFetch{id});
-  // Out of the table first: the stream's end, reported from within, finds no fetch to go on with.
-  const std::unique_ptr<Fetch> gone = std::move(fetches_.extract(id).mapped());
-  gone->abandon(now_ms);
+  fetch->on_room(reader, now_ms);
+  settle_fetch(*fetch, now_ms);
+}
+
+void Worker::on_reader_left(FetchId id, FetchReader& reader, uint64_t now_ms) {
+  Fetch* fetch = find_fetch(id);
+  if (!fetch) return;
+  fetch->remove_reader(reader, now_ms);
+  settle_fetch(*fetch, now_ms);
 }
 
 void Worker::on_stream_output(L2Stream& stream, Slices& output, uint64_t now_ms) {
@@ -80,7 +131,7 @@ void Worker::on_stream_whole(L2Stream& stream, uint64_t now_ms) {
   Fetch* fetch = fed_by(stream);
   if (!fetch) return;
   fetch->on_whole(now_ms);
-  fetches_.erase(stream.attempt().fetch_id);
+  settle_fetch(*fetch, now_ms);
 }
 
 void Worker::on_stream_ended(L2Stream& stream, uint64_t now_ms) {
@@ -98,14 +149,14 @@ void Worker::on_stream_ended(L2Stream& stream, uint64_t now_ms) {
                                    .body_bytes = stream.body_bytes(),
                                    .duration_ms = static_cast<uint32_t>(took_ms)});
   } else if (wants_another) {
-    ask(*fetch, now_ms);  // The broker of today has never heard of it.
+    ask(*fetch, false, now_ms);  // The broker of today has never heard of it.
   }
-  if (fetch && fetch->is_over()) fetches_.erase(attempt.fetch_id);
+  if (fetch) settle_fetch(*fetch, now_ms);
 }
 
 L2Stream* Worker::on_handoff(const ipc::Handoff& handoff, bool has_socket, uint64_t now_ms) {
   broker_.send(ipc::HandoffTaken{handoff.attempt_id});
-  Fetch* fetch = find_fetch(handoff.fetch_id);
+  Fetch* fetch = asked_fetch(handoff.fetch_id);
   const bool is_wanted = fetch && fetch->wants_stream();
   if (!has_socket) {
     broker_.send(ipc::AttemptEnded{.fetch_id = handoff.fetch_id,
@@ -127,7 +178,8 @@ L2Stream* Worker::on_handoff(const ipc::Handoff& handoff, bool has_socket, uint6
                                          request, now_ms);
   L2Stream& stream = *streams_.emplace(id, std::move(made)).first->second;
   if (is_wanted) {
-    fetch->on_stream(stream);
+    joins_.erase(fetch->id());
+    fetch->on_stream(stream, handoff.admission);
     stream.start(handoff.received, now_ms);
   } else {
     stream.cancel(now_ms);
@@ -136,10 +188,10 @@ L2Stream* Worker::on_handoff(const ipc::Handoff& handoff, bool has_socket, uint6
 }
 
 void Worker::on_fetch_failed(const ipc::FetchFailed& refusal, uint64_t now_ms) {
-  Fetch* fetch = find_fetch(refusal.fetch_id);
+  Fetch* fetch = asked_fetch(refusal.fetch_id);
   if (!fetch || !fetch->wants_stream()) return;  // Crossed with our cancel, or of an older attempt.
   fetch->on_refused(refusal, now_ms);
-  fetches_.erase(refusal.fetch_id);
+  erase_fetch(*fetch);
 }
 
 }  // namespace daphnis::worker

@@ -98,10 +98,13 @@ TEST_CASE("beyond the bound on requests in flight the answer is 503 at once", "[
   Rig rig(settings);
   rig.start_broker();
   const SampleCar car;
+  const SampleCar other(2'000);
   Peer& one = rig.connect();
   Peer& two = rig.connect();
   Peer& three = rig.connect();
-  for (Peer* client : {&one, &two, &three}) rig.send(*client, get(car));
+  rig.send(one, get(car));
+  rig.send(two, get(other));
+  rig.send(three, get(car));
   CHECK(rig.sent<ipc::Fetch>().size() == 2);
   CHECK(status_line(three.received) == "HTTP/1.1 503 Service Unavailable");
   CHECK_THAT(three.received, Contains("Retry-After: ") && Contains("overloaded"));

@@ -8,6 +8,7 @@ using Catch::Matchers::Contains;
 Settings with_high_mark(size_t bytes) {
   Settings settings;
   settings.output_high_bytes = bytes;
+  settings.fetch_window_bytes = 0;
   return settings;
 }
 

@@ -16,8 +16,15 @@ std::string with_repeats(const SampleCar& car) {
   return out;
 }
 
+/// What waits, waits in the client's queue alone.
+Settings without_window() {
+  Settings settings;
+  settings.fetch_window_bytes = 0;
+  return settings;
+}
+
 struct Repeating : Rig {
-  Repeating() : car(kLeafBytes, kRepeats), client(connect()) {
+  Repeating() : Rig(without_window()), car(kLeafBytes, kRepeats), client(connect()) {
     start_broker();
     send(client, "GET " + car.target() + "&car-dups=y HTTP/1.1\r\nHost: edge\r\n\r\n");
     fetch = only<ipc::Fetch>();
