@@ -1,0 +1,120 @@
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "tests/unit/broker/rig.h"
+
+namespace daphnis::broker {
+
+inline constexpr uint64_t kMiB = limits::kMiB;
+
+inline Config cache_config(uint64_t limit_bytes = 100 * kMiB) {
+  return {.cache_dir = "/cache",
+          .cache_limit_bytes = limit_bytes,
+          .spool_dir = "/spools",
+          .spool_limit_bytes = 16 * kMiB};
+}
+
+inline RequestKey key_for(uint64_t n) {
+  return key_of(CarRequest{.root = cid_number(n)});
+}
+
+/// A rig with a pretended folder. Owned by a test case.
+class CacheRig : public Rig {
+ public:
+  explicit CacheRig(Config config = cache_config(), uint64_t seed = 1)
+      : Rig(std::move(config), seed) {}
+
+  const CacheIndex& index() const { return *broker.cache().index(); }
+
+  void folder(const FolderEvent& event) {
+    broker.on_folder(event, now_ms);
+    carry_out();
+  }
+  template <class Order>
+  std::vector<Order> orders_of() const {
+    std::vector<Order> found;
+    for (const FolderOrder& order : folder_orders) {
+      if (const auto* one = std::get_if<Order>(&order)) found.push_back(*one);
+    }
+    return found;
+  }
+  /// Answers all orders there are as a folder does that works.
+  void run_folder() {
+    for (const FolderOrder& order : std::exchange(folder_orders, {})) {
+      if (const auto* store = std::get_if<StoreFile>(&order)) {
+        folder(FileStored{.spool = store->spool, .key = store->key, .is_stored = true, .why = {}});
+      } else if (const auto* unlink = std::get_if<UnlinkFiles>(&order)) {
+        folder(FilesUnlinked{unlink->doom});
+      }
+    }
+  }
+
+  void reserve(WorkerId worker, uint64_t spool, uint64_t bytes, bool is_for_cache = true) {
+    tell(worker, ipc::SpoolReserve{spool, bytes, is_for_cache});
+  }
+  /// What the last SpoolRoom for the spool said; nullopt: there is none.
+  std::optional<ipc::SpoolRoom> room(WorkerId worker, uint64_t spool) const {
+    std::optional<ipc::SpoolRoom> last;
+    for (const auto& one : inbox<ipc::SpoolRoom>(worker)) {
+      if (one.spool == spool) last = one;
+    }
+    return last;
+  }
+  std::optional<bool> stored(WorkerId worker, uint64_t spool) const {
+    for (const auto& one : inbox<ipc::SpoolStored>(worker)) {
+      if (one.spool == spool) return one.is_held;
+    }
+    return std::nullopt;
+  }
+  void done(WorkerId worker, uint64_t spool, uint64_t n, uint64_t size) {
+    const Bytes root = cid_number(n).bytes();
+    tell(worker, ipc::SpoolDone{.spool = spool,
+                                .name = "0-77-" + std::to_string(spool),
+                                .key = key_for(n),
+                                .root = {root.begin(), root.end()},
+                                .size = size});
+  }
+  /// From the reservation to the file.
+  void store(WorkerId worker, uint64_t n, uint64_t size) {
+    const uint64_t spool = 1'000'000 + n;
+    reserve(worker, spool, size);
+    REQUIRE(room(worker, spool));
+    REQUIRE(room(worker, spool)->bytes == size);
+    done(worker, spool, n, size);
+    run_folder();
+    REQUIRE(stored(worker, spool) == true);
+  }
+  bool holds(uint64_t n) const { return index().find(key_for(n)).has_value(); }
+  void confirm(WorkerId worker, uint64_t doom) { tell(worker, ipc::Unlinked{doom}); }
+  /// All dooms that the worker has been told of.
+  void confirm_all(WorkerId worker) {
+    for (const auto& unlink : inbox<ipc::Unlink>(worker)) confirm(worker, unlink.doom);
+  }
+
+  void fetch_number(WorkerId worker, uint64_t fetch_id, uint64_t n) {
+    fetch(worker, fetch_id, cid_number(n));
+  }
+  void progress(WorkerId worker, uint64_t fetch_id, ipc::JoinState state, uint64_t bytes,
+                const std::string& path = "/cache/tmp/0-77-1") {
+    tell(worker, ipc::FetchProgress{.fetch_id = fetch_id,
+                                    .state = state,
+                                    .bytes = bytes,
+                                    .path = state == ipc::JoinState::kFailed ? "" : path});
+  }
+  /// What a worker was told of a joined fetch.
+  std::vector<ipc::JoinProgress> told(WorkerId worker, uint64_t fetch_id) const {
+    auto all = inbox<ipc::JoinProgress>(worker);
+    std::erase_if(all, [&](const auto& one) { return one.fetch_id != fetch_id; });
+    return all;
+  }
+  std::vector<ipc::JoinState> states(WorkerId worker, uint64_t fetch_id) const {
+    std::vector<ipc::JoinState> found;
+    for (const auto& one : told(worker, fetch_id)) found.push_back(one.state);
+    return found;
+  }
+};
+
+}  // namespace daphnis::broker
