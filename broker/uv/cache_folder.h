@@ -71,7 +71,7 @@ class CacheFolder {
   /// Orders are carried out in the order they are given. At most kFolderOrdersMax may be pending.
   void order(FolderOrder order);
 
-  /// Writes DIR/index in the background, a few thousand entries a turn. Does nothing while a
+  /// Writes DIR/index in the background, a thousand entries a turn. Does nothing while a
   /// former one is being written, while the folder is down, and before the first scan is over.
   void save_snapshot(EntrySource source);
   /// The same at once, for the stop: blocks. Errors: kSystem.

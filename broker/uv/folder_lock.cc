@@ -7,6 +7,9 @@
 
 #include <cerrno>
 
+#include "broker/uv/folder_files.h"
+#include "common/core/slice.h"
+
 namespace daphnis::broker {
 namespace {
 
@@ -22,7 +25,8 @@ std::string holder_of(int fd) {
 }  // namespace
 
 Result<void> FolderLock::take() {
-  uv::UniqueFd file(::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640));
+  // Open for reading, or the file system could not be remounted read-only.
+  uv::UniqueFd file(::open(path_.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640));
   if (!file) return fail_sys(errno, "cannot open " + path_);
   if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return fail_sys(errno, "cannot lock " + path_);
@@ -30,11 +34,10 @@ Result<void> FolderLock::take() {
                                     " has locked " + path_ +
                                     "; stop that edge or give this one its own --cache-dir");
   }
-  const std::string text = "process " + std::to_string(::getpid()) + "\n";
   // Only for the message above: a full disk is no reason to do without the lock.
-  if (::ftruncate(file.get(), 0) != 0 || ::pwrite(file.get(), text.data(), text.size(), 0) < 0) {
-    errno = 0;
-  }
+  const std::string text = "process " + std::to_string(::getpid()) + "\n";
+  const uv::UniqueFd note(::open(path_.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW));
+  if (note) (void)write_all(note.get(), as_bytes(text).data(), text.size());
   file_ = std::move(file);
   return {};
 }

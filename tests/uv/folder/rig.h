@@ -1,0 +1,83 @@
+#pragma once
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "broker/uv/cache_folder.h"
+#include "tests/fakes/cached_files.h"
+
+namespace daphnis::broker::test {
+
+using daphnis::test::cached_dag;
+using daphnis::test::CachedFile;
+
+/// A folder of its own, removed at the end.
+struct TempFolder {
+  TempFolder();
+  ~TempFolder();
+  std::string path;
+};
+
+/// A tmpfs of its own with these mount options, gone at the end. Needs root.
+struct SmallDisk {
+  explicit SmallDisk(const std::string& options);
+  ~SmallDisk();
+  void remount(const std::string& options);
+  TempFolder folder;
+  const std::string& path = folder.path;
+};
+
+/// A CacheFolder with a core's memory of what it said.
+class Rig {
+ public:
+  explicit Rig(const std::string& path, uint64_t scrub_bytes_per_s = 0);
+
+  Result<void> open() { return folder->open(); }
+  /// Opens and waits for the first scan.
+  void start();
+  /// Goes away and comes back, as a broker that is started again.
+  void restart();
+
+  /// Turns the loop until `holds`; fails the test after some seconds.
+  void until(const std::function<bool()>& holds);
+  void until_idle();
+  void for_ms(uint64_t ms);
+
+  /// Puts the file into tmp/, under a living worker's name, and orders that it be stored.
+  void store(const CachedFile& file, uint64_t number = 1);
+  /// Likewise, and waits for the answer.
+  FileStored stored(const CachedFile& file);
+  void unlink(const RequestKey& key, uint64_t doom = 1);
+
+  [[nodiscard]] std::string object(const CachedFile& file) const;
+  [[nodiscard]] bool has(const CachedFile& file) const;
+  [[nodiscard]] size_t files_in(const std::string& name) const;
+  [[nodiscard]] std::optional<CacheIndex::Entry> found_entry(const RequestKey& key) const;
+  /// Reads the entries found, as the core's index would be.
+  [[nodiscard]] CacheFolder::EntrySource source();
+
+  uv::Loop loop;
+  std::string path;
+  CacheFolder::Settings settings;
+  std::unique_ptr<CacheFolder> folder;
+
+  std::vector<CacheIndex::Entry> found;
+  size_t scans = 0;
+  std::vector<FileStored> answers;
+  std::vector<uint64_t> dooms;
+  std::vector<FileCorrupt> corrupt;
+  std::vector<FolderHealth> health;
+
+ private:
+  void on_event(FolderEvent&& event);
+};
+
+void write_file(const std::string& path, Bytes bytes);
+/// Changes one byte in place.
+void rot(const std::string& path, uint64_t at);
+
+}  // namespace daphnis::broker::test
