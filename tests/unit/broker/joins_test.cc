@@ -316,12 +316,12 @@ TEST_CASE("a spool that others read is charged until they let go", "[broker][joi
   rig.fetch_number(party.second, 20, 7);
   rig.reserve(party.leader, 5, 8 * kMiB, false);
   rig.progress(party.leader, 1, JoinState::kGoing, 100, "/cache/tmp/1-77-5");
-  SECTION("its fetch ends") {
+  const bool dies = GENERATE(false, true);
+  if (dies) {
+    rig.kill_worker(party.leader);
+  } else {
     rig.progress(party.leader, 1, JoinState::kWhole, 200, "/cache/tmp/1-77-5");
     rig.tell(party.leader, ipc::SpoolGone{5});
-  }
-  SECTION("its worker dies") {
-    rig.kill_worker(party.leader);
   }
   CHECK(rig.index().charged_bytes() == 8 * kMiB);
   REQUIRE(rig.inbox<ipc::Unlink>(party.second).size() == 1);
