@@ -34,7 +34,7 @@ TEST_CASE("a second edge is refused and told who has the folder") {
     CHECK(text.find(first.settings.dir + "/lock") != std::string::npos);
   }
   REQUIRE(first.stored(cached_dag(1)).is_stored);
-  first.folder.reset();
+  first.stop();
   Rig third(temp.path);
   CHECK(third.open());
 }
@@ -191,7 +191,7 @@ TEST_CASE("a folder that another edge took meanwhile is left to it") {
   until_down(first);
   first.for_ms(500);
   CHECK_FALSE(first.folder->is_up());
-  second.folder.reset();
+  second.stop();
   until_up(first);
 }
 

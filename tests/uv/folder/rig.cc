@@ -72,8 +72,14 @@ void Rig::start() {
   until([this] { return scans > 0; });
 }
 
-void Rig::restart() {
+void Rig::stop() {
   folder.reset();
+  // A probe under way has a share in the lock, as it would until a process is gone.
+  while (loop.raw()->active_reqs.count > 0) loop.run_once();
+}
+
+void Rig::restart() {
+  stop();
   found.clear();
   scans = 0;
   folder = std::make_unique<CacheFolder>(loop, settings,

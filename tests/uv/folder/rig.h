@@ -39,6 +39,8 @@ class Rig {
   Result<void> open() { return folder->open(); }
   /// Opens and waits for the first scan.
   void start();
+  /// Goes away, with all that is under way.
+  void stop();
   /// Goes away and comes back, as a broker that is started again.
   void restart();
 

@@ -194,7 +194,7 @@ TEST_CASE("a file that is evicted while the scan runs is not told as found after
     files.push_back(cached_dag(i, 1, 10));
     write_file(rig.object(files.back()), files.back().bytes);
   }
-  rig.folder.reset();
+  rig.stop();
   Rig other(temp.path);
   REQUIRE(other.open());
   other.folder->start_scan();
