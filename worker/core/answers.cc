@@ -108,6 +108,7 @@ void add_context(http::HeadWriter& writer, const ResponseContext& context) {
   if (context.cache != CacheStatus::kNone) {
     writer.add("X-Cache", name(context.cache)).add("Saturn-Cache-Status", name(context.cache));
   }
+  if (context.age_s) writer.add("Age", *context.age_s);
   if (!context.server_timing.empty()) writer.add("Server-Timing", context.server_timing);
 }
 

@@ -69,6 +69,7 @@ struct ResponseContext {
   std::string_view node_id;     ///< May be empty.
   std::string_view date;        ///< http::http_date(); empty: no Date.
   CacheStatus cache = CacheStatus::kNone;
+  std::optional<uint64_t> age_s = {};   ///< Of a hit: since it was stored.
   std::string_view server_timing = {};  ///< server_timing(); empty: none.
   int minor = 1;                        ///< Of the request's HTTP version.
   bool keep_alive = true;               ///< The client's wish and ours.

@@ -10,6 +10,7 @@ namespace daphnis::worker {
 struct AnswerScene {
   std::string node_id;  ///< From the broker; empty before its first Welcome.
   std::string date;     ///< http::http_date() of now.
+  int64_t now_s = 0;    ///< Now, in seconds since 1970.
 };
 
 /// What a response's head needs to know of its exchange. Views into both.

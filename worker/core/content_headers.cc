@@ -75,9 +75,8 @@ std::string hex(std::span<const uint8_t> bytes) {
 
 }  // namespace
 
-std::string etag_of(const CarRequest& request) {
+std::string etag_of(const CarRequest& request, const RequestKey& key) {
   if (request.format == AnswerFormat::kRaw) return fmt::format("\"{}.raw\"", request.root.text());
-  const RequestKey key = key_of(request);
   return fmt::format("\"{}.car.{}\"", request.root.text(), hex(std::span(key).first(16)));
 }
 

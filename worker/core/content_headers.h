@@ -16,7 +16,7 @@ namespace daphnis::worker {
 
 /// Quoted and strong: our bytes are the same for the same request. A raw block's is `"<cid>.raw"`,
 /// a CAR's `"<root>.car.<part of the request's key>"`, so every variant has its own.
-[[nodiscard]] std::string etag_of(const CarRequest& request);
+[[nodiscard]] std::string etag_of(const CarRequest& request, const RequestKey& key);
 
 /// The fields of a 200 (GATEWAY 1.2) that follow from the request. Reads `filename`; refuses
 /// with 400 one that is too long or not UTF-8.

@@ -176,7 +176,8 @@ std::expected<Content, http::Refusal> read_request(const http::Head& head) {
   if (!request) return std::unexpected(request.error());
   Content content{.request = std::move(*request), .is_head = head.method == "HEAD"};
   content.only_if_cached = has_member(head, "cache-control", "only-if-cached");
-  content.etag = etag_of(content.request);
+  content.key = key_of(content.request);
+  content.etag = etag_of(content.request, content.key);
   auto headers = content_headers(content, *variant, *target, *query);
   if (!headers) return std::unexpected(headers.error());
   content.headers = std::move(*headers);

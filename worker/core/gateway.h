@@ -18,6 +18,7 @@ struct Content {
   CarRequest request;           ///< Canonical: the key of cache and joins.
   bool is_head = false;         ///< Only the status and head are wanted; see to_fetch().
   bool only_if_cached = false;  ///< 412 (kNotCached) instead of asking L2s.
+  RequestKey key = {};          ///< key_of(request).
   std::string etag = {};        ///< Quoted and strong.
   std::vector<http::Header> headers =
       {};                               ///< Of a 200: all but those of ResponseContext and length.

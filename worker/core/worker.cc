@@ -1,5 +1,6 @@
 #include "worker/core/worker.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/core/http_writer.h"
@@ -62,15 +63,17 @@ bool Worker::on_time(uint64_t now_ms) {
       on_fetch_time(*fetch, now_ms);
     }
   }
+  cache_.on_time(now_ms);
   return broker_.on_time(now_ms);
 }
 
 uint64_t Worker::next_call_ms() const {
-  return std::min(agenda_.next_call_ms(), broker_.next_call_ms());
+  return std::min({agenda_.next_call_ms(), broker_.next_call_ms(), cache_.next_call_ms()});
 }
 
 void Worker::on_wall_clock(int64_t unix_seconds) {
   scene_.date = http::http_date(unix_seconds);
+  scene_.now_s = unix_seconds;
 }
 
 void Worker::drain(uint64_t now_ms) {

@@ -12,9 +12,12 @@
 #include "common/core/logfmt.h"
 #include "worker/core/agenda.h"
 #include "worker/core/broker_session.h"
+#include "worker/core/cache.h"
+#include "worker/core/cache_search.h"
 #include "worker/core/client_session.h"
 #include "worker/core/content_answer.h"
 #include "worker/core/fetch.h"
+#include "worker/core/hit_answer.h"
 #include "worker/core/join.h"
 #include "worker/core/l2_stream.h"
 #include "worker/core/settings.h"
@@ -29,13 +32,23 @@ namespace daphnis::worker {
 class Worker final : private RequestSink,
                      private StreamListener,
                      private ReaderHost,
-                     private FetchHost {
+                     private FetchHost,
+                     private SearchHost,
+                     private HitHost {
  public:
   /// Fills a span with random bytes from a cryptographic source.
   using Random = std::function<void(std::span<uint8_t>)>;
 
   Worker(const Settings& settings, uint32_t index, uint32_t pid, Random random);
   ~Worker();
+
+  /// Without it there is no cache. To be given before a broker is connected; must outlive all but
+  /// the destructor.
+  void set_cache_reads(CacheReads& reads) { cache_.set_reads(&reads); }
+  /// A look-up that was to be answered later.
+  void on_cache_look(uint64_t id, CacheLook look, uint64_t now_ms) {
+    cache_.on_look(id, std::move(look), now_ms);
+  }
 
   // --- Connections ---
   /// A client has connected. Null: there are too many, and none of them idle; close it.
@@ -113,8 +126,21 @@ class Worker final : private RequestSink,
   void call_at(FetchId fetch, uint64_t at_ms) override { agenda_.call_at(fetch, at_ms); }
   [[nodiscard]] Spool* open_spool(const Fetch& fetch, uint64_t begin, bool is_for_cache) override;
 
+  // SearchHost
+  void on_cached(Exchange& exchange, Content content, const CachedFile& file,
+                 uint64_t now_ms) override;
+  void on_whole_cached(Exchange& exchange, Content content, const RequestKey& key,
+                       const CachedFile& file, uint64_t now_ms) override;
+  void on_not_cached(Exchange& exchange, Content content, uint64_t now_ms) override;
+  [[nodiscard]] bool is_under_way(const Content& content) const override;
+  // HitHost
+  void on_cached_file_lost(const RequestKey& key, int error) override;
+
   [[nodiscard]] bool shed_one();
   void name_request(Exchange& exchange);
+  void answer_hit(Exchange& exchange, const Content& content, const CachedFile& file,
+                  uint64_t now_ms);
+  void end_waiting(Exchange& exchange);
   void start_content(Exchange& exchange, Content content, uint64_t now_ms);
   void start_fetch(Exchange& exchange, Content content, uint64_t now_ms);
   [[nodiscard]] Fetch& make_fetch(CarRequest wanted, const RequestKey& key, std::string trace_id,
@@ -150,6 +176,7 @@ class Worker final : private RequestSink,
   AnswerScene scene_;
   SessionContext session_context_;
   BrokerSession broker_;
+  Cache cache_{broker_};
   SpoolBook spools_;  ///< Before the fetches, which point into it.
   FetchMemory fetch_memory_;
   uint64_t last_id_ = 0;

@@ -17,6 +17,7 @@ bool Worker::on_broker_message(const ipc::BrokerToWorker& message, bool has_sock
       return true;
     case BrokerSession::Verdict::kUp:
       spools_.on_broker_up(std::get<ipc::Welcome>(message));
+      cache_.on_broker_up(std::get<ipc::Welcome>(message).cache_dir);
       on_broker_up(now_ms);
       return true;
     case BrokerSession::Verdict::kPassOn:
@@ -39,7 +40,7 @@ bool Worker::on_broker_message(const ipc::BrokerToWorker& message, bool has_sock
     void operator()(const ipc::SpoolStored& stored) {
       worker.on_spool_moved(worker.spools_.on_stored(stored), now_ms);
     }
-    void operator()(const ipc::Unlink&) {}
+    void operator()(const ipc::Unlink& unlink) { worker.cache_.on_unlink(unlink, now_ms); }
     void operator()(const ipc::SpoolWanted& wanted) { worker.on_spool_wanted(wanted, now_ms); }
     void operator()(const ipc::JoinProgress& progress) {
       worker.on_join_progress(progress, now_ms);
@@ -73,6 +74,7 @@ void Worker::on_broker_up(uint64_t now_ms) {
 
 void Worker::on_broker_closed(uint64_t now_ms) {
   broker_.on_closed();
+  cache_.on_broker_closed();
   forget_joins(now_ms);
   // Handed-off streams go on; only their sockets have nowhere to go back to.
   for (const auto& [id, stream] : streams_) stream->forget_broker();

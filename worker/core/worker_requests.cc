@@ -1,5 +1,6 @@
 // How the Worker answers clients' requests: routes, starts fetches, writes access lines.
 
+#include <cstring>
 #include <utility>
 
 #include "common/core/limits.h"
@@ -35,9 +36,8 @@ void Worker::on_refused(Exchange& exchange, const http::Refusal& refusal, uint64
 }
 
 void Worker::start_content(Exchange& exchange, Content content, uint64_t now_ms) {
-  if (content.only_if_cached) {
-    give(exchange, answer_for(FailureKind::kNotCached), scene_, CacheStatus::kMiss, now_ms);
-    return;
+  if (const CachedFile* hot = cache_.find_hot(content.key)) {
+    return answer_hit(exchange, content, *hot, now_ms);
   }
   if (in_flight_ >= settings_.requests_max) {
     give(exchange, answer_for(FailureKind::kOverloaded), scene_, CacheStatus::kNone, now_ms);
@@ -45,7 +45,51 @@ void Worker::start_content(Exchange& exchange, Content content, uint64_t now_ms)
   }
   ++in_flight_;
   exchange.facts.counts_in_flight = true;
-  start_fetch(exchange, std::move(content), now_ms);
+  if (!cache_.is_on() || is_under_way(content)) {
+    return on_not_cached(exchange, std::move(content), now_ms);
+  }
+  SearchHost& host = *this;
+  auto search = std::make_unique<CacheSearch>(exchange, std::move(content), cache_, host);
+  CacheSearch& begun = *search;
+  exchange.set_responder(std::move(search));
+  begun.start(now_ms);
+}
+
+void Worker::answer_hit(Exchange& exchange, const Content& content, const CachedFile& file,
+                        uint64_t now_ms) {
+  cache_.count_hit(content.key, now_ms);
+  HitHost& host = *this;
+  worker::answer_hit(exchange, content, file, scene_, host, now_ms);
+}
+
+/// The exchange waits for nobody any more: slow clients of what is here are not overload.
+void Worker::end_waiting(Exchange& exchange) {
+  if (std::exchange(exchange.facts.counts_in_flight, false)) --in_flight_;
+}
+
+void Worker::on_cached(Exchange& exchange, Content content, const CachedFile& file,
+                       uint64_t now_ms) {
+  end_waiting(exchange);
+  answer_hit(exchange, content, file, now_ms);
+}
+
+void Worker::on_whole_cached(Exchange& exchange, Content content, const RequestKey& /*key*/,
+                             const CachedFile& /*file*/, uint64_t now_ms) {
+  on_not_cached(exchange, std::move(content), now_ms);
+}
+
+void Worker::on_not_cached(Exchange& exchange, Content content, uint64_t now_ms) {
+  if (!content.only_if_cached) return start_fetch(exchange, std::move(content), now_ms);
+  give(exchange, answer_for(FailureKind::kNotCached), scene_, CacheStatus::kMiss, now_ms);
+}
+
+bool Worker::is_under_way(const Content& content) const {
+  return by_key_.contains(content.key);
+}
+
+void Worker::on_cached_file_lost(const RequestKey& key, int error) {
+  const auto kind = error == 0 ? ipc::CacheFaultKind::kCorrupt : ipc::CacheFaultKind::kUnreadable;
+  cache_.report(key, kind, error == 0 ? "shorter than its footer says" : std::strerror(error));
 }
 
 void Worker::on_exchange_over(Exchange& exchange, ExchangeEnd end, uint64_t now_ms) {

@@ -30,6 +30,12 @@ Process::Process(daphnis::uv::Loop& loop, daphnis::uv::Log& log, const Options& 
     : loop_(loop),
       log_(log),
       options_(options),
+      cache_reads_(loop, {.on_look =
+                              [this](uint64_t id, CacheLook look) {
+                                worker_.on_cache_look(id, std::move(look), loop_.now_ms());
+                                settle();
+                              },
+                          .on_read = [](uint64_t, CacheBytes) {}}),
       worker_(options.settings, options.index, static_cast<uint32_t>(::getpid()), fill_random),
       timer_(loop, [this] { on_timer(); }),
       tick_(loop, [this] { on_tick(); }),
@@ -48,6 +54,7 @@ Process::Process(daphnis::uv::Loop& loop, daphnis::uv::Log& log, const Options& 
                    return on_broker_message(message, std::move(socket));
                  },
              .on_closed = [this](const std::string& why) { on_broker_closed(why); }}) {
+  worker_.set_cache_reads(cache_reads_);
   worker_.on_wall_clock(std::time(nullptr));
 }
 

@@ -10,6 +10,7 @@
 #include "common/uv/loop.h"
 #include "worker/core/worker.h"
 #include "worker/uv/broker_link.h"
+#include "worker/uv/cache_folder_reads.h"
 #include "worker/uv/client_listener.h"
 #include "worker/uv/read_buffers.h"
 #include "worker/uv/socket.h"
@@ -56,6 +57,7 @@ class Process {
   Options options_;
   BufferPool pool_;  ///< Before all that holds slices of it.
   ReadBuffers buffers_{pool_};
+  CacheFolderReads cache_reads_;
   Worker worker_;
   absl::flat_hash_map<ConnectionId, std::unique_ptr<Socket>> sockets_;
   std::unique_ptr<ClientListener> listener_;

@@ -123,10 +123,10 @@ void Rig::give_room(Peer& peer, size_t bytes) {
   settle();
 }
 
-void Rig::start_broker() {
+void Rig::start_broker(const std::string& cache_dir) {
   worker.on_broker_connected(now_ms);
   settle();
-  tell(ipc::Welcome{.node_id = "node-1"});
+  tell(ipc::Welcome{.node_id = "node-1", .cache_dir = cache_dir});
 }
 
 void Rig::stop_broker() {
@@ -155,6 +155,15 @@ Peer& Rig::hand_off(const ipc::Fetch& fetch, std::string_view received, StreamSh
   REQUIRE(worker.on_broker_message(handoff, true, now_ms, &stream));
   REQUIRE(stream);
   return add(stream);
+}
+
+void Rig::answer_looks(MemoryCache& cache) {
+  while (!cache.looks_waiting.empty()) {
+    for (const auto& [id, key] : std::exchange(cache.looks_waiting, {})) {
+      worker.on_cache_look(id, cache.look(key), now_ms);
+      settle();
+    }
+  }
 }
 
 void Rig::pass_time(uint64_t ms) {

@@ -9,6 +9,7 @@
 
 #include "common/core/hashes.h"
 #include "common/core/varint.h"
+#include "tests/unit/worker/memory_cache.h"
 #include "worker/core/connection.h"
 #include "worker/core/worker.h"
 
@@ -52,12 +53,14 @@ class Rig {
   /// The peer's kernel takes `bytes` more.
   void give_room(Peer& peer, size_t bytes);
 
-  void start_broker();
+  void start_broker(const std::string& cache_dir = "");
   void stop_broker();
   void tell(const ipc::BrokerToWorker& message);
   /// Hands an L2's connection over on which `received` has come already.
   Peer& hand_off(const ipc::Fetch& fetch, std::string_view received,
                  StreamShape shape = StreamShape::kExact);
+  /// Answers what the cache was asked and what comes of it, as its disk would in the end.
+  void answer_looks(MemoryCache& cache);
   void pass_time(uint64_t ms);
 
   /// The messages of one type, in order, and takes them from the list.

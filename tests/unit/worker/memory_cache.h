@@ -1,0 +1,103 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/unit/worker/memory_file.h"
+#include "worker/core/cache_reads.h"
+
+namespace daphnis::worker::test {
+
+/// A cache folder without a disk. Answers at once, or when told to.
+class MemoryCache final : public CacheReads {
+ public:
+  /// Stores an answer; those that are to be read as files are longer than kHotBodyBytesMax or are
+  /// said to be.
+  std::shared_ptr<MemoryFile> store(const CarRequest& request, std::string body,
+                                    std::vector<CachedBlock> blocks = {}, bool is_small = false) {
+    CacheTrailerWriter writer;
+    for (const CachedBlock& block : blocks) writer.add_block(block.cid, block.offset, block.size);
+    const std::vector<uint8_t> trailer = std::move(writer).finish(request, body.size());
+    Stored stored{.body = body, .is_small = is_small};
+    const Bytes end = Bytes(trailer).last(kCacheFooterBytes);
+    stored.footer = *read_cache_footer(end, body.size() + trailer.size());
+    body.append(as_text(trailer));
+    stored.file = std::make_shared<MemoryFile>(std::move(body));
+    return (files_[key_of(request)] = std::move(stored)).file;
+  }
+  void fail(const RequestKey& key, CacheLook::Outcome outcome) { files_[key] = {.fault = outcome}; }
+  void remove(const RequestKey& key) { files_.erase(key); }
+
+  void set_folder(const std::string& name) override { folder = name; }
+  [[nodiscard]] When look_up(const RequestKey& key, uint64_t id, CacheLook& out) override {
+    looked_up.push_back(key);
+    if (is_cold) {
+      looks_waiting.emplace_back(id, key);
+      return When::kLater;
+    }
+    out = look(key);
+    return When::kNow;
+  }
+  [[nodiscard]] When read(const FileRef& file, uint64_t offset, size_t size, uint64_t id,
+                          CacheBytes& out) override {
+    if (is_cold) {
+      reads_waiting.push_back({id, file, offset, size});
+      return When::kLater;
+    }
+    out = bytes_of(file, offset, size);
+    return When::kNow;
+  }
+
+  [[nodiscard]] CacheLook look(const RequestKey& key) const {
+    const auto found = files_.find(key);
+    if (found == files_.end()) return {};
+    const Stored& stored = found->second;
+    if (stored.fault != CacheLook::Outcome::kFound) {
+      return {.outcome = stored.fault, .detail = "as told"};
+    }
+    CacheLook out{.outcome = CacheLook::Outcome::kFound};
+    out.file.footer = stored.footer;
+    out.file.stored_s = stored_s;
+    if (stored.is_small) {
+      out.file.body = Slice::copy_of(as_bytes(stored.body));
+    } else {
+      // Each opening of a file is closed by itself.
+      out.file.file =
+          FileRef(stored.file.get(), [keep = stored.file](const File*) mutable { keep.reset(); });
+    }
+    return out;
+  }
+  [[nodiscard]] static CacheBytes bytes_of(const FileRef& file, uint64_t offset, size_t size) {
+    const auto& memory = dynamic_cast<const MemoryFile&>(*file);
+    const std::string_view bytes = memory.at(offset, size);
+    if (bytes.size() < size) return {.is_read = false, .error = memory.error()};
+    return {.is_read = true, .bytes = Slice::copy_of(as_bytes(bytes))};
+  }
+
+  struct Read {
+    uint64_t id;
+    FileRef file;
+    uint64_t offset;
+    size_t size;
+  };
+  bool is_cold = false;
+  int64_t stored_s = 1'700'000'000;
+  std::string folder;
+  std::vector<RequestKey> looked_up;
+  std::vector<std::pair<uint64_t, RequestKey>> looks_waiting;
+  std::vector<Read> reads_waiting;
+
+ private:
+  struct Stored {
+    std::string body = {};
+    bool is_small = false;
+    CacheFooter footer = {};
+    std::shared_ptr<MemoryFile> file = nullptr;
+    CacheLook::Outcome fault = CacheLook::Outcome::kFound;
+  };
+  std::map<RequestKey, Stored> files_;
+};
+
+}  // namespace daphnis::worker::test

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <absl/container/flat_hash_map.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "common/uv/loop.h"
+#include "common/uv/pool_task.h"
+#include "worker/core/cache_reads.h"
+
+namespace daphnis::worker::uv {
+
+/// Reads the cache's folder. What the system has in memory, directory entries included, is answered
+/// on the loop; all else by the thread pool. Owned by the process's shell.
+class CacheFolderReads final : public CacheReads {
+ public:
+  struct Events {
+    std::function<void(uint64_t id, CacheLook look)> on_look;
+    std::function<void(uint64_t id, CacheBytes bytes)> on_read;
+  };
+
+  CacheFolderReads(daphnis::uv::Loop& loop, Events events);
+
+  void set_folder(const std::string& folder) override { folder_ = folder; }
+  [[nodiscard]] When look_up(const RequestKey& key, uint64_t id, CacheLook& out) override;
+  [[nodiscard]] When read(const FileRef& file, uint64_t offset, size_t size, uint64_t id,
+                          CacheBytes& out) override;
+
+ private:
+  /// Does `work` in the thread pool, then `done`.
+  void start(uint64_t id, std::function<void()> work, std::function<void()> done);
+
+  daphnis::uv::Loop& loop_;
+  Events events_;
+  std::string folder_;
+  absl::flat_hash_map<uint64_t, std::unique_ptr<daphnis::uv::PoolTask>> tasks_;
+};
+
+}  // namespace daphnis::worker::uv
