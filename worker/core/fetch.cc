@@ -355,6 +355,18 @@ void Fetch::on_joined(FileRef file, uint64_t bytes, bool is_whole, uint64_t now_
   settle(now_ms);
 }
 
+void Fetch::on_cached(const CachedFile& cached, uint64_t now_ms) {
+  const uint64_t bytes = cached.footer.body_bytes;
+  if (cached.file) return on_joined(cached.file, bytes, true, now_ms);
+  if (state_ != State::kAsking) return;
+  state_ = State::kWhole;
+  total_ = bytes;
+  Slices body{cached.body};
+  window_.append(body);
+  give_all(now_ms);
+  settle(now_ms);
+}
+
 void Fetch::on_join_lost(uint64_t deadline_ms) {
   if (deadline_ms_ == kNever) deadline_ms_ = deadline_ms;
 }

@@ -7,6 +7,7 @@
 #include "common/core/car_request.h"
 #include "common/core/ipc_messages.h"
 #include "worker/core/answers.h"
+#include "worker/core/cache_reads.h"
 #include "worker/core/fetch_window.h"
 #include "worker/core/l2_stream.h"
 #include "worker/core/spool.h"
@@ -121,6 +122,8 @@ class Fetch {
   // --- Reading along ---
   /// Another worker's spool (or a cached file) has this much of the output: [0, bytes).
   void on_joined(FileRef file, uint64_t bytes, bool is_whole, uint64_t now_ms);
+  /// The cache has all of it.
+  void on_cached(const CachedFile& cached, uint64_t now_ms);
   /// No more will come from there. What was read stays readable.
   void on_join_lost(uint64_t deadline_ms);
 

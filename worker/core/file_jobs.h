@@ -12,12 +12,11 @@ namespace daphnis::worker {
 /// event loop, and says how it went. Jobs that are under way at once may end in any order.
 struct FileJob {
   enum class Kind : uint8_t {
-    kCreate,      ///< Makes `path`, which must not be there, for reading and writing.
-    kWrite,       ///< All of `data` at `offset` of `file`.
-    kSync,        ///< What was written to `file` is on the disk.
-    kUnlink,      ///< `path`; one that is not there is fine.
-    kOpen,        ///< `path` for reading.
-    kOpenCached,  ///< Likewise, a file of the cache, with its footer.
+    kCreate,  ///< Makes `path`, which must not be there, for reading and writing.
+    kWrite,   ///< All of `data` at `offset` of `file`.
+    kSync,    ///< What was written to `file` is on the disk.
+    kUnlink,  ///< `path`; one that is not there is fine.
+    kOpen,    ///< `path` for reading.
   };
 
   Kind kind = Kind::kCreate;
@@ -33,9 +32,8 @@ struct FileJobDone {
   uint64_t owner = 0;
   int error = 0;          ///< Of errno; 0: done.
   std::string path = {};  ///< As ordered.
-  FileRef file = {};      ///< Of kCreate, kOpen and kOpenCached.
+  FileRef file = {};      ///< Of kCreate and kOpen.
   uint64_t offset = 0;    ///< Of kWrite.
-  uint64_t bytes = 0;     ///< Of kWrite: written. Of kOpenCached: the body's.
 };
 
 }  // namespace daphnis::worker

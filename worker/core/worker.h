@@ -161,11 +161,15 @@ class Worker final : private RequestSink,
   void on_fetch_failed(const ipc::FetchFailed& refusal, uint64_t now_ms);
   void on_broadcast(const ipc::Broadcast& broadcast, uint64_t now_ms);
   void on_spool_moved(FetchId fetch, uint64_t now_ms);
+  void on_spool_stored(const ipc::SpoolStored& stored, uint64_t now_ms);
   void on_spool_wanted(const ipc::SpoolWanted& wanted, uint64_t now_ms);
   void on_join_progress(const ipc::JoinProgress& progress, uint64_t now_ms);
-  void open_join(Fetch& fetch, Join join);
+  void open_join(Fetch& fetch, const ipc::JoinProgress& progress, uint64_t now_ms);
   void on_join_opened(Fetch& fetch, FileJobDone done, uint64_t now_ms);
-  void on_join_useless(Fetch& fetch, int error, uint64_t now_ms);
+  void read_along(Fetch& fetch, const Join& join, uint64_t now_ms);
+  void look_for_join(Fetch& fetch, ipc::JoinState state, uint64_t now_ms);
+  void on_join_looked(FetchId id, const CachedFile* found, uint64_t now_ms);
+  void forget_join(FetchId id);
   void forget_joins(uint64_t now_ms);
 
   void count(const Exchange& exchange, ExchangeEnd end);

@@ -37,9 +37,7 @@ bool Worker::on_broker_message(const ipc::BrokerToWorker& message, bool has_sock
     void operator()(const ipc::SpoolRoom& room) {
       worker.on_spool_moved(worker.spools_.on_room(room), now_ms);
     }
-    void operator()(const ipc::SpoolStored& stored) {
-      worker.on_spool_moved(worker.spools_.on_stored(stored), now_ms);
-    }
+    void operator()(const ipc::SpoolStored& stored) { worker.on_spool_stored(stored, now_ms); }
     void operator()(const ipc::Unlink& unlink) { worker.cache_.on_unlink(unlink, now_ms); }
     void operator()(const ipc::SpoolWanted& wanted) { worker.on_spool_wanted(wanted, now_ms); }
     void operator()(const ipc::JoinProgress& progress) {

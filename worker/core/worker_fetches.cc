@@ -30,7 +30,7 @@ Fetch* Worker::fed_by(const L2Stream& stream) {
 /// else.
 void Worker::start_fetch(Exchange& exchange, Content content, uint64_t now_ms) {
   CarRequest wanted = to_fetch(content);
-  const RequestKey key = key_of(wanted);
+  const RequestKey key = content.is_head ? key_of(wanted) : content.key;
   const auto known = by_key_.find(key);
   Fetch* fetch = known == by_key_.end() ? nullptr : find_fetch(known->second);
   const bool joins = fetch && fetch->is_joinable();
@@ -94,7 +94,7 @@ void Worker::erase_fetch(const Fetch& fetch) {
   const auto by_key = by_key_.find(fetch.key());
   if (by_key != by_key_.end() && by_key->second == id) by_key_.erase(by_key);
   asked_anew_.erase(fetch.question_id());
-  joins_.erase(id);
+  forget_join(id);
   fetches_.erase(id);
 }
 
@@ -178,7 +178,7 @@ L2Stream* Worker::on_handoff(const ipc::Handoff& handoff, bool has_socket, uint6
                                          request, now_ms);
   L2Stream& stream = *streams_.emplace(id, std::move(made)).first->second;
   if (is_wanted) {
-    joins_.erase(fetch->id());
+    forget_join(fetch->id());
     fetch->on_stream(stream, handoff.admission);
     stream.start(handoff.received, now_ms);
   } else {

@@ -37,6 +37,11 @@ Process::Process(daphnis::uv::Loop& loop, daphnis::uv::Log& log, const Options& 
                               },
                           .on_read = [](uint64_t, CacheBytes) {}}),
       worker_(options.settings, options.index, static_cast<uint32_t>(::getpid()), fill_random),
+      spool_files_(loop,
+                   [this](FileJobDone done) {
+                     worker_.on_file_job_done(std::move(done), loop_.now_ms());
+                     settle();
+                   }),
       timer_(loop, [this] { on_timer(); }),
       tick_(loop, [this] { on_tick(); }),
       leave_(loop, [this] { loop_.stop(); }),
@@ -143,6 +148,7 @@ void Process::settle() {
       if (found != sockets_.end()) sync(*found->second);
     }
   }
+  for (FileJob& job : worker_.take_file_jobs()) spool_files_.start(std::move(job));
   link_.send(worker_.take_messages());
   for (const LogLine& line : worker_.take_access_lines()) log_.access(line);
   if (const auto level = worker_.take_log_level()) log_.set_level(*level);

@@ -14,6 +14,7 @@
 #include "worker/uv/client_listener.h"
 #include "worker/uv/read_buffers.h"
 #include "worker/uv/socket.h"
+#include "worker/uv/spool_files.h"
 
 namespace daphnis::worker::uv {
 
@@ -59,6 +60,7 @@ class Process {
   ReadBuffers buffers_{pool_};
   CacheFolderReads cache_reads_;
   Worker worker_;
+  SpoolFiles spool_files_;
   absl::flat_hash_map<ConnectionId, std::unique_ptr<Socket>> sockets_;
   std::unique_ptr<ClientListener> listener_;
   daphnis::uv::Timer timer_;  ///< For the Worker's next call.

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <list>
+#include <memory>
+
+#include "common/uv/loop.h"
+#include "worker/core/file_jobs.h"
+
+namespace daphnis::worker::uv {
+
+/// Does FileJobs in libuv's thread pool, a few at a time, so that a slow disk leaves threads to
+/// others. Owned by the Process. Its end waits for what is being written: the data must outlive
+/// the writing.
+class SpoolFiles {
+ public:
+  using Done = std::function<void(FileJobDone)>;
+
+  /// `done` is called on the loop, once for each job.
+  SpoolFiles(daphnis::uv::Loop& loop, Done done);
+  ~SpoolFiles();
+  SpoolFiles(const SpoolFiles&) = delete;
+  SpoolFiles& operator=(const SpoolFiles&) = delete;
+
+  void start(FileJob job);
+  [[nodiscard]] bool is_idle() const { return running_ == 0; }
+
+ private:
+  struct Run;
+
+  void start_next();
+  void on_run_done(Run& run);
+
+  daphnis::uv::Loop& loop_;
+  Done done_;
+  std::deque<FileJob> waiting_;
+  std::list<std::shared_ptr<Run>> runs_;
+  size_t running_ = 0;
+};
+
+}  // namespace daphnis::worker::uv
