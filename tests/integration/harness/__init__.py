@@ -15,6 +15,7 @@ import sys
 
 from . import car  # noqa: F401
 from .client import Connection, Response, curl, get  # noqa: F401
+from .crowd import Crowd  # noqa: F401
 from .process import ASAN, World, binary, free_port, wait_for  # noqa: F401
 from .case import EdgeTest, shared  # noqa: F401
 
