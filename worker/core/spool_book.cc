@@ -6,27 +6,6 @@
 #include "common/core/limits.h"
 
 namespace daphnis::worker {
-namespace {
-
-/// A file that says when it is closed.
-class TrackedFile final : public File {
- public:
-  TrackedFile(FileRef file, std::shared_ptr<std::vector<uint64_t>> closed, uint64_t number)
-      : file_(std::move(file)), closed_(std::move(closed)), number_(number) {}
-  ~TrackedFile() override {
-    file_.reset();
-    closed_->push_back(number_);
-  }
-  [[nodiscard]] int descriptor() const override { return file_->descriptor(); }
-
- private:
-  FileRef file_;
-  std::shared_ptr<std::vector<uint64_t>> closed_;
-  uint64_t number_;
-};
-
-}  // namespace
-
 SpoolBook::SpoolBook(BrokerSession& broker, std::string name_prefix) : broker_(broker) {
   folders_.name_prefix = std::move(name_prefix);
 }
@@ -78,7 +57,11 @@ FetchId SpoolBook::on_job_done(FileJobDone done) {
 }
 
 FileRef SpoolBook::track(FileRef file, uint64_t number) {
-  return std::make_shared<TrackedFile>(std::move(file), closed_, number);
+  const File* const raw = file.get();
+  return {raw, [file = std::move(file), closed = closed_, number](const File*) mutable {
+            file.reset();
+            closed->push_back(number);
+          }};
 }
 
 void SpoolBook::order(FileJob job) {
