@@ -1,5 +1,7 @@
 #include "broker/uv/cache_folder.h"
 
+#include <unistd.h>
+
 #include <cerrno>
 #include <utility>
 
@@ -44,7 +46,10 @@ CacheFolder::CacheFolder(uv::Loop& loop, Settings settings, OnEvent on_event)
       sweep_task_(loop),
       snapshot_task_(loop) {}
 
-CacheFolder::~CacheFolder() = default;
+CacheFolder::~CacheFolder() {
+  // Only where it is empty: spools of workers that outlive us stay.
+  if (!paths_.spool_dir.empty()) (void)::rmdir(paths_.spool_dir.c_str());
+}
 
 Result<void> CacheFolder::open() {
   if (auto made = paths_.make_spool_dir(); !made) return made;
