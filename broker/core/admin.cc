@@ -6,6 +6,7 @@
 #include <iterator>
 #include <string_view>
 
+#include "broker/core/admin_cache.h"
 #include "broker/core/l2_states.h"
 #include "broker/core/metrics.h"
 #include "common/core/http_head.h"
@@ -92,19 +93,18 @@ std::string set_log_level(const http::Head& head, Broker& broker) {
   return respond(&head, 200, kText, "ok\n");
 }
 
-}  // namespace
+/// Without a length, since that is not known before it has been listed: the connection's end is the
+/// body's.
+AdminAnswer list(const http::Head& head, const Broker& broker) {
+  auto start = http::HeadWriter::response(200);
+  start.add("Content-Type", kNdjson).add("Connection", "close").add("Cache-Control", "no-store");
+  AdminAnswer answer{start.finish()};
+  if (head.method != "HEAD") answer.text += cache_list(broker, answer.cursor);
+  return answer;
+}
 
-std::string admin_answer(const http::Head& head, Broker& broker, const ProcessGauges& process,
-                         uint64_t now_ms) {
-  const std::string* host = head.find("host");
-  if (head.find("origin") || (host && !is_literal_host(*host))) {
-    return respond(&head, 403, kText, "not for web pages; name this host by its address\n");
-  }
-  const std::string_view path = std::string_view(head.target).substr(0, head.target.find('?'));
-  if (path.starts_with(kLogLevel) && head.method == "POST") return set_log_level(head, broker);
-  if (head.method != "GET" && head.method != "HEAD") {
-    return respond(&head, 405, kText, "only GET here\n");
-  }
+std::string look(const http::Head& head, std::string_view path, const Broker& broker,
+                 const ProcessGauges& process, uint64_t now_ms) {
   if (path == "/healthz") return respond(&head, 200, kText, "ok\n");
   if (path == "/readyz") {
     return broker.is_draining() ? respond(&head, 503, kText, "draining\n")
@@ -115,7 +115,32 @@ std::string admin_answer(const http::Head& head, Broker& broker, const ProcessGa
   if (path == "/metrics") {
     return respond(&head, 200, kPrometheus, metrics_text(broker, process, now_ms));
   }
-  return respond(&head, 404, kText, "/healthz /readyz /l2s /workers /metrics\n");
+  return respond(&head, 404, kText, "/healthz /readyz /l2s /workers /cache /metrics\n");
+}
+
+}  // namespace
+
+AdminAnswer admin_answer(const http::Head& head, std::string_view body, Broker& broker,
+                         const ProcessGauges& process, uint64_t now_ms) {
+  const std::string* host = head.find("host");
+  if (head.find("origin") || (host && !is_literal_host(*host))) {
+    return {respond(&head, 403, kText, "not for web pages; name this host by its address\n")};
+  }
+  const std::string_view path = std::string_view(head.target).substr(0, head.target.find('?'));
+  if (head.method == "POST" && path.starts_with(kLogLevel)) return {set_log_level(head, broker)};
+  if (head.method == "POST" && path.starts_with("/cache/")) {
+    const CacheReply reply = cache_order(head, path, body, broker);
+    return {respond(&head, reply.status, reply.type, reply.body)};
+  }
+  if (head.method != "GET" && head.method != "HEAD") {
+    return {respond(&head, 405, kText, "only GET here\n")};
+  }
+  if (path == "/cache") return list(head, broker);
+  return {look(head, path, broker, process, now_ms)};
+}
+
+std::string admin_more(const Broker& broker, uint64_t& cursor) {
+  return cache_list(broker, cursor);
 }
 
 std::string admin_refusal(const http::Refusal& refusal) {

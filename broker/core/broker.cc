@@ -15,6 +15,7 @@ Broker::Broker(Config config, RandomSource random)
       dispatcher_(context_, registrations_, cache_),
       joins_(context_, dispatcher_, cache_),
       workers_(context_, dispatcher_, cache_, joins_),
+      warmer_(context_, cache_),
       l2_server_(context_, registrations_, dispatcher_, workers_) {}
 
 void Broker::on_l2_connected(ConnId conn, const std::string& address, uint64_t cookie,
@@ -64,6 +65,13 @@ void Broker::on_folder(const FolderEvent& event, uint64_t now_ms) {
   settle(now_ms);
 }
 
+void Broker::on_second(uint32_t wall_s, uint64_t now_ms) {
+  context_.wall_ahead_s = int64_t{wall_s} - static_cast<int64_t>(now_ms / 1000);
+  cache_.on_second(now_ms);
+  if (warmer_.waiting() > 0 && !is_draining_) warmer_.on_second(workers_.admitted());
+  settle(now_ms);
+}
+
 void Broker::on_timer(uint64_t now_ms) {
   while (const auto due = context_.timers.pop_due(now_ms)) {
     switch (due->kind) {
@@ -81,8 +89,6 @@ void Broker::on_timer(uint64_t now_ms) {
         break;
       case TimerKind::kRoom:
         cache_.on_room_timer(now_ms);
-        break;
-      case TimerKind::kExpiry:
         break;
       case TimerKind::kJoiner:
         joins_.on_timer(due->id, now_ms);

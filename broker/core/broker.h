@@ -8,6 +8,7 @@
 #include "broker/core/dispatcher.h"
 #include "broker/core/l2_server.h"
 #include "broker/core/registrations.h"
+#include "broker/core/warmer.h"
 #include "broker/core/workers.h"
 
 namespace daphnis::broker {
@@ -52,11 +53,9 @@ class Broker {
   void on_folder(const FolderEvent& event, uint64_t now_ms);
 
   // --- Time ---
-  /// What the wall clock says, in seconds since the epoch. Called at start and from time to time:
-  /// it may jump. Only dates of cached files depend on it.
-  void on_wall_clock(uint32_t wall_s, uint64_t now_ms) {
-    context_.wall_ahead_s = int64_t{wall_s} - static_cast<int64_t>(now_ms / 1000);
-  }
+  /// At the start and once a second. `wall_s` is in seconds since the epoch and may jump; only
+  /// dates of cached files depend on it.
+  void on_second(uint32_t wall_s, uint64_t now_ms);
   /// When on_timer must be called at the latest; nullopt: not before another input.
   [[nodiscard]] std::optional<uint64_t> next_deadline() const { return context_.timers.next(); }
   void on_timer(uint64_t now_ms);
@@ -66,6 +65,8 @@ class Broker {
   [[nodiscard]] LogLevel log_level() const { return context_.out.log_level(); }
   /// The same at all workers.
   void broadcast_log_level(LogLevel level);
+  [[nodiscard]] Cache& cache() { return cache_; }
+  [[nodiscard]] Warmer& warmer() { return warmer_; }
   /// Ends registrations and what no worker streams yet. Handed-off streams are the workers' own.
   void drain(uint64_t now_ms);
 
@@ -96,6 +97,7 @@ class Broker {
   Dispatcher dispatcher_;
   Joins joins_;
   Workers workers_;
+  Warmer warmer_;
   L2Server l2_server_;
   bool is_draining_ = false;
 };

@@ -162,7 +162,9 @@ void Cache::pump() {
     }
   }
   if (!index_) return;
-  doom(index_->make_room());
+  CacheIndex::Doomed evicted = index_->make_room();
+  context_.counters.cache_evictions += evicted.keys.size();
+  doom(std::move(evicted));
   for (const SpoolId& id : index_->grants()) {
     std::erase_if(waiting_, [&](const Waiting& one) { return one.spool == id; });
     Spool* spool = find(id);

@@ -59,6 +59,18 @@ class Cache {
 
   // --- Time ---
   void on_room_timer(uint64_t now_ms);
+  /// Once a second; expires a little once a minute.
+  void on_second(uint64_t now_ms);
+
+  // --- The operator (cache_operator.cc) ---
+  struct Removed {
+    size_t entries = 0;
+    uint64_t bytes = 0;
+  };
+  /// Every entry below this root, whatever the CID's version. What is being fetched is not meant.
+  Removed purge(const Cid& root);
+  Removed purge_all();
+  void set_limit(uint64_t bytes);
 
   // --- To look at ---
   [[nodiscard]] bool exists() const { return index_ != nullptr; }
@@ -104,6 +116,8 @@ class Cache {
   void unlink_spool(ipc::SpoolPlace place, const std::string& name);
   void refuse_done(const SpoolId& id, const ipc::SpoolDone& message, bool is_held);
 
+  Removed remove(CacheIndex::Doomed&& doomed, uint64_t bytes_before);
+
   // cache.cc
   /// Takes an entry out on account of its file.
   void drop(const RequestKey& key);
@@ -127,6 +141,7 @@ class Cache {
   std::vector<RequestKey> settled_;
   std::deque<Waiting> waiting_;  ///< In the index's order.
   TimerSlot room_timer_;
+  uint64_t expired_ms_ = 0;  ///< When expiry was looked at last.
   uint64_t spool_dir_bytes_ = 0;
 };
 

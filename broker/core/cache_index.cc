@@ -103,11 +103,11 @@ void CacheIndex::found(const Entry& entry) {
 }
 
 void CacheIndex::on_hits(const RequestKey& key, uint32_t hits, uint32_t now_s) {
+  for (uint32_t i = 0; i < std::min(hits, FrequencySketch::kCountMax); ++i) on_request(key);
   const auto slot = slot_of(key);
-  if (!slot) return;  // Evicted while the worker was counting.
+  if (!slot) return;  // Evicted while the worker was counting, or never kept.
   slots_[*slot].hits += hits;
   slots_[*slot].used_s = now_s;
-  for (uint32_t i = 0; i < std::min(hits, FrequencySketch::kCountMax); ++i) on_request(key);
   policy_->touch(*slot, ++clock_);
 }
 

@@ -86,6 +86,7 @@ class CacheIndex {
   /// A scan found this file.
   void found(const Entry& entry);
 
+  /// Requests that were answered without asking; feeds the policy also where the key is not held.
   void on_hits(const RequestKey& key, uint32_t hits, uint32_t now_s);
   [[nodiscard]] std::optional<Entry> find(const RequestKey& key) const;
 

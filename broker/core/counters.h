@@ -36,6 +36,7 @@ struct Counters {
   uint64_t answers_double = 0;      ///< 409
   uint64_t answers_malformed = 0;   ///< 400: no such path, no id to match.
   uint64_t car_bytes_through_broker = 0;
+  uint64_t drained_bytes = 0;  ///< Of CARs, after an early answer (DESIGN 4a).
   // Registrations.
   uint64_t registrations = 0;
   uint64_t registrations_refused = 0;
@@ -66,7 +67,8 @@ struct Counters {
   uint64_t cache_downs = 0;          ///< Times the folder stopped taking files.
   uint64_t cache_faults = 0;         ///< Entries that workers could not use.
   uint64_t cache_quarantined = 0;    ///< Corrupt files, found by workers or the scrubber.
-  uint64_t cache_removed = 0;        ///< Purged by the operator.
+  uint64_t cache_evictions = 0;
+  uint64_t cache_purged = 0;  ///< Purged by the operator.
   uint64_t cache_expired = 0;
   uint64_t rooms_refused = 0;    ///< Reservations refused.
   uint64_t spools_lost = 0;      ///< Open ones of workers that went.

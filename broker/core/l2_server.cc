@@ -42,7 +42,7 @@ void L2Server::on_bytes(ConnId id, Bytes bytes, uint64_t now_ms) {
     return;
   }
   connection->drained_bytes += bytes.size();
-  if (connection->drains_car) context_.counters.car_bytes_through_broker += bytes.size();
+  if (connection->drains_car) context_.counters.drained_bytes += bytes.size();
   if (is_draining && connection->drained_bytes > limits::kDrainBytesMax) {
     close(*connection);
   } else if (!is_draining && connection->drained_bytes > limits::kRegisteredBytesMax) {

@@ -148,6 +148,54 @@ void add_answers(Families& out, const Broker& broker) {
   out.counter("car_bytes_through_broker_total",
               "Body bytes of CARs the broker read apart from those handed off",
               counters.car_bytes_through_broker);
+  out.counter("drained_bytes_total", "Body bytes of CARs thrown away after an early answer",
+              counters.drained_bytes);
+}
+
+void add_cache(Families& out, const Broker& broker, const ProcessGauges& process) {
+  const Counters& counters = broker.counters();
+  const Cache& cache = broker.cache();
+  out.gauge("cache_up", "1 while there is a cache and its folder takes files", cache.is_up());
+  if (const CacheIndex* index = cache.index()) {
+    out.gauge("cache_limit_bytes", "The storage limit", index->limit_bytes());
+    out.family("cache_bytes", "Bytes that count against the limit", MetricType::Gauge);
+    out.put(index->held_bytes(), "kind", "held");
+    out.put(index->reserved_bytes(), "kind", "reserved");
+    out.put(index->doomed_bytes(), "kind", "doomed");
+    out.gauge("cache_entries", "Files held", index->entries());
+  }
+  out.gauge("spools", "Temporary files open at workers", cache.spools());
+  out.gauge("spool_dir_bytes", "Bytes promised to spools outside the cache",
+            cache.spool_dir_bytes());
+  out.counter("cache_hits_total", "Requests that workers answered without a fetch",
+              counters.cache_hits);
+  out.counter("cache_stores_total", "Files stored", counters.cache_stores);
+  out.counter("cache_stores_failed_total", "Files that could not be stored",
+              counters.cache_stores_failed);
+  out.counter("cache_stores_double_total", "Files of an object that was held already",
+              counters.cache_stores_double);
+  out.counter("cache_evictions_total", "Files evicted for room", counters.cache_evictions);
+  out.counter("cache_expired_total", "Files nobody had asked for", counters.cache_expired);
+  out.counter("cache_purged_total", "Files the operator removed", counters.cache_purged);
+  out.counter("cache_faults_total", "Files that workers could not use", counters.cache_faults);
+  out.counter("cache_quarantined_total", "Corrupt files found", counters.cache_quarantined);
+  out.counter("cache_downs_total", "Times the folder stopped taking files", counters.cache_downs);
+  out.counter("cache_scrubbed_files_total", "Files the scrubber has verified",
+              process.cache_files_scrubbed);
+  out.counter("cache_scrubbed_bytes_total", "Bytes the scrubber has read",
+              process.cache_bytes_scrubbed);
+  out.counter("cache_strays_removed_total", "Temporary files of dead workers removed",
+              process.cache_strays_removed);
+  out.gauge("cache_orders", "Orders the folder has not carried out yet", process.cache_orders);
+  out.counter("spool_rooms_refused_total", "Reservations refused", counters.rooms_refused);
+  out.counter("spools_lost_total", "Open spools of workers that went", counters.spools_lost);
+  out.gauge("joiners", "Fetches that wait for another worker's", broker.joins().joiners());
+  out.counter("joins_total", "Fetches that began to wait for another worker's", counters.joins);
+  out.counter("joins_passed_on_total", "Of these, fetched anew since the other failed",
+              counters.joins_passed_on);
+  out.counter("fetches_joined_total", "Fetches that ended with another worker's",
+              counters.fetches_joined);
+  out.counter("fetches_cached_total", "Fetches of what the cache holds", counters.fetches_cached);
 }
 
 void add_workers(Families& out, const Broker& broker) {
@@ -169,6 +217,9 @@ void add_workers(Families& out, const Broker& broker) {
   out.counter("client_answers_aborted_total", "Answers cut after their status", totals.sum.aborted);
   out.counter("client_left_total", "Requests whose client went first", totals.sum.client_left);
   out.counter("client_bytes_total", "Body bytes written to clients", totals.sum.bytes_out);
+  out.counter("worker_joins_total", "Requests answered by a fetch under way in their worker",
+              totals.sum.joins);
+  out.counter("worker_spools_total", "Spools begun by workers", totals.sum.spools);
   out.counter("verify_failures_total", "Streams that failed verification",
               totals.sum.verify_failures);
 }
@@ -193,6 +244,7 @@ std::string metrics_text(const Broker& broker, const ProcessGauges& process, uin
   add_l2s(out, broker, now_ms);
   add_fetches(out, broker);
   add_answers(out, broker);
+  add_cache(out, broker, process);
   add_workers(out, broker);
   add_process(out, process);
   return out.text();

@@ -16,6 +16,11 @@ struct ProcessGauges {
   uint64_t loop_lag_ms = 0;  ///< The worst lateness of a timer since the last stats line.
   uint64_t log_lines_dropped = 0;
   uint64_t stats_lines_dropped = 0;
+  // The cache's folder.
+  uint64_t cache_files_scrubbed = 0;
+  uint64_t cache_bytes_scrubbed = 0;
+  uint64_t cache_strays_removed = 0;  ///< Left by workers that died.
+  uint64_t cache_orders = 0;          ///< Given to the folder and not yet carried out.
 };
 
 }  // namespace daphnis::broker

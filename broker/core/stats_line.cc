@@ -83,6 +83,28 @@ Json failures_of(const Counters& now, const Counters& before) {
   return out;
 }
 
+Json cache_of(const Broker& broker, const Counters& now, const Counters& before) {
+  const Cache& cache = broker.cache();
+  Json out;
+  const CacheIndex* index = cache.index();
+  out.add("up", uint64_t{cache.is_up()});
+  out.add("limit_bytes", index ? index->limit_bytes() : 0);
+  out.add("used_bytes", index ? index->charged_bytes() : 0);
+  out.add("reserved_bytes", index ? index->reserved_bytes() : 0);
+  out.add("doomed_bytes", index ? index->doomed_bytes() : 0);
+  out.add("entries", index ? uint64_t{index->entries()} : 0);
+  out.add("spools", cache.spools()).add("spool_dir_bytes", cache.spool_dir_bytes());
+  out.add("hits", now.cache_hits - before.cache_hits);
+  out.add("stores", now.cache_stores - before.cache_stores);
+  out.add("evictions", now.cache_evictions - before.cache_evictions);
+  out.add("purged", now.cache_purged - before.cache_purged);
+  out.add("expired", now.cache_expired - before.cache_expired);
+  out.add("faults", now.cache_faults - before.cache_faults);
+  out.add("quarantined", now.cache_quarantined - before.cache_quarantined);
+  out.add("refused", now.rooms_refused - before.rooms_refused);
+  return out;
+}
+
 Json clients_of(const ipc::WorkerStats& now, const ipc::WorkerStats& before) {
   Json out;
   out.add("connections", now.clients).add("requests", now.requests - before.requests);
@@ -92,6 +114,7 @@ Json clients_of(const ipc::WorkerStats& now, const ipc::WorkerStats& before) {
   out.add("5xx", now.status_5xx - before.status_5xx);
   out.add("aborted", now.aborted - before.aborted);
   out.add("left", now.client_left - before.client_left);
+  out.add("joins", now.joins - before.joins).add("spools", now.spools - before.spools);
   out.add("bytes_out", now.bytes_out - before.bytes_out);
   return out;
 }
@@ -115,6 +138,9 @@ std::string StatsWriter::line(Broker& broker, const ProcessGauges& process, uint
   line.add("fetches", now.fetches - before_.fetches);
   line.add("served", now.fetches_served - before_.fetches_served);
   line.add("cancelled", now.fetches_cancelled - before_.fetches_cancelled);
+  line.add("cached", now.fetches_cached - before_.fetches_cached);
+  line.add("joined", now.fetches_joined - before_.fetches_joined);
+  line.add("joiners", broker.joins().joiners());
   line.add("failed", failures_of(now, before_));
   line.add("attempts", now.attempts - before_.attempts);
   line.add("handoffs", now.handoffs - before_.handoffs);
@@ -125,7 +151,9 @@ std::string StatsWriter::line(Broker& broker, const ProcessGauges& process, uint
   line.add("holdings", broker.registrations().holdings().size());
   line.add("connections", broker.l2_server().connections());
   line.add("clients", clients_of(workers.sum, workers_before_));
+  line.add("cache", cache_of(broker, now, before_));
   line.add("car_bytes_through_broker", now.car_bytes_through_broker);
+  line.add("drained_bytes", now.drained_bytes - before_.drained_bytes);
   line.add("rss_bytes", process.rss_bytes).add("descriptors", process.descriptors);
   line.add("descriptors_max", process.descriptors_max);
   line.add("loop_lag_ms", process.loop_lag_ms);

@@ -18,6 +18,8 @@ void add_counters(ipc::WorkerStats& to, const ipc::WorkerStats& from) {
   to.client_left += from.client_left;
   to.bytes_out += from.bytes_out;
   to.verify_failures += from.verify_failures;
+  to.joins += from.joins;
+  to.spools += from.spools;
 }
 
 }  // namespace
@@ -216,6 +218,14 @@ uint64_t Workers::broadcast(ipc::BroadcastVerb verb, const std::string& argument
     if (worker.is_admitted) context_.tell(id, ipc::Broadcast{last_broadcast_, verb, argument});
   }
   return last_broadcast_;
+}
+
+std::vector<WorkerId> Workers::admitted() const {
+  std::vector<WorkerId> found;
+  for (const auto& [id, worker] : workers_) {
+    if (worker.is_admitted) found.push_back(id);
+  }
+  return found;
 }
 
 WorkerTotals Workers::totals() const {

@@ -58,6 +58,7 @@ class Workers {
   uint64_t broadcast(ipc::BroadcastVerb verb, const std::string& argument);
 
   [[nodiscard]] WorkerTotals totals() const;
+  [[nodiscard]] std::vector<WorkerId> admitted() const;
   [[nodiscard]] const absl::btree_map<WorkerId, Worker>& all() const { return workers_; }
 
  private:

@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "broker/core/admin.h"
 #include "common/core/limits.h"
 
 namespace daphnis::broker {
@@ -21,12 +20,14 @@ struct AdminServer::Connection {
   std::unique_ptr<uv::Stream> stream;
   std::unique_ptr<uv::Timer> timer;
   size_t bytes_read = 0;
+  std::string body;  ///< Of the request.
   bool is_answered = false;
+  uint64_t cursor = 0;  ///< Where the answer goes on; 0: it does not.
 };
 
 Result<std::unique_ptr<AdminServer>> AdminServer::create(uv::Loop& loop, const uv::Address& address,
-                                                         Answer answer) {
-  std::unique_ptr<AdminServer> self(new AdminServer(loop, std::move(answer)));
+                                                         Source source) {
+  std::unique_ptr<AdminServer> self(new AdminServer(loop, std::move(source)));
   auto listener = uv::TcpListener::create(
       loop, address,
       [raw = self.get()](uv::UvPtr<uv_tcp_t> tcp) { raw->on_connection(std::move(tcp)); });
@@ -35,7 +36,7 @@ Result<std::unique_ptr<AdminServer>> AdminServer::create(uv::Loop& loop, const u
   return self;
 }
 
-AdminServer::AdminServer(uv::Loop& loop, Answer answer) : loop_(loop), answer_(std::move(answer)) {}
+AdminServer::AdminServer(uv::Loop& loop, Source source) : loop_(loop), source_(std::move(source)) {}
 AdminServer::~AdminServer() = default;
 
 void AdminServer::on_connection(uv::UvPtr<uv_tcp_t> tcp) {
@@ -46,7 +47,8 @@ void AdminServer::on_connection(uv::UvPtr<uv_tcp_t> tcp) {
       std::move(tcp),
       uv::Stream::Events{
           .on_bytes = [this, raw = made.get()](Bytes bytes) { on_bytes(*raw, bytes); },
-          .on_end = [this, id](const std::string&) { connections_.erase(id); }});
+          .on_end = [this, id](const std::string&) { connections_.erase(id); },
+          .on_drained = [this, raw = made.get()] { go_on(*raw); }});
   made->timer = std::make_unique<uv::Timer>(loop_, [this, id] { connections_.erase(id); });
   made->timer->start(kConnectionMs);
   made->stream->start();
@@ -59,14 +61,42 @@ void AdminServer::on_bytes(Connection& connection, Bytes bytes) {
     connections_.erase(connection.id);
     return;
   }
-  if (connection.is_answered) return;
-  const auto step = connection.parser.step(bytes);
-  if (step.event == http::Parser::Event::kNeedMore) return;
+  while (!connection.is_answered) {
+    const auto step = connection.parser.step(bytes);
+    bytes = bytes.subspan(step.consumed);
+    switch (step.event) {
+      case http::Parser::Event::kNeedMore:
+        return;
+      case http::Parser::Event::kHead:
+        break;
+      case http::Parser::Event::kBody:
+        connection.body.append(as_text(step.body));
+        break;
+      case http::Parser::Event::kEnd:
+        answer(connection);
+        break;
+      case http::Parser::Event::kRefused:
+        connection.is_answered = true;
+        connection.stream->write(admin_refusal(connection.parser.refusal()));
+        connection.stream->shutdown();
+    }
+  }
+}
+
+void AdminServer::answer(Connection& connection) {
   connection.is_answered = true;
-  connection.stream->write(step.event == http::Parser::Event::kHead
-                               ? answer_(connection.parser.head())
-                               : admin_refusal(connection.parser.refusal()));
-  connection.stream->shutdown();
+  AdminAnswer said = source_.answer(connection.parser.head(), connection.body);
+  connection.cursor = said.cursor;
+  connection.stream->write(std::move(said.text));
+  if (connection.cursor == 0) connection.stream->shutdown();
+}
+
+/// What was written has been read: a little more of a long answer.
+void AdminServer::go_on(Connection& connection) {
+  if (connection.cursor == 0) return;
+  connection.timer->start(kConnectionMs);
+  connection.stream->write(source_.more(connection.cursor));
+  if (connection.cursor == 0) connection.stream->shutdown();
 }
 
 }  // namespace daphnis::broker

@@ -5,8 +5,9 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
-#include "common/core/http_parser.h"
+#include "broker/core/admin.h"
 #include "common/uv/stream.h"
 
 namespace daphnis::broker {
@@ -16,12 +17,16 @@ namespace daphnis::broker {
 /// broker/core/admin.h.
 class AdminServer {
  public:
-  using Answer = std::function<std::string(const http::Head&)>;
+  struct Source {
+    std::function<AdminAnswer(const http::Head& head, std::string_view body)> answer;
+    /// What follows the answer's text; moves the cursor, to 0 at the end.
+    std::function<std::string(uint64_t& cursor)> more;
+  };
 
   /// Errors: kInvalid, kSystem.
   [[nodiscard]] static Result<std::unique_ptr<AdminServer>> create(uv::Loop& loop,
                                                                    const uv::Address& address,
-                                                                   Answer answer);
+                                                                   Source source);
   ~AdminServer();
 
   [[nodiscard]] uint16_t port() const { return listener_->port(); }
@@ -29,12 +34,14 @@ class AdminServer {
  private:
   struct Connection;
 
-  AdminServer(uv::Loop& loop, Answer answer);
+  AdminServer(uv::Loop& loop, Source source);
   void on_connection(uv::UvPtr<uv_tcp_t> tcp);
   void on_bytes(Connection& connection, Bytes bytes);
+  void answer(Connection& connection);
+  void go_on(Connection& connection);
 
   uv::Loop& loop_;
-  Answer answer_;
+  Source source_;
   std::unique_ptr<uv::TcpListener> listener_;
   uint64_t last_id_ = 0;
   absl::flat_hash_map<uint64_t, std::unique_ptr<Connection>> connections_;

@@ -15,6 +15,7 @@ namespace {
 
 constexpr uint64_t kProbeEveryMs = 100;
 constexpr uint64_t kStatsEveryMs = 1'000;
+constexpr uint64_t kSnapshotEverySeconds = 300;
 constexpr uint64_t kStopCheckMs = 20;  ///< Also the time that last frames to workers get.
 
 /// Drawn many at a time: one draw costs more than the copy.
@@ -83,7 +84,7 @@ Result<void> Shell::start() {
     if (!file) return std::unexpected(file.error());
     stats_file_ = std::move(*file);
   }
-  broker_.on_wall_clock(wall_seconds(), loop_.now_ms());
+  broker_.on_second(wall_seconds(), loop_.now_ms());
   if (auto opened = open_folder(); !opened) return opened;
   if (auto listening = listen(); !listening) return listening;
   if (folder_ && !broker_.config().cache_dir.empty()) folder_->start_scan();
@@ -136,12 +137,16 @@ Result<void> Shell::listen() {
   }
   const auto address = uv::parse_address(settings_.admin_listen);
   if (!address) return std::unexpected(address.error());
-  auto admin = AdminServer::create(loop_, *address, [this](const http::Head& head) {
-    std::string answer = admin_answer(head, broker_, gauges(), loop_.now_ms());
-    log_.set_level(broker_.log_level());
-    carry_out();
-    return answer;
-  });
+  auto admin = AdminServer::create(
+      loop_, *address,
+      {.answer =
+           [this](const http::Head& head, std::string_view body) {
+             AdminAnswer answer = admin_answer(head, body, broker_, gauges(), loop_.now_ms());
+             log_.set_level(broker_.log_level());
+             carry_out();
+             return answer;
+           },
+       .more = [this](uint64_t& cursor) { return admin_more(broker_, cursor); }});
   if (!admin) return std::unexpected(admin.error());
   admin_ = std::move(*admin);
   return {};
@@ -212,7 +217,9 @@ void Shell::on_probe() {
 }
 
 void Shell::on_second() {
-  broker_.on_wall_clock(wall_seconds(), loop_.now_ms());
+  broker_.on_second(wall_seconds(), loop_.now_ms());
+  carry_out();
+  if (folder_ && ++seconds_ % kSnapshotEverySeconds == 0) folder_->save_snapshot(entries());
   if (!stats_file_) {
     loop_lag_ms_ = 0;
     return;
@@ -222,21 +229,43 @@ void Shell::on_second() {
 }
 
 ProcessGauges Shell::gauges() {
-  return {.time = wall_time(),
-          .uptime_ms = loop_.now_ms() - started_ms_,
-          .rss_bytes = uv::resident_bytes(),
-          .descriptors = uv::open_descriptors(),
-          .descriptors_max = descriptors_max_,
-          .cpu_us = uv::cpu_time_us(),
-          .loop_lag_ms = loop_lag_ms_,
-          .log_lines_dropped = log_.lines_dropped(),
-          .stats_lines_dropped = stats_file_ ? stats_file_->lines_dropped() : 0};
+  ProcessGauges gauges{.time = wall_time(),
+                       .uptime_ms = loop_.now_ms() - started_ms_,
+                       .rss_bytes = uv::resident_bytes(),
+                       .descriptors = uv::open_descriptors(),
+                       .descriptors_max = descriptors_max_,
+                       .cpu_us = uv::cpu_time_us(),
+                       .loop_lag_ms = loop_lag_ms_,
+                       .log_lines_dropped = log_.lines_dropped(),
+                       .stats_lines_dropped = stats_file_ ? stats_file_->lines_dropped() : 0};
+  if (!folder_) return gauges;
+  gauges.cache_files_scrubbed = folder_->counts().files_scrubbed;
+  gauges.cache_bytes_scrubbed = folder_->counts().bytes_scrubbed;
+  gauges.cache_strays_removed = folder_->counts().strays_removed;
+  gauges.cache_orders = folder_->orders_pending();
+  return gauges;
 }
 
 void Shell::reopen() {
   if (!stats_file_) return;
   if (auto opened = stats_file_->reopen(); !opened) {
     log_.error(LogLine("stats_file_not_reopened").add("error", opened.error().text()));
+  }
+}
+
+CacheFolder::EntrySource Shell::entries() const {
+  return [this](uint64_t cursor, size_t count, std::vector<CacheIndex::Entry>& out) {
+    const CacheIndex* index = broker_.cache().index();
+    if (!index) return uint64_t{0};
+    return index->visit(cursor, count,
+                        [&](const CacheIndex::Entry& entry) { out.push_back(entry); });
+  };
+}
+
+void Shell::write_snapshot() {
+  if (!folder_) return;
+  if (auto written = folder_->write_snapshot(entries()); !written) {
+    log_.warn(LogLine("cache_snapshot_not_written").add("error", written.error().text()));
   }
 }
 
@@ -249,6 +278,7 @@ void Shell::stop() {
   l2_listeners_.clear();
   broker_.drain(loop_.now_ms());
   carry_out();
+  write_snapshot();
   stop_.start(kStopCheckMs, kStopCheckMs);
 }
 

@@ -54,6 +54,9 @@ class Shell {
   void carry_out(Command& command);
   /// Opens the cache's folder and starts its scan, where there is one.
   [[nodiscard]] Result<void> open_folder();
+  /// What the cache holds, for its snapshot.
+  [[nodiscard]] CacheFolder::EntrySource entries() const;
+  void write_snapshot();
   void arm_timer();
   void on_probe();
   void on_second();
@@ -82,6 +85,7 @@ class Shell {
   uint64_t probe_due_ms_ = 0;
   uint64_t loop_lag_ms_ = 0;
   uint64_t descriptors_max_ = 0;
+  uint64_t seconds_ = 0;
   bool is_stopping_ = false;
 };
 

@@ -203,11 +203,18 @@ struct Broadcast {
   static void fields(auto& m, auto&& f) { f(m.broadcast_id, m.verb, m.argument); }
 };
 
+/// Asks a worker to fetch an object for the cache, though no client wants it. No answer: a Fetch
+/// follows, unless the worker has that object or is fetching it.
+struct Warm {
+  CarRequest request = {};
+  static void fields(auto& m, auto&& f) { f(m.request); }
+};
+
 using WorkerToBroker =
     std::variant<Hello, Fetch, CancelFetch, HandoffTaken, AttemptEnded, ReturnSocket, WorkerStats,
                  BroadcastDone, Ping, Pong, SpoolReserve, SpoolHeld, SpoolDone, SpoolGone,
                  FetchProgress, CacheHits, CacheFault, Unlinked>;
 using BrokerToWorker = std::variant<Welcome, Refused, Handoff, FetchFailed, Broadcast, Ping, Pong,
-                                    SpoolRoom, SpoolStored, Unlink, SpoolWanted, JoinProgress>;
+                                    SpoolRoom, SpoolStored, Unlink, SpoolWanted, JoinProgress, Warm>;
 
 }  // namespace daphnis::ipc

@@ -211,7 +211,7 @@ void Fetch::on_stream(L2Stream& stream, ipc::Admission admission) {
   check(wants_stream(), "a stream came to a fetch that wants none");
   stream_ = &stream;
   is_paused_ = false;
-  admission_ = admission;
+  admission_ = is_warming_ ? ipc::Admission::kYes : admission;
   attempts_ = std::max(attempts_ + 1, stream.attempt().number);
   l2_id_ = stream.attempt().l2_id;
 }
@@ -288,9 +288,14 @@ void Fetch::on_time(uint64_t now_ms) {
 
 bool Fetch::is_wanted(uint64_t now_ms) const {
   if (state_ == State::kEnded) return false;
-  if (!readers_.empty() || is_filling_cache()) return true;
+  if (!readers_.empty() || is_filling_cache() || may_warm()) return true;
   if (!is_reported_) return false;
   return !has_reported_end_ || now_ms < reported_ms_ + limits::kSpoolLingerMs;
+}
+
+bool Fetch::may_warm() const {
+  const bool is_coming = state_ == State::kAsking || state_ == State::kStreaming;
+  return is_warming_ && is_coming && may_spool_ && !joined_file_ && window_.begin() == 0;
 }
 
 // --- Others that read along ---

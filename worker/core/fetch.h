@@ -113,6 +113,9 @@ class Fetch {
   void cancel(uint64_t now_ms);
   void on_time(uint64_t now_ms);
 
+  /// The operator wants it in the cache, whether anybody reads it or not.
+  void warm() { is_warming_ = true; }
+
   // --- Spool ---
   /// Its spool has got room, has written, has given up.
   void on_spool_moved(uint64_t now_ms);
@@ -173,6 +176,8 @@ class Fetch {
   void pump_spool(uint64_t now_ms);
   void trim(const Slowest& slowest);
   [[nodiscard]] bool is_large() const;
+  /// No spool has been had for it yet, and one may be.
+  [[nodiscard]] bool may_warm() const;
   [[nodiscard]] bool is_blocked(const Slowest& slowest) const;
   void report(uint64_t now_ms);
   void report_failure();
@@ -192,6 +197,7 @@ class Fetch {
 
   std::vector<FetchReader*> readers_;  ///< Null: gone while all were being served.
   bool is_giving_ = false;
+  bool is_warming_ = false;
   Slices scratch_;  ///< Kept for its memory.
 
   FetchWindow window_;

@@ -162,6 +162,7 @@ class Worker final : private RequestSink,
   void on_broadcast(const ipc::Broadcast& broadcast, uint64_t now_ms);
   void on_spool_moved(FetchId fetch, uint64_t now_ms);
   void on_spool_stored(const ipc::SpoolStored& stored, uint64_t now_ms);
+  void on_warm(const ipc::Warm& warm, uint64_t now_ms);
   void on_spool_wanted(const ipc::SpoolWanted& wanted, uint64_t now_ms);
   void on_join_progress(const ipc::JoinProgress& progress, uint64_t now_ms);
   void open_join(Fetch& fetch, const ipc::JoinProgress& progress, uint64_t now_ms);

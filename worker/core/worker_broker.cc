@@ -43,6 +43,7 @@ bool Worker::on_broker_message(const ipc::BrokerToWorker& message, bool has_sock
     void operator()(const ipc::JoinProgress& progress) {
       worker.on_join_progress(progress, now_ms);
     }
+    void operator()(const ipc::Warm& warm) { worker.on_warm(warm, now_ms); }
     // The session has dealt with these.
     void operator()(const ipc::Welcome&) {}
     void operator()(const ipc::Refused&) {}

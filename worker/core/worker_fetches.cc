@@ -59,6 +59,15 @@ Fetch& Worker::make_fetch(CarRequest wanted, const RequestKey& key, std::string 
   return fetch;
 }
 
+/// A fetch without readers; what is known or under way needs none.
+void Worker::on_warm(const ipc::Warm& warm, uint64_t now_ms) {
+  const RequestKey key = key_of(warm.request);
+  if (by_key_.contains(key) || is_draining()) return;
+  Fetch& fetch = make_fetch(warm.request, key, "warm", now_ms);
+  fetch.warm();
+  settle_fetch(fetch, now_ms);
+}
+
 /// Asks the broker, or waits a little for one that is away. Under another number where the broker
 /// has a wrong answer to the last one: more of it may still be on its way.
 void Worker::ask(Fetch& fetch, bool must_not_join, uint64_t now_ms) {

@@ -160,6 +160,9 @@ void BrokerNode::check_quiet() {
   expect_none(dispatcher.fetches(), "fetches");
   expect_none(dispatcher.attempts().live(), "attempts");
   expect_none(dispatcher.waiting(), "waiting fetches");
+  expect_none(core_.joins().joiners(), "joiners");
+  expect_none(core_.cache().spools(), "spools");
+  expect_none(core_.cache().dooms(), "dooms");
   for (const auto& [id, worker] : core_.workers().all()) {
     expect_none(worker.handoffs_awaiting, "awaited hand-offs");
   }
@@ -172,8 +175,9 @@ void BrokerNode::check_quiet() {
   const broker::Counters& counters = core_.counters();
   const uint64_t failed = std::accumulate(std::begin(counters.fetches_failed),
                                           std::end(counters.fetches_failed), uint64_t{0});
-  const uint64_t ended =
-      counters.fetches_served + counters.fetches_cancelled + counters.fetches_given_up + failed;
+  const uint64_t ended = counters.fetches_served + counters.fetches_cancelled +
+                         counters.fetches_given_up + counters.fetches_joined +
+                         counters.fetches_cached + failed;
   if (counters.fetches != ended) {
     scene_.fail(fmt::format("{} fetches have ended {} times", counters.fetches, ended));
   }

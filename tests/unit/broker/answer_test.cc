@@ -110,7 +110,7 @@ TEST_CASE("a refused upload is drained up to a bound and then closed", "[broker]
     CHECK_FALSE(at.rig.conns[conn].is_closed);
     at.rig.send(conn, part);
     CHECK(at.rig.conns[conn].is_closed);
-    CHECK(at.rig.broker.counters().car_bytes_through_broker == 17 * part.size());
+    CHECK(at.rig.broker.counters().drained_bytes == 17 * part.size());
   }
   SECTION("by time") {
     at.rig.advance(999);

@@ -15,7 +15,7 @@ TEST_CASE("a worker learns of the folders when it is welcomed", "[broker][cache]
 
 TEST_CASE("a spool that is done becomes a file and is held", "[broker][cache]") {
   CacheRig rig;
-  rig.broker.on_wall_clock(1'700'000'000, rig.now_ms);
+  rig.broker.on_second(1'700'000'000, rig.now_ms);
   const WorkerId worker = rig.connect_worker();
   rig.reserve(worker, 1, 8 * kMiB);
   REQUIRE(rig.room(worker, 1));
@@ -302,7 +302,7 @@ TEST_CASE("hand-offs say whether the answer is worth keeping", "[broker][cache]"
 
 TEST_CASE("hits keep entries and are counted", "[broker][cache]") {
   CacheRig rig(cache_config(10 * kMiB));
-  rig.broker.on_wall_clock(1'700'000'000, rig.now_ms);
+  rig.broker.on_second(1'700'000'000, rig.now_ms);
   const WorkerId worker = rig.connect_worker();
   rig.store(worker, 1, 3 * kMiB);
   rig.store(worker, 2, 3 * kMiB);

@@ -80,7 +80,7 @@ TEST_CASE("the admin endpoint answers what operators and machines ask", "[broker
   rig.register_l2("home", "?v=2");
   rig.connect_worker();
   const auto ask = [&](const http::Head& head) {
-    return admin_answer(head, rig.broker, {.time = "now", .rss_bytes = 7}, rig.now_ms);
+    return admin_answer(head, "", rig.broker, {.time = "now", .rss_bytes = 7}, rig.now_ms).text;
   };
   CHECK(ask(request("GET", "/healthz")).starts_with("HTTP/1.1 200 "));
   CHECK(ask(request("GET", "/readyz")).starts_with("HTTP/1.1 200 "));
@@ -109,8 +109,8 @@ TEST_CASE("the admin endpoint answers what operators and machines ask", "[broker
 TEST_CASE("the admin endpoint is not for web pages", "[broker][admin]") {
   Rig rig;
   const auto status = [&](std::vector<http::Header> headers) {
-    return admin_answer(request("GET", "/l2s", std::move(headers)), rig.broker, {}, rig.now_ms)
-        .substr(9, 3);
+    return admin_answer(request("GET", "/l2s", std::move(headers)), "", rig.broker, {}, rig.now_ms)
+        .text.substr(9, 3);
   };
   CHECK(status({{"Host", "127.0.0.1"}, {"Origin", "http://127.0.0.1"}}) == "403");
   CHECK(status({{"Host", "evil.example:9090"}}) == "403");
@@ -125,7 +125,7 @@ TEST_CASE("the log level is set here and at the workers", "[broker][admin]") {
   Rig rig;
   const WorkerId worker = rig.connect_worker();
   const auto post = [&](const std::string& target) {
-    return admin_answer(request("POST", target), rig.broker, {}, rig.now_ms).substr(9, 3);
+    return admin_answer(request("POST", target), "", rig.broker, {}, rig.now_ms).text.substr(9, 3);
   };
   CHECK(post("/log-level/debug") == "200");
   rig.carry_out();
