@@ -14,11 +14,13 @@ class Answers(EdgeTest):
     @classmethod
     def begin(cls, world):
         cls.edge = Edge(world)
-        cls.root, cls.body, cls.pairs = car.file_car(car.numbered("answers", 900_000))
-        cls.small, cls.small_body, cls.small_pairs = car.file_car(car.numbered("answers-s", 3000))
 
     def setUp(self):
         self.fakes = []
+        # Of its own: what a test before has just fetched may still be joined.
+        self.root, self.body, self.pairs = car.file_car(car.numbered(self.id(), 900_000))
+        self.small, self.small_body, self.small_pairs = car.file_car(
+            car.numbered(self.id() + "-s", 3000))
 
     def tearDown(self):
         for fake in self.fakes:
