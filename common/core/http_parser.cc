@@ -3,6 +3,7 @@
 #include <llhttp.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "common/core/check.h"
 #include "common/core/http_head.h"
@@ -346,6 +347,10 @@ Parser::Event Parser::on_eof() {
 void Parser::next_response_has_no_body() {
   state_->no_response_body = true;
 }
+Head Parser::take_head() {
+  return std::move(state_->head);
+}
+
 const Head& Parser::head() const {
   return state_->head;
 }

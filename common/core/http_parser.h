@@ -83,6 +83,8 @@ class Parser {
   void next_response_has_no_body();
 
   [[nodiscard]] const Head& head() const;  ///< Valid from kHead to the next message's first byte.
+  /// Moves it out, where it is valid; head() is not from then on.
+  [[nodiscard]] Head take_head();
   [[nodiscard]] const Refusal& refusal() const;
   /// True from a message's first byte to its kEnd.
   [[nodiscard]] bool in_message() const;

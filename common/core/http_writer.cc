@@ -37,6 +37,8 @@ Date date_of(int64_t days) {
           .day = day_of_year - (153 * month_from_march + 2) / 5 + 1};
 }
 
+constexpr size_t kHeadBytesUsual = 2048;  ///< Most heads grow in place.
+
 }  // namespace
 
 std::string_view reason_phrase(int status) {
@@ -151,10 +153,20 @@ bool is_field_value(std::string_view value) {
   return !is_space(value.front()) && !is_space(value.back()) && std::ranges::all_of(value, fits);
 }
 
+namespace {
+
+void append_field(std::string& text, std::string_view name, std::string_view value) {
+  check(is_token(name), "a field name is a token");
+  check(is_field_value(value), "a field value stays on its line");
+  text.append(name).append(": ").append(value).append("\r\n");
+}
+
+}  // namespace
+
 HeadWriter HeadWriter::response(int status) {
   check(status >= 100 && status <= 599, "a status has three digits");
   HeadWriter writer;
-  writer.text_.reserve(1024);
+  writer.text_.reserve(kHeadBytesUsual);
   fmt::format_to(std::back_inserter(writer.text_), "HTTP/1.1 {} {}\r\n", status,
                  reason_phrase(status));
   return writer;
@@ -165,15 +177,23 @@ HeadWriter HeadWriter::request(std::string_view method, std::string_view target)
   check(is_token(method), "a method is a token");
   check(!target.empty() && std::ranges::all_of(target, is_visible), "a target is visible ASCII");
   HeadWriter writer;
-  writer.text_.reserve(1024);
+  writer.text_.reserve(kHeadBytesUsual);
   fmt::format_to(std::back_inserter(writer.text_), "{} {} HTTP/1.1\r\n", method, target);
   return writer;
 }
 
 HeadWriter& HeadWriter::add(std::string_view name, std::string_view value) {
-  check(is_token(name), "a field name is a token");
-  check(is_field_value(value), "a field value stays on its line");
-  text_.append(name).append(": ").append(value).append("\r\n");
+  append_field(text_, name, value);
+  return *this;
+}
+
+HeadWriter& HeadWriter::add(const FieldLines& lines) {
+  text_.append(lines.text());
+  return *this;
+}
+
+FieldLines& FieldLines::add(std::string_view name, std::string_view value) {
+  append_field(text_, name, value);
   return *this;
 }
 

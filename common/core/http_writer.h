@@ -19,6 +19,16 @@ namespace daphnis::http {
 /// True where `value` may stand in a field: no control but tab, no space or tab at either end.
 [[nodiscard]] bool is_field_value(std::string_view value);
 
+/// Fields that were checked and written out once, to go into many heads.
+class FieldLines {
+ public:
+  FieldLines& add(std::string_view name, std::string_view value);
+  [[nodiscard]] const std::string& text() const { return text_; }
+
+ private:
+  std::string text_;
+};
+
 /// Builds the head of one HTTP/1 message. Names and values that could break out of their line are a
 /// bug of the caller's and end the process: what a peer wrote must pass is_field_value() first.
 class HeadWriter {
@@ -30,6 +40,7 @@ class HeadWriter {
 
   HeadWriter& add(std::string_view name, std::string_view value);
   HeadWriter& add(std::string_view name, uint64_t value);
+  HeadWriter& add(const FieldLines& lines);
 
   /// The head with its empty line; the writer is spent.
   [[nodiscard]] std::string finish();

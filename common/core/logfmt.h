@@ -18,7 +18,10 @@ enum class LogLevel : uint8_t { kDebug, kInfo, kWarn, kError };
 /// value is cut at 512 bytes.
 class LogLine {
  public:
-  explicit LogLine(std::string_view event) { add("event", event); }
+  explicit LogLine(std::string_view event) {
+    text_.reserve(kUsualBytes);
+    add("event", event);
+  }
 
   LogLine& add(std::string_view key, std::string_view value);
   LogLine& add(std::string_view key, const char* value) {
@@ -32,6 +35,8 @@ class LogLine {
   [[nodiscard]] const std::string& text() const { return text_; }
 
  private:
+  static constexpr size_t kUsualBytes = 320;  ///< Most lines grow in place.
+
   std::string text_;
 };
 

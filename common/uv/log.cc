@@ -59,7 +59,7 @@ void Log::append(LogLevel level, const LogLine& line) {
 
 void Log::flush() {
   size_t written = 0;
-  while (written < held_.size() && is_writable(fd_)) {
+  while (written < held_.size() && (is_file() || is_writable(fd_))) {
     const size_t size = std::min(held_.size() - written, bytes_at_once_);
     const ssize_t done = ::write(fd_, held_.data() + written, size);
     if (done < 0 && errno == EINTR) continue;

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "common/core/limits.h"
 #include "common/core/logfmt.h"
 
 namespace daphnis::uv {
@@ -38,6 +39,8 @@ class Log {
  private:
   void append(LogLevel level, const LogLine& line);
   [[nodiscard]] std::string_view time_text();
+  /// A file is always writable.
+  [[nodiscard]] bool is_file() const { return bytes_at_once_ == limits::kLogBufferBytesMax; }
 
   std::string proc_;
   int fd_;

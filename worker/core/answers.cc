@@ -86,16 +86,20 @@ std::string_view name(CacheStatus status) {
 }
 
 /// Any site may read any answer (fetch specification, CORS; GATEWAY 1.8).
-void add_cors(http::HeadWriter& writer) {
-  writer.add("Access-Control-Allow-Origin", "*");
-  writer.add("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS");
-  writer.add("Access-Control-Allow-Headers",
-             "Content-Type, Range, User-Agent, X-Requested-With, If-None-Match, Cache-Control, "
-             "X-Request-Id");
-  writer.add("Access-Control-Expose-Headers",
-             "Content-Range, Content-Length, Content-Location, X-Ipfs-Path, X-Ipfs-Roots, "
-             "X-Chunked-Output, X-Stream-Output, Etag, Server-Timing, Retry-After, X-Request-Id, "
-             "X-Cache, Daphnis-Node-Id, Saturn-Node-Id, Saturn-Transfer-Id, Saturn-Cache-Status");
+const http::FieldLines& cors() {
+  static const http::FieldLines lines =
+      http::FieldLines()
+          .add("Access-Control-Allow-Origin", "*")
+          .add("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS")
+          .add("Access-Control-Allow-Headers",
+               "Content-Type, Range, User-Agent, X-Requested-With, If-None-Match, Cache-Control, "
+               "X-Request-Id")
+          .add("Access-Control-Expose-Headers",
+               "Content-Range, Content-Length, Content-Location, X-Ipfs-Path, X-Ipfs-Roots, "
+               "X-Chunked-Output, X-Stream-Output, Etag, Server-Timing, Retry-After, "
+               "X-Request-Id, X-Cache, Daphnis-Node-Id, Saturn-Node-Id, Saturn-Transfer-Id, "
+               "Saturn-Cache-Status");
+  return lines;
 }
 
 void add_context(http::HeadWriter& writer, const ResponseContext& context) {
@@ -156,8 +160,14 @@ Answer answer_for_parser(const http::Refusal& refusal) {
   return answer;
 }
 
-ResponseHead make_head(int status, std::span<const http::Header> headers,
-                       const ResponseContext& context, std::optional<uint64_t> length) {
+http::FieldLines lines_of(std::span<const http::Header> headers) {
+  http::FieldLines lines;
+  for (const http::Header& header : headers) lines.add(header.name, header.value);
+  return lines;
+}
+
+ResponseHead make_head(int status, const http::FieldLines& headers, const ResponseContext& context,
+                       std::optional<uint64_t> length) {
   ResponseHead head{.text = {}, .status = status, .keep_alive = context.keep_alive};
   auto writer = http::HeadWriter::response(status);
   if (has_no_body(status)) {
@@ -177,9 +187,9 @@ ResponseHead make_head(int status, std::span<const http::Header> headers,
     head.framing = Framing::kNone;
     head.body_bytes = 0;
   }
-  for (const http::Header& header : headers) writer.add(header.name, header.value);
+  writer.add(headers);
   add_context(writer, context);
-  add_cors(writer);
+  writer.add(cors());
   // Never on a chunked body: node's fetch takes one that is cut for whole where the head said
   // close, be the cut a FIN or a reset. RFC 9112 9.6 only recommends to say it.
   if (!head.keep_alive && head.framing != Framing::kChunked) writer.add("Connection", "close");
@@ -202,7 +212,7 @@ RenderedAnswer render(const Answer& answer, const ResponseContext& context) {
   }
   ResponseContext final_context = context;
   final_context.keep_alive = context.keep_alive && !answer.must_close;
-  ResponseHead head = make_head(answer.status, headers, final_context, body.size());
+  ResponseHead head = make_head(answer.status, lines_of(headers), final_context, body.size());
   if (head.framing == Framing::kLength) head.text += body;
   return {.text = std::move(head.text), .keep_alive = head.keep_alive};
 }

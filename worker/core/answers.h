@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/core/http_parser.h"
+#include "common/core/http_writer.h"
 #include "common/core/ipc_messages.h"
 
 namespace daphnis::worker {
@@ -113,9 +114,12 @@ struct Timing {
 /// The client's X-Request-Id where it is 1 to 64 of [A-Za-z0-9._-]; else nothing, and one is made.
 [[nodiscard]] std::optional<std::string_view> client_request_id(const http::Head& head);
 
+/// The lines of `headers`, as make_head() takes them.
+[[nodiscard]] http::FieldLines lines_of(std::span<const http::Header> headers);
+
 /// For gateway.cc: a head with `headers`, the context's and CORS, framed as said. With kLength and
 /// HEAD, Content-Length is told and no body follows.
-[[nodiscard]] ResponseHead make_head(int status, std::span<const http::Header> headers,
+[[nodiscard]] ResponseHead make_head(int status, const http::FieldLines& headers,
                                      const ResponseContext& context,
                                      std::optional<uint64_t> length);
 

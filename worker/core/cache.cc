@@ -50,7 +50,55 @@ uint64_t Cache::look_up(const RequestKey& key, Done done, uint64_t now_ms) {
   return number;
 }
 
+uint64_t Cache::read(const CachedFile& file, uint64_t offset, size_t size, ReadDone done,
+                     uint64_t now_ms) {
+  const uint64_t id = ++last_number_;
+  CacheRead read;
+  if (reads_->read(file.file, offset, size, id, read) == CacheReads::When::kLater) {
+    return await(id, std::move(done), now_ms);
+  }
+  done(std::move(read), now_ms);
+  return 0;
+}
+
+uint64_t Cache::index_of(const RequestKey& key, const CachedFile& file, ReadDone done,
+                         uint64_t now_ms) {
+  CacheRead read{.outcome = CacheRead::Outcome::kDone, .index = file.index};
+  if (!read.index && !file.file) {
+    Result<BlockIndex> index = BlockIndex::from_car(file.body.bytes());
+    if (index) {
+      read.index = std::make_shared<BlockIndex>(std::move(*index));
+      hot_.set_index(key, read.index);
+    } else {
+      read = {.outcome = CacheRead::Outcome::kCorrupt, .detail = index.error().text()};
+    }
+  }
+  if (read.index || !file.file) {
+    done(std::move(read), now_ms);
+    return 0;
+  }
+  const auto keep = [this, key, done = std::move(done)](CacheRead made, uint64_t at_ms) {
+    if (made.index) hot_.set_index(key, made.index);
+    done(std::move(made), at_ms);
+  };
+  const uint64_t id = ++last_number_;
+  if (reads_->index_of(file, id, read) == CacheReads::When::kLater) return await(id, keep, now_ms);
+  keep(std::move(read), now_ms);
+  return 0;
+}
+
+uint64_t Cache::await(uint64_t id, ReadDone done, uint64_t now_ms) {
+  readings_.emplace(id, Reading{now_ms + limits::kCacheLookMs, std::move(done)});
+  return id;
+}
+
+void Cache::on_read(uint64_t id, CacheRead read, uint64_t now_ms) {
+  auto reading = readings_.extract(id);
+  if (!reading.empty()) reading.mapped().done(std::move(read), now_ms);
+}
+
 void Cache::forget(uint64_t waiter) {
+  if (waiter == 0 || readings_.erase(waiter) > 0) return;
   for (auto& [id, look] : looks_) {
     if (std::erase_if(look.waiters, [&](const Waiter& w) { return w.number == waiter; }) > 0)
       return;
@@ -147,10 +195,14 @@ void Cache::on_time(uint64_t now_ms) {
     look.deadline_ms = kNever;  // It may still come, and be of use to others.
   }
   tell(std::move(late), nullptr, now_ms);
+  while (!readings_.empty() && readings_.begin()->second.deadline_ms <= now_ms) {
+    on_read(readings_.begin()->first, {.outcome = CacheRead::Outcome::kUnavailable}, now_ms);
+  }
 }
 
 uint64_t Cache::next_call_ms() const {
   uint64_t next_ms = std::min(hits_ms_, unlinks_ms_);
+  if (!readings_.empty()) next_ms = std::min(next_ms, readings_.begin()->second.deadline_ms);
   for (const auto& [id, look] : looks_) next_ms = std::min(next_ms, look.deadline_ms);
   return next_ms;
 }

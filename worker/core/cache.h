@@ -40,7 +40,14 @@ class Cache {
   /// The answer to CacheReads::look_up().
   void on_look(uint64_t id, CacheLook look, uint64_t now_ms);
 
-  [[nodiscard]] CacheReads& reads() { return *reads_; }
+  /// Reads part of a file's body. As look_up(): `done` within the call, and 0; or later.
+  using ReadDone = std::function<void(CacheRead read, uint64_t now_ms)>;
+  uint64_t read(const CachedFile& file, uint64_t offset, size_t size, ReadDone done,
+                uint64_t now_ms);
+  /// Finds out where a CAR's blocks lie.
+  uint64_t index_of(const RequestKey& key, const CachedFile& file, ReadDone done, uint64_t now_ms);
+  /// The answer to CacheReads::read() and index_of().
+  void on_read(uint64_t id, CacheRead read, uint64_t now_ms);
 
   /// A request was answered without asking the broker, from a file or a fetch under way.
   void count_hit(const RequestKey& key, uint64_t now_ms);
@@ -71,6 +78,12 @@ class Cache {
     std::vector<Waiter> waiters = {};
   };
 
+  struct Reading {
+    uint64_t deadline_ms;
+    ReadDone done;
+  };
+
+  uint64_t await(uint64_t id, ReadDone done, uint64_t now_ms);
   const CachedFile* take(const RequestKey& key, CacheLook look);
   void tell(std::vector<Waiter> waiters, const CachedFile* found, uint64_t now_ms);
   void send_hits();
@@ -81,12 +94,13 @@ class Cache {
   bool is_open_ = false;
   HotFiles hot_;
   Unlinks unlinks_;
-  uint64_t last_number_ = 0;        ///< Of looks and waiters.
+  uint64_t last_number_ = 0;        ///< Of looks, their waiters and reads.
   std::map<uint64_t, Look> looks_;  ///< Under way, oldest first; at most kCacheLooksMax.
   RequestKeyMap<uint64_t> look_of_key_;
-  RequestKeyMap<uint32_t> hits_;  ///< Not yet sent.
-  uint64_t hits_ms_ = kNever;     ///< When they are sent.
-  uint64_t unlinks_ms_ = kNever;  ///< When to look again what is closed.
+  std::map<uint64_t, Reading> readings_;  ///< Waited for, oldest first.
+  RequestKeyMap<uint32_t> hits_;          ///< Not yet sent.
+  uint64_t hits_ms_ = kNever;             ///< When they are sent.
+  uint64_t unlinks_ms_ = kNever;          ///< When to look again what is closed.
 };
 
 }  // namespace daphnis::worker

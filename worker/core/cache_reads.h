@@ -5,6 +5,7 @@
 
 #include "common/core/cache_file.h"
 #include "common/core/slice.h"
+#include "worker/core/block_index.h"
 #include "worker/core/files.h"
 
 namespace daphnis::worker {
@@ -14,7 +15,8 @@ struct CachedFile {
   FileRef file = {};  ///< Null where `body` holds the answer.
   Slice body = {};    ///< All of the answer where it has at most kHotBodyBytesMax.
   CacheFooter footer = {};
-  int64_t stored_s = 0;  ///< When it was stored, in seconds since 1970.
+  int64_t stored_s = 0;      ///< When it was stored, in seconds since 1970.
+  BlockIndexRef index = {};  ///< Null until somebody needed it.
 };
 
 /// What a look-up has come to.
@@ -30,11 +32,18 @@ struct CacheLook {
   std::string detail = {};  ///< Of a fault.
 };
 
-/// Part of a file in memory.
-struct CacheBytes {
-  bool is_read = false;
-  Slice bytes = {};
-  int error = 0;  ///< Of errno, where it was not read; 0: the file is too short.
+/// What a file was read for: part of its body, or its blocks' places.
+struct CacheRead {
+  enum class Outcome : uint8_t {
+    kDone,
+    kCorrupt,      ///< It is not what it says it is.
+    kUnreadable,   ///< The system could not read it.
+    kUnavailable,  ///< No fault: the disk took too long, or there is no list.
+  };
+  Outcome outcome = Outcome::kUnreadable;
+  Slice bytes = {};          ///< Of a read().
+  BlockIndexRef index = {};  ///< Of an index_of().
+  std::string detail = {};   ///< Of a fault.
 };
 
 /// Reads the cache's folder, at once where the system holds what is asked for in memory, else in a
@@ -50,7 +59,9 @@ class CacheReads {
   [[nodiscard]] virtual When look_up(const RequestKey& key, uint64_t id, CacheLook& out) = 0;
   /// Reads `size` bytes at `offset` into a buffer of their own.
   [[nodiscard]] virtual When read(const FileRef& file, uint64_t offset, size_t size, uint64_t id,
-                                  CacheBytes& out) = 0;
+                                  CacheRead& out) = 0;
+  /// Reads the trailer of an open file.
+  [[nodiscard]] virtual When index_of(const CachedFile& file, uint64_t id, CacheRead& out) = 0;
 
  protected:
   ~CacheReads() = default;

@@ -65,7 +65,7 @@ void ClientSession::parse(Bytes input, uint64_t now_ms) {
         if (body_bytes_ > limits::kRequestBodyBytesMax) refuse(kBodyTooLarge, now_ms);
         break;
       case http::Parser::Event::kEnd:
-        open_exchange(parser_.head(), now_ms);
+        open_exchange(parser_.take_head(), now_ms);
         if (!input.empty()) unread_.assign(as_text(input));
         context_.sink.on_request(*exchange_, now_ms);
         return;
@@ -157,6 +157,7 @@ void ClientSession::on_written(size_t size, uint64_t now_ms) {
     return;
   }
   framer_->on_written(size, now_ms);
+  if (phase_ != Phase::kAnswering) return;  // Who was told of the room had to abort.
   if (framer_->is_done()) {
     on_answer_written(now_ms);
   } else if (exchange_->content().is_empty()) {

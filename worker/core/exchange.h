@@ -26,8 +26,7 @@ enum class ExchangeEnd : uint8_t {
 class Responder {
  public:
   virtual ~Responder() = default;
-  /// The queue has fallen to its low mark after is_full(). Must not end the exchange within the
-  /// call.
+  /// The queue has fallen to its low mark after is_full().
   virtual void on_room(uint64_t now_ms) = 0;
   /// A part of a file that was pushed cannot be read, or is not there. The exchange is aborted
   /// right after the call. `error` is of errno; 0: the file is too short.

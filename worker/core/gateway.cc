@@ -184,6 +184,12 @@ std::expected<Content, http::Refusal> read_request(const http::Head& head) {
   return content;
 }
 
+ResponseHead make_ok(const Content& content, const ResponseContext& context,
+                     std::optional<uint64_t> length) {
+  if (!content.lines.text().empty()) return make_head(200, content.lines, context, length);
+  return make_head(200, lines_of(content.headers), context, length);
+}
+
 }  // namespace
 
 Decision decide(const http::Head& head) {
@@ -197,6 +203,25 @@ Decision decide(const http::Head& head) {
   return std::move(*content);
 }
 
+std::string memory_of(const http::Head& head) {
+  constexpr std::string_view kOtherFields[] = {"cache-control", "service-worker", "if-match",
+                                               "if-none-match", "range",          "if-range"};
+  std::string memory;
+  if (head.target.size() > limits::kMemoryBytesMax) return memory;
+  memory.reserve(head.method.size() + head.target.size() + 64);
+  memory.append(head.method).append(" ").append(head.target);
+  for (const http::Header& header : head.headers) {
+    const auto is_it = [&](std::string_view name) {
+      return http::equals_ignoring_case(header.name, name);
+    };
+    if (is_it("accept")) memory.append("\n").append(header.value);
+    if (memory.size() > limits::kMemoryBytesMax || std::ranges::any_of(kOtherFields, is_it)) {
+      return {};
+    }
+  }
+  return memory;
+}
+
 CarRequest to_fetch(const Content& content) {
   if (!content.is_head || content.request.format == AnswerFormat::kRaw) return content.request;
   return {.root = content.request.root, .scope = DagScope::kBlock};
@@ -204,12 +229,12 @@ CarRequest to_fetch(const Content& content) {
 
 ResponseHead car_head(const Content& content, const ResponseContext& context,
                       std::optional<uint64_t> length) {
-  return make_head(200, content.headers, context, length);
+  return make_ok(content, context, length);
 }
 
 ResponseHead raw_head(const Content& content, const ResponseContext& context,
                       uint64_t block_bytes) {
-  if (!content.range) return make_head(200, content.headers, context, block_bytes);
+  if (!content.range) return make_ok(content, context, block_bytes);
   const auto part = part_of(*content.range, block_bytes);
   if (!part) {
     RenderedAnswer whole = render(unsatisfiable(block_bytes), context);
@@ -217,7 +242,7 @@ ResponseHead raw_head(const Content& content, const ResponseContext& context,
   }
   std::vector<http::Header> headers = content.headers;
   headers.push_back({"Content-Range", content_range(*part, block_bytes)});
-  ResponseHead head = make_head(206, headers, context, part->length);
+  ResponseHead head = make_head(206, lines_of(headers), context, part->length);
   head.body_offset = part->offset;
   return head;
 }

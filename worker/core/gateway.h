@@ -22,6 +22,7 @@ struct Content {
   std::string etag = {};        ///< Quoted and strong.
   std::vector<http::Header> headers =
       {};                               ///< Of a 200: all but those of ResponseContext and length.
+  http::FieldLines lines = {};          ///< `headers` written out, where they go into many heads.
   std::optional<RangeSpec> range = {};  ///< Raw blocks only: the part of the block wanted.
 };
 
@@ -29,6 +30,10 @@ struct Content {
 /// content to get, or the whole answer. Pure; costs time in proportion to the head's size.
 using Decision = std::variant<Content, Answer>;
 [[nodiscard]] Decision decide(const http::Head& head);
+
+/// All that decide() looks at, where it is little: heads with the same memory are decided the same.
+/// Empty where there is more than target and Accept.
+[[nodiscard]] std::string memory_of(const http::Head& head);
 
 /// What has to be asked of L2s to answer: for HEAD the root block is proof enough.
 [[nodiscard]] CarRequest to_fetch(const Content& content);

@@ -37,6 +37,26 @@ const CachedFile& HotFiles::add(const RequestKey& key, CachedFile file) {
   return added;
 }
 
+void HotFiles::set_index(const RequestKey& key, BlockIndexRef index) {
+  const auto found = table_.find(key);
+  if (found == table_.end()) return;
+  drop_index(found->second->file);
+  if (index->memory_bytes() > limits::kHotIndexBytesMax) return;
+  for (auto at = order_.rbegin();
+       index_bytes_ + index->memory_bytes() > limits::kHotIndexBytesMax && at != order_.rend();
+       ++at) {
+    drop_index(at->file);
+  }
+  index_bytes_ += index->memory_bytes();
+  found->second->file.index = std::move(index);
+}
+
+void HotFiles::drop_index(CachedFile& file) {
+  if (!file.index) return;
+  index_bytes_ -= file.index->memory_bytes();
+  file.index.reset();
+}
+
 void HotFiles::drop(const RequestKey& key) {
   const auto found = table_.find(key);
   if (found != table_.end()) put_out(found->second);
@@ -45,12 +65,13 @@ void HotFiles::drop(const RequestKey& key) {
 void HotFiles::clear() {
   table_.clear();
   order_.clear();
-  files_ = body_bytes_ = 0;
+  files_ = body_bytes_ = index_bytes_ = 0;
 }
 
 void HotFiles::put_out(Order::iterator entry) {
   files_ -= entry->file.file ? 1 : 0;
   body_bytes_ -= body_cost(entry->file);
+  drop_index(entry->file);
   table_.erase(entry->key);
   order_.erase(entry);
 }

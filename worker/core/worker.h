@@ -20,6 +20,8 @@
 #include "worker/core/hit_answer.h"
 #include "worker/core/join.h"
 #include "worker/core/l2_stream.h"
+#include "worker/core/memo.h"
+#include "worker/core/narrow_answer.h"
 #include "worker/core/settings.h"
 #include "worker/core/spool_book.h"
 
@@ -34,7 +36,7 @@ class Worker final : private RequestSink,
                      private ReaderHost,
                      private FetchHost,
                      private SearchHost,
-                     private HitHost {
+                     private NarrowHost {
  public:
   /// Fills a span with random bytes from a cryptographic source.
   using Random = std::function<void(std::span<uint8_t>)>;
@@ -48,6 +50,10 @@ class Worker final : private RequestSink,
   /// A look-up that was to be answered later.
   void on_cache_look(uint64_t id, CacheLook look, uint64_t now_ms) {
     cache_.on_look(id, std::move(look), now_ms);
+  }
+  /// Likewise, something that was to be read.
+  void on_cache_read(uint64_t id, CacheRead read, uint64_t now_ms) {
+    cache_.on_read(id, std::move(read), now_ms);
   }
 
   // --- Connections ---
@@ -133,14 +139,17 @@ class Worker final : private RequestSink,
                        const CachedFile& file, uint64_t now_ms) override;
   void on_not_cached(Exchange& exchange, Content content, uint64_t now_ms) override;
   [[nodiscard]] bool is_under_way(const Content& content) const override;
-  // HitHost
+  // NarrowHost
   void on_cached_file_lost(const RequestKey& key, int error) override;
+  void on_narrow_missed(Exchange& exchange, Content content, uint64_t now_ms) override;
 
   [[nodiscard]] bool shed_one();
   void name_request(Exchange& exchange);
   void answer_hit(Exchange& exchange, const Content& content, const CachedFile& file,
                   uint64_t now_ms);
   void end_waiting(Exchange& exchange);
+  [[nodiscard]] bool answer_from_memory(Exchange& exchange, const std::string& memory,
+                                        uint64_t now_ms);
   void start_content(Exchange& exchange, Content content, uint64_t now_ms);
   void start_fetch(Exchange& exchange, Content content, uint64_t now_ms);
   [[nodiscard]] Fetch& make_fetch(CarRequest wanted, const RequestKey& key, std::string trace_id,
@@ -182,6 +191,7 @@ class Worker final : private RequestSink,
   SessionContext session_context_;
   BrokerSession broker_;
   Cache cache_{broker_};
+  Memo memo_;
   SpoolBook spools_;  ///< Before the fetches, which point into it.
   FetchMemory fetch_memory_;
   uint64_t last_id_ = 0;
@@ -189,8 +199,8 @@ class Worker final : private RequestSink,
   // Declared so that clients, whose answers read from fetches, go first.
   absl::flat_hash_map<ConnectionId, std::unique_ptr<L2Stream>> streams_;
   absl::flat_hash_map<FetchId, std::unique_ptr<Fetch>> fetches_;
-  absl::flat_hash_map<RequestKey, FetchId> by_key_;     ///< Of those that may be joined.
-  absl::flat_hash_map<FetchId, FetchId> asked_anew_;    ///< Question to fetch, where not the same.
+  absl::flat_hash_map<RequestKey, FetchId> by_key_;   ///< Of those that may be joined.
+  absl::flat_hash_map<FetchId, FetchId> asked_anew_;  ///< Question to fetch, where not the same.
   absl::flat_hash_map<FetchId, Join> joins_;
   absl::flat_hash_map<ConnectionId, std::unique_ptr<ClientSession>> clients_;
   std::vector<LogLine> access_lines_;

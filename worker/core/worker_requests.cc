@@ -22,12 +22,26 @@ void Worker::name_request(Exchange& exchange) {
 
 void Worker::on_request(Exchange& exchange, uint64_t now_ms) {
   name_request(exchange);
+  std::string memory = cache_.is_on() ? memory_of(exchange.request()) : std::string();
+  if (!memory.empty() && answer_from_memory(exchange, memory, now_ms)) return;
   Decision decision = decide(exchange.request());
-  if (auto* content = std::get_if<Content>(&decision)) {
-    start_content(exchange, std::move(*content), now_ms);
-  } else {
-    give(exchange, std::get<Answer>(decision), scene_, CacheStatus::kNone, now_ms);
+  if (const auto* answer = std::get_if<Answer>(&decision)) {
+    return give(exchange, *answer, scene_, CacheStatus::kNone, now_ms);
   }
+  Content content = std::move(std::get<Content>(decision));
+  const CachedFile* hot = cache_.find_hot(content.key);
+  if (!hot) return start_content(exchange, std::move(content), now_ms);
+  answer_hit(exchange, content, *hot, now_ms);
+  if (!memory.empty()) memo_.add(std::move(memory), std::move(content));
+}
+
+/// The short way for what is asked for most.
+bool Worker::answer_from_memory(Exchange& exchange, const std::string& memory, uint64_t now_ms) {
+  const Memo::Entry content = memo_.find(memory);
+  if (!content) return false;
+  const CachedFile* hot = cache_.find_hot(content->key);
+  if (hot) answer_hit(exchange, *content, *hot, now_ms);
+  return hot != nullptr;
 }
 
 void Worker::on_refused(Exchange& exchange, const http::Refusal& refusal, uint64_t now_ms) {
@@ -36,9 +50,6 @@ void Worker::on_refused(Exchange& exchange, const http::Refusal& refusal, uint64
 }
 
 void Worker::start_content(Exchange& exchange, Content content, uint64_t now_ms) {
-  if (const CachedFile* hot = cache_.find_hot(content.key)) {
-    return answer_hit(exchange, content, *hot, now_ms);
-  }
   if (in_flight_ >= settings_.requests_max) {
     give(exchange, answer_for(FailureKind::kOverloaded), scene_, CacheStatus::kNone, now_ms);
     return;
@@ -73,8 +84,18 @@ void Worker::on_cached(Exchange& exchange, Content content, const CachedFile& fi
   answer_hit(exchange, content, file, now_ms);
 }
 
-void Worker::on_whole_cached(Exchange& exchange, Content content, const RequestKey& /*key*/,
-                             const CachedFile& /*file*/, uint64_t now_ms) {
+void Worker::on_whole_cached(Exchange& exchange, Content content, const RequestKey& key,
+                             const CachedFile& file, uint64_t now_ms) {
+  cache_.count_hit(key, now_ms);
+  NarrowHost& host = *this;
+  auto answer = std::make_unique<NarrowAnswer>(exchange, std::move(content), key, file, scene_,
+                                               settings_.budget, cache_, host);
+  NarrowAnswer& begun = *answer;
+  exchange.set_responder(std::move(answer));
+  begun.start(now_ms);
+}
+
+void Worker::on_narrow_missed(Exchange& exchange, Content content, uint64_t now_ms) {
   on_not_cached(exchange, std::move(content), now_ms);
 }
 

@@ -98,6 +98,31 @@ CacheLook look_waiting(const std::string& path) {
   return look;
 }
 
+CacheRead fault_of(const FileRead& done) {
+  const bool is_cut = done.error == 0;
+  return {.outcome = is_cut ? CacheRead::Outcome::kCorrupt : CacheRead::Outcome::kUnreadable,
+          .detail = is_cut ? "shorter than it was" : std::strerror(done.error)};
+}
+
+CacheRead read_of(const FileRead& done, BufferRef buffer) {
+  if (done.outcome != FileRead::Outcome::kDone) return fault_of(done);
+  const uint8_t* data = buffer.data();
+  const size_t size = buffer.capacity();
+  return {.outcome = CacheRead::Outcome::kDone, .bytes = {std::move(buffer), data, size}};
+}
+
+CacheRead read_index(int fd, const CacheFooter& footer) {
+  std::vector<uint8_t> trailer(static_cast<size_t>(footer.trailer_bytes()));
+  const FileRead done = read_waiting(fd, footer.body_bytes, trailer);
+  if (done.outcome != FileRead::Outcome::kDone) return fault_of(done);
+  Result<BlockIndex> index = BlockIndex::from_trailer(trailer, footer);
+  if (!index && index.error().code == Errc::kNotFound)
+    return {.outcome = CacheRead::Outcome::kUnavailable};
+  if (!index) return {.outcome = CacheRead::Outcome::kCorrupt, .detail = index.error().text()};
+  return {.outcome = CacheRead::Outcome::kDone,
+          .index = std::make_shared<BlockIndex>(std::move(*index))};
+}
+
 }  // namespace
 
 CacheFolderReads::CacheFolderReads(daphnis::uv::Loop& loop, Events events)
@@ -122,14 +147,11 @@ CacheReads::When CacheFolderReads::look_up(const RequestKey& key, uint64_t id, C
 }
 
 CacheReads::When CacheFolderReads::read(const FileRef& file, uint64_t offset, size_t size,
-                                        uint64_t id, CacheBytes& out) {
+                                        uint64_t id, CacheRead& out) {
   BufferRef buffer = BufferRef::allocate(size);
   const FileRead done = read_cached(file->descriptor(), offset, {buffer.data(), size});
   if (done.outcome != FileRead::Outcome::kCold) {
-    out.is_read = done.outcome == FileRead::Outcome::kDone;
-    out.error = done.error;
-    const uint8_t* data = buffer.data();
-    out.bytes = {std::move(buffer), data, size};
+    out = read_of(done, std::move(buffer));
     return When::kNow;
   }
   struct Read {
@@ -146,13 +168,22 @@ CacheReads::When CacheFolderReads::read(const FileRef& file, uint64_t offset, si
                                     {shared->buffer.data(), shared->buffer.capacity()});
       },
       [this, shared, id] {
-        CacheBytes bytes{.is_read = shared->done.outcome == FileRead::Outcome::kDone,
-                         .error = shared->done.error};
-        const uint8_t* data = shared->buffer.data();
-        const size_t read_bytes = shared->buffer.capacity();
-        bytes.bytes = {std::move(shared->buffer), data, read_bytes};
-        events_.on_read(id, std::move(bytes));
+        events_.on_read(id, read_of(shared->done, std::move(shared->buffer)));
       });
+  return When::kLater;
+}
+
+/// Long lists take long to check and to sort: all of them go to the thread pool.
+CacheReads::When CacheFolderReads::index_of(const CachedFile& file, uint64_t id, CacheRead&) {
+  struct Index {
+    FileRef file;
+    CacheFooter footer;
+    CacheRead read = {};
+  };
+  auto shared = std::make_shared<Index>(Index{file.file, file.footer});
+  start(
+      id, [shared] { shared->read = read_index(shared->file->descriptor(), shared->footer); },
+      [this, shared, id] { events_.on_read(id, std::move(shared->read)); });
   return When::kLater;
 }
 

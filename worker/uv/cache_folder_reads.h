@@ -18,7 +18,7 @@ class CacheFolderReads final : public CacheReads {
  public:
   struct Events {
     std::function<void(uint64_t id, CacheLook look)> on_look;
-    std::function<void(uint64_t id, CacheBytes bytes)> on_read;
+    std::function<void(uint64_t id, CacheRead read)> on_read;
   };
 
   CacheFolderReads(daphnis::uv::Loop& loop, Events events);
@@ -26,7 +26,8 @@ class CacheFolderReads final : public CacheReads {
   void set_folder(const std::string& folder) override { folder_ = folder; }
   [[nodiscard]] When look_up(const RequestKey& key, uint64_t id, CacheLook& out) override;
   [[nodiscard]] When read(const FileRef& file, uint64_t offset, size_t size, uint64_t id,
-                          CacheBytes& out) override;
+                          CacheRead& out) override;
+  [[nodiscard]] When index_of(const CachedFile& file, uint64_t id, CacheRead& out) override;
 
  private:
   /// Does `work` in the thread pool, then `done`.

@@ -30,26 +30,32 @@ struct FileSender::Warming {
 FileSender::FileSender(daphnis::uv::Loop& loop, std::function<void()> on_warm)
     : on_warm_(std::move(on_warm)), task_(loop) {}
 
-bool FileSender::Known::covers(const FileRange& range) const {
-  return range.file.get() == file && range.offset >= begin && range.offset + range.size <= end;
+size_t FileSender::Known::begins(const FileRange& range) const {
+  if (range.file.get() != file || range.offset < begin || range.offset >= end) return 0;
+  return static_cast<size_t>(std::min(range.size, end - range.offset));
 }
 
 FileSender::Sent FileSender::send(int socket, const FileRange& piece) {
   using Outcome = Sent::Outcome;
   if (std::exchange(is_lost_, false)) return {.outcome = Outcome::kFileLost, .error = lost_error_};
-  if (!known_.covers(piece)) {
+  size_t size = known_.begins(piece);
+  if (size == 0) {
     const FileRead look = probe(piece.file->descriptor(), piece.offset, piece.size);
     if (look.outcome == FileRead::Outcome::kCold) return read_ahead(piece);
     if (look.outcome == FileRead::Outcome::kLost) {
       return {.outcome = Outcome::kFileLost, .error = look.error};
     }
     known_ = {piece.file.get(), piece.offset, piece.offset + piece.size};
+    size = static_cast<size_t>(piece.size);
   }
   auto at = static_cast<off_t>(piece.offset);
   while (true) {
-    const ssize_t size = ::sendfile(socket, piece.file->descriptor(), &at, piece.size);
-    if (size > 0) return {.bytes = static_cast<size_t>(size)};
-    if (size == 0) return {.outcome = Outcome::kFileLost};
+    const ssize_t sent = ::sendfile(socket, piece.file->descriptor(), &at, size);
+    if (sent > 0) {
+      const auto bytes = static_cast<size_t>(sent);
+      return {.bytes = bytes, .is_socket_full = bytes < size};
+    }
+    if (sent == 0) return {.outcome = Outcome::kFileLost};
     if (errno == EINTR) continue;
     if (errno == EAGAIN || errno == ENOBUFS) return {.outcome = Outcome::kBlocked};
     if (is_of_file(errno)) return {.outcome = Outcome::kFileLost, .error = errno};

@@ -23,13 +23,15 @@ class FileSender {
     };
     Outcome outcome = Outcome::kBytes;
     size_t bytes = 0;
+    bool is_socket_full = false;  ///< It took less than it could have.
     int error = 0;
   };
 
   /// `on_warm` is called when send() is worth calling again; may destroy this object.
   FileSender(daphnis::uv::Loop& loop, std::function<void()> on_warm);
 
-  /// `piece` has at most kFilePieceBytesMax bytes. Not while is_waiting().
+  /// Sends the first part of `piece`, which has at most kFilePieceBytesMax bytes. Not while
+  /// is_waiting().
   [[nodiscard]] Sent send(int socket, const FileRange& piece);
   [[nodiscard]] bool is_waiting() const { return task_.is_busy(); }
 
@@ -39,7 +41,8 @@ class FileSender {
     const File* file = nullptr;  ///< Never followed: the file may have gone.
     uint64_t begin = 0;
     uint64_t end = 0;
-    [[nodiscard]] bool covers(const FileRange& range) const;
+    /// How many of the range's first bytes.
+    [[nodiscard]] size_t begins(const FileRange& range) const;
   };
   struct Warming;
 

@@ -158,7 +158,7 @@ bool Socket::write_file(const FileRange& piece, uint64_t now_ms) {
       return false;
   }
   // A full socket or others' turn: either way the poll says when to go on.
-  is_blocked_ = sent.bytes < piece.size || sent.bytes >= file_bytes_left_;
+  is_blocked_ = sent.is_socket_full || sent.bytes >= file_bytes_left_;
   file_bytes_left_ -= std::min(file_bytes_left_, sent.bytes);
   connection_.on_written(sent.bytes, now_ms);
   return !is_blocked_;

@@ -41,13 +41,32 @@ class MemoryCache final : public CacheReads {
     return When::kNow;
   }
   [[nodiscard]] When read(const FileRef& file, uint64_t offset, size_t size, uint64_t id,
-                          CacheBytes& out) override {
+                          CacheRead& out) override {
     if (is_cold) {
-      reads_waiting.push_back({id, file, offset, size});
+      reads_waiting.push_back({id, file, offset, size, {}});
       return When::kLater;
     }
     out = bytes_of(file, offset, size);
     return When::kNow;
+  }
+
+  [[nodiscard]] When index_of(const CachedFile& file, uint64_t id, CacheRead& out) override {
+    ++indexes_read;
+    if (is_cold) {
+      reads_waiting.push_back({id, file.file, file.footer.body_bytes, 0, file.footer});
+      return When::kLater;
+    }
+    out = index_at(file.file, file.footer);
+    return When::kNow;
+  }
+  [[nodiscard]] static CacheRead index_at(const FileRef& file, const CacheFooter& footer) {
+    const CacheRead trailer =
+        bytes_of(file, footer.body_bytes, static_cast<size_t>(footer.trailer_bytes()));
+    if (trailer.outcome != CacheRead::Outcome::kDone) return trailer;
+    Result<BlockIndex> index = BlockIndex::from_trailer(trailer.bytes.bytes(), footer);
+    if (!index) return {.outcome = CacheRead::Outcome::kUnavailable};
+    return {.outcome = CacheRead::Outcome::kDone,
+            .index = std::make_shared<BlockIndex>(std::move(*index))};
   }
 
   [[nodiscard]] CacheLook look(const RequestKey& key) const {
@@ -69,11 +88,15 @@ class MemoryCache final : public CacheReads {
     }
     return out;
   }
-  [[nodiscard]] static CacheBytes bytes_of(const FileRef& file, uint64_t offset, size_t size) {
+  [[nodiscard]] static CacheRead bytes_of(const FileRef& file, uint64_t offset, size_t size) {
     const auto& memory = dynamic_cast<const MemoryFile&>(*file);
     const std::string_view bytes = memory.at(offset, size);
-    if (bytes.size() < size) return {.is_read = false, .error = memory.error()};
-    return {.is_read = true, .bytes = Slice::copy_of(as_bytes(bytes))};
+    if (bytes.size() < size) {
+      return {.outcome = memory.error() == 0 ? CacheRead::Outcome::kCorrupt
+                                             : CacheRead::Outcome::kUnreadable,
+              .detail = "as told"};
+    }
+    return {.outcome = CacheRead::Outcome::kDone, .bytes = Slice::copy_of(as_bytes(bytes))};
   }
 
   struct Read {
@@ -81,7 +104,12 @@ class MemoryCache final : public CacheReads {
     FileRef file;
     uint64_t offset;
     size_t size;
+    CacheFooter footer = {};  ///< Where it is the trailer that is to be read.
+    [[nodiscard]] CacheRead answer() const {
+      return footer.body_bytes > 0 ? index_at(file, footer) : bytes_of(file, offset, size);
+    }
   };
+  size_t indexes_read = 0;
   bool is_cold = false;
   int64_t stored_s = 1'700'000'000;
   std::string folder;

@@ -149,6 +149,7 @@ Peer& Rig::hand_off(const ipc::Fetch& fetch, std::string_view received, StreamSh
   handoff.cookie = attempts_;
   handoff.shape = shape;
   handoff.attempt_number = attempts_;
+  handoff.admission = admission;
   handoff.l2_id = "l2-" + std::to_string(attempts_);
   handoff.received.assign(received.begin(), received.end());
   Connection* stream = nullptr;
@@ -164,6 +165,14 @@ void Rig::answer_looks(MemoryCache& cache) {
       settle();
     }
   }
+}
+
+void Rig::answer_read(MemoryCache& cache) {
+  REQUIRE(cache.reads_waiting.size() == 1);
+  const MemoryCache::Read read = cache.reads_waiting.back();
+  cache.reads_waiting.clear();
+  worker.on_cache_read(read.id, read.answer(), now_ms);
+  settle();
 }
 
 void Rig::pass_time(uint64_t ms) {

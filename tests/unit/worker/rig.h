@@ -61,7 +61,11 @@ class Rig {
                  StreamShape shape = StreamShape::kExact);
   /// Answers what the cache was asked and what comes of it, as its disk would in the end.
   void answer_looks(MemoryCache& cache);
+  /// Likewise, the one read that is waited for.
+  void answer_read(MemoryCache& cache);
   void pass_time(uint64_t ms);
+  /// Carries out what has come of anything else that was done to the worker.
+  void settle();
 
   /// The messages of one type, in order, and takes them from the list.
   template <class Message>
@@ -84,12 +88,13 @@ class Rig {
   /// The access lines so far.
   std::vector<std::string> lines;
   std::vector<ipc::WorkerToBroker> messages;
+  /// What hand_off() says of the cache.
+  ipc::Admission admission = ipc::Admission::kNo;
   uint64_t now_ms = 1'000;
   Worker worker;
 
  private:
   Peer& add(Connection* connection);
-  void settle();
   void serve(Peer& peer);
   /// True: something was written.
   bool send_file(Peer& peer, bool& is_blocked) const;

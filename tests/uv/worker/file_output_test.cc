@@ -1,0 +1,219 @@
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <catch2/catch.hpp>
+#include <chrono>
+#include <filesystem>
+#include <string>
+
+#include "worker/uv/socket.h"
+#include "worker/uv/system_file.h"
+
+namespace daphnis::worker::uv {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A file on a disk, not in memory, removed at the end.
+struct DiskFile {
+  explicit DiskFile(size_t size) : path(fs::current_path() / "file_output_test.tmp") {
+    content.resize(size);
+    for (size_t i = 0; i < size; ++i) content[i] = static_cast<char>('a' + i * 7 / 5 % 26);
+    daphnis::uv::UniqueFd fd(::open(path.c_str(), O_CREAT | O_TRUNC | O_RDWR, 0600));
+    REQUIRE(::pwrite(fd.get(), content.data(), size, 0) == static_cast<ssize_t>(size));
+    REQUIRE(::fdatasync(fd.get()) == 0);
+    file = std::make_shared<SystemFile>(std::move(fd));
+  }
+  ~DiskFile() { fs::remove(path); }
+
+  /// Nothing of it is in memory any more.
+  void cool() const {
+    REQUIRE(::posix_fadvise(file->descriptor(), 0, 0, POSIX_FADV_DONTNEED) == 0);
+  }
+
+  fs::path path;
+  std::string content;
+  FileRef file;
+};
+
+/// A connection with a head and a file behind it, and a closing line.
+class FileConnection final : public Connection {
+ public:
+  FileConnection(Agenda& agenda, const FileRange& range)
+      : Connection(1, agenda), range_(range), head_("head\n"), tail_("tail\n") {}
+
+  void on_bytes(const Slice&, uint64_t) override {}
+  void on_eof(uint64_t) override {}
+  void on_lost(uint64_t) override { ending_ = Ending::kReset; }
+  void on_time(uint64_t) override {}
+  void on_file_awaited() override { ++times_awaited; }
+  void on_file_lost(int error, uint64_t) override {
+    lost_with = error;
+    ending_ = Ending::kReset;
+  }
+  void on_written(size_t size, uint64_t) override {
+    if (!head_.empty()) {
+      head_.erase(0, size);
+    } else if (range_.size > 0) {
+      range_.offset += size;
+      range_.size -= size;
+      most_at_once = std::max(most_at_once, size);
+    } else {
+      tail_.erase(0, size);
+      if (tail_.empty()) ending_ = Ending::kClose;
+    }
+  }
+  [[nodiscard]] size_t output(std::span<Bytes> views) override {
+    const std::string& shown = head_.empty() && range_.size == 0 ? tail_ : head_;
+    views[0] = as_bytes(shown);
+    return shown.empty() ? 0 : 1;
+  }
+  [[nodiscard]] FileRange file_output() override {
+    FileRange piece = range_;
+    piece.size = std::min<uint64_t>(piece.size, limits::kFilePieceBytesMax);
+    return head_.empty() && piece.size > 0 ? piece : FileRange{};
+  }
+  [[nodiscard]] bool has_file_next() const override { return range_.size > 0; }
+  [[nodiscard]] bool wants_input() const override { return false; }
+  [[nodiscard]] bool keeps_input() const override { return false; }
+  [[nodiscard]] Ending ending() const override { return ending_; }
+
+  int times_awaited = 0;
+  int lost_with = -1;
+  size_t most_at_once = 0;
+
+ private:
+  FileRange range_;
+  std::string head_;
+  std::string tail_;
+  Ending ending_ = Ending::kOpen;
+};
+
+/// A loop with one socket that serves the connection, and the far end of it.
+struct Line {
+  explicit Line(const FileRange& range) : connection(agenda, range) {
+    std::array<int, 2> ends{};
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()) == 0);
+    peer = daphnis::uv::UniqueFd(ends[1]);
+    socket = std::make_unique<Socket>(loop, daphnis::uv::UniqueFd(ends[0]), connection, buffers,
+                                      [this](Socket&) { sync(); });
+  }
+
+  void sync() {
+    fate = socket->sync(loop.now_ms());
+    if (fate != Socket::Fate::kStays) socket.reset();
+  }
+  /// Takes in what has come, at most `most` bytes.
+  void read(size_t most) {
+    std::string part(most, '\0');
+    const ssize_t size = ::read(peer.get(), part.data(), part.size());
+    if (size > 0) received.append(part, 0, static_cast<size_t>(size));
+  }
+  /// Until our end is closed and all is read; fails after ten seconds.
+  void run(size_t bytes_per_turn) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (socket && std::chrono::steady_clock::now() < end) {
+      loop.run_once(UV_RUN_NOWAIT);
+      read(bytes_per_turn);
+    }
+    REQUIRE(!socket);
+    for (size_t before = SIZE_MAX; before != received.size();) {
+      before = received.size();
+      read(1 << 20);
+    }
+  }
+
+  daphnis::uv::Loop loop;
+  Agenda agenda;
+  BufferPool pool;
+  ReadBuffers buffers{pool};
+  FileConnection connection;
+  daphnis::uv::UniqueFd peer;
+  std::unique_ptr<Socket> socket;
+  std::string received;
+  Socket::Fate fate = Socket::Fate::kStays;
+};
+
+}  // namespace
+
+TEST_CASE("a part of a file goes out between what stands before and behind it") {
+  const DiskFile disk(3'000'000);
+  Line line({disk.file, 1'000, 2'500'000});
+  line.sync();
+  line.run(GENERATE(size_t{1} << 20, size_t{30'000}));
+  CHECK(line.received == "head\n" + disk.content.substr(1'000, 2'500'000) + "tail\n");
+  CHECK(line.connection.most_at_once <= limits::kFilePieceBytesMax);
+  CHECK(line.connection.times_awaited == 0);
+}
+
+TEST_CASE("a cold file is read by the thread pool before it is sent") {
+  const DiskFile disk(3'000'000);
+  disk.cool();
+  Line line({disk.file, 0, 3'000'000});
+  line.sync();
+  CHECK(line.connection.times_awaited == 1);
+  line.run(1 << 20);
+  CHECK(line.received == "head\n" + disk.content + "tail\n");
+  // Once for each piece at most.
+  CHECK(line.connection.times_awaited <= 3);
+}
+
+TEST_CASE("a file that is shorter than it should be ends its connection with a reset") {
+  const DiskFile disk(500'000);
+  if (GENERATE(true, false)) disk.cool();
+  Line line({disk.file, 0, 600'000});
+  line.sync();
+  if (line.socket) line.run(1 << 20);
+  CHECK(line.connection.lost_with == 0);
+  CHECK(line.received.find("tail") == std::string::npos);
+}
+
+TEST_CASE("a file that is cut while it is sent ends its connection with a reset") {
+  const DiskFile disk(3'000'000);
+  Line line({disk.file, 0, 3'000'000});
+  line.sync();
+  REQUIRE(line.socket);
+  REQUIRE(::ftruncate(disk.file->descriptor(), 100) == 0);
+  line.run(1 << 20);
+  CHECK(line.connection.lost_with == 0);
+  CHECK(line.received.size() < 3'000'000);
+}
+
+TEST_CASE("a file that cannot be read says with what error") {
+  // A folder opens like a file, and does not read like one.
+  const auto folder = std::make_shared<SystemFile>(
+      daphnis::uv::UniqueFd(::open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
+  Line line({folder, 0, 100});
+  line.sync();
+  if (line.socket) line.run(100);
+  CHECK(line.connection.lost_with == EISDIR);
+}
+
+TEST_CASE("a socket may be closed while its file is read") {
+  const DiskFile disk(3'000'000);
+  disk.cool();
+  Line line({disk.file, 0, 3'000'000});
+  line.sync();
+  REQUIRE(line.connection.times_awaited == 1);
+  line.socket.reset();
+  while (line.loop.run_once(UV_RUN_NOWAIT)) {
+  }
+  CHECK(disk.file.use_count() == 2);  // The connection's.
+}
+
+TEST_CASE("a peer that takes nothing costs no turns of the loop") {
+  const DiskFile disk(3'000'000);
+  Line line({disk.file, 0, 3'000'000});
+  line.sync();
+  for (int turn = 0; turn < 10; ++turn) line.loop.run_once(UV_RUN_NOWAIT);
+  const size_t sent = line.connection.most_at_once;
+  for (int turn = 0; turn < 10; ++turn) line.loop.run_once(UV_RUN_NOWAIT);
+  CHECK(line.connection.most_at_once == sent);
+  line.run(1 << 20);
+  CHECK(line.received.size() == 3'000'010);
+}
+
+}  // namespace daphnis::worker::uv
