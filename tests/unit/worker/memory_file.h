@@ -26,6 +26,10 @@ class MemoryFile final : public File {
   void break_with(int error) { error_ = error; }
   void cut_to(size_t size) { bytes_.resize(size); }
   void append(std::string_view bytes) { bytes_.append(bytes); }
+  void write_at(uint64_t offset, std::string_view bytes) {
+    if (bytes_.size() < offset + bytes.size()) bytes_.resize(offset + bytes.size());
+    bytes_.replace(offset, bytes.size(), bytes);
+  }
 
  private:
   std::string bytes_;
