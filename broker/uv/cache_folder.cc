@@ -52,7 +52,9 @@ CacheFolder::~CacheFolder() {
 }
 
 Result<void> CacheFolder::open() {
-  if (auto made = paths_.make_spool_dir(); !made) return made;
+  // Where its disk is in a passing trouble, the sweep makes it later.
+  auto made = paths_.make_spool_dir();
+  if (!made && !may_pass(made.error())) return made;
   Result<void> opened;
   if (!paths_.dir.empty()) {
     opened = paths_.make_cache_tree();

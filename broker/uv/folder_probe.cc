@@ -33,7 +33,7 @@ Result<void> write_probe(const std::string& path) {
 }
 
 Result<void> try_files(const FolderPaths& paths) {
-  const std::string path = paths.tmp() + "/probe";
+  const std::string path = paths.tmp() + "/" + std::string(kProbeName);
   const std::string renamed = path + ".renamed";
   auto done = write_probe(path);
   if (done && ::rename(path.c_str(), renamed.c_str()) != 0) {

@@ -1,11 +1,15 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "broker/uv/folder_lock.h"
 #include "broker/uv/folder_paths.h"
 
 namespace daphnis::broker {
+
+/// What the names of the probe's own files in tmp/ begin with.
+inline constexpr std::string_view kProbeName = "probe";
 
 /// Whether files can be made, written, renamed and removed in the cache folder right now.
 struct ProbeResult {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "broker/uv/folder_files.h"
+#include "broker/uv/folder_probe.h"
 #include "common/core/slice.h"
 #include "common/uv/fd.h"
 
@@ -61,6 +62,7 @@ size_t sweep_folder(const std::string& folder, time_t quiet_s) {
   std::vector<std::string> strays;
   const time_t now = ::time(nullptr);
   (void)for_each_name(folder, [&](const std::string& name) {
+    if (name.starts_with(kProbeName)) return;
     struct stat about {};
     const std::string path = folder + "/" + name;
     if (::lstat(path.c_str(), &about) != 0 || S_ISDIR(about.st_mode)) return;
