@@ -88,7 +88,7 @@ void Rig::restart() {
 }
 
 void Rig::until(const std::function<bool()>& holds) {
-  constexpr uint64_t kPatienceMs = 20'000;
+  constexpr uint64_t kPatienceMs = 60'000;
   bool is_late = false;
   uv::Timer timer(loop, [&] { is_late = true; });
   timer.start(kPatienceMs);
