@@ -9,11 +9,18 @@ namespace {
 constexpr size_t kValueBytesMax = 512;
 constexpr std::array<std::string_view, 4> kLevels = {"debug", "info", "warn", "error"};
 
+/// Which bytes may stand in a value without quotes.
+constexpr std::array<bool, 256> kPlain = [] {
+  std::array<bool, 256> plain{};
+  for (size_t byte = ' ' + 1; byte < 0x7f; ++byte) {
+    plain[byte] = byte != '"' && byte != '=' && byte != '\\';
+  }
+  return plain;
+}();
+
 bool needs_quotes(std::string_view value) {
-  return value.empty() || std::ranges::any_of(value, [](char c) {
-           const auto byte = static_cast<unsigned char>(c);
-           return byte <= ' ' || byte >= 0x7f || c == '"' || c == '=' || c == '\\';
-         });
+  return value.empty() ||
+         !std::ranges::all_of(value, [](char c) { return kPlain[static_cast<unsigned char>(c)]; });
 }
 
 void append_quoted(std::string& out, std::string_view value) {

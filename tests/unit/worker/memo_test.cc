@@ -1,0 +1,87 @@
+#include "worker/core/memo.h"
+
+#include "tests/unit/worker/memory_cache.h"
+#include "tests/unit/worker/rig.h"
+
+namespace daphnis::worker::test {
+namespace {
+
+using Catch::Matchers::Contains;
+
+http::Head head_of(std::string target, std::vector<http::Header> headers = {}) {
+  http::Head head{.method = "GET", .target = std::move(target)};
+  head.headers = std::move(headers);
+  return head;
+}
+
+/// A worker whose cache holds one CAR, asked for twice: the second answer came the short way.
+struct HotEdge : Rig {
+  HotEdge() {
+    worker.set_cache_reads(cache);
+    cache.store({.root = car.root}, text(car.bytes), {}, true);
+    start_broker("/cache");
+    for (int i = 0; i < 2; ++i) first.push_back(get(""));
+  }
+  std::string get(const std::string& fields, const std::string& method = "GET") {
+    Peer& client = connect();
+    send(client, method + " " + car.target() + " HTTP/1.1\r\nHost: edge\r\n" + fields + "\r\n");
+    return client.received;
+  }
+  SampleCar car;
+  MemoryCache cache;
+  std::vector<std::string> first;
+};
+
+}  // namespace
+
+TEST_CASE("the short way gives the same answer as the long one", "[worker]") {
+  HotEdge edge;
+  CHECK(edge.first[0] == edge.first[1]);
+  CHECK_THAT(edge.get("User-Agent: x\r\nX-Request-Id: abc\r\n"), Contains("X-Request-Id: abc\r\n"));
+}
+
+TEST_CASE("conditions and only-if-cached are heard of a hot request", "[worker]") {
+  HotEdge edge;
+  const std::string& known = edge.first[0];
+  const size_t etag_at = known.find("Etag: ") + 6;
+  const std::string etag = known.substr(etag_at, known.find("\r\n", etag_at) - etag_at);
+  CHECK(status_line(edge.get("If-None-Match: " + etag + "\r\n")) == "HTTP/1.1 304 Not Modified");
+  CHECK(status_line(edge.get("If-Match: \"other\"\r\n")) == "HTTP/1.1 412 Precondition Failed");
+  CHECK(status_line(edge.get("Service-Worker: script\r\n")) == "HTTP/1.1 400 Bad Request");
+  CHECK(status_line(edge.get("Cache-Control: only-if-cached\r\n")) == "HTTP/1.1 200 OK");
+  const std::string head = edge.get("", "HEAD");
+  CHECK(head.substr(head.find("\r\n\r\n")) == "\r\n\r\n");
+  CHECK(status_line(edge.get("", "POST")) == "HTTP/1.1 405 Method Not Allowed");
+}
+
+TEST_CASE("what is no longer hot is looked for", "[worker]") {
+  HotEdge edge;
+  const RequestKey key = key_of({.root = edge.car.root});
+  edge.cache.remove(key);
+  edge.tell(ipc::Unlink{.doom = 1, .keys = {key}, .paths = {}});
+  edge.get("");
+  CHECK(edge.sent<ipc::Fetch>().size() == 1);
+}
+
+TEST_CASE("a head is remembered by its target and what it accepts", "[worker]") {
+  CHECK(memory_of(head_of("/a")) == memory_of(head_of("/a", {{"User-Agent", "x"}})));
+  CHECK(memory_of(head_of("/a")) != memory_of(head_of("/b")));
+  CHECK(memory_of(head_of("/a")) != memory_of(head_of("/a", {{"aCCept", "*/*"}})));
+  CHECK(memory_of(head_of("/a", {{"Accept", "x"}, {"Accept", "y"}})) !=
+        memory_of(head_of("/a", {{"Accept", "y"}, {"Accept", "x"}})));
+  CHECK(memory_of(head_of("/a", {{"RANGE", "bytes=0-1"}})).empty());
+  CHECK(memory_of(head_of("/" + std::string(limits::kMemoryBytesMax, 'a'))).empty());
+  CHECK(memory_of(head_of("/a", {{"Accept", std::string(limits::kMemoryBytesMax, 'a')}})).empty());
+}
+
+TEST_CASE("what was asked for last is remembered best", "[worker]") {
+  Memo memo;
+  for (size_t i = 0; i < 2 * limits::kMemoriesMax; ++i) {
+    memo.add("m" + std::to_string(i), Content{});
+    CHECK(memo.find("m0"));
+  }
+  CHECK_FALSE(memo.find("m1"));
+  CHECK(memo.find("m" + std::to_string(2 * limits::kMemoriesMax - 1)));
+}
+
+}  // namespace daphnis::worker::test
