@@ -239,7 +239,8 @@ class Kill(CacheTest):
         cars = [car.file_car(car.numbered(f"kill-{n}", 700_000 + 311_111 * n)) for n in range(10)]
         self.edge_with("24M")
         store = self.store_of([body for _, body, _ in cars])
-        self.edge.l2(store, "home", "--capacity", "64")
+        self.start_l2 = lambda: self.edge.start_l2(store, "home", "--capacity", "64")
+        self.l2 = self.start_l2()
         want = {root: body for root, body, _ in cars}
         wrong, whole, stop = [], [0], threading.Event()
 
@@ -290,6 +291,9 @@ class Kill(CacheTest):
         if victim != 0:
             self.edge.broker.kill()
             self.edge.start_broker()
+            # A broker that is killed again and again is one that an L2 soon stops trusting.
+            self.l2.kill()
+            self.l2 = self.start_l2()
         if victim != 1:
             self.edge.start_worker(number % 2)
         self.edge.wait_ready(20)
