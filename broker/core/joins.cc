@@ -6,6 +6,12 @@
 #include "common/core/limits.h"
 
 namespace daphnis::broker {
+namespace {
+
+/// For a whole file to get its name, until those who wait for it ask an L2 instead.
+constexpr uint64_t kStoringWaitMs = 1'000;
+
+}  // namespace
 
 bool Joins::on_fetch(WorkerId worker, ipc::Fetch&& message, uint64_t now_ms) {
   const bool is_double = joiners_by_fetch_.contains(FetchId(worker, message.fetch_id)) ||
@@ -77,10 +83,15 @@ void Joins::park(const RequestKey& key, Flight& flight, WorkerId worker, ipc::Fe
   joiner.deadline_ms = now_ms + std::min<uint64_t>(joiner.message.deadline_ms,
                                                    context_.config.fetch_deadline_ms_max);
   joiners_by_fetch_[FetchId(worker, joiner.message.fetch_id)] = number;
-  context_.timers.set(joiner.timer, TimerKind::kJoiner, number, joiner.deadline_ms);
   flight.joiners.push_back(number);
-  // A file that is about to change its name is told of when it has it.
-  if (cache_.is_storing(key)) return;
+  if (cache_.is_storing(key)) {
+    // It is told of the file when that has its name, which no slow disk may hold up for long.
+    const uint64_t patience_ms = now_ms + kStoringWaitMs;
+    context_.timers.set(joiner.timer, TimerKind::kJoiner, number,
+                        std::min(patience_ms, joiner.deadline_ms));
+    return;
+  }
+  context_.timers.set(joiner.timer, TimerKind::kJoiner, number, joiner.deadline_ms);
   want(flight);
   if (relay(flight, joiner)) {
     flight.joiners.pop_back();
@@ -198,14 +209,24 @@ void Joins::on_worker_gone(WorkerId worker) {
   for (const RequestKey& key : led) fail(key, flights_.at(key));
 }
 
-void Joins::on_timer(uint64_t number, uint64_t) {
+void Joins::on_timer(uint64_t number, uint64_t now_ms) {
   const auto found = joiners_.find(number);
   if (found == joiners_.end()) return;
   Timers::fired(found->second.timer);
   if (found->second.has_bytes) return;
-  const Joiner joiner = take(number);
-  dispatcher_.refuse(joiner.worker, joiner.message.fetch_id, ipc::FetchFailure::kSilent, 0);
+  const bool is_over = now_ms >= found->second.deadline_ms;
+  if (!is_over && !cache_.is_storing(found->second.key)) {
+    context_.timers.set(found->second.timer, TimerKind::kJoiner, number, found->second.deadline_ms);
+    return;
+  }
+  Joiner joiner = take(number);
   std::erase(flights_[joiner.key].joiners, number);
+  if (is_over) {
+    dispatcher_.refuse(joiner.worker, joiner.message.fetch_id, ipc::FetchFailure::kSilent, 0);
+  } else {
+    joiner.message.deadline_ms = static_cast<uint32_t>(joiner.deadline_ms - now_ms);
+    dispatch(joiner.worker, std::move(joiner.message), now_ms);
+  }
   drop_if_idle(joiner.key);
 }
 
@@ -248,7 +269,13 @@ void Joins::on_settled(const RequestKey& key) {
   if (found == flights_.end() || cache_.is_storing(key)) return;
   Flight& flight = found->second;
   if (!cache_.holds(key)) {
-    fail(key, flight);
+    const bool is_going =
+        flight.has_leader && !flight.is_served && flight.last.state != ipc::JoinState::kWhole;
+    if (!is_going) {
+      fail(key, flight);
+    } else if (!flight.joiners.empty()) {
+      want(flight);
+    }
     return;
   }
   // Who reads from the spool already goes on until its leader says that it is whole.

@@ -150,6 +150,23 @@ TEST_CASE("who asks while a file gets its name is told when it has it", "[broker
   CHECK(rig.broker.is_quiet());
 }
 
+TEST_CASE("a file that does not get its name in time holds nobody up", "[broker][joins]") {
+  Party party;
+  CacheRig& rig = party.rig;
+  party.lead();
+  rig.reserve(party.leader, 1, 8 * kMiB);
+  party.end(party.leader, AttemptOutcome::kComplete);
+  rig.done(party.leader, 1, 7, kMiB);
+  rig.fetch_number(party.second, 20, 7);
+  rig.advance(999);
+  CHECK(party.orders() == 1);
+  rig.advance(1);
+  CHECK(party.orders() == 2);
+  rig.post(party.home, cid_number(7));
+  party.end(party.second, AttemptOutcome::kComplete);
+  CHECK(rig.broker.is_quiet());
+}
+
 TEST_CASE("a leader that fails is followed by its oldest joiner", "[broker][joins]") {
   Party party;
   CacheRig& rig = party.rig;
