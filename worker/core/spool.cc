@@ -190,7 +190,7 @@ void Spool::on_closed() {
 
 void Spool::release() {
   is_released_ = true;
-  if (!is_filling_cache()) give_up();
+  if (is_writing()) give_up();
   file_.reset();
   host_.look_at(number_);
 }

@@ -67,8 +67,8 @@ class Spool {
   void on_stored();
   /// Nothing more is to be written.
   void give_up();
-  /// Nobody reads through this object any more. A spool that is not on its way into the cache is
-  /// given up.
+  /// Nobody reads through this object any more, and no more output comes. A spool that does not
+  /// hold all of it, or is not to be kept, is given up.
   void release();
   /// A new broker: tells it what there is.
   void on_broker_up();
