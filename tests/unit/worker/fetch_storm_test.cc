@@ -209,6 +209,12 @@ class Storm {
     disk_.create_error = below(12) == 0 ? EROFS : 0;
     disk_.do_one(rig_, below(disk_.waiting.size()));
   }
+  void finish_disk() {
+    while (disk_.take(rig_)) {
+      work_disk();
+      collect();
+    }
+  }
   void restart_broker() {
     rig_.stop_broker();
     rig_.sent<ipc::Ping>();
@@ -251,7 +257,7 @@ class Storm {
         if (client->connection) rig_.give_room(*client, SIZE_MAX);
       }
       for (Stream& stream : streams_) feed(stream, SIZE_MAX);
-      while (disk_.take(rig_)) work_disk();
+      finish_disk();
       collect();
       while (!reserves_.empty() || !dones_.empty()) answer_spool(true);
       for (auto& [id, question] : questions_) {
@@ -266,11 +272,11 @@ class Storm {
       collect();
     }
     rig_.pass_time(limits::kSpoolLingerMs);
-    while (disk_.take(rig_)) work_disk();
+    finish_disk();
     collect();
     check_clients();
     for (Peer* client : clients_) lose(*client);
-    while (disk_.take(rig_)) work_disk();
+    finish_disk();
     rig_.pass_time(limits::kLingerMs + limits::kL2TailMs);
     collect();
     CHECK(rig_.worker.stats().fetches == 0);
