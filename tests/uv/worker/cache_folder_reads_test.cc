@@ -1,0 +1,171 @@
+#include "worker/uv/cache_folder_reads.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <string>
+
+#include "common/core/hashes.h"
+#include "common/uv/fd.h"
+
+namespace daphnis::worker::uv {
+namespace {
+
+namespace fs = std::filesystem;
+using Outcome = CacheLook::Outcome;
+
+/// A cache's folder on a disk, and its reader.
+struct Folder {
+  Folder() {
+    fs::remove_all(path);
+    fs::create_directories(path / "objects");
+    reads.set_folder(path.string());
+  }
+  ~Folder() { fs::remove_all(path); }
+
+  [[nodiscard]] static CarRequest request() {
+    Hasher hasher;
+    return {.root = *hasher.cid_of(codec::kRaw, hash::kSha2_256, as_bytes("root"))};
+  }
+  [[nodiscard]] fs::path file() const { return path / "objects" / cache_file_name(key); }
+  void store(const std::string& body) {
+    CacheTrailerWriter writer;
+    writer.add_block(request().root, 3, 4);
+    const std::vector<uint8_t> trailer = std::move(writer).finish(request(), body.size());
+    write(body + std::string(as_text(trailer)));
+  }
+  void write(const std::string& bytes) const {
+    fs::create_directories(file().parent_path());
+    std::ofstream(file(), std::ios::binary) << bytes;
+  }
+  /// Nothing of it is in memory any more.
+  void cool() const {
+    const daphnis::uv::UniqueFd fd(::open(file().c_str(), O_RDONLY | O_CLOEXEC));
+    REQUIRE(::fdatasync(fd.get()) == 0);
+    REQUIRE(::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_DONTNEED) == 0);
+  }
+  /// Now or later.
+  CacheLook look() {
+    CacheLook out;
+    was_later = reads.look_up(key, 7, out) == CacheReads::When::kLater;
+    if (!was_later) return out;
+    late.reset();
+    while (!late && loop.run_once()) {
+    }
+    REQUIRE(late);
+    return std::move(*late);
+  }
+  CacheRead wait_for_read() {
+    while (!late_read && loop.run_once()) {
+    }
+    REQUIRE(late_read);
+    return std::move(*std::exchange(late_read, std::nullopt));
+  }
+
+  fs::path path = fs::current_path() / "cache_folder_reads_test.tmp";
+  RequestKey key = key_of(request());
+  daphnis::uv::Loop loop;
+  std::optional<CacheLook> late;
+  std::optional<CacheRead> late_read;
+  bool was_later = false;
+  CacheFolderReads reads{
+      loop,
+      {.on_look = [this](uint64_t, CacheLook look) { late = std::move(look); },
+       .on_read = [this](uint64_t, CacheRead read) { late_read = std::move(read); }}};
+};
+
+const std::string kLarge(limits::kHotBodyBytesMax + 1, 'x');
+
+}  // namespace
+
+TEST_CASE("a small cached file comes into memory and a large one stays open") {
+  Folder folder;
+  folder.store("0123456789");
+  const CacheLook small = folder.look();
+  REQUIRE(small.outcome == Outcome::kFound);
+  CHECK(as_text(small.file.body.bytes()) == "0123456789");
+  CHECK_FALSE(small.file.file);
+  CHECK(small.file.stored_s > 1'600'000'000);
+
+  folder.store(kLarge);
+  const CacheLook large = folder.look();
+  REQUIRE(large.outcome == Outcome::kFound);
+  CHECK(large.file.file);
+  CHECK(large.file.body.size == 0);
+  CHECK(large.file.footer.body_bytes == kLarge.size());
+  CHECK_FALSE(folder.was_later);  // What was just written is in memory, its name too.
+}
+
+TEST_CASE("a cached file that is not in memory is read by the thread pool") {
+  Folder folder;
+  folder.store("0123456789");
+  folder.cool();
+  const CacheLook look = folder.look();
+  CHECK(folder.was_later);
+  CHECK(look.outcome == Outcome::kFound);
+  CHECK(as_text(look.file.body.bytes()) == "0123456789");
+}
+
+TEST_CASE("a file that is not there is missing and no fault") {
+  Folder folder;
+  CHECK(folder.look().outcome == Outcome::kMissing);
+  folder.reads.set_folder("/nonexistent");
+  CHECK(folder.look().outcome == Outcome::kMissing);
+}
+
+TEST_CASE("what is no file of the cache is reported as such") {
+  Folder folder;
+  folder.write("short");
+  CHECK(folder.look().outcome == Outcome::kCorrupt);
+  folder.write(std::string(1'000, 'x'));
+  CHECK(folder.look().outcome == Outcome::kCorrupt);
+  folder.store(kLarge);
+  fs::resize_file(folder.file(), fs::file_size(folder.file()) - 1);
+  CHECK(folder.look().outcome == Outcome::kCorrupt);
+  fs::remove(folder.file());
+  fs::create_directory(folder.file());
+  CHECK(folder.look().outcome != Outcome::kFound);
+}
+
+TEST_CASE("a link in the place of a cached file is not followed") {
+  Folder folder;
+  folder.store("0123456789");
+  const fs::path elsewhere = folder.path / "elsewhere";
+  fs::rename(folder.file(), elsewhere);
+  fs::create_symlink(elsewhere, folder.file());
+  CHECK(folder.look().outcome == Outcome::kUnreadable);
+}
+
+TEST_CASE("blocks and their list are read from a cached file") {
+  Folder folder;
+  folder.store("abcdefgh" + kLarge);
+  const CacheLook look = folder.look();
+  REQUIRE(look.file.file);
+  CacheRead read;
+  REQUIRE(folder.reads.index_of(look.file, 1, read) == CacheReads::When::kLater);
+  read = folder.wait_for_read();
+  REQUIRE(read.index);
+  const auto place = read.index->find(Folder::request().root);
+  REQUIRE(place);
+  CHECK(place->offset == 3);
+
+  const bool is_cold = GENERATE(false, true);
+  if (is_cold) folder.cool();
+  CacheRead block;
+  const auto when = folder.reads.read(look.file.file, place->offset, place->size, 2, block);
+  CHECK((when == CacheReads::When::kLater) == is_cold);
+  if (is_cold) block = folder.wait_for_read();
+  CHECK(as_text(block.bytes.bytes()) == "defg");
+
+  CacheRead beyond;
+  if (folder.reads.read(look.file.file, 1 << 20, 10, 3, beyond) == CacheReads::When::kLater) {
+    beyond = folder.wait_for_read();
+  }
+  CHECK(beyond.outcome == CacheRead::Outcome::kCorrupt);
+}
+
+}  // namespace daphnis::worker::uv
