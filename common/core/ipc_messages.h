@@ -214,7 +214,8 @@ using WorkerToBroker =
     std::variant<Hello, Fetch, CancelFetch, HandoffTaken, AttemptEnded, ReturnSocket, WorkerStats,
                  BroadcastDone, Ping, Pong, SpoolReserve, SpoolHeld, SpoolDone, SpoolGone,
                  FetchProgress, CacheHits, CacheFault, Unlinked>;
-using BrokerToWorker = std::variant<Welcome, Refused, Handoff, FetchFailed, Broadcast, Ping, Pong,
-                                    SpoolRoom, SpoolStored, Unlink, SpoolWanted, JoinProgress, Warm>;
+using BrokerToWorker =
+    std::variant<Welcome, Refused, Handoff, FetchFailed, Broadcast, Ping, Pong, SpoolRoom,
+                 SpoolStored, Unlink, SpoolWanted, JoinProgress, Warm>;
 
 }  // namespace daphnis::ipc
