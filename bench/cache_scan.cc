@@ -1,7 +1,8 @@
 // How long a start-up scan takes: makes N small valid cache files in a folder of its own and scans
 // them without a snapshot, writes one, scans with it, and lets the scrubber prove some.
 //
-//   cache_scan [FILES] [FOLDER]      100000 files under the folder for temporary files
+//   cache_scan [FILES] [FOLDER] [keep]      100000 files under the folder for temporary files;
+//                                           keep: they are left there, with a snapshot
 
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -11,6 +12,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 #include "broker/uv/folder_files.h"
 #include "broker/uv/folder_scan.h"
@@ -90,7 +92,7 @@ void scrub(const FolderPaths& paths) {
              seconds_since(begun), bytes, corrupt);
 }
 
-void run(const FolderPaths& paths, uint32_t files) {
+void run(const FolderPaths& paths, uint32_t files, bool keeps) {
   const auto begun = Clock::now();
   for (uint32_t i = 0; i < files; ++i) {
     if (!make_file(paths, i)) {
@@ -102,6 +104,7 @@ void run(const FolderPaths& paths, uint32_t files) {
   const auto entries = scan(paths, "without a snapshot");
   snapshot(paths, entries);
   (void)scan(paths, "with a snapshot");
+  if (keeps) return;
   scrub(paths);
   // Cold, as after a reboot; takes root.
   ::sync();
@@ -124,7 +127,8 @@ int main(int argc, char** argv) {
   std::string name = parent + "/daphnis-cache-scan-XXXXXX";
   if (!::mkdtemp(name.data())) return 1;
   const FolderPaths paths{.dir = name, .spool_dir = {}};
-  if (paths.make_cache_tree()) daphnis::broker::run(paths, files);
-  std::filesystem::remove_all(name);
+  const bool keeps = argc > 3 && std::string_view(argv[3]) == "keep";
+  if (paths.make_cache_tree()) daphnis::broker::run(paths, files, keeps);
+  if (!keeps) std::filesystem::remove_all(name);
   return 0;
 }

@@ -1,10 +1,13 @@
 """One fetch for all: whoever asks for what is being fetched reads along, at any worker."""
 
+import os
 import time
 
 from harness import ASAN, Connection, Crowd, Edge, EdgeTest, car, sends, wait_for
 
-CLIENTS = 200 if ASAN else 1000
+CLIENTS = 100 if ASAN else 1000
+# DAPHNIS_LONG=1: 500 slow clients on 1 GiB.
+SLOW_MIB = 64 if ASAN else 1024 if os.environ.get("DAPHNIS_LONG") == "1" else 256
 
 
 class JoinTest(EdgeTest):
@@ -30,15 +33,15 @@ class JoinTest(EdgeTest):
 
 
 class Joins(JoinTest):
-    def crowd_of_one_cold_car(self, mib, **options):
+    def crowd_of_one_cold_car(self, mib, count=100, **options):
         root, body = self.prepare("crowd", mib, **options)
-        crowd = Crowd(self.edge.client_port, f"/ipfs/{root}?format=car", body, CLIENTS).run()
-        self.assert_all_whole(crowd, CLIENTS)
+        crowd = Crowd(self.edge.client_port, f"/ipfs/{root}?format=car", body, count).run()
+        self.assert_all_whole(crowd, count)
         self.assertTrue(all("access" in worker.text() for worker in self.edge.workers))
         return crowd
 
     def test_a_crowd_that_asks_for_one_cold_car_costs_one_attempt(self):
-        crowd = self.crowd_of_one_cold_car(16, **self.cached())
+        crowd = self.crowd_of_one_cold_car(16, CLIENTS, **self.cached())
         self.assertEqual(1, self.attempts())
         self.assertEqual(1, crowd.statuses.get("MISS"))
         self.assertGreater(crowd.statuses.get("FETCHING", 0), 0)
@@ -48,7 +51,7 @@ class Joins(JoinTest):
         self.assertEqual(1, self.attempts())
 
     def test_a_crowd_that_asks_for_a_small_cold_car_costs_one_attempt(self):
-        self.crowd_of_one_cold_car(1)
+        self.crowd_of_one_cold_car(1, CLIENTS)
         # Without a cache those who come after the last reader has left begin anew.
         self.assertLessEqual(self.attempts(), 3)
 
@@ -97,8 +100,8 @@ class SlowClients(JoinTest):
     """500 slow clients on one large CAR."""
 
     def test_the_l2_is_released_at_its_own_speed_and_memory_stays_small(self):
-        count, mib = (50, 64) if ASAN else (500, 1024)
-        root, body = self.prepare("slow", mib, **self.cached("4G"))
+        count = 50 if ASAN else 500
+        root, body = self.prepare("slow", SLOW_MIB, **self.cached("4G"))
         path = f"/ipfs/{root}?format=car"
         crowd = Crowd(self.edge.client_port, path, body, count, receive_buffer=1 << 16)
         wait_for(lambda: crowd.sip(4096) or min(crowd.bodies()) > 0, "all have their first bytes",
