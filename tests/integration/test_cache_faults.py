@@ -3,6 +3,7 @@ their bytes all the same, nothing wrong or partial is ever a hit, and no restart
 
 Tests that mount a small file system take root."""
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -215,15 +216,21 @@ class SickDisk(FaultTest):
 
     def edge_with(self, *args, **options):
         self.control = self.world.folder / "sickness"
-        env = {"LD_PRELOAD": str(self.library), "DAPHNIS_SICK_DISK": str(self.control)}
-        if ASAN:
-            env["ASAN_OPTIONS"] = "verify_asan_link_order=0"
-        os.environ.update(env)
-        try:
+        with self.sick():
             return super().edge_with(*args, **options)
+
+    @contextlib.contextmanager
+    def sick(self):
+        """What is started meanwhile has the disk that fall_sick() talks to."""
+        old = dict(os.environ)
+        os.environ.update(LD_PRELOAD=str(self.library), DAPHNIS_SICK_DISK=str(self.control))
+        if ASAN:
+            os.environ["ASAN_OPTIONS"] = "verify_asan_link_order=0"
+        try:
+            yield
         finally:
-            for name in env:
-                del os.environ[name]
+            os.environ.clear()
+            os.environ.update(old)
 
     def fall_sick(self, how, part):
         fresh = self.control.with_suffix(".new")
@@ -267,11 +274,8 @@ class SickDisk(FaultTest):
         cache_name = self.path_of(one[0]).name
         self.edge.broker.stop()  # It leaves a snapshot, so the scan will not look into files.
         self.fall_sick("eio", cache_name)
-        os.environ.update(LD_PRELOAD=str(self.library), DAPHNIS_SICK_DISK=str(self.control))
-        try:
+        with self.sick():
             self.edge.start_broker()
-        finally:
-            del os.environ["LD_PRELOAD"], os.environ["DAPHNIS_SICK_DISK"]
         self.edge.wait_ready()
         wait_for(lambda: len(self.quarantined()) == 1, "the file is in quarantine", 20)
         wait_for(lambda: [row["root"] for row in self.entries()] == [other[0]], "its entry is gone")

@@ -70,7 +70,8 @@ class CacheRig : public Rig {
     return std::nullopt;
   }
   void done(WorkerId worker, uint64_t spool, uint64_t n, uint64_t size) {
-    const Bytes root = cid_number(n).bytes();
+    const Cid cid = cid_number(n);
+    const Bytes root = cid.bytes();
     tell(worker, ipc::SpoolDone{.spool = spool,
                                 .name = "0-77-" + std::to_string(spool),
                                 .key = key_for(n),

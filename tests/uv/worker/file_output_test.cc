@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <fmt/core.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #include <filesystem>
 #include <string>
 
+#include "worker/uv/page_cache.h"
 #include "worker/uv/socket.h"
 #include "worker/uv/system_file.h"
 
@@ -19,7 +21,8 @@ namespace fs = std::filesystem;
 
 /// A file on a disk, not in memory, removed at the end.
 struct DiskFile {
-  explicit DiskFile(size_t size) : path(fs::current_path() / "file_output_test.tmp") {
+  explicit DiskFile(size_t size)
+      : path(fs::current_path() / fmt::format("file_output_test.{}.tmp", ::getpid())) {
     content.resize(size);
     for (size_t i = 0; i < size; ++i) content[i] = static_cast<char>('a' + i * 7 / 5 % 26);
     daphnis::uv::UniqueFd fd(::open(path.c_str(), O_CREAT | O_TRUNC | O_RDWR, 0600));
@@ -29,9 +32,15 @@ struct DiskFile {
   }
   ~DiskFile() { fs::remove(path); }
 
-  /// Nothing of it is in memory any more.
+  /// Its beginning is not in memory any more. The system takes this for advice: say it again.
   void cool() const {
-    REQUIRE(::posix_fadvise(file->descriptor(), 0, 0, POSIX_FADV_DONTNEED) == 0);
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    do {
+      REQUIRE(::fdatasync(file->descriptor()) == 0);
+      REQUIRE(::posix_fadvise(file->descriptor(), 0, 0, POSIX_FADV_DONTNEED) == 0);
+      if (probe(file->descriptor(), 0, 1).outcome == FileRead::Outcome::kCold) return;
+    } while (std::chrono::steady_clock::now() < deadline);
+    FAIL("the file stays in memory");
   }
 
   fs::path path;
