@@ -235,7 +235,8 @@ TEST_CASE("a worker that names files elsewhere is disconnected", "[broker][cache
   }
   SECTION("as a spool that is done") {
     rig.reserve(worker, 1, kMiB);
-    const Bytes root = cid_number(1).bytes();
+    const Cid cid = cid_number(1);
+    const Bytes root = cid.bytes();
     rig.tell(worker, ipc::SpoolDone{.spool = 1,
                                     .name = name,
                                     .key = key_for(1),

@@ -13,7 +13,7 @@
 
 #include "common/core/hashes.h"
 #include "common/uv/fd.h"
-#include "worker/uv/page_cache.h"
+#include "tests/uv/worker/cool.h"
 
 namespace daphnis::worker::uv {
 namespace {
@@ -45,16 +45,9 @@ struct Folder {
     fs::create_directories(file().parent_path());
     std::ofstream(file(), std::ios::binary) << bytes;
   }
-  /// Nothing of it is in memory any more. The system takes this for advice: say it again.
   void cool() const {
     const daphnis::uv::UniqueFd fd(::open(file().c_str(), O_RDONLY | O_CLOEXEC));
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-    do {
-      REQUIRE(::fdatasync(fd.get()) == 0);
-      REQUIRE(::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_DONTNEED) == 0);
-      if (probe(fd.get(), 0, 1).outcome == FileRead::Outcome::kCold) return;
-    } while (std::chrono::steady_clock::now() < deadline);
-    FAIL("the file stays in memory");
+    uv::cool(fd.get());
   }
   /// Now or later.
   CacheLook look() {

@@ -10,7 +10,7 @@
 #include <filesystem>
 #include <string>
 
-#include "worker/uv/page_cache.h"
+#include "tests/uv/worker/cool.h"
 #include "worker/uv/socket.h"
 #include "worker/uv/system_file.h"
 
@@ -32,16 +32,7 @@ struct DiskFile {
   }
   ~DiskFile() { fs::remove(path); }
 
-  /// Its beginning is not in memory any more. The system takes this for advice: say it again.
-  void cool() const {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-    do {
-      REQUIRE(::fdatasync(file->descriptor()) == 0);
-      REQUIRE(::posix_fadvise(file->descriptor(), 0, 0, POSIX_FADV_DONTNEED) == 0);
-      if (probe(file->descriptor(), 0, 1).outcome == FileRead::Outcome::kCold) return;
-    } while (std::chrono::steady_clock::now() < deadline);
-    FAIL("the file stays in memory");
-  }
+  void cool() const { uv::cool(file->descriptor()); }
 
   fs::path path;
   std::string content;
