@@ -37,7 +37,8 @@ class Joins(JoinTest):
         root, body = self.prepare("crowd", mib, **options)
         crowd = Crowd(self.edge.client_port, f"/ipfs/{root}?format=car", body, count).run()
         self.assert_all_whole(crowd, count)
-        self.assertTrue(all("access" in worker.text() for worker in self.edge.workers))
+        wait_for(lambda: all("access" in worker.text() for worker in self.edge.workers),
+                 "both workers have served some of them")
         return crowd
 
     def test_a_crowd_that_asks_for_one_cold_car_costs_one_attempt(self):
