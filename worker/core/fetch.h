@@ -145,6 +145,8 @@ class Fetch {
   [[nodiscard]] uint64_t deadline_ms() const { return deadline_ms_; }
   /// Its first output came from a file.
   [[nodiscard]] bool is_joined() const { return joined_file_ && window_.end() == 0; }
+  /// Some of the output has been had: whoever reads it is in the midst of an answer.
+  [[nodiscard]] bool has_begun() const { return joined_bytes_ > 0 || window_.end() > 0; }
   /// Attempts that reached this worker, or that the broker told of.
   [[nodiscard]] uint32_t attempts() const { return attempts_; }
   /// Of the last attempt; empty before the first.

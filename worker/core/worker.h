@@ -1,6 +1,7 @@
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
 
 #include <functional>
 #include <memory>
@@ -201,6 +202,7 @@ class Worker final : private RequestSink,
   absl::flat_hash_map<FetchId, std::unique_ptr<Fetch>> fetches_;
   absl::flat_hash_map<RequestKey, FetchId> by_key_;   ///< Of those that may be joined.
   absl::flat_hash_map<FetchId, FetchId> asked_anew_;  ///< Question to fetch, where not the same.
+  absl::flat_hash_set<FetchId> asks_again_;  ///< Refused for now, asked anew when their time comes.
   absl::flat_hash_map<FetchId, Join> joins_;
   absl::flat_hash_map<ConnectionId, std::unique_ptr<ClientSession>> clients_;
   std::vector<LogLine> access_lines_;

@@ -87,7 +87,9 @@ void Worker::on_fetch_time(Fetch& fetch, uint64_t now_ms) {
     settle_fetch(fetch, now_ms);
   } else if (now_ms >= fetch.deadline_ms()) {
     fail_fetch(fetch, FailureKind::kDeadline, now_ms);
-  } else if (!broker_.is_up()) {
+  } else if (asks_again_.erase(fetch.id()) > 0 && broker_.is_up()) {
+    ask(fetch, false, now_ms);
+  } else if (!broker_.is_up() && !fetch.has_begun()) {
     fail_fetch(fetch, FailureKind::kBrokerAway, now_ms);
   }
 }
@@ -103,6 +105,7 @@ void Worker::erase_fetch(const Fetch& fetch) {
   const auto by_key = by_key_.find(fetch.key());
   if (by_key != by_key_.end() && by_key->second == id) by_key_.erase(by_key);
   asked_anew_.erase(fetch.question_id());
+  asks_again_.erase(id);
   forget_join(id);
   fetches_.erase(id);
 }
@@ -199,6 +202,12 @@ L2Stream* Worker::on_handoff(const ipc::Handoff& handoff, bool has_socket, uint6
 void Worker::on_fetch_failed(const ipc::FetchFailed& refusal, uint64_t now_ms) {
   Fetch* fetch = asked_fetch(refusal.fetch_id);
   if (!fetch || !fetch->wants_stream()) return;  // Crossed with our cancel, or of an older attempt.
+  // A broker that has just begun knows no L2s yet; who is in the midst of an answer waits for them.
+  const bool may_pass = refusal.reason == ipc::FetchFailure::kNoL2 && fetch->has_begun();
+  if (may_pass && now_ms + limits::kAskAgainMs < fetch->deadline_ms()) {
+    asks_again_.insert(fetch->id());
+    return agenda_.call_at(fetch->id(), now_ms + limits::kAskAgainMs);
+  }
   fetch->on_refused(refusal, now_ms);
   erase_fetch(*fetch);
 }
