@@ -180,6 +180,7 @@ class Worker final : private RequestSink,
   void read_along(Fetch& fetch, const Join& join, uint64_t now_ms);
   void look_for_join(Fetch& fetch, ipc::JoinState state, uint64_t now_ms);
   void on_join_looked(FetchId id, const CachedFile* found, uint64_t now_ms);
+  void lose_join(Fetch& fetch, uint64_t now_ms);
   void forget_join(FetchId id);
   void forget_joins(uint64_t now_ms);
 

@@ -45,11 +45,7 @@ void Worker::on_file_job_done(FileJobDone done, uint64_t now_ms) {
 void Worker::on_join_progress(const ipc::JoinProgress& progress, uint64_t now_ms) {
   Fetch* fetch = asked_fetch(progress.fetch_id);
   if (!fetch || !fetch->wants_stream()) return;
-  if (progress.state == JoinState::kFailed) {
-    forget_join(fetch->id());
-    fetch->on_join_lost(now_ms + settings_.request_ms);
-    return agenda_.call_at(fetch->id(), fetch->deadline_ms() + limits::kDeadlineGraceMs);
-  }
+  if (progress.state == JoinState::kFailed) return lose_join(*fetch, now_ms);
   if (progress.state == JoinState::kCached) return look_for_join(*fetch, progress.state, now_ms);
   if (progress.bytes == 0 && progress.state == JoinState::kGoing) return;
   const auto found = joins_.find(fetch->id());
@@ -120,8 +116,15 @@ void Worker::on_join_looked(FetchId id, const CachedFile* found, uint64_t now_ms
   if (join.state == JoinState::kCached && cache_.is_on() && !is_late) {
     cache_.report(fetch->key(), ipc::CacheFaultKind::kMissing, "");
   }
-  fetch->on_join_lost(now_ms + settings_.request_ms);
+  lose_join(*fetch, now_ms);
   ask(*fetch, true, now_ms);
+}
+
+/// The fetch has to come from elsewhere, and again within a bounded time.
+void Worker::lose_join(Fetch& fetch, uint64_t now_ms) {
+  forget_join(fetch.id());
+  fetch.on_join_lost(now_ms + settings_.request_ms);
+  agenda_.call_at(fetch.id(), fetch.deadline_ms() + limits::kDeadlineGraceMs);
 }
 
 void Worker::forget_join(FetchId id) {
@@ -138,8 +141,7 @@ void Worker::forget_joins(uint64_t now_ms) {
     if (join.state == JoinState::kGoing) lost.push_back(id);
   }
   for (const FetchId id : lost) {
-    forget_join(id);
-    if (Fetch* fetch = find_fetch(id)) fetch->on_join_lost(now_ms + settings_.request_ms);
+    if (Fetch* fetch = find_fetch(id)) lose_join(*fetch, now_ms);
   }
 }
 

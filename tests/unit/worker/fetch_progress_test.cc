@@ -7,6 +7,14 @@ namespace {
 
 using Catch::Matchers::Contains;
 
+/// The first client has had a part of its answer from another worker's spool.
+void begin_reading_along(SpoolRig& rig) {
+  const std::string path = "/shm/1-1-1";
+  rig.disk.files[path] = std::make_shared<MemoryFile>(rig.body());
+  rig.join(ipc::JoinState::kGoing, 5'000, path);
+  rig.disk.run(rig);
+}
+
 }  // namespace
 
 TEST_CASE("a leader spools from the start and tells how far it is", "[spool][join]") {
@@ -104,10 +112,7 @@ TEST_CASE("after the leader's failure readers go on from where they are", "[spoo
 
 TEST_CASE("a joiner that is failed without an L2 cuts what has begun", "[spool][join]") {
   SpoolRig rig;
-  const std::string path = "/shm/1-1-1";
-  rig.disk.files[path] = std::make_shared<MemoryFile>(rig.body());
-  rig.join(ipc::JoinState::kGoing, 5'000, path);
-  rig.disk.run(rig);
+  begin_reading_along(rig);
   rig.join(ipc::JoinState::kFailed, 0, "");
   rig.tell(ipc::FetchFailed{.fetch_id = rig.fetch.fetch_id, .attempts = 1});
   CHECK(rig.first.ending == Ending::kClose);
@@ -144,14 +149,39 @@ TEST_CASE("a joiner that finds no file asks anew under another number", "[spool]
 
 TEST_CASE("a joiner asks the next broker when its own has gone", "[spool][join]") {
   SpoolRig rig;
-  const std::string path = "/shm/1-1-1";
-  rig.disk.files[path] = std::make_shared<MemoryFile>(rig.body());
-  rig.join(ipc::JoinState::kGoing, 5'000, path);
-  rig.disk.run(rig);
+  begin_reading_along(rig);
   rig.stop_broker();
   rig.welcome();
   rig.hand_off(rig.only<ipc::Fetch>(), post_with_length(rig.car.bytes));
   CHECK(dechunked(rig.first.received) == rig.body());
+}
+
+TEST_CASE("a joiner in mid-answer asks a broker again that knows no L2 yet", "[spool][join]") {
+  SpoolRig rig;
+  begin_reading_along(rig);
+  rig.stop_broker();
+  rig.welcome();
+  const auto asked = rig.only<ipc::Fetch>();
+  rig.tell(ipc::FetchFailed{.fetch_id = asked.fetch_id, .reason = ipc::FetchFailure::kNoL2});
+  CHECK(rig.sent<ipc::Fetch>().empty());
+  rig.pass_time(limits::kAskAgainMs);
+  rig.hand_off(rig.only<ipc::Fetch>(), post_with_length(rig.car.bytes));
+  CHECK(dechunked(rig.first.received) == rig.body());
+}
+
+TEST_CASE("a joiner in mid-answer whose broker never comes back is cut at its deadline",
+          "[spool][join]") {
+  const Settings settings;
+  SpoolRig rig;
+  begin_reading_along(rig);
+  rig.pass_time(settings.request_ms / 3);
+  rig.stop_broker();
+  rig.pass_time(settings.broker_wait_ms);
+  rig.pass_time(settings.request_ms * 5 / 6);  // The deadline of before it joined has passed.
+  CHECK(rig.first.ending == Ending::kOpen);
+  rig.pass_time(settings.request_ms);
+  CHECK(rig.first.ending == Ending::kClose);
+  CHECK_THAT(rig.first.received, !Contains("\r\n0\r\n\r\n"));
 }
 
 }  // namespace daphnis::worker::test
