@@ -1,34 +1,11 @@
 #include "broker/uv/cache_folder.h"
 
-#include <unistd.h>
-
-#include <cerrno>
 #include <utility>
 
 #include "broker/uv/folder_sweep.h"
 #include "common/core/check.h"
 
 namespace daphnis::broker {
-namespace {
-
-/// Whether the disk is in a state that passes, rather than the setting wrong.
-bool may_pass(const Error& error) {
-  switch (error.sys) {
-    case ENOSPC:
-    case EDQUOT:
-    case EIO:
-    case EROFS:
-    case EMFILE:
-    case ENFILE:
-    case ENOMEM:
-    case ESTALE:
-      return true;
-    default:
-      return false;
-  }
-}
-
-}  // namespace
 
 CacheFolder::CacheFolder(uv::Loop& loop, Settings settings, OnEvent on_event)
     : loop_(loop),
@@ -54,12 +31,12 @@ CacheFolder::~CacheFolder() {
 Result<void> CacheFolder::open() {
   // Where its disk is in a passing trouble, the sweep makes it later.
   auto made = paths_.make_spool_dir();
-  if (!made && !may_pass(made.error())) return made;
+  if (!made && !may_pass(made.error().sys)) return made;
   Result<void> opened;
   if (!paths_.dir.empty()) {
     opened = paths_.make_cache_tree();
     if (opened) opened = lock_->take();
-    if (!opened && !may_pass(opened.error())) return opened;
+    if (!opened && !may_pass(opened.error().sys)) return opened;
     is_up_ = opened.has_value();
     if (!is_up_) down_why_ = opened.error().text();
     probe_timer_.start(is_up_ ? settings_.probe_every_ms : 0, settings_.probe_every_ms);

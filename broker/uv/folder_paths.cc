@@ -79,7 +79,7 @@ bool is_spool_name(std::string_view name) {
          name.find('/') == std::string_view::npos && name.find('\0') == std::string_view::npos;
 }
 
-bool is_folder_trouble(int sys) {
+bool may_pass(int sys) {
   switch (sys) {
     case ENOSPC:
     case EDQUOT:
@@ -88,17 +88,25 @@ bool is_folder_trouble(int sys) {
     case EMFILE:
     case ENFILE:
     case ENOMEM:
+    case ESTALE:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool is_folder_trouble(int sys) {
+  switch (sys) {
     case ENOENT:
     case ENOTDIR:
     case EACCES:
     case EPERM:
     case ENODEV:
     case ENXIO:
-    case ESTALE:
     case ETIMEDOUT:
       return true;
     default:
-      return false;
+      return may_pass(sys);
   }
 }
 

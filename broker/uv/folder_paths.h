@@ -32,8 +32,11 @@ struct FolderPaths {
 /// What a spool's file may be called: one path segment, not hidden.
 [[nodiscard]] bool is_spool_name(std::string_view name);
 
+/// True where the disk is in a state that passes, rather than the setting wrong. `sys` is an errno.
+[[nodiscard]] bool may_pass(int sys);
+
 /// True where the folder as a whole is at fault (full, read-only, gone, broken, out of descriptors)
-/// rather than one file. `sys` is an errno.
+/// rather than one file. `sys` is an errno; includes what may_pass().
 [[nodiscard]] bool is_folder_trouble(int sys);
 
 }  // namespace daphnis::broker
