@@ -1,9 +1,6 @@
 #include "broker/uv/shell.h"
 
-#include <openssl/rand.h>
-
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "broker/core/admin.h"
@@ -18,29 +15,18 @@ constexpr uint64_t kStatsEveryMs = 1'000;
 constexpr uint64_t kSnapshotEverySeconds = 300;
 constexpr uint64_t kStopCheckMs = 20;  ///< Also the time that last frames to workers get.
 
-/// Drawn many at a time: one draw costs more than the copy.
-class RandomPool {
- public:
-  Uuid operator()() {
-    if (left_ == 0) {
-      check(RAND_bytes(pool_[0].data(), static_cast<int>(sizeof pool_)) == 1, "no randomness");
-      left_ = pool_.size();
-    }
-    return std::exchange(pool_[--left_], Uuid{});
-  }
-
- private:
-  std::array<Uuid, 64> pool_{};
-  size_t left_ = 0;
-};
-
 }  // namespace
 
 Shell::Shell(uv::Loop& loop, uv::Log& log, Config config, ShellSettings settings)
     : loop_(loop),
       log_(log),
       settings_(std::move(settings)),
-      broker_(std::move(config), RandomPool()),
+      broker_(std::move(config),
+              [this] {
+                Uuid bytes{};
+                random_.fill(bytes);
+                return bytes;
+              }),
       l2s_({.on_bytes =
                 [this](ConnId id, Bytes bytes) {
                   broker_.on_l2_bytes(id, bytes, loop_.now_ms());

@@ -12,6 +12,7 @@
 #include "broker/uv/stats_file.h"
 #include "broker/uv/worker_links.h"
 #include "common/uv/log.h"
+#include "common/uv/random_pool.h"
 
 namespace daphnis::broker {
 
@@ -65,6 +66,7 @@ class Shell {
   uv::Loop& loop_;
   uv::Log& log_;
   ShellSettings settings_;
+  uv::RandomPool random_;  ///< Before the broker, which draws from it.
   Broker broker_;
   StatsWriter stats_writer_;
   L2Sockets l2s_;

@@ -1,11 +1,8 @@
 #include "worker/uv/process.h"
 
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
 #include <csignal>
 #include <ctime>
 #include <utility>
@@ -20,32 +17,6 @@ using daphnis::uv::UniqueFd;
 
 constexpr uint64_t kTickMs = 1'000;
 constexpr uint64_t kDescriptorsMs = 5'000;  ///< Counting them means reading a folder of them.
-
-/// Random bytes are asked of the system in advance: every request takes a few.
-class Randomness {
- public:
-  void fill(std::span<uint8_t> out) {
-    check(out.size() <= bytes_.size(), "too much randomness is wanted at once");
-    if (bytes_.size() - used_ < out.size()) refill();
-    std::copy_n(bytes_.begin() + static_cast<ptrdiff_t>(used_), out.size(), out.begin());
-    used_ += out.size();
-  }
-
- private:
-  void refill() {
-    check(::getrandom(bytes_.data(), bytes_.size(), 0) == static_cast<ssize_t>(bytes_.size()),
-          "the system has no randomness");
-    used_ = 0;
-  }
-
-  std::array<uint8_t, 256> bytes_{};  ///< So many come in one piece.
-  size_t used_ = sizeof bytes_;
-};
-
-void fill_random(std::span<uint8_t> out) {
-  static Randomness randomness;
-  randomness.fill(out);
-}
 
 }  // namespace
 
@@ -63,7 +34,8 @@ Process::Process(daphnis::uv::Loop& loop, daphnis::uv::Log& log, const Options& 
                                 worker_.on_cache_read(id, std::move(read), loop_.now_ms());
                                 settle();
                               }}),
-      worker_(options.settings, options.index, static_cast<uint32_t>(::getpid()), fill_random),
+      worker_(options.settings, options.index, static_cast<uint32_t>(::getpid()),
+              [this](std::span<uint8_t> out) { random_.fill(out); }),
       spool_files_(loop,
                    [this](FileJobDone done) {
                      worker_.on_file_job_done(std::move(done), loop_.now_ms());

@@ -8,6 +8,7 @@
 #include "common/uv/fd.h"
 #include "common/uv/log.h"
 #include "common/uv/loop.h"
+#include "common/uv/random_pool.h"
 #include "worker/core/worker.h"
 #include "worker/uv/broker_link.h"
 #include "worker/uv/cache_folder_reads.h"
@@ -59,6 +60,7 @@ class Process {
   BufferPool pool_;  ///< Before all that holds slices of it.
   ReadBuffers buffers_{pool_};
   CacheFolderReads cache_reads_;
+  daphnis::uv::RandomPool random_;  ///< Before the Worker, which draws from it.
   Worker worker_;
   SpoolFiles spool_files_;
   absl::flat_hash_map<ConnectionId, std::unique_ptr<Socket>> sockets_;
