@@ -25,22 +25,22 @@ class FileAnswer final : public Responder {
 
 }  // namespace
 
-ResponseContext hit_context(const Exchange& exchange, const AnswerScene& scene, int64_t stored_s) {
+ResponseHead hit_head(const Exchange& exchange, const Content& content, const AnswerScene& scene,
+                      int64_t stored_s, std::optional<uint64_t> bytes, uint64_t now_ms) {
+  const Timing took{.name = "cache", .us = (now_ms - exchange.started_ms()) * 1'000};
+  const std::string timing = server_timing({&took, 1});
   ResponseContext context = context_of(exchange, scene, CacheStatus::kHit);
   context.age_s = static_cast<uint64_t>(std::max<int64_t>(0, scene.now_s - stored_s));
-  return context;
+  context.server_timing = timing;
+  return content.request.format == AnswerFormat::kRaw ? raw_head(content, context, *bytes)
+                                                      : car_head(content, context, bytes);
 }
 
 void answer_hit(Exchange& exchange, const Content& content, const CachedFile& cached,
                 const AnswerScene& scene, HitHost& host, uint64_t now_ms) {
   exchange.facts.cache = CacheStatus::kHit;
-  const Timing took{.name = "cache", .us = (now_ms - exchange.started_ms()) * 1'000};
-  const std::string timing = server_timing({&took, 1});
-  ResponseContext context = hit_context(exchange, scene, cached.stored_s);
-  context.server_timing = timing;
-  const uint64_t size = cached.footer.body_bytes;
-  const bool is_raw = content.request.format == AnswerFormat::kRaw;
-  ResponseHead head = is_raw ? raw_head(content, context, size) : car_head(content, context, size);
+  ResponseHead head =
+      hit_head(exchange, content, scene, cached.stored_s, cached.footer.body_bytes, now_ms);
   const FileRange range{cached.file, head.body_offset, head.body_bytes};
   exchange.start(std::move(head), now_ms);
   if (range.file) {

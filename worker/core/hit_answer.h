@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include "worker/core/cache_reads.h"
 #include "worker/core/content_answer.h"
 #include "worker/core/exchange.h"
@@ -16,9 +18,11 @@ class HitHost {
   ~HitHost() = default;
 };
 
-/// The context of a hit's head, but for its Server-Timing. Views into exchange and scene.
-[[nodiscard]] ResponseContext hit_context(const Exchange& exchange, const AnswerScene& scene,
-                                          int64_t stored_s);
+/// The head of an answer from the cache. `bytes`: of the CAR, where it is known before, or of the
+/// raw block, which always is.
+[[nodiscard]] ResponseHead hit_head(const Exchange& exchange, const Content& content,
+                                    const AnswerScene& scene, int64_t stored_s,
+                                    std::optional<uint64_t> bytes, uint64_t now_ms);
 
 /// Answers all that was asked for from one cached file: a small one from memory, a large one by
 /// parts of the file.

@@ -5,19 +5,6 @@
 #include "common/core/limits.h"
 
 namespace daphnis::worker {
-namespace {
-
-ResponseHead narrow_head(const Exchange& exchange, const Content& content, const AnswerScene& scene,
-                         int64_t stored_s, uint64_t now_ms, std::optional<uint64_t> block_bytes) {
-  const Timing took{.name = "cache", .us = (now_ms - exchange.started_ms()) * 1'000};
-  const std::string timing = server_timing({&took, 1});
-  ResponseContext context = hit_context(exchange, scene, stored_s);
-  context.server_timing = timing;
-  return block_bytes ? raw_head(content, context, *block_bytes)
-                     : car_head(content, context, std::nullopt);
-}
-
-}  // namespace
 
 NarrowAnswer::NarrowAnswer(Exchange& exchange, Content content, const RequestKey& key,
                            const CachedFile& file, const AnswerScene& scene,
@@ -54,7 +41,7 @@ void NarrowAnswer::on_index(CacheRead read, uint64_t now_ms) {
 void NarrowAnswer::answer_raw(uint64_t now_ms) {
   const auto place = index_->find(content_.request.root);
   if (!place) return give_up(now_ms);
-  ResponseHead head = narrow_head(exchange_, content_, scene_, file_.stored_s, now_ms, place->size);
+  ResponseHead head = hit_head(exchange_, content_, scene_, file_.stored_s, place->size, now_ms);
   const uint64_t offset = place->offset + head.body_offset;
   const uint64_t size = head.body_bytes;
   exchange_.start(std::move(head), now_ms);
@@ -68,7 +55,7 @@ void NarrowAnswer::answer_raw(uint64_t now_ms) {
 }
 
 void NarrowAnswer::start_car(uint64_t now_ms) {
-  exchange_.start(narrow_head(exchange_, content_, scene_, file_.stored_s, now_ms, std::nullopt),
+  exchange_.start(hit_head(exchange_, content_, scene_, file_.stored_s, std::nullopt, now_ms),
                   now_ms);
 }
 
