@@ -12,7 +12,7 @@ namespace daphnis::worker {
 /// event loop, and says how it went. Jobs that are under way at once may end in any order.
 struct FileJob {
   enum class Kind : uint8_t {
-    kCreate,  ///< Makes `path`, which must not be there, for reading and writing.
+    kCreate,  ///< Makes `path`, which must not be there, and writes as kWrite does.
     kWrite,   ///< All of `data` at `offset` of `file`.
     kSync,    ///< What was written to `file` is on the disk.
     kUnlink,  ///< `path`; one that is not there is fine.
@@ -32,8 +32,8 @@ struct FileJobDone {
   uint64_t owner = 0;
   int error = 0;          ///< Of errno; 0: done.
   std::string path = {};  ///< As ordered.
-  FileRef file = {};      ///< Of kCreate and kOpen.
-  uint64_t offset = 0;    ///< Of kWrite.
+  FileRef file = {};      ///< Of kOpen; of kCreate also where only the writing failed.
+  uint64_t offset = 0;    ///< As ordered.
 };
 
 }  // namespace daphnis::worker

@@ -43,9 +43,7 @@ void Spool::pump(const FetchWindow& window, std::optional<uint64_t> total, uint6
     if (is_for_cache_) trailer_ = Slice::copy_of(std::move(lister_).finish());
   }
   reserve(now_ms);
-  if (state_ != State::kWriting) return;
   write(window);
-  if (total_ && written_ == *total_) seal();
 }
 
 void Spool::list(const FetchWindow& window) {
@@ -82,8 +80,7 @@ void Spool::on_room(const ipc::SpoolRoom& room) {
   place_ = room.place;
   name_ = folders_.name_prefix + std::to_string(number_);
   path_ = folder + "/" + name_;
-  state_ = State::kCreating;
-  order({.kind = FileJob::Kind::kCreate, .path = path_});
+  state_ = State::kNamed;
 }
 
 void Spool::order(FileJob job) {
@@ -92,25 +89,36 @@ void Spool::order(FileJob job) {
   host_.order(std::move(job));
 }
 
-/// A little at a time only while nothing is under way, so that small parts gather.
+/// A little at a time only while nothing is under way, so that small parts gather. The file is made
+/// with the first part and ended with the last one: each job is a trip to another thread.
 void Spool::write(const FetchWindow& window) {
-  while (in_flight_ < limits::kSpoolInFlightBytesMax) {
+  while ((state_ == State::kNamed || state_ == State::kWriting) && !is_ended_ &&
+         in_flight_ < limits::kSpoolInFlightBytesMax) {
     const uint64_t ready = window.end() - submitted_;
     const uint64_t room = reserved_ - (submitted_ - begin_);
     const uint64_t size = std::min({ready, room, uint64_t{limits::kSpoolPieceBytesMax}});
+    const bool is_last = total_ && submitted_ + size == *total_;
+    const bool is_end = is_last && is_for_cache_ && room - size >= trailer_.size;
     const bool may_wait = size < limits::kSpoolPieceBytesMin && in_flight_ > 0;
-    if (size == 0 || (may_wait && !total_)) return;
-    Slices data;
-    window.read(submitted_, static_cast<size_t>(size), data);
-    write_part(std::move(data), submitted_, size);
-    submitted_ += size;
+    if ((size == 0 && !is_end) || (may_wait && !total_)) return;
+    write_part(window, size, is_end);
   }
 }
 
-void Spool::write_part(Slices data, uint64_t offset, uint64_t size) {
-  flights_.push_back({.offset = offset, .size = size});
+void Spool::write_part(const FetchWindow& window, uint64_t size, bool is_end) {
+  const bool is_first = state_ == State::kNamed;
+  FileJob job{.kind = is_first ? FileJob::Kind::kCreate : FileJob::Kind::kWrite,
+              .path = is_first ? path_ : "",
+              .file = file_,
+              .offset = submitted_};
+  if (size > 0) window.read(submitted_, static_cast<size_t>(size), job.data);
+  if (is_end) job.data.push_back(trailer_);
+  flights_.push_back({.offset = submitted_, .size = size});
   in_flight_ += size;
-  order({.kind = FileJob::Kind::kWrite, .file = file_, .offset = offset, .data = std::move(data)});
+  submitted_ += size;
+  is_ended_ = is_end;
+  state_ = is_first ? State::kCreating : (is_end ? State::kSealing : State::kWriting);
+  order(std::move(job));
 }
 
 void Spool::on_job_done(const FileJobDone& done) {
@@ -124,14 +132,13 @@ void Spool::on_job_done(const FileJobDone& done) {
 }
 
 void Spool::on_created(const FileJobDone& done) {
-  if (done.error != 0) {
-    path_.clear();  // Nothing of ours is there.
-    return give_up();
-  }
-  is_made_ = true;
-  if (state_ == State::kGivenUp) return order({.kind = FileJob::Kind::kUnlink, .path = path_});
+  is_made_ = done.file != nullptr;
+  if (!is_made_) path_.clear();  // Nothing of ours is there.
+  if (state_ == State::kGivenUp) return unlink();
+  if (done.error != 0) return give_up();
   file_ = done.file;
-  state_ = State::kWriting;
+  state_ = is_ended_ ? State::kSealing : State::kWriting;
+  on_written(done);
 }
 
 void Spool::on_written(const FileJobDone& done) {
@@ -143,8 +150,7 @@ void Spool::on_written(const FileJobDone& done) {
     written_ = flights_.front().offset + flights_.front().size;
     flights_.pop_front();
   }
-  if (state_ != State::kSealing) return;
-  written_ = *total_;  // The trailer is nobody's to read.
+  if (state_ != State::kSealing || !flights_.empty()) return;
   if (folders_.syncs_files) {
     order({.kind = FileJob::Kind::kSync, .file = file_});
   } else {
@@ -152,10 +158,8 @@ void Spool::on_written(const FileJobDone& done) {
   }
 }
 
-void Spool::seal() {
-  if (!is_for_cache_ || asked_ > 0) return;
-  state_ = State::kSealing;
-  write_part({trailer_}, *total_, trailer_.size);
+void Spool::unlink() {
+  if (is_made_) order({.kind = FileJob::Kind::kUnlink, .path = path_});
 }
 
 void Spool::say_done() {
@@ -174,7 +178,7 @@ void Spool::give_up() {
   asked_ = 0;
   asked_ms_.reset();
   trailer_ = {};
-  if (is_made_) order({.kind = FileJob::Kind::kUnlink, .path = path_});
+  unlink();
   if (is_released_) file_.reset();
 }
 
@@ -190,7 +194,7 @@ void Spool::on_closed() {
 
 void Spool::release() {
   is_released_ = true;
-  if (is_writing()) give_up();
+  if (state_ <= State::kWriting) give_up();
   file_.reset();
   host_.look_at(number_);
 }

@@ -46,10 +46,11 @@ struct SpoolFolders {
 class Spool {
  public:
   enum class State : uint8_t {
-    kReserving,  ///< No room yet, so no file.
+    kReserving,  ///< No room yet.
+    kNamed,      ///< The file is to be made with the first that is written.
     kCreating,
     kWriting,
-    kSealing,  ///< The body is written; trailer and sync are under way.
+    kSealing,  ///< The last of body and trailer are being written, and synced.
     kSealed,   ///< The broker has been told to store it.
     kStored,   ///< The file is the broker's.
     kGivenUp,  ///< Nothing more is written; the file is unlinked.
@@ -87,7 +88,9 @@ class Spool {
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] bool is_for_cache() const { return is_for_cache_; }
   /// Output is still to be written: the window must keep it.
-  [[nodiscard]] bool is_writing() const { return state_ <= State::kWriting; }
+  [[nodiscard]] bool is_writing() const {
+    return state_ <= State::kWriting || (state_ == State::kSealing && written_ < *total_);
+  }
   /// On its way into the cache.
   [[nodiscard]] bool is_filling_cache() const { return is_for_cache_ && state_ < State::kStored; }
   /// Since when an answer about room is awaited; nothing where none is.
@@ -96,17 +99,17 @@ class Spool {
  private:
   struct Flight {
     uint64_t offset;
-    uint64_t size;
+    uint64_t size;  ///< Of output; the trailer does not count.
     bool is_done = false;
   };
 
   void list(const FetchWindow& window);
   void reserve(uint64_t now_ms);
   void write(const FetchWindow& window);
-  void write_part(Slices data, uint64_t offset, uint64_t size);
+  void write_part(const FetchWindow& window, uint64_t size, bool is_end);
   void on_created(const FileJobDone& done);
   void on_written(const FileJobDone& done);
-  void seal();
+  void unlink();
   void say_done();
   void order(FileJob job);
 
@@ -134,6 +137,7 @@ class Spool {
   BlockLister lister_;
   Slice trailer_;
   std::optional<uint64_t> total_;
+  bool is_ended_ = false;  ///< The trailer has been submitted too.
   uint64_t submitted_;
   uint64_t written_;
   std::deque<Flight> flights_;  ///< Writes under way, in order of offset.

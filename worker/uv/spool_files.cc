@@ -75,6 +75,7 @@ struct SpoolFiles::Run {
     switch (job.kind) {
       case FileJob::Kind::kCreate:
         error = open_file(job.path, O_RDWR | O_CREAT | O_EXCL, fd);
+        if (error == 0) error = write_all(fd.get(), job.data, job.offset);
         break;
       case FileJob::Kind::kWrite:
         error = write_all(job.file->descriptor(), job.data, job.offset);
@@ -139,7 +140,9 @@ void SpoolFiles::on_run_done(Run& run) {
                    .path = run.job.path,
                    .file = {},
                    .offset = run.job.offset};
-  if (run.fd && run.error == 0) done.file = std::make_shared<SystemFile>(std::move(run.fd));
+  const bool is_made = run.job.kind == FileJob::Kind::kCreate;
+  if (run.fd && (is_made || run.error == 0))
+    done.file = std::make_shared<SystemFile>(std::move(run.fd));
   run.job = {};
   runs_.remove_if([&](const auto& other) { return other.get() == &run; });
   --running_;

@@ -50,10 +50,15 @@ class MemoryDisk {
         if (done.error != 0) break;
         files[job.path] = std::make_shared<MemoryFile>("");
         done.file = opened(job.path);
+        done.error = write_error;
+        if (done.error == 0) write(*files[job.path], job);
         break;
       case FileJob::Kind::kWrite:
         done.error = write_error;
-        if (done.error == 0) write(job);
+        // Only the disk writes to what all others read.
+        if (done.error == 0) {
+          write(const_cast<MemoryFile&>(dynamic_cast<const MemoryFile&>(*job.file)), job);
+        }
         break;
       case FileJob::Kind::kSync:
         ++syncs;
@@ -73,9 +78,7 @@ class MemoryDisk {
     const auto file = files.at(path);
     return {file.get(), [keep = file](const File*) mutable { keep.reset(); }};
   }
-  static void write(const FileJob& job) {
-    // Only the disk writes to what all others read.
-    auto& file = const_cast<MemoryFile&>(dynamic_cast<const MemoryFile&>(*job.file));
+  static void write(MemoryFile& file, const FileJob& job) {
     uint64_t offset = job.offset;
     for (const Slice& slice : job.data) {
       file.write_at(offset, as_text(slice.bytes()));

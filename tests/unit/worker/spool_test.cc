@@ -54,6 +54,37 @@ TEST_CASE("an admitted answer is written with its trailer and handed to the brok
   CHECK(rig.worker.is_empty());
 }
 
+TEST_CASE("an answer that is whole before there is room is one job for the disk", "[spool]") {
+  SpoolRig rig(4'000, 1'000'000);
+  rig.admission = ipc::Admission::kYes;
+  rig.stream_all();
+  rig.give_room_to_spool();
+  REQUIRE(rig.disk.take(rig));
+  REQUIRE(rig.disk.waiting.size() == 1);
+  rig.disk.do_one(rig);
+  REQUIRE(rig.disk.take(rig));
+  REQUIRE(rig.disk.waiting.size() == 1);
+  CHECK(rig.disk.waiting[0].kind == FileJob::Kind::kSync);
+  rig.disk.do_one(rig);
+  CHECK(rig.sent<ipc::SpoolDone>().size() == 1);
+}
+
+TEST_CASE("a disk that fills up in the midst of an answer keeps nothing of it", "[spool]") {
+  SpoolRig rig(1'500'000, 4'000'000);
+  rig.admission = ipc::Admission::kYes;
+  Peer& l2 = rig.stream(2);
+  const auto reserve = rig.give_room_to_spool();
+  rig.disk.run(rig);
+  REQUIRE(rig.disk.files.size() == 1);
+  rig.disk.write_error = ENOSPC;
+  rig.finish(l2, 2);
+  rig.disk.run(rig);
+  CHECK(rig.disk.files.empty());
+  CHECK(rig.sent<ipc::SpoolDone>().empty());
+  CHECK(rig.only<ipc::SpoolGone>().spool == reserve.spool);
+  CHECK(dechunked(rig.first.received) == rig.body());
+}
+
 TEST_CASE("an answer that is not admitted is not written", "[spool]") {
   SpoolRig rig(4'000, 1'000'000);
   rig.stream_all();
