@@ -62,7 +62,7 @@ backend source
 
 # What a proxy cache is filled by. One folder, so that a file gets its name without a copy.
 CACHED = """
-  proxy_cache_path {folder}/cache levels=1:2 keys_zone=zone:10m max_size=4g inactive=1d
+  proxy_cache_path {folder}/cache levels=1:2 keys_zone=zone:10m max_size=8g inactive=1d
                    use_temp_path=off;
   sendfile on; tcp_nopush on;
 """ + PROXY
@@ -181,7 +181,7 @@ def contenders(world, store, free_port, roots):
     return {
         OURS: Daphnis(world, store, roots=roots),
         OURS_REFUSING: cached("cache-small", "4K"),  # Nothing fits.
-        OURS_WRITING: cached("cache-large", "4G"),
+        OURS_WRITING: cached("cache-large", "8G"),
         "nginx, default": nginx("nginx-default", ""),
         "nginx, no temp file": nginx("nginx-no-file", no_file),
         "nginx, 16 × 64k, no temp file": nginx(
