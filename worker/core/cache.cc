@@ -17,7 +17,8 @@ void Cache::on_broker_up(const std::string& folder) {
   if (reads_) reads_->set_folder(folder);
 }
 
-uint64_t Cache::look_up(const RequestKey& key, Done done, uint64_t now_ms) {
+uint64_t Cache::look_up(const RequestKey& key, std::span<const RequestKey> next, Done done,
+                        uint64_t now_ms) {
   if (const CachedFile* hot = hot_.find(key)) {
     done(hot, now_ms);
     return 0;
@@ -34,7 +35,7 @@ uint64_t Cache::look_up(const RequestKey& key, Done done, uint64_t now_ms) {
   }
   const uint64_t id = ++last_number_;
   CacheLook look;
-  if (reads_->look_up(key, id, look) == CacheReads::When::kNow) {
+  if (reads_->look_up(key, next, id, look) == CacheReads::When::kNow) {
     done(take(key, std::move(look)), now_ms);
     return 0;
   }

@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -35,7 +36,9 @@ class Cache {
   [[nodiscard]] const CachedFile* find_hot(const RequestKey& key) { return hot_.find(key); }
   /// Finds a file, hot or not. Calls `done` within the call, and returns 0; or later, once, unless
   /// the number it returns is forgotten before. One that takes longer than kCacheLookMs missed.
-  uint64_t look_up(const RequestKey& key, Done done, uint64_t now_ms);
+  /// `next`: what may be looked up if it is missing.
+  uint64_t look_up(const RequestKey& key, std::span<const RequestKey> next, Done done,
+                   uint64_t now_ms);
   void forget(uint64_t waiter);
   /// The answer to CacheReads::look_up().
   void on_look(uint64_t id, CacheLook look, uint64_t now_ms);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 
 #include "common/core/cache_file.h"
@@ -55,8 +56,10 @@ class CacheReads {
   virtual void set_folder(const std::string& folder) = 0;
 
   enum class When : uint8_t { kNow, kLater };
-  /// Opens the key's file; trusts its footer where the sizes add up.
-  [[nodiscard]] virtual When look_up(const RequestKey& key, uint64_t id, CacheLook& out) = 0;
+  /// Opens the key's file; trusts its footer where the sizes add up. `next` may be looked up if it
+  /// is missing: one that waits for the disk waits for their names too, so that they need not.
+  [[nodiscard]] virtual When look_up(const RequestKey& key, std::span<const RequestKey> next,
+                                     uint64_t id, CacheLook& out) = 0;
   /// Reads `size` bytes at `offset` into a buffer of their own.
   [[nodiscard]] virtual When read(const FileRef& file, uint64_t offset, size_t size, uint64_t id,
                                   CacheRead& out) = 0;

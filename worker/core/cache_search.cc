@@ -21,9 +21,17 @@ CacheSearch::CacheSearch(Exchange& exchange, Content content, Cache& cache, Sear
       host_(host),
       key_(content_.key) {}
 
+void CacheSearch::start(uint64_t now_ms) {
+  if (!cache_.find_hot(key_)) {
+    keys_ = whole_keys_of(content_.request);
+    std::ranges::reverse(keys_);
+  }
+  look(now_ms);
+}
+
 void CacheSearch::look(uint64_t now_ms) {
   const auto on_done = [this](const CachedFile* found, uint64_t at_ms) { on_look(found, at_ms); };
-  const uint64_t waiter = cache_.look_up(key_, on_done, now_ms);
+  const uint64_t waiter = cache_.look_up(key_, keys_, on_done, now_ms);
   if (waiter != 0) waiter_ = waiter;  // Else it is over, and so may this object be.
 }
 
@@ -35,10 +43,7 @@ void CacheSearch::on_look(const CachedFile* found, uint64_t now_ms) {
     if (is_first) return host_.on_cached(exchange, std::move(content), *found, now_ms);
     return host_.on_whole_cached(exchange, std::move(content), RequestKey(key_), *found, now_ms);
   }
-  if (is_first && !host_.is_under_way(content_)) {
-    keys_ = whole_keys_of(content_.request);
-    std::ranges::reverse(keys_);
-  }
+  if (is_first && host_.is_under_way(content_)) keys_.clear();
   if (keys_.empty()) return host_.on_not_cached(exchange, std::move(content_), now_ms);
   key_ = keys_.back();
   keys_.pop_back();

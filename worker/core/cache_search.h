@@ -33,7 +33,7 @@ class CacheSearch final : public Responder {
   CacheSearch(Exchange& exchange, Content content, Cache& cache, SearchHost& host);
 
   /// May end within the call.
-  void start(uint64_t now_ms) { look(now_ms); }
+  void start(uint64_t now_ms);
 
   void on_room(uint64_t) override {}
   void on_over(uint64_t) override { cache_.forget(waiter_); }

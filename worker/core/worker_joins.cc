@@ -95,7 +95,7 @@ void Worker::look_for_join(Fetch& fetch, JoinState state, uint64_t now_ms) {
   forget_join(id);
   joins_.emplace(id, Join{.state = state, .is_in_cache = true, .since_ms = now_ms});
   const uint64_t look = cache_.look_up(
-      fetch.key(),
+      fetch.key(), {},
       [this, id](const CachedFile* cached, uint64_t at_ms) { on_join_looked(id, cached, at_ms); },
       now_ms);
   if (const auto join = joins_.find(id); look != 0 && join != joins_.end()) {

@@ -98,6 +98,11 @@ CacheLook look_waiting(const std::string& path) {
   return look;
 }
 
+/// The system knows from now on, without waiting, whether there is such a file.
+void read_name(const std::string& path) {
+  static_cast<void>(::access(path.c_str(), F_OK));
+}
+
 CacheRead fault_of(const FileRead& done) {
   const bool is_cut = done.error == 0;
   return {.outcome = is_cut ? CacheRead::Outcome::kCorrupt : CacheRead::Outcome::kUnreadable,
@@ -128,19 +133,31 @@ CacheRead read_index(int fd, const CacheFooter& footer) {
 CacheFolderReads::CacheFolderReads(daphnis::uv::Loop& loop, Events events)
     : loop_(loop), events_(std::move(events)) {}
 
-CacheReads::When CacheFolderReads::look_up(const RequestKey& key, uint64_t id, CacheLook& out) {
-  const std::string path = folder_ + "/objects/" + cache_file_name(key);
+std::string CacheFolderReads::path_of(const RequestKey& key) const {
+  return folder_ + "/objects/" + cache_file_name(key);
+}
+
+CacheReads::When CacheFolderReads::look_up(const RequestKey& key, std::span<const RequestKey> next,
+                                           uint64_t id, CacheLook& out) {
+  const std::string path = path_of(key);
   UniqueFd fd(open_cached(path));
   if (!fd && errno == ENOENT) return When::kNow;
   if (fd && look_at(std::move(fd), read_cached, out)) return When::kNow;
 
   struct Look {
     std::string path;
+    std::vector<std::string> next = {};
     CacheLook look = {};
   };
   auto shared = std::make_shared<Look>(Look{.path = path});
+  for (const RequestKey& other : next) shared->next.push_back(path_of(other));
   start(
-      id, [shared] { shared->look = look_waiting(shared->path); },
+      id,
+      [shared] {
+        shared->look = look_waiting(shared->path);
+        if (shared->look.outcome != Outcome::kMissing) return;
+        for (const std::string& other : shared->next) read_name(other);
+      },
       [this, shared, id] { events_.on_look(id, std::move(shared->look)); });
   out = {};
   return When::kLater;

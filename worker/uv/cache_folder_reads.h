@@ -24,12 +24,14 @@ class CacheFolderReads final : public CacheReads {
   CacheFolderReads(daphnis::uv::Loop& loop, Events events);
 
   void set_folder(const std::string& folder) override { folder_ = folder; }
-  [[nodiscard]] When look_up(const RequestKey& key, uint64_t id, CacheLook& out) override;
+  [[nodiscard]] When look_up(const RequestKey& key, std::span<const RequestKey> next, uint64_t id,
+                             CacheLook& out) override;
   [[nodiscard]] When read(const FileRef& file, uint64_t offset, size_t size, uint64_t id,
                           CacheRead& out) override;
   [[nodiscard]] When index_of(const CachedFile& file, uint64_t id, CacheRead& out) override;
 
  private:
+  [[nodiscard]] std::string path_of(const RequestKey& key) const;
   /// Does `work` in the thread pool, then `done`.
   void start(uint64_t id, std::function<void()> work, std::function<void()> done);
 

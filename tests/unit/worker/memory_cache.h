@@ -31,7 +31,8 @@ class MemoryCache final : public CacheReads {
   void remove(const RequestKey& key) { files_.erase(key); }
 
   void set_folder(const std::string& name) override { folder = name; }
-  [[nodiscard]] When look_up(const RequestKey& key, uint64_t id, CacheLook& out) override {
+  [[nodiscard]] When look_up(const RequestKey& key, std::span<const RequestKey>, uint64_t id,
+                             CacheLook& out) override {
     looked_up.push_back(key);
     if (is_cold) {
       looks_waiting.emplace_back(id, key);

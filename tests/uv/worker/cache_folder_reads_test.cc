@@ -52,7 +52,7 @@ struct Folder {
   /// Now or later.
   CacheLook look() {
     CacheLook out;
-    was_later = reads.look_up(key, 7, out) == CacheReads::When::kLater;
+    was_later = reads.look_up(key, next, 7, out) == CacheReads::When::kLater;
     if (!was_later) return out;
     late.reset();
     while (!late && loop.run_once()) {
@@ -69,6 +69,7 @@ struct Folder {
 
   fs::path path = fs::current_path() / fmt::format("cache_folder_reads_test.{}.tmp", ::getpid());
   RequestKey key = key_of(request());
+  std::vector<RequestKey> next;
   daphnis::uv::Loop loop;
   std::optional<CacheLook> late;
   std::optional<CacheRead> late_read;
@@ -116,6 +117,18 @@ TEST_CASE("a file that is not there is missing and no fault") {
   CHECK(folder.look().outcome == Outcome::kMissing);
   folder.reads.set_folder("/nonexistent");
   CHECK(folder.look().outcome == Outcome::kMissing);
+}
+
+TEST_CASE("waiting for one name is waiting for those that would come next") {
+  Folder folder;
+  CarRequest other = Folder::request();
+  other.dups = !other.dups;
+  folder.next = {key_of(other)};
+  CHECK(folder.look().outcome == Outcome::kMissing);
+  CHECK(folder.was_later);
+  folder.key = folder.next[0];
+  CHECK(folder.look().outcome == Outcome::kMissing);
+  CHECK(!folder.was_later);
 }
 
 TEST_CASE("what is no file of the cache is reported as such") {
