@@ -65,6 +65,14 @@ void Exchange::finish(uint64_t now_ms) {
   owner_.on_answer(*this, now_ms);
 }
 
+void Exchange::resume() {
+  check(state_ == State::kContent || state_ == State::kFinished,
+        "an answer was resumed before it was started");
+  state_ = State::kContent;
+  content_.clear();
+  is_full_ = false;
+}
+
 void Exchange::abort(uint64_t now_ms) {
   check(state_ == State::kContent || state_ == State::kFinished,
         "an answer was aborted before it was started");
@@ -75,8 +83,7 @@ void Exchange::abort(uint64_t now_ms) {
 
 void Exchange::on_file_lost(int error, uint64_t now_ms) {
   const FileRange lost = content_.file_front();
-  if (responder_) responder_->on_file_lost(lost, error, now_ms);
-  abort(now_ms);
+  if (!responder_ || !responder_->on_file_lost(lost, error, now_ms)) abort(now_ms);
 }
 
 void Exchange::on_content_written(uint64_t size, uint64_t now_ms) {

@@ -28,9 +28,13 @@ class Responder {
   virtual ~Responder() = default;
   /// The queue has fallen to its low mark after is_full().
   virtual void on_room(uint64_t now_ms) = 0;
-  /// A part of a file that was pushed cannot be read, or is not there. The exchange is aborted
-  /// right after the call. `error` is of errno; 0: the file is too short.
-  virtual void on_file_lost(const FileRange& /*range*/, int /*error*/, uint64_t /*now_ms*/) {}
+  /// A part of a file that was pushed cannot be read, or is not there. `error` is of errno; 0: the
+  /// file is too short. True: somebody has taken the exchange over (Exchange::resume()), and this
+  /// object may be gone; false: the exchange is to be aborted.
+  [[nodiscard]] virtual bool on_file_lost(const FileRange& /*range*/, int /*error*/,
+                                          uint64_t /*now_ms*/) {
+    return false;
+  }
   /// The exchange is over; nothing is wanted any more. Called once.
   virtual void on_over(uint64_t now_ms) = 0;
 };
@@ -69,6 +73,8 @@ class Exchange {
   /// Appends part of a file, of any size.
   void push(FileRange range, uint64_t now_ms);
   void finish(uint64_t now_ms);
+  /// What was pushed and has not gone out is forgotten; content that takes its place is to come.
+  void resume();
   /// The content cannot be completed: the client must be able to tell.
   void abort(uint64_t now_ms);
   /// Above the high mark and not yet down to the low one: push no more than what is on its way.
@@ -86,7 +92,7 @@ class Exchange {
   [[nodiscard]] const OutputQueue& content() const { return content_; }
   /// `size` bytes of content() are in the kernel's hands.
   void on_content_written(uint64_t size, uint64_t now_ms);
-  /// content().file_front() cannot be sent. Aborts the exchange.
+  /// content().file_front() cannot be sent. Aborts the exchange unless its responder knows better.
   void on_file_lost(int error, uint64_t now_ms);
   void on_first_byte(uint64_t now_ms);
 

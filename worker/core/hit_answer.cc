@@ -10,16 +10,19 @@ namespace {
 /// Waits for nothing: all of the answer is in the exchange. Owned by it.
 class FileAnswer final : public Responder {
  public:
-  FileAnswer(const RequestKey& key, HitHost& host) : key_(key), host_(host) {}
+  FileAnswer(Exchange& exchange, Content content, HitHost& host)
+      : exchange_(exchange), content_(std::move(content)), host_(host) {}
 
   void on_room(uint64_t) override {}
   void on_over(uint64_t) override {}
-  void on_file_lost(const FileRange&, int error, uint64_t) override {
-    host_.on_cached_file_lost(key_, error);
+  bool on_file_lost(const FileRange&, int error, uint64_t now_ms) override {
+    host_.on_cached_file_lost(content_.key, error);
+    return resume_elsewhere(exchange_, std::move(content_), host_, now_ms);
   }
 
  private:
-  RequestKey key_;
+  Exchange& exchange_;
+  Content content_;
   HitHost& host_;
 };
 
@@ -36,6 +39,14 @@ ResponseHead hit_head(const Exchange& exchange, const Content& content, const An
                                                       : car_head(content, context, bytes);
 }
 
+bool resume_elsewhere(Exchange& exchange, Content content, HitHost& host, uint64_t now_ms) {
+  const uint64_t sent = exchange.content_bytes_written();
+  const ResponseHead& head = exchange.head();
+  exchange.resume();
+  return host.go_on(exchange, std::move(content),
+                    {.offset = head.body_offset + sent, .size = head.body_bytes - sent}, now_ms);
+}
+
 void answer_hit(Exchange& exchange, const Content& content, const CachedFile& cached,
                 const AnswerScene& scene, HitHost& host, uint64_t now_ms) {
   exchange.facts.cache = CacheStatus::kHit;
@@ -44,7 +55,7 @@ void answer_hit(Exchange& exchange, const Content& content, const CachedFile& ca
   const FileRange range{cached.file, head.body_offset, head.body_bytes};
   exchange.start(std::move(head), now_ms);
   if (range.file) {
-    exchange.set_responder(std::make_unique<FileAnswer>(content.key, host));
+    exchange.set_responder(std::make_unique<FileAnswer>(exchange, content, host));
     exchange.push(range, now_ms);
   } else {
     Slices part{

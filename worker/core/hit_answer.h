@@ -6,13 +6,18 @@
 #include "worker/core/content_answer.h"
 #include "worker/core/exchange.h"
 #include "worker/core/gateway.h"
+#include "worker/core/resumed_answer.h"
 
 namespace daphnis::worker {
 
-/// Who is told of cached files that turn out to be broken while they are sent.
+/// Who helps where a cached file turns out to be broken while it is sent.
 class HitHost {
  public:
   virtual void on_cached_file_lost(const RequestKey& key, int error) = 0;
+  /// Gets the rest of an answer in mid-content elsewhere. True: the exchange's responder has been
+  /// replaced. False: there is nobody to get it; nothing has changed.
+  [[nodiscard]] virtual bool go_on(Exchange& exchange, Content content, Rest rest,
+                                   uint64_t now_ms) = 0;
 
  protected:
   ~HitHost() = default;
@@ -23,6 +28,11 @@ class HitHost {
 [[nodiscard]] ResponseHead hit_head(const Exchange& exchange, const Content& content,
                                     const AnswerScene& scene, int64_t stored_s,
                                     std::optional<uint64_t> bytes, uint64_t now_ms);
+
+/// What was sent stays; the rest of an answer of known size, of which a file was to be sent, comes
+/// from elsewhere. As HitHost::go_on().
+[[nodiscard]] bool resume_elsewhere(Exchange& exchange, Content content, HitHost& host,
+                                    uint64_t now_ms);
 
 /// Answers all that was asked for from one cached file: a small one from memory, a large one by
 /// parts of the file.

@@ -85,13 +85,18 @@ void NarrowAnswer::produce(uint64_t now_ms) {
 /// The walk's own refusals are as good as if an L2 had sent the blocks.
 void NarrowAnswer::on_produce_failed(uint64_t now_ms) {
   const bool is_begun = exchange_.state() != Exchange::State::kWaiting;
-  if (is_begun) {
-    exchange_.facts.failure = answer_for(FailureKind::kInternal).code;
-    return exchange_.abort(now_ms);
-  }
+  if (is_begun) return go_on_elsewhere(now_ms);
   const bool is_path = !is_block_missing_ && producer_.failure().code == Errc::kNotFound;
   if (!is_path) return give_up(now_ms);
   give(exchange_, answer_for(FailureKind::kPathNotFound), scene_, CacheStatus::kHit, now_ms);
+}
+
+void NarrowAnswer::go_on_elsewhere(uint64_t now_ms) {
+  Exchange& exchange = exchange_;
+  const Rest rest{.offset = exchange.content_bytes_written() + exchange.content().bytes()};
+  if (is_block_missing_ && host_.go_on(exchange, std::move(content_), rest, now_ms)) return;
+  exchange.facts.failure = answer_for(FailureKind::kInternal).code;
+  exchange.abort(now_ms);
 }
 
 BlockSource::Read NarrowAnswer::read(const Cid& cid, Slices& into) {

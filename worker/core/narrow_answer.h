@@ -33,8 +33,9 @@ class NarrowAnswer final : public Responder, private BlockSource {
   void start(uint64_t now_ms);
 
   void on_room(uint64_t now_ms) override;
-  void on_file_lost(const FileRange&, int error, uint64_t) override {
+  bool on_file_lost(const FileRange&, int error, uint64_t now_ms) override {
     host_.on_cached_file_lost(key_, error);
+    return resume_elsewhere(exchange_, std::move(content_), host_, now_ms);
   }
   void on_over(uint64_t) override { cache_.forget(waiter_); }
 
@@ -45,6 +46,8 @@ class NarrowAnswer final : public Responder, private BlockSource {
   void answer_raw(uint64_t now_ms);
   void produce(uint64_t now_ms);
   void on_produce_failed(uint64_t now_ms);
+  /// Others have what the file lacks.
+  void go_on_elsewhere(uint64_t now_ms);
   void start_car(uint64_t now_ms);
   /// The file cannot answer this.
   void give_up(uint64_t now_ms);

@@ -142,17 +142,23 @@ class Worker final : private RequestSink,
   [[nodiscard]] bool is_under_way(const Content& content) const override;
   // NarrowHost
   void on_cached_file_lost(const RequestKey& key, int error) override;
+  [[nodiscard]] bool go_on(Exchange& exchange, Content content, Rest rest,
+                           uint64_t now_ms) override;
   void on_narrow_missed(Exchange& exchange, Content content, uint64_t now_ms) override;
 
   [[nodiscard]] bool shed_one();
   void name_request(Exchange& exchange);
   void answer_hit(Exchange& exchange, const Content& content, const CachedFile& file,
                   uint64_t now_ms);
+  [[nodiscard]] bool begin_waiting(Exchange& exchange);
   void end_waiting(Exchange& exchange);
   [[nodiscard]] bool answer_from_memory(Exchange& exchange, const std::string& memory,
                                         uint64_t now_ms);
   void start_content(Exchange& exchange, Content content, uint64_t now_ms);
   void start_fetch(Exchange& exchange, Content content, uint64_t now_ms);
+  /// A fetch of that content that a new reader can join. `joins`: it was under way already.
+  [[nodiscard]] Fetch& fetch_of(const Content& content, std::string trace_id, bool& joins,
+                                uint64_t now_ms);
   [[nodiscard]] Fetch& make_fetch(CarRequest wanted, const RequestKey& key, std::string trace_id,
                                   uint64_t now_ms);
   void ask(Fetch& fetch, bool must_not_join, uint64_t now_ms);

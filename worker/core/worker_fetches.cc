@@ -29,21 +29,41 @@ Fetch* Worker::fed_by(const L2Stream& stream) {
 /// Answers from a fetch, of whose readers there may be more: the content has to come from somebody
 /// else.
 void Worker::start_fetch(Exchange& exchange, Content content, uint64_t now_ms) {
-  CarRequest wanted = to_fetch(content);
-  const RequestKey key = content.is_head ? key_of(wanted) : content.key;
-  const auto known = by_key_.find(key);
-  Fetch* fetch = known == by_key_.end() ? nullptr : find_fetch(known->second);
-  const bool joins = fetch && fetch->is_joinable();
-  if (!joins) fetch = &make_fetch(std::move(wanted), key, exchange.facts.request_id, now_ms);
-  stats_.joins += joins ? 1 : 0;
+  bool joins = false;
+  Fetch& fetch = fetch_of(content, exchange.facts.request_id, joins, now_ms);
   ReaderHost& host = *this;
-  auto answer = std::make_unique<ContentAnswer>(exchange, std::move(content), fetch->id(),
+  auto answer = std::make_unique<ContentAnswer>(exchange, std::move(content), fetch.id(),
                                                 joins ? CacheStatus::kFetching : CacheStatus::kMiss,
                                                 scene_, host);
   FetchReader& reader = *answer;
   exchange.set_responder(std::move(answer));
-  fetch->add_reader(reader, now_ms);
-  settle_fetch(*fetch, now_ms);
+  fetch.add_reader(reader, now_ms);
+  settle_fetch(fetch, now_ms);
+}
+
+bool Worker::go_on(Exchange& exchange, Content content, Rest rest, uint64_t now_ms) {
+  if (!begin_waiting(exchange)) return false;
+  bool joins = false;
+  Fetch& fetch = fetch_of(content, exchange.facts.request_id, joins, now_ms);
+  ReaderHost& host = *this;
+  auto answer = std::make_unique<ResumedAnswer>(exchange, fetch.id(), rest, host);
+  FetchReader& reader = *answer;
+  exchange.set_responder(std::move(answer));
+  fetch.add_reader(reader, now_ms);
+  settle_fetch(fetch, now_ms);
+  return true;
+}
+
+Fetch& Worker::fetch_of(const Content& content, std::string trace_id, bool& joins,
+                        uint64_t now_ms) {
+  CarRequest wanted = to_fetch(content);
+  const RequestKey key = content.is_head ? key_of(wanted) : content.key;
+  const auto known = by_key_.find(key);
+  Fetch* fetch = known == by_key_.end() ? nullptr : find_fetch(known->second);
+  joins = fetch && fetch->is_joinable();
+  if (!joins) return make_fetch(std::move(wanted), key, std::move(trace_id), now_ms);
+  ++stats_.joins;
+  return *fetch;
 }
 
 Fetch& Worker::make_fetch(CarRequest wanted, const RequestKey& key, std::string trace_id,

@@ -50,12 +50,10 @@ void Worker::on_refused(Exchange& exchange, const http::Refusal& refusal, uint64
 }
 
 void Worker::start_content(Exchange& exchange, Content content, uint64_t now_ms) {
-  if (in_flight_ >= settings_.requests_max) {
+  if (!begin_waiting(exchange)) {
     give(exchange, answer_for(FailureKind::kOverloaded), scene_, CacheStatus::kNone, now_ms);
     return;
   }
-  ++in_flight_;
-  exchange.facts.counts_in_flight = true;
   if (!cache_.is_on() || is_under_way(content)) {
     return on_not_cached(exchange, std::move(content), now_ms);
   }
@@ -71,6 +69,15 @@ void Worker::answer_hit(Exchange& exchange, const Content& content, const Cached
   cache_.count_hit(content.key, now_ms);
   HitHost& host = *this;
   worker::answer_hit(exchange, content, file, scene_, host, now_ms);
+}
+
+/// False: too many wait already.
+bool Worker::begin_waiting(Exchange& exchange) {
+  if (exchange.facts.counts_in_flight) return true;
+  if (in_flight_ >= settings_.requests_max) return false;
+  ++in_flight_;
+  exchange.facts.counts_in_flight = true;
+  return true;
 }
 
 /// The exchange waits for nobody any more: slow clients of what is here are not overload.

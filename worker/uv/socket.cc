@@ -152,7 +152,7 @@ bool Socket::write_file(const FileRange& piece, uint64_t now_ms) {
       return false;
     case FileSender::Sent::Outcome::kFileLost:
       connection_.on_file_lost(sent.error, now_ms);
-      return false;
+      return connection_.ending() == Ending::kOpen;  // What comes instead may be there at once.
     case FileSender::Sent::Outcome::kSocketLost:
       connection_.on_lost(now_ms);
       return false;

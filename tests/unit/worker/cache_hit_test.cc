@@ -175,7 +175,7 @@ TEST_CASE("a broken file is reported and fetched anew", "[worker]") {
   CHECK(edge.sent<ipc::Fetch>().size() == 1);
 }
 
-TEST_CASE("a file that breaks while it is sent aborts its answer and is reported", "[worker]") {
+TEST_CASE("the rest of a file that breaks while it is sent comes from an L2", "[worker]") {
   CachedEdge edge;
   const bool is_cut = GENERATE(true, false);
   Peer& client = edge.connect();
@@ -187,14 +187,29 @@ TEST_CASE("a file that breaks while it is sent aborts its answer and is reported
     edge.file->break_with(EIO);
   }
   edge.give_room(client, SIZE_MAX);
-  CHECK(client.ending == Ending::kClose);  // Short of the length that was told.
-  CHECK(body_of(client.received).size() < edge.car.bytes.size());
   const auto fault = edge.only<ipc::CacheFault>();
   CHECK(fault.kind == (is_cut ? ipc::CacheFaultKind::kCorrupt : ipc::CacheFaultKind::kUnreadable));
-  CHECK_THAT(edge.lines.back(), Contains("outcome=aborted"));
-  edge.cache.remove(key_of(edge.car_request));  // As the broker does then.
-  edge.get(edge.car.target());
-  CHECK(edge.sent<ipc::Fetch>().size() == 1);
+  const auto fetch = edge.only<ipc::Fetch>();
+  CHECK(fetch.key == key_of(edge.car_request));
+  CHECK(body_of(client.received).size() < edge.car.bytes.size());
+  SECTION("which has it") {
+    edge.hand_off(fetch, post_with_length(edge.car.bytes));
+    CHECK(body_of(client.received) == text(edge.car.bytes));
+    CHECK_THAT(edge.lines.back(), Contains("outcome=complete"));
+    CHECK(edge.worker.stats().fetches == 0);
+  }
+  SECTION("or not at all, so that the answer is cut") {
+    edge.tell(ipc::FetchFailed{.fetch_id = fetch.fetch_id,
+                               .reason = ipc::FetchFailure::kNoL2,
+                               .attempts = 0,
+                               .retry_after_s = 1});
+    CHECK(client.ending == Ending::kClose);  // Short of the length that was told.
+    CHECK_THAT(edge.lines.back(), Contains("outcome=aborted"));
+  }
+  SECTION("until the client has left") {
+    edge.lose(client);
+    CHECK(edge.only<ipc::CancelFetch>().fetch_id == fetch.fetch_id);
+  }
 }
 
 TEST_CASE("hits are told to the broker once a second", "[worker]") {

@@ -19,9 +19,10 @@ struct Reader : Responder {
   explicit Reader(Reader** self) { *self = this; }
   void on_room(uint64_t) override { ++rooms; }
   void on_over(uint64_t) override {}
-  void on_file_lost(const FileRange& range, int error, uint64_t) override {
+  bool on_file_lost(const FileRange& range, int error, uint64_t) override {
     lost_offset = range.offset;
     lost_error = error;
+    return false;
   }
   int rooms = 0;
   uint64_t lost_offset = 0;

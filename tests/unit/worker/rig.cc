@@ -237,7 +237,7 @@ bool Rig::send_file(Peer& peer, bool& is_blocked) const {
   const size_t size = std::min(bytes.size(), peer.room);
   if (bytes.empty()) {
     peer.connection->on_file_lost(file.error(), now_ms);
-    return false;
+    return true;
   }
   is_blocked = size < range.size && size == peer.room;
   if (size == 0) return false;
