@@ -39,14 +39,17 @@ FileSender::Sent FileSender::send(int socket, const FileRange& piece) {
   using Outcome = Sent::Outcome;
   if (std::exchange(is_lost_, false)) return {.outcome = Outcome::kFileLost, .error = lost_error_};
   size_t size = known_.begins(piece);
-  if (size == 0) {
-    const FileRead look = probe(piece.file->descriptor(), piece.offset, piece.size);
-    if (look.outcome == FileRead::Outcome::kCold) return read_ahead(piece);
-    if (look.outcome == FileRead::Outcome::kLost) {
+  if (size < piece.size) {
+    const uint64_t rest = piece.offset + size;
+    const FileRead look = probe(piece.file->descriptor(), rest, piece.size - size);
+    if (look.outcome == FileRead::Outcome::kDone) {
+      known_ = {piece.file.get(), piece.offset, piece.offset + piece.size};
+      size = static_cast<size_t>(piece.size);
+    } else if (size == 0 && look.outcome == FileRead::Outcome::kCold) {
+      return read_ahead(piece);
+    } else if (size == 0) {
       return {.outcome = Outcome::kFileLost, .error = look.error};
     }
-    known_ = {piece.file.get(), piece.offset, piece.offset + piece.size};
-    size = static_cast<size_t>(piece.size);
   }
   auto at = static_cast<off_t>(piece.offset);
   while (true) {

@@ -1,6 +1,8 @@
 #include "worker/uv/socket.h"
 
 #include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -106,10 +108,21 @@ void Socket::write(uint64_t now_ms) {
       goes_on = write_memory(std::span(views).first(count), now_ms);
     } else if (const FileRange piece = connection_.file_output()) {
       goes_on = write_file(piece, now_ms);
+      cork(connection_.has_file_next());
     } else {
-      return;
+      break;
     }
   }
+  if (!connection_.has_file_next()) cork(false);
+}
+
+/// sendfile() hands over 64 KiB at a time, which is a little more than loopback's largest segment:
+/// without a cork (tcp(7)) every second segment of a long file would be a few bytes long. One that
+/// goes out in a single piece is soon over, and cheaper without.
+void Socket::cork(bool is_corked) {
+  if (std::exchange(is_corked_, is_corked) == is_corked) return;
+  const int value = is_corked ? 1 : 0;
+  ::setsockopt(poll_.fd(), IPPROTO_TCP, TCP_CORK, &value, sizeof value);
 }
 
 bool Socket::write_memory(std::span<const Bytes> views, uint64_t now_ms) {

@@ -45,6 +45,8 @@ class Socket {
   /// One write. False: no more for now.
   [[nodiscard]] bool write_memory(std::span<const Bytes> views, uint64_t now_ms);
   [[nodiscard]] bool write_file(const FileRange& piece, uint64_t now_ms);
+  /// Holds back what does not fill a segment, while parts of files are to come.
+  void cork(bool is_corked);
   /// Nothing of the output is left that could go out now or later.
   [[nodiscard]] bool is_written() const {
     return !is_blocked_ && !(files_ && files_->is_waiting());
@@ -60,7 +62,8 @@ class Socket {
   size_t filled_ = 0;                  ///< Bytes of it.
   std::unique_ptr<FileSender> files_;  ///< From the first part of a file on.
   size_t file_bytes_left_ = 0;         ///< In this turn.
-  bool is_blocked_ = false;      ///< The kernel took less than there was, or it is others' turn.
+  bool is_blocked_ = false;  ///< The kernel took less than there was, or it is others' turn.
+  bool is_corked_ = false;
   bool is_half_closed_ = false;  ///< Our side is ended.
   bool has_input_ended_ = false;
   bool resets_on_close_ = false;

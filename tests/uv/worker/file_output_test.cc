@@ -1,5 +1,7 @@
 #include <fcntl.h>
 #include <fmt/core.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -63,7 +65,7 @@ class FileConnection final : public Connection {
       most_at_once = std::max(most_at_once, size);
     } else {
       tail_.erase(0, size);
-      if (tail_.empty()) ending_ = Ending::kClose;
+      if (tail_.empty() && !stays_open) ending_ = Ending::kClose;
     }
   }
   [[nodiscard]] size_t output(std::span<Bytes> views) override {
@@ -81,6 +83,7 @@ class FileConnection final : public Connection {
   [[nodiscard]] bool keeps_input() const override { return false; }
   [[nodiscard]] Ending ending() const override { return ending_; }
 
+  bool stays_open = false;
   int times_awaited = 0;
   int lost_with = -1;
   size_t most_at_once = 0;
@@ -92,12 +95,37 @@ class FileConnection final : public Connection {
   Ending ending_ = Ending::kOpen;
 };
 
+using Ends = std::array<int, 2>;
+
+Ends unix_ends() {
+  Ends ends{};
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()) == 0);
+  return ends;
+}
+
+/// Over loopback.
+Ends tcp_ends() {
+  const daphnis::uv::UniqueFd listener(::socket(AF_INET, SOCK_STREAM, 0));
+  sockaddr_in address{.sin_family = AF_INET, .sin_port = 0, .sin_addr = {}, .sin_zero = {}};
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  auto* const generic = reinterpret_cast<sockaddr*>(&address);
+  socklen_t size = sizeof address;
+  REQUIRE(::bind(listener.get(), generic, size) == 0);
+  REQUIRE(::listen(listener.get(), 1) == 0);
+  REQUIRE(::getsockname(listener.get(), generic, &size) == 0);
+  Ends ends{};
+  ends[1] = ::socket(AF_INET, SOCK_STREAM, 0);
+  REQUIRE(::connect(ends[1], generic, size) == 0);
+  ends[0] = ::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK);
+  REQUIRE(ends[0] >= 0);
+  REQUIRE(::fcntl(ends[1], F_SETFL, O_NONBLOCK) == 0);
+  return ends;
+}
+
 /// A loop with one socket that serves the connection, and the far end of it.
 struct Line {
-  explicit Line(const FileRange& range) : connection(agenda, range) {
-    std::array<int, 2> ends{};
-    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends.data()) == 0);
-    peer = daphnis::uv::UniqueFd(ends[1]);
+  explicit Line(const FileRange& range, const Ends& ends = unix_ends())
+      : connection(agenda, range), peer(ends[1]), our_end(ends[0]) {
     socket = std::make_unique<Socket>(loop, daphnis::uv::UniqueFd(ends[0]), connection, buffers,
                                       [this](Socket&) { sync(); });
   }
@@ -111,6 +139,12 @@ struct Line {
     std::string part(most, '\0');
     const ssize_t size = ::read(peer.get(), part.data(), part.size());
     if (size > 0) received.append(part, 0, static_cast<size_t>(size));
+  }
+  [[nodiscard]] bool is_corked() const {
+    int value = -1;
+    socklen_t size = sizeof value;
+    REQUIRE(::getsockopt(our_end, IPPROTO_TCP, TCP_CORK, &value, &size) == 0);
+    return value != 0;
   }
   /// Until our end is closed and all is read; fails after ten seconds.
   void run(size_t bytes_per_turn) {
@@ -132,6 +166,7 @@ struct Line {
   ReadBuffers buffers{pool};
   FileConnection connection;
   daphnis::uv::UniqueFd peer;
+  int our_end;
   std::unique_ptr<Socket> socket;
   std::string received;
   Socket::Fate fate = Socket::Fate::kStays;
@@ -147,6 +182,21 @@ TEST_CASE("a part of a file goes out between what stands before and behind it") 
   CHECK(line.received == "head\n" + disk.content.substr(1'000, 2'500'000) + "tail\n");
   CHECK(line.connection.most_at_once <= limits::kFilePieceBytesMax);
   CHECK(line.connection.times_awaited == 0);
+}
+
+TEST_CASE("small segments are held back in the midst of a long file and not at its end") {
+  const DiskFile disk(9'000'000);
+  Line line({disk.file, 0, 9'000'000}, tcp_ends());
+  line.connection.stays_open = true;
+  line.sync();
+  CHECK(line.is_corked());
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (line.received.size() < 9'000'010 && std::chrono::steady_clock::now() < end) {
+    line.loop.run_once(UV_RUN_NOWAIT);
+    line.read(1 << 20);
+  }
+  CHECK(line.received == "head\n" + disk.content + "tail\n");
+  CHECK_FALSE(line.is_corked());
 }
 
 TEST_CASE("a cold file is read by the thread pool before it is sent") {
