@@ -167,9 +167,9 @@ void Fetch::consider_spool(bool is_blocked) {
   spool_ = host_.open_spool(*this, window_.begin(), is_admitted);
 }
 
-void Fetch::pump_spool(uint64_t now_ms) {
+void Fetch::pump_spool(bool is_blocked, uint64_t now_ms) {
   const auto asked_before = spool_->asked_ms();
-  spool_->pump(window_, total_, now_ms);
+  spool_->pump(window_, total_, is_blocked || is_reported_, now_ms);
   const auto asked = spool_->asked_ms();
   if (asked && asked != asked_before) host_.call_at(id_, *asked + limits::kSpoolRoomMs);
 }
@@ -179,7 +179,7 @@ void Fetch::settle(uint64_t now_ms) {
   const bool was_large = is_large();
   const Slowest slow = was_large ? slowest() : Slowest{.need = 0};
   consider_spool(was_large && is_blocked(slow));
-  if (spool_) pump_spool(now_ms);
+  if (spool_) pump_spool(was_large && is_blocked(slow), now_ms);
   trim(slow);
   pause(was_large && is_blocked(slow), now_ms);
   report(now_ms);

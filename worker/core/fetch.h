@@ -175,7 +175,7 @@ class Fetch {
   /// After anything that may change what is written, held, or read.
   void settle(uint64_t now_ms);
   void consider_spool(bool is_blocked);
-  void pump_spool(uint64_t now_ms);
+  void pump_spool(bool is_blocked, uint64_t now_ms);
   void trim(const Slowest& slowest);
   [[nodiscard]] bool is_large() const;
   /// No spool has been had for it yet, and one may be.

@@ -35,7 +35,8 @@ Spool::Spool(uint64_t number, const CarRequest& request, uint64_t begin, bool is
   check(begin == 0 || !is_for_cache, "only a whole answer can be kept");
 }
 
-void Spool::pump(const FetchWindow& window, std::optional<uint64_t> total, uint64_t now_ms) {
+void Spool::pump(const FetchWindow& window, std::optional<uint64_t> total, bool is_urgent,
+                 uint64_t now_ms) {
   if (!is_writing()) return;
   if (is_for_cache_) list(window);
   if (total && !total_) {
@@ -43,7 +44,7 @@ void Spool::pump(const FetchWindow& window, std::optional<uint64_t> total, uint6
     if (is_for_cache_) trailer_ = Slice::copy_of(std::move(lister_).finish());
   }
   reserve(now_ms);
-  write(window);
+  write(window, is_urgent);
 }
 
 void Spool::list(const FetchWindow& window) {
@@ -89,18 +90,24 @@ void Spool::order(FileJob job) {
   host_.order(std::move(job));
 }
 
-/// A little at a time only while nothing is under way, so that small parts gather. The file is made
-/// with the first part and ended with the last one: each job is a trip to another thread.
-void Spool::write(const FetchWindow& window) {
+/// In few and large parts: each is a trip to another thread, and the system keeps a file in larger
+/// pieces if it is written in them. So the file is made with the first part, ended with the last
+/// one, and between them parts end where a piece of kSpoolPieceBytesMin does.
+void Spool::write(const FetchWindow& window, bool is_urgent) {
   while ((state_ == State::kNamed || state_ == State::kWriting) && !is_ended_ &&
          in_flight_ < limits::kSpoolInFlightBytesMax) {
     const uint64_t ready = window.end() - submitted_;
     const uint64_t room = reserved_ - (submitted_ - begin_);
-    const uint64_t size = std::min({ready, room, uint64_t{limits::kSpoolPieceBytesMax}});
+    uint64_t size = std::min({ready, room, uint64_t{limits::kSpoolPieceBytesMax}});
     const bool is_last = total_ && submitted_ + size == *total_;
     const bool is_end = is_last && is_for_cache_ && room - size >= trailer_.size;
-    const bool may_wait = size < limits::kSpoolPieceBytesMin && in_flight_ > 0;
-    if ((size == 0 && !is_end) || (may_wait && !total_)) return;
+    if (size == 0 && !is_end) return;
+    if (!is_last) {
+      const uint64_t beyond = (submitted_ + size) % limits::kSpoolPieceBytesMin;
+      const bool is_little = size <= beyond;
+      if (is_little && (!is_urgent || in_flight_ > 0)) return;
+      if (!is_little) size -= beyond;
+    }
     write_part(window, size, is_end);
   }
 }

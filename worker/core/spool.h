@@ -61,8 +61,9 @@ class Spool {
         const SpoolFolders& folders, SpoolHost& host);
 
   /// Asks for room and writes, as far as either is possible. `total`: the output's size, once the
-  /// window holds its end.
-  void pump(const FetchWindow& window, std::optional<uint64_t> total, uint64_t now_ms);
+  /// window holds its end. `is_urgent`: somebody waits for what is written, however little it is.
+  void pump(const FetchWindow& window, std::optional<uint64_t> total, bool is_urgent,
+            uint64_t now_ms);
   void on_room(const ipc::SpoolRoom& room);
   void on_job_done(const FileJobDone& done);
   void on_stored();
@@ -105,7 +106,7 @@ class Spool {
 
   void list(const FetchWindow& window);
   void reserve(uint64_t now_ms);
-  void write(const FetchWindow& window);
+  void write(const FetchWindow& window, bool is_urgent);
   void write_part(const FetchWindow& window, uint64_t size, bool is_end);
   void on_created(const FileJobDone& done);
   void on_written(const FileJobDone& done);

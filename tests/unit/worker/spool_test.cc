@@ -69,6 +69,21 @@ TEST_CASE("an answer that is whole before there is room is one job for the disk"
   CHECK(rig.sent<ipc::SpoolDone>().size() == 1);
 }
 
+TEST_CASE("what is written while more is to come ends where a piece does", "[spool]") {
+  SpoolRig rig(1'500'000, 4'000'000);
+  rig.admission = ipc::Admission::kYes;
+  Peer& l2 = rig.stream(2);
+  rig.give_room_to_spool();
+  REQUIRE(rig.disk.take(rig));
+  REQUIRE(rig.disk.waiting.size() == 1);
+  CHECK(total_size(rig.disk.waiting[0].data) == 5 * limits::kSpoolPieceBytesMin);
+  rig.disk.run(rig);
+  rig.finish(l2, 2);
+  rig.disk.run(rig);
+  const auto done = rig.only<ipc::SpoolDone>();
+  CHECK(rig.disk.files.at("/cache/tmp/" + done.name)->at(0, rig.car.bytes.size()) == rig.body());
+}
+
 TEST_CASE("a disk that fills up in the midst of an answer keeps nothing of it", "[spool]") {
   SpoolRig rig(1'500'000, 4'000'000);
   rig.admission = ipc::Admission::kYes;
