@@ -13,9 +13,10 @@
 /// The files of the cache (DESIGN 7). A file is one whole, proven answer and what is known about
 /// it:
 ///
-///     body      the answer's bytes, exactly as a client gets them
-///     blocks    per block: size of the CID (u8), CID, offset of its data in the body (u64), size
-///     (u32) request   the canonical request (car_request.h) footer    64 bytes, see CacheFooter
+///   - body: the answer's bytes, exactly as a client gets them
+///   - blocks: for each, size of the CID (u8), CID, offset of its data in the body (u64), size (u32)
+///   - request: the canonical request (car_request.h)
+///   - footer: 64 bytes, see CacheFooter
 ///
 /// Integers are little endian. A file is written under a temporary name and renamed when whole, so
 /// its existence under its own name is the hit test.
