@@ -14,7 +14,8 @@
 /// it:
 ///
 ///   - body: the answer's bytes, exactly as a client gets them
-///   - blocks: for each, size of the CID (u8), CID, offset of its data in the body (u64), size (u32)
+///   - blocks: for each, size of its CID (u8), CID, offset of its data in the body (u64) and size
+///     (u32)
 ///   - request: the canonical request (car_request.h)
 ///   - footer: 64 bytes, see CacheFooter
 ///
