@@ -147,7 +147,10 @@ bool ClientSession::has_file_next() const {
 }
 
 void ClientSession::on_file_lost(int error, uint64_t now_ms) {
-  if (phase_ == Phase::kAnswering) exchange_->on_file_lost(error, now_ms);
+  if (phase_ != Phase::kAnswering) return;
+  exchange_->on_file_lost(error, now_ms);
+  const bool goes_on = phase_ == Phase::kAnswering;
+  if (goes_on && exchange_->content().is_empty()) rate_.stop();  // It waits for us.
 }
 
 void ClientSession::on_written(size_t size, uint64_t now_ms) {

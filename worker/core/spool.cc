@@ -100,7 +100,8 @@ void Spool::write(const FetchWindow& window, bool is_urgent) {
     const uint64_t room = reserved_ - (submitted_ - begin_);
     uint64_t size = std::min({ready, room, uint64_t{limits::kSpoolPieceBytesMax}});
     const bool is_last = total_ && submitted_ + size == *total_;
-    const bool is_end = is_last && is_for_cache_ && room - size >= trailer_.size;
+    const bool is_sealable = is_for_cache_ && asked_ == 0 && room - size >= trailer_.size;
+    const bool is_end = is_last && is_sealable;
     if (size == 0 && !is_end) return;
     if (!is_last) {
       const uint64_t beyond = (submitted_ + size) % limits::kSpoolPieceBytesMin;
