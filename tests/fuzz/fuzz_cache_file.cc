@@ -1,0 +1,36 @@
+#include <openssl/sha.h>
+
+#include <vector>
+
+#include "common/core/cache_file.h"
+#include "common/core/check.h"
+#include "worker/core/block_index.h"
+
+using namespace daphnis;
+
+/// Files of the cache, as a disk may give them back. The digest is made to hold, since it would
+/// keep all else from being read.
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  if (size < kCacheFooterBytes) return 0;
+  std::vector<uint8_t> file(data, data + size);
+  auto footer = read_cache_footer(Bytes(file).last(kCacheFooterBytes), size);
+  if (!footer) return 0;
+  check(footer->body_bytes + footer->trailer_bytes() == size, "a file's sizes add up");
+  const auto trailer = std::span(file).subspan(static_cast<size_t>(footer->body_bytes));
+  const size_t digest_bytes = footer->digest.size();
+  SHA256(trailer.data(), trailer.size() - digest_bytes, footer->digest.data());
+  std::ranges::copy(footer->digest, trailer.last(digest_bytes).begin());
+
+  const auto read = read_cache_trailer(trailer, *footer);
+  const auto index = worker::BlockIndex::from_trailer(trailer, *footer);
+  if (!read) {
+    check(!index, "there are no places without a trailer");
+    return 0;
+  }
+  for (const CachedBlock& block : read->blocks) {
+    check(block.offset <= footer->body_bytes && block.size <= footer->body_bytes - block.offset,
+          "a block lies in its body");
+    check(index && index->find(block.cid), "a block that is listed is found");
+  }
+  return 0;
+}

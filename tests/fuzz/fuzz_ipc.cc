@@ -1,0 +1,56 @@
+#include <algorithm>
+#include <string>
+
+#include "common/core/check.h"
+#include "common/core/ipc_codec.h"
+
+/// What workers and the broker say to each other: whatever decodes has one form, and a cut of the
+/// stream changes no frame.
+namespace {
+
+using daphnis::Bytes;
+using namespace daphnis::ipc;
+
+template <typename Message>
+void check_form(const daphnis::Result<Message>& message, Bytes payload) {
+  if (!message) return;
+  const std::vector<uint8_t> frame = encode_frame(*message, Carries::kNothing);
+  daphnis::check(std::ranges::equal(Bytes(frame).subspan(kFrameHeadBytes), payload),
+                 "what decodes encodes to itself");
+}
+
+std::string frames_of(std::initializer_list<Bytes> parts) {
+  std::string seen;
+  FrameReader reader;
+  for (const Bytes part : parts) {
+    reader.append(part);
+    FrameReader::Frame frame;
+    FrameReader::Event event = reader.next(frame);
+    for (; event == FrameReader::Event::kFrame; event = reader.next(frame)) {
+      seen.append(daphnis::as_text(frame.payload)).append(frame.has_descriptor ? "!" : ".");
+    }
+    if (event == FrameReader::Event::kMalformed) return seen + "malformed";
+  }
+  return seen;
+}
+
+}  // namespace
+
+/// The first byte chooses: a message of either side, or frames.
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  if (size == 0) return 0;
+  const Bytes input(data + 1, size - 1);
+  switch (data[0] % 3) {
+    case 0:
+      check_form(decode_worker_to_broker(input), input);
+      break;
+    case 1:
+      check_form(decode_broker_to_worker(input), input);
+      break;
+    default:
+      const size_t cut = data[0] * input.size() / 256;
+      daphnis::check(frames_of({input}) == frames_of({input.first(cut), input.subspan(cut)}),
+                     "a cut changes what a stream of frames says");
+  }
+  return 0;
+}
