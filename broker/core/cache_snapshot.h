@@ -12,10 +12,9 @@
 /// start-up scan, which believes it where a file's size agrees; whatever is wrong with it merely
 /// means more files to look into.
 ///
-///     head     "DAPHIDX\n", version (u16), zero (u16), zero (u32)
-///     frames   bytes of the rows (u32), rows (u32), SHA-256 of the rows, the rows
-///     row      key (32), size (u64), stored_s, used_s, hits (u32 each), size of the root (u8),
-///     root
+///   - head: "DAPHIDX\n", version (u16), zero (u16), zero (u32)
+///   - frames: bytes of the rows (u32), rows (u32), SHA-256 of the rows, the rows
+///   - row: key (32), size (u64), stored_s, used_s, hits (u32 each), size of the root (u8), root
 ///
 /// Integers are little endian. A frame without rows is the end.
 namespace daphnis::broker {
