@@ -20,6 +20,10 @@ void give(Exchange& exchange, const Answer& answer, const AnswerScene& scene, Ca
   exchange.answer(answer.status, render(answer, context_of(exchange, scene, cache)), now_ms);
 }
 
+uint64_t age_of(int64_t stored_s, const AnswerScene& scene) {
+  return static_cast<uint64_t>(std::max<int64_t>(0, scene.now_s - stored_s));
+}
+
 ContentAnswer::ContentAnswer(Exchange& exchange, Content content, FetchId fetch, CacheStatus cache,
                              const AnswerScene& scene, ReaderHost& host)
     : exchange_(exchange), content_(std::move(content)), scene_(scene), host_(host), fetch_(fetch) {
@@ -53,6 +57,7 @@ ResponseContext ContentAnswer::context(std::string& timing, uint64_t now_ms) con
   timing = server_timing({&fetch, 1});
   ResponseContext context = context_of(exchange_, scene_, exchange_.facts.cache);
   context.server_timing = timing;
+  if (stored_s_) context.age_s = age_of(*stored_s_, scene_);
   return context;
 }
 
@@ -123,8 +128,13 @@ void ContentAnswer::on_over(uint64_t now_ms) {
 void ContentAnswer::note(const Fetch& fetch) {
   exchange_.facts.l2 = fetch.l2_id();
   exchange_.facts.attempts = fetch.attempts();
-  const bool has_begun = exchange_.state() != Exchange::State::kWaiting;
-  if (fetch.is_joined() && !has_begun) exchange_.facts.cache = CacheStatus::kFetching;
+  if (exchange_.state() != Exchange::State::kWaiting) return;
+  stored_s_ = fetch.stored_s();
+  if (stored_s_) {
+    exchange_.facts.cache = CacheStatus::kHit;
+  } else if (fetch.is_joined()) {
+    exchange_.facts.cache = CacheStatus::kFetching;
+  }
 }
 
 }  // namespace daphnis::worker

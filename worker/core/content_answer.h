@@ -17,6 +17,10 @@ struct AnswerScene {
 [[nodiscard]] ResponseContext context_of(const Exchange& exchange, const AnswerScene& scene,
                                          CacheStatus cache);
 
+/// The Age of what was stored then (RFC 9111 section 5.1), in seconds; 0 where the clock has gone
+/// back.
+[[nodiscard]] uint64_t age_of(int64_t stored_s, const AnswerScene& scene);
+
 /// Gives an exchange a whole answer.
 void give(Exchange& exchange, const Answer& answer, const AnswerScene& scene, CacheStatus cache,
           uint64_t now_ms);
@@ -69,8 +73,9 @@ class ContentAnswer final : public Responder, public FetchReader {
   Content content_;
   const AnswerScene& scene_;
   ReaderHost& host_;
-  FetchId fetch_;             ///< 0: not reading any more.
-  std::vector<Piece> block_;  ///< Raw only, at most one block.
+  FetchId fetch_;                    ///< 0: not reading any more.
+  std::vector<Piece> block_;         ///< Raw only, at most one block.
+  std::optional<int64_t> stored_s_;  ///< As the fetch's, before the head went out.
 };
 
 }  // namespace daphnis::worker

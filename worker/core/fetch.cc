@@ -361,9 +361,10 @@ void Fetch::on_joined(FileRef file, uint64_t bytes, bool is_whole, uint64_t now_
 }
 
 void Fetch::on_cached(const CachedFile& cached, uint64_t now_ms) {
+  if (state_ != State::kAsking) return;
+  if (!has_begun()) stored_s_ = cached.stored_s;
   const uint64_t bytes = cached.footer.body_bytes;
   if (cached.file) return on_joined(cached.file, bytes, true, now_ms);
-  if (state_ != State::kAsking) return;
   state_ = State::kWhole;
   total_ = bytes;
   Slices body{cached.body};

@@ -145,6 +145,9 @@ class Fetch {
   [[nodiscard]] uint64_t deadline_ms() const { return deadline_ms_; }
   /// Its first output came from a file.
   [[nodiscard]] bool is_joined() const { return joined_file_ && window_.end() == 0; }
+  /// When all of it was stored in the cache, in seconds since 1970, if it was found there after
+  /// all.
+  [[nodiscard]] std::optional<int64_t> stored_s() const { return stored_s_; }
   /// Some of the output has been had: whoever reads it is in the midst of an answer.
   [[nodiscard]] bool has_begun() const { return joined_bytes_ > 0 || window_.end() > 0; }
   /// Attempts that reached this worker, or that the broker told of.
@@ -208,6 +211,7 @@ class Fetch {
   bool may_spool_ = true;          ///< No spool was had yet.
   FileRef joined_file_;
   uint64_t joined_bytes_ = 0;
+  std::optional<int64_t> stored_s_;
 
   // Another worker reads along.
   bool is_reported_ = false;

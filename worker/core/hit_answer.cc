@@ -1,6 +1,5 @@
 #include "worker/core/hit_answer.h"
 
-#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -33,7 +32,7 @@ ResponseHead hit_head(const Exchange& exchange, const Content& content, const An
   const Timing took{.name = "cache", .us = (now_ms - exchange.started_ms()) * 1'000};
   const std::string timing = server_timing({&took, 1});
   ResponseContext context = context_of(exchange, scene, CacheStatus::kHit);
-  context.age_s = static_cast<uint64_t>(std::max<int64_t>(0, scene.now_s - stored_s));
+  context.age_s = age_of(stored_s, scene);
   context.server_timing = timing;
   return content.request.format == AnswerFormat::kRaw ? raw_head(content, context, *bytes)
                                                       : car_head(content, context, bytes);

@@ -121,6 +121,19 @@ TEST_CASE("what is not cached is asked for", "[worker]") {
   CHECK(edge.only<ipc::Fetch>().request.root == other.root);
 }
 
+TEST_CASE("what another worker has stored meanwhile is a hit", "[worker]") {
+  CachedEdge edge;
+  edge.worker.on_wall_clock(1'700'000'123);
+  edge.cache.remove(key_of(edge.car_request));
+  Peer& client = edge.connect();
+  edge.send(client, "GET " + edge.car.target() + " HTTP/1.1\r\nHost: edge\r\n\r\n");
+  edge.cache.store(edge.car_request, text(edge.car.bytes));
+  edge.tell(ipc::JoinProgress{edge.only<ipc::Fetch>().fetch_id, ipc::JoinState::kCached, 0, ""});
+  CHECK(dechunked(client.received) == text(edge.car.bytes));
+  CHECK_THAT(client.received, Contains("X-Cache: HIT"));
+  CHECK_THAT(client.received, Contains("Age: 123\r\n"));
+}
+
 TEST_CASE("a slow disk holds up who asks for what it has and nobody else", "[worker]") {
   CachedEdge edge;
   edge.get(edge.raw_target());
