@@ -26,7 +26,7 @@ uint64_t age_of(int64_t stored_s, const AnswerScene& scene) {
 
 ContentAnswer::ContentAnswer(Exchange& exchange, Content content, FetchId fetch, CacheStatus cache,
                              const AnswerScene& scene, ReaderHost& host)
-    : exchange_(exchange), content_(std::move(content)), scene_(scene), host_(host), fetch_(fetch) {
+    : FetchAnswer(exchange, fetch, host), content_(std::move(content)), scene_(scene) {
   exchange_.facts.cache = cache;
 }
 
@@ -69,7 +69,7 @@ void ContentAnswer::start_car(uint64_t now_ms) {
 
 void ContentAnswer::on_whole(Fetch& fetch, uint64_t now_ms) {
   note(fetch);
-  fetch_ = 0;
+  on_detached();
   if (content_.request.format == AnswerFormat::kRaw) return answer_raw(now_ms);
   if (exchange_.state() == Exchange::State::kWaiting) start_car(now_ms);
   if (exchange_.state() == Exchange::State::kContent) exchange_.finish(now_ms);
@@ -80,15 +80,11 @@ void ContentAnswer::answer_raw(uint64_t now_ms) {
   uint64_t size = 0;
   for (const Piece& piece : block_) size += piece.size();
   ResponseHead head = raw_head(content_, context(timing, now_ms), size);
-  uint64_t skip = head.body_offset;
-  uint64_t left = head.body_bytes;
+  Rest wanted{.offset = head.body_offset, .size = head.body_bytes};
   exchange_.start(std::move(head), now_ms);
   for (const Piece& piece : std::exchange(block_, {})) {
-    const uint64_t skipped = std::min(skip, piece.size());
-    const uint64_t taken = std::min(left, piece.size() - skipped);
-    push_part(piece, skipped, taken, now_ms);
-    skip -= skipped;
-    left -= taken;
+    const Rest::Part part = wanted.take(piece.size());
+    push_part(piece, part.offset, part.size, now_ms);
   }
   exchange_.finish(now_ms);
 }
@@ -107,7 +103,7 @@ void ContentAnswer::push_part(const Piece& piece, uint64_t offset, uint64_t leng
 void ContentAnswer::on_failed(Fetch& fetch, FailureKind why, uint32_t retry_after_s,
                               uint64_t now_ms) {
   note(fetch);
-  fetch_ = 0;
+  on_detached();
   const Answer answer = answer_for(why, retry_after_s);
   exchange_.facts.failure = answer.code;
   if (exchange_.state() == Exchange::State::kWaiting) {
@@ -117,17 +113,8 @@ void ContentAnswer::on_failed(Fetch& fetch, FailureKind why, uint32_t retry_afte
   }
 }
 
-void ContentAnswer::on_room(uint64_t now_ms) {
-  if (fetch_ != 0) host_.on_reader_room(fetch_, *this, now_ms);
-}
-
-void ContentAnswer::on_over(uint64_t now_ms) {
-  if (fetch_ != 0) host_.on_reader_left(std::exchange(fetch_, 0), *this, now_ms);
-}
-
 void ContentAnswer::note(const Fetch& fetch) {
-  exchange_.facts.l2 = fetch.l2_id();
-  exchange_.facts.attempts = fetch.attempts();
+  note_source(fetch);
   if (exchange_.state() != Exchange::State::kWaiting) return;
   stored_s_ = fetch.stored_s();
   if (stored_s_) {

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "worker/core/exchange.h"
-#include "worker/core/fetch.h"
+#include "worker/core/fetch_answer.h"
 #include "worker/core/gateway.h"
 
 namespace daphnis::worker {
@@ -25,21 +25,10 @@ struct AnswerScene {
 void give(Exchange& exchange, const Answer& answer, const AnswerScene& scene, CacheStatus cache,
           uint64_t now_ms);
 
-/// What a content answer asks of the Worker.
-class ReaderHost {
- public:
-  virtual void on_reader_room(FetchId fetch, FetchReader& reader, uint64_t now_ms) = 0;
-  /// The reader is no longer there.
-  virtual void on_reader_left(FetchId fetch, FetchReader& reader, uint64_t now_ms) = 0;
-
- protected:
-  ~ReaderHost() = default;
-};
-
 /// Answers one exchange from a fetch: the head goes out with the first proven bytes, never before
 /// (DESIGN 5); a raw block is gathered first, since its length comes before it. Owned by its
 /// exchange.
-class ContentAnswer final : public Responder, public FetchReader {
+class ContentAnswer final : public FetchAnswer {
  public:
   /// Reads from `fetch`, whose reader it is to become. `cache`: kMiss where the fetch was begun for
   /// this answer, else kFetching.
@@ -50,10 +39,6 @@ class ContentAnswer final : public Responder, public FetchReader {
   void on_file_output(Fetch& fetch, FileRange range, uint64_t now_ms) override;
   void on_whole(Fetch& fetch, uint64_t now_ms) override;
   void on_failed(Fetch& fetch, FailureKind why, uint32_t retry_after_s, uint64_t now_ms) override;
-  [[nodiscard]] bool is_full() const override { return exchange_.is_full(); }
-
-  void on_room(uint64_t now_ms) override;
-  void on_over(uint64_t now_ms) override;
 
  private:
   /// Part of a raw block, in memory or in a file.
@@ -69,11 +54,8 @@ class ContentAnswer final : public Responder, public FetchReader {
   void answer_raw(uint64_t now_ms);
   void push_part(const Piece& piece, uint64_t offset, uint64_t length, uint64_t now_ms);
 
-  Exchange& exchange_;
   Content content_;
   const AnswerScene& scene_;
-  ReaderHost& host_;
-  FetchId fetch_;                    ///< 0: not reading any more.
   std::vector<Piece> block_;         ///< Raw only, at most one block.
   std::optional<int64_t> stored_s_;  ///< As the fetch's, before the head went out.
 };

@@ -156,6 +156,8 @@ class Worker final : private RequestSink,
                                         uint64_t now_ms);
   void start_content(Exchange& exchange, Content content, uint64_t now_ms);
   void start_fetch(Exchange& exchange, Content content, uint64_t now_ms);
+  void answer_from(Fetch& fetch, Exchange& exchange, std::unique_ptr<FetchAnswer> answer,
+                   uint64_t now_ms);
   /// A fetch of that content that a new reader can join. `joins`: it was under way already.
   [[nodiscard]] Fetch& fetch_of(const Content& content, std::string trace_id, bool& joins,
                                 uint64_t now_ms);

@@ -35,10 +35,7 @@ void Worker::start_fetch(Exchange& exchange, Content content, uint64_t now_ms) {
   auto answer = std::make_unique<ContentAnswer>(exchange, std::move(content), fetch.id(),
                                                 joins ? CacheStatus::kFetching : CacheStatus::kMiss,
                                                 scene_, host);
-  FetchReader& reader = *answer;
-  exchange.set_responder(std::move(answer));
-  fetch.add_reader(reader, now_ms);
-  settle_fetch(fetch, now_ms);
+  answer_from(fetch, exchange, std::move(answer), now_ms);
 }
 
 bool Worker::go_on(Exchange& exchange, Content content, Rest rest, uint64_t now_ms) {
@@ -47,11 +44,16 @@ bool Worker::go_on(Exchange& exchange, Content content, Rest rest, uint64_t now_
   Fetch& fetch = fetch_of(content, exchange.facts.request_id, joins, now_ms);
   ReaderHost& host = *this;
   auto answer = std::make_unique<ResumedAnswer>(exchange, fetch.id(), rest, host);
+  answer_from(fetch, exchange, std::move(answer), now_ms);
+  return true;
+}
+
+void Worker::answer_from(Fetch& fetch, Exchange& exchange, std::unique_ptr<FetchAnswer> answer,
+                         uint64_t now_ms) {
   FetchReader& reader = *answer;
   exchange.set_responder(std::move(answer));
   fetch.add_reader(reader, now_ms);
   settle_fetch(fetch, now_ms);
-  return true;
 }
 
 Fetch& Worker::fetch_of(const Content& content, std::string trace_id, bool& joins,
