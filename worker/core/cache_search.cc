@@ -22,10 +22,8 @@ CacheSearch::CacheSearch(Exchange& exchange, Content content, Cache& cache, Sear
       key_(content_.key) {}
 
 void CacheSearch::start(uint64_t now_ms) {
-  if (!cache_.find_hot(key_)) {
-    keys_ = whole_keys_of(content_.request);
-    std::ranges::reverse(keys_);
-  }
+  keys_ = whole_keys_of(content_.request);
+  std::ranges::reverse(keys_);
   look(now_ms);
 }
 

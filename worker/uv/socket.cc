@@ -110,10 +110,9 @@ void Socket::write(uint64_t now_ms) {
       goes_on = write_file(piece, now_ms);
       cork(connection_.has_file_next());
     } else {
-      break;
+      return;
     }
   }
-  if (!connection_.has_file_next()) cork(false);
 }
 
 /// sendfile() hands over 64 KiB at a time, which is a little more than loopback's largest segment:
