@@ -135,6 +135,8 @@ bool Rig::has(const CachedFile& file) const {
 size_t Rig::files_in(const std::string& name) const {
   size_t files = 0;
   for (const auto& entry : std::filesystem::directory_iterator(settings.dir + "/" + name)) {
+    // The probe makes and removes a file of its own all the while.
+    if (entry.path().filename().string().starts_with(kProbeName)) continue;
     files += entry.is_regular_file() ? 1 : 0;
   }
   return files;
