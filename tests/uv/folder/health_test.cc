@@ -89,6 +89,7 @@ TEST_CASE("a folder that is full at the start comes up all the same") {
     Rig rig(disk.path);
     rig.start();
     REQUIRE(rig.stored(cached_dag(1)).is_stored);
+    rig.stop();
   }
   {
     std::ofstream hog(disk.path + "/hog", std::ios::binary);
@@ -97,7 +98,8 @@ TEST_CASE("a folder that is full at the start comes up all the same") {
     }
   }
   Rig rig(disk.path);
-  rig.start();
+  REQUIRE(rig.open());
+  rig.folder->start_scan();
   until_down(rig);
   std::filesystem::remove(disk.path + "/hog");
   until_up(rig);
@@ -109,6 +111,7 @@ TEST_CASE("a read only disk is told and recovery needs no restart") {
   Rig rig(disk.path);
   rig.start();
   REQUIRE(rig.stored(cached_dag(1)).is_stored);
+  rig.settle();
   disk.remount("ro");
   rig.unlink(cached_dag(1).key, 1);
   until_down(rig);
@@ -125,6 +128,7 @@ TEST_CASE("a disk that is read only at the start comes up when it can be written
     Rig rig(disk.path);
     rig.start();
     REQUIRE(rig.stored(cached_dag(1)).is_stored);
+    rig.stop();
   }
   disk.remount("ro");
   Rig rig(disk.path);
@@ -160,6 +164,7 @@ TEST_CASE("a folder that is deleted is made anew and locked anew") {
   Rig rig(temp.path);
   rig.start();
   REQUIRE(rig.stored(cached_dag(1)).is_stored);
+  rig.settle();
   std::filesystem::remove_all(rig.settings.dir);
   until_up(rig);
   CHECK(rig.health.size() >= 2);
@@ -174,6 +179,7 @@ TEST_CASE("one folder of objects that is deleted is made anew") {
   Rig rig(temp.path);
   rig.start();
   const CachedFile file = cached_dag(1);
+  rig.settle();
   std::filesystem::remove_all(std::filesystem::path(rig.object(file)).parent_path());
   CHECK_FALSE(rig.stored(file).is_stored);
   until_up(rig);
@@ -185,6 +191,7 @@ TEST_CASE("a folder that another edge took meanwhile is left to it") {
   Rig first(temp.path);
   first.settings.probe_every_ms = 200;
   first.restart();
+  first.settle();
   std::filesystem::remove_all(first.settings.dir);
   Rig second(temp.path);
   second.start();

@@ -75,6 +75,10 @@ void Rig::start() {
 void Rig::stop() {
   folder.reset();
   // A probe under way has a share in the lock, as it would until a process is gone.
+  settle();
+}
+
+void Rig::settle() {
   while (loop.raw()->active_reqs.count > 0) loop.run_once();
 }
 

@@ -47,6 +47,9 @@ class Rig {
   /// Turns the loop until `holds`; fails the test after some seconds.
   void until(const std::function<bool()>& holds);
   void until_idle();
+  /// Turns the loop until nothing is under way in the thread pool, and nothing will be before the
+  /// loop turns again: for who changes the folder behind its back.
+  void settle();
   void for_ms(uint64_t ms);
 
   /// Puts the file into tmp/, under a living worker's name, and orders that it be stored.
