@@ -20,6 +20,13 @@ void until_up(Rig& rig) {
   rig.until([&] { return !rig.health.empty() && rig.health.back().is_up && rig.scans > scans; });
 }
 
+void fill(const SmallDisk& disk) {
+  std::ofstream hog(disk.path + "/hog", std::ios::binary);
+  const std::vector<char> block(64 * 1024);
+  while (hog.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) {
+  }
+}
+
 TEST_CASE("a second edge is refused and told who has the folder") {
   const TempFolder temp;
   Rig first(temp.path);
@@ -61,12 +68,9 @@ TEST_CASE("a full disk is told once and recovery needs no restart") {
   rig.start();
   const CachedFile file = cached_dag(1);
   REQUIRE(rig.stored(file).is_stored);
-  {
-    std::ofstream hog(disk.path + "/hog", std::ios::binary);
-    const std::vector<char> block(64 * 1024);
-    while (hog.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) {
-    }
-  }
+  // A probe under way would give a page back after the disk is full.
+  rig.settle();
+  fill(disk);
   until_down(rig);
   rig.for_ms(200);
   CHECK(rig.health.size() == 1);
@@ -91,12 +95,7 @@ TEST_CASE("a folder that is full at the start comes up all the same") {
     REQUIRE(rig.stored(cached_dag(1)).is_stored);
     rig.stop();
   }
-  {
-    std::ofstream hog(disk.path + "/hog", std::ios::binary);
-    const std::vector<char> block(64 * 1024);
-    while (hog.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) {
-    }
-  }
+  fill(disk);
   Rig rig(disk.path);
   REQUIRE(rig.open());
   rig.folder->start_scan();
@@ -147,6 +146,7 @@ TEST_CASE("a disk out of inodes is told and recovery needs no restart") {
   Rig rig(disk.path);
   rig.start();
   REQUIRE(rig.stored(cached_dag(1)).is_stored);
+  rig.settle();
   std::filesystem::create_directory(disk.path + "/hog");
   for (int i = 0;; ++i) {
     if (!std::ofstream(disk.path + "/hog/" + std::to_string(i))) break;
