@@ -114,6 +114,7 @@ class Cache {
   void retire(const SpoolId& id, const Spool& spool);
   [[nodiscard]] std::string path_of(ipc::SpoolPlace place, const std::string& name) const;
   void unlink_spool(ipc::SpoolPlace place, const std::string& name);
+  void on_spool_failed(WorkerId id, uint32_t error, uint64_t now_ms);
   void refuse_done(const SpoolId& id, const ipc::SpoolDone& message, bool is_held);
 
   Removed remove(CacheIndex::Doomed&& doomed, uint64_t bytes_before);
@@ -139,7 +140,9 @@ class Cache {
   absl::flat_hash_map<SpoolId, Storing> storing_;
   absl::flat_hash_map<RequestKey, SpoolId> storing_by_key_;
   std::vector<RequestKey> settled_;
-  std::deque<Waiting> waiting_;  ///< In the index's order.
+  uint64_t failures_unsaid_ = 0;  ///< Spools that failed since the last line that told so.
+  uint64_t failures_log_ms_ = 0;  ///< When the next such line may be written.
+  std::deque<Waiting> waiting_;   ///< In the index's order.
   TimerSlot room_timer_;
   uint64_t expired_ms_ = 0;  ///< When expiry was looked at last.
   uint64_t spool_dir_bytes_ = 0;

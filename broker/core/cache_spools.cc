@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <charconv>
+#include <system_error>
 #include <utility>
 
 #include "broker/core/cache.h"
@@ -150,8 +151,9 @@ void Cache::refuse_done(const SpoolId& id, const ipc::SpoolDone& message, bool i
   pump();
 }
 
-bool Cache::on_message(WorkerId id, const ipc::SpoolGone& message, uint64_t) {
+bool Cache::on_message(WorkerId id, const ipc::SpoolGone& message, uint64_t now_ms) {
   const SpoolId spool_id{id, message.spool};
+  if (message.error != 0) on_spool_failed(id, message.error, now_ms);
   Spool* spool = find(spool_id);
   if (!spool) return true;  // It was refused, or a broker before us knew it.
   if (index_) index_->stop_waiting(spool_id);
@@ -160,6 +162,19 @@ bool Cache::on_message(WorkerId id, const ipc::SpoolGone& message, uint64_t) {
   peers_[id].spools.erase(message.spool);
   pump();
   return true;
+}
+
+/// A disk that is full fails many: one line tells of them all for a while.
+void Cache::on_spool_failed(WorkerId id, uint32_t error, uint64_t now_ms) {
+  ++context_.counters.spools_failed;
+  ++failures_unsaid_;
+  if (now_ms < failures_log_ms_) return;
+  context_.out.log(LogLevel::kWarn,
+                   LogLine("spool_failed")
+                       .add("worker", peers_[id].index)
+                       .add("reason", std::generic_category().message(static_cast<int>(error)))
+                       .add("count", std::exchange(failures_unsaid_, 0)));
+  failures_log_ms_ = now_ms + limits::kSpoolFailuresLogMs;
 }
 
 void Cache::share(WorkerId owner, const std::string& path, WorkerId reader) {

@@ -72,6 +72,7 @@ struct Counters {
   uint64_t cache_expired = 0;
   uint64_t rooms_refused = 0;    ///< Reservations refused.
   uint64_t spools_lost = 0;      ///< Open ones of workers that went.
+  uint64_t spools_failed = 0;    ///< Given up for a disk that refused something.
   uint64_t fetches_joined = 0;   ///< Ended by another worker's fetch.
   uint64_t fetches_cached = 0;   ///< Ended since the cache holds the object.
   uint64_t joins = 0;            ///< Fetches that began to wait for another worker's.

@@ -189,6 +189,8 @@ void add_cache(Families& out, const Broker& broker, const ProcessGauges& process
   out.gauge("cache_orders", "Orders the folder has not carried out yet", process.cache_orders);
   out.counter("spool_rooms_refused_total", "Reservations refused", counters.rooms_refused);
   out.counter("spools_lost_total", "Open spools of workers that went", counters.spools_lost);
+  out.counter("spools_failed_total", "Spools given up since the disk refused something",
+              counters.spools_failed);
   out.gauge("joiners", "Fetches that wait for another worker's", broker.joins().joiners());
   out.counter("joins_total", "Fetches that began to wait for another worker's", counters.joins);
   out.counter("joins_passed_on_total", "Of these, fetched anew since the other failed",

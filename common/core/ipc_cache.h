@@ -80,7 +80,8 @@ struct SpoolDone {
 /// reads from it.
 struct SpoolGone {
   uint64_t spool = 0;
-  static void fields(auto& m, auto&& f) { f(m.spool); }
+  uint32_t error = 0;  ///< The errno for which it was given up; 0: not for any trouble of the disk.
+  static void fields(auto& m, auto&& f) { f(m.spool, m.error); }
 };
 
 /// After SpoolWanted: how far the fetch's spool has come. Every kJoinStepBytes or kJoinEveryMs, at

@@ -91,6 +91,8 @@ class FullDisk(FaultTest):
                               if not p.name.startswith("probe")], "no stray is left")
         self.assertEqual({}, self.files())
         self.assertEqual([], self.entries())
+        wait_for(lambda: self.broker_lines("event=spool_failed"), "the operator is told", 10)
+        self.assertIn("No space left on device", self.broker_lines("event=spool_failed")[0])
         self.wait_up()
         self.wait_kept(small)
 

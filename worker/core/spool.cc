@@ -134,7 +134,7 @@ void Spool::on_job_done(const FileJobDone& done) {
   host_.look_at(number_);
   if (done.kind == FileJob::Kind::kCreate) return on_created(done);
   if (state_ == State::kGivenUp) return;
-  if (done.error != 0) return give_up();
+  if (done.error != 0) return give_up_for(done.error);
   if (done.kind == FileJob::Kind::kWrite) on_written(done);
   if (done.kind == FileJob::Kind::kSync) say_done();
 }
@@ -143,7 +143,7 @@ void Spool::on_created(const FileJobDone& done) {
   is_made_ = done.file != nullptr;
   if (!is_made_) path_.clear();  // Nothing of ours is there.
   if (state_ == State::kGivenUp) return unlink();
-  if (done.error != 0) return give_up();
+  if (done.error != 0) return give_up_for(done.error);
   file_ = done.file;
   state_ = is_ended_ ? State::kSealing : State::kWriting;
   on_written(done);
@@ -178,6 +178,11 @@ void Spool::say_done() {
                             .key = key_of(request_),
                             .root = {root.begin(), root.end()},
                             .size = *total_ + trailer_.size});
+}
+
+void Spool::give_up_for(int error) {
+  error_ = error;
+  give_up();
 }
 
 void Spool::give_up() {

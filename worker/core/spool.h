@@ -81,6 +81,8 @@ class Spool {
 
   [[nodiscard]] uint64_t number() const { return number_; }
   [[nodiscard]] State state() const { return state_; }
+  /// The errno of what the disk refused; 0: nothing yet.
+  [[nodiscard]] int error() const { return error_; }
   [[nodiscard]] uint64_t begin() const { return begin_; }
   /// Output in [begin(), written()) is in the file.
   [[nodiscard]] uint64_t written() const { return written_; }
@@ -110,6 +112,7 @@ class Spool {
   void write_part(const FetchWindow& window, uint64_t size, bool is_end);
   void on_created(const FileJobDone& done);
   void on_written(const FileJobDone& done);
+  void give_up_for(int error);
   void unlink();
   void say_done();
   void order(FileJob job);
@@ -129,6 +132,7 @@ class Spool {
   bool is_made_ = false;  ///< There was a file, so that there is one to close.
   bool is_closed_ = false;
   bool is_released_ = false;
+  int error_ = 0;
   size_t jobs_ = 0;  ///< Under way.
 
   uint64_t reserved_ = 0;

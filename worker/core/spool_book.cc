@@ -75,7 +75,9 @@ void SpoolBook::settle() {
   for (const uint64_t number : std::exchange(changed_, {})) {
     const Entry* entry = find(number);
     if (!entry || !entry->spool->is_over()) continue;
-    if (entry->spool->state() != Spool::State::kStored) broker_.send(ipc::SpoolGone{number});
+    if (entry->spool->state() != Spool::State::kStored) {
+      broker_.send(ipc::SpoolGone{number, static_cast<uint32_t>(entry->spool->error())});
+    }
     spools_.erase(number);
   }
 }

@@ -96,7 +96,9 @@ TEST_CASE("a disk that fills up in the midst of an answer keeps nothing of it", 
   rig.disk.run(rig);
   CHECK(rig.disk.files.empty());
   CHECK(rig.sent<ipc::SpoolDone>().empty());
-  CHECK(rig.only<ipc::SpoolGone>().spool == reserve.spool);
+  const auto gone = rig.only<ipc::SpoolGone>();
+  CHECK(gone.spool == reserve.spool);
+  CHECK(gone.error == ENOSPC);
   CHECK(dechunked(rig.first.received) == rig.body());
 }
 
