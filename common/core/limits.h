@@ -102,7 +102,6 @@ inline constexpr uint64_t kBrokerRetryFirstMs = 100;  ///< Then doubled up to th
 inline constexpr uint64_t kBrokerRetryMaxMs = 2'000;
 inline constexpr uint64_t kBrokerSilentMs = 20'000;  ///< Without a word: the connection is dropped.
 inline constexpr uint64_t kDeadlineGraceMs = 1'000;  ///< Left to the broker to say so itself.
-inline constexpr size_t kShedLooksMax = 64;          ///< Clients looked at to find an idle one.
 inline constexpr uint64_t kL2TailMs = 1'000;         ///< From the walk's end to the body's end.
 
 // --- Logs ---

@@ -1,5 +1,6 @@
 """Stalls, floods, exhaustion and departures: every request ends, and nothing stays behind."""
 
+import os
 import random
 import signal
 import threading
@@ -7,6 +8,9 @@ import time
 
 from harness import (ASAN, Connection, Edge, EdgeTest, binary, car, curl, sends, silent,
                      wait_for)
+
+# DAPHNIS_LONG=1: as many idle clients as a process has descriptors for.
+LONG = os.environ.get("DAPHNIS_LONG") == "1"
 
 
 class Faults(EdgeTest):
@@ -147,17 +151,9 @@ class Faults(EdgeTest):
         small, body, pairs = car.file_car(car.numbered("emfile", 3000))
         self.edge.fake("home", sends(body))
         limited = 48 if not ASAN else 64
-        for index in range(2):
-            self.edge.workers[index].stop()
-        self.edge.workers.clear()
-        self.edge.workers.append(self.world.start("limited-worker", [
-            "prlimit", f"--nofile={limited}:{limited}", binary("daphnis-worker"),
-            "--socket", self.edge.socket, "--listen", f"127.0.0.1:{self.edge.client_port}",
-            "--index", 0]))
-        self.edge.wait_ready()
+        worker = self.limited_worker(limited)
         self.assert_car(self.edge.car(small), pairs)
         idle = [Connection(self.edge.client_port) for _ in range(limited * 2)]
-        worker = self.edge.workers[0]
         before = cpu_ticks(worker.pid)
         time.sleep(1)  # Measured, not waited for: what a second of nothing costs.
         self.assertLess(cpu_ticks(worker.pid) - before, 50, "no busy loop")
@@ -165,6 +161,37 @@ class Faults(EdgeTest):
             connection.close()
         wait_for(lambda: self.edge.car(small).status == 200, "it serves again", 10)
         self.assertTrue(worker.running())
+
+    def limited_worker(self, descriptors):
+        """Instead of the two there are: one that may open no more than these."""
+        for worker in self.edge.workers:
+            worker.stop()
+        self.edge.workers[:] = [self.world.start("limited-worker", [
+            "prlimit", f"--nofile={descriptors}:{descriptors}", binary("daphnis-worker"),
+            "--socket", self.edge.socket, "--listen", f"127.0.0.1:{self.edge.client_port}",
+            "--index", 0])]
+        self.edge.wait_ready()
+        return self.edge.workers[0]
+
+    def test_idle_clients_make_room_for_new_ones_the_longest_idle_first(self):
+        descriptors, count = (20_000, 19_000) if LONG else (256, 800)
+        worker = self.limited_worker(descriptors)
+        missed, body, pairs = car.file_car(car.numbered("idle", 3000))
+        self.edge.fake("home", sends(body))
+        clients = []
+        for _ in range(count):
+            clients.append(Connection(self.edge.client_port, seconds=30))
+            clients[-1].request("/ipfs/bafkqaaa?format=raw")
+            self.assertEqual(200, clients[-1].response().status)
+        # What needs descriptors of its own, with all of them there.
+        self.assert_car(self.edge.car(missed), pairs)
+        self.assertTrue(clients[0].at_end(), "the longest idle was closed")
+        clients[-1].request("/ipfs/bafkqaaa?format=raw")
+        self.assertEqual(200, clients[-1].response().status)
+        self.assertGreater(worker.descriptors(), descriptors // 2)
+        self.assertLess(worker.descriptors(), descriptors * 7 // 8)
+        for client in clients:
+            client.close()
 
     def test_a_silent_client_with_a_head_half_sent_costs_only_itself(self):
         small, body, pairs = car.file_car(car.numbered("loris", 3000))

@@ -20,7 +20,9 @@ ClientSession::ClientSession(ConnectionId id, Agenda& agenda, SessionContext& co
       context_(context),
       client_(std::move(client)),
       // A new client has something to say; only between requests may it take its time.
-      reading_deadline_ms_(now_ms + context.settings.client_head_ms) {
+      reading_deadline_ms_(now_ms + context.settings.client_head_ms),
+      idle_(context.idle_clients, *this) {
+  idle_.enter();
   be_called_at(reading_deadline_ms_);
 }
 
@@ -89,6 +91,7 @@ void ClientSession::on_head(uint64_t now_ms) {
 void ClientSession::watch_reading(uint64_t now_ms) {
   if (parser_.in_message() == in_request_) return;
   in_request_ = parser_.in_message();
+  in_request_ ? idle_.leave() : idle_.enter();
   const Settings& settings = context_.settings;
   reading_deadline_ms_ = now_ms + (in_request_ ? settings.client_head_ms : settings.client_idle_ms);
   be_called_at(reading_deadline_ms_);
@@ -108,6 +111,7 @@ void ClientSession::open_exchange(http::Head head, uint64_t now_ms) {
   framer_.emplace(*exchange_);
   phase_ = Phase::kAnswering;
   in_request_ = false;
+  idle_.leave();
 }
 
 void ClientSession::on_answer(Exchange& exchange, uint64_t now_ms) {
@@ -185,6 +189,7 @@ void ClientSession::on_answer_written(uint64_t now_ms) {
   end_exchange(ExchangeEnd::kComplete, now_ms);
   if (goes_on) {
     phase_ = Phase::kReading;
+    idle_.enter();
     reading_deadline_ms_ = now_ms + context_.settings.client_idle_ms;
     be_called_at(reading_deadline_ms_);
     parse_unread(now_ms);
@@ -260,6 +265,7 @@ void ClientSession::linger(uint64_t now_ms) {
 
 void ClientSession::close(Ending how) {
   phase_ = Phase::kClosing;
+  idle_.leave();
   ending_ = how;
   lingering_.reset();
   interim_.clear();

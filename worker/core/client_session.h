@@ -8,6 +8,7 @@
 #include "worker/core/answer_framer.h"
 #include "worker/core/connection.h"
 #include "worker/core/exchange.h"
+#include "worker/core/idle_clients.h"
 #include "worker/core/lingering.h"
 #include "worker/core/rate_watch.h"
 #include "worker/core/settings.h"
@@ -19,6 +20,7 @@ struct SessionContext {
   const Settings& settings;
   RequestSink& sink;
   bool is_draining = false;  ///< Every answer is its connection's last.
+  IdleClients idle_clients = {};
 };
 
 /// One client's HTTP/1 connection (RFC 9112): requests go out one at a time, the next is parsed
@@ -87,6 +89,7 @@ class ClientSession final : public Connection, private ExchangeOwner {
   uint64_t body_bytes_ = 0;  ///< Of the request being read.
   bool in_request_ = false;  ///< The deadline is the head time's, not the idle time's.
   uint64_t reading_deadline_ms_;
+  IdleClients::Place idle_;
   bool is_cut_off_ = false;            ///< Refused in mid-message: more of it may be on its way.
   bool has_answered_ = false;          ///< At least one request.
   bool has_ended_ = false;             ///< The client ended its side; what is answered is answered.

@@ -29,17 +29,11 @@ Connection* Worker::on_client(std::string address, uint64_t now_ms) {
   return connection;
 }
 
-/// Closes a client that asks for nothing to make room for one that will. Looks at a few only.
+/// Closes the client that has asked for nothing longest to make room for one that will.
 bool Worker::shed_one() {
-  size_t looks = 0;
-  for (const auto& [id, client] : clients_) {
-    if (client->ending() == Ending::kOpen && client->is_idle()) {
-      client->shed();
-      return true;
-    }
-    if (++looks == limits::kShedLooksMax) break;
-  }
-  return false;
+  ClientSession* client = session_context_.idle_clients.longest();
+  if (client) client->shed();
+  return client != nullptr;
 }
 
 void Worker::forget(Connection& connection, uint64_t now_ms) {

@@ -139,6 +139,24 @@ TEST_CASE("at the bound on connections an idle one makes room", "[worker]") {
   CHECK(third.connection);
 }
 
+TEST_CASE("the client that has been idle longest makes room first", "[worker]") {
+  Settings settings;
+  settings.clients_max = 3;
+  Rig rig(settings);
+  Peer& first = rig.connect();
+  Peer& second = rig.connect();
+  Peer& slow = rig.connect();
+  rig.send(first, "GET /ipfs/bafkqaaa?format=raw HTTP/1.1\r\nHost: x\r\n\r\n");
+  CHECK(status_line(first.received) == "HTTP/1.1 200 OK");
+  rig.send(slow, "GET");
+  rig.connect();
+  CHECK_FALSE(second.connection);
+  CHECK(first.connection);
+  rig.connect();
+  CHECK_FALSE(first.connection);
+  CHECK(slow.connection);
+}
+
 TEST_CASE("a request that nobody answers ends at its deadline", "[worker]") {
   Rig rig;
   rig.start_broker();
