@@ -60,36 +60,38 @@ void CacheFolder::order(FolderOrder order) {
     }
   }
   orders_.push_back(std::move(order));
-  run_order();
+  run_orders();
 }
 
-void CacheFolder::run_order() {
+void CacheFolder::run_orders() {
   if (order_task_.is_busy()) return;
-  if (!work_) {
+  if (!round_) {
     if (orders_.empty()) return;
-    work_ = std::make_shared<FolderWork>(std::move(orders_.front()), paths_);
-    orders_.pop_front();
+    round_ = std::make_shared<FolderRound>(orders_, paths_);
   }
-  auto is_done = std::make_shared<bool>(false);
-  order_task_.start([work = work_, is_done] { *is_done = work->step(); },
-                    [this, is_done] { on_order_step(*is_done); });
+  order_task_.start([round = round_] { round->step(); }, [this] { on_orders_step(); });
 }
 
-void CacheFolder::on_order_step(bool is_done) {
-  if (is_done) {
-    const auto work = std::exchange(work_, nullptr);
-    if (const auto* scrub = std::get_if<SetScrub>(&work->order())) {
-      settings_.scrub_bytes_per_s = scrub->bytes_per_s;
-      pace_scrub();
-    }
-    if (!work->trouble().empty()) set_down(work->trouble());
-    if (auto& event = work->event()) {
-      const auto* stored = std::get_if<FileStored>(&*event);
-      if (scan_ && stored && !stored->is_stored) gone_.insert(stored->key);
-      on_event_(std::move(*event));
-    }
+void CacheFolder::on_orders_step() {
+  if (round_->is_done()) {
+    // What an event leads to may already start the next round.
+    const auto done = std::exchange(round_, nullptr);
+    for (FolderWork& work : done->works()) on_order_done(work);
   }
-  run_order();
+  run_orders();
+}
+
+void CacheFolder::on_order_done(FolderWork& work) {
+  if (const auto* scrub = std::get_if<SetScrub>(&work.order())) {
+    settings_.scrub_bytes_per_s = scrub->bytes_per_s;
+    pace_scrub();
+  }
+  if (!work.trouble().empty()) set_down(work.trouble());
+  auto& event = work.event();
+  if (!event) return;
+  const auto* stored = std::get_if<FileStored>(&*event);
+  if (scan_ && stored && !stored->is_stored) gone_.insert(stored->key);
+  on_event_(std::move(*event));
 }
 
 // --- Health ---

@@ -80,13 +80,16 @@ class CacheFolder {
   [[nodiscard]] bool is_up() const { return is_up_; }
   [[nodiscard]] bool is_scanning() const { return scan_ != nullptr; }
   [[nodiscard]] bool is_writing_snapshot() const { return snapshot_ != nullptr; }
-  [[nodiscard]] size_t orders_pending() const { return orders_.size() + (work_ ? 1 : 0); }
+  [[nodiscard]] size_t orders_pending() const {
+    return orders_.size() + (round_ ? round_->size() : 0);
+  }
   [[nodiscard]] const Counts& counts() const { return counts_; }
 
  private:
   // cache_folder.cc: orders and health.
-  void run_order();
-  void on_order_step(bool is_done);
+  void run_orders();
+  void on_orders_step();
+  void on_order_done(FolderWork& work);
   void probe();
   void on_probe(const ProbeResult& result);
   void set_down(const std::string& why);
@@ -112,7 +115,7 @@ class CacheFolder {
   Counts counts_;
 
   std::deque<FolderOrder> orders_;
-  std::shared_ptr<FolderWork> work_;  ///< The order under way.
+  std::shared_ptr<FolderRound> round_;  ///< The orders under way.
   uv::PoolTask order_task_;
 
   bool is_up_ = true;

@@ -73,6 +73,20 @@ std::string FolderWork::store(const StoreFile& order) {
   return "cannot rename " + from + ": " + text_of(sys);
 }
 
+FolderRound::FolderRound(std::deque<FolderOrder>& orders, const FolderPaths& paths) {
+  do {
+    works_.emplace_back(std::move(orders.front()), paths);
+    orders.pop_front();
+    // A single file each. Any other may be long, and goes alone.
+  } while (works_.size() < limits::kFolderStepFiles && !orders.empty() &&
+           std::holds_alternative<StoreFile>(works_.back().order()) &&
+           std::holds_alternative<StoreFile>(orders.front()));
+}
+
+void FolderRound::step() {
+  while (!is_done() && works_[at_].step()) ++at_;
+}
+
 bool FolderWork::carry_out(const StoreFile& order) {
   FileStored stored{
       .spool = order.spool, .key = order.key, .is_stored = false, .why = store(order)};

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstddef>
+#include <deque>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "broker/core/cache_folder.h"
 #include "broker/uv/folder_paths.h"
@@ -42,6 +44,24 @@ class FolderWork {
   size_t at_ = 0;  ///< Keys or paths done.
   std::optional<FolderEvent> event_;
   std::string trouble_;
+};
+
+/// Orders that are carried out in one go, one after the other: as many of the next ones as are
+/// bounded together, since waking a thread for each costs more than a small order does. Blocks as
+/// FolderWork does.
+class FolderRound {
+ public:
+  /// Takes from the front of `orders`, at least one.
+  FolderRound(std::deque<FolderOrder>& orders, const FolderPaths& paths);
+
+  void step();
+  [[nodiscard]] bool is_done() const { return at_ == works_.size(); }
+  [[nodiscard]] size_t size() const { return works_.size(); }
+  [[nodiscard]] std::vector<FolderWork>& works() { return works_; }
+
+ private:
+  std::vector<FolderWork> works_;
+  size_t at_ = 0;  ///< Of works_: done.
 };
 
 }  // namespace daphnis::broker

@@ -49,6 +49,7 @@ inline constexpr uint32_t kL2CapacityMax = 256;
 
 // --- Worker-broker messages (DESIGN 4) ---
 inline constexpr size_t kIpcFrameBytesMax = 256 * kKiB;  ///< One message; beyond: disconnect.
+inline constexpr size_t kIpcGatherBytesMax = 64 * kKiB;  ///< Sent in one write.
 inline constexpr size_t kIpcQueueBytesMax = 16 * kMiB;   ///< Unsent bytes; beyond: disconnect.
 inline constexpr size_t kHandoffsAwaitingMax = 256;      ///< Sent, not yet taken; beyond: 503.
 inline constexpr uint64_t kIpcPingEveryMs = 5'000;
@@ -165,6 +166,8 @@ inline constexpr size_t kSpoolPieceBytesMin = 256 * kKiB;   ///< Less waits for 
 inline constexpr size_t kSpoolPieceBytesMax = 2 * kMiB;     ///< Of one write.
 inline constexpr size_t kSpoolInFlightBytesMax = 4 * kMiB;  ///< Of one spool, being written.
 inline constexpr size_t kSpoolJobsAtOnce = 2;               ///< Of the thread pool's four.
+inline constexpr size_t kSpoolGatherJobs = 32;              ///< Done together by one thread.
+inline constexpr uint64_t kSpoolGatherMs = 5;               ///< For others that may wait too.
 inline constexpr uint64_t kSpoolRoomMs = 10'000;            ///< For the broker to make room.
 inline constexpr uint64_t kSpoolLingerMs = 1'000;           ///< For joiners to open a whole one.
 inline constexpr size_t kFileProbeBytes = 256 * kKiB;       ///< One probe in so many bytes.

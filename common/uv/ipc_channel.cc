@@ -44,19 +44,41 @@ IpcChannel::IpcChannel(UvPtr<uv_pipe_t> pipe, Events events)
     : pipe_(std::move(pipe)),
       shared_(std::make_shared<Shared>(Shared{.channel = this, .events = std::move(events)})),
       read_buffer_(kReadBytes) {
+  auto* before_wait = new uv_prepare_t{};
+  uv_prepare_init(pipe_->loop, before_wait);
+  before_wait->data = this;
+  before_wait_.reset(before_wait);
   pipe_->data = this;
   uv_read_start(reinterpret_cast<uv_stream_t*>(pipe_.get()), on_alloc, on_read);
 }
 
 IpcChannel::~IpcChannel() {
+  flush();
   shared_->channel = nullptr;
 }
 
-void IpcChannel::send(std::vector<uint8_t> frame) {
-  send(std::move(frame), nullptr);
+void IpcChannel::send(std::span<const uint8_t> frame) {
+  if (!shared_->channel) return;
+  if (gathered_.empty()) {
+    uv_prepare_start(before_wait_.get(), [](uv_prepare_t* handle) noexcept {
+      static_cast<IpcChannel*>(handle->data)->flush();
+    });
+  }
+  gathered_.insert(gathered_.end(), frame.begin(), frame.end());
+  if (gathered_.size() > limits::kIpcGatherBytesMax) flush();
 }
 
-size_t IpcChannel::send_at_once(const std::vector<uint8_t>& frame, uv_tcp_t* socket) {
+void IpcChannel::flush() {
+  uv_prepare_stop(before_wait_.get());
+  if (!gathered_.empty()) write(std::exchange(gathered_, {}), nullptr);
+}
+
+void IpcChannel::send(std::vector<uint8_t> frame, UvPtr<uv_tcp_t> socket) {
+  flush();
+  write(std::move(frame), std::move(socket));
+}
+
+size_t IpcChannel::write_at_once(const std::vector<uint8_t>& frame, uv_tcp_t* socket) {
   const uv_buf_t buffer = uv_buf_init(reinterpret_cast<char*>(const_cast<uint8_t*>(frame.data())),
                                       static_cast<unsigned>(frame.size()));
   // Errors show themselves in the queued write that follows.
@@ -65,10 +87,10 @@ size_t IpcChannel::send_at_once(const std::vector<uint8_t>& frame, uv_tcp_t* soc
   return written > 0 ? static_cast<size_t>(written) : 0;
 }
 
-void IpcChannel::send(std::vector<uint8_t> frame, UvPtr<uv_tcp_t> socket) {
+void IpcChannel::write(std::vector<uint8_t> frame, UvPtr<uv_tcp_t> socket) {
   if (!shared_->channel) return;
   // Nearly always all of it fits, which saves a request, a callback and a call to the kernel.
-  if (const size_t sent = send_at_once(frame, socket.get()); sent > 0) {
+  if (const size_t sent = write_at_once(frame, socket.get()); sent > 0) {
     if (sent == frame.size()) return;
     frame.erase(frame.begin(), frame.begin() + static_cast<ptrdiff_t>(sent));
     socket.reset();  // It went with the first byte.
@@ -186,6 +208,7 @@ void IpcChannel::end(const std::string& why) {
   if (!alive->channel) return;
   alive->channel = nullptr;
   uv_read_stop(reinterpret_cast<uv_stream_t*>(pipe_.get()));
+  uv_prepare_stop(before_wait_.get());
   alive->events.on_closed(why);
 }
 

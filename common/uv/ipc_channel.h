@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -41,11 +42,12 @@ class IpcChannel {
   IpcChannel(const IpcChannel&) = delete;
   IpcChannel& operator=(const IpcChannel&) = delete;
 
-  /// Sends one encoded frame, or several end to end. Unsent bytes beyond kIpcQueueBytesMax end the
-  /// channel (on_closed comes in a later turn).
-  void send(std::vector<uint8_t> frame);
+  /// Sends one encoded frame, or several end to end; what one turn of the loop leads to goes
+  /// together, before the loop waits. Unsent bytes beyond kIpcQueueBytesMax end the channel
+  /// (on_closed comes in a later turn).
+  void send(std::span<const uint8_t> frame);
   /// Sends a frame that announces a descriptor, and the descriptor, which stays open here until it
-  /// is in the kernel's hands.
+  /// is in the kernel's hands; at once, and after all that was sent before.
   void send(std::vector<uint8_t> frame, UvPtr<uv_tcp_t> socket);
   void send(Loop& loop, std::vector<uint8_t> frame, UniqueFd socket);
 
@@ -62,10 +64,13 @@ class IpcChannel {
   static void on_alloc(uv_handle_t* handle, size_t size, uv_buf_t* out) noexcept;
   static void on_read(uv_stream_t* stream, ssize_t size, const uv_buf_t* buffer) noexcept;
   void take_frames();
+  /// Sends what was gathered.
+  void flush();
+  void write(std::vector<uint8_t> bytes, UvPtr<uv_tcp_t> socket);
   [[nodiscard]] UvPtr<uv_tcp_t> accept_socket();
   [[nodiscard]] UniqueFd accept_descriptor();
   /// Writes what the kernel takes at once; how many bytes of the frame that were.
-  [[nodiscard]] size_t send_at_once(const std::vector<uint8_t>& frame, uv_tcp_t* socket);
+  [[nodiscard]] size_t write_at_once(const std::vector<uint8_t>& frame, uv_tcp_t* socket);
   /// Breaks the connection without a callback from inside the caller's stack: the read side reports
   /// it.
   void cut();
@@ -75,6 +80,8 @@ class IpcChannel {
   ipc::FrameReader reader_;
   std::shared_ptr<Shared> shared_;  ///< Outlives this while writes or callbacks are under way.
   std::vector<char> read_buffer_;
+  std::vector<uint8_t> gathered_;    ///< Sent in this turn; at most kIpcGatherBytesMax and a frame.
+  UvPtr<uv_prepare_t> before_wait_;  ///< Runs while there is something gathered.
 };
 
 }  // namespace daphnis::uv

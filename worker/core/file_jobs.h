@@ -24,7 +24,8 @@ struct FileJob {
   std::string path = {};
   FileRef file = {};
   uint64_t offset = 0;
-  Slices data = {};  ///< Stays as it is until the job is done.
+  Slices data = {};       ///< Stays as it is until the job is done.
+  bool may_wait = false;  ///< Nobody waits for it: it may be done a moment later, with others.
 };
 
 struct FileJobDone {

@@ -64,15 +64,11 @@ void BrokerLink::retry_later() {
   delay_ms_ = std::min(delay_ms_ * 2, limits::kBrokerRetryMaxMs);
 }
 
-/// What one event has led to goes in one write.
 void BrokerLink::send(std::span<const ipc::WorkerToBroker> messages) {
-  if (!channel_ || messages.empty()) return;
-  std::vector<uint8_t> frames;
+  if (!channel_) return;
   for (const ipc::WorkerToBroker& message : messages) {
-    const std::vector<uint8_t> frame = ipc::encode_frame(message, ipc::Carries::kNothing);
-    frames.insert(frames.end(), frame.begin(), frame.end());
+    channel_->send(ipc::encode_frame(message, ipc::Carries::kNothing));
   }
-  channel_->send(std::move(frames));
 }
 
 void BrokerLink::send(const ipc::ReturnSocket& message, UniqueFd socket) {

@@ -61,58 +61,82 @@ int open_file(const std::string& path, int flags, UniqueFd& fd) {
 
 }  // namespace
 
-/// One job under way. Shared by the list and libuv, which cannot be made to let go of it.
+/// Jobs under way, in one thread. Shared by the list and libuv, which cannot be made to let go of
+/// it.
 struct SpoolFiles::Run {
+  struct One {
+    FileJob job;
+    UniqueFd fd;  ///< Opened.
+    int error = 0;
+
+    void work();
+  };
+
   uv_work_t request{};
-  FileJob job;
-  UniqueFd fd;  ///< Opened.
-  int error = 0;
+  std::vector<One> all;
   std::promise<void> worked;  ///< The other thread no longer touches this.
   SpoolFiles* owner = nullptr;
   std::shared_ptr<Run> self;  ///< Until libuv is done with it.
-
-  void work() {
-    switch (job.kind) {
-      case FileJob::Kind::kCreate:
-        error = open_file(job.path, O_RDWR | O_CREAT | O_EXCL, fd);
-        if (error == 0) error = write_all(fd.get(), job.data, job.offset);
-        break;
-      case FileJob::Kind::kWrite:
-        error = write_all(job.file->descriptor(), job.data, job.offset);
-        break;
-      case FileJob::Kind::kSync:
-        error = ::fdatasync(job.file->descriptor()) == 0 ? 0 : errno;
-        break;
-      case FileJob::Kind::kUnlink:
-        error = ::unlink(job.path.c_str()) == 0 || errno == ENOENT ? 0 : errno;
-        break;
-      case FileJob::Kind::kOpen:
-        error = open_file(job.path, O_RDONLY, fd);
-        break;
-    }
-  }
 };
 
-SpoolFiles::SpoolFiles(daphnis::uv::Loop& loop, Done done) : loop_(loop), done_(std::move(done)) {}
+void SpoolFiles::Run::One::work() {
+  switch (job.kind) {
+    case FileJob::Kind::kCreate:
+      error = open_file(job.path, O_RDWR | O_CREAT | O_EXCL, fd);
+      if (error == 0) error = write_all(fd.get(), job.data, job.offset);
+      break;
+    case FileJob::Kind::kWrite:
+      error = write_all(job.file->descriptor(), job.data, job.offset);
+      break;
+    case FileJob::Kind::kSync:
+      error = ::fdatasync(job.file->descriptor()) == 0 ? 0 : errno;
+      break;
+    case FileJob::Kind::kUnlink:
+      error = ::unlink(job.path.c_str()) == 0 || errno == ENOENT ? 0 : errno;
+      break;
+    case FileJob::Kind::kOpen:
+      error = open_file(job.path, O_RDONLY, fd);
+      break;
+  }
+}
+
+SpoolFiles::SpoolFiles(daphnis::uv::Loop& loop, Done done)
+    : loop_(loop), done_(std::move(done)), gather_timer_(loop, [this] { start_gathered(); }) {}
 
 SpoolFiles::~SpoolFiles() {
   for (const auto& run : runs_) {
     run->owner = nullptr;
     const bool is_cancelled = uv_cancel(reinterpret_cast<uv_req_t*>(&run->request)) == 0;
     if (!is_cancelled) run->worked.get_future().wait();
-    run->job = {};
+    run->all.clear();
   }
 }
 
 void SpoolFiles::start(FileJob job) {
-  waiting_.push_back(std::move(job));
+  if (!job.may_wait) {
+    Jobs alone;
+    alone.push_back(std::move(job));
+    return start(std::move(alone));
+  }
+  if (gathered_.empty()) gather_timer_.start(limits::kSpoolGatherMs);
+  gathered_.push_back(std::move(job));
+  if (gathered_.size() == limits::kSpoolGatherJobs) start_gathered();
+}
+
+void SpoolFiles::start_gathered() {
+  gather_timer_.stop();
+  start(std::exchange(gathered_, {}));
+}
+
+void SpoolFiles::start(Jobs jobs) {
+  waiting_.push_back(std::move(jobs));
   start_next();
 }
 
 void SpoolFiles::start_next() {
   if (waiting_.empty() || running_ >= limits::kSpoolJobsAtOnce) return;
   auto run = std::make_shared<Run>();
-  run->job = std::move(waiting_.front());
+  for (FileJob& job : waiting_.front()) run->all.push_back({.job = std::move(job), .fd = {}});
   waiting_.pop_front();
   run->owner = this;
   run->request.data = run.get();
@@ -122,9 +146,9 @@ void SpoolFiles::start_next() {
   const int error = uv_queue_work(
       loop_.raw(), &run->request,
       [](uv_work_t* request) noexcept {
-        Run& work = *static_cast<Run*>(request->data);
-        work.work();
-        work.worked.set_value();
+        Run& jobs = *static_cast<Run*>(request->data);
+        for (Run::One& one : jobs.all) one.work();
+        jobs.worked.set_value();
       },
       [](uv_work_t* request, int) noexcept {
         const std::shared_ptr<Run> ended = std::move(static_cast<Run*>(request->data)->self);
@@ -134,20 +158,24 @@ void SpoolFiles::start_next() {
 }
 
 void SpoolFiles::on_run_done(Run& run) {
-  FileJobDone done{.kind = run.job.kind,
-                   .owner = run.job.owner,
-                   .error = run.error,
-                   .path = run.job.path,
-                   .file = {},
-                   .offset = run.job.offset};
-  const bool is_made = run.job.kind == FileJob::Kind::kCreate;
-  if (run.fd && (is_made || run.error == 0))
-    done.file = std::make_shared<SystemFile>(std::move(run.fd));
-  run.job = {};
+  std::vector<FileJobDone> ends;
+  for (Run::One& one : run.all) {
+    ends.push_back({.kind = one.job.kind,
+                    .owner = one.job.owner,
+                    .error = one.error,
+                    .path = std::move(one.job.path),
+                    .file = {},
+                    .offset = one.job.offset});
+    const bool is_made = one.job.kind == FileJob::Kind::kCreate;
+    if (one.fd && (is_made || one.error == 0)) {
+      ends.back().file = std::make_shared<SystemFile>(std::move(one.fd));
+    }
+  }
+  run.all.clear();
   runs_.remove_if([&](const auto& other) { return other.get() == &run; });
   --running_;
   start_next();
-  done_(std::move(done));
+  for (FileJobDone& end : ends) done_(std::move(end));
 }
 
 }  // namespace daphnis::worker::uv

@@ -4,6 +4,7 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <vector>
 
 #include "common/uv/loop.h"
 #include "worker/core/file_jobs.h"
@@ -11,8 +12,9 @@
 namespace daphnis::worker::uv {
 
 /// Does FileJobs in libuv's thread pool, a few at a time, so that a slow disk leaves threads to
-/// others. Owned by the Process. Its end waits for what is being written: the data must outlive
-/// the writing.
+/// others. Those that may wait are gathered for a moment: waking a thread, and being woken by it,
+/// costs more than a small file. Owned by the Process. Its end waits for what is being written: the
+/// data must outlive the writing.
 class SpoolFiles {
  public:
   using Done = std::function<void(FileJobDone)>;
@@ -24,17 +26,22 @@ class SpoolFiles {
   SpoolFiles& operator=(const SpoolFiles&) = delete;
 
   void start(FileJob job);
-  [[nodiscard]] bool is_idle() const { return running_ == 0; }
+  [[nodiscard]] bool is_idle() const { return running_ == 0 && gathered_.empty(); }
 
  private:
+  using Jobs = std::vector<FileJob>;
   struct Run;
 
+  void start(Jobs jobs);
+  void start_gathered();
   void start_next();
   void on_run_done(Run& run);
 
   daphnis::uv::Loop& loop_;
   Done done_;
-  std::deque<FileJob> waiting_;
+  Jobs gathered_;  ///< At most kSpoolGatherJobs.
+  daphnis::uv::Timer gather_timer_;
+  std::deque<Jobs> waiting_;  ///< Each to be done by one thread.
   std::list<std::shared_ptr<Run>> runs_;
   size_t running_ = 0;
 };
