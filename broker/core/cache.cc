@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/core/cache_file.h"
+#include "common/core/check.h"
 #include "common/core/limits.h"
 
 /// The part of the cache that deals with entries and the folder; cache_spools.cc has the spools.
@@ -14,6 +15,12 @@ Cache::Cache(Context& context) : context_(context), dooms_(context) {
   if (config.cache_dir.empty()) return;
   index_ = std::make_unique<CacheIndex>(
       CacheIndex::Config{.limit_bytes = config.cache_limit_bytes, .policy = config.cache_policy});
+}
+
+void Cache::set_presence(const PresenceFilter& presence, std::string path) {
+  check(index_ != nullptr, "a presence filter without a cache");
+  index_->set_presence(presence);
+  presence_path_ = std::move(path);
 }
 
 void Cache::on_request(const RequestKey& key) {

@@ -26,6 +26,10 @@ class Cache {
  public:
   explicit Cache(Context& context);
 
+  /// Memory that workers can map under that path. Before there is any worker.
+  void set_presence(const PresenceFilter& presence, std::string path);
+  [[nodiscard]] const std::string& presence_path() const { return presence_path_; }
+
   // --- For fetches ---
   /// A client's request reached the broker.
   void on_request(const RequestKey& key);
@@ -134,6 +138,7 @@ class Cache {
 
   Context& context_;
   std::unique_ptr<CacheIndex> index_;  ///< Null: there is no cache.
+  std::string presence_path_;          ///< Empty: workers have to look at the disk.
   Dooms dooms_;
   bool is_folder_up_ = true;
   absl::btree_map<WorkerId, Peer> peers_;

@@ -161,11 +161,17 @@ CacheIndex::Doomed CacheIndex::remove_unused(uint32_t before_s, size_t entries_m
   return doomed;
 }
 
+void CacheIndex::begin_scan() {
+  ++scan_;
+  if (presence_) presence_->set_complete(false);
+}
+
 CacheIndex::Doomed CacheIndex::remove_unseen() {
   Doomed doomed;
   for (CacheSlot slot = 0; slot < slots_.size(); ++slot) {
     if (slots_[slot].is_held && slots_[slot].scan != scan_) doom_slot(slot, doomed);
   }
+  if (presence_) presence_->set_complete(true);
   return doomed;
 }
 
@@ -193,6 +199,7 @@ void CacheIndex::insert(const Entry& entry) {
             .hits = entry.hits,
             .is_held = true,
             .scan = scan_};
+  if (presence_) presence_->add(entry.key);
   const Bytes root = entry.root.bytes();
   if (root.size() <= kShortRootBytes) {
     std::ranges::copy(root, to.root.begin());
@@ -235,6 +242,7 @@ void CacheIndex::doom_slot(CacheSlot slot, Doomed& doomed) {
 void CacheIndex::forget(CacheSlot slot) {
   check(slots_[slot].is_held, "a cache slot is forgotten twice");
   policy_->remove(slot);
+  if (presence_) presence_->remove(slots_[slot].key);
   held_bytes_ -= slots_[slot].size;
   by_key_.erase(slot);
   long_roots_.erase(slot);

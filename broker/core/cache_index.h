@@ -15,6 +15,7 @@
 #include "broker/core/cache_policy.h"
 #include "broker/core/ids.h"
 #include "common/core/car_request.h"
+#include "common/core/presence_filter.h"
 
 namespace daphnis::broker {
 
@@ -62,6 +63,9 @@ class CacheIndex {
   CacheIndex(const CacheIndex&) = delete;
   CacheIndex& operator=(const CacheIndex&) = delete;
 
+  /// Where workers see which keys are held, from the next scan's end on. Before there is any entry.
+  void set_presence(const PresenceFilter& presence) { presence_ = presence; }
+
   /// A client asked for the key. Feeds the policy.
   void on_request(const RequestKey& key);
   /// Whether an answer of `size` bytes is worth writing now.
@@ -82,7 +86,7 @@ class CacheIndex {
   /// All spools of a worker are gone. Returns how many there were.
   size_t release_all(WorkerId worker);
   /// From here on entries must be found or stored to outlive the next remove_unseen().
-  void begin_scan() { ++scan_; }
+  void begin_scan();
   /// A scan found this file.
   void found(const Entry& entry);
 
@@ -171,6 +175,7 @@ class CacheIndex {
 
   Config config_;
   std::unique_ptr<CachePolicy> policy_;
+  std::optional<PresenceFilter> presence_;
   std::deque<Slot> slots_;  ///< A deque, since a growing vector would hold twice the memory.
   absl::flat_hash_map<CacheSlot, Cid> long_roots_;
   std::vector<CacheSlot> free_;

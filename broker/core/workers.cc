@@ -142,7 +142,8 @@ void Workers::admit(Worker& worker, const ipc::Hello& hello, uint64_t now_ms) {
                                         .node_id = config.node_id,
                                         .cache_dir = config.cache_dir,
                                         .spool_dir = config.spool_dir,
-                                        .syncs_files = config.cache_syncs});
+                                        .syncs_files = config.cache_syncs,
+                                        .presence = cache_.presence_path()});
   cache_.on_worker(worker.id, worker.index, worker.pid);
   context_.timers.set(worker.timer, TimerKind::kWorker, static_cast<uint64_t>(worker.id),
                       now_ms + context_.config.ping_every_ms);

@@ -35,6 +35,11 @@ std::string FolderPaths::object(const RequestKey& key) const {
   return objects() + "/" + cache_file_name(key);
 }
 
+std::string FolderPaths::presence() const {
+  if (dir.empty() || spool_dir.empty()) return {};
+  return spool_dir + "/presence-" + std::to_string(::getpid()) + "-0";
+}
+
 Result<void> FolderPaths::make_cache_tree() const {
   if (auto made = make_folders(dir, kFolderMode); !made) return made;
   for (const std::string& path : {objects(), tmp(), quarantine()}) {

@@ -20,6 +20,9 @@ struct FolderPaths {
   [[nodiscard]] std::string quarantine() const { return dir + "/quarantine"; }
   [[nodiscard]] std::string lock() const { return dir + "/lock"; }
   [[nodiscard]] std::string index() const { return dir + "/index"; }
+  /// Of the PresenceFilter's memory; named as spools are, so that a sweep takes what a dead broker
+  /// left. Empty: there is no place in memory for it.
+  [[nodiscard]] std::string presence() const;
 
   /// Makes what is missing of the cache folder; what is there stays. Errors: kSystem.
   [[nodiscard]] Result<void> make_cache_tree() const;

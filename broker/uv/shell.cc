@@ -92,7 +92,24 @@ Result<void> Shell::open_folder() {
         broker_.on_folder(event, loop_.now_ms());
         carry_out();
       });
-  return folder_->open();
+  if (auto opened = folder_->open(); !opened) return opened;
+  share_presence();
+  return {};
+}
+
+/// Without it workers look at the disk for every request: slower, and no worse.
+void Shell::share_presence() {
+  const Config& config = broker_.config();
+  const std::string path =
+      FolderPaths{.dir = config.cache_dir, .spool_dir = config.spool_dir}.presence();
+  if (path.empty()) return;
+  auto memory = uv::SharedMemory::create(path, PresenceFilter::kBytes);
+  if (!memory) {
+    log_.info(LogLine("presence_filter_off").add("reason", memory.error().text()));
+    return;
+  }
+  presence_ = std::move(*memory);
+  broker_.cache().set_presence(PresenceFilter(presence_->bytes()), path);
 }
 
 Result<void> Shell::listen() {

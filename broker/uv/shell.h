@@ -13,6 +13,7 @@
 #include "broker/uv/worker_links.h"
 #include "common/uv/log.h"
 #include "common/uv/random_pool.h"
+#include "common/uv/shared_memory.h"
 
 namespace daphnis::broker {
 
@@ -55,6 +56,7 @@ class Shell {
   void carry_out(Command& command);
   /// Opens the cache's folder and starts its scan, where there is one.
   [[nodiscard]] Result<void> open_folder();
+  void share_presence();
   /// What the cache holds, for its snapshot.
   [[nodiscard]] CacheFolder::EntrySource entries() const;
   void write_snapshot();
@@ -75,6 +77,7 @@ class Shell {
   std::vector<uint16_t> l2_ports_;
   std::unique_ptr<uv::IpcListener> worker_listener_;
   std::unique_ptr<CacheFolder> folder_;  ///< Null: neither a cache nor a spool folder.
+  std::unique_ptr<uv::SharedMemory> presence_;
   std::unique_ptr<AdminServer> admin_;
   std::unique_ptr<StatsFile> stats_file_;
   uv::Timer timer_;

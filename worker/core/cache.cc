@@ -8,13 +8,13 @@
 
 namespace daphnis::worker {
 
-void Cache::on_broker_up(const std::string& folder) {
-  is_open_ = !folder.empty();
+void Cache::on_broker_up(const ipc::Welcome& welcome) {
+  is_open_ = !welcome.cache_dir.empty();
   hot_.clear();
   hits_.clear();
   for (auto& [id, look] : looks_) look.is_unlinked = true;
   look_of_key_.clear();
-  if (reads_) reads_->set_folder(folder);
+  if (reads_) reads_->set_folder(welcome.cache_dir, welcome.presence);
 }
 
 uint64_t Cache::look_up(const RequestKey& key, std::span<const RequestKey> next, Done done,

@@ -28,7 +28,7 @@ class Cache {
   void set_reads(CacheReads* reads) { reads_ = reads; }
   /// A broker has said where its cache is. What was known of the one before is forgotten: it may
   /// have unlinked files without a chance to say so.
-  void on_broker_up(const std::string& folder);
+  void on_broker_up(const ipc::Welcome& welcome);
   void on_broker_closed() { unlinks_.forget_pending(); }
   [[nodiscard]] bool is_on() const { return reads_ && is_open_; }
 

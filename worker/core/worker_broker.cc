@@ -17,7 +17,7 @@ bool Worker::on_broker_message(const ipc::BrokerToWorker& message, bool has_sock
       return true;
     case BrokerSession::Verdict::kUp:
       spools_.on_broker_up(std::get<ipc::Welcome>(message));
-      cache_.on_broker_up(std::get<ipc::Welcome>(message).cache_dir);
+      cache_.on_broker_up(std::get<ipc::Welcome>(message));
       on_broker_up(now_ms);
       return true;
     case BrokerSession::Verdict::kPassOn:

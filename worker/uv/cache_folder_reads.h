@@ -4,10 +4,13 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "common/core/presence_filter.h"
 #include "common/uv/loop.h"
 #include "common/uv/pool_task.h"
+#include "common/uv/shared_memory.h"
 #include "worker/core/cache_reads.h"
 
 namespace daphnis::worker::uv {
@@ -23,7 +26,7 @@ class CacheFolderReads final : public CacheReads {
 
   CacheFolderReads(daphnis::uv::Loop& loop, Events events);
 
-  void set_folder(const std::string& folder) override { folder_ = folder; }
+  void set_folder(const std::string& folder, const std::string& presence) override;
   [[nodiscard]] When look_up(const RequestKey& key, std::span<const RequestKey> next, uint64_t id,
                              CacheLook& out) override;
   [[nodiscard]] When read(const FileRef& file, uint64_t offset, size_t size, uint64_t id,
@@ -38,6 +41,8 @@ class CacheFolderReads final : public CacheReads {
   daphnis::uv::Loop& loop_;
   Events events_;
   std::string folder_;
+  std::unique_ptr<daphnis::uv::SharedMemory> memory_;  ///< Of presence_.
+  std::optional<PresenceFilter> presence_;
   absl::flat_hash_map<uint64_t, std::unique_ptr<daphnis::uv::PoolTask>> tasks_;
 };
 

@@ -160,4 +160,24 @@ TEST_CASE("a walk over the entries sees each once in bounded steps") {
   CHECK(seen == 9);
 }
 
+TEST_CASE("what workers see of the keys follows the entries from the first scan's end on") {
+  std::vector<uint32_t> memory(PresenceFilter::kBytes / 4);
+  const PresenceFilter seen({reinterpret_cast<uint8_t*>(memory.data()), PresenceFilter::kBytes});
+  CacheIndex index({.limit_bytes = 1000});
+  index.set_presence(seen);
+  index.found(entry_of(1, 100));
+  CHECK(seen.may_hold(entry_of(2, 1).key));
+  static_cast<void>(index.remove_unseen());
+  CHECK(seen.may_hold(entry_of(1, 1).key));
+  CHECK_FALSE(seen.may_hold(entry_of(2, 1).key));
+  store(index, 2, 200);
+  CHECK(seen.may_hold(entry_of(2, 1).key));
+  static_cast<void>(index.remove(entry_of(1, 1).key));
+  CHECK_FALSE(seen.may_hold(entry_of(1, 1).key));
+  index.begin_scan();
+  CHECK(seen.may_hold(entry_of(1, 1).key));
+  static_cast<void>(index.remove_unseen());
+  CHECK_FALSE(seen.may_hold(entry_of(2, 1).key));
+}
+
 }  // namespace daphnis::broker

@@ -30,7 +30,7 @@ class MemoryCache final : public CacheReads {
   void fail(const RequestKey& key, CacheLook::Outcome outcome) { files_[key] = {.fault = outcome}; }
   void remove(const RequestKey& key) { files_.erase(key); }
 
-  void set_folder(const std::string& name) override { folder = name; }
+  void set_folder(const std::string& name, const std::string&) override { folder = name; }
   [[nodiscard]] When look_up(const RequestKey& key, std::span<const RequestKey>, uint64_t id,
                              CacheLook& out) override {
     looked_up.push_back(key);

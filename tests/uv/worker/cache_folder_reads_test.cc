@@ -26,7 +26,7 @@ struct Folder {
   Folder() {
     fs::remove_all(path);
     fs::create_directories(path / "objects");
-    reads.set_folder(path.string());
+    reads.set_folder(path.string(), "");
   }
   ~Folder() { fs::remove_all(path); }
 
@@ -115,8 +115,28 @@ TEST_CASE("a cached file that is not in memory is read by the thread pool") {
 TEST_CASE("a file that is not there is missing and no fault") {
   Folder folder;
   CHECK(folder.look().outcome == Outcome::kMissing);
-  folder.reads.set_folder("/nonexistent");
+  folder.reads.set_folder("/nonexistent", "");
   CHECK(folder.look().outcome == Outcome::kMissing);
+}
+
+TEST_CASE("what the broker rules out is not looked for on the disk") {
+  Folder folder;
+  const std::string path = "/dev/shm/daphnis-test-" + std::to_string(::getpid());
+  const auto memory = daphnis::uv::SharedMemory::create(path, PresenceFilter::kBytes);
+  REQUIRE(memory);
+  PresenceFilter presence((*memory)->bytes());
+  folder.reads.set_folder(folder.path.string(), path);
+  CHECK(folder.look().outcome == Outcome::kMissing);
+  CHECK(folder.was_later);  // Nothing is complete yet.
+  presence.set_complete(true);
+  folder.store("0123456789");
+  CHECK(folder.look().outcome == Outcome::kMissing);
+  CHECK_FALSE(folder.was_later);
+  presence.add(folder.key);
+  CHECK(folder.look().outcome == Outcome::kFound);
+  folder.reads.set_folder(folder.path.string(), "/dev/shm/none");
+  presence.remove(folder.key);
+  CHECK(folder.look().outcome == Outcome::kFound);
 }
 
 TEST_CASE("waiting for one name is waiting for those that would come next") {

@@ -73,6 +73,31 @@ TEST_CASE("a file is made, written, read by name, synced and unlinked") {
   CHECK(desk.run({.kind = FileJob::Kind::kOpen, .path = path}).error == ENOENT);
 }
 
+TEST_CASE("jobs that may wait are done together and each tells how it went") {
+  Desk desk;
+  const auto job = [&](uint64_t owner, const std::string& name) {
+    return FileJob{.kind = FileJob::Kind::kCreate,
+                   .owner = owner,
+                   .path = desk.folder + name,
+                   .data = {Slice::copy_of(as_bytes(name))},
+                   .may_wait = true};
+  };
+  desk.files.start(job(1, "/1"));
+  desk.files.start(job(2, "/none/2"));
+  desk.files.start(job(3, "/3"));
+  CHECK_FALSE(desk.files.is_idle());
+  // Others do not wait with them.
+  CHECK(desk.run({.kind = FileJob::Kind::kUnlink, .path = desk.folder + "/0"}).error == 0);
+  while (desk.done.size() < 3) desk.loop.run_once();
+  CHECK(desk.done[0].owner == 1);
+  CHECK(desk.done[1].error == ENOENT);
+  CHECK_FALSE(desk.done[1].file);
+  CHECK(desk.done[2].error == 0);
+  CHECK(content_of(desk.folder + "/1") == "/1");
+  CHECK(content_of(desk.folder + "/3") == "/3");
+  CHECK(desk.files.is_idle());
+}
+
 TEST_CASE("what is no regular file is not opened") {
   Desk desk;
   const std::string link = desk.folder + "/link";

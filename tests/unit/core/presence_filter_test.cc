@@ -1,0 +1,63 @@
+#include "common/core/presence_filter.h"
+
+#include <catch2/catch.hpp>
+#include <random>
+#include <vector>
+
+namespace daphnis {
+namespace {
+
+/// Memory as a shared mapping gives it.
+struct Memory {
+  std::vector<uint32_t> words = std::vector<uint32_t>(PresenceFilter::kBytes / 4);
+  std::span<uint8_t> bytes{reinterpret_cast<uint8_t*>(words.data()), PresenceFilter::kBytes};
+};
+
+RequestKey key_number(uint64_t n) {
+  std::mt19937_64 random(n);
+  RequestKey key{};
+  for (uint8_t& byte : key) byte = static_cast<uint8_t>(random());
+  return key;
+}
+
+TEST_CASE("a presence filter that is not complete rules nothing out") {
+  const Memory memory;
+  PresenceFilter filter(memory.bytes);
+  CHECK(filter.may_hold(key_number(1)));
+  filter.set_complete(true);
+  CHECK_FALSE(filter.may_hold(key_number(1)));
+  filter.set_complete(false);
+  CHECK(filter.may_hold(key_number(1)));
+}
+
+TEST_CASE("a presence filter never rules out what it holds and seldom fails to what it does not") {
+  constexpr uint64_t kHeld = 50'000;
+  const Memory memory;
+  PresenceFilter broker(memory.bytes);
+  const PresenceFilter worker(memory.bytes);
+  for (uint64_t n = 0; n < kHeld; ++n) broker.add(key_number(n));
+  broker.set_complete(true);
+  uint64_t ruled_out = 0;
+  uint64_t mistaken = 0;
+  for (uint64_t n = 0; n < kHeld; ++n) {
+    ruled_out += worker.may_hold(key_number(n)) ? 0 : 1;
+    mistaken += worker.may_hold(key_number(kHeld + n)) ? 1 : 0;
+  }
+  CHECK(ruled_out == 0);
+  CHECK(mistaken < kHeld / 300);
+  for (uint64_t n = 0; n < kHeld; ++n) broker.remove(key_number(n));
+  CHECK_FALSE(worker.may_hold(key_number(1)));
+}
+
+TEST_CASE("a presence filter that has lost count of a key goes on to hold it") {
+  const Memory memory;
+  PresenceFilter filter(memory.bytes);
+  filter.set_complete(true);
+  const RequestKey key = key_number(1);
+  for (int i = 0; i < 300; ++i) filter.add(key);
+  for (int i = 0; i < 299; ++i) filter.remove(key);
+  CHECK(filter.may_hold(key));
+}
+
+}  // namespace
+}  // namespace daphnis
