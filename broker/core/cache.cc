@@ -94,7 +94,8 @@ void Cache::quarantine(const RequestKey& key, const std::string& why, std::strin
 }
 
 void Cache::on_folder(const FolderEvent& event, uint64_t now_ms) {
-  if (!index_) return;
+  // Without a cache there are spools to be unlinked, no more.
+  if (!index_ && !std::holds_alternative<FilesUnlinked>(event)) return;
   std::visit([&](const auto& one) { on_event(one, now_ms); }, event);
   pump();
 }

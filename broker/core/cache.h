@@ -115,7 +115,9 @@ class Cache {
   void refuse(const SpoolId& id);
   void wait(const SpoolId& id, Spool& spool, uint64_t bytes, uint64_t now_ms);
   void refuse_waiting();
+  /// The spool is gone, its file too; or that is to be unlinked.
   void retire(const SpoolId& id, const Spool& spool);
+  void retire_linked(const SpoolId& id, const Spool& spool);
   [[nodiscard]] std::string path_of(ipc::SpoolPlace place, const std::string& name) const;
   void unlink_spool(ipc::SpoolPlace place, const std::string& name);
   void on_spool_failed(WorkerId id, uint32_t error, uint64_t now_ms);

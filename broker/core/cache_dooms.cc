@@ -38,15 +38,25 @@ void Dooms::add(const Freed& spool, const std::string& path, const std::vector<W
       .room = spool, .keys = {}, .is_unlinked = true, .open_at = {readers.begin(), readers.end()}};
 }
 
+void Dooms::add_linked(const Freed& spool, const std::string& path,
+                       const std::vector<WorkerId>& readers) {
+  context_.out.push(OrderFolder{UnlinkSpools{.paths = {path}, .doom = ++last_}});
+  dooms_[last_] =
+      Doom{.room = spool, .keys = {}, .path = path, .open_at = {readers.begin(), readers.end()}};
+}
+
 void Dooms::on_files_unlinked(uint64_t doom, const std::vector<WorkerId>& workers) {
   const auto found = dooms_.find(doom);
   if (found == dooms_.end() || found->second.is_unlinked) return;
   // Not before: a worker that has let go of the file must not find it again.
   found->second.is_unlinked = true;
-  found->second.open_at = {workers.begin(), workers.end()};
-  const ipc::Unlink message{
-      .doom = doom, .keys = std::exchange(found->second.keys, {}), .paths = {}};
-  for (const WorkerId worker : workers) context_.tell(worker, message);
+  ipc::Unlink message{.doom = doom, .keys = std::exchange(found->second.keys, {}), .paths = {}};
+  if (found->second.path.empty()) {
+    found->second.open_at = {workers.begin(), workers.end()};
+  } else {
+    message.paths.push_back(found->second.path);
+  }
+  for (const WorkerId worker : found->second.open_at) context_.tell(worker, message);
   end_if_over(found);
 }
 

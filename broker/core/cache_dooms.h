@@ -34,8 +34,12 @@ class Dooms {
   void add(uint64_t index_doom, std::vector<RequestKey> keys);
   /// The file of a spool, unlinked already, which `readers` know by `path`.
   void add(const Freed& spool, const std::string& path, const std::vector<WorkerId>& readers);
+  /// Orders the file of a spool to be unlinked; the rest is as above.
+  void add_linked(const Freed& spool, const std::string& path,
+                  const std::vector<WorkerId>& readers);
 
-  /// The folder has carried the order out: `workers`, all that are connected, are told.
+  /// The folder has carried the order out: `workers`, all that are connected, are told of files of
+  /// the cache, and its readers of a spool.
   void on_files_unlinked(uint64_t doom, const std::vector<WorkerId>& workers);
   /// A worker has no descriptor of the doom's files any more. Unknown dooms are ignored: a worker
   /// outlives brokers.
@@ -50,6 +54,7 @@ class Dooms {
   struct Doom {
     Freed room;
     std::vector<RequestKey> keys;  ///< Until the workers are told.
+    std::string path = {};         ///< Instead: of a spool.
     bool is_unlinked = false;
     absl::btree_set<WorkerId> open_at;
   };

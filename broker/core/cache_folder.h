@@ -27,10 +27,11 @@ struct UnlinkFiles {
   uint64_t doom = 0;
   std::vector<RequestKey> keys;
 };
-/// Files in tmp/ (or in the spool folder) of a worker that died, or of a spool that is not kept. No
-/// answer.
+/// Files in tmp/ (or in the spool folder) of a worker that died, or of a spool that is not kept.
+/// Answered by FilesUnlinked where there is a doom.
 struct UnlinkSpools {
   std::vector<std::string> paths;
+  uint64_t doom = 0;
 };
 /// Moves the key's file to quarantine/, or unlinks it where that fails. No answer.
 struct Quarantine {

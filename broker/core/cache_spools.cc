@@ -36,14 +36,11 @@ void Cache::on_worker_gone(WorkerId id, uint64_t) {
   const Peer peer = std::move(found->second);
   peers_.erase(found);
   std::erase_if(waiting_, [&](const Waiting& one) { return one.spool.worker == id; });
-  UnlinkSpools order;
   for (const auto& [number, spool] : peer.spools) {
     ++context_.counters.spools_lost;
-    order.paths.push_back(path_of(spool.place, spool.name));
     if (index_) index_->stop_waiting({id, number});
-    retire({id, number}, spool);
+    retire_linked({id, number}, spool);
   }
-  if (!order.paths.empty()) context_.out.push(OrderFolder{std::move(order)});
   dooms_.on_worker_gone(id);
   for (auto& [other, theirs] : peers_) {
     for (auto& [number, spool] : theirs.spools) std::erase(spool.readers, id);
@@ -141,11 +138,15 @@ bool Cache::on_message(WorkerId id, const ipc::SpoolDone& message, uint64_t now_
 
 void Cache::refuse_done(const SpoolId& id, const ipc::SpoolDone& message, bool is_held) {
   if (is_held) ++context_.counters.cache_stores_double;
-  const Spool* spool = find(id);
-  unlink_spool(spool ? spool->place : ipc::SpoolPlace::kCache, message.name);
+  Spool* spool = find(id);
   if (spool) {
-    retire(id, *spool);
+    // Its own readers may go on in it as well.
+    spool->readers.push_back(id.worker);
+    spool->name = message.name;
+    retire_linked(id, *spool);
     peers_[id.worker].spools.erase(id.number);
+  } else {
+    unlink_spool(ipc::SpoolPlace::kCache, message.name);
   }
   context_.tell(id.worker, ipc::SpoolStored{id.number, is_held});
   pump();
@@ -256,13 +257,22 @@ void Cache::retire(const SpoolId& id, const Spool& spool) {
              path_of(spool.place, spool.name), spool.readers);
 }
 
+void Cache::retire_linked(const SpoolId& id, const Spool& spool) {
+  const Config& config = context_.config;
+  // A worker may bring along what lies in a folder that this broker was not given.
+  const bool has_folder = !config.cache_dir.empty() || !config.spool_dir.empty();
+  if (!has_folder) return retire(id, spool);
+  dooms_.add_linked({.spool = id, .place = spool.place, .bytes = spool.bytes},
+                    path_of(spool.place, spool.name), spool.readers);
+}
+
 std::string Cache::path_of(ipc::SpoolPlace place, const std::string& name) const {
   return place == ipc::SpoolPlace::kCache ? context_.config.cache_dir + "/tmp/" + name
                                           : context_.config.spool_dir + "/" + name;
 }
 
 void Cache::unlink_spool(ipc::SpoolPlace place, const std::string& name) {
-  context_.out.push(OrderFolder{UnlinkSpools{{path_of(place, name)}}});
+  context_.out.push(OrderFolder{UnlinkSpools{.paths = {path_of(place, name)}}});
 }
 
 size_t Cache::spools() const {

@@ -114,7 +114,9 @@ bool FolderWork::carry_out(const UnlinkSpools& order) {
   for (size_t i = 0; i < limits::kFolderStepFiles && at_ < order.paths.size(); ++i, ++at_) {
     if (const std::string path = paths_.spool(order.paths[at_]); !path.empty()) unlink(path);
   }
-  return at_ == order.paths.size();
+  if (at_ < order.paths.size()) return false;
+  if (order.doom != 0) event_ = FilesUnlinked{order.doom};
+  return true;
 }
 
 bool FolderWork::carry_out(const Quarantine& order) {

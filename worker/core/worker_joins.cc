@@ -24,8 +24,11 @@ void Worker::on_spool_moved(FetchId id, uint64_t now_ms) {
 void Worker::on_spool_stored(const ipc::SpoolStored& stored, uint64_t now_ms) {
   const FetchId id = spools_.on_stored(stored);
   Fetch* fetch = find_fetch(id);
-  // Readers go on in what is a file of the cache from now on.
-  if (fetch && fetch->spool()) cache_.watch(fetch->key(), fetch->spool()->file());
+  if (fetch && fetch->spool()) {
+    // Readers go on in what is a file of the cache from now on, or in one that was not needed.
+    cache_.watch(fetch->key(), fetch->spool()->file());
+    cache_.watch(fetch->spool()->path(), fetch->spool()->file());
+  }
   on_spool_moved(id, now_ms);
 }
 

@@ -33,6 +33,7 @@ class CacheChaos {
   };
   struct Doom {
     uint64_t bytes = 0;
+    std::set<WorkerId> readers = {};            ///< Of a spool.
     std::optional<std::set<WorkerId>> open_at;  ///< Once the folder has unlinked.
   };
 
@@ -105,8 +106,12 @@ class CacheChaos {
     const auto spool = any_spool(false);
     if (!spool || spools_[*spool].bytes == 0) return;
     const uint64_t bytes = spools_[*spool].bytes + (pick(20) == 0 ? 1 : 0);
+    // Where it is refused, its own worker has it open still.
+    leaving_.push_back({.bytes = spools_[*spool].bytes, .readers = {spool->first}, .open_at = {}});
     spools_.erase(*spool);
     rig_.done(spool->first, spool->second, pick(30), bytes - pick(static_cast<size_t>(bytes)));
+    observe();
+    leaving_.clear();
   }
   void answer_order() {
     observe();
@@ -121,6 +126,12 @@ class CacheChaos {
       doom.open_at.emplace(workers_.begin(), workers_.end());
       rig_.folder(FilesUnlinked{unlink->doom});
       free(unlink->doom);
+    } else if (const auto* spools = std::get_if<UnlinkSpools>(&order)) {
+      if (spools->doom == 0) return;
+      auto& doom = dooms_.at(spools->doom);
+      doom.open_at = doom.readers;
+      rig_.folder(FilesUnlinked{spools->doom});
+      free(spools->doom);
     }
   }
   void confirm() {
@@ -161,10 +172,17 @@ class CacheChaos {
     const size_t n = pick(workers_.size());
     const WorkerId worker = workers_[n];
     workers_.erase(workers_.begin() + static_cast<long>(n));
-    std::erase_if(spools_, [&](const auto& one) { return one.first.first == worker; });
+    std::erase_if(spools_, [&](const auto& one) {
+      if (one.first.first != worker) return false;
+      leaving_.push_back({.bytes = one.second.bytes, .readers = {}, .open_at = {}});
+      return true;
+    });
     rig_.kill_worker(worker);
+    observe();
+    CHECK(leaving_.empty());
     for (auto doom = dooms_.begin(); doom != dooms_.end();) {
       const uint64_t number = (doom++)->first;
+      dooms_[number].readers.erase(worker);
       if (!dooms_[number].open_at) continue;
       dooms_[number].open_at->erase(worker);
       free(number);
@@ -185,6 +203,10 @@ class CacheChaos {
           doom.bytes += found->second;
           held_.erase(found);
         }
+      } else if (const auto* spool = std::get_if<UnlinkSpools>(&order); spool && spool->doom != 0) {
+        REQUIRE_FALSE(leaving_.empty());
+        dooms_[spool->doom] = leaving_.front();
+        leaving_.pop_front();
       }
       pending_.push_back(order);
     }
@@ -234,6 +256,7 @@ class CacheChaos {
   std::map<SpoolKey, Spool> spools_;
   std::map<RequestKey, uint64_t> held_;
   std::map<uint64_t, Doom> dooms_;
+  std::deque<Doom> leaving_;  ///< Spools whose files are about to be ordered away.
   std::deque<FolderOrder> pending_;
   std::map<WorkerId, size_t> rooms_seen_;
   uint64_t last_spool_ = 0;

@@ -48,6 +48,8 @@ class CacheRig : public Rig {
         folder(FileStored{.spool = store->spool, .key = store->key, .is_stored = true, .why = {}});
       } else if (const auto* unlink = std::get_if<UnlinkFiles>(&order)) {
         folder(FilesUnlinked{unlink->doom});
+      } else if (const auto* spools = std::get_if<UnlinkSpools>(&order)) {
+        if (spools->doom != 0) folder(FilesUnlinked{spools->doom});
       }
     }
   }

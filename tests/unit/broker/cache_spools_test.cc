@@ -20,25 +20,31 @@ TEST_CASE("spools outside the cache have a limit of their own", "[broker][cache]
   rig.tell(worker, ipc::SpoolGone{2});
   CHECK(rig.broker.cache().spool_dir_bytes() == 8 * kMiB);
   rig.kill_worker(worker);
-  CHECK(rig.broker.cache().spool_dir_bytes() == 0);
   REQUIRE(rig.orders_of<UnlinkSpools>().size() == 1);
   CHECK(rig.orders_of<UnlinkSpools>()[0].paths == std::vector<std::string>{"/spools/1-77-3"});
+  CHECK(rig.broker.cache().spool_dir_bytes() == 8 * kMiB);
+  rig.run_folder();
+  CHECK(rig.broker.cache().spool_dir_bytes() == 0);
 }
 
-TEST_CASE("the spools of a worker that dies are freed and unlinked", "[broker][cache]") {
+TEST_CASE("the spools of a worker that dies are unlinked and then free", "[broker][cache]") {
   CacheRig rig(cache_config(20 * kMiB));
   const WorkerId dying = rig.connect_worker();
   const WorkerId other = rig.connect_worker();
   rig.reserve(dying, 1, 8 * kMiB);
   rig.reserve(dying, 2, 8 * kMiB);
   rig.kill_worker(dying);
-  CHECK(rig.index().charged_bytes() == 0);
   CHECK(rig.broker.counters().spools_lost == 2);
-  REQUIRE(rig.orders_of<UnlinkSpools>().size() == 1);
-  CHECK(rig.orders_of<UnlinkSpools>()[0].paths ==
-        std::vector<std::string>{"/cache/tmp/1-77-1", "/cache/tmp/1-77-2"});
-  rig.reserve(other, 1, 20 * kMiB);
-  CHECK(rig.room(other, 1)->bytes == 20 * kMiB);
+  REQUIRE(rig.orders_of<UnlinkSpools>().size() == 2);
+  CHECK(rig.orders_of<UnlinkSpools>()[0].paths == std::vector<std::string>{"/cache/tmp/1-77-1"});
+  CHECK(rig.orders_of<UnlinkSpools>()[1].paths == std::vector<std::string>{"/cache/tmp/1-77-2"});
+  CHECK(rig.index().charged_bytes() == 16 * kMiB);
+  rig.reserve(other, 1, 8 * kMiB);
+  CHECK(rig.room(other, 1)->bytes == 0);
+  rig.run_folder();
+  CHECK(rig.index().charged_bytes() == 0);
+  rig.reserve(other, 2, 20 * kMiB);
+  CHECK(rig.room(other, 2)->bytes == 20 * kMiB);
 }
 
 TEST_CASE("spools that fail on their disk are counted and told now and then", "[broker][cache]") {

@@ -336,6 +336,8 @@ TEST_CASE("a spool that others read is charged until they let go", "[broker][joi
   const bool dies = GENERATE(false, true);
   if (dies) {
     rig.kill_worker(party.leader);
+    CHECK(rig.inbox<ipc::Unlink>(party.second).empty());
+    rig.run_folder();
   } else {
     rig.progress(party.leader, 1, JoinState::kWhole, 200, "/cache/tmp/1-77-5");
     rig.tell(party.leader, ipc::SpoolGone{5});

@@ -223,6 +223,26 @@ TEST_CASE("a spool's room is free only when the last reader has closed it", "[sp
   CHECK(rig.sent<ipc::SpoolGone>().size() == 1);
 }
 
+TEST_CASE("a file that was not needed takes room until the last reader has closed it", "[spool]") {
+  SpoolRig rig;
+  rig.admission = ipc::Admission::kYes;
+  rig.first.room = 0;
+  Peer& l2 = rig.stream_slowly();
+  rig.give_room_to_spool();
+  rig.disk.run(rig);
+  rig.finish(l2, 2);
+  rig.disk.run(rig);
+  rig.give_room(rig.first, 6'000);
+  const auto done = rig.only<ipc::SpoolDone>();
+  rig.tell(ipc::SpoolStored{done.spool, true});
+  rig.tell(ipc::Unlink{.doom = 5, .keys = {}, .paths = {"/cache/tmp/" + done.name}});
+  CHECK(rig.sent<ipc::Unlinked>().empty());
+  rig.give_room(rig.first, SIZE_MAX);
+  CHECK(dechunked(rig.first.received) == rig.body());
+  rig.pass_time(limits::kUnlinkedEveryMs);
+  CHECK(rig.only<ipc::Unlinked>().doom == 5);
+}
+
 TEST_CASE("a new broker is told of the spools that are open", "[spool]") {
   SpoolRig rig(4'000, 1'000'000);
   rig.admission = ipc::Admission::kYes;

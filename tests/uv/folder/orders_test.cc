@@ -97,8 +97,11 @@ TEST_CASE("spools are unlinked only in the two folders that hold spools") {
   const std::string elsewhere = temp.path + "/precious";
   const std::string object = rig.settings.dir + "/tmp/../lock";
   for (const auto& path : {in_tmp, in_spool, elsewhere}) write_file(path, as_bytes("x"));
-  rig.folder->order(UnlinkSpools{{in_tmp, in_spool, elsewhere, object, "0-1-1", ""}});
+  rig.folder->order(
+      UnlinkSpools{.paths = {in_tmp, in_spool, elsewhere, object, "0-1-1", ""}, .doom = 5});
+  rig.folder->order(UnlinkSpools{.paths = {in_tmp}});
   rig.until_idle();
+  CHECK(rig.dooms == std::vector<uint64_t>{5});
   CHECK_FALSE(std::filesystem::exists(in_tmp));
   CHECK_FALSE(std::filesystem::exists(in_spool));
   CHECK(std::filesystem::exists(elsewhere));
@@ -147,7 +150,7 @@ TEST_CASE("without a cache spools are unlinked all the same") {
   rig.folder->start_scan();
   const std::string spool = rig.settings.spool_dir + "/0-1-2";
   write_file(spool, as_bytes("x"));
-  rig.folder->order(UnlinkSpools{{spool}});
+  rig.folder->order(UnlinkSpools{.paths = {spool}});
   rig.until_idle();
   CHECK_FALSE(std::filesystem::exists(spool));
   CHECK(rig.folder->write_snapshot(rig.source()));
