@@ -91,7 +91,12 @@ void CacheFolder::on_order_done(FolderWork& work) {
   if (!event) return;
   const auto* stored = std::get_if<FileStored>(&*event);
   if (scan_ && stored && !stored->is_stored) gone_.insert(stored->key);
-  on_event_(std::move(*event));
+  if (const auto* unlinked = std::get_if<FilesUnlinked>(&*event)) {
+    unlinked_.push_back(*unlinked);
+    release_scrubbed();
+  } else {
+    on_event_(std::move(*event));
+  }
 }
 
 // --- Health ---

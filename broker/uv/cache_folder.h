@@ -103,6 +103,7 @@ class CacheFolder {
   void on_batch(FolderScan::Batch&& batch);
   void run_scrub();
   void on_scrub_step(FolderScrub::Step&& step);
+  void release_scrubbed();
   void pace_scrub();
   void run_sweep();
   void run_snapshot();
@@ -133,6 +134,8 @@ class CacheFolder {
 
   std::shared_ptr<FolderScrub> scrub_;
   uint64_t scrub_owed_bytes_ = 0;  ///< Read and not yet waited for.
+  /// Not to be told before the scrubber has let go of what it may have open.
+  std::vector<FilesUnlinked> unlinked_;
   uv::Timer scrub_timer_;
   uv::PoolTask scrub_task_;
 

@@ -72,7 +72,25 @@ void CacheFolder::run_scrub() {
   if (!is_up_ || scan_) return scrub_timer_.start(settings_.probe_every_ms);
   auto step = std::make_shared<FolderScrub::Step>();
   scrub_task_.start([scrub = scrub_, step] { *step = scrub->step(); },
-                    [this, step] { on_scrub_step(std::move(*step)); });
+                    [this, step] {
+                      on_scrub_step(std::move(*step));
+                      release_scrubbed();
+                    });
+}
+
+/// Tells what is unlinked: not while the scrubber has such a file open, which takes room so long.
+void CacheFolder::release_scrubbed() {
+  if (scrub_task_.is_busy() || unlinked_.empty()) return;
+  const auto tell = [this, unlinked = std::exchange(unlinked_, {})] {
+    for (const FilesUnlinked& one : unlinked) on_event_(one);
+  };
+  if (!scrub_ || !scrub_->is_open()) return tell();
+  scrub_task_.start([scrub = scrub_] { scrub->let_go(); },
+                    [this, tell] {
+                      tell();
+                      pace_scrub();
+                      release_scrubbed();
+                    });
 }
 
 void CacheFolder::on_scrub_step(FolderScrub::Step&& step) {

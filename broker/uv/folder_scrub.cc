@@ -41,6 +41,12 @@ FolderScrub::Step FolderScrub::step() {
   return step;
 }
 
+void FolderScrub::let_go() {
+  struct stat about {};
+  const bool is_there = file_ && ::fstat(file_->fd.get(), &about) == 0 && about.st_nlink > 0;
+  if (!is_there) file_.reset();
+}
+
 bool FolderScrub::next_key(RequestKey& key) {
   if (!sample_.empty()) {
     key = sample_.back();

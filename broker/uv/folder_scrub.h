@@ -33,6 +33,10 @@ class FolderScrub {
     std::optional<FileCorrupt> corrupt;
   };
   [[nodiscard]] Step step();
+  /// A file is open between two steps.
+  [[nodiscard]] bool is_open() const { return file_.has_value(); }
+  /// Closes it where it has lost its name. As step(): blocks.
+  void let_go();
 
  private:
   /// The file being proven.

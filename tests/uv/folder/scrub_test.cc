@@ -75,6 +75,27 @@ TEST_CASE("the youngest files are verified first after a start") {
   CHECK(rig.folder->counts().files_scrubbed <= limits::kScrubSampleFiles);
 }
 
+TEST_CASE("what is unlinked is told of when the scrubber has closed it") {
+  const TempFolder temp;
+  Rig rig(temp.path, limits::kMiB);
+  rig.start();
+  const CachedFile file = cached_dag(1, 4, 900'000);  // Several pieces, with pauses between.
+  REQUIRE(rig.stored(file).is_stored);
+  rig.until([&] { return rig.folder->counts().bytes_scrubbed > 0; });
+  REQUIRE(rig.folder->counts().files_scrubbed == 0);
+  rig.folder->order(UnlinkFiles{.doom = 7, .keys = {file.key}});
+  rig.until([&] { return !rig.dooms.empty(); });
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code error;
+    const std::string target = std::filesystem::read_symlink(entry.path(), error);
+    CHECK_FALSE(target.starts_with(rig.object(file)));
+  }
+  const CachedFile next = cached_dag(2);
+  REQUIRE(rig.stored(next).is_stored);
+  rig.until([&] { return rig.folder->counts().files_scrubbed > 0; });
+  CHECK(rig.corrupt.empty());
+}
+
 TEST_CASE("files that come and go under the scrubber are no fault") {
   const TempFolder temp;
   Rig rig(temp.path, kFast);
