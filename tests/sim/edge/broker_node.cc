@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "common/core/cache_file.h"
 #include "common/core/limits.h"
 
 namespace daphnis::sim {
@@ -19,12 +20,21 @@ BrokerNode::BrokerNode(Scene& scene, const broker::Config& config)
               for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(scene_.chance.bits());
               return bytes;
             }),
-      timer_(scene.clock, [this] {
-        core_.on_timer(scene_.clock.now_ms());
-        settle();
-      }) {}
+      charges_(scene, config),
+      folder_(scene, config, [this](const broker::FolderEvent& event) { on_folder(event); }),
+      timer_(scene.clock,
+             [this] {
+               core_.on_timer(scene_.clock.now_ms());
+               settle();
+             }),
+      second_(scene.clock, [this] { on_second(); }) {
+  on_second();
+  folder_.open();
+}
 
-BrokerNode::~BrokerNode() = default;
+BrokerNode::~BrokerNode() {
+  add_up();
+}
 
 ConnId BrokerNode::add(std::unique_ptr<Socket> socket) {
   const ConnId id{++last_id_};
@@ -79,7 +89,39 @@ void BrokerNode::on_frame(WorkerId worker, Bytes payload, std::unique_ptr<Socket
     const uint64_t cookie = socket->cookie();
     arrived = {.conn = add(std::move(socket)), .address = address, .cookie = cookie};
   }
+  const auto message = ipc::decode_worker_to_broker(payload);
+  if (message) charges_.on_message(worker, *message);
   core_.on_worker_message(worker, payload, arrived, scene_.clock.now_ms());
+  settle();
+}
+
+void BrokerNode::on_folder(const broker::FolderEvent& event) {
+  scene_.trace_words("folder >", event);
+  charges_.on_event(event);
+  core_.on_folder(event, scene_.clock.now_ms());
+  settle();
+}
+
+void BrokerNode::on_second() {
+  second_.after(1'000);
+  core_.on_second(scene_.wall_s(), scene_.clock.now_ms());
+  settle();
+}
+
+void BrokerNode::purge(const Cid& root) {
+  if (core_.cache().purge(root).entries > 0) ++scene_.tally.purges;
+  settle();
+}
+
+void BrokerNode::purge_all() {
+  if (core_.cache().purge_all().entries > 0) ++scene_.tally.purges;
+  settle();
+}
+
+void BrokerNode::set_limit(uint64_t bytes) {
+  ++scene_.tally.limits_set;
+  charges_.on_limit_set();
+  core_.cache().set_limit(bytes);
   settle();
 }
 
@@ -111,6 +153,9 @@ void BrokerNode::carry_out(broker::Command& command) {
   } else if (const auto* close_worker = std::get_if<broker::CloseWorker>(&command)) {
     scene_.fail("the broker disconnects a worker");
     workers_.erase(close_worker->worker);
+  } else if (auto* order = std::get_if<broker::OrderFolder>(&command)) {
+    scene_.trace_words("folder <", order->order);
+    folder_.order(std::move(order->order));
   } else if (const auto* log = std::get_if<broker::WriteLog>(&command)) {
     scene_.trace("broker: {}", log->line.text());
     scene_.note(log->line.text().size());
@@ -129,6 +174,7 @@ void BrokerNode::hand_off(broker::HandOff& command) {
 }
 
 void BrokerNode::check_bounds() {
+  charges_.check(core_.cache());
   size_t at_l2s = 0;
   size_t waiting = 0;
   core_.registrations().registry().for_each([&](const broker::L2& l2) {
@@ -161,8 +207,6 @@ void BrokerNode::check_quiet() {
   expect_none(dispatcher.attempts().live(), "attempts");
   expect_none(dispatcher.waiting(), "waiting fetches");
   expect_none(core_.joins().joiners(), "joiners");
-  expect_none(core_.cache().spools(), "spools");
-  expect_none(core_.cache().dooms(), "dooms");
   for (const auto& [id, worker] : core_.workers().all()) {
     expect_none(worker.handoffs_awaiting, "awaited hand-offs");
   }
@@ -172,6 +216,7 @@ void BrokerNode::check_quiet() {
   expect_none(core_.l2_server().connections() - l2s, "connections besides registrations");
   expect_none(l2s_.size() - l2s, "sockets besides registrations");
 
+  check_files_quiet();
   const broker::Counters& counters = core_.counters();
   const uint64_t failed = std::accumulate(std::begin(counters.fetches_failed),
                                           std::end(counters.fetches_failed), uint64_t{0});
@@ -181,6 +226,57 @@ void BrokerNode::check_quiet() {
   if (counters.fetches != ended) {
     scene_.fail(fmt::format("{} fetches have ended {} times", counters.fetches, ended));
   }
+}
+
+void BrokerNode::check_files_quiet() {
+  const broker::Cache& cache = core_.cache();
+  const auto expect_none = [this](uint64_t count, const char* what) {
+    if (count != 0) scene_.fail(fmt::format("the broker's cache still has {} {}", count, what));
+  };
+  expect_none(cache.spools(), "spools");
+  expect_none(cache.dooms(), "dooms");
+  expect_none(cache.spool_dir_bytes(), "bytes in the spool folder");
+  if (!core_.config().cache_dir.empty() && !folder_.is_quiet()) scene_.fail("the folder is busy");
+  const std::string objects = core_.config().cache_dir + "/objects/";
+  size_t files = 0;
+  for (const Disk::InodeRef& inode : scene_.disk.inodes()) {
+    const std::string& name = inode->name;
+    if (name.starts_with("/cache/quarantine/")) continue;
+    if (!name.starts_with("/cache/objects/")) {
+      scene_.fail(name.empty() ? "a file is open that has no name" : name + " is still there");
+      continue;
+    }
+    ++files;
+    RequestKey key;
+    if (!parse_cache_file_name(name.substr(objects.size() + 3), key))
+      scene_.fail("a name: " + name);
+    const auto entry = cache.index()->find(key);
+    if (!entry || entry->size != inode->bytes.size()) scene_.fail(name + " is not in the index");
+    const std::string fault = fault_of_file(inode->bytes, key);
+    if (!fault.empty()) scene_.fail(name + " is damaged: " + fault);
+  }
+  if (!cache.index()) return;
+  if (cache.index()->entries() != files) scene_.fail("the index knows files that are not there");
+  expect_none(cache.index()->reserved_bytes(), "bytes reserved");
+  expect_none(cache.index()->waiting_bytes(), "bytes waited for");
+  expect_none(cache.index()->doomed_bytes(), "bytes doomed");
+}
+
+/// Also what a broker saw that died.
+void BrokerNode::add_up() {
+  const broker::Counters& counters = core_.counters();
+  Tally& tally = scene_.tally;
+  tally.cache_stores += counters.cache_stores;
+  tally.cache_stores_failed += counters.cache_stores_failed;
+  tally.cache_stores_double += counters.cache_stores_double;
+  tally.cache_evictions += counters.cache_evictions;
+  tally.cache_faults += counters.cache_faults;
+  tally.cache_quarantined += counters.cache_quarantined;
+  tally.cache_downs += counters.cache_downs;
+  tally.fetches_cached += counters.fetches_cached;
+  tally.fetches_joined += counters.fetches_joined;
+  tally.rooms_refused += counters.rooms_refused;
+  tally.spools_lost += counters.spools_lost;
 }
 
 }  // namespace daphnis::sim

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "broker/core/broker.h"
+#include "tests/sim/edge/charges.h"
+#include "tests/sim/edge/folder_node.h"
 #include "tests/sim/edge/ipc_end.h"
 #include "tests/sim/edge/scene.h"
 #include "tests/sim/edge/stream.h"
@@ -23,6 +25,11 @@ class BrokerNode {
   void on_worker(std::unique_ptr<Socket> socket);
 
   [[nodiscard]] const broker::Broker& core() const { return core_; }
+  // The operator's verbs.
+  void purge(const Cid& root);
+  void purge_all();
+  void set_limit(uint64_t bytes);
+
   /// What must hold at any time.
   void check_bounds();
   /// Nothing may be under way any more.
@@ -31,7 +38,12 @@ class BrokerNode {
  private:
   broker::ConnId add(std::unique_ptr<Socket> socket);
   void on_frame(broker::WorkerId worker, Bytes payload, std::unique_ptr<Socket> socket);
+  void on_folder(const broker::FolderEvent& event);
+  void on_second();
   void settle();
+  /// The cache and the disk agree, and nothing is left of what was in progress.
+  void check_files_quiet();
+  void add_up();
   void carry_out(broker::Command& command);
   void hand_off(broker::HandOff& command);
 
@@ -39,7 +51,10 @@ class BrokerNode {
   broker::Broker core_;
   std::map<broker::ConnId, std::unique_ptr<Stream>> l2s_;
   std::map<broker::WorkerId, std::unique_ptr<IpcEnd>> workers_;
+  Charges charges_;
+  FolderNode folder_;
   Alarm timer_;
+  Alarm second_;
   uint64_t last_id_ = 0;
 };
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "common/core/cache_file.h"
 #include "common/core/http_writer.h"
 
 namespace daphnis::sim {
@@ -102,6 +103,7 @@ void Client::on_answer_head() {
   const std::string* id = head.find("X-Request-Id");
   if (!id || *id != request_id(answered_)) fail("got another request's answer");
   if (head.status == 200) {
+    count_source(head);
     // HEAD proves the root and no more.
     if (!wish().exists && !plan_.is_head) fail("got content that does not exist");
     return;
@@ -109,6 +111,17 @@ void Client::on_answer_head() {
   if (!is_truthful_refusal(head.status)) fail("got a status that is not true");
   if (must_get_all() && is_held_(wish().dag) && wish().exists) fail("was refused what is there");
   if (must_get_all() && head.status != 404) fail("was not told that it is not there");
+}
+
+void Client::count_source(const http::Head& head) {
+  const std::string* source = head.find("X-Cache");
+  if (!source) return fail("is not told where the answer comes from");
+  scene_.note(source->size());
+  if (*source == "FETCHING") ++scene_.tally.fetching;
+  if (*source == "HIT") ++scene_.tally.hits;
+  const bool has_file = !scene_.disk.list("/cache/objects/" + cache_file_name(wish().key)).empty();
+  if (*source == "HIT" && !has_file) ++scene_.tally.narrow_hits;
+  if (*source != "HIT" && plan_.must_hit) fail("missed what the cache holds");
 }
 
 void Client::on_answer_body(Bytes body) {

@@ -26,6 +26,7 @@ class Client {
     bool is_slow = false;                             ///< Stops reading now and then.
     std::optional<uint64_t> leaves_after_bytes = {};  ///< Of answers.
     bool must_succeed = false;                        ///< Whatever the weather was before.
+    bool must_hit = false;                            ///< The answer comes from the cache.
   };
   /// Connects to a worker; null where it is away.
   using Dial = std::function<std::unique_ptr<Socket>(unsigned worker)>;
@@ -43,6 +44,7 @@ class Client {
   void send(size_t number);
   void on_bytes(Bytes bytes);
   void on_answer_head();
+  void count_source(const http::Head& head);
   void on_answer_body(Bytes body);
   void on_answer_end();
   void on_closed(bool is_reset);

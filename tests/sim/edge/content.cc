@@ -106,7 +106,9 @@ void add_wish(Content& content, size_t dag, const CarRequest& request) {
   content.wishes.push_back({.dag = dag,
                             .target = target_of(request),
                             .exists = answer.is_complete,
-                            .answer = std::move(answer.bytes)});
+                            .answer = std::move(answer.bytes),
+                            .key = key_of(request),
+                            .is_whole_dag = key_of(request) == key_of({.root = request.root})});
 }
 
 /// Everything that may be asked of any DAG, and the ranges of the one that is a file.

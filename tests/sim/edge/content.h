@@ -38,6 +38,8 @@ struct Wish {
   std::string target;  ///< As in a request line.
   bool exists = true;  ///< False: the path does not, which any holder proves.
   std::string answer;  ///< The producer's own output, byte for byte.
+  RequestKey key{};    ///< Of its file in the cache.
+  bool is_whole_dag = false;
 };
 
 /// What there is in the simulated world; the same in every run, made once.

@@ -19,6 +19,52 @@ constexpr uint64_t kSlowdown = 4;  // Fewer seeds take as long.
 constexpr uint64_t kSlowdown = 1;
 #endif
 
+/// What must have happened to files for the runs to be worth something.
+void check_files(const Tally& sum) {
+  const auto check = [](const char* what, uint64_t count) {
+    CAPTURE(what);
+    CHECK(count > 0);
+  };
+  check("hits", sum.hits);
+  check("narrow hits", sum.narrow_hits);
+  check("hits without L2s", sum.hits_without_l2);
+  check("answers of fetches under way", sum.fetching);
+  check("stores", sum.cache_stores);
+  check("evictions", sum.cache_evictions);
+  check("fetches that others' spools ended", sum.fetches_joined);
+  check("fetches that the cache ended", sum.fetches_cached);
+  check("spools of others opened", sum.joins_opened);
+  check("looks and reads that came later", sum.reads_later);
+  check("refused rooms", sum.rooms_refused);
+  check("files in the spool folder", sum.spool_dir_files);
+  check("purges", sum.purges);
+  check("limits", sum.limits_set);
+}
+
+/// What only a bad disk or a death can do.
+void check_file_trouble(const Tally& sum) {
+  const auto check = [](const char* what, uint64_t count) {
+    CAPTURE(what);
+    CHECK(count > 0);
+  };
+  check("leaders that failed with readers in mid-file", sum.joins_broken);
+  check("readers that went on with an L2", sum.joins_went_on);
+  check("files lost while they were sent", sum.files_lost);
+  check("damaged files", sum.files_damaged);
+  check("quarantined files", sum.cache_quarantined);
+  check("files of no use", sum.cache_faults);
+  check("reads that failed", sum.reads_failed);
+  check("writes that failed", sum.writes_failed);
+  check("jobs cut by a death", sum.jobs_cut);
+  check("spools lost with their worker", sum.spools_lost);
+  check("orders dropped by a death", sum.orders_dropped);
+  check("stores refused", sum.cache_stores_failed);
+  check("stores of what was held", sum.cache_stores_double);
+  check("files found by scans", sum.scan_found);
+  check("strays removed", sum.strays_removed);
+  check("downs of the folder", sum.cache_downs);
+}
+
 /// DAPHNIS_SIM_SEED replays one seed, with a trace on stderr; DAPHNIS_SIM_ROUNDS sets how many are
 /// run, DAPHNIS_SIM_FIRST which is the first.
 struct Seeds {
@@ -99,10 +145,23 @@ TEST_CASE("whatever happens every fetch ends once and no cut answer looks comple
     CAPTURE(mood);
     CHECK(sum.moods[mood] > 0);
   }
+  check_files(sum);
+  check_file_trouble(sum);
   if (!number_from_environment("DAPHNIS_SIM_ROUNDS")) return;
   WARN(sum.steps << " steps, " << sum.requests << " requests, " << sum.whole << " whole, "
                  << sum.refused << " refused, " << sum.cut << " cut, " << sum.handoffs
                  << " hand-offs, " << sum.sockets_returned << " returned");
+  WARN(sum.hits << " hits, " << sum.narrow_hits << " narrow, " << sum.fetching << " along, "
+                << sum.fetches_joined << " joined, " << sum.joins_broken << " leaders lost, "
+                << sum.joins_went_on << " went on, " << sum.cache_stores << " stored, "
+                << sum.cache_evictions << " evicted, " << sum.rooms_refused << " rooms refused, "
+                << sum.purges << " purges, " << sum.files_lost << " files lost, "
+                << sum.cache_quarantined << " quarantined, " << sum.cache_downs << " downs, "
+                << sum.strays_removed << " strays, " << sum.cache_stores_double << " double, "
+                << sum.cache_stores_failed << " not stored, " << sum.spools_lost << " spools lost, "
+                << sum.orders_dropped << " orders dropped, " << sum.jobs_cut << " jobs cut, "
+                << sum.spool_dir_files << " in the spool folder, " << sum.hits_without_l2
+                << " hits without L2s");
 }
 
 TEST_CASE("with honest L2s every client gets exactly what there is") {
@@ -112,6 +171,7 @@ TEST_CASE("with honest L2s every client gets exactly what there is") {
   CHECK(sum.statuses[404] > 0);
   CHECK(sum.cut == 0);
   CHECK(sum.sockets_returned > 0);
+  check_files(sum);
 }
 
 TEST_CASE("a seed replays exactly") {

@@ -7,7 +7,9 @@ void Ledger::expect(bool holds, const char* what, uint64_t fetch_id) {
 }
 
 void Ledger::sent(const ipc::Fetch& message) {
-  expect(fetches_.emplace(message.fetch_id, false).second, "asked for twice", message.fetch_id);
+  const auto [asked, is_new] = fetches_.try_emplace(message.fetch_id);
+  expect(is_new || asked->second.state == State::kReferred, "asked for twice", message.fetch_id);
+  asked->second.state = State::kAsked;
 }
 
 void Ledger::sent(const ipc::CancelFetch& message) {
@@ -15,24 +17,45 @@ void Ledger::sent(const ipc::CancelFetch& message) {
   const auto found = fetches_.find(message.fetch_id);
   // Where the broker was away as the fetch began, it never heard of it.
   if (found == fetches_.end()) return;
-  expect(!found->second, "cancelled after its end", message.fetch_id);
-  found->second = true;
+  expect(found->second.state != State::kEnded, "cancelled after its end", message.fetch_id);
+  found->second.state = State::kEnded;
 }
 
 void Ledger::received(const ipc::FetchFailed& message) {
   const auto found = fetches_.find(message.fetch_id);
   expect(found != fetches_.end(), "refused without having been asked for", message.fetch_id);
-  if (found == fetches_.end() || found->second) return;  // It has crossed with our cancel.
-  found->second = true;
+  // It may have crossed with our cancel.
+  if (found == fetches_.end() || found->second.state == State::kEnded) return;
+  // A fetch in the middle of an answer is asked for again where there is just no L2.
+  const bool may_pass = message.reason == ipc::FetchFailure::kNoL2;
+  found->second.state = may_pass ? State::kReferred : State::kEnded;
   for (const auto& [id, attempt] : attempts_) {
     expect(attempt.fetch_id != message.fetch_id, "refused while an attempt is handed off",
            message.fetch_id);
   }
 }
 
+void Ledger::received(const ipc::JoinProgress& message) {
+  const auto found = fetches_.find(message.fetch_id);
+  expect(found != fetches_.end(), "referred without having been asked for", message.fetch_id);
+  if (found == fetches_.end() || found->second.state == State::kEnded) return;
+  Asked& asked = found->second;
+  expect(asked.state == State::kAsked, "referred after its end", message.fetch_id);
+  using ipc::JoinState;
+  if (message.state == JoinState::kGoing && message.bytes > 0) asked.reads_along = true;
+  if (message.state == JoinState::kFailed && asked.reads_along) {
+    ++scene_.tally.joins_broken;
+    asked.is_broken = true;
+  }
+  const bool is_last = message.state == JoinState::kWhole || message.state == JoinState::kCached;
+  if (is_last) asked.state = State::kReferred;
+}
+
 void Ledger::received(const ipc::Handoff& message) {
   ++scene_.tally.handoffs;
-  expect(fetches_.contains(message.fetch_id), "handed to without having asked", message.fetch_id);
+  const auto found = fetches_.find(message.fetch_id);
+  expect(found != fetches_.end(), "handed to without having asked", message.fetch_id);
+  if (found != fetches_.end() && found->second.is_broken) ++scene_.tally.joins_went_on;
   const bool is_new = attempts_.emplace(message.attempt_id, Handed{message.fetch_id}).second;
   expect(is_new, "the same attempt was handed off twice", message.fetch_id);
 }
@@ -52,15 +75,18 @@ void Ledger::sent(const ipc::AttemptEnded& message) {
   expect(found->second.fetch_id == message.fetch_id, "an attempt changed its fetch",
          message.fetch_id);
   attempts_.erase(found);
-  bool& has_ended = fetches_[message.fetch_id];
-  expect(!message.wants_another || !has_ended, "goes on after its end", message.fetch_id);
+  State& state = fetches_[message.fetch_id].state;
+  expect(!message.wants_another || state == State::kAsked, "goes on after its end",
+         message.fetch_id);
   expect(!message.wants_another || message.outcome != ipc::AttemptOutcome::kComplete,
          "goes on after a complete answer", message.fetch_id);
-  if (!message.wants_another) has_ended = true;
+  if (!message.wants_another) state = State::kEnded;
 }
 
 void Ledger::check_quiet() {
-  for (const auto& [id, has_ended] : fetches_) expect(has_ended, "never ended", id);
+  for (const auto& [id, asked] : fetches_) {
+    expect(asked.state != State::kAsked, "never ended", id);
+  }
   for (const auto& [id, attempt] : attempts_) {
     expect(false, "has a hand-off that never ended", attempt.fetch_id);
   }

@@ -30,6 +30,17 @@ class Ledger {
     bool is_taken = false;
   };
 
+  enum class State : uint8_t {
+    kAsked,
+    kReferred,  ///< The broker is done with it: to a file, or for now. It may be asked again.
+    kEnded,
+  };
+  struct Asked {
+    State state = State::kAsked;
+    bool reads_along = false;  ///< Another worker's spool has begun for it.
+    bool is_broken = false;    ///< That one came to nothing.
+  };
+
   void sent(const ipc::Fetch& message);
   void sent(const ipc::CancelFetch& message);
   void sent(const ipc::HandoffTaken& message);
@@ -37,13 +48,14 @@ class Ledger {
   void sent(const auto&) {}
   void received(const ipc::Handoff& message);
   void received(const ipc::FetchFailed& message);
+  void received(const ipc::JoinProgress& message);
   void received(const auto&) {}
   void expect(bool holds, const char* what, uint64_t fetch_id);
 
   Scene& scene_;
   std::string who_;
-  std::map<uint64_t, bool> fetches_;  ///< By id; true: it has ended.
-  std::map<Uuid, Handed> attempts_;   ///< Handed off and not ended.
+  std::map<uint64_t, Asked> fetches_;
+  std::map<Uuid, Handed> attempts_;  ///< Handed off and not ended.
 };
 
 }  // namespace daphnis::sim

@@ -4,13 +4,17 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "common/core/slice.h"
 #include "tests/sim/edge/chance.h"
 #include "tests/sim/edge/clock.h"
+#include "tests/sim/edge/disk.h"
+#include "tests/sim/edge/file_talk.h"
 #include "tests/sim/edge/network.h"
 
 namespace daphnis::sim {
@@ -46,12 +50,44 @@ struct Tally {
   uint64_t worker_deaths = 0;
   uint64_t broker_deaths = 0;
   uint64_t steps = 0;
+  // The cache and the disk.
+  uint64_t hits = 0;         ///< Answers with X-Cache: HIT,
+  uint64_t narrow_hits = 0;  ///< of which from the file of the whole DAG.
+  uint64_t hits_without_l2 = 0;
+  uint64_t fetching = 0;         ///< Answers with X-Cache: FETCHING.
+  uint64_t joins_opened = 0;     ///< Spools of another worker that were opened.
+  uint64_t joins_broken = 0;     ///< Fetches whose leader failed in mid-file,
+  uint64_t joins_went_on = 0;    ///< of which went on with an L2 of their own.
+  uint64_t files_lost = 0;       ///< Files that failed while they were sent.
+  uint64_t files_damaged = 0;    ///< By the weather.
+  uint64_t reads_later = 0;      ///< Of CacheReads.
+  uint64_t reads_failed = 0;     ///< Faults of the disk,
+  uint64_t writes_failed = 0;    ///< likewise.
+  uint64_t jobs_cut = 0;         ///< Jobs under way in a worker that died.
+  uint64_t spool_dir_files = 0;  ///< Files made in the spool folder.
+  uint64_t orders = 0;           ///< To the folder.
+  uint64_t orders_dropped = 0;   ///< With a broker that died.
+  uint64_t scan_found = 0;       ///< Files.
+  uint64_t strays_removed = 0;   ///< Of dead workers.
+  uint64_t purges = 0;           ///< That took something out.
+  uint64_t limits_set = 0;
+  uint64_t cache_stores = 0;  ///< The broker's own counters, of all its lives.
+  uint64_t cache_stores_failed = 0;
+  uint64_t cache_stores_double = 0;
+  uint64_t cache_evictions = 0;
+  uint64_t cache_faults = 0;
+  uint64_t cache_quarantined = 0;
+  uint64_t cache_downs = 0;
+  uint64_t fetches_cached = 0;
+  uint64_t fetches_joined = 0;
+  uint64_t rooms_refused = 0;
+  uint64_t spools_lost = 0;
 };
 
 /// What all parts of one run share. Owned by the world, outlives its parts.
 struct Scene {
   explicit Scene(uint64_t seed_)
-      : seed(seed_), chance(seed_), clock(chance), network(clock, chance) {}
+      : seed(seed_), chance(seed_), clock(chance), network(clock, chance), disk(clock, chance) {}
 
   /// A broken promise. The first one ends the run.
   void fail(std::string what) {
@@ -64,6 +100,16 @@ struct Scene {
     const std::string line = fmt::format(format, std::forward<Args>(args)...);
     std::fprintf(stderr, "%7lu  %s\n", clock.now_ms() % 1'000'000, line.c_str());
   }
+  /// Traces what is said about files, as far as it is.
+  template <class Said>
+  void trace_words(std::string_view who, const Said& said) {
+    if (!is_traced) return;
+    if (const std::string text = words(said); !text.empty()) trace("{}: {}", who, text);
+  }
+  /// Seconds since 1970, as all processes see them.
+  [[nodiscard]] uint32_t wall_s() const {
+    return static_cast<uint32_t>(1'700'000'000 + clock.now_ms() / 1000);
+  }
   /// Folds something observed into the run's fingerprint: equal seeds must give equal ones.
   void note(uint64_t what) {
     fingerprint = (fingerprint ^ what ^ clock.now_ms()) * 0x9e3779b97f4a7c15U;
@@ -74,6 +120,9 @@ struct Scene {
   Chance chance;
   Clock clock;
   Network network;
+  Disk disk;
+  std::set<uint32_t> pids;  ///< Of the workers that run.
+  uint32_t last_pid = 1000;
   BufferPool pool;
   Weather weather;
   Tally tally;

@@ -16,8 +16,24 @@ WorkerNode::WorkerNode(Scene& scene, uint32_t index, const worker::Settings& set
                        Dial dial_broker)
     : scene_(scene),
       name_("worker " + std::to_string(index)),
+      pid_(++scene.last_pid),
       dial_broker_(std::move(dial_broker)),
-      core_(std::make_unique<worker::Worker>(settings, index, 1000 + index,
+      disk_(scene, {.on_job_done =
+                        [this](worker::FileJobDone done) {
+                          core_->on_file_job_done(std::move(done), scene_.clock.now_ms());
+                          settle();
+                        },
+                    .on_look =
+                        [this](uint64_t id, worker::CacheLook look) {
+                          core_->on_cache_look(id, std::move(look), scene_.clock.now_ms());
+                          settle();
+                        },
+                    .on_read =
+                        [this](uint64_t id, worker::CacheRead read) {
+                          core_->on_cache_read(id, std::move(read), scene_.clock.now_ms());
+                          settle();
+                        }}),
+      core_(std::make_unique<worker::Worker>(settings, index, pid_,
                                              [this](std::span<uint8_t> out) {
                                                for (uint8_t& byte : out) {
                                                  byte = static_cast<uint8_t>(scene_.chance.bits());
@@ -32,7 +48,9 @@ WorkerNode::WorkerNode(Scene& scene, uint32_t index, const worker::Settings& set
              }),
       tick_(scene.clock, [this] { on_tick(); }),
       retry_(scene.clock, [this] { connect(); }) {
-  core_->on_wall_clock(1'700'000'000);
+  scene_.pids.insert(pid_);
+  core_->set_cache_reads(disk_);
+  core_->on_wall_clock(scene_.wall_s());
   tick_.after(kTickMs);
   retry_.after(scene.chance.below(20));
 }
@@ -41,6 +59,7 @@ WorkerNode::~WorkerNode() {
   // A process that is killed: nobody is told, the kernel closes what it had open.
   sockets_.clear();
   ipc_.reset();
+  scene_.pids.erase(pid_);
 }
 
 void WorkerNode::connect() {
@@ -71,6 +90,7 @@ void WorkerNode::on_frame(Bytes payload, std::unique_ptr<Socket> socket) {
   const auto message = ipc::decode_broker_to_worker(payload);
   if (!message) return scene_.fail(name_ + " was sent a malformed message");
   ledger_->on_received(*message);
+  scene_.trace_words(name_ + " <", *message);
   if (const auto* handoff = std::get_if<ipc::Handoff>(&*message)) {
     scene_.trace("{} gets {} of fetch {}{}", name_, text_of(handoff->attempt_id), handoff->fetch_id,
                  socket ? "" : " without a socket");
@@ -121,6 +141,7 @@ void WorkerNode::sync(WorkerSocket& socket) {
 void WorkerNode::send(const ipc::WorkerToBroker& message, std::unique_ptr<Socket> passenger) {
   if (!ipc_) return;
   ledger_->on_sent(message);
+  scene_.trace_words(name_ + " >", message);
   const bool carries = std::holds_alternative<ipc::ReturnSocket>(message);
   ipc_->send(
       ipc::encode_frame(message, carries ? ipc::Carries::kDescriptor : ipc::Carries::kNothing),
@@ -134,6 +155,10 @@ void WorkerNode::settle() {
       if (found != sockets_.end()) sync(*found->second);
     }
   }
+  for (worker::FileJob& job : core_->take_file_jobs()) {
+    scene_.trace_words(name_, job);
+    disk_.start(std::move(job));
+  }
   for (const ipc::WorkerToBroker& message : core_->take_messages()) send(message);
   for (const LogLine& line : core_->take_access_lines()) {
     scene_.trace("{}: {}", name_, line.text());
@@ -146,6 +171,7 @@ void WorkerNode::settle() {
 
 void WorkerNode::on_tick() {
   tick_.after(kTickMs);
+  core_->on_wall_clock(scene_.wall_s());
   for (const auto& [id, socket] : sockets_) socket->on_tick();
   core_->send(core_->stats());
   settle();
@@ -157,6 +183,7 @@ void WorkerNode::check_quiet() {
   if (stats.clients != 0) scene_.fail(fmt::format("{} still has {} clients", name_, stats.clients));
   if (!core_->is_empty()) scene_.fail(name_ + " still has streams");
   if (!sockets_.empty()) scene_.fail(name_ + " still has sockets");
+  if (!disk_.is_idle()) scene_.fail(name_ + " still works on files");
   if (ledger_) ledger_->check_quiet();
 }
 

@@ -9,6 +9,7 @@
 #include "tests/sim/edge/ipc_end.h"
 #include "tests/sim/edge/ledger.h"
 #include "tests/sim/edge/scene.h"
+#include "tests/sim/edge/worker_disk.h"
 #include "tests/sim/edge/worker_socket.h"
 #include "worker/core/worker.h"
 
@@ -41,7 +42,9 @@ class WorkerNode {
 
   Scene& scene_;
   std::string name_;
+  uint32_t pid_;
   Dial dial_broker_;
+  WorkerDisk disk_;
   std::unique_ptr<worker::Worker> core_;
   std::map<worker::ConnectionId, std::unique_ptr<WorkerSocket>> sockets_;
   std::unique_ptr<IpcEnd> ipc_;

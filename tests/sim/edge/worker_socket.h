@@ -2,7 +2,9 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 
+#include "tests/sim/edge/disk_task.h"
 #include "tests/sim/edge/scene.h"
 #include "worker/core/connection.h"
 
@@ -27,6 +29,11 @@ class WorkerSocket {
   void on_turn();
   void read();
   void write();
+  /// False: no more can be written now.
+  bool write_memory(std::span<const Bytes> views);
+  bool write_file(const worker::FileRange& piece);
+  void warm_up(const worker::FileRange& piece);
+  [[nodiscard]] bool is_written() const { return !is_blocked_ && !warming_.is_busy(); }
   void poll();
 
   Scene& scene_;
@@ -35,6 +42,14 @@ class WorkerSocket {
   std::function<void(WorkerSocket&)> after_event_;
   Alarm turn_;
   BufferRef scratch_ = BufferRef::allocate(4096);
+  DiskTask warming_;  ///< Reads the part of a file that is to be written next.
+  /// That part, once it was read. Must not keep the file open.
+  struct {
+    const worker::File* file = nullptr;
+    uint64_t begin = 0;
+    uint64_t end = 0;
+  } warm_;
+  int warm_error_ = 0;
   bool is_blocked_ = false;
   bool is_half_closed_ = false;
   bool has_input_ended_ = false;

@@ -19,9 +19,12 @@ World::World(uint64_t seed, Kind kind)
     : scene_(seed),
       kind_(kind),
       trouble_(scene_.clock, [this] { cause_trouble(); }),
-      revival_(scene_.clock, [this] { revive(); }) {
+      revival_(scene_.clock, [this] { revive(); }),
+      operator_(scene_.clock, [this] { interfere(); }),
+      cure_(scene_.clock, [this] { scene_.disk.set_sick(0); }) {
   draw_weather();
   draw_settings();
+  draw_disk();
   draw_l2s();
   draw_clients();
   draw_troubles();
@@ -134,7 +137,9 @@ void World::mend() {
     for (auto& l2 : l2s_) l2.reset();  // Some are frozen.
     for (L2Node::Traits& traits : traits_) traits.has_hole = false;
   }
+  mend_disk();
   revive();
+  broker_->set_limit(config_.cache_limit_bytes);
 }
 
 void World::check_quiet() {
@@ -154,6 +159,9 @@ void World::check_quiet() {
 }
 
 void World::check_service() {
+  // So that an L2 is asked.
+  broker_->purge(Content::instance().dags[asked_.front()->dag].root);
+  pass(scene_.clock.now_ms() + 500, false);
   for (unsigned i = 0; i < kWorkers; ++i) {
     Client::Plan plan;
     plan.begins_ms = scene_.clock.now_ms();
@@ -196,6 +204,10 @@ void World::run() {
   if (scene_.faults.empty()) check_service();
   if (scene_.faults.empty()) check_memory();
   if (scene_.faults.empty() && has_only_v2_) check_first_hits();
+  if (scene_.faults.empty() && !config_.cache_dir.empty()) check_hits();
+  broker_.reset();
+  scene_.tally.reads_failed = scene_.disk.faults().reads;
+  scene_.tally.writes_failed = scene_.disk.faults().writes;
   scene_.tally.steps = scene_.clock.steps();
   scene_.note(scene_.clock.steps());
 }

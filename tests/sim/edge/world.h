@@ -11,9 +11,9 @@
 
 namespace daphnis::sim {
 
-/// One run: a broker, two workers, five L2s and clients, joined by the network, under a weather
-/// drawn from the seed. First everything happens at once; then all is mended, must come to rest and
-/// must serve again.
+/// One run: a broker, two workers, five L2s and clients, joined by the network and, in most runs,
+/// by the disk, under a weather drawn from the seed. First everything happens at once; then all is
+/// mended, must come to rest and must serve again.
 class World {
  public:
   enum class Kind { kStorm, kCalm };
@@ -33,12 +33,16 @@ class World {
   void draw_l2s();
   void draw_clients();
   void draw_troubles();
+  void draw_disk();
+  void draw_crowd(const Wish* wanted);
   [[nodiscard]] Client::Plan draw_client(const Wish* wanted);
 
   void start_broker();
   void start_worker(unsigned number);
   void start_l2(unsigned number);
   void cause_trouble();
+  void interfere();
+  void damage_file();
   void revive();
 
   void add_client(Client::Plan plan);
@@ -46,10 +50,12 @@ class World {
   /// Lets things happen until `until_ms`, or until no client is left where that is wanted.
   void pass(uint64_t until_ms, bool stops_without_clients);
   void mend();
+  void mend_disk();
   void check_quiet();
   void check_service();
   void check_memory();
   void check_first_hits();
+  void check_hits();
 
   Scene scene_;
   Kind kind_;
@@ -64,7 +70,11 @@ class World {
   std::vector<std::unique_ptr<Client>> clients_;
   Alarm trouble_;
   Alarm revival_;
+  Alarm operator_;
+  Alarm cure_;  ///< Of the disk.
   unsigned troubles_left_ = 0;
+  unsigned verbs_left_ = 0;
+  bool has_disk_ = false;
   bool has_only_v2_ = false;
 };
 

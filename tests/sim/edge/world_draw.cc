@@ -66,6 +66,15 @@ void World::draw_clients() {
   // Few different ones, so that several clients ask for the same at once.
   for (uint64_t left = chance.between(2, 8); left > 0; --left)
     asked_.push_back(&chance.pick(wishes));
+  if (has_disk_) {
+    // Whole DAGs, whose files also answer what is narrower.
+    for (const Wish& wish : wishes) {
+      if (wish.is_whole_dag && chance.one_in(3)) asked_.push_back(&wish);
+    }
+    for (const Wish* wish : asked_) {
+      if (chance.one_in(3)) draw_crowd(wish);
+    }
+  }
   const Wish* last = nullptr;
   for (uint64_t left = chance.between(6, 20); left > 0; --left) {
     last = last && chance.one_in(3) ? last : chance.pick(asked_);
@@ -76,7 +85,8 @@ void World::draw_clients() {
 Client::Plan World::draw_client(const Wish* wanted) {
   Chance& chance = scene_.chance;
   Client::Plan plan;
-  plan.begins_ms = scene_.clock.now_ms() + 2'500 + (chance.one_in(3) ? 0 : chance.below(6'000));
+  const uint64_t within_ms = has_disk_ ? 15'000 : 6'000;
+  plan.begins_ms = scene_.clock.now_ms() + 2'500 + (chance.one_in(3) ? 0 : chance.below(within_ms));
   plan.worker = static_cast<unsigned>(chance.below(kWorkers));
   plan.wishes.push_back(wanted);
   plan.is_http_1_0 = chance.one_in(6);

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <string>
+
+#include "broker/core/cache_folder.h"
+#include "common/core/ipc_messages.h"
+#include "worker/core/file_jobs.h"
+
+namespace daphnis::sim {
+
+// What is said about files, in words for the trace; empty for all else.
+[[nodiscard]] std::string words(const ipc::WorkerToBroker& message);
+[[nodiscard]] std::string words(const ipc::BrokerToWorker& message);
+[[nodiscard]] std::string words(const broker::FolderOrder& order);
+[[nodiscard]] std::string words(const broker::FolderEvent& event);
+[[nodiscard]] std::string words(const worker::FileJob& job);
+
+}  // namespace daphnis::sim

@@ -1,0 +1,224 @@
+#include "tests/sim/edge/folder_node.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "broker/core/scrub.h"
+#include "common/core/cache_file.h"
+
+namespace daphnis::sim {
+
+using broker::CachedFileProof;
+using broker::FileStored;
+using broker::FilesUnlinked;
+using broker::Quarantine;
+using broker::StoreFile;
+using broker::UnlinkFiles;
+using broker::UnlinkSpools;
+
+namespace {
+
+constexpr uint64_t kProbeEveryMs = 5'000;
+constexpr uint64_t kSweepEveryMs = 10'000;
+constexpr uint64_t kRoomPart = 20;
+
+}  // namespace
+
+std::string fault_of_file(const std::string& bytes, const RequestKey& key) {
+  if (bytes.size() < kCacheFooterBytes) return "it is shorter than a footer";
+  const Bytes all = as_bytes(bytes);
+  const auto footer = read_cache_footer(all.last(kCacheFooterBytes), bytes.size());
+  if (!footer) return footer.error().text();
+  const auto body_bytes = static_cast<size_t>(footer->body_bytes);
+  auto proof = CachedFileProof::begin(all.subspan(body_bytes), *footer, key);
+  if (!proof) return proof.error().text();
+  if (auto fine = proof->on_body(Slice::copy_of(all.first(body_bytes))); !fine) {
+    return fine.error().text();
+  }
+  const auto fine = proof->on_end();
+  return fine ? std::string() : fine.error().text();
+}
+
+FolderNode::FolderNode(Scene& scene, const broker::Config& config, OnEvent on_event)
+    : scene_(scene),
+      config_(config),
+      on_event_(std::move(on_event)),
+      order_task_(scene),
+      probe_timer_(scene.clock, [this] { probe(); }),
+      probe_task_(scene),
+      scan_task_(scene),
+      sweep_timer_(scene.clock, [this] { sweep(kSweepEveryMs); }),
+      scrub_timer_(scene.clock, [this] { scrub(); }),
+      scrub_task_(scene) {}
+
+FolderNode::~FolderNode() {
+  scene_.tally.orders_dropped += orders_.size() + (order_ ? 1 : 0);
+}
+
+void FolderNode::open() {
+  sweep(0);
+  if (config_.cache_dir.empty()) return;
+  probe_timer_.after(kProbeEveryMs);
+  begin_scan();
+}
+
+std::string FolderNode::object(const RequestKey& key) const {
+  return config_.cache_dir + "/objects/" + cache_file_name(key);
+}
+
+// --- Orders ---
+
+void FolderNode::order(broker::FolderOrder order) {
+  ++scene_.tally.orders;
+  if (scan_) {
+    if (const auto* unlink = std::get_if<UnlinkFiles>(&order)) {
+      gone_.insert(unlink->keys.begin(), unlink->keys.end());
+    } else if (const auto* quarantine = std::get_if<Quarantine>(&order)) {
+      gone_.insert(quarantine->key);
+    } else if (const auto* stored = std::get_if<StoreFile>(&order)) {
+      gone_.erase(stored->key);
+    }
+  }
+  orders_.push_back(std::move(order));
+  run_order();
+}
+
+void FolderNode::run_order() {
+  if (order_task_.is_busy() || orders_.empty()) return;
+  order_ = std::move(orders_.front());
+  orders_.pop_front();
+  answer_.reset();
+  trouble_.clear();
+  auto parts = std::visit([this](const auto& order) { return parts_of(order); }, *order_);
+  order_task_.start(std::move(parts), [this] { on_order_done(); });
+}
+
+void FolderNode::on_order_done() {
+  order_.reset();
+  if (!trouble_.empty()) set_down(trouble_);
+  if (const auto event = std::exchange(answer_, std::nullopt)) {
+    const auto* stored = std::get_if<FileStored>(&*event);
+    if (scan_ && stored && !stored->is_stored) gone_.insert(stored->key);
+    if (std::holds_alternative<FilesUnlinked>(*event)) {
+      unlinked_.push_back(*event);
+      release_scrubbed();
+    } else {
+      on_event_(*event);
+    }
+  }
+  run_order();
+}
+
+std::string FolderNode::fault_of(const std::string& path, uint64_t size) {
+  Disk::InodeRef inode;
+  if (const int error = scene_.disk.open(path, inode); error != 0) return std::strerror(error);
+  if (inode->bytes.size() != size) {
+    return fmt::format("it has {} bytes instead of {}", inode->bytes.size(), size);
+  }
+  std::string end;
+  if (size < kCacheFooterBytes) return "it is shorter than a footer";
+  if (scene_.disk.read(*inode, size - kCacheFooterBytes, kCacheFooterBytes, end) != 0) return "EIO";
+  const auto footer = read_cache_footer(as_bytes(end), size);
+  return footer ? std::string() : footer.error().text();
+}
+
+/// Looks at the file first; what it is about to be called may change meanwhile.
+std::vector<DiskTask::Part> FolderNode::parts_of(const StoreFile& order) {
+  return {[this, order] {
+            store_fault_ = fault_of(config_.cache_dir + "/tmp/" + order.name, order.size);
+          },
+          [this, order] { store(order); }};
+}
+
+void FolderNode::store(const StoreFile& order) {
+  const std::string from = config_.cache_dir + "/tmp/" + order.name;
+  const std::string to = object(order.key);
+  std::string why = std::exchange(store_fault_, {});
+  if (why.empty()) {
+    if (const int error = scene_.disk.rename(from, to); error != 0) {
+      why = std::strerror(error);
+      if (error != ENOENT) trouble_ = "cannot rename " + from + ": " + why;
+    }
+  }
+  if (why.empty()) {
+    const std::string fault = fault_of_file(scene_.disk.find(to)->bytes, order.key);
+    if (!fault.empty()) scene_.fail(to + " got its name: " + fault);
+  } else {
+    scene_.trace("{} is not stored: {}", from, why);
+    scene_.disk.unlink(from);
+    scene_.disk.unlink(to);
+  }
+  answer_ = FileStored{
+      .spool = order.spool, .key = order.key, .is_stored = why.empty(), .why = std::move(why)};
+}
+
+std::vector<DiskTask::Part> FolderNode::parts_of(const UnlinkFiles& order) {
+  std::vector<DiskTask::Part> parts;
+  for (const RequestKey& key : order.keys) {
+    parts.emplace_back([this, key] { scene_.disk.unlink(object(key)); });
+  }
+  answer_ = FilesUnlinked{order.doom};
+  return parts;
+}
+
+std::vector<DiskTask::Part> FolderNode::parts_of(const UnlinkSpools& order) {
+  std::vector<DiskTask::Part> parts;
+  for (const std::string& path : order.paths) {
+    parts.emplace_back([this, path] { scene_.disk.unlink(path); });
+  }
+  if (order.doom != 0) answer_ = FilesUnlinked{order.doom};
+  return parts;
+}
+
+std::vector<DiskTask::Part> FolderNode::parts_of(const Quarantine& order) {
+  return {[this, key = order.key] {
+    const std::string name = cache_file_name(key).substr(3);
+    const std::string to = config_.cache_dir + "/quarantine/" + name;
+    if (scene_.disk.rename(object(key), to) != 0) scene_.disk.unlink(object(key));
+  }};
+}
+
+// --- Health ---
+
+void FolderNode::probe() {
+  probe_timer_.after(kProbeEveryMs);
+  if (is_stuck()) set_down("the disk has not answered for long");
+  if (probe_task_.is_busy()) return;
+  auto look = [this, was_up = is_up_] {
+    const Disk& disk = scene_.disk;
+    const uint64_t capacity = disk.manners().capacity;
+    const uint64_t used = scene_.disk.used_bytes();
+    probe_fault_.clear();
+    if (disk.is_sick()) probe_fault_ = "the probe cannot be written";
+    if (!was_up && capacity - std::min(capacity, used) < capacity / kRoomPart) {
+      probe_fault_ = "the disk is still full";
+    }
+  };
+  probe_task_.start({std::move(look)}, [this] {
+    if (!probe_fault_.empty()) return set_down(probe_fault_);
+    if (!is_stuck()) set_up();
+  });
+}
+
+bool FolderNode::is_stuck() const {
+  const auto hangs = [this](const DiskTask& task) {
+    return task.is_busy() && scene_.clock.now_ms() - task.started_ms() > limits::kFolderSilentMs;
+  };
+  return hangs(order_task_) || hangs(probe_task_);
+}
+
+void FolderNode::set_down(const std::string& why) {
+  if (!std::exchange(is_up_, false)) return;
+  scan_.reset();
+  on_event_(broker::FolderHealth{.is_up = false, .why = why});
+}
+
+void FolderNode::set_up() {
+  if (std::exchange(is_up_, true)) return;
+  on_event_(broker::FolderHealth{.is_up = true, .why = {}});
+  begin_scan();
+}
+
+}  // namespace daphnis::sim

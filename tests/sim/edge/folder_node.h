@@ -1,0 +1,101 @@
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "broker/core/cache_folder.h"
+#include "broker/core/config.h"
+#include "tests/sim/edge/disk_task.h"
+#include "tests/sim/edge/scene.h"
+
+namespace daphnis::sim {
+
+/// Why a cached file is not, byte for byte, the answer to the request of that key; empty: it is.
+[[nodiscard]] std::string fault_of_file(const std::string& bytes, const RequestKey& key);
+
+/// One life of the broker's hands on the disk: the counterpart of broker::CacheFolder. Carries
+/// orders out one after the other, scans, sweeps, scrubs and probes. Owned by the broker's node;
+/// what is under way when it goes is done as far as it came.
+class FolderNode {
+ public:
+  using OnEvent = std::function<void(const broker::FolderEvent&)>;
+
+  FolderNode(Scene& scene, const broker::Config& config, OnEvent on_event);
+  ~FolderNode();
+
+  /// Removes strays and begins the scan.
+  void open();
+  void order(broker::FolderOrder order);
+
+  [[nodiscard]] bool is_quiet() const {
+    return orders_.empty() && !order_task_.is_busy() && !scan_ && is_up_;
+  }
+
+ private:
+  struct Scan {
+    std::string last_folder = {};
+    std::vector<std::string> names = {};  ///< Of the folder being looked at.
+    bool is_over = false;
+  };
+  using Entries = std::vector<broker::CacheIndex::Entry>;
+
+  // Orders.
+  void run_order();
+  void on_order_done();
+  [[nodiscard]] std::vector<DiskTask::Part> parts_of(const broker::StoreFile& order);
+  [[nodiscard]] std::vector<DiskTask::Part> parts_of(const broker::UnlinkFiles& order);
+  [[nodiscard]] std::vector<DiskTask::Part> parts_of(const broker::UnlinkSpools& order);
+  [[nodiscard]] std::vector<DiskTask::Part> parts_of(const broker::Quarantine& order);
+  [[nodiscard]] std::vector<DiskTask::Part> parts_of(const broker::SetScrub&) { return {}; }
+  [[nodiscard]] std::string fault_of(const std::string& path, uint64_t size);
+  void store(const broker::StoreFile& order);
+  [[nodiscard]] std::string object(const RequestKey& key) const;
+
+  // Health.
+  void probe();
+  [[nodiscard]] bool is_stuck() const;
+  void set_down(const std::string& why);
+  void set_up();
+
+  // What goes on by itself (folder_rounds.cc).
+  void begin_scan();
+  void run_scan();
+  void scan_step(Scan& scan, Entries& found);
+  void look_at(const std::string& path, Entries& found);
+  void sweep(uint64_t quiet_ms);
+  void scrub();
+  void release_scrubbed();
+
+  Scene& scene_;
+  broker::Config config_;
+  OnEvent on_event_;
+
+  std::deque<broker::FolderOrder> orders_;
+  std::optional<broker::FolderOrder> order_;  ///< Under way.
+  std::optional<broker::FolderEvent> answer_;
+  std::string trouble_;
+  std::string store_fault_;
+  DiskTask order_task_;
+
+  bool is_up_ = true;
+  std::string probe_fault_;
+  Alarm probe_timer_;
+  DiskTask probe_task_;
+
+  std::shared_ptr<Scan> scan_;
+  std::set<RequestKey> gone_;  ///< Taken away since the scan began: what it saw of them is past.
+  DiskTask scan_task_;
+
+  Alarm sweep_timer_;
+  Alarm scrub_timer_;
+  DiskTask scrub_task_;
+  std::vector<broker::FolderEvent> unlinked_;  ///< Told once the scrubber has closed its file.
+  std::string scrubbed_;                       ///< The path looked at last.
+};
+
+}  // namespace daphnis::sim

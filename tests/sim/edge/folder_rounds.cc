@@ -1,0 +1,149 @@
+#include <algorithm>
+#include <utility>
+
+#include "broker/core/cache_scan.h"
+#include "common/core/cache_file.h"
+#include "tests/sim/edge/folder_node.h"
+
+/// What the folder does by itself: scans, sweeps and scrubbing.
+namespace daphnis::sim {
+namespace {
+
+constexpr uint64_t kSweepEveryMs = 10'000;
+constexpr uint64_t kScrubEveryMs = 300;
+
+}  // namespace
+
+// --- Scan ---
+
+void FolderNode::begin_scan() {
+  gone_.clear();
+  scan_ = std::make_shared<Scan>();
+  run_scan();
+}
+
+void FolderNode::run_scan() {
+  if (!scan_ || scan_task_.is_busy()) return;
+  auto found = std::make_shared<Entries>();
+  scan_task_.start(
+      {[this, scan = scan_, found] { scan_step(*scan, *found); }}, [this, scan = scan_, found] {
+        // It may have been given up, or begun anew, since.
+        if (scan != scan_) return run_scan();
+        std::erase_if(*found, [this](const auto& entry) { return gone_.contains(entry.key); });
+        scene_.tally.scan_found += found->size();
+        if (scan->is_over) {
+          scan_.reset();
+          gone_.clear();
+          scrub_timer_.after(kScrubEveryMs);
+        }
+        if (!found->empty() || scan->is_over) {
+          on_event_(broker::FilesFound{.entries = std::move(*found), .is_last = scan->is_over});
+        }
+        run_scan();
+      });
+}
+
+/// Reads the names of the next folder, or looks at one of them.
+void FolderNode::scan_step(Scan& scan, Entries& found) {
+  if (!scan.names.empty()) {
+    const std::string path = std::move(scan.names.back());
+    scan.names.pop_back();
+    return look_at(path, found);
+  }
+  const std::string objects = config_.cache_dir + "/objects/";
+  for (const std::string& path : scene_.disk.list(objects)) {
+    const std::string folder = path.substr(objects.size(), 2);
+    if (folder <= scan.last_folder) continue;
+    scan.last_folder = folder;
+    scan.names = scene_.disk.list(objects + folder);
+    return;
+  }
+  scan.is_over = true;
+}
+
+void FolderNode::look_at(const std::string& path, Entries& found) {
+  Disk::InodeRef inode;
+  if (scene_.disk.open(path, inode) != 0) return;  // Evicted since.
+  broker::CacheIndex::Entry entry{.key = {}, .root = {}};
+  const size_t name_at = (config_.cache_dir + "/objects/ab/").size();
+  std::string tail;
+  const uint64_t size = inode->bytes.size();
+  const size_t wanted = std::min<size_t>(size, broker::kTailBytesMax);
+  if (!parse_cache_file_name(path.substr(name_at), entry.key))
+    return scene_.fail("a name: " + path);
+  const bool is_read = scene_.disk.read(*inode, size - wanted, wanted, tail) == 0;
+  const auto root = broker::root_of_tail(as_bytes(tail), size, entry.key);
+  if (!is_read || !root) {
+    scene_.trace("the scan removes {}", path);
+    scene_.disk.unlink(path);
+    return;
+  }
+  entry.root = *root;
+  entry.size = size;
+  entry.stored_s = entry.used_s = scene_.wall_s();
+  found.push_back(std::move(entry));
+}
+
+// --- Strays ---
+
+void FolderNode::sweep(uint64_t quiet_ms) {
+  sweep_timer_.after(kSweepEveryMs);
+  std::vector<std::string> folders;
+  if (!config_.cache_dir.empty()) folders.push_back(config_.cache_dir + "/tmp/");
+  if (!config_.spool_dir.empty()) folders.push_back(config_.spool_dir + "/");
+  for (const std::string& folder : folders) {
+    for (const std::string& path : scene_.disk.list(folder)) {
+      const size_t begin = path.find('-', folder.size()) + 1;
+      const auto pid = static_cast<uint32_t>(std::stoul(path.substr(begin)));
+      const uint64_t changed_ms = scene_.disk.find(path)->changed_ms;
+      if (quiet_ms > 0 && changed_ms + quiet_ms > scene_.clock.now_ms()) continue;
+      if (scene_.pids.contains(pid)) continue;
+      scene_.disk.unlink(path);
+      ++scene_.tally.strays_removed;
+    }
+  }
+}
+
+// --- Scrubber ---
+
+/// One file a time, in the order of their names.
+void FolderNode::scrub() {
+  scrub_timer_.after(kScrubEveryMs);
+  if (!is_up_ || scan_ || scrub_task_.is_busy()) return;
+  struct Look {
+    Disk::InodeRef inode = {};
+    RequestKey key{};
+    std::string why = {};
+  };
+  auto look = std::make_shared<Look>();
+  const std::string objects = config_.cache_dir + "/objects/";
+  auto open = [this, look, objects] {
+    const auto paths = scene_.disk.list(objects);
+    auto next = std::ranges::upper_bound(paths, scrubbed_);
+    if (next == paths.end()) next = paths.begin();
+    if (next == paths.end()) return;
+    scrubbed_ = *next;
+    (void)parse_cache_file_name(scrubbed_.substr(objects.size() + 3), look->key);
+    look->inode = scene_.disk.find(scrubbed_);
+  };
+  auto prove = [this, look] {
+    if (!look->inode) return;
+    std::string bytes;
+    const bool is_read = scene_.disk.read(*look->inode, 0, SIZE_MAX, bytes) == 0;
+    look->why = is_read ? fault_of_file(bytes, look->key) : "it cannot be read";
+    if (look->inode->name.empty()) look->why.clear();  // Evicted meanwhile.
+  };
+  scrub_task_.start({std::move(open), std::move(prove)}, [this, look] {
+    look->inode.reset();
+    if (!look->why.empty()) on_event_(broker::FileCorrupt{look->key, look->why});
+    release_scrubbed();
+  });
+}
+
+/// What is unlinked takes room as long as the scrubber has it open.
+void FolderNode::release_scrubbed() {
+  if (scrub_task_.is_busy()) return;
+  for (const auto& event : std::exchange(unlinked_, {})) on_event_(event);
+}
+
+}  // namespace daphnis::sim
