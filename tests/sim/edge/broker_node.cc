@@ -118,6 +118,10 @@ void BrokerNode::purge_all() {
   settle();
 }
 
+void BrokerNode::warm(const Cid& root) {
+  if (core_.warmer().add(root) == broker::Warmer::Added::kAccepted) ++scene_.tally.warms;
+}
+
 void BrokerNode::set_limit(uint64_t bytes) {
   ++scene_.tally.limits_set;
   charges_.on_limit_set();

@@ -29,6 +29,7 @@ class BrokerNode {
   void purge(const Cid& root);
   void purge_all();
   void set_limit(uint64_t bytes);
+  void warm(const Cid& root);
 
   /// What must hold at any time.
   void check_bounds();

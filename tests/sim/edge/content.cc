@@ -165,6 +165,12 @@ Content make() {
   items.push_back(add_file(list, random, 3, 512, 8));
   add_cbor_list(list, items);
   add_wishes(content, 4, {{}, {"6"}}, false);
+
+  // Larger than what the cache takes unseen, and than a write of a spool.
+  add_file(dags.emplace_back(), random, 90, 16'384, 30);
+  add_wish(content, 5, {.root = dags[5].root});
+  add_wish(content, 5,
+           {.root = dags[5].root, .scope = DagScope::kEntity, .bytes = ByteRange{700'000, {}}});
   return content;
 }
 

@@ -39,6 +39,7 @@ void check_files(const Tally& sum) {
   check("files in the spool folder", sum.spool_dir_files);
   check("purges", sum.purges);
   check("limits", sum.limits_set);
+  check("objects to be warmed", sum.warms);
 }
 
 /// What only a bad disk or a death can do.
@@ -145,8 +146,10 @@ TEST_CASE("whatever happens every fetch ends once and no cut answer looks comple
     CAPTURE(mood);
     CHECK(sum.moods[mood] > 0);
   }
-  check_files(sum);
-  check_file_trouble(sum);
+  if (kSlowdown == 1) {
+    check_files(sum);
+    check_file_trouble(sum);
+  }
   if (!number_from_environment("DAPHNIS_SIM_ROUNDS")) return;
   WARN(sum.steps << " steps, " << sum.requests << " requests, " << sum.whole << " whole, "
                  << sum.refused << " refused, " << sum.cut << " cut, " << sum.handoffs
@@ -171,7 +174,7 @@ TEST_CASE("with honest L2s every client gets exactly what there is") {
   CHECK(sum.statuses[404] > 0);
   CHECK(sum.cut == 0);
   CHECK(sum.sockets_returned > 0);
-  check_files(sum);
+  if (kSlowdown == 1) check_files(sum);
 }
 
 TEST_CASE("a seed replays exactly") {

@@ -10,7 +10,7 @@ namespace daphnis::sim {
 namespace {
 
 constexpr uint64_t kSweepEveryMs = 10'000;
-constexpr uint64_t kScrubEveryMs = 300;
+constexpr uint64_t kScrubEveryMs = 1'000;
 
 }  // namespace
 

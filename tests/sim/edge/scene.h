@@ -71,6 +71,7 @@ struct Tally {
   uint64_t strays_removed = 0;   ///< Of dead workers.
   uint64_t purges = 0;           ///< That took something out.
   uint64_t limits_set = 0;
+  uint64_t warms = 0;
   uint64_t cache_stores = 0;  ///< The broker's own counters, of all its lives.
   uint64_t cache_stores_failed = 0;
   uint64_t cache_stores_double = 0;

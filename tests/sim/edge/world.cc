@@ -75,25 +75,37 @@ bool World::is_held(size_t dag) const {
   });
 }
 
+void World::kill_broker() {
+  scene_.trace("the broker dies");
+  ++scene_.tally.broker_deaths;
+  broker_.reset();
+}
+
+void World::kill_worker(unsigned number) {
+  scene_.trace("worker {} dies", number);
+  ++scene_.tally.worker_deaths;
+  workers_[number].reset();
+  for (const auto& client : clients_) client->on_worker_death(number);
+}
+
 void World::cause_trouble() {
   Chance& chance = scene_.chance;
   const auto worker = static_cast<unsigned>(chance.below(kWorkers));
   const auto l2 = static_cast<unsigned>(chance.below(kL2s));
-  switch (chance.below(8)) {
+  switch (chance.below(9)) {
     case 0:
     case 1:
-      scene_.trace("worker {} dies", worker);
-      ++scene_.tally.worker_deaths;
-      workers_[worker].reset();
-      for (const auto& client : clients_) client->on_worker_death(worker);
+      kill_worker(worker);
       break;
     case 2:
-      if (!chance.one_in(2)) break;
-      scene_.trace("the broker dies");
-      ++scene_.tally.broker_deaths;
-      broker_.reset();
+      if (chance.one_in(2)) kill_broker();
       break;
     case 3:
+      // Whoever could have told of a spool is gone.
+      kill_broker();
+      for (unsigned i = 0; i < kWorkers; ++i) kill_worker(i);
+      break;
+    case 4:
       scene_.trace("home-{} is frozen", l2);
       if (l2s_[l2]) l2s_[l2]->freeze();
       break;

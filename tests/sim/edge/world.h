@@ -41,6 +41,8 @@ class World {
   void start_worker(unsigned number);
   void start_l2(unsigned number);
   void cause_trouble();
+  void kill_broker();
+  void kill_worker(unsigned number);
   void interfere();
   void damage_file();
   void revive();

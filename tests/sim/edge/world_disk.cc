@@ -75,11 +75,16 @@ void World::interfere() {
   if (--verbs_left_ > 0) operator_.after(chance.below(4'000));
   switch (chance.below(is_storm ? 8 : 4)) {
     case 0:
-    case 1:
       if (broker_) broker_->purge(Content::instance().dags[chance.pick(asked_)->dag].root);
+      break;
+    case 1:
+      if (broker_) broker_->warm(chance.pick(Content::instance().dags).root);
       break;
     case 2:
       if (broker_) broker_->purge_all();
+      if (!is_storm || !chance.one_in(3)) break;
+      kill_broker();  // With the orders in its hands.
+      revival_.after(chance.between(100, 2'000));
       break;
     case 3: {
       const uint64_t limit = config_.cache_limit_bytes;

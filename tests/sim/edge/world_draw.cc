@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "tests/sim/edge/world.h"
 
 /// What the seed decides before anything happens.
@@ -97,7 +99,11 @@ Client::Plan World::draw_client(const Wish* wanted) {
     plan.is_pipelined = chance.one_in(3);
   }
   // Behind the answer to a slow client, one that was pipelined comes too late.
-  const bool may_be_slow = kind_ == Kind::kStorm || scene_.weather.pipelined_one_in == 0;
+  bool may_be_slow = kind_ == Kind::kStorm || scene_.weather.pipelined_one_in == 0;
+  // Without a spool it keeps an L2 from others for as long as it reads.
+  constexpr size_t kLargeBytes = 500'000;
+  const auto is_large = [](const Wish* wish) { return wish->answer.size() > kLargeBytes; };
+  if (kind_ == Kind::kCalm && std::ranges::any_of(plan.wishes, is_large)) may_be_slow = false;
   plan.is_slow = may_be_slow && chance.one_in(5);
   if (chance.one_in(scene_.weather.client_leaves_one_in)) {
     plan.leaves_after_bytes =
