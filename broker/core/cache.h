@@ -94,6 +94,7 @@ class Cache {
     bool is_for_cache = false;
     std::string name;
     std::vector<WorkerId> readers;
+    bool is_brought = false;  ///< From a broker before us, which alone knew all of its readers.
   };
   struct Peer {
     uint32_t index = 0;
@@ -118,6 +119,8 @@ class Cache {
   /// The spool is gone, its file too; or that is to be unlinked.
   void retire(const SpoolId& id, const Spool& spool);
   void retire_linked(const SpoolId& id, const Spool& spool);
+  /// The workers that may have its file open.
+  [[nodiscard]] std::vector<WorkerId> readers_of(const Spool& spool) const;
   [[nodiscard]] std::string path_of(ipc::SpoolPlace place, const std::string& name) const;
   void unlink_spool(ipc::SpoolPlace place, const std::string& name);
   void on_spool_failed(WorkerId id, uint32_t error, uint64_t now_ms);

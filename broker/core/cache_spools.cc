@@ -100,6 +100,7 @@ bool Cache::on_message(WorkerId id, const ipc::SpoolHeld& message, uint64_t) {
   spool.place = message.place;
   spool.bytes = message.bytes;
   spool.name = message.name;
+  spool.is_brought = true;
   if (message.place == ipc::SpoolPlace::kSpoolDir) {
     spool_dir_bytes_ += message.bytes;
   } else if (index_) {
@@ -254,7 +255,14 @@ void Cache::on_room_timer(uint64_t now_ms) {
 
 void Cache::retire(const SpoolId& id, const Spool& spool) {
   dooms_.add({.spool = id, .place = spool.place, .bytes = spool.bytes},
-             path_of(spool.place, spool.name), spool.readers);
+             path_of(spool.place, spool.name), readers_of(spool));
+}
+
+std::vector<WorkerId> Cache::readers_of(const Spool& spool) const {
+  if (!spool.is_brought) return spool.readers;
+  std::vector<WorkerId> all;
+  for (const auto& [id, peer] : peers_) all.push_back(id);
+  return all;
 }
 
 void Cache::retire_linked(const SpoolId& id, const Spool& spool) {
@@ -263,7 +271,7 @@ void Cache::retire_linked(const SpoolId& id, const Spool& spool) {
   const bool has_folder = !config.cache_dir.empty() || !config.spool_dir.empty();
   if (!has_folder) return retire(id, spool);
   dooms_.add_linked({.spool = id, .place = spool.place, .bytes = spool.bytes},
-                    path_of(spool.place, spool.name), spool.readers);
+                    path_of(spool.place, spool.name), readers_of(spool));
 }
 
 std::string Cache::path_of(ipc::SpoolPlace place, const std::string& name) const {

@@ -31,4 +31,26 @@ TEST_CASE("a scan after the folder came back drops what is gone", "[broker][cach
   CHECK(rig.holds(3));
 }
 
+TEST_CASE("a spool that a worker brought along may be open at any other", "[broker][cache]") {
+  CacheRig rig;
+  const WorkerId veteran = rig.connect_worker();
+  const WorkerId reader = rig.connect_worker();
+  rig.tell(veteran,
+           ipc::SpoolHeld{
+               .spool = 9, .bytes = kMiB, .place = ipc::SpoolPlace::kCache, .name = "5-66-9"});
+  SECTION("it is given up") {
+    rig.tell(veteran, ipc::SpoolGone{9});
+    rig.confirm_all(veteran);
+  }
+  SECTION("its worker dies") {
+    rig.kill_worker(veteran);
+    rig.run_folder();
+  }
+  CHECK(rig.index().charged_bytes() == kMiB);
+  REQUIRE(rig.inbox<ipc::Unlink>(reader).size() == 1);
+  CHECK(rig.inbox<ipc::Unlink>(reader)[0].paths == std::vector<std::string>{"/cache/tmp/5-66-9"});
+  rig.confirm_all(reader);
+  CHECK(rig.index().charged_bytes() == 0);
+}
+
 }  // namespace daphnis::broker
