@@ -90,7 +90,8 @@ void Client::on_bytes(Bytes bytes) {
   }
   if (is_done_) return;
   if (plan_.leaves_after_bytes && bytes_ >= *plan_.leaves_after_bytes) return leave();
-  if (!plan_.is_slow || !scene_.chance.one_in(3)) return;
+  if (!plan_.is_slow || pauses_left_ == 0 || !scene_.chance.one_in(3)) return;
+  --pauses_left_;
   stream_->stop_reading();
   alarm_.after(scene_.chance.between(1, 1'500));
 }

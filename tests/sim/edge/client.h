@@ -64,12 +64,13 @@ class Client {
   IsHeld is_held_;
   http::Parser parser_{http::Parser::Kind::kResponse};
   std::unique_ptr<Stream> stream_;
-  Alarm alarm_;          ///< Begins, goes on reading.
-  Alarm patience_;       ///< Nothing has happened for too long.
-  size_t sent_ = 0;      ///< Requests.
-  size_t answered_ = 0;  ///< Whole answers.
-  size_t body_at_ = 0;   ///< Bytes of the answer's body seen.
-  uint64_t bytes_ = 0;   ///< Of all answers.
+  Alarm alarm_;                ///< Begins, goes on reading.
+  Alarm patience_;             ///< Nothing has happened for too long.
+  size_t sent_ = 0;            ///< Requests.
+  size_t answered_ = 0;        ///< Whole answers.
+  size_t body_at_ = 0;         ///< Bytes of the answer's body seen.
+  uint64_t bytes_ = 0;         ///< Of all answers.
+  unsigned pauses_left_ = 60;  ///< Of a slow client, which must be done some time.
   bool is_done_ = false;
   bool has_worker_died_ = false;
 };
