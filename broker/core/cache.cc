@@ -15,6 +15,7 @@ Cache::Cache(Context& context) : context_(context), dooms_(context) {
   if (config.cache_dir.empty()) return;
   index_ = std::make_unique<CacheIndex>(
       CacheIndex::Config{.limit_bytes = config.cache_limit_bytes, .policy = config.cache_policy});
+  index_->begin_scan();  // The folder's first one.
 }
 
 void Cache::set_presence(const PresenceFilter& presence, std::string path) {

@@ -35,7 +35,8 @@ CacheIndex::Reserve CacheIndex::reserve(const SpoolId& spool, uint64_t bytes) {
   uint64_t& reserved = spools_[spool];
   const bool fits = bytes <= config_.limit_bytes && reserved <= config_.limit_bytes - bytes;
   if (!fits || waiting_.size() >= limits::kCacheWaitingMax) return Reserve::kRefused;
-  if (waiting_.empty() && charged_bytes() + bytes <= config_.limit_bytes) {
+  const bool has_room = charged_bytes() + bytes <= config_.limit_bytes;
+  if (!is_scanning_ && waiting_.empty() && has_room) {
     reserved += bytes;
     reserved_bytes_ += bytes;
     return Reserve::kGranted;
@@ -47,6 +48,7 @@ CacheIndex::Reserve CacheIndex::reserve(const SpoolId& spool, uint64_t bytes) {
 
 std::vector<SpoolId> CacheIndex::grants() {
   std::vector<SpoolId> granted;
+  if (is_scanning_) return granted;
   while (!waiting_.empty() && charged_bytes() + waiting_.front().bytes <= config_.limit_bytes) {
     const Waiting next = waiting_.front();
     waiting_.pop_front();
@@ -163,6 +165,7 @@ CacheIndex::Doomed CacheIndex::remove_unused(uint32_t before_s, size_t entries_m
 
 void CacheIndex::begin_scan() {
   ++scan_;
+  is_scanning_ = true;
   if (presence_) presence_->set_complete(false);
 }
 
@@ -171,6 +174,7 @@ CacheIndex::Doomed CacheIndex::remove_unseen() {
   for (CacheSlot slot = 0; slot < slots_.size(); ++slot) {
     if (slots_[slot].is_held && slots_[slot].scan != scan_) doom_slot(slot, doomed);
   }
+  is_scanning_ = false;
   if (presence_) presence_->set_complete(true);
   return doomed;
 }

@@ -85,8 +85,10 @@ class CacheIndex {
   void release(const SpoolId& spool);
   /// All spools of a worker are gone. Returns how many there were.
   size_t release_all(WorkerId worker);
-  /// From here on entries must be found or stored to outlive the next remove_unseen().
+  /// From here on entries must be found or stored to outlive the next remove_unseen(). Until then
+  /// nothing is granted: what lies on the disk beside them is not known.
   void begin_scan();
+  [[nodiscard]] bool is_scanning() const { return is_scanning_; }
   /// A scan found this file.
   void found(const Entry& entry);
 
@@ -190,6 +192,7 @@ class CacheIndex {
   uint64_t waiting_bytes_ = 0;
   uint64_t clock_ = 0;
   uint8_t scan_ = 0;
+  bool is_scanning_ = false;
   uint64_t evictions_ = 0;
 };
 

@@ -54,13 +54,16 @@ bool Cache::on_message(WorkerId id, const ipc::SpoolReserve& message, uint64_t n
   const bool is_new = !peer.spools.contains(message.spool);
   if (message.bytes == 0 || (!is_new && peer.spools[message.spool].asked != 0)) return false;
   if (is_new) {
-    const bool has_place = is_up() || (!message.is_for_cache && !context_.config.spool_dir.empty());
+    // While a scan goes on the cache gives no room; those who only read along need not wait.
+    const bool has_other = !message.is_for_cache && !context_.config.spool_dir.empty();
+    const bool is_in_cache = is_up() && !(has_other && index_->is_scanning());
+    const bool has_place = is_in_cache || has_other;
     if (!has_place || peer.spools.size() >= limits::kSpoolsPerWorkerMax) {
       refuse(spool_id);
       return true;
     }
     peer.spools[message.spool] =
-        Spool{.place = is_up() ? ipc::SpoolPlace::kCache : ipc::SpoolPlace::kSpoolDir,
+        Spool{.place = is_in_cache ? ipc::SpoolPlace::kCache : ipc::SpoolPlace::kSpoolDir,
               .is_for_cache = message.is_for_cache,
               .name = std::to_string(peer.index) + "-" + std::to_string(peer.pid) + "-" +
                       std::to_string(message.spool),

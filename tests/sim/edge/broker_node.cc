@@ -30,10 +30,17 @@ BrokerNode::BrokerNode(Scene& scene, const broker::Config& config)
       second_(scene.clock, [this] { on_second(); }) {
   on_second();
   folder_.open();
+  const bool is_shared = core_.cache().exists() && !scene_.chance.one_in(4);
+  if (!is_shared) return;
+  presence_path_ = fmt::format("presence-{}", scene_.chance.bits());
+  const auto presence = std::make_shared<SharedPresence>();
+  scene_.presences.emplace(presence_path_, presence);
+  core_.cache().set_presence(presence->filter, presence_path_);
 }
 
 BrokerNode::~BrokerNode() {
   add_up();
+  scene_.presences.erase(presence_path_);
 }
 
 ConnId BrokerNode::add(std::unique_ptr<Socket> socket) {

@@ -20,7 +20,9 @@ void Charges::on_message(broker::WorkerId worker, const ipc::WorkerToBroker& mes
 }
 
 void Charges::on_event(const broker::FolderEvent& event) {
-  if (std::holds_alternative<broker::FilesFound>(event)) may_be_over_ = true;
+  // A broker before this one may have had a higher limit.
+  const bool is_scan = std::holds_alternative<broker::FilesFound>(event);
+  if (is_scan && scene_.tally.limits_set > 0) may_be_over_ = true;
 }
 
 void Charges::find(const broker::Cache& cache) {
@@ -45,8 +47,12 @@ void Charges::check(const broker::Cache& cache) {
   find(cache);
   uint64_t in_cache = 0;
   uint64_t in_spool_dir = 0;
+  uint64_t not_found = 0;
   for (const Disk::InodeRef& inode : scene_.disk.inodes()) {
     const auto known = known_.find(inode->number);
+    if (known == known_.end() && inode->name.starts_with(config_.cache_dir + "/objects/")) {
+      not_found += inode->room();
+    }
     if (known == known_.end()) continue;
     (known->second == Place::kCache ? in_cache : in_spool_dir) += inode->room();
   }
@@ -64,6 +70,11 @@ void Charges::check(const broker::Cache& cache) {
     may_be_over_ = false;
   } else if (!may_be_over_) {
     scene_.fail(fmt::format("{} bytes are charged, the limit is {}", charged, limit));
+  }
+  // Nothing new is written before the scan has told what lies there.
+  if (in_cache + not_found > limit && !may_be_over_ && scene_.tally.limits_set == 0) {
+    scene_.fail(fmt::format("{} bytes lie in the cache and {} are to be found, the limit is {}",
+                            in_cache, not_found, limit));
   }
 }
 

@@ -49,6 +49,7 @@ FolderNode::FolderNode(Scene& scene, const broker::Config& config, OnEvent on_ev
       probe_timer_(scene.clock, [this] { probe(); }),
       probe_task_(scene),
       scan_task_(scene),
+      scan_timer_(scene.clock, [this] { run_scan(); }),
       sweep_timer_(scene.clock, [this] { sweep(kSweepEveryMs); }),
       scrub_timer_(scene.clock, [this] { scrub(); }),
       scrub_task_(scene) {}

@@ -65,6 +65,7 @@ class FolderNode {
   // What goes on by itself (folder_rounds.cc).
   void begin_scan();
   void run_scan();
+  void pause_scan();
   void scan_step(Scan& scan, Entries& found);
   void look_at(const std::string& path, Entries& found);
   void sweep(uint64_t quiet_ms);
@@ -90,6 +91,7 @@ class FolderNode {
   std::shared_ptr<Scan> scan_;
   std::set<RequestKey> gone_;  ///< Taken away since the scan began: what it saw of them is past.
   DiskTask scan_task_;
+  Alarm scan_timer_;
 
   Alarm sweep_timer_;
   Alarm scrub_timer_;

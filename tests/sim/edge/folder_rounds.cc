@@ -22,13 +22,18 @@ void FolderNode::begin_scan() {
   run_scan();
 }
 
+void FolderNode::pause_scan() {
+  if (scene_.weather.scan_pause_ms == 0) return run_scan();
+  scan_timer_.after(scene_.chance.below(scene_.weather.scan_pause_ms));
+}
+
 void FolderNode::run_scan() {
   if (!scan_ || scan_task_.is_busy()) return;
   auto found = std::make_shared<Entries>();
   scan_task_.start(
       {[this, scan = scan_, found] { scan_step(*scan, *found); }}, [this, scan = scan_, found] {
         // It may have been given up, or begun anew, since.
-        if (scan != scan_) return run_scan();
+        if (scan != scan_) return pause_scan();
         std::erase_if(*found, [this](const auto& entry) { return gone_.contains(entry.key); });
         scene_.tally.scan_found += found->size();
         if (scan->is_over) {
@@ -39,7 +44,7 @@ void FolderNode::run_scan() {
         if (!found->empty() || scan->is_over) {
           on_event_(broker::FilesFound{.entries = std::move(*found), .is_last = scan->is_over});
         }
-        run_scan();
+        pause_scan();
       });
 }
 

@@ -4,12 +4,15 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "common/core/presence_filter.h"
 #include "common/core/slice.h"
 #include "tests/sim/edge/chance.h"
 #include "tests/sim/edge/clock.h"
@@ -26,6 +29,7 @@ struct Weather {
   unsigned mood_one_in = 0;         ///< Answers of L2s that are not honest.
   bool are_l2s_rude = false;        ///< They break off by resets, and behind what is unanswered.
   unsigned client_leaves_one_in = 0;
+  unsigned scan_pause_ms = 0;     ///< Between two steps of a scan, as if there were more to see.
   unsigned pipelined_one_in = 3;  ///< L2s that send the next answer behind the one under way.
 };
 
@@ -85,6 +89,12 @@ struct Tally {
   uint64_t spools_lost = 0;
 };
 
+/// A presence filter's memory, as long as a process has it mapped.
+struct SharedPresence {
+  std::vector<uint32_t> words = std::vector<uint32_t>(PresenceFilter::kBytes / sizeof(uint32_t));
+  PresenceFilter filter{{reinterpret_cast<uint8_t*>(words.data()), PresenceFilter::kBytes}};
+};
+
 /// What all parts of one run share. Owned by the world, outlives its parts.
 struct Scene {
   explicit Scene(uint64_t seed_)
@@ -122,7 +132,8 @@ struct Scene {
   Clock clock;
   Network network;
   Disk disk;
-  std::set<uint32_t> pids;  ///< Of the workers that run.
+  std::set<uint32_t> pids;                                           ///< Of the workers that run.
+  std::map<std::string, std::shared_ptr<SharedPresence>> presences;  ///< By path.
   uint32_t last_pid = 1000;
   BufferPool pool;
   Weather weather;

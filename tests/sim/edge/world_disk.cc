@@ -47,6 +47,7 @@ void World::draw_disk() {
     manners.write_fails_one_in = one_in(5, 60);
     manners.read_fails_one_in = one_in(10, 100);
     manners.slow_one_in = one_in(3, 30);
+    if (chance.one_in(2)) scene_.weather.scan_pause_ms = 300;
     if (chance.one_in(5)) manners.capacity = chance.between(50'000, 500'000);
     if (chance.one_in(6)) manners.inodes_max = chance.between(2, 12);
   }

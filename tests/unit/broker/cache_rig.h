@@ -25,7 +25,9 @@ inline RequestKey key_for(uint64_t n) {
 class CacheRig : public Rig {
  public:
   explicit CacheRig(Config config = cache_config(), uint64_t seed = 1)
-      : Rig(std::move(config), seed) {}
+      : Rig(std::move(config), seed) {
+    if (broker.cache().exists()) folder(FilesFound{.entries = {}, .is_last = true});
+  }
 
   const CacheIndex& index() const { return *broker.cache().index(); }
 

@@ -20,9 +20,11 @@ TEST_CASE("a scan after the folder came back drops what is gone", "[broker][cach
   const WorkerId worker = rig.connect_worker();
   rig.store(worker, 1, kMiB);
   rig.store(worker, 2, kMiB);
+  rig.reserve(worker, 3, kMiB);
   rig.folder(FolderHealth{.is_up = false, .why = "it is gone"});
   rig.folder(FolderHealth{.is_up = true, .why = {}});
-  rig.store(worker, 3, kMiB);
+  rig.done(worker, 3, 3, kMiB);
+  rig.run_folder();
   rig.folder(FilesFound{.entries = {{.key = key_for(2), .root = cid_number(2), .size = kMiB}}});
   CHECK(rig.holds(1));
   rig.folder(FilesFound{.entries = {}, .is_last = true});
@@ -51,6 +53,38 @@ TEST_CASE("a spool that a worker brought along may be open at any other", "[brok
   CHECK(rig.inbox<ipc::Unlink>(reader)[0].paths == std::vector<std::string>{"/cache/tmp/5-66-9"});
   rig.confirm_all(reader);
   CHECK(rig.index().charged_bytes() == 0);
+}
+
+TEST_CASE("room is given when a scan has told what lies there", "[broker][cache]") {
+  CacheRig rig(cache_config(20 * kMiB));
+  rig.folder(FolderHealth{.is_up = false, .why = "gone"});
+  rig.folder(FolderHealth{.is_up = true, .why = {}});
+  const WorkerId worker = rig.connect_worker();
+  rig.reserve(worker, 1, 8 * kMiB);
+  CHECK_FALSE(rig.room(worker, 1));
+  // Who only reads along does not wait.
+  rig.reserve(worker, 2, 8 * kMiB, false);
+  REQUIRE(rig.room(worker, 2));
+  CHECK(rig.room(worker, 2)->place == ipc::SpoolPlace::kSpoolDir);
+  const CacheIndex::Entry found{.key = key_for(1), .root = cid_number(1), .size = 13 * kMiB};
+  rig.folder(FilesFound{.entries = {found}, .is_last = false});
+  CHECK_FALSE(rig.room(worker, 1));
+  rig.folder(FilesFound{.entries = {}, .is_last = true});
+  CHECK_FALSE(rig.room(worker, 1));
+  rig.confirm_all(worker);
+  rig.run_folder();
+  rig.confirm_all(worker);
+  REQUIRE(rig.room(worker, 1));
+  CHECK(rig.room(worker, 1)->bytes == 8 * kMiB);
+  SECTION("and not at all when that takes too long") {
+    rig.folder(FolderHealth{.is_up = false, .why = "gone"});
+    rig.folder(FolderHealth{.is_up = true, .why = {}});
+    rig.reserve(worker, 3, kMiB);
+    CHECK_FALSE(rig.room(worker, 3));
+    rig.advance(limits::kRoomWaitMs);
+    REQUIRE(rig.room(worker, 3));
+    CHECK(rig.room(worker, 3)->bytes == 0);
+  }
 }
 
 }  // namespace daphnis::broker

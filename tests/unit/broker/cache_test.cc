@@ -156,7 +156,9 @@ TEST_CASE("room that cannot be had is refused", "[broker][cache]") {
     rig.reserve(worker, 1, kMiB);
     CHECK(rig.room(worker, 1)->bytes == 0);
     rig.folder(FolderHealth{.is_up = true, .why = {}});
+    rig.folder(FilesFound{.entries = {}, .is_last = true});
     rig.reserve(worker, 2, kMiB);
+    REQUIRE(rig.room(worker, 2));
     CHECK(rig.room(worker, 2)->bytes == kMiB);
     rig.tell(worker, ipc::SpoolGone{2});
   }
