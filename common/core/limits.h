@@ -166,6 +166,7 @@ inline constexpr size_t kSpoolPieceBytesMin = 256 * kKiB;   ///< Less waits for 
 inline constexpr size_t kSpoolPieceBytesMax = 2 * kMiB;     ///< Of one write.
 inline constexpr size_t kSpoolInFlightBytesMax = 4 * kMiB;  ///< Of one spool, being written.
 inline constexpr size_t kSpoolJobsAtOnce = 2;               ///< Of the thread pool's four.
+inline constexpr size_t kSpoolGatherBytesMax = 64 * kKiB;   ///< Of a file that waits for others.
 inline constexpr size_t kSpoolGatherJobs = 32;              ///< Done together by one thread.
 inline constexpr uint64_t kSpoolGatherMs = 5;               ///< For others that may wait too.
 inline constexpr uint64_t kSpoolRoomMs = 10'000;            ///< For the broker to make room.

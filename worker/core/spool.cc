@@ -109,17 +109,18 @@ void Spool::write(const FetchWindow& window, bool is_urgent) {
       if (is_little && (!is_urgent || in_flight_ > 0)) return;
       if (!is_little) size -= beyond;
     }
-    write_part(window, size, is_end, !is_urgent);
+    write_part(window, size, is_end, is_urgent);
   }
 }
 
-void Spool::write_part(const FetchWindow& window, uint64_t size, bool is_end, bool may_wait) {
+void Spool::write_part(const FetchWindow& window, uint64_t size, bool is_end, bool is_urgent) {
   const bool is_first = state_ == State::kNamed;
+  const bool is_small_file = is_first && is_end && size <= limits::kSpoolGatherBytesMax;
   FileJob job{.kind = is_first ? FileJob::Kind::kCreate : FileJob::Kind::kWrite,
               .path = is_first ? path_ : "",
               .file = file_,
               .offset = submitted_,
-              .may_wait = may_wait && is_first && is_end};
+              .may_wait = is_small_file && !is_urgent};
   if (size > 0) window.read(submitted_, static_cast<size_t>(size), job.data);
   if (is_end) job.data.push_back(trailer_);
   flights_.push_back({.offset = submitted_, .size = size});

@@ -109,7 +109,7 @@ class Spool {
   void list(const FetchWindow& window);
   void reserve(uint64_t now_ms);
   void write(const FetchWindow& window, bool is_urgent);
-  void write_part(const FetchWindow& window, uint64_t size, bool is_end, bool may_wait);
+  void write_part(const FetchWindow& window, uint64_t size, bool is_end, bool is_urgent);
   void on_created(const FileJobDone& done);
   void on_written(const FileJobDone& done);
   void give_up_for(int error);
