@@ -35,7 +35,7 @@ bool Cache::holds(const RequestKey& key) const {
 ipc::Admission Cache::admission(const RequestKey& key) const {
   // Larger than anything the policy takes unseen.
   constexpr uint64_t kLargeBytes = limits::kAdmitSmallBytesMax + 1;
-  if (!is_up()) return ipc::Admission::kNo;
+  if (!is_up() || index_->is_scanning()) return ipc::Admission::kNo;
   if (index_->admits(key, kLargeBytes)) return ipc::Admission::kYes;
   return index_->admits(key, limits::kAdmitSmallBytesMax) ? ipc::Admission::kIfSmall
                                                           : ipc::Admission::kNo;

@@ -34,9 +34,9 @@ bool CacheIndex::admits(const RequestKey& key, uint64_t size) const {
 CacheIndex::Reserve CacheIndex::reserve(const SpoolId& spool, uint64_t bytes) {
   uint64_t& reserved = spools_[spool];
   const bool fits = bytes <= config_.limit_bytes && reserved <= config_.limit_bytes - bytes;
-  if (!fits || waiting_.size() >= limits::kCacheWaitingMax) return Reserve::kRefused;
-  const bool has_room = charged_bytes() + bytes <= config_.limit_bytes;
-  if (!is_scanning_ && waiting_.empty() && has_room) {
+  if (is_scanning_ || !fits || waiting_.size() >= limits::kCacheWaitingMax)
+    return Reserve::kRefused;
+  if (waiting_.empty() && charged_bytes() + bytes <= config_.limit_bytes) {
     reserved += bytes;
     reserved_bytes_ += bytes;
     return Reserve::kGranted;
@@ -48,7 +48,6 @@ CacheIndex::Reserve CacheIndex::reserve(const SpoolId& spool, uint64_t bytes) {
 
 std::vector<SpoolId> CacheIndex::grants() {
   std::vector<SpoolId> granted;
-  if (is_scanning_) return granted;
   while (!waiting_.empty() && charged_bytes() + waiting_.front().bytes <= config_.limit_bytes) {
     const Waiting next = waiting_.front();
     waiting_.pop_front();

@@ -86,7 +86,7 @@ class CacheIndex {
   /// All spools of a worker are gone. Returns how many there were.
   size_t release_all(WorkerId worker);
   /// From here on entries must be found or stored to outlive the next remove_unseen(). Until then
-  /// nothing is granted: what lies on the disk beside them is not known.
+  /// all reservations are refused: what lies on the disk beside them is not known.
   void begin_scan();
   [[nodiscard]] bool is_scanning() const { return is_scanning_; }
   /// A scan found this file.

@@ -54,7 +54,7 @@ bool Cache::on_message(WorkerId id, const ipc::SpoolReserve& message, uint64_t n
   const bool is_new = !peer.spools.contains(message.spool);
   if (message.bytes == 0 || (!is_new && peer.spools[message.spool].asked != 0)) return false;
   if (is_new) {
-    // While a scan goes on the cache gives no room; those who only read along need not wait.
+    // While a scan goes on the cache gives no room; those who only read along need none of it.
     const bool has_other = !message.is_for_cache && !context_.config.spool_dir.empty();
     const bool is_in_cache = is_up() && !(has_other && index_->is_scanning());
     const bool has_place = is_in_cache || has_other;

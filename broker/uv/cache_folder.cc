@@ -73,11 +73,10 @@ void CacheFolder::run_orders() {
 }
 
 void CacheFolder::on_orders_step() {
-  if (round_->is_done()) {
-    // What an event leads to may already start the next round.
-    const auto done = std::exchange(round_, nullptr);
-    for (FolderWork& work : done->works()) on_order_done(work);
-  }
+  const auto round = round_;  // What an event leads to may already start the next step, or round.
+  const auto done = round->take_done();
+  if (round->is_done()) round_.reset();
+  for (FolderWork& work : done) on_order_done(work);
   run_orders();
 }
 

@@ -6,7 +6,9 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
+#include <utility>
 
 #include "broker/uv/folder_quarantine.h"
 #include "common/core/cache_file.h"
@@ -14,6 +16,9 @@
 
 namespace daphnis::broker {
 namespace {
+
+/// After this the loop is told what is done, and that the disk answers.
+constexpr std::chrono::milliseconds kStepTime(100);
 
 /// The errno's text in a form that may be used in any thread.
 std::string text_of(int sys) {
@@ -84,7 +89,16 @@ FolderRound::FolderRound(std::deque<FolderOrder>& orders, const FolderPaths& pat
 }
 
 void FolderRound::step() {
-  while (!is_done() && works_[at_].step()) ++at_;
+  const auto end = std::chrono::steady_clock::now() + kStepTime;
+  while (!is_done() && works_[at_].step()) {
+    ++at_;
+    if (std::chrono::steady_clock::now() >= end) return;
+  }
+}
+
+std::span<FolderWork> FolderRound::take_done() {
+  const size_t first = std::exchange(taken_, at_);
+  return std::span(works_).subspan(first, at_ - first);
 }
 
 bool FolderWork::carry_out(const StoreFile& order) {

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <deque>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -46,22 +47,25 @@ class FolderWork {
   std::string trouble_;
 };
 
-/// Orders that are carried out in one go, one after the other: as many of the next ones as are
-/// bounded together, since waking a thread for each costs more than a small order does. Blocks as
-/// FolderWork does.
+/// Orders that are carried out one after the other, many in a step where the disk is quick: waking
+/// a thread for each costs more than a small order does. Blocks as FolderWork does.
 class FolderRound {
  public:
   /// Takes from the front of `orders`, at least one.
   FolderRound(std::deque<FolderOrder>& orders, const FolderPaths& paths);
 
   void step();
+  // Between two steps:
   [[nodiscard]] bool is_done() const { return at_ == works_.size(); }
+  /// What has been done since the last call.
+  [[nodiscard]] std::span<FolderWork> take_done();
+
   [[nodiscard]] size_t size() const { return works_.size(); }
-  [[nodiscard]] std::vector<FolderWork>& works() { return works_; }
 
  private:
   std::vector<FolderWork> works_;
-  size_t at_ = 0;  ///< Of works_: done.
+  size_t at_ = 0;     ///< Of works_: done.
+  size_t taken_ = 0;  ///< Of those: taken.
 };
 
 }  // namespace daphnis::broker
