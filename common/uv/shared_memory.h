@@ -30,7 +30,6 @@ class SharedMemory {
 
   /// Where it was only opened, not to be written.
   [[nodiscard]] std::span<uint8_t> bytes() const { return bytes_; }
-  [[nodiscard]] const std::string& path() const { return path_; }
 
  private:
   SharedMemory(std::string path, std::span<uint8_t> bytes, bool is_ours)

@@ -19,51 +19,48 @@ constexpr uint64_t kSlowdown = 4;  // Fewer seeds take as long.
 constexpr uint64_t kSlowdown = 1;
 #endif
 
+void check_happened(const char* what, uint64_t count) {
+  CAPTURE(what);
+  CHECK(count > 0);
+}
+
 /// What must have happened to files for the runs to be worth something.
 void check_files(const Tally& sum) {
-  const auto check = [](const char* what, uint64_t count) {
-    CAPTURE(what);
-    CHECK(count > 0);
-  };
-  check("hits", sum.hits);
-  check("narrow hits", sum.narrow_hits);
-  check("hits without L2s", sum.hits_without_l2);
-  check("answers of fetches under way", sum.fetching);
-  check("stores", sum.cache_stores);
-  check("evictions", sum.cache_evictions);
-  check("fetches that others' spools ended", sum.fetches_joined);
-  check("fetches that the cache ended", sum.fetches_cached);
-  check("spools of others opened", sum.joins_opened);
-  check("looks and reads that came later", sum.reads_later);
-  check("refused rooms", sum.rooms_refused);
-  check("files in the spool folder", sum.spool_dir_files);
-  check("purges", sum.purges);
-  check("limits", sum.limits_set);
-  check("objects to be warmed", sum.warms);
+  check_happened("hits", sum.hits);
+  check_happened("narrow hits", sum.narrow_hits);
+  check_happened("hits without L2s", sum.hits_without_l2);
+  check_happened("answers of fetches under way", sum.fetching);
+  check_happened("stores", sum.cache_stores);
+  check_happened("evictions", sum.cache_evictions);
+  check_happened("fetches that others' spools ended", sum.fetches_joined);
+  check_happened("fetches that the cache ended", sum.fetches_cached);
+  check_happened("spools of others opened", sum.joins_opened);
+  check_happened("looks and reads that came later", sum.reads_later);
+  check_happened("refused rooms", sum.rooms_refused);
+  check_happened("files in the spool folder", sum.spool_dir_files);
+  check_happened("purges", sum.purges);
+  check_happened("limits", sum.limits_set);
+  check_happened("objects to be warmed", sum.warms);
 }
 
 /// What only a bad disk or a death can do.
 void check_file_trouble(const Tally& sum) {
-  const auto check = [](const char* what, uint64_t count) {
-    CAPTURE(what);
-    CHECK(count > 0);
-  };
-  check("leaders that failed with readers in mid-file", sum.joins_broken);
-  check("readers that went on with an L2", sum.joins_went_on);
-  check("files lost while they were sent", sum.files_lost);
-  check("damaged files", sum.files_damaged);
-  check("quarantined files", sum.cache_quarantined);
-  check("files of no use", sum.cache_faults);
-  check("reads that failed", sum.reads_failed);
-  check("writes that failed", sum.writes_failed);
-  check("jobs cut by a death", sum.jobs_cut);
-  check("spools lost with their worker", sum.spools_lost);
-  check("orders dropped by a death", sum.orders_dropped);
-  check("stores refused", sum.cache_stores_failed);
-  check("stores of what was held", sum.cache_stores_double);
-  check("files found by scans", sum.scan_found);
-  check("strays removed", sum.strays_removed);
-  check("downs of the folder", sum.cache_downs);
+  check_happened("leaders that failed with readers in mid-file", sum.joins_broken);
+  check_happened("readers that went on with an L2", sum.joins_went_on);
+  check_happened("files lost while they were sent", sum.files_lost);
+  check_happened("damaged files", sum.files_damaged);
+  check_happened("quarantined files", sum.cache_quarantined);
+  check_happened("files of no use", sum.cache_faults);
+  check_happened("reads that failed", sum.reads_failed);
+  check_happened("writes that failed", sum.writes_failed);
+  check_happened("jobs cut by a death", sum.jobs_cut);
+  check_happened("spools lost with their worker", sum.spools_lost);
+  check_happened("orders dropped by a death", sum.orders_dropped);
+  check_happened("stores refused", sum.cache_stores_failed);
+  check_happened("stores of what was held", sum.cache_stores_double);
+  check_happened("files found by scans", sum.scan_found);
+  check_happened("strays removed", sum.strays_removed);
+  check_happened("downs of the folder", sum.cache_downs);
 }
 
 /// DAPHNIS_SIM_SEED replays one seed, with a trace on stderr; DAPHNIS_SIM_ROUNDS sets how many are
