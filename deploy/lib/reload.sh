@@ -26,10 +26,7 @@ reload_begin() {
 }
 
 # reload_result ID TEXT: for the command that asked.
-reload_result() {
-  printf '%s %s\n' "$1" "$2" >"$RUN_DIR/reload.tmp" &&
-    mv -f "$RUN_DIR/reload.tmp" "$RUN_DIR/reload.result"
-}
+reload_result() { keep_file reload.result "$1 $2"; }
 
 reload_end() {
   say "reload: $1"

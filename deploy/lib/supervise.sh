@@ -34,21 +34,24 @@ supervise() {
     next_command
   done
   stop_all
-  rm -f "$RUN_DIR/control" "$RUN_DIR/state" "$RUN_DIR"/*.pid "$RUN_DIR/reload.result"
+  rm -f "$RUN_DIR/control" "$RUN_DIR/state" "$RUN_DIR"/*.pid "$RUN_DIR/reload.result" \
+    "$RUN_DIR"/*.next
   say "stopped"
 }
 
 # take_run_dir: makes the lock, the command pipe and the supervisor's pid file.
 take_run_dir() {
   exec {LOCK_FD}>>"$RUN_DIR/lock" || fail "cannot write in $RUN_DIR"
-  flock -n "$LOCK_FD" || refuse_second
+  # A moment's patience: a `status` may be looking whether somebody holds it.
+  flock -w 1 "$LOCK_FD" || refuse_second
   rm -f "$RUN_DIR/control"
   mkfifo -m 600 "$RUN_DIR/control" || fail "cannot make a pipe in $RUN_DIR"
   exec {CONTROL_FD}<>"$RUN_DIR/control"
   read -r BOOT_ID </proc/sys/kernel/random/boot_id
   proc_stat "$$"
   SUPERVISOR_START=$PROC_START
-  printf '%s\n' "$$" >"$RUN_DIR/supervisor.pid"
+  replace_file "$RUN_DIR/supervisor.pid" "$$" ||
+    fail "cannot write in $RUN_DIR (is the disk full?)"
 }
 
 # await_leftovers: a supervisor that was killed leaves processes that are on their way out.
@@ -76,6 +79,7 @@ start_all() {
   LAST_TURN_MS=$NOW
   READY_BY_MS=$((NOW + START_SECONDS * 1000))
   for index in "${SLOTS[@]}"; do spawn "$index"; done
+  write_state
   say "started broker and $WORKERS workers"
 }
 
@@ -106,6 +110,7 @@ turn() {
     ROTATED_MS=$NOW
     rotate_logs "$LOG_BYTES"
   fi
+  if ((${#UNWRITTEN[@]} > 0)); then write_again; fi
   if [[ $STATE_DIRTY == yes ]]; then write_state; fi
   LAST_TURN_MS=$NOW
 }
@@ -116,6 +121,7 @@ reap() {
   if [[ $CHILD_EXITED == no ]] && ((NOW - REAPED_ALL_MS < REAP_ALL_EVERY_MS)); then return; fi
   CHILD_EXITED=no
   REAPED_ALL_MS=$NOW
+  repair_files
   for name in "${!PID[@]}"; do
     if [[ ${STATE[$name]} != waiting ]] && ! alive "$name"; then on_death "$name"; fi
   done

@@ -9,6 +9,7 @@
 declare -A PID=() START=() STATE=() SINCE_MS=() DUE_MS=() RESTARTS=() STREAK=() DEATHS=()
 SLOTS=()        # In the order of start and of status.
 STATE_DIRTY=no  # The state file is written once per turn of the loop.
+STATE_TEXT=''   # What it should hold.
 
 # set_state NAME STATE
 set_state() {
@@ -66,11 +67,7 @@ spawn() {
   if [[ $name == "$SLOT" ]]; then write_pid_file "$SLOT"; fi
 }
 
-# By a rename, so that nobody ever reads half of it.
-write_pid_file() {
-  printf '%s\n' "${PID[$1]}" >"$RUN_DIR/.$1.pid"
-  mv -f -- "$RUN_DIR/.$1.pid" "$RUN_DIR/$1.pid"
-}
+write_pid_file() { keep_file "$1.pid" "${PID[$1]}"; }
 
 # alive NAME: does the process in NAME run?
 alive() { [[ -n ${PID[$1]:-} ]] && own_child "${PID[$1]}" "${START[$1]}"; }
@@ -114,19 +111,31 @@ ready() {
   esac
 }
 
-# write_state: the state file, replaced at once so that a reader never sees half of it.
+# write_state: the state file. Its last line says that it is whole.
 write_state() {
-  local name
-  {
-    printf 'boot %s\n' "$BOOT_ID"
-    printf 'supervisor %s %s\n' "$$" "$SUPERVISOR_START"
-    printf 'phase %s\n' "$PHASE"
-    printf 'drain_seconds %s\n' "$DRAIN_SECONDS"
-    for name in "${SLOTS[@]}" "${SLOTS[@]/%/.old}" "${SLOTS[@]/%/.new}"; do
-      if [[ -z ${STATE[$name]:-} ]]; then continue; fi
-      printf 'process %s %s %s %s %s %s\n' "$name" "${PID[$name]}" "${START[$name]}" \
-        "${RESTARTS[$name]:-0}" "${STATE[$name]}" "${SINCE_MS[$name]}"
-    done
-  } >"$RUN_DIR/state.tmp" && mv -f "$RUN_DIR/state.tmp" "$RUN_DIR/state"
+  local name line
+  printf -v STATE_TEXT 'boot %s\nsupervisor %s %s\nphase %s\ndrain_seconds %s\n' \
+    "$BOOT_ID" "$$" "$SUPERVISOR_START" "$PHASE" "$DRAIN_SECONDS"
+  for name in "${SLOTS[@]}" "${SLOTS[@]/%/.old}" "${SLOTS[@]/%/.new}"; do
+    if [[ -z ${STATE[$name]:-} ]]; then continue; fi
+    printf -v line 'process %s %s %s %s %s %s\n' "$name" "${PID[$name]}" "${START[$name]}" \
+      "${RESTARTS[$name]:-0}" "${STATE[$name]}" "${SINCE_MS[$name]}"
+    STATE_TEXT+=$line
+  done
+  STATE_TEXT+=end
   STATE_DIRTY=no
+  keep_file state "$STATE_TEXT"
+}
+
+# repair_files: writes again what somebody damaged or removed.
+repair_files() {
+  local name text=''
+  { IFS= read -r -d '' text <"$RUN_DIR/state"; } 2>/dev/null
+  if [[ $text != "$STATE_TEXT"$'\n' ]]; then keep_file state "$STATE_TEXT"; fi
+  for name in supervisor "${!PID[@]}"; do
+    if [[ $name == *.old || $name == *.new ]]; then continue; fi
+    text=''
+    { read -r text <"$RUN_DIR/$name.pid"; } 2>/dev/null
+    if [[ $text != "${PID[$name]:-$$}" ]]; then keep_file "$name.pid" "${PID[$name]:-$$}"; fi
+  done
 }

@@ -6,6 +6,7 @@ Runs alone: python3 -m unittest test_supervisor (in this folder).
 import os
 import pathlib
 import random
+import resource
 import signal
 import socket
 import subprocess
@@ -35,9 +36,14 @@ def end(*_):
     ended = True
 signal.signal(signal.SIGTERM, end)
 signal.signal(signal.SIGHUP, lambda *_: (here / "hup").write_text("yes"))
-print(name, "started as", os.getpid(), *sys.argv[1:], file=sys.stderr, flush=True)
+def note(*words):
+    try:
+        os.write(2, (" ".join(map(str, words)) + "\n").encode())
+    except OSError:  # A full disk ends none of the real programs either.
+        pass
+note(name, "started as", os.getpid(), *sys.argv[1:])
 if (here / ("crash-" + name)).exists():
-    print("cannot go on: no such thing", file=sys.stderr, flush=True)
+    note("cannot go on: no such thing")
     sys.exit(7)
 
 def listen(address):
@@ -81,8 +87,11 @@ if name == "daphnis-broker":
         answer(admin, worker_lines)
         if time.time() - said >= 0.5 and not (here / "mute").exists():
             said = time.time()
-            with open(options["--stats-file"], "a") as stats:
-                stats.write('{"up":1}\n')
+            try:
+                with open(options["--stats-file"], "a") as stats:
+                    stats.write('{"up":1}\n')
+            except OSError:
+                pass
 elif name == "daphnis-worker":
     while (here / "deaf-worker").exists() and not ended:
         time.sleep(0.05)
@@ -98,7 +107,7 @@ elif name == "daphnis-worker":
 else:
     while not ended:
         time.sleep(0.05)
-print(name, "ended", file=sys.stderr, flush=True)
+note(name, "ended")
 '''
 
 
@@ -144,6 +153,8 @@ class SupervisorTest(unittest.TestCase):
         self.daphnis("stop")
         left = [f"{name} {pid}" for (name, pid), began in self.seen.items()
                 if began is not None and start_time(pid) == began]
+        for word in left:  # What a failed test could not stop.
+            os.kill(int(word.split()[1]), signal.SIGKILL)
         self.folder.cleanup()
         self.assertEqual(left, [], "processes left after stop")
 
@@ -304,7 +315,7 @@ class SupervisorTest(unittest.TestCase):
             other = int(start_time(stranger.pid)) - 1
             (self.run_dir / "state").write_text(
                 f"boot {boot}\nsupervisor {stranger.pid} {other}\nphase ready\ndrain_seconds 1\n"
-                f"process worker-0 {stranger.pid} {other} 0 running 0\n")
+                f"process worker-0 {stranger.pid} {other} 0 running 0\nend\n")
             (self.run_dir / "worker-0.pid").write_text(f"{stranger.pid}\n")
             self.assertEqual(self.daphnis("status").returncode, 3)
             self.assertEqual(self.daphnis("stop").stdout, "not running\n")
@@ -340,6 +351,95 @@ class SupervisorTest(unittest.TestCase):
         self.until("the worker is replaced", lambda: self.pid("worker-1") != worker)
         for name, pid in (("worker-1", worker), ("broker", broker)):
             self.assertRegex(self.log(), r"%s \(pid %d\) has been silent for \d+ s" % (name, pid))
+
+    # --- a full or damaged run folder ---
+
+    def fill_up(self, full):
+        """As on a full disk, no file of the supervisor (and of what it starts) can grow, or can
+        again. The command that started it had SIGXFSZ ignored, so that a write just fails."""
+        pid = self.pid("supervisor")
+        _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (0 if full else hard, hard))
+
+    def start_with_failing_writes(self):
+        done = subprocess.run(self.arguments("start"), stdin=subprocess.DEVNULL, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60,
+                              restore_signals=False)  # Python ignores SIGXFSZ.
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.note_processes()
+
+    def test_a_full_run_folder_hides_nothing_and_heals(self):
+        self.start_with_failing_writes()
+        worker, told = self.pid("worker-1"), (self.run_dir / "state").read_text()
+        self.fill_up(True)
+        victim = worker
+        for _ in range(2):  # When the second successor starts, the first one's turn is over.
+            os.kill(victim, signal.SIGKILL)
+            victim = self.next_child(victim)
+        status = self.daphnis("status")
+        self.assertEqual(status.returncode, 1, status.stdout)
+        self.assertRegex(status.stdout, r"worker-1 .*dead")
+        self.assertEqual((self.run_dir / "state").read_text(), told, "whole or not at all")
+        again = self.daphnis("start")
+        self.assertEqual(again.returncode, 4, again.stdout)
+        self.fill_up(False)
+        self.until("all is told again", self.all_running)
+        self.assertNotEqual(self.pid("worker-1"), worker)
+        self.fill_up(True)
+        os.kill(self.pid("worker-0"), signal.SIGKILL)
+        stopped = self.daphnis("stop")
+        self.assertEqual((stopped.returncode, stopped.stdout), (0, "stopped\n"))
+        self.assertEqual(self.daphnis("status").returncode, 3)
+
+    def next_child(self, before):
+        """The process that the supervisor started in place of worker-1, known as `before`."""
+        def found():
+            pid, after = self.pid("supervisor"), []
+            for child in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+                try:
+                    words = pathlib.Path(f"/proc/{child}/cmdline").read_text().split("\0")
+                except OSError:
+                    continue
+                if "--index" in words and words[words.index("--index") + 1] == "1":
+                    after.append(int(child))
+            return [child for child in after if child != before and start_time(child)]
+        self.until("worker-1 has a successor", found)
+        return found()[0]
+
+    def test_a_start_in_a_full_run_folder_fails_and_says_so(self):
+        self.run_dir.mkdir()
+        done = subprocess.run(self.arguments("run"), stdin=subprocess.DEVNULL, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60,
+                              restore_signals=False, preexec_fn=lambda: resource.setrlimit(
+                                  resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY)))
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertIn(f"cannot write in {self.run_dir}", done.stdout)
+
+    def test_a_held_lock_and_a_living_process_outweigh_bad_files(self):
+        self.start()
+        supervisor = self.pid("supervisor")
+        good = (self.run_dir / "state").read_text()
+        for bad in ("", good[:len(good) // 2], "rubbish\n", None):
+            os.kill(supervisor, signal.SIGSTOP)  # It would repair what we damage.
+            (self.run_dir / "supervisor.pid").write_text("")
+            (self.run_dir / "state").unlink()
+            if bad is not None:
+                (self.run_dir / "state").write_text(bad)
+            status = self.daphnis("status")
+            self.assertEqual(status.returncode, 1, status.stdout)
+            self.assertIn(f"supervisor (pid {supervisor}) runs", status.stdout)
+            self.assertRegex(status.stdout, r"worker-1 +%d .*unknown" % self.pid("worker-1"))
+            self.assertEqual(self.daphnis("start").returncode, 4)
+            os.kill(supervisor, signal.SIGCONT)
+            self.until("the files are repaired", self.all_running)
+            self.assertEqual(self.pid("supervisor"), supervisor)
+        os.kill(supervisor, signal.SIGSTOP)
+        (self.run_dir / "state").write_text("")
+        with subprocess.Popen(self.arguments("stop"), stdin=subprocess.DEVNULL, text=True,
+                              stdout=subprocess.PIPE) as stop:
+            os.kill(supervisor, signal.SIGCONT)
+            self.assertEqual(stop.communicate(timeout=WAIT_SECONDS)[0], "stopped\n")
+        self.assertIsNone(start_time(supervisor))
 
     def test_logs_are_rotated_on_sigusr1(self):
         self.start()
