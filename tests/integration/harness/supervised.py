@@ -1,0 +1,182 @@
+"""Processes for tests of deploy/daphnis: the supervisor with small stand-ins for the real programs."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+from .process import free_port
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+SUPERVISOR = ROOT / "deploy" / "daphnis"
+WAIT_SECONDS = 20
+
+# One program for all three names. Files in the folder of the programs steer it: crash-NAME makes
+# NAME exit at once, mute makes the broker stop writing stats, deaf-worker keeps workers from
+# listening, drain-for-ever keeps them from ending.
+STAND_IN = r'''#!%(python)s -S
+import os, pathlib, signal, socket, sys, time
+name = os.path.basename(sys.argv[0])
+here = pathlib.Path(sys.argv[0]).parent
+options = dict(zip(sys.argv[1::2], sys.argv[2::2]))
+if name == "daphnis-l2":
+    options = dict(zip(sys.argv[2::2], sys.argv[3::2]))
+ended = False
+def end(*_):
+    global ended
+    ended = True
+signal.signal(signal.SIGTERM, end)
+signal.signal(signal.SIGHUP, lambda *_: (here / "hup").write_text("yes"))
+def note(*words):
+    try:
+        os.write(2, (" ".join(map(str, words)) + "\n").encode())
+    except OSError:  # A full disk ends none of the real programs either.
+        pass
+note(name, "started as", os.getpid(), *sys.argv[1:])
+if (here / ("crash-" + name)).exists():
+    note("cannot go on: no such thing")
+    sys.exit(7)
+
+def listen(address):
+    host, port = address.rsplit(":", 1)
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    s.bind((host, int(port)))
+    s.listen(64)
+    s.settimeout(0.1)
+    return s
+
+def answer(listener, body_of):
+    try:
+        peer, _ = listener.accept()
+    except (TimeoutError, InterruptedError):
+        return
+    peer.settimeout(1)
+    try:
+        head = peer.recv(4096).decode()
+        body = body_of(head.split()[1])
+        head = "HTTP/1.1 200 OK\r\nContent-Length: %%d\r\n\r\n" %% len(body)
+        peer.sendall((head + body).encode())
+    except (OSError, IndexError):
+        pass
+    peer.close()
+
+def worker_lines(path):
+    if path != "/workers":
+        return "ok"
+    lines = ""
+    for beat in here.glob("beat-*"):
+        silent_ms = int((time.time() - beat.stat().st_mtime) * 1000)
+        lines += '{"index":0,"pid":%%s,"silent_ms":%%d}\n' %% (beat.name[5:], silent_ms)
+    return lines
+
+if name == "daphnis-broker":
+    admin = listen(options["--admin-listen"])
+    said = 0
+    while not ended:
+        answer(admin, worker_lines)
+        if time.time() - said >= 0.5 and not (here / "mute").exists():
+            said = time.time()
+            try:
+                with open(options["--stats-file"], "a") as stats:
+                    stats.write('{"up":1}\n')
+            except OSError:
+                pass
+elif name == "daphnis-worker":
+    while (here / "deaf-worker").exists() and not ended:
+        time.sleep(0.05)
+    if not ended:
+        clients = listen(options["--listen"])
+    beat = here / ("beat-%%d" %% os.getpid())
+    while not ended:
+        beat.touch()
+        answer(clients, lambda path: str(os.getpid()))
+    clients.close()
+    while (here / "drain-for-ever").exists():
+        time.sleep(0.05)
+else:
+    while not ended:
+        time.sleep(0.05)
+note(name, "ended")
+'''
+
+
+def start_time(pid):
+    """Field 22 of /proc/PID/stat, or None for no process (a zombie is none)."""
+    try:
+        text = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    fields = text.rsplit(")", 1)[1].split()
+    return None if fields[0] in "ZX" else fields[19]
+
+
+class SupervisorCase(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="dsup-")
+        self.path = pathlib.Path(self.folder.name)
+        self.bin = self.path / "bin"
+        self.run_dir = self.path / "run"
+        self.bin.mkdir()
+        for name in ("daphnis-broker", "daphnis-worker", "daphnis-l2"):
+            program = self.bin / name
+            program.write_text(STAND_IN % {"python": os.path.realpath(sys.executable)})
+            program.chmod(0o755)
+        self.port, self.l2_port, self.admin_port = free_port(), free_port(), free_port()
+        self.seen = {}
+
+    def tearDown(self):
+        (self.bin / "drain-for-ever").unlink(missing_ok=True)
+        self.note_processes()
+        self.daphnis("stop")
+        left = [f"{name} {pid}" for (name, pid), began in self.seen.items()
+                if began is not None and start_time(pid) == began]
+        for word in left:  # What a failed test could not stop.
+            os.kill(int(word.split()[1]), signal.SIGKILL)
+        self.folder.cleanup()
+        self.assertEqual(left, [], "processes left after stop")
+
+    def arguments(self, verb, *more):
+        if verb not in ("start", "run"):
+            return [str(SUPERVISOR), verb, "--run-dir", str(self.run_dir), *more]
+        return [str(SUPERVISOR), verb, "--run-dir", str(self.run_dir), "--bin-dir", str(self.bin),
+                "--workers", "2", "--listen", f"127.0.0.1:{self.port}",
+                "--l2-listen", f"127.0.0.1:{self.l2_port}",
+                "--admin-listen", f"127.0.0.1:{self.admin_port}", "--drain-seconds", "3", *more]
+
+    def daphnis(self, verb, *more):
+        return subprocess.run(self.arguments(verb, *more), stdin=subprocess.DEVNULL, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+
+    def start(self, *more):
+        done = self.daphnis("start", *more)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.note_processes()
+
+    def note_processes(self):
+        for pid_file in self.run_dir.glob("*.pid"):
+            pid = int(pid_file.read_text() or 0)
+            self.seen.setdefault((pid_file.stem, pid), start_time(pid))
+
+    def pid(self, name):
+        self.note_processes()
+        return int((self.run_dir / f"{name}.pid").read_text())
+
+    def log(self):
+        return (self.run_dir / "supervisor.log").read_text()
+
+    def until(self, what, condition, seconds=WAIT_SECONDS):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if condition():
+                return
+            time.sleep(0.05)
+        self.fail(f"not within {seconds} s: {what}")
+
+    def all_running(self):
+        return self.daphnis("status").returncode == 0
