@@ -11,7 +11,7 @@ import time
 import urllib.error
 import urllib.request
 
-from harness import ASAN, Connection, Edge, EdgeTest, car, curl, sends, shared
+from harness import ASAN, Connection, Edge, EdgeTest, car, curl, fixture, fixture_index, sends
 
 CLIENTS = pathlib.Path(__file__).parent / "clients"
 
@@ -25,7 +25,7 @@ class Entry:
 
     def __init__(self, row):
         self.name, self.root, self.request = row["file"], row["root"], row["request"]
-        self.body = shared("fixtures", row["file"]).read_bytes()
+        self.body = fixture(row["file"])
         self.verdict = row["verdict"]
         accepted = self.verdict.startswith(("ACCEPT", "client response COMPLETE"))
         self.accept = accepted or "dag-scope=all: ACCEPT" in self.verdict
@@ -77,7 +77,7 @@ class Clients:
 class Evil(EdgeTest):
     @classmethod
     def begin(cls, world):
-        index = json.loads(shared("fixtures", "INDEX.json").read_text())
+        index = fixture_index()
         cls.entries = [Entry(row) for row in index if row.get("file")]
         cls.by_name = {entry.name: entry for entry in cls.entries}
         cls.edge = Edge(world, workers=1, patient=True)
@@ -193,12 +193,12 @@ class Evil(EdgeTest):
         self.assert_blocks(asked, response, asked.expected())
 
     def test_ranges_are_cut_out_of_what_a_legacy_l2_sends(self):
-        index = json.loads(shared("fixtures", "INDEX.json").read_text())
+        index = fixture_index()
         entries = [row for row in index if row.get("kind") == "expect"]
         self.assertTrue(entries)
         for row in entries:
             with self.subTest(row["request"]):
-                body = shared("fixtures", row["of"]).read_bytes()
+                body = fixture(row["of"])
                 response, _ = self.ask("ranges", body, row["request"], True)
                 self.assertEqual((200, True), (response.status, response.complete), response)
                 got = [car.text(raw) for raw, _ in car.blocks(response.body)]

@@ -1,8 +1,9 @@
-"""The CARs of shared/fixtures/valid that need no more than a plain depth-first answer."""
+"""The CARs of tests/fixtures/valid that need no more than a plain depth-first answer."""
 
-import json
+import hashlib
+import unittest
 
-from harness import Edge, EdgeTest, car, shared
+from harness import Edge, EdgeTest, car, fixture, fixture_index
 
 
 def plain(entry):
@@ -11,7 +12,7 @@ def plain(entry):
     path, _, query = entry["request"].partition("?")
     asked_whole = (path == f"/ipfs/{entry['root']}" and "entity-bytes" not in query
                    and ("dag-scope" not in query or "dag-scope=all" in query))
-    data = shared("fixtures", entry["file"]).read_bytes()
+    data = fixture(entry["file"])
     if not asked_whole or not car.is_v1(data):
         return None
     pairs = car.blocks(data)
@@ -27,13 +28,23 @@ def plain(entry):
     return [(raw, store[car.split_cid(raw)[1:]]) for raw in order]
 
 
+class Built(unittest.TestCase):
+    def test_those_that_are_built_are_the_bytes_of_the_index(self):
+        rows = [row for row in fixture_index() if "built" in row]
+        self.assertEqual(3, len(rows))
+        for row in rows:
+            data = fixture(row["file"])
+            self.assertEqual(row["size"], len(data))
+            self.assertEqual(row["sha256"], hashlib.sha256(data).hexdigest())
+
+
 class Fixtures(EdgeTest):
     @classmethod
     def begin(cls, world):
         cls.edge = Edge(world, patient=True)
 
     def test_plain_fixtures_come_out_block_for_block_from_a_store_of_one_file_each(self):
-        index = json.loads(shared("fixtures", "INDEX.json").read_text())
+        index = fixture_index()
         files = [e for e in index if (e["file"] or "").startswith("valid/")]
         wanted = [(entry, pairs) for entry in files if (pairs := plain(entry))]
         print(f"{len(wanted)} of {len(files)} fixtures", flush=True)
@@ -41,7 +52,7 @@ class Fixtures(EdgeTest):
         for number, (entry, pairs) in enumerate(wanted):
             with self.subTest(entry["file"]):
                 store = self.world.subfolder(f"store{number}")
-                (store / "one.car").write_bytes(shared("fixtures", entry["file"]).read_bytes())
+                (store / "one.car").write_bytes(fixture(entry["file"]))
                 l2 = self.edge.l2(store, f"fixture-{number}")
                 try:
                     response = self.edge.get(entry["request"])

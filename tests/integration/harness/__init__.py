@@ -7,7 +7,7 @@ by pid, also after a failure, Ctrl-C or the death of the test process itself.
     DAPHNIS_BIN     the build folder with the programs (ctest sets it)
     DAPHNIS_ASAN=1  sanitized build: memory bounds are not checked, waits are longer
     DAPHNIS_KEEP=1  temporary folders with all logs are kept
-    DAPHNIS_SHARED  the folder of fixtures, where it is not ../shared
+    DAPHNIS_CAMPAIGN=1  some tests run at their full size (README.md, "Tests")
 """
 
 import os
@@ -16,8 +16,8 @@ import sys
 from . import car  # noqa: F401
 from .client import Connection, Response, curl, get  # noqa: F401
 from .crowd import Crowd  # noqa: F401
-from .process import ASAN, World, binary, free_port, wait_for  # noqa: F401
-from .case import EdgeTest, shared  # noqa: F401
+from .process import ASAN, CAMPAIGN, World, binary, free_port, wait_for  # noqa: F401
+from .case import EdgeTest, conformance, fixture, fixture_index  # noqa: F401
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "fakes"))
 

@@ -1,6 +1,6 @@
 """The test case all integration tests derive from."""
 
-import os
+import json
 import pathlib
 import sys
 import unittest
@@ -9,15 +9,34 @@ from . import car
 from .process import World
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-SHARED = pathlib.Path(os.environ.get("DAPHNIS_SHARED", ROOT.parent / "shared"))
+FIXTURES = ROOT / "tests" / "fixtures"
+CONFORMANCE = ROOT.parent / "shared" / "conformance"
 
 
-def shared(*parts):
-    """A path below the folder of shared fixtures; fails with a clear line where there is none."""
-    path = SHARED.joinpath(*parts)
-    if not path.exists():
-        raise AssertionError(f"this test needs {'/'.join(parts)} of ../shared, which is not there")
-    return path
+def fixture_index():
+    """The rows of INDEX.json (tests/fixtures/README.md)."""
+    return json.loads((FIXTURES / "INDEX.json").read_text())
+
+
+def fixture(name):
+    """The bytes of a fixture, like "valid/adv-base.car", be it a file or one that is built."""
+    path = FIXTURES / name
+    if path.exists():
+        return path.read_bytes()
+    sizes = [row["built"] for row in fixture_index() if row.get("file") == name and "built" in row]
+    if not sizes:
+        raise AssertionError(f"no fixture {name}")
+    block = (bytes(range(251)) * (sizes[0] // 251 + 1))[:sizes[0]]
+    cid = car.cid(car.RAW, block)
+    return car.car(cid, [(cid, block)])
+
+
+def conformance():
+    """The folder of conformance data of others, which is not kept here; skips the test without."""
+    if not CONFORMANCE.exists():
+        raise unittest.SkipTest(
+            f"the public conformance data is not beside the checkout: no {CONFORMANCE}")
+    return CONFORMANCE
 
 
 class EdgeTest(unittest.TestCase):

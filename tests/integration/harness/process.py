@@ -12,6 +12,8 @@ import tempfile
 import time
 
 ASAN = os.environ.get("DAPHNIS_ASAN") == "1"
+# Tests at their full size, which takes gigabytes, minutes and a quiet machine.
+CAMPAIGN = os.environ.get("DAPHNIS_CAMPAIGN") == "1"
 
 # Sanitized builds on shared cores: all but the product's own deadlines gets slower.
 PATIENCE = 4 if ASAN else 1

@@ -12,7 +12,7 @@ namespace {
 using test::CarTranscript;
 using test::from_hex;
 using test::read_car;
-using test::read_shared;
+using test::read_fixture;
 using test::to_hex;
 
 std::vector<Bytes> in_parts_of(Bytes bytes, size_t size) {
@@ -82,7 +82,7 @@ TEST_CASE("any split of a CAR gives the same sections", "[car]") {
   std::vector<uint8_t> car = car_of({0, 1, 100, 300});
   for (const char* file :
        {"probe-bafkqaaa", "raw-empty-block", "raw-single", "identity-included"}) {
-    const auto more = read_shared(std::string("fixtures/valid/") + file + ".car");
+    const auto more = read_fixture(std::string("valid/") + file + ".car");
     const CarTranscript whole = read_car({more});
     CHECK(whole.failure.empty());
     for (size_t cut = 0; cut <= more.size(); ++cut) {
@@ -158,7 +158,7 @@ TEST_CASE("valid CARs hold the number of blocks that their index says", "[car]")
       {"adv-base", 6},
       {"hash/all", 11},
   }));
-  const auto bytes = read_shared(std::string("fixtures/valid/") + file + ".car");
+  const auto bytes = read_fixture(std::string("valid/") + file + ".car");
   const CarTranscript transcript = read_car({bytes});
   CAPTURE(file);
   CHECK(transcript.failure.empty());
@@ -214,7 +214,7 @@ TEST_CASE("bad CARs are refused at the first bad section and for the right reaso
       {"header-bytes-len-huge", 0, "malformed: the CAR header's roots are malformed"},
       {"carv2-pragma-only", 0, "unsupported: the CAR is not of version 1"},
   }));
-  const auto bytes = read_shared(std::string("fixtures/adversarial/") + bad.file + ".car");
+  const auto bytes = read_fixture(std::string("adversarial/") + bad.file + ".car");
   const CarTranscript transcript = read_car({bytes});
   CAPTURE(bad.file);
   CHECK_THAT(transcript.failure, Catch::Matchers::StartsWith(bad.failure));
@@ -228,12 +228,12 @@ TEST_CASE("CARs that lie about content alone have sound framing", "[car]") {
                "extra-1000-blocks", "block-2mib-exact", "cid-unknown-hash", "trunc-block-boundary",
                "trunc-after-header", "cid-digest-31");
   CAPTURE(file);
-  const auto bytes = read_shared(std::string("fixtures/adversarial/") + file + ".car");
+  const auto bytes = read_fixture(std::string("adversarial/") + file + ".car");
   CHECK(read_car({bytes}).failure.empty());
 }
 
 TEST_CASE("a CARv2 on the wire is refused", "[car]") {
-  const auto bytes = read_shared("fixtures/valid/carv2-indexed.car");
+  const auto bytes = read_fixture("valid/carv2-indexed.car");
   CHECK(read_car({bytes}).failure == "unsupported: the CAR is not of version 1");
 }
 

@@ -10,7 +10,7 @@ namespace daphnis {
 namespace {
 
 using test::read_car;
-using test::read_shared;
+using test::read_fixture;
 using test::to_hex;
 
 std::vector<uint8_t> header_of(const Cid& root) {
@@ -20,10 +20,10 @@ std::vector<uint8_t> header_of(const Cid& root) {
 }
 
 TEST_CASE("our header is byte for byte that of other implementations", "[car]") {
-  CHECK(to_hex(header_of(Cid())) == to_hex(read_shared("fixtures/valid/probe-bafkqaaa.car")));
+  CHECK(to_hex(header_of(Cid())) == to_hex(read_fixture("valid/probe-bafkqaaa.car")));
   for (const char* file : {"raw-single", "cidv0-file", "hash/sha2-512", "hash/blake2b-256"}) {
     CAPTURE(file);
-    const auto car = read_shared(std::string("fixtures/valid/") + file + ".car");
+    const auto car = read_fixture(std::string("valid/") + file + ".car");
     const auto transcript = read_car({car});
     REQUIRE(transcript.roots.size() == 1);
     const auto header = header_of(transcript.roots[0]);
@@ -34,7 +34,7 @@ TEST_CASE("our header is byte for byte that of other implementations", "[car]") 
 TEST_CASE("a CAR written from what was read is the same CAR", "[car]") {
   for (const char* file : {"adv-base", "cidv0-links-v1-sections", "dir-mixed", "hash/all"}) {
     CAPTURE(file);
-    const auto car = read_shared(std::string("fixtures/valid/") + file + ".car");
+    const auto car = read_fixture(std::string("valid/") + file + ".car");
     const auto transcript = read_car({car});
     auto written = header_of(transcript.roots[0]);
     for (const auto& section : transcript.sections) {
@@ -65,10 +65,10 @@ Result<CarExtent> extent_of(const std::vector<uint8_t>& file) {
 }
 
 TEST_CASE("the payload of a CARv2 file is the CARv1 it wraps", "[car]") {
-  const auto inner = read_shared("fixtures/valid/dir-mixed.car");
+  const auto inner = read_fixture("valid/dir-mixed.car");
   for (const char* name : {"carv2-indexed", "carv2-noindex", "carv2-padded"}) {
     CAPTURE(name);
-    const auto file = read_shared(std::string("fixtures/valid/") + name + ".car");
+    const auto file = read_fixture(std::string("valid/") + name + ".car");
     const auto extent = extent_of(file);
     REQUIRE(extent);
     REQUIRE(extent->offset + extent->size <= file.size());
@@ -78,7 +78,7 @@ TEST_CASE("the payload of a CARv2 file is the CARv1 it wraps", "[car]") {
 }
 
 TEST_CASE("a file that is no CARv2 is taken whole", "[car]") {
-  const auto file = read_shared("fixtures/valid/probe-bafkqaaa.car");
+  const auto file = read_fixture("valid/probe-bafkqaaa.car");
   const auto extent = extent_of(file);
   REQUIRE(extent);
   CHECK(extent->offset == 0);
@@ -90,12 +90,12 @@ TEST_CASE("a CARv2 whose payload lies outside the file is malformed", "[car]") {
                            "carv2-offset-inside-header", "carv2-pragma-only"}) {
     CAPTURE(name);
     const auto extent =
-        extent_of(read_shared(std::string("fixtures/adversarial/") + name + ".car"));
+        extent_of(read_fixture(std::string("adversarial/") + name + ".car"));
     REQUIRE_FALSE(extent);
     CHECK(extent.error().code == Errc::kMalformed);
   }
   CHECK_FALSE(extent_of({}));
-  auto cut = read_shared("fixtures/valid/carv2-noindex.car");
+  auto cut = read_fixture("valid/carv2-noindex.car");
   for (size_t size = cut.size() - 1; size > 11; --size) {
     cut.resize(size);
     CHECK_FALSE(extent_of(cut));

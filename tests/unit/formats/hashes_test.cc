@@ -225,7 +225,7 @@ TEST_CASE("the CID made for a block is the one it verifies against", "[hashes]")
 TEST_CASE("all blocks of valid CARs hold and those of flipped bits do not", "[hashes]") {
   Hasher hasher;
   const auto count_bad = [&](const std::string& file) {
-    const auto car = test::read_shared("fixtures/" + file + ".car");
+    const auto car = test::read_fixture(file + ".car");
     const auto transcript = test::read_car({car});
     size_t bad = 0;
     for (const auto& section : transcript.sections) {

@@ -33,7 +33,7 @@ Order order_for(std::string_view root, bool dups) {
 
 TEST_CASE("an answer is the same however it is cut into turns", "[l2][answer]") {
   const TempFolder folder;
-  const auto car = read_shared("fixtures/valid/dir-mixed.car");
+  const auto car = read_fixture("valid/dir-mixed.car");
   folder.write("a.car", car);
   Store store(folder.path());
   (void)store.scan();
@@ -87,7 +87,7 @@ TEST_CASE("what is not held is known before the first byte", "[l2][answer]") {
 
 TEST_CASE("no buffer of a turn is shared with the answer that made it", "[l2][answer]") {
   const TempFolder folder;
-  const auto car = read_shared("fixtures/valid/hamt-3000.car");
+  const auto car = read_fixture("valid/hamt-3000.car");
   folder.write("a.car", car);
   Store store(folder.path());
   (void)store.scan();

@@ -140,7 +140,7 @@ TEST_CASE("a broken file does not disturb the others", "[l2][store]") {
 TEST_CASE("the payload of a CARv2 is served", "[l2][store]") {
   const std::string name = GENERATE(as<std::string>{}, "indexed", "noindex", "padded");
   const TempFolder folder;
-  folder.write("a.car", read_shared("fixtures/valid/carv2-" + name + ".car"));
+  folder.write("a.car", read_fixture("valid/carv2-" + name + ".car"));
   Store store(folder.path());
   CHECK(roots_after(store) == 1);
   CHECK(store.totals().blocks > 3);

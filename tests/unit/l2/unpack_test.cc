@@ -79,7 +79,7 @@ TEST_CASE("fixtures unpack alike from a file and from a stream", "[l2][unpack]")
       "unixfs-trickle", "unixfs-1mib-4k-4ary", "hash/blake3", "hash/keccak-256");
   CAPTURE(name);
   const TempFolder folder;
-  folder.write("in.car", read_shared("fixtures/valid/" + name + ".car"));
+  folder.write("in.car", read_fixture("valid/" + name + ".car"));
   REQUIRE(unpack_in(folder, false));
   const std::string content = folder.read("out");
   std::filesystem::remove(folder.at("out"));
@@ -91,12 +91,12 @@ TEST_CASE("fixtures unpack alike from a file and from a stream", "[l2][unpack]")
 
 TEST_CASE("a sharded folder and a folder with a link come back whole", "[l2][unpack]") {
   const TempFolder folder;
-  folder.write("in.car", read_shared("fixtures/valid/hamt-3000.car"));
+  folder.write("in.car", read_fixture("valid/hamt-3000.car"));
   const auto result = unpack_in(folder, true);
   REQUIRE(result);
   CHECK(result->files == 3000);
   std::filesystem::remove_all(folder.at("out"));
-  folder.write("in.car", read_shared("fixtures/valid/dir-mixed.car"));
+  folder.write("in.car", read_fixture("valid/dir-mixed.car"));
   REQUIRE(unpack_in(folder, false));
   CHECK(std::filesystem::is_symlink(folder.at("out/link")));
 }
@@ -217,7 +217,7 @@ TEST_CASE("a small CAR that holds far too much is stopped", "[l2][unpack]") {
 
 TEST_CASE("what is no UnixFS is refused in words", "[l2][unpack]") {
   const TempFolder folder;
-  folder.write("in.car", read_shared("fixtures/valid/dag-cbor.car"));
+  folder.write("in.car", read_fixture("valid/dag-cbor.car"));
   const auto result = unpack_in(folder, false);
   REQUIRE_FALSE(result);
   CHECK(result.error().code == Errc::kUnsupported);

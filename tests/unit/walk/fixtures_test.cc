@@ -3,6 +3,8 @@
 #include <random>
 #include <string_view>
 
+#include "common/core/hashes.h"
+#include "tests/unit/formats/hex.h"
 #include "tests/unit/walk/support.h"
 
 using namespace daphnis;
@@ -67,6 +69,19 @@ void check_same(const Answer& answer, const Answer& whole) {
 }
 
 }  // namespace
+
+TEST_CASE("every fixture CAR, built or kept, has the size and digest of the index") {
+  Hasher hasher;
+  for (const Fixture& fixture : load_index()) {
+    if (fixture.is_expectation) continue;
+    CAPTURE(fixture.file);
+    const ByteVector car = load_fixture(fixture.file);
+    CHECK(car.size() == fixture.size);
+    const auto cid = hasher.cid_of(codec::kRaw, hash::kSha2_256, car);
+    REQUIRE(cid);
+    CHECK(to_hex(cid->digest()) == fixture.sha256);
+  }
+}
 
 TEST_CASE("every fixture CAR comes to its verdict and no block too many leaves") {
   size_t count = 0;

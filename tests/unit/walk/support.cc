@@ -75,7 +75,7 @@ ByteVector to_vector(Bytes bytes) {
 }
 
 std::vector<Fixture> load_index() {
-  const ByteVector bytes = read_shared("fixtures/INDEX.json");
+  const ByteVector bytes = read_fixture("INDEX.json");
   simdjson::dom::parser parser;
   simdjson::dom::array entries;
   REQUIRE(parser.parse(bytes.data(), bytes.size()).get(entries) == simdjson::SUCCESS);
@@ -96,6 +96,8 @@ std::vector<Fixture> load_index() {
     fixture.verdict = text("verdict");
     fixture.blocks = number("blocks");
     fixture.ok_blocks = number("okBlocks");
+    fixture.size = number("size").value_or(0);
+    fixture.sha256 = text("sha256");
     simdjson::dom::array cids;
     if (entry["cids"].get(cids) == simdjson::SUCCESS) {
       for (const simdjson::dom::element cid : cids) {
@@ -108,7 +110,7 @@ std::vector<Fixture> load_index() {
 }
 
 ByteVector load_fixture(const std::string& file) {
-  return read_shared("fixtures/" + file);
+  return read_fixture(file);
 }
 
 CarRequest request_from(std::string_view text) {

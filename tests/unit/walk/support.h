@@ -26,9 +26,10 @@ struct Fixture {
   std::optional<uint64_t> blocks = {};
   std::optional<uint64_t> ok_blocks = {};
   std::vector<std::string> cids = {};  ///< Expectations only.
+  uint64_t size = 0;                   ///< Of the file, in bytes; not with expectations.
+  std::string sha256;                  ///< Of the file, in hex; not with expectations.
 };
 
-/// All of them. Ends the test with a clear line where the folder is absent.
 [[nodiscard]] std::vector<Fixture> load_index();
 [[nodiscard]] ByteVector load_fixture(const std::string& file);
 
