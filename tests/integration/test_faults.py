@@ -6,11 +6,8 @@ import signal
 import threading
 import time
 
-from harness import (ASAN, Connection, Edge, EdgeTest, binary, car, curl, sends, silent,
+from harness import (ASAN, CAMPAIGN, Connection, Edge, EdgeTest, binary, car, curl, sends, silent,
                      wait_for)
-
-# DAPHNIS_LONG=1: as many idle clients as a process has descriptors for.
-LONG = os.environ.get("DAPHNIS_LONG") == "1"
 
 
 class Faults(EdgeTest):
@@ -174,7 +171,7 @@ class Faults(EdgeTest):
         return self.edge.workers[0]
 
     def test_idle_clients_make_room_for_new_ones_the_longest_idle_first(self):
-        descriptors, count = (20_000, 19_000) if LONG else (256, 800)
+        descriptors, count = (20_000, 19_000) if CAMPAIGN else (256, 800)
         worker = self.limited_worker(descriptors)
         missed, body, pairs = car.file_car(car.numbered("idle", 3000))
         self.edge.fake("home", sends(body))
