@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "common/uv/owned_path.h"
 #include "common/uv/stream.h"
 
 namespace daphnis::uv {
@@ -53,16 +54,16 @@ Result<std::unique_ptr<IpcListener>> IpcListener::create(
   }
   std::unique_ptr<IpcListener> self(new IpcListener);
   const std::string lock_path = path + ".lock";
-  self->lock_ = UniqueFd(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!self->lock_) return fail_sys(errno, "cannot open " + lock_path);
+  auto lock = open_owned_file(lock_path, O_RDWR | O_CREAT, 0600);
+  if (!lock) return std::unexpected(lock.error());
+  self->lock_ = std::move(*lock);
   if (::flock(self->lock_.get(), LOCK_EX | LOCK_NB) != 0) {
     return fail(Errc::kInvalid,
                 "another broker serves " + path + "; stop it or choose another --socket");
   }
-  // A dead broker's leftover: the lock says nobody lives there. libuv unlinks the path when the
-  // handle closes; the lock's file stays, since removing it would let two brokers lock two files of
-  // one name.
-  ::unlink(path.c_str());
+  // A dead broker's leftover. libuv unlinks the path when the handle closes; the lock's file stays,
+  // since removing it would let two brokers lock two files of one name.
+  if (auto cleared = remove_dead_socket(path); !cleared) return std::unexpected(cleared.error());
   self->on_connection_ = std::move(on_connection);
   auto* raw = new uv_pipe_t{};
   uv_pipe_init(loop.raw(), raw, 0);

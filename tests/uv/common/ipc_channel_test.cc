@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
@@ -200,8 +201,11 @@ TEST_CASE("a second broker on one socket path is refused and a dead one's path i
     REQUIRE_FALSE(second);
     CHECK(second.error().detail.find("another broker") != std::string::npos);
   }
-  const int leftover = ::open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
-  ::close(leftover);
+  const UniqueFd dead(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  REQUIRE(::bind(dead.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
   CHECK(IpcListener::create(loop, path, [](auto) {}));
   CHECK_FALSE(IpcListener::create(loop, std::string(120, 'x'), [](auto) {}));
 }
