@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "common/core/cache_file.h"
+#include "common/uv/owned_path.h"
 
 namespace daphnis::broker {
 namespace {
@@ -14,20 +15,6 @@ namespace {
 constexpr mode_t kFolderMode = 0750;
 constexpr mode_t kSpoolDirMode = 0700;
 constexpr std::string_view kHex = "0123456789abcdef";
-
-Result<void> make_folder(const std::string& path, mode_t mode) {
-  if (::mkdir(path.c_str(), mode) == 0 || errno == EEXIST) return {};
-  return fail_sys(errno, "cannot make the folder " + path);
-}
-
-/// `path` and all above it.
-Result<void> make_folders(const std::string& path, mode_t mode) {
-  for (size_t at = path.find('/', 1); at != std::string::npos; at = path.find('/', at + 1)) {
-    // What is above may be unwritable and there; the last one tells.
-    (void)::mkdir(path.substr(0, at).c_str(), mode);
-  }
-  return make_folder(path, mode);
-}
 
 }  // namespace
 
@@ -41,14 +28,19 @@ std::string FolderPaths::presence() const {
 }
 
 Result<void> FolderPaths::make_cache_tree() const {
-  if (auto made = make_folders(dir, kFolderMode); !made) return made;
-  for (const std::string& path : {objects(), tmp(), quarantine()}) {
-    if (auto made = make_folder(path, kFolderMode); !made) return made;
+  const auto top = uv::make_owned_folder(dir, kFolderMode);
+  if (!top) return std::unexpected(top.error());
+  for (const char* name : {"objects", "tmp", "quarantine"}) {
+    auto made = uv::make_owned_folder_in(top->get(), dir, name, kFolderMode);
+    if (!made) return made;
   }
+  const auto middle = uv::open_owned_folder(objects());
+  if (!middle) return std::unexpected(middle.error());
   for (const char high : kHex) {
     for (const char low : kHex) {
-      const std::string path = objects() + "/" + high + low;
-      if (auto made = make_folder(path, kFolderMode); !made) return made;
+      auto made =
+          uv::make_owned_folder_in(middle->get(), objects(), {high, low}, kFolderMode);
+      if (!made) return made;
     }
   }
   return {};
@@ -56,18 +48,11 @@ Result<void> FolderPaths::make_cache_tree() const {
 
 Result<void> FolderPaths::make_spool_dir() const {
   if (spool_dir.empty()) return {};
-  if (auto made = make_folders(spool_dir, kSpoolDirMode); !made) return made;
-  struct stat about {};
-  if (::lstat(spool_dir.c_str(), &about) != 0) {
-    return fail_sys(errno, "cannot look at the spool folder " + spool_dir);
-  }
-  // Under /dev/shm anybody could have made it first.
-  if (!S_ISDIR(about.st_mode) || about.st_uid != ::geteuid()) {
-    return fail(Errc::kInvalid, "the spool folder " + spool_dir +
-                                    " is not a folder of our own user; remove it or give another "
-                                    "one with --spool-dir");
-  }
-  return {};
+  const auto made = uv::make_owned_folder(spool_dir, kSpoolDirMode);
+  if (made) return {};
+  Error error = made.error();
+  error.detail += " (--spool-dir names the spool folder)";
+  return std::unexpected(std::move(error));
 }
 
 std::string FolderPaths::spool(std::string_view path) const {

@@ -24,7 +24,8 @@ struct FolderPaths {
   /// left. Empty: there is no place in memory for it.
   [[nodiscard]] std::string presence() const;
 
-  /// Makes what is missing of the cache folder; what is there stays. Errors: kSystem.
+  /// Makes what is missing of the cache folder; what is there stays, if it follows the rule for
+  /// paths of ours (owned_path.h). Errors: kSystem, kInvalid (it does not).
   [[nodiscard]] Result<void> make_cache_tree() const;
   /// Makes the spool folder, for our user alone. Errors: kSystem, kInvalid (somebody else's).
   [[nodiscard]] Result<void> make_spool_dir() const;

@@ -22,7 +22,8 @@ constexpr uint64_t kRoomPart = 20;
 constexpr uint64_t kRoomInodes = 16;
 
 Result<void> write_probe(const std::string& path) {
-  uv::UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640));
+  (void)::unlink(path.c_str());  // Of a broker that was killed.
+  uv::UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640));
   if (!file) return fail_sys(errno, "cannot make " + path);
   const std::array<uint8_t, kProbeBytes> bytes{};
   int sys = write_all(file.get(), bytes.data(), bytes.size());

@@ -10,6 +10,7 @@
 
 #include "broker/core/cache_scan.h"
 #include "broker/uv/folder_files.h"
+#include "common/uv/owned_path.h"
 
 namespace daphnis::broker {
 namespace {
@@ -52,7 +53,7 @@ void FolderScan::read_snapshot() {
 bool FolderScan::open_folder(Batch& batch) {
   const unsigned number = next_folder_++;
   const std::string path = paths_.objects() + "/" + kHex[number >> 4] + kHex[number & 15];
-  folder_ = uv::UniqueFd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  folder_ = uv::UniqueFd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
   const int sys =
       folder_ ? for_each_name(path, [this](const std::string& name) { names_.push_back(name); })
               : errno;
@@ -70,7 +71,8 @@ void FolderScan::look_at(const std::string& name, Batch& batch) {
     return;  // Evicted since.
   }
   const unsigned number = next_folder_ - 1;
-  if (!S_ISREG(about.st_mode) || !parse_cache_file_name(name, entry.key) ||
+  // What others own or may write, they could change after it was proven.
+  if (!S_ISREG(about.st_mode) || !uv::is_owned(about) || !parse_cache_file_name(name, entry.key) ||
       entry.key[0] != number) {
     return remove(name, batch);
   }

@@ -16,7 +16,8 @@ SnapshotFile::~SnapshotFile() {
 
 Result<void> SnapshotFile::begin() {
   if (file_) return {};
-  file_ = uv::UniqueFd(::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640));
+  (void)::unlink(path_.c_str());  // Of a broker that was killed.
+  file_ = uv::UniqueFd(::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640));
   if (!file_) return fail_sys(errno, "cannot make " + path_);
   std::vector<uint8_t> head;
   put_snapshot_head(head);

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "common/core/limits.h"
+#include "common/uv/owned_path.h"
 
 namespace daphnis::broker {
 namespace {
@@ -19,6 +20,13 @@ constexpr size_t kPipeLineBytes = 4096;
 bool takes_a_line(int fd) {
   pollfd waiting{.fd = fd, .events = POLLOUT, .revents = 0};
   return ::poll(&waiting, 1, 0) == 1 && (waiting.revents & POLLOUT) != 0;
+}
+
+Result<uv::UniqueFd> open_stats(const std::string& path) {
+  if (path != "-") return uv::open_owned_file(path, O_WRONLY | O_APPEND | O_CREAT);
+  uv::UniqueFd fd(::dup(STDOUT_FILENO));
+  if (!fd) return fail_sys(errno, "no standard output for statistics");
+  return fd;
 }
 
 }  // namespace
@@ -42,15 +50,12 @@ StatsFile::~StatsFile() {
 }
 
 Result<void> StatsFile::reopen() {
-  const bool is_stdout = path_ == "-";
-  uv::UniqueFd fd(is_stdout ? ::dup(STDOUT_FILENO)
-                            : ::open(path_.c_str(),
-                                     O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0640));
-  if (!fd) return fail_sys(errno, "cannot open the stats file " + path_);
+  auto fd = open_stats(path_);
+  if (!fd) return std::unexpected(fd.error());
   struct stat about {};
-  const bool is_file = ::fstat(fd.get(), &about) == 0 && S_ISREG(about.st_mode);
+  const bool is_file = ::fstat(fd->get(), &about) == 0 && S_ISREG(about.st_mode);
   sink_ = is_file ? Sink::kFile : Sink::kStream;
-  file_ = std::make_shared<uv::UniqueFd>(std::move(fd));
+  file_ = std::make_shared<uv::UniqueFd>(std::move(*fd));
   return {};
 }
 

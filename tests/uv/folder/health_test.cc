@@ -27,6 +27,11 @@ void fill(const SmallDisk& disk) {
   }
 }
 
+std::string text_of(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
 TEST_CASE("a second edge is refused and told who has the folder") {
   const TempFolder temp;
   Rig first(temp.path);
@@ -60,6 +65,59 @@ TEST_CASE("a spool folder of somebody else is refused") {
   const auto opened = rig.open();
   REQUIRE_FALSE(opened);
   CHECK(opened.error().text().find("--spool-dir") != std::string::npos);
+}
+
+TEST_CASE("a cache folder that is not ours alone is refused and nothing is made in it") {
+  const TempFolder temp;
+  Rig rig(temp.path);
+  const std::string dir = rig.settings.dir;
+  std::filesystem::create_directory(dir);
+  REQUIRE(::chown(dir.c_str(), 65534, 65534) == 0);
+  const auto theirs = rig.open();
+  REQUIRE_FALSE(theirs);
+  CHECK(theirs.error().text().find("belongs to user 65534") != std::string::npos);
+  REQUIRE(::chown(dir.c_str(), 0, 0) == 0);
+  std::filesystem::permissions(dir, std::filesystem::perms(0775));
+  const auto open = rig.open();
+  REQUIRE_FALSE(open);
+  CHECK(open.error().text().find("chmod go-w " + dir) != std::string::npos);
+  CHECK(std::filesystem::is_empty(dir));
+  std::filesystem::permissions(dir, std::filesystem::perms(0750));
+  CHECK(rig.open());
+}
+
+TEST_CASE("links that somebody planted in the cache folder are not followed") {
+  const TempFolder temp;
+  const std::string elsewhere = temp.path + "/elsewhere";
+  std::filesystem::create_directory(elsewhere);
+  write_file(elsewhere + "/victim", as_bytes("precious"));
+  {
+    Rig rig(temp.path);
+    rig.start();
+    REQUIRE(rig.stored(cached_dag(1)).is_stored);
+    rig.stop();
+  }
+  const std::string dir = temp.path + "/cache";
+  for (const char* name : {"/index.new", "/index.stop", "/tmp/probe"}) {
+    std::filesystem::create_symlink(elsewhere + "/victim", dir + name);
+  }
+  {
+    Rig rig(temp.path);
+    rig.start();
+    REQUIRE(rig.stored(cached_dag(2)).is_stored);
+    CHECK(rig.folder->write_snapshot(rig.source()));
+    rig.folder->save_snapshot(rig.source());
+    rig.until([&] { return !rig.folder->is_writing_snapshot(); });
+    CHECK(rig.folder->is_up());
+  }
+  CHECK(text_of(elsewhere + "/victim") == "precious");
+  for (const char* name : {"/objects/aa", "/tmp", "/quarantine"}) {
+    std::filesystem::remove_all(dir + name);
+    std::filesystem::create_directory_symlink(elsewhere, dir + name);
+    Rig rig(temp.path);
+    CHECK_FALSE(rig.open());
+    std::filesystem::remove(dir + name);
+  }
 }
 
 TEST_CASE("a full disk is told once and recovery needs no restart") {
