@@ -1,5 +1,7 @@
 #include "worker/uv/broker_link.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -36,6 +38,11 @@ void BrokerLink::on_connect(Result<UvPtr<uv_pipe_t>> pipe) {
           .on_frame = [this](Bytes payload,
                              UniqueFd descriptor) { on_frame(payload, std::move(descriptor)); },
           .on_closed = [this](const std::string& why) { drop(why); }});
+  // Whoever answers at our socket's path tells us which files to make and which to unlink.
+  const int peer = channel_->peer_uid();
+  if (peer != 0 && peer != static_cast<int>(::geteuid())) {
+    return drop("the socket " + path_ + " is that of another user, " + std::to_string(peer));
+  }
   events_.on_connected();
 }
 
