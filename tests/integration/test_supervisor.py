@@ -171,6 +171,40 @@ class SupervisorTest(SupervisorCase):
         self.until("the new log is written to",
                    lambda: "started as" in (self.run_dir / "worker-0.log").read_text())
 
+    def test_a_run_folder_that_others_may_change_is_refused_with_what_to_do(self):
+        self.run_dir.mkdir(mode=0o755)
+        victim = self.path / "victim"
+        victim.write_text("precious")
+        nobody = 65534
+
+        def refused(words):
+            done = self.daphnis("start")
+            self.assertEqual((done.returncode, words in done.stdout), (1, True), done.stdout)
+
+        for mode in (0o775, 0o757, 0o1777):
+            self.run_dir.chmod(mode)
+            refused(f"chmod go-w {self.run_dir}")
+        self.run_dir.chmod(0o755)
+        for name in ("broker.log", "stats.ndjson", "lock", ".broker.pid", "state.tmp"):
+            (self.run_dir / name).symlink_to(victim)
+            refused(f"{name} is a symbolic link: remove it")
+            (self.run_dir / name).unlink()
+        (self.run_dir / "worker-0.log").touch(mode=0o644)
+        os.chown(self.run_dir / "worker-0.log", nobody, nobody)
+        refused(f"belongs to user {nobody}")
+        (self.run_dir / "worker-0.log").unlink()
+        os.chown(self.run_dir, nobody, nobody)
+        refused(f"belongs to user {nobody}")
+        # Nor is believed what such a folder says of processes, which `stop` would end.
+        (self.run_dir / "state").touch()
+        self.assertEqual(self.daphnis("stop").returncode, 1)
+        os.chown(self.run_dir, 0, 0)
+        self.path.chmod(0o775)
+        refused(f"chmod go-w {self.path}")
+        self.path.chmod(0o700)
+        self.assertEqual(victim.read_text(), "precious")
+        self.start()
+
     def test_a_socket_path_beyond_the_systems_limit_is_refused_with_its_reason(self):
         done = subprocess.run([str(SUPERVISOR), "run", "--run-dir", str(self.path / ("d" * 100)),
                                "--bin-dir", str(self.bin)], text=True, timeout=20,
