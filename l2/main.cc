@@ -156,6 +156,10 @@ int run_unpack(const UnpackFlags& flags) {
     fmt::print(stderr, "daphnis-l2: {} blocks behind the end were left out\n",
                unpacked->left_over_blocks);
   }
+  if (const auto& flaws = unpacked->flaws; flaws.first) {
+    fmt::print(stderr, "daphnis-l2: {} bytes of the CAR were passed over, from byte {} on: {}\n",
+               flaws.passed_over_bytes, flaws.first->offset, flaws.first->why);
+  }
   return 0;
 }
 

@@ -111,8 +111,9 @@ size_t write_section_head(const Cid& cid, size_t body_size,
 
 /// Where the CARv1 lies in a file.
 struct CarExtent {
-  uint64_t offset;  ///< Bytes from the file's start.
-  uint64_t size;    ///< Bytes; at least 1.
+  uint64_t offset;      ///< Bytes from the file's start.
+  uint64_t size;        ///< Bytes that the file has of it; at least 1.
+  bool is_cut = false;  ///< A CARv2's payload should have more.
 };
 
 /// Bytes of a file's start that car_extent() decides from.
@@ -120,8 +121,9 @@ inline constexpr size_t kCarV2HeadBytes = 11 + 40;
 
 /// For a local file of `file_size` bytes beginning with `start` (the first kCarV2HeadBytes, or all
 /// of a shorter file): the payload of a CARv2 (https://ipld.io/specs/transport/car/carv2/), or the
-/// whole file where it is none; whether that is a CARv1 shows in reading it. Errors: kMalformed
-/// (empty file, or a payload outside it).
+/// whole file where it is none; whether that is a CARv1 shows in reading it. Errors: kTruncated
+/// (the file ends before there is any of it), kMalformed (a payload without bytes or in the
+/// header).
 [[nodiscard]] Result<CarExtent> car_extent(Bytes start, uint64_t file_size);
 
 }  // namespace daphnis

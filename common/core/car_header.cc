@@ -141,9 +141,9 @@ Result<CarExtent> car_extent(Bytes start, uint64_t file_size) {
   constexpr std::string_view kPragma = "\x0a\xa1\x67version\x02";
   constexpr size_t kCharacteristicsBytes = 16;
   check(start.size() == std::min<uint64_t>(file_size, kCarV2HeadBytes), "not the file's start");
-  if (file_size == 0) return fail(Errc::kMalformed, "the file is empty");
+  if (file_size == 0) return fail(Errc::kTruncated, "the file is empty");
   if (!as_text(start).starts_with(kPragma)) return CarExtent{0, file_size};
-  if (start.size() < kCarV2HeadBytes) return fail(Errc::kMalformed, "the CARv2 header is cut");
+  if (start.size() < kCarV2HeadBytes) return fail(Errc::kTruncated, "the CARv2 header is cut");
 
   const auto number_at = [start](size_t at) {
     uint64_t number = 0;
@@ -151,12 +151,14 @@ Result<CarExtent> car_extent(Bytes start, uint64_t file_size) {
     return number;
   };
   const size_t fields = kPragma.size() + kCharacteristicsBytes;
-  const CarExtent extent{number_at(fields), number_at(fields + 8)};
-  if (extent.offset < kCarV2HeadBytes || extent.offset > file_size || extent.size == 0 ||
-      extent.size > file_size - extent.offset) {
-    return fail(Errc::kMalformed, "the CARv2 payload lies outside the file");
+  const uint64_t offset = number_at(fields);
+  const uint64_t size = number_at(fields + 8);
+  if (offset < kCarV2HeadBytes || size == 0) {
+    return fail(Errc::kMalformed, "the CARv2 header names no payload");
   }
-  return extent;
+  if (offset >= file_size) return fail(Errc::kTruncated, "the CARv2 payload lies outside the file");
+  const uint64_t left = file_size - offset;
+  return CarExtent{offset, std::min(size, left), size > left};
 }
 
 }  // namespace daphnis

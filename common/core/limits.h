@@ -77,6 +77,7 @@ inline constexpr uint64_t kAttemptRememberedMs = 60'000;
 inline constexpr size_t kHoldingsPerL2Max = 100'000;  ///< Roots one L2 may announce.
 inline constexpr size_t kHoldingsMax = 2'000'000;     ///< Announced roots of all L2s.
 inline constexpr size_t kHoldersPerRootMax = 64;
+inline constexpr uint64_t kIdContestedMs = 1'200'000;  ///< Taken over again within: two nodes.
 inline constexpr size_t kHoldingsLineBytesMax = 64 * kKiB;
 inline constexpr size_t kHoldingsBodyBytesMax = 16 * kMiB;
 inline constexpr size_t kHoldingsDepthMax = 16;  ///< JSON nesting in a line.
@@ -134,6 +135,14 @@ inline constexpr size_t kStoreFilesMax = 1'000'000;       ///< CAR files of one 
 inline constexpr size_t kStoreOpenFilesMax = 128;         ///< Descriptors kept open for reading.
 inline constexpr uint64_t kStoreRescanMs = 10'000;  ///< Where the folder's events do not tell.
 inline constexpr uint64_t kStoreSettleMs = 200;     ///< From the folder's event to the look.
+inline constexpr uint64_t kCarCutMs = 60'000;  ///< Cut so long after its last change: it stays.
+inline constexpr uint64_t kCarPaddingLookedAtBytes = 16 * kMiB;  ///< Zeros in search of a section.
+inline constexpr size_t kCarOddSectionsMax = 4096;     ///< In a row; what follows is not looked at.
+inline constexpr size_t kRefusalBytesMax = 4 * kKiB;   ///< Read of what an L1 says to a refusal.
+inline constexpr uint64_t kRefusalWaitMs = 1'000;      ///< For that to come.
+inline constexpr uint64_t kIdContestFirstMs = 10'000;  ///< Least wait after losing the own id; then
+inline constexpr uint64_t kIdContestMaxMs = 600'000;   ///< doubled up to this, until a registration
+inline constexpr uint64_t kIdContestOverMs = 1'800'000;  ///< has lasted so long.
 
 // --- Cache (DESIGN 7) ---
 inline constexpr size_t kCacheBlockListBytesMax = 16 * kMiB;  ///< A file's list of blocks.

@@ -5,12 +5,13 @@
 #include <string>
 #include <vector>
 
-#include "common/core/car.h"
 #include "common/core/cid.h"
 #include "common/core/hashes.h"
 #include "common/core/result.h"
 #include "common/core/slice.h"
 #include "l2/core/block_index.h"
+#include "l2/core/car_section.h"
+#include "l2/disk/car_file.h"
 #include "l2/disk/file.h"
 
 namespace daphnis::l2 {
@@ -26,6 +27,8 @@ class BlockInput {
   [[nodiscard]] virtual Result<Slice> get(const Cid& cid) = 0;
   /// Nothing more is wanted: reads a stream to its end. Returns how many blocks were left over.
   [[nodiscard]] virtual Result<uint64_t> finish() = 0;
+  /// What was passed over so far; all of it after finish().
+  [[nodiscard]] virtual const CarFlaws& flaws() const = 0;
 };
 
 /// A CAR file: blocks in any order. What is left over is not counted.
@@ -33,42 +36,55 @@ class IndexedInput final : public BlockInput {
  public:
   [[nodiscard]] static Result<std::unique_ptr<BlockInput>> open(const std::string& path);
 
-  [[nodiscard]] const std::vector<Cid>& roots() const override { return roots_; }
+  [[nodiscard]] const std::vector<Cid>& roots() const override { return contents_.roots; }
   [[nodiscard]] Result<Slice> get(const Cid& cid) override;
   [[nodiscard]] Result<uint64_t> finish() override { return 0; }
+  [[nodiscard]] const CarFlaws& flaws() const override { return contents_.flaws; }
 
  private:
   explicit IndexedInput(File file) : file_(std::move(file)) {}
 
   File file_;
   BlockIndex index_;
-  std::vector<Cid> roots_;
+  CarFile::Contents contents_;
   Hasher hasher_;
 };
 
-/// A CARv1 that comes through a pipe: each block is given when it is the next one.
+/// A CARv1 that comes through a pipe: each block is given when it is the next one. What is no block
+/// of ours is passed over as in a file.
 class StreamInput final : public BlockInput {
  public:
   [[nodiscard]] static Result<std::unique_ptr<BlockInput>> open(File file);
 
-  [[nodiscard]] const std::vector<Cid>& roots() const override { return reader_.roots(); }
+  [[nodiscard]] const std::vector<Cid>& roots() const override { return roots_; }
   [[nodiscard]] Result<Slice> get(const Cid& cid) override;
   [[nodiscard]] Result<uint64_t> finish() override;
+  [[nodiscard]] const CarFlaws& flaws() const override { return flaws_; }
 
  private:
   explicit StreamInput(File file);
 
-  /// The next event but kNeedMore; nullopt where the stream ends where it may.
-  [[nodiscard]] Result<std::optional<CarReader::Step>> step();
-  /// Makes the next section's head known, passing over identity blocks; false at the end.
+  [[nodiscard]] Result<void> read_header();
+  /// Reads on where fewer than `wanted` bytes (at most a window) are at hand, until they are or the
+  /// stream ends.
+  [[nodiscard]] Result<void> fill(size_t wanted);
+  void consume(size_t bytes);
+  /// Takes `size` bytes, into `out` unless that is null. Fewer only where the stream ends.
+  [[nodiscard]] Result<size_t> take(uint64_t size, uint8_t* out);
+  /// Makes the next block's head known, passing over all else; false at the end.
   [[nodiscard]] Result<bool> peek();
   [[nodiscard]] Result<Slice> take_body();
+  [[nodiscard]] std::string why_missing(const Cid& cid) const;
 
   File file_;
-  CarReader reader_{CarReader::Roots::kKept};
+  std::vector<Cid> roots_;
   std::vector<uint8_t> buffer_;
-  Bytes window_;
-  bool has_head_ = false;
+  Bytes window_;         ///< Part of the buffer, not yet consumed.
+  uint64_t at_ = 0;      ///< The window's place in the stream.
+  bool is_end_ = false;  ///< Nothing follows the window.
+  std::optional<CarSection> next_;
+  bool was_odd_ = false;  ///< The last section; what is cut behind one is more of that.
+  CarFlaws flaws_;
   Hasher hasher_;
 };
 

@@ -14,21 +14,29 @@ constexpr size_t kHeadWindowBytes = 4 * limits::kKiB;
 /// One pass over a file. The window is the part of the file that was read last.
 class Scan {
  public:
-  explicit Scan(const File& file) : file_(file), buffer_(kWindowBytes) {}
+  Scan(const File& file, const std::function<bool(const CarFile::Section&)>& on_section)
+      : file_(file), on_section_(on_section), buffer_(kWindowBytes) {}
 
-  Result<std::vector<Cid>> run(const std::function<bool(const CarFile::Section&)>& on_section);
+  Result<CarFile::Contents> run();
 
  private:
   Result<void> find_extent();
   Result<void> fill();
+  Result<void> read_header();
+  std::unexpected<Error> no_header(const Error& error);
+  Result<void> read_section_here();
+  Result<void> pass_padding();
+  void pass(uint64_t bytes);
 
   const File& file_;
-  CarReader reader_{CarReader::Roots::kKept};
+  const std::function<bool(const CarFile::Section&)>& on_section_;
   std::vector<uint8_t> buffer_;
   Bytes window_;      // not yet consumed
   uint64_t at_ = 0;   // the window's place in the file
-  uint64_t end_ = 0;  // of the CARv1
+  uint64_t end_ = 0;  // of the CARv1, or of the file where that is sooner
   bool is_seeking_ = false;
+  size_t odd_in_a_row_ = 0;
+  CarFile::Contents contents_;
 };
 
 Result<void> Scan::find_extent() {
@@ -42,9 +50,11 @@ Result<void> Scan::find_extent() {
   if (!extent) return std::unexpected(extent.error());
   at_ = extent->offset;
   end_ = extent->offset + extent->size;
+  if (extent->is_cut) contents_.flaws.cut_at = end_;
   return {};
 }
 
+/// Reads the window anew from where it begins.
 Result<void> Scan::fill() {
   const size_t most = is_seeking_ ? kHeadWindowBytes : kWindowBytes;
   const size_t size = std::min<uint64_t>(most, end_ - at_);
@@ -56,41 +66,109 @@ Result<void> Scan::fill() {
   return {};
 }
 
-Result<std::vector<Cid>> Scan::run(const std::function<bool(const CarFile::Section&)>& on_section) {
-  if (auto found = find_extent(); !found) return std::unexpected(found.error());
-  uint64_t section_at = at_;
+void Scan::pass(uint64_t bytes) {
+  is_seeking_ = bytes > window_.size();
+  window_ = window_.subspan(std::min<uint64_t>(bytes, window_.size()));
+  at_ += bytes;
+}
+
+Result<void> Scan::read_header() {
+  CarReader reader(CarReader::Roots::kKept);
   while (true) {
     if (window_.empty()) {
-      if (at_ == end_) break;
-      if (auto filled = fill(); !filled) return std::unexpected(filled.error());
+      if (at_ == end_) return fail(Errc::kTruncated, "the file ends within its header");
+      if (auto filled = fill(); !filled) return filled;
     }
-    if (reader_.may_end_here()) section_at = at_;
-    const CarReader::Step step = reader_.step(window_);
-    window_ = window_.subspan(step.consumed);
-    at_ += step.consumed;
+    const CarReader::Step step = reader.step(window_);
+    pass(step.consumed);
     if (step.event == CarReader::Event::kFailed) {
-      return fail(reader_.failure().code, std::string(reader_.failure().what));
+      return fail(reader.failure().code, std::string(reader.failure().what));
     }
-    if (step.event != CarReader::Event::kSection) continue;
-    const uint64_t body = reader_.body_size();
-    if (body > end_ - at_) return fail(Errc::kTruncated, "the last block is cut");
-    reader_.skip_body();
-    is_seeking_ = body > window_.size();
-    window_ = window_.subspan(std::min<uint64_t>(body, window_.size()));
-    at_ += body;
-    if (!on_section({reader_.cid(), section_at, static_cast<uint32_t>(at_ - section_at)})) {
-      return fail(Errc::kInvalid, "stopped");
-    }
+    if (step.event != CarReader::Event::kHeader) continue;
+    contents_.roots = reader.roots();
+    return {};
   }
-  if (!reader_.may_end_here()) return fail(Errc::kTruncated, "the file ends within a block");
-  return reader_.roots();
+}
+
+/// The error, or what the file is instead.
+std::unexpected<Error> Scan::no_header(const Error& error) {
+  const auto got = file_.read_at(0, std::span(buffer_).first(kHeadWindowBytes));
+  const auto other = got ? what_else_it_is(Bytes(buffer_).first(*got)) : std::nullopt;
+  return other ? fail(Errc::kMalformed, "it is " + *other) : std::unexpected(error);
+}
+
+/// At a zero byte: passes over it and those that follow.
+Result<void> Scan::pass_padding() {
+  const uint64_t begin = at_;
+  while (at_ < end_) {
+    if (at_ - begin >= limits::kCarPaddingLookedAtBytes) {
+      pass(end_ - at_);
+      break;
+    }
+    if (window_.empty()) {
+      if (auto filled = fill(); !filled) return filled;
+    }
+    const auto other = std::ranges::find_if(window_, [](uint8_t byte) { return byte != 0; });
+    const bool is_over = other != window_.end();
+    pass(static_cast<uint64_t>(other - window_.begin()));
+    if (is_over) break;
+  }
+  contents_.flaws.note(begin, at_ == end_ ? "zero bytes at the end" : "zero bytes between sections",
+                       at_ - begin);
+  return {};
+}
+
+Result<void> Scan::read_section_here() {
+  using Kind = CarSection::Kind;
+  if (window_.size() < std::min<uint64_t>(kSectionHeadBytesMax, end_ - at_)) {
+    if (auto filled = fill(); !filled) return filled;
+  }
+  const CarSection section = read_car_section(window_, end_ - at_);
+  CarFlaws& flaws = contents_.flaws;
+  switch (section.kind) {
+    case Kind::kPadding:
+      return pass_padding();
+    case Kind::kBlock:
+      odd_in_a_row_ = 0;
+      if (!on_section_({section.cid, at_, static_cast<uint32_t>(section.size)})) {
+        return fail(Errc::kInvalid, "stopped");
+      }
+      pass(section.size);
+      return {};
+    case Kind::kOdd:
+      if (++odd_in_a_row_ <= limits::kCarOddSectionsMax) {
+        flaws.note(at_, section.why, section.size);
+        pass(section.size);
+        return {};
+      }
+      break;
+    case Kind::kCut:
+      // Behind what is no section it is more of that, and no sign that the file still grows.
+      if (odd_in_a_row_ == 0) flaws.cut_at = at_;
+      break;
+    case Kind::kNoSection:
+      break;
+  }
+  flaws.note(at_, section.why, end_ - at_);
+  pass(end_ - at_);
+  return {};
+}
+
+Result<CarFile::Contents> Scan::run() {
+  if (auto found = find_extent(); !found) return std::unexpected(found.error());
+  if (auto read = read_header(); !read) return no_header(read.error());
+  while (at_ < end_) {
+    if (auto read = read_section_here(); !read) return std::unexpected(read.error());
+  }
+  if (contents_.flaws.cut_at) contents_.flaws.note(*contents_.flaws.cut_at, "the file is cut", 0);
+  return std::move(contents_);
 }
 
 }  // namespace
 
-Result<std::vector<Cid>> CarFile::scan(const File& file,
-                                       const std::function<bool(const Section&)>& on_section) {
-  return Scan(file).run(on_section);
+Result<CarFile::Contents> CarFile::scan(const File& file,
+                                        const std::function<bool(const Section&)>& on_section) {
+  return Scan(file, on_section).run();
 }
 
 Result<Slice> read_section(const File& file, uint64_t offset, uint32_t size, const Cid& cid) {

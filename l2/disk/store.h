@@ -21,9 +21,10 @@ namespace daphnis::l2 {
 /// The CARs of a folder (names ending in .car, versions 1 and 2, no sub-folders) as one set of
 /// blocks. A block is hashed when it is first read, and not again while its file stays as it is:
 /// indexing thus reads little more than the sections' heads, and what leaves here has been proven
-/// once. A file that is cut or broken is not used; it is looked at again when it changes. All calls
-/// block and belong in a thread pool: scan() from one thread at a time, read() from any number.
-/// Owned by `serve`.
+/// once. What is no block of ours in a file is passed over and told. A file that is cut is not used
+/// while it may still grow, that is until kCarCutMs have passed since its last change; after that
+/// its whole blocks are, but no root of it is announced. All calls block and belong in a thread
+/// pool: scan() from one thread at a time, read() from any number. Owned by `serve`.
 class Store {
  public:
   explicit Store(std::string folder) : folder_(std::move(folder)) {}
@@ -52,7 +53,7 @@ class Store {
   [[nodiscard]] Totals totals() const;
 
  private:
-  enum class FileState : uint8_t { kNew, kWhole, kUnusable };
+  enum class FileState : uint8_t { kNew, kUsed, kGrowing, kUnusable };
   /// One name in the folder.
   struct Known {
     FileStamp stamp;
@@ -69,6 +70,8 @@ class Store {
 
   [[nodiscard]] bool list_folder(ScanReport& report);
   void index_file(const std::string& name, Known& known, ScanReport& report);
+  [[nodiscard]] Result<CarFile::Contents> read_file(const std::string& path, Known& known,
+                                                    uint32_t id);
   void forget_missing();
   [[nodiscard]] std::shared_ptr<const File> open(uint32_t id);
   [[nodiscard]] Result<Slice> read_candidate(const Cid& cid,

@@ -29,6 +29,13 @@ bool is_settling(const FileStamp& stamp) {
   return age_ns >= 0 && age_ns < int64_t{limits::kStoreSettleMs} * 1'000'000;
 }
 
+/// True where a file that is cut will hardly grow any more. A time of change ahead of ours says
+/// nothing.
+bool stays_cut(const FileStamp& stamp) {
+  const int64_t age_ns = wall_ns() - stamp.modified_ns;
+  return age_ns < 0 || age_ns >= int64_t{limits::kCarCutMs} * 1'000'000;
+}
+
 bool is_car_name(std::string_view name) {
   return name.ends_with(".car") && name.front() != '.';
 }
@@ -86,7 +93,10 @@ bool Store::list_folder(ScanReport& report) {
     Known& known = at->second;
     known.is_seen = true;
     const FileStamp stamp = FileStamp::of(status);
-    if (!is_new && known.stamp == stamp) continue;
+    if (!is_new && known.stamp == stamp) {
+      if (known.state == FileState::kGrowing && stays_cut(stamp)) known.state = FileState::kNew;
+      continue;
+    }
     // A new name is tried at once; one that is being written to only when that has paused.
     if (!is_new && is_settling(stamp)) {
       report.is_settling = true;
@@ -98,54 +108,66 @@ bool Store::list_folder(ScanReport& report) {
   return true;
 }
 
-void Store::index_file(const std::string& name, Known& known, ScanReport& report) {
-  const uint32_t id = next_id_++;
+Result<CarFile::Contents> Store::read_file(const std::string& path, Known& known, uint32_t id) {
+  const auto file = File::open_to_read(path);
+  if (!file) return std::unexpected(file.error());
+  const auto stamp = file->stamp();
+  if (!stamp) return std::unexpected(stamp.error());
+  known.stamp = *stamp;
+  if (stamp->size >= SectionPlace::kOffsetLimit) {
+    return fail(Errc::kTooLarge, "files of 1 TiB and more are not indexed");
+  }
+  {
+    const std::unique_lock lock(mutex_);
+    files_[id] = {path, *stamp};
+  }
   std::vector<BlockIndex::Entry> batch;
-  const std::string path = folder_ + "/" + name;
   const auto put_batch = [&] {
     const std::unique_lock lock(mutex_);
     index_.add(batch);
     batch.clear();
   };
-  const auto indexed = [&]() -> Result<std::vector<Cid>> {
-    const auto file = File::open_to_read(path);
-    if (!file) return std::unexpected(file.error());
-    const auto stamp = file->stamp();
-    if (!stamp) return std::unexpected(stamp.error());
-    known.stamp = *stamp;
-    if (stamp->size >= SectionPlace::kOffsetLimit) {
-      return fail(Errc::kTooLarge, "files of 1 TiB and more are not indexed");
-    }
-    {
-      const std::unique_lock lock(mutex_);
-      files_[id] = {path, *stamp};
-    }
-    return CarFile::scan(*file, [&](const CarFile::Section& section) {
-      batch.push_back(BlockIndex::entry_of(section.cid, {id, section.offset, section.size}));
-      if (batch.size() == kBatch) put_batch();
-      return !is_stopping_;
-    });
-  }();
+  auto contents = CarFile::scan(*file, [&](const CarFile::Section& section) {
+    batch.push_back(BlockIndex::entry_of(section.cid, {id, section.offset, section.size}));
+    if (batch.size() == kBatch) put_batch();
+    return !is_stopping_;
+  });
   put_batch();
+  return contents;
+}
+
+void Store::index_file(const std::string& name, Known& known, ScanReport& report) {
+  const uint32_t id = next_id_++;
+  const auto contents = read_file(folder_ + "/" + name, known, id);
   if (known.id != 0) gone_.push_back(known.id);
   known.id = id;
   known.roots.clear();
   has_changed_ = true;
-  if (!indexed) {
-    known.state = FileState::kUnusable;
-    gone_.push_back(id);
-    const bool may_grow = indexed.error().code == Errc::kTruncated;
-    LogLine line = note(may_grow ? "car_incomplete" : "car_unusable", name);
-    line.add("error", indexed.error().text());
+  const bool is_cut =
+      contents ? contents->flaws.cut_at.has_value() : contents.error().code == Errc::kTruncated;
+  const bool may_grow = is_cut && !stays_cut(known.stamp);
+  LogLine line = note(is_cut ? "car_incomplete" : !contents ? "car_unusable" : "car_flawed", name);
+  if (!contents) line.add("error", contents.error().text());
+  if (contents && contents->flaws.first) {
+    line.add("offset", contents->flaws.first->offset).add("why", contents->flaws.first->why);
+    line.add("passed_over_bytes", contents->flaws.passed_over_bytes);
+  }
+  line.add("used", contents && !may_grow ? "its whole blocks" : may_grow ? "not yet" : "no");
+  if (!contents || contents->flaws.first) {
     report.notes.emplace_back(may_grow ? LogLevel::kInfo : LogLevel::kWarn, std::move(line));
+  }
+  if (!contents || may_grow) {
+    known.state = may_grow ? FileState::kGrowing : FileState::kUnusable;
+    gone_.push_back(id);
     return;
   }
-  known.state = FileState::kWhole;
+  known.state = FileState::kUsed;
+  report.notes.emplace_back(LogLevel::kDebug, note("car_indexed", name));
+  if (is_cut) return;  // Whoever asks for its root would get half an answer.
   const std::shared_lock lock(mutex_);
-  for (const Cid& root : *indexed) {
+  for (const Cid& root : contents->roots) {
     if (index_.is_in_file(root, id)) known.roots.push_back(root);
   }
-  report.notes.emplace_back(LogLevel::kDebug, note("car_indexed", name));
 }
 
 void Store::forget_missing() {

@@ -41,7 +41,7 @@ Result<Unpacked> unpack(const std::string& input, const std::string& path,
   const auto left_over = (*blocks)->finish();
   if (!left_over) return std::unexpected(left_over.error());
   if (auto committed = target->commit(); !committed) return std::unexpected(committed.error());
-  return Unpacked{output.files(), output.bytes(), *left_over};
+  return Unpacked{output.files(), output.bytes(), *left_over, (*blocks)->flaws()};
 }
 
 }  // namespace daphnis::l2

@@ -8,6 +8,7 @@
 #include "common/core/cid.h"
 #include "common/core/limits.h"
 #include "common/core/result.h"
+#include "l2/core/car_section.h"
 
 namespace daphnis::l2 {
 
@@ -22,13 +23,15 @@ struct Unpacked {
   uint64_t files = 0;
   uint64_t bytes = 0;
   uint64_t left_over_blocks = 0;  ///< Of a stream: behind the end of the DAG.
+  CarFlaws flaws = {};            ///< What of the CAR was passed over.
 };
 
 /// Writes the UnixFS file or folder that the CAR `input` ("-": standard input) holds to `path`,
-/// which must not exist. Each block is proven before its bytes are used. A file may hold its blocks
-/// in any order; a stream must be a CARv1, root first, depth-first, with or without repeats. Names
-/// with '/',
-/// "." and "..", and symbolic links that are absolute or lead out of `path` are refused: nothing is
+/// which must not exist. Each block is proven before its bytes are used; what is no block of ours
+/// (padding, unreadable sections, a tail) is passed over. A file may hold its blocks in any order;
+/// a stream must be a CARv1, root first, depth-first, with or without repeats. Names with '/', "."
+/// and
+/// "..", and symbolic links that are absolute or lead out of `path` are refused: nothing is
 /// ever written outside. On an error nothing is left behind. Errors: kMalformed, kTruncated,
 /// kHashMismatch, kNotFound (a block is missing), kUnsupported (no UnixFS), kTooLarge, kInvalid,
 /// kSystem; `detail` is a sentence.

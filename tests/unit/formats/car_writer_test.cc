@@ -85,20 +85,33 @@ TEST_CASE("a file that is no CARv2 is taken whole", "[car]") {
   CHECK(extent->size == file.size());
 }
 
-TEST_CASE("a CARv2 whose payload lies outside the file is malformed", "[car]") {
-  for (const char* name : {"carv2-data-beyond-eof", "carv2-offset-huge",
-                           "carv2-offset-inside-header", "carv2-pragma-only"}) {
-    CAPTURE(name);
-    const auto extent =
-        extent_of(read_fixture(std::string("adversarial/") + name + ".car"));
-    REQUIRE_FALSE(extent);
-    CHECK(extent.error().code == Errc::kMalformed);
-  }
-  CHECK_FALSE(extent_of({}));
-  auto cut = read_fixture("valid/carv2-noindex.car");
-  for (size_t size = cut.size() - 1; size > 11; --size) {
-    cut.resize(size);
-    CHECK_FALSE(extent_of(cut));
+TEST_CASE("a CARv2 whose payload lies outside the file or nowhere is refused", "[car]") {
+  const auto [name, code] =
+      GENERATE(table<std::string, Errc>({{"carv2-offset-huge", Errc::kTruncated},
+                                         {"carv2-offset-inside-header", Errc::kMalformed},
+                                         {"carv2-pragma-only", Errc::kTruncated}}));
+  CAPTURE(name);
+  const auto extent = extent_of(read_fixture("adversarial/" + name + ".car"));
+  REQUIRE_FALSE(extent);
+  CHECK(extent.error().code == code);
+  CHECK(extent_of({}).error().code == Errc::kTruncated);
+}
+
+TEST_CASE("of a CARv2 that is cut there is what the file has", "[car]") {
+  const auto beyond = extent_of(read_fixture("adversarial/carv2-data-beyond-eof.car"));
+  REQUIRE(beyond);
+  CHECK(beyond->is_cut);
+  auto file = read_fixture("valid/carv2-noindex.car");
+  const auto whole = extent_of(file);
+  REQUIRE(whole);
+  CHECK_FALSE(whole->is_cut);
+  for (size_t size = file.size() - 1; size > 11; --size) {
+    file.resize(size);
+    const auto extent = extent_of(file);
+    CHECK(extent.has_value() == (size > whole->offset));
+    if (!extent) continue;
+    CHECK(extent->offset + extent->size == size);
+    CHECK(extent->is_cut == (extent->size < whole->size));
   }
 }
 

@@ -1,4 +1,3 @@
-#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <catch2/catch.hpp>
@@ -17,15 +16,6 @@ namespace {
 
 const std::string kHello = "hello";
 const std::string kWorld = "world";
-
-/// Makes a file look untouched for a while, so that the store does not wait for its writer.
-void age(const TempFolder& folder, const std::string& name, int64_t seconds) {
-  struct stat status {};
-  REQUIRE(stat(folder.at(name).c_str(), &status) == 0);
-  const timespec when{status.st_mtim.tv_sec - seconds, 0};
-  const timespec times[2]{when, when};
-  REQUIRE(utimensat(AT_FDCWD, folder.at(name).c_str(), times, 0) == 0);
-}
 
 size_t roots_after(Store& store) {
   const Store::ScanReport report = store.scan();
@@ -85,14 +75,14 @@ TEST_CASE("half a file is not used until it is whole", "[l2][store]") {
   Store store(folder.path());
   for (size_t size = 0; size < car.size(); ++size) {
     folder.write("a.car", Bytes(car).first(size));
-    age(folder, "a.car", static_cast<int64_t>(2 * (car.size() - size)));
+    folder.age("a.car", 5);
     (void)store.scan();
     const size_t first = car.size() - kWorld.size() - 37;
     CAPTURE(size);
     CHECK(holds(store, kHello) == (size == first));  // Whole, for all that can be told.
   }
   folder.write("a.car", car);
-  age(folder, "a.car", 1);
+  folder.age("a.car", 1);
   CHECK(roots_after(store) == 1);
   CHECK(holds(store, kHello));
   CHECK(holds(store, kWorld));
@@ -108,7 +98,7 @@ TEST_CASE("a file that is being written again is looked at when its writer has p
   const Store::ScanReport report = store.scan();
   CHECK(report.is_settling);
   CHECK_FALSE(report.holdings);
-  age(folder, "a.car", 5);
+  folder.age("a.car", 5);
   CHECK(roots_after(store) == 1);
   CHECK(holds(store, kWorld));
   CHECK_FALSE(holds(store, kHello));

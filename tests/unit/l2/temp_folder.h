@@ -1,5 +1,8 @@
 #pragma once
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include <catch2/catch.hpp>
 #include <cstdint>
 #include <cstdlib>
@@ -41,6 +44,14 @@ class TempFolder {
     file.write(reinterpret_cast<const char*>(bytes.data()),
                static_cast<std::streamsize>(bytes.size()));
     REQUIRE(file.flush());
+  }
+  /// Makes a file look untouched for a while: a store does not wait for its writer then.
+  void age(const std::string& name, int64_t seconds) const {
+    struct stat status {};
+    REQUIRE(stat(at(name).c_str(), &status) == 0);
+    const timespec when{status.st_mtim.tv_sec - seconds, 0};
+    const timespec times[2]{when, when};
+    REQUIRE(utimensat(AT_FDCWD, at(name).c_str(), times, 0) == 0);
   }
   [[nodiscard]] std::string read(const std::string& name) const {
     std::ifstream file(at(name), std::ios::binary);

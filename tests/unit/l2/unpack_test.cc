@@ -1,4 +1,3 @@
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
@@ -9,27 +8,13 @@
 #include "l2/disk/unpack.h"
 #include "tests/fakes/fixtures.h"
 #include "tests/unit/l2/temp_folder.h"
+#include "tests/unit/l2/unpack_in.h"
 
 using namespace daphnis;
 using namespace daphnis::l2;
 using namespace daphnis::test;
 
 namespace {
-
-/// Unpacks "in.car" as "out", from the file or, as standard input, from a stream.
-Result<Unpacked> unpack_in(const TempFolder& folder, bool is_stream,
-                           const UnpackOptions& options = {}) {
-  if (!is_stream) return unpack(folder.at("in.car"), folder.at("out"), options);
-  const int kept = dup(STDIN_FILENO);
-  const int input = open(folder.at("in.car").c_str(), O_RDONLY | O_CLOEXEC);
-  REQUIRE(input >= 0);
-  dup2(input, STDIN_FILENO);
-  close(input);
-  auto result = unpack("-", folder.at("out"), options);
-  if (kept >= 0) dup2(kept, STDIN_FILENO);
-  if (kept >= 0) close(kept);
-  return result;
-}
 
 /// Refused, and nothing is left but the CAR.
 Error refusal(const Cid& root, const Sections& sections, const UnpackOptions& options = {}) {
