@@ -20,7 +20,7 @@ constexpr uint64_t kDescriptorsReserved = 512;
 struct Options {
   Config config;
   ShellSettings shell{.socket = "daphnis.sock",
-                      .l2_listen = {},
+                      .l2_listen = {"127.0.0.1:8090"},
                       .admin_listen = "127.0.0.1:9090",
                       .stats_file = ""};
   std::string log_level = "info";
@@ -100,8 +100,8 @@ void add_options(uv::Settings& settings, Options& options) {
   constexpr uint64_t kMsMax = 3'600'000;
   Config& config = options.config;
   settings.add("socket", options.shell.socket, "Unix socket where workers connect");
-  settings.add("l2-listen", options.shell.l2_listen, "HOST:PORT for L2s; may be repeated")
-      ->required();
+  settings.add("l2-listen", options.shell.l2_listen,
+               "HOST:PORT for L2s; may be repeated. Whoever reaches it may register");
   settings.add("admin-listen", options.shell.admin_listen, "HOST:PORT of the admin endpoint");
   settings.add("stats-file", options.shell.stats_file,
                "File that gets a JSON line a second; - is stdout");

@@ -52,8 +52,9 @@ int main(int argc, char** argv) {
   Options options;
   Texts texts;
   daphnis::uv::Settings settings("daphnis-worker", "Serves CARs to HTTP clients, proven");
-  settings.add("socket", options.socket_path, "The broker's Unix socket")->required();
-  settings.add("listen", texts.listen, "HOST:PORT for clients, shared by all workers")->required();
+  options.socket_path = "daphnis.sock";
+  settings.add("socket", options.socket_path, "The broker's Unix socket");
+  settings.add("listen", texts.listen, "HOST:PORT for clients, shared by all workers");
   settings.add("index", options.index, "This worker's number");
   settings.add("log-level", texts.log_level, "debug, info, warn or error");
   add_limits(settings, options.settings);

@@ -9,7 +9,7 @@ namespace daphnis::uv {
 
 /// A program's settings: every flag can also be given as an environment variable (`--l2-listen` is
 /// DAPHNIS_L2_LISTEN) and as a key of the file named by `--config` (TOML or INI: `l2-listen = …`).
-/// A flag beats a variable, a variable beats the file. Owned by main, used once at start.
+/// A flag beats the file, the file beats a variable. Owned by main, used once at start.
 class Settings {
  public:
   Settings(const std::string& program, const std::string& what_it_does);
@@ -26,14 +26,20 @@ class Settings {
   /// Sub-commands and everything else CLI11 does.
   [[nodiscard]] CLI::App& app() { return app_; }
 
-  /// nullopt: go on. Else the exit code: 0 after --help or --version, 2 after an error, which has
-  /// been explained on stderr.
+  /// nullopt: go on. Else the exit code: 0 after --help, --version or --print-config, 2 after an
+  /// error, which has been explained on stderr.
   [[nodiscard]] std::optional<int> parse(int argc, char** argv);
+
+  /// What a flag, a variable or the file has set, not the defaults: `name=value` a line, values as
+  /// they were written, several of one name one after the other. For scripts; what --print-config
+  /// prints.
+  [[nodiscard]] std::string set_values() const;
 
  private:
   static CLI::Option* named(CLI::Option* option, std::string_view name);
 
   CLI::App app_;
+  bool print_config_ = false;
 };
 
 }  // namespace daphnis::uv

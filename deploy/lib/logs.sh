@@ -34,5 +34,5 @@ rotate_logs() {
   local size file
   while read -r size file; do
     if ((size >= $1 && size > 0)); then rotate_log "$file"; fi
-  done < <(stat -c '%s %n' "$RUN_DIR"/*.log "$RUN_DIR/stats.ndjson" 2>/dev/null)
+  done < <(stat -c '%s %n' "$RUN_DIR"/*.log ${STATS_FILE:+"$STATS_FILE"} 2>/dev/null)
 }

@@ -27,7 +27,7 @@ supervise() {
   trap 'CHILD_EXITED=yes' CHLD
   trap ':' PIPE
   await_leftovers
-  : >"$RUN_DIR/stats.ndjson"
+  if [[ $STATS_FILE == "$RUN_DIR/stats.ndjson" ]]; then : >"$STATS_FILE"; fi
   start_all
   while ((STOPS_ASKED == 0)); do
     turn

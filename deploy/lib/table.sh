@@ -25,21 +25,9 @@ slot_of() {
 
 # command_of NAME: sets COMMAND to what runs in that slot.
 command_of() {
-  local address
   case $1 in
-    broker)
-      COMMAND=("$BROKER_BINARY" --socket "$RUN_DIR/broker.sock" --admin-listen "$ADMIN_LISTEN"
-        --stats-file "$RUN_DIR/stats.ndjson")
-      for address in "${L2_LISTEN[@]}"; do COMMAND+=(--l2-listen "$address"); done
-      if [[ -n $CONFIG ]]; then COMMAND+=(--config "$CONFIG"); fi
-      COMMAND+=("${BROKER_ARGS[@]}")
-      ;;
-    worker-*)
-      COMMAND=("$WORKER_BINARY" --socket "$RUN_DIR/broker.sock" --listen "$LISTEN"
-        --index "${1#worker-}")
-      if [[ -n $WORKER_CONFIG ]]; then COMMAND+=(--config "$WORKER_CONFIG"); fi
-      COMMAND+=("${WORKER_ARGS[@]}")
-      ;;
+    broker) COMMAND=("$BROKER_BINARY" "${BROKER_FLAGS[@]}") ;;
+    worker-*) COMMAND=("$WORKER_BINARY" --index "${1#worker-}" "${WORKER_FLAGS[@]}") ;;
     l2)
       COMMAND=("$L2_BINARY" serve --l1 "$(url_of "${L2_LISTEN[0]}")" --store "$L2_STORE"
         "${L2_ARGS[@]}")

@@ -18,7 +18,11 @@ forgive_silence() {
 
 hear_broker() {
   local seen
-  seen=$(stat -c '%s %Y' "$RUN_DIR/stats.ndjson" 2>/dev/null)
+  if [[ -z $STATS_LOG ]]; then  # The operator wants no statistics: there is no sign to wait for.
+    HEARD_MS[broker]=$NOW
+    return
+  fi
+  seen=$(stat -c '%s %Y' "$STATS_LOG" 2>/dev/null)
   if [[ $seen != "$STATS_SEEN" ]]; then
     STATS_SEEN=$seen
     HEARD_MS[broker]=$NOW

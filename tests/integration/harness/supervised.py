@@ -25,6 +25,10 @@ here = pathlib.Path(sys.argv[0]).parent
 options = dict(zip(sys.argv[1::2], sys.argv[2::2]))
 if name == "daphnis-l2":
     options = dict(zip(sys.argv[2::2], sys.argv[3::2]))
+if "--print-config" in sys.argv:
+    for flag, value in zip(sys.argv[1::2], sys.argv[2::2]):
+        print(flag[2:] + "=" + value)
+    sys.exit()
 ended = False
 def end(*_):
     global ended

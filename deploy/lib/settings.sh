@@ -1,0 +1,105 @@
+# shellcheck shell=bash
+# Where the programs listen and meet. An option of the supervisor beats the config files, they beat
+# variables, and those the supervisor's defaults. The programs themselves say what their flags,
+# files and variables come to (--print-config), so there is one reading of them. What came out
+# is then given to every process as flags, from start to stop: a file that is changed meanwhile moves
+# none of these addresses, which processes of different ages must agree on.
+
+readonly DEFAULT_LISTEN=0.0.0.0:8080 DEFAULT_ADMIN_LISTEN=127.0.0.1:8091
+readonly DEFAULT_L2_LISTEN=127.0.0.1:8090  # Whoever reaches it may register: nobody from outside.
+
+declare -A SETTINGS=()  # What read_settings found, by name; several values, one a line.
+SOCKET='' STATS_FILE='' STATS_LOG=''
+BROKER_FLAGS=() WORKER_FLAGS=()
+
+# read_settings PROGRAM ARGUMENT…: sets SETTINGS to what is set by flag, variable or file. Ends the
+# command with the program's own message when something in them is wrong.
+read_settings() {
+  local text line
+  SETTINGS=()
+  text=$("$@" --print-config 2>&1) || fail "$text"
+  while IFS= read -r line; do
+    if [[ $line == *=* ]]; then SETTINGS[${line%%=*}]+=${SETTINGS[${line%%=*}]+$'\n'}${line#*=}; fi
+  done <<<"$text"
+}
+
+# has_flag NAME ARGUMENT…: is --NAME among them?
+has_flag() {
+  local name=$1 argument
+  shift
+  for argument in "$@"; do
+    if [[ $argument == --"$name" || $argument == --"$name="* ]]; then return; fi
+  done
+  return 1
+}
+
+# resolve_settings: sets LISTEN, L2_LISTEN, ADMIN_LISTEN, SOCKET, STATS_FILE to what holds, and the
+# flags of both programs.
+resolve_settings() {
+  local address flags=()
+  if [[ -n $CONFIG ]]; then flags+=(--config "$CONFIG"); fi
+  if [[ -n $ADMIN_LISTEN ]]; then flags+=(--admin-listen "$ADMIN_LISTEN"); fi
+  for address in "${L2_LISTEN[@]}"; do flags+=(--l2-listen "$address"); done
+  read_settings "$BROKER_BINARY" "${flags[@]}" "${BROKER_ARGS[@]}"
+  ADMIN_LISTEN=${SETTINGS[admin-listen]:-$DEFAULT_ADMIN_LISTEN}
+  mapfile -t L2_LISTEN <<<"${SETTINGS[l2-listen]:-$DEFAULT_L2_LISTEN}"
+  SOCKET=${SETTINGS[socket]:-}
+  STATS_FILE=${SETTINGS[stats-file]-$RUN_DIR/stats.ndjson}
+  resolve_worker_settings
+  SOCKET=$(realpath -ms -- "${SOCKET:-$RUN_DIR/broker.sock}")
+  if [[ $STATS_FILE == - ]]; then
+    STATS_LOG=$RUN_DIR/broker.log
+  elif [[ -n $STATS_FILE ]]; then
+    STATS_FILE=$(realpath -ms -- "$STATS_FILE") STATS_LOG=$STATS_FILE
+  fi
+  check_addresses
+  make_flags
+}
+
+# resolve_worker_settings: broker and workers must name one socket, if both name any.
+resolve_worker_settings() {
+  local flags=()
+  if [[ -n $WORKER_CONFIG ]]; then flags+=(--config "$WORKER_CONFIG"); fi
+  if [[ -n $LISTEN ]]; then flags+=(--listen "$LISTEN"); fi
+  read_settings "$WORKER_BINARY" "${flags[@]}" "${WORKER_ARGS[@]}"
+  LISTEN=${SETTINGS[listen]:-$DEFAULT_LISTEN}
+  if [[ -n $SOCKET && -n ${SETTINGS[socket]:-} && $SOCKET != "${SETTINGS[socket]}" ]]; then
+    fail "the broker's socket is set to $SOCKET, the workers' to ${SETTINGS[socket]}:" \
+      "they would never meet"
+  fi
+  SOCKET=${SOCKET:-${SETTINGS[socket]:-}}
+}
+
+check_address() {
+  split_address "$1" || wrong_usage "not HOST:PORT with a port from 1 to 65535: '$1'"
+}
+
+check_addresses() {
+  local LC_ALL=C address
+  for address in "$LISTEN" "$ADMIN_LISTEN" "${L2_LISTEN[@]}"; do check_address "$address"; done
+  split_address "$LISTEN" && LISTEN_PORT=$ADDRESS_PORT
+  if ((${#SOCKET} > SOCKET_PATH_BYTES_MAX)); then
+    fail "the socket's path is longer than the system's $SOCKET_PATH_BYTES_MAX bytes: $SOCKET:" \
+      "choose a shorter --run-dir"
+  fi
+}
+
+# make_flags: what is passed through (--broker-arg, --worker-arg) must not be said twice.
+make_flags() {
+  local address
+  BROKER_FLAGS=() WORKER_FLAGS=()
+  has_flag socket "${BROKER_ARGS[@]}" || BROKER_FLAGS+=(--socket "$SOCKET")
+  has_flag admin-listen "${BROKER_ARGS[@]}" || BROKER_FLAGS+=(--admin-listen "$ADMIN_LISTEN")
+  if [[ -n $STATS_FILE ]] && ! has_flag stats-file "${BROKER_ARGS[@]}"; then
+    BROKER_FLAGS+=(--stats-file "$STATS_FILE")
+  fi
+  if ! has_flag l2-listen "${BROKER_ARGS[@]}"; then
+    for address in "${L2_LISTEN[@]}"; do BROKER_FLAGS+=(--l2-listen "$address"); done
+  fi
+  if [[ -n $CONFIG ]]; then BROKER_FLAGS+=(--config "$CONFIG"); fi
+  BROKER_FLAGS+=("${BROKER_ARGS[@]}")
+  has_flag socket "${WORKER_ARGS[@]}" || WORKER_FLAGS+=(--socket "$SOCKET")
+  has_flag listen "${WORKER_ARGS[@]}" || WORKER_FLAGS+=(--listen "$LISTEN")
+  if [[ -n $WORKER_CONFIG ]]; then WORKER_FLAGS+=(--config "$WORKER_CONFIG"); fi
+  WORKER_FLAGS+=("${WORKER_ARGS[@]}")
+}

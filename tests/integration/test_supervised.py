@@ -1,0 +1,105 @@
+"""deploy/daphnis with the real programs: what their settings and its own come to."""
+
+import pathlib
+import subprocess
+
+from harness import EdgeTest, binary, free_port, get, wait_for
+from harness.supervised import SUPERVISOR
+
+
+def listeners(pid):
+    """HOST:PORT of the IPv4 listeners that a process has, as in /proc/net/tcp."""
+    inodes = set()
+    for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            inodes.add(str(fd.readlink()).removeprefix("socket:[").removesuffix("]"))
+        except OSError:
+            continue
+    rows = [line.split() for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    found = set()
+    for row in rows:
+        if row[3] == "0A" and row[9] in inodes:
+            host, port = row[1].split(":")
+            octets = [str(int(host[i:i + 2], 16)) for i in (6, 4, 2, 0)]
+            found.add(f"{'.'.join(octets)}:{int(port, 16)}")
+    return found
+
+
+class Supervised(EdgeTest):
+    def setUp(self):
+        self.programs = self.world.subfolder("bin")
+        for name in ("daphnis-broker", "daphnis-worker", "daphnis-l2"):
+            (self.programs / name).symlink_to(binary(name))
+        self.run_dir = self.world.folder / "run"
+        self.clients, self.l2s, self.admin = free_port(), free_port(), free_port()
+
+    def supervise(self, *options, verb="run", **more):
+        return self.world.start("supervisor", [
+            SUPERVISOR, verb, "--run-dir", self.run_dir, "--bin-dir", self.programs,
+            "--workers", "2", *options], **more)
+
+    def wait_running(self):
+        wait_for(lambda: subprocess.run(
+            [SUPERVISOR, "status", "--run-dir", self.run_dir], stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL).returncode == 0, "the supervised edge runs", 30, every=0.1)
+
+    def pid(self, name):
+        return int((self.run_dir / f"{name}.pid").read_text())
+
+    def write(self, name, text):
+        path = self.world.folder / name
+        path.write_text(text)
+        return path
+
+
+class Addresses(Supervised):
+    def test_what_the_config_files_say_holds(self):
+        stats, socket = self.world.folder / "our.ndjson", self.world.folder / "our.sock"
+        broker = self.write("broker.toml", (
+            f'l2-listen = ["127.0.0.1:{self.l2s}", "127.0.0.2:{self.l2s}"]\n'
+            f'admin-listen = "127.0.0.1:{self.admin}"\n'
+            f'socket = "{socket}"\nstats-file = "{stats}"\n'))
+        workers = self.write("worker.toml", f'listen = "127.0.0.1:{self.clients}"\n')
+        self.supervise("--config", broker, "--worker-config", workers)
+        self.wait_running()
+        self.assertEqual(listeners(self.pid("broker")), {
+            f"127.0.0.1:{self.l2s}", f"127.0.0.2:{self.l2s}", f"127.0.0.1:{self.admin}"})
+        self.assertEqual(listeners(self.pid("worker-1")), {f"127.0.0.1:{self.clients}"})
+        self.assertTrue(socket.is_socket())
+        wait_for(lambda: stats.exists() and stats.stat().st_size, "statistics are where asked for")
+        self.assertFalse((self.run_dir / "broker.sock").exists())
+        self.assertFalse((self.run_dir / "stats.ndjson").exists())
+        self.assertEqual(get(self.clients, "/ipfs/bafkqaaa?format=raw").status, 200)
+
+    def test_an_option_beats_the_file_and_that_beats_a_variable(self):
+        broker = self.write("broker.toml", f'l2-listen = "127.0.0.3:{self.l2s}"\n')
+        workers = self.write("worker.toml", f'listen = "127.0.0.3:{self.clients}"\n')
+        self.supervise("--config", broker, "--worker-config", workers,
+                       "--l2-listen", f"127.0.0.1:{self.l2s}",
+                       "--worker-arg", f"--listen=127.0.0.1:{self.clients}",
+                       env={"DAPHNIS_L2_LISTEN": f"127.0.0.2:{self.l2s}",
+                            "DAPHNIS_ADMIN_LISTEN": f"127.0.0.2:{self.admin}"})
+        self.wait_running()
+        self.assertEqual(listeners(self.pid("broker")),
+                         {f"127.0.0.1:{self.l2s}", f"127.0.0.2:{self.admin}"})
+        self.assertEqual(listeners(self.pid("worker-0")), {f"127.0.0.1:{self.clients}"})
+
+    def test_sockets_that_would_never_meet_are_refused(self):
+        broker = self.write("broker.toml", 'socket = "/tmp/one.sock"\n')
+        workers = self.write("worker.toml", 'socket = "/tmp/other.sock"\n')
+        process = self.supervise("--config", broker, "--worker-config", workers)
+        self.assertEqual(process.wait(20), 1)
+        self.assertIn("the broker's socket is set to /tmp/one.sock", process.text())
+
+    def test_nobody_from_outside_may_register_unless_it_was_asked_for(self):
+        # Told without starting, as the default ports may be in use on this box.
+        done = subprocess.run([binary("daphnis-broker"), "--help"], text=True,
+                              stdout=subprocess.PIPE)
+        self.assertIn("[127.0.0.1:8090]", done.stdout.replace("[[", "[").replace("]]", "]"))
+        done = subprocess.run(["bash", "-c", '. "$1" && printf %s "$DEFAULT_L2_LISTEN"', "-",
+                               SUPERVISOR.parent / "lib" / "settings.sh"], text=True,
+                              stdout=subprocess.PIPE)
+        self.assertEqual(done.stdout, "127.0.0.1:8090")
+        units = SUPERVISOR.parent / "systemd"
+        self.assertIn("Environment=DAPHNIS_L2_LISTEN=127.0.0.1:8090\n",
+                      (units / "daphnis-broker.service").read_text())
