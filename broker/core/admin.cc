@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iterator>
 #include <string_view>
 
@@ -18,6 +19,9 @@ namespace {
 constexpr std::string_view kText = "text/plain; charset=utf-8";
 constexpr std::string_view kNdjson = "application/x-ndjson";
 constexpr std::string_view kPrometheus = "text/plain; version=0.0.4; charset=utf-8";
+constexpr std::string_view kJson = "application/json";
+constexpr std::string_view kReadyz = "/readyz";
+constexpr std::string_view kRequire = "?require=";
 constexpr std::string_view kLogLevel = "/log-level/";
 
 std::string respond(const http::Head* request, int status, std::string_view type,
@@ -103,13 +107,38 @@ AdminAnswer list(const http::Head& head, const Broker& broker) {
   return answer;
 }
 
+/// Not draining, and what `require` names, separated by commas, is there. The list is the whole
+/// query.
+std::string readiness(const http::Head& head, const Broker& broker) {
+  const size_t workers = broker.workers().admitted().size();
+  const size_t l2s = broker.registrations().registry().size();
+  bool is_ready = !broker.is_draining();
+  std::string_view query = std::string_view(head.target).substr(kReadyz.size());
+  if (!query.empty() && !query.starts_with(kRequire)) {
+    return respond(&head, 400, kText, "/readyz?require=worker,l2\n");
+  }
+  query.remove_prefix(std::min(query.size(), kRequire.size()));
+  while (!query.empty()) {
+    const std::string_view name = query.substr(0, query.find(','));
+    query.remove_prefix(std::min(query.size(), name.size() + 1));
+    if (name == "worker") {
+      is_ready = is_ready && workers > 0;
+    } else if (name == "l2") {
+      is_ready = is_ready && l2s > 0;
+    } else {
+      return respond(&head, 400, kText, "require knows worker and l2\n");
+    }
+  }
+  return respond(&head, is_ready ? 200 : 503, kJson,
+                 fmt::format(R"({{"ready":{},"draining":{},"workers":{},"l2s":{}}})"
+                             "\n",
+                             is_ready, broker.is_draining(), workers, l2s));
+}
+
 std::string look(const http::Head& head, std::string_view path, const Broker& broker,
                  const ProcessGauges& process, uint64_t now_ms) {
   if (path == "/healthz") return respond(&head, 200, kText, "ok\n");
-  if (path == "/readyz") {
-    return broker.is_draining() ? respond(&head, 503, kText, "draining\n")
-                                : respond(&head, 200, kText, "ready\n");
-  }
+  if (path == kReadyz) return readiness(head, broker);
   if (path == "/l2s") return respond(&head, 200, kNdjson, l2s_ndjson(broker, now_ms));
   if (path == "/workers") return respond(&head, 200, kNdjson, workers_ndjson(broker, now_ms));
   if (path == "/metrics") {

@@ -18,9 +18,11 @@ struct AdminAnswer {
 
 /// Answers one request to the admin endpoint. `body` is the request's.
 ///
-/// GET (or HEAD) /healthz (200 while the loop turns), /readyz (503 while draining), /l2s, /workers
-/// and /cache (NDJSON, one object a line), /metrics (Prometheus text format 0.0.4); POST
-/// /log-level/<level> sets the level here and at all workers, POST /cache/… see admin_cache.h. A
+/// GET (or HEAD) /healthz (200 while the loop turns), /readyz (JSON: what is there; 503 while
+/// draining, or without a worker or an L2 where `?require=worker,l2`, or one of the two, asks for
+/// them), /l2s, /workers and /cache (NDJSON, one object a line), /metrics (Prometheus text format
+/// 0.0.4); POST /log-level/<level> sets the level here and at all workers, POST /cache/… see
+/// admin_cache.h. A
 /// request with an Origin, or whose Host is neither an address literal nor localhost, is refused
 /// with 403: it comes from a page in a browser (DNS rebinding), and this endpoint has no other
 /// lock.

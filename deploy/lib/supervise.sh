@@ -6,6 +6,8 @@ readonly TURN_SECONDS=0.25 START_TURN_SECONDS=0.1
 readonly REAP_ALL_EVERY_MS=5000
 readonly ROTATE_EVERY_MS=10000
 readonly RESTART_DELAY_MAX_MS=30000
+# The empty block, whose CID holds it: any worker has it, and it is no client's error.
+readonly PROBE_PATH='/ipfs/bafkqaaa?format=raw'
 readonly START_DEATHS_MAX=3       # Before all were ready once, a crash is a mistake in set-up.
 readonly BROKER_STOP_SECONDS=5    # It has nothing to drain when the workers are gone.
 readonly KILL_WAIT_SECONDS=5
@@ -198,7 +200,7 @@ note_readiness() {
     if [[ ${STATE[$name]} != running ]]; then late+=("$name"); fi
   done
   if [[ $PHASE != starting ]] || ((STOPS_ASKED > 0)); then return; fi
-  if ((${#late[@]} == 0)) && http_get "$LISTEN" /; then
+  if ((${#late[@]} == 0)) && http_get "$LISTEN" "$PROBE_PATH"; then
     PHASE=ready
     STATE_DIRTY=yes
     say "ready: clients at $LISTEN, L2s at ${L2_LISTEN[*]}, admin at $ADMIN_LISTEN"

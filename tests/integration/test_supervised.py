@@ -1,5 +1,6 @@
 """deploy/daphnis with the real programs: what their settings and its own come to."""
 
+import json
 import pathlib
 import subprocess
 
@@ -103,3 +104,17 @@ class Addresses(Supervised):
         units = SUPERVISOR.parent / "systemd"
         self.assertIn("Environment=DAPHNIS_L2_LISTEN=127.0.0.1:8090\n",
                       (units / "daphnis-broker.service").read_text())
+
+
+class Probes(Supervised):
+    def test_the_probe_of_the_start_counts_as_no_error_of_a_client(self):
+        self.supervise("--listen", f"127.0.0.1:{self.clients}",
+                       "--l2-listen", f"127.0.0.1:{self.l2s}",
+                       "--admin-listen", f"127.0.0.1:{self.admin}")
+        self.wait_running()
+
+        def rows():
+            return [json.loads(line) for line in get(self.admin, "/workers").body.splitlines()]
+        wait_for(lambda: sum(row["requests"] for row in rows()), "the probe is counted")
+        self.assertEqual([0, 0], [row["4xx"] + row["5xx"] for row in rows()])
+        self.assertGreater(sum(row["2xx"] for row in rows()), 0)

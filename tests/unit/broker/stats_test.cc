@@ -106,6 +106,39 @@ TEST_CASE("the admin endpoint answers what operators and machines ask", "[broker
   CHECK(ask(request("GET", "/readyz")).starts_with("HTTP/1.1 503 "));
 }
 
+TEST_CASE("readiness says what is there, and is refused where what is required is not",
+          "[broker][admin]") {
+  Rig rig;
+  simdjson::dom::parser parser;
+  const auto ask = [&](const std::string& query) {
+    return admin_answer(request("GET", "/readyz" + query), "", rig.broker, {}, rig.now_ms).text;
+  };
+  const auto status = [&](const std::string& query) { return ask(query).substr(9, 3); };
+  const auto count = [&](const char* key) { return uint64_t(parser.parse(body_of(ask("")))[key]); };
+  CHECK(status("") == "200");
+  CHECK(count("workers") == 0);
+  CHECK(count("l2s") == 0);
+  for (const char* query : {"?require=worker", "?require=l2", "?require=worker,l2"}) {
+    CHECK(status(query) == "503");
+    CHECK_FALSE(bool(parser.parse(body_of(ask(query)))["ready"]));
+  }
+  rig.connect_worker();
+  CHECK(status("?require=worker") == "200");
+  CHECK(status("?require=worker,l2") == "503");
+  CHECK(status("?require=l2,worker") == "503");
+  rig.register_l2("home", "?v=2");
+  CHECK(status("?require=worker,l2") == "200");
+  CHECK(count("workers") == 1);
+  CHECK(count("l2s") == 1);
+  for (const char* query : {"?require=disk", "?require=worker,disk", "?need=l2"}) {
+    CHECK(status(query) == "400");
+  }
+  rig.broker.drain(rig.now_ms);
+  rig.carry_out();
+  CHECK(status("") == "503");
+  CHECK(bool(parser.parse(body_of(ask("")))["draining"]));
+}
+
 TEST_CASE("the admin endpoint is not for web pages", "[broker][admin]") {
   Rig rig;
   const auto status = [&](std::vector<http::Header> headers) {
