@@ -1,54 +1,17 @@
 #pragma once
 
-#include <array>
-#include <catch2/catch.hpp>
 #include <cstdint>
-#include <fstream>
-#include <iterator>
 #include <string>
-#include <string_view>
 #include <vector>
-
-#include "tests/unit/formats/hex.h"
 
 namespace daphnis::test {
 
-/// An adversarial CAR of one large raw block. It is built, since the repository need not hold
-/// megabytes of which none but their number counts (tests/fixtures/README.md).
-struct BuiltFixture {
-  std::string_view name;
-  size_t block_size;              ///< Bytes of the block: 0, 1, … 250, 0, 1, …
-  std::string_view length;        ///< The section's length, as the CAR's varint.
-  std::string_view block_sha256;  ///< In hex; INDEX.json and a test on all fixtures hold it.
-};
+/// The bytes of a file of tests/fixtures, like "valid/adv-base.car"; three large ones are built.
+/// Where there is none of this name, the test case fails and says so.
+std::vector<uint8_t> read_fixture(const std::string& name);
 
-inline constexpr std::array kBuiltFixtures = {
-    BuiltFixture{"adversarial/block-2mib-exact.car", 2 << 20, "a4808001",
-                 "1e075c8d478ad21844e33e830a695ef03a4d2488b69ee275bd8947618bb1be1e"},
-    BuiltFixture{"adversarial/block-3mib.car", 3 << 20, "a480c001",
-                 "a1feacf0d812ba4d0b0e463ed45bbd583cea1de55c54693116754b30b5794745"},
-    BuiltFixture{"adversarial/block-9mib.car", 9 << 20, "a480c004",
-                 "5a9ed69fb98cb8ce976ff50dd58c64f3ad76ea56e5591551ad232a0c499d937d"},
-};
-
-inline std::vector<uint8_t> build_fixture(const BuiltFixture& fixture) {
-  const std::string cid = "01551220" + std::string(fixture.block_sha256);
-  std::vector<uint8_t> car = from_hex("3aa265726f6f747381d82a582500" + cid + "6776657273696f6e01" +
-                                      std::string(fixture.length) + cid);
-  car.reserve(car.size() + fixture.block_size);
-  for (size_t i = 0; i < fixture.block_size; ++i) car.push_back(static_cast<uint8_t>(i % 251));
-  return car;
-}
-
-/// The bytes of a file of tests/fixtures, like "valid/adv-base.car", or of one that is built.
-inline std::vector<uint8_t> read_fixture(const std::string& name) {
-  for (const BuiltFixture& built : kBuiltFixtures) {
-    if (built.name == name) return build_fixture(built);
-  }
-  const std::string path = std::string(DAPHNIS_FIXTURES) + "/" + name;
-  std::ifstream file(path, std::ios::binary);
-  if (!file) FAIL("cannot read " << path);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
+/// Where the public conformance data stands, which this repository does not hold.
+/// It is beside the checkout, if at all; without a slash at its end.
+std::string conformance_folder();
 
 }  // namespace daphnis::test

@@ -4,6 +4,7 @@
 #include <regex>
 
 #include "common/core/request_target.h"
+#include "tests/fakes/fixtures.h"
 #include "tests/fakes/skip.h"
 #include "tests/unit/worker/gateway_helper.h"
 
@@ -85,7 +86,7 @@ std::string mismatch(const dom::element& expected, const http::Head& head) {
 }  // namespace
 
 TEST_CASE("every conformance case is decided with the head it expects", "[worker][gateway]") {
-  const std::string file = DAPHNIS_CONFORMANCE "/trustless-cases.json";
+  const std::string file = test::conformance_folder() + "/trustless-cases.json";
   if (!std::filesystem::exists(file)) {
     return test::skip("the public conformance data is not beside the checkout: no " + file);
   }
