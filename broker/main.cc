@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <random>
 
 #include "broker/uv/shell.h"
+#include "broker/uv/spool_place.h"
 #include "common/core/byte_size.h"
 #include "common/core/check.h"
 #include "common/uv/settings.h"
@@ -28,6 +30,7 @@ struct Options {
   std::string cache_policy = "gdsf";
   std::string cache_fsync = "none";
   uint64_t cache_scrub_mib_s = 8;
+  bool chooses_spool_dir = false;  ///< Nobody named one.
   std::string spool_limit = "256M";
 };
 
@@ -57,7 +60,8 @@ void add_cache_options(uv::Settings& settings, Options& options) {
       ->check(CLI::Range(0U, 65'536U));
   settings.add("spool-dir", config.spool_dir,
                "Folder for what slow clients and other workers read along without a cache; none: "
-               "nowhere. By default a folder of this broker's own under /dev/shm");
+               "nowhere. By default a folder of this broker's own under /dev/shm, or none where "
+               "it can have none there");
   settings.add("spool-limit", options.spool_limit, "Bytes the spool folder may hold")
       ->check(is_byte_size);
 }
@@ -90,7 +94,7 @@ void resolve_cache_options(Options& options) {
   if (config.spool_dir == "none") {
     config.spool_dir.clear();
   } else if (config.spool_dir.empty()) {
-    config.spool_dir = default_spool_dir(options.shell.socket);
+    options.chooses_spool_dir = true;
   } else {
     config.spool_dir = absolute(config.spool_dir);
   }
@@ -133,6 +137,18 @@ void add_options(uv::Settings& settings, Options& options) {
   add_cache_options(settings, options);
 }
 
+SpoolPlace choose_spool_dir(const std::string& socket, uv::Log& log) {
+  const auto random = [] {
+    std::random_device source;
+    return uint64_t{source()} << 32 | source();
+  };
+  SpoolPlace place = take_spool_place(default_spool_dir(socket), random);
+  if (place.lack.empty()) return place;
+  const char* event = place.dir.empty() ? "spools_off" : "spool_dir_moved";
+  log.warn(LogLine(event).add("spool_dir", place.dir).add("reason", place.lack));
+  return place;
+}
+
 int run(Options& options) {
   resolve_cache_options(options);
   uv::Log log("broker");
@@ -144,6 +160,11 @@ int run(Options& options) {
       descriptors > 2 * kDescriptorsReserved ? descriptors - kDescriptorsReserved : descriptors / 2;
   options.config.connections_max =
       static_cast<size_t>(std::min<uint64_t>(options.config.connections_max, usable));
+  SpoolPlace spools;
+  if (options.chooses_spool_dir) {
+    spools = choose_spool_dir(options.shell.socket, log);
+    options.config.spool_dir = spools.dir;
+  }
   uv::Loop loop;
   {
     Shell shell(loop, log, options.config, options.shell);

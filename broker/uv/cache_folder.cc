@@ -29,7 +29,7 @@ CacheFolder::~CacheFolder() {
 }
 
 Result<void> CacheFolder::open() {
-  // Where its disk is in a passing trouble, the sweep makes it later.
+  // Where its disk is in a passing trouble, a sweep makes it later.
   auto made = paths_.make_spool_dir();
   if (!made && !may_pass(made.error().sys)) return made;
   Result<void> opened;
@@ -41,7 +41,8 @@ Result<void> CacheFolder::open() {
     if (!is_up_) down_why_ = opened.error().text();
     probe_timer_.start(is_up_ ? settings_.probe_every_ms : 0, settings_.probe_every_ms);
   }
-  if (is_up_) counts_.strays_removed += sweep_spools(paths_, 0);
+  counts_.strays_removed +=
+      sweep_spools({.dir = is_up_ ? paths_.dir : "", .spool_dir = paths_.spool_dir}, 0);
   sweep_timer_.start(settings_.sweep_every_ms, settings_.sweep_every_ms);
   return {};
 }

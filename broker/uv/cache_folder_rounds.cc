@@ -113,8 +113,12 @@ void CacheFolder::run_sweep() {
   if (sweep_task_.is_busy()) return;
   auto removed = std::make_shared<size_t>(0);
   const auto quiet_s = static_cast<time_t>(settings_.sweep_every_ms / 1000);
-  sweep_task_.start([removed, quiet_s, paths = paths_] { *removed = sweep_spools(paths, quiet_s); },
-                    [this, removed] { counts_.strays_removed += *removed; });
+  sweep_task_.start(
+      [removed, quiet_s, paths = paths_] {
+        (void)paths.make_spool_dir();  // It may have been deleted, or could not be made before.
+        *removed = sweep_spools(paths, quiet_s);
+      },
+      [this, removed] { counts_.strays_removed += *removed; });
 }
 
 // --- Snapshot ---

@@ -57,6 +57,31 @@ std::optional<time_t> started_at(pid_t pid) {
   return now.tv_sec - up.tv_sec + static_cast<time_t>(ticks / ::sysconf(_SC_CLK_TCK));
 }
 
+/// Whether the process has the file open; true also for one of our user that cannot be looked into.
+bool has_open(pid_t pid, const struct stat& file) {
+  const std::string process = "/proc/" + std::to_string(pid);
+  const std::string folder = process + "/fd";
+  bool is_open = false;
+  const int sys = for_each_name(folder, [&](const std::string& name) {
+    struct stat about {};
+    if (is_open || ::stat((folder + "/" + name).c_str(), &about) != 0) return;
+    is_open = about.st_dev == file.st_dev && about.st_ino == file.st_ino;
+  });
+  if (sys == 0 || is_open) return is_open;
+  struct stat about {};
+  return ::stat(process.c_str(), &about) == 0 && about.st_uid == ::geteuid();
+}
+
+/// Whether the process that is called so in a file's name is another one than wrote it: it began
+/// after the file was written. Both times are the wall clock's, so a clock that was put forward
+/// makes a living writer look like that; it has its file open.
+bool is_successor(pid_t pid, const struct stat& file) {
+  const auto started = started_at(pid);
+  return !started || (*started > file.st_mtime + kClockSlackS && !has_open(pid, file));
+}
+
+}  // namespace
+
 size_t sweep_folder(const std::string& folder, time_t quiet_s) {
   if (folder.empty()) return 0;
   std::vector<std::string> strays;
@@ -69,15 +94,14 @@ size_t sweep_folder(const std::string& folder, time_t quiet_s) {
     // A time in the future is one of a clock that was put back; such a file is not new.
     if (about.st_mtime <= now && about.st_mtime > now - quiet_s) return;
     const auto pid = pid_of(name);
-    const auto started = pid ? started_at(*pid) : std::nullopt;
-    if (!started || *started > about.st_mtime + kClockSlackS) strays.push_back(path);
+    // What this very process has made since its start it maps rather than has open.
+    if (pid == ::getpid() && quiet_s > 0) return;
+    if (!pid || is_successor(*pid, about)) strays.push_back(path);
   });
   size_t removed = 0;
   for (const std::string& path : strays) removed += ::unlink(path.c_str()) == 0 ? 1 : 0;
   return removed;
 }
-
-}  // namespace
 
 size_t sweep_spools(const FolderPaths& paths, time_t quiet_s) {
   const size_t in_tmp = paths.dir.empty() ? 0 : sweep_folder(paths.tmp(), quiet_s);

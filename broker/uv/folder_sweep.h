@@ -16,4 +16,7 @@ namespace daphnis::broker {
 /// Blocks.
 size_t sweep_spools(const FolderPaths& paths, time_t quiet_s);
 
+/// The same in one folder.
+size_t sweep_folder(const std::string& folder, time_t quiet_s);
+
 }  // namespace daphnis::broker

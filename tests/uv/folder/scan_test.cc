@@ -185,6 +185,22 @@ TEST_CASE("strays of dead workers go and a living worker keeps its own") {
   CHECK(std::filesystem::exists(tmp + "3-" + alive + "-9"));
 }
 
+TEST_CASE("a clock that was put forward makes no stray of what a living worker writes") {
+  const TempFolder temp;
+  Rig rig(temp.path);
+  std::filesystem::create_directories(rig.settings.dir + "/tmp");
+  const std::string path = rig.settings.dir + "/tmp/3-" + std::to_string(::getpid()) + "-9";
+  write_file(path, as_bytes("x"));
+  make_old(path, 3 * 86'400);
+  {
+    const std::ifstream open(path);
+    rig.start();
+    CHECK(std::filesystem::exists(path));
+  }
+  rig.restart();
+  CHECK_FALSE(std::filesystem::exists(path));
+}
+
 TEST_CASE("a file that is evicted while the scan runs is not told as found afterwards") {
   const TempFolder temp;
   Rig rig(temp.path);
