@@ -13,7 +13,7 @@ readonly BROKER_STOP_SECONDS=5    # It has nothing to drain when the workers are
 readonly KILL_WAIT_SECONDS=5
 readonly LEFTOVER_WAIT_SECONDS=10
 
-LOCK_FD='' CONTROL_FD='' BOOT_ID='' SUPERVISOR_START=''
+LOCK_FD='' CONTROL_FD='' CONTROL_TEXT='' BOOT_ID='' SUPERVISOR_START=''
 PHASE=starting  # starting, ready, stopping
 STOPS_ASKED=0   # The second request cuts the drain short.
 EXIT_STATUS=0
@@ -22,6 +22,8 @@ LAST_TURN_MS=0 REAPED_ALL_MS=0 ROTATED_MS=0 READY_BY_MS=0
 
 # supervise: runs until told to stop; sets EXIT_STATUS.
 supervise() {
+  # find ends with an error where it may not come back to; the folder root stood in may be such one.
+  [[ -x . ]] || cd /
   take_run_dir
   trap 'STOPS_ASKED=$((STOPS_ASKED + 1))' TERM INT
   trap 'HUP_ASKED=yes' HUP
@@ -85,13 +87,18 @@ start_all() {
   say "started broker and $WORKERS workers"
 }
 
-# next_command: waits a moment for one command of another `daphnis`, and takes it.
+# next_command: waits a moment for one command of another `daphnis`, and takes it. The moment may end
+# in the middle of a line, whose rest comes with the next one.
 next_command() {
-  local verb id argument seconds=$TURN_SECONDS
+  local line='' verb id argument seconds=$TURN_SECONDS
   if [[ $PHASE == starting ]]; then seconds=$START_TURN_SECONDS; fi
-  if read -r -t "$seconds" -u "$CONTROL_FD" verb id argument; then
-    if [[ $verb == reload && $PHASE == ready ]]; then reload_begin "$id" "$argument"; fi
+  if ! IFS= read -r -t "$seconds" -u "$CONTROL_FD" line; then
+    CONTROL_TEXT+=$line
+    return
   fi
+  read -r verb id argument <<<"$CONTROL_TEXT$line"
+  CONTROL_TEXT=''
+  if [[ $verb == reload && $PHASE == ready ]]; then reload_begin "$id" "$argument"; fi
 }
 
 turn() {

@@ -5,6 +5,7 @@ import pathlib
 import resource
 import signal
 import subprocess
+import time
 import unittest
 
 from harness.supervised import WAIT_SECONDS, SupervisorCase, start_time
@@ -97,6 +98,18 @@ class RunFolderTest(SupervisorCase):
             os.kill(supervisor, signal.SIGCONT)
             self.assertEqual(stop.communicate(timeout=WAIT_SECONDS)[0], "stopped\n")
         self.assertIsNone(start_time(supervisor))
+
+    def test_a_command_that_comes_in_pieces_is_taken_whole(self):
+        self.start()
+        worker = self.pid("worker-0")
+        control = os.open(self.run_dir / "control", os.O_WRONLY | os.O_NONBLOCK)
+        for piece in (b"rel", b"oad its-id ", b"\n"):
+            os.write(control, piece)
+            time.sleep(0.6)  # More than a turn of the supervisor; less would only prove less.
+        os.close(control)
+        self.until("it is done", lambda: (self.run_dir / "reload.result").exists())
+        self.assertEqual((self.run_dir / "reload.result").read_text(), "its-id ok\n")
+        self.assertNotEqual(self.pid("worker-0"), worker)
 
 
 if __name__ == "__main__":
