@@ -9,7 +9,7 @@ readonly DEFAULT_LISTEN=0.0.0.0:8080 DEFAULT_ADMIN_LISTEN=127.0.0.1:8091
 readonly DEFAULT_L2_LISTEN=127.0.0.1:8090  # Whoever reaches it may register: nobody from outside.
 
 declare -A SETTINGS=()  # What read_settings found, by name; several values, one a line.
-SOCKET='' STATS_FILE='' STATS_LOG=''
+SOCKET='' STATS_FILE='' STATS_LOG='' CACHE_DIR='' SPOOL_DIR=''
 BROKER_FLAGS=() WORKER_FLAGS=()
 
 # read_settings PROGRAM ARGUMENT…: sets SETTINGS to what is set by flag, variable or file. Ends the
@@ -17,7 +17,10 @@ BROKER_FLAGS=() WORKER_FLAGS=()
 read_settings() {
   local text line
   SETTINGS=()
-  text=$("$@" --print-config 2>&1) || fail "$text"
+  if ((${#AS_USER[@]} > 0)) && ! "${AS_USER[@]}" test -x "$1"; then
+    fail "user $RUN_USER may not run $1: install it where that user can, or say --user root"
+  fi
+  text=$("${AS_USER[@]}" "$@" --print-config 2>&1) || fail "$text"
   while IFS= read -r line; do
     if [[ $line == *=* ]]; then SETTINGS[${line%%=*}]+=${SETTINGS[${line%%=*}]+$'\n'}${line#*=}; fi
   done <<<"$text"
@@ -45,6 +48,9 @@ resolve_settings() {
   mapfile -t L2_LISTEN <<<"${SETTINGS[l2-listen]:-$DEFAULT_L2_LISTEN}"
   SOCKET=${SETTINGS[socket]:-}
   STATS_FILE=${SETTINGS[stats-file]-$RUN_DIR/stats.ndjson}
+  CACHE_DIR=${SETTINGS[cache-dir]:+$(realpath -ms -- "${SETTINGS[cache-dir]}")}
+  SPOOL_DIR=${SETTINGS[spool-dir]:-none}
+  if [[ $SPOOL_DIR == none ]]; then SPOOL_DIR=''; else SPOOL_DIR=$(realpath -ms -- "$SPOOL_DIR"); fi
   resolve_worker_settings
   SOCKET=$(realpath -ms -- "${SOCKET:-$RUN_DIR/broker.sock}")
   if [[ $STATS_FILE == - ]]; then

@@ -36,15 +36,16 @@ command_of() {
 }
 
 # spawn NAME: starts what belongs to NAME. It gets a session of its own (a Ctrl-C at the terminal is
-# for the supervisor alone), no descriptor beyond the standard three, and SIGTERM should the
-# supervisor die without having stopped it.
+# for the supervisor alone), no descriptor beyond the standard three, no way to more rights than it
+# is given, and SIGTERM should the supervisor die without having stopped it. An L2 opens no port.
 spawn() {
-  local name=$1
+  local name=$1 rights=(--no-new-privs)
   slot_of "$name"
   command_of "$SLOT"
+  if [[ $SLOT == l2 ]]; then rights+=(--inh-caps=-all --ambient-caps=-all); fi
   (
     close_descriptors
-    exec setsid setpriv --pdeathsig TERM -- "${COMMAND[@]}" \
+    exec setsid setpriv --pdeathsig TERM "${rights[@]}" -- "${COMMAND[@]}" \
       </dev/null >>"$RUN_DIR/$SLOT.log" 2>&1
   ) &
   PID[$name]=$!

@@ -5,7 +5,7 @@ import pathlib
 import subprocess
 
 from harness import EdgeTest, binary, free_port, get, wait_for
-from harness.supervised import SUPERVISOR
+from harness.supervised import OURSELVES, SUPERVISOR
 
 
 def listeners(pid):
@@ -37,7 +37,7 @@ class Supervised(EdgeTest):
     def supervise(self, *options, verb="run", **more):
         return self.world.start("supervisor", [
             SUPERVISOR, verb, "--run-dir", self.run_dir, "--bin-dir", self.programs,
-            "--workers", "2", *options], **more)
+            "--user", OURSELVES, "--workers", "2", *options], **more)
 
     def wait_running(self):
         wait_for(lambda: subprocess.run(

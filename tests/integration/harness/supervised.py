@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import pwd
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from .process import free_port
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 SUPERVISOR = ROOT / "deploy" / "daphnis"
 WAIT_SECONDS = 20
+OURSELVES = pwd.getpwuid(os.geteuid()).pw_name
 
 # One program for all three names. Files in the folder of the programs steer it: crash-NAME makes
 # NAME exit at once, mute makes the broker stop writing stats, deaf-worker keeps workers from
@@ -149,7 +151,7 @@ class SupervisorCase(unittest.TestCase):
         if verb not in ("start", "run"):
             return [str(SUPERVISOR), verb, "--run-dir", str(self.run_dir), *more]
         return [str(SUPERVISOR), verb, "--run-dir", str(self.run_dir), "--bin-dir", str(self.bin),
-                "--workers", "2", "--listen", f"127.0.0.1:{self.port}",
+                "--user", OURSELVES, "--workers", "2", "--listen", f"127.0.0.1:{self.port}",
                 "--l2-listen", f"127.0.0.1:{self.l2_port}",
                 "--admin-listen", f"127.0.0.1:{self.admin_port}", "--drain-seconds", "3", *more]
 
