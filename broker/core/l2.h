@@ -46,6 +46,7 @@ struct L2 {
   uint64_t session = 1;  ///< Counts connections under this id.
   uint64_t registered_ms = 0;
   uint64_t replaced_ms = 0;       ///< When the connection last changed; 0: never.
+  uint64_t contest_told_ms = 0;   ///< When the log last told of a refused other one; 0: never.
   std::vector<Uuid> attempts;     ///< Ordered or handed off; at most the capacity.
   std::deque<FetchNo> waiting;    ///< For a free place; at most kL2QueueMax.
   uint64_t suspect_until_ms = 0;  ///< Lied lately: asked after all others until then.

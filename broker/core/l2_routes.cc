@@ -30,18 +30,36 @@ bool L2Server::on_head(L2Connection& connection, Bytes rest, uint64_t now_ms) {
   return end_with(connection, none.status, none.code, none.detail, now_ms);
 }
 
+namespace {
+
+/// Between two lines of the log about one id that two nodes fight for.
+constexpr uint64_t kContestToldMs = 60'000;
+
+}  // namespace
+
+void L2Server::tell_contest(L2& l2, const std::string& address, uint64_t now_ms) {
+  if (l2.contest_told_ms != 0 && now_ms - l2.contest_told_ms < kContestToldMs) return;
+  l2.contest_told_ms = now_ms;
+  context_.out.log(LogLevel::kWarn, LogLine("l2_contested")
+                                        .add("l2", l2.id())
+                                        .add("address", l2.address)
+                                        .add("refused_address", address)
+                                        .add("advice", "two nodes use this id: give each its own"));
+}
+
 void L2Server::open_registration(L2Connection& connection, Registration registration,
                                  uint64_t now_ms) {
   if (is_draining_) {
     refuse_registration(connection, "draining", "this L1 is going away", now_ms);
     return;
   }
-  const L2* old = registrations_.registry().find(registration.l2_id);
+  L2* old = registrations_.registry().find(registration.l2_id);
   const Registration former = old ? old->registration : Registration{};
   auto opened =
       registrations_.open(std::move(registration), connection.id, connection.address, now_ms);
   if (!opened) {
     const bool is_full = opened.error() == Registry::Refusal::kFull;
+    if (!is_full) tell_contest(*old, connection.address, now_ms);
     refuse_registration(connection, is_full ? "full" : "replaced_too_often",
                         is_full ? "this L1 has as many L2s as it takes"
                                 : "another connection took this id a moment ago",

@@ -62,6 +62,8 @@ class L2Server {
   /// Answers and ends our side; false, as on_head wants it.
   bool end_with(L2Connection& connection, int status, std::string_view code,
                 std::string_view detail, uint64_t now_ms);
+  /// Another node asks for the id of a registered L2, again and again; tells so once a minute.
+  void tell_contest(L2& l2, const std::string& address, uint64_t now_ms);
   void refuse_registration(L2Connection& connection, std::string_view code, std::string_view detail,
                            uint64_t now_ms);
   void say(L2Connection& connection, std::string bytes);

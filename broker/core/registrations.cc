@@ -50,12 +50,15 @@ std::expected<Registry::Admission, Registry::Refusal> Registrations::open(
   }
   write(l2, std::move(head), now_ms);
   arm(l2, now_ms);
-  context_.out.log(LogLevel::kInfo, LogLine(admitted->replaced ? "l2_replaced" : "l2_registered")
-                                        .add("l2", l2.id())
-                                        .add("address", address)
-                                        .add("generation", l2.is_v2() ? "v2" : "legacy")
-                                        .add("capacity", l2.registration.capacity)
-                                        .add("l2s", registry_.size()));
+  LogLine line(admitted->replaced ? "l2_replaced" : "l2_registered");
+  line.add("l2", l2.id()).add("address", address);
+  line.add("generation", l2.is_v2() ? "v2" : "legacy").add("capacity", l2.registration.capacity);
+  line.add("l2s", registry_.size());
+  if (admitted->replaced) {
+    line.add("former_address", admitted->former_address).add("former_ms", admitted->former_ms);
+  }
+  if (admitted->is_contested) line.add("advice", "two nodes use this id: give each its own");
+  context_.out.log(admitted->is_contested ? LogLevel::kWarn : LogLevel::kInfo, std::move(line));
   return admitted;
 }
 

@@ -18,13 +18,20 @@ std::expected<Registry::Admission, Registry::Refusal> Registry::admit(Registrati
         old->replaced_ms != 0 && now_ms - old->replaced_ms < config_.replace_every_ms;
     if (is_too_soon) return std::unexpected(Refusal::kTooSoon);
     leave_address(*old);
+    Admission taken{.l2 = old,
+                    .replaced = std::exchange(old->conn, conn),
+                    .former_address = old->address,
+                    .former_ms = now_ms - old->registered_ms};
+    const bool is_again =
+        old->replaced_ms != 0 && now_ms - old->replaced_ms < limits::kIdContestedMs;
+    taken.is_contested = is_again || old->address != address;
     old->registration = std::move(registration);
     old->address = address;
     old->registered_ms = now_ms;
     old->replaced_ms = now_ms;
     ++old->session;
     by_address_[address].push_back(old->no);
-    return Admission{.l2 = old, .replaced = std::exchange(old->conn, conn)};
+    return taken;
   }
   if (l2s_.size() >= config_.l2s_max) return std::unexpected(Refusal::kFull);
   auto made = std::make_unique<L2>();

@@ -27,6 +27,10 @@ class Registry {
   struct Admission {
     L2* l2;
     std::optional<ConnId> replaced;  ///< The same id's former stream, which is to be ended.
+    std::string former_address = {};
+    uint64_t former_ms = 0;  ///< How long that stream had the id.
+    /// The id goes to and fro (within kIdContestedMs, or between addresses): two nodes have it.
+    bool is_contested = false;
   };
   /// Admits an L2. A second stream for a live id takes it over (the newest wins), but only once in
   /// replace_every_ms: a deployed node whose accepted stream ends comes back without delay, so two

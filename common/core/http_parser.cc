@@ -44,6 +44,7 @@ struct Parser::State {
   [[nodiscard]] bool take_chunk_line_byte(uint8_t byte);
   [[nodiscard]] Step on_trailers(Bytes offered);
   [[nodiscard]] bool check_trailer_names();
+  void keep_trailers();
   [[nodiscard]] bool feed(std::string_view text);
   bool refuse(const Refusal& why);
   bool refuse(std::string_view code, std::string_view detail) {
@@ -55,6 +56,7 @@ struct Parser::State {
   HeadScanner scanner;
   std::string raw;  ///< A head or trailer section that came in more than one offer.
   Head head;
+  std::vector<Header> trailers;
   Refusal refusal;
   llhttp_t llhttp{};
   uint64_t remaining = 0;
@@ -182,6 +184,7 @@ bool Parser::State::take_head(std::string_view text) {
       kind == Kind::kRequest ? make_request_head(text, scanner) : make_response_head(text, scanner);
   if (!made) return refuse(made.error());
   head = std::move(*made);
+  trailers.clear();
   return llhttp_agrees(text);
 }
 
@@ -283,7 +286,7 @@ bool Parser::State::take_chunk_line_byte(uint8_t byte) {
   return true;
 }
 
-/// Trailer fields are read, checked and dropped: nothing here has a use for them.
+/// Trailer fields are read and checked; those of requests are dropped, nothing has a use for them.
 Parser::Step Parser::State::on_trailers(Bytes offered) {
   const auto [outcome, consumed] = scanner.scan(offered);
   if (outcome == HeadScanner::Outcome::kRefused) {
@@ -297,8 +300,18 @@ Parser::Step Parser::State::on_trailers(Bytes offered) {
     refuse("ambiguous_framing", "the end of the message cannot be told for certain");
     return {Event::kRefused, consumed};
   }
+  if (kind == Kind::kResponse) keep_trailers();
   begin_message();
   return {Event::kEnd, consumed};
+}
+
+void Parser::State::keep_trailers() {
+  const auto text_of = [this](TextSpan span) {
+    return raw.substr(span.begin, span.end - span.begin);
+  };
+  for (const FieldSpan& field : scanner.fields()) {
+    trailers.push_back({.name = text_of(field.name), .value = text_of(field.value)});
+  }
 }
 
 bool Parser::State::check_trailer_names() {
@@ -354,6 +367,10 @@ Head Parser::take_head() {
 const Head& Parser::head() const {
   return state_->head;
 }
+const std::vector<Header>& Parser::trailers() const {
+  return state_->trailers;
+}
+
 const Refusal& Parser::refusal() const {
   return state_->refusal;
 }

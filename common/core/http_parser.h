@@ -50,7 +50,7 @@ struct Refusal {
 /// ready for the next message on the same connection; after kRefused it stays refused.
 /// Interim responses (1xx but 101) are passed over, up to kHttpInterimResponsesMax before a final
 /// one. An upgrade (a request with `upgrade`, or 101) ends like any message: what follows kEnd is
-/// the caller's. CONNECT is refused. Trailers are checked and dropped.
+/// the caller's. CONNECT is refused. Trailers are checked; a request's are dropped.
 class Parser {
  public:
   enum class Kind { kRequest, kResponse };
@@ -85,6 +85,8 @@ class Parser {
   [[nodiscard]] const Head& head() const;  ///< Valid from kHead to the next message's first byte.
   /// Moves it out, where it is valid; head() is not from then on.
   [[nodiscard]] Head take_head();
+  /// Responses only: the fields behind the body, from kEnd to the next message's first byte.
+  [[nodiscard]] const std::vector<Header>& trailers() const;
   [[nodiscard]] const Refusal& refusal() const;
   /// True from a message's first byte to its kEnd.
   [[nodiscard]] bool in_message() const;

@@ -48,22 +48,38 @@ void L1Session::wait(uint64_t delay_ms, uint64_t now_ms) {
   until_ms_ = now_ms + delay_ms;
 }
 
-void L1Session::lose(std::string_view why, std::optional<uint64_t> retry_after_ms,
-                     uint64_t now_ms) {
+uint64_t L1Session::delay_after(const Loss& loss) {
+  if (!loss.is_id_contested) {
+    return loss.retry_after_ms ? backoff_.next_after_ms(*loss.retry_after_ms) : backoff_.next_ms();
+  }
+  // Each return takes the id from the other node, which takes it back: both must become slow.
+  const uint64_t least_ms = std::max(contest_wait_ms_, loss.retry_after_ms.value_or(0));
+  contest_wait_ms_ = std::min(2 * contest_wait_ms_, limits::kIdContestMaxMs);
+  return backoff_.next_after_ms(least_ms);
+}
+
+void L1Session::lose(const Loss& loss, uint64_t now_ms) {
   const bool was_registered = state_ == State::kRegistered;
   if (was_registered) {
     ++stats_.losses;
-    if (now_ms - registered_at_ms_ >= limits::kRegistrationHealthyMs) backoff_.reset();
+    const uint64_t lasted_ms = now_ms - registered_at_ms_;
+    if (lasted_ms >= limits::kRegistrationHealthyMs) backoff_.reset();
+    if (lasted_ms >= limits::kIdContestOverMs) contest_wait_ms_ = limits::kIdContestFirstMs;
   }
   if (telling_ == Telling::kPosting) commands_.emplace_back(DropHoldings{});
   telling_ = Telling::kIdle;
   // Orders that have not begun belong to the lost registration; its L1 has cancelled them.
   stats_.orders_dropped += queued_.size();
   queued_.clear();
-  const uint64_t delay_ms =
-      retry_after_ms ? backoff_.next_after_ms(*retry_after_ms) : backoff_.next_ms();
+  const uint64_t delay_ms = delay_after(loss);
   LogLine line(was_registered ? "registration_lost" : "registration_failed");
-  line.add("why", why).add("retry_in_ms", delay_ms);
+  line.add("why", loss.why);
+  if (const L1Refusal* refusal = loss.refusal) {
+    line.add("status", refusal->status);
+    if (!refusal->code.empty()) line.add("code", refusal->code);
+  }
+  line.add("retry_in_ms", delay_ms);
+  if (!loss.advice.empty()) line.add("advice", loss.advice);
   log(LogLevel::kWarn, std::move(line));
   wait(delay_ms, now_ms);
 }
@@ -72,8 +88,7 @@ void L1Session::on_registration_head(int status, std::optional<uint64_t> retry_a
                                      uint64_t now_ms) {
   if (state_ != State::kOpening) return;
   if (status != 200) {
-    commands_.emplace_back(CloseRegistration{});
-    return lose("the L1 answered " + std::to_string(status), retry_after_ms, now_ms);
+    return on_registration_refused({.status = status, .retry_after_ms = retry_after_ms}, now_ms);
   }
   state_ = State::kRegistered;
   registered_at_ms_ = now_ms;
@@ -92,9 +107,28 @@ void L1Session::on_registration_bytes(Bytes bytes, uint64_t now_ms) {
   lines_.feed(bytes, [this, now_ms](std::string_view line) { on_line(line, now_ms); });
 }
 
+void L1Session::on_registration_refused(const L1Refusal& refusal, uint64_t now_ms) {
+  if (state_ != State::kOpening) return;
+  commands_.emplace_back(CloseRegistration{});
+  const std::string why =
+      refusal.detail.empty() ? "the L1 answered " + std::to_string(refusal.status) : refusal.detail;
+  lose({.why = why,
+        .advice = advice_for(refusal),
+        .retry_after_ms = refusal.retry_after_ms,
+        .is_id_contested = is_id_contested(refusal),
+        .refusal = &refusal},
+       now_ms);
+}
+
 void L1Session::on_registration_lost(std::string_view why, uint64_t now_ms) {
   if (state_ != State::kOpening && state_ != State::kRegistered) return;
-  lose(why.empty() ? "the L1 closed the connection" : why, std::nullopt, now_ms);
+  lose({.why = why.empty() ? "the L1 closed the connection" : why}, now_ms);
+}
+
+void L1Session::on_registration_ended(std::string_view reason, uint64_t now_ms) {
+  if (reason.empty() || state_ != State::kRegistered) return on_registration_lost("", now_ms);
+  lose({.why = reason, .advice = advice_for(reason), .is_id_contested = is_id_contested(reason)},
+       now_ms);
 }
 
 void L1Session::on_line(std::string_view line, uint64_t now_ms) {
@@ -162,9 +196,9 @@ void L1Session::post_holdings() {
   commands_.emplace_back(PostHoldings{"/holdings/" + config_.l2_id, update_.body()});
 }
 
-void L1Session::on_holdings_answer(int status, std::optional<uint64_t> retry_after_ms,
-                                   uint64_t now_ms) {
+void L1Session::on_holdings_answer(const L1Refusal& answer, uint64_t now_ms) {
   if (telling_ != Telling::kPosting) return;
+  const int status = answer.status;
   if (status >= 200 && status < 300) {
     holdings_backoff_.reset();
     update_.advance();
@@ -172,13 +206,16 @@ void L1Session::on_holdings_answer(int status, std::optional<uint64_t> retry_aft
   }
   LogLine line("holdings_refused");
   line.add("status", status);
+  if (!answer.code.empty()) line.add("code", answer.code);
+  if (!answer.detail.empty()) line.add("why", answer.detail);
   if (status == 404 || status == 405 || status == 501) {
     // An L1 that does not know holdings will not learn before it is started anew.
     telling_ = Telling::kRefused;
   } else {
     telling_ = Telling::kWaiting;
-    const uint64_t delay_ms = retry_after_ms ? holdings_backoff_.next_after_ms(*retry_after_ms)
-                                             : holdings_backoff_.next_ms();
+    const uint64_t delay_ms = answer.retry_after_ms
+                                  ? holdings_backoff_.next_after_ms(*answer.retry_after_ms)
+                                  : holdings_backoff_.next_ms();
     tell_again_at_ms_ = now_ms + delay_ms;
     line.add("retry_in_ms", delay_ms);
   }
@@ -191,7 +228,7 @@ void L1Session::on_time(uint64_t now_ms) {
   if (state_ == State::kWaiting) return open(now_ms);
   const bool was_registered = state_ == State::kRegistered;
   commands_.emplace_back(CloseRegistration{});
-  lose(was_registered ? "the L1 has gone silent" : "the L1 does not answer", std::nullopt, now_ms);
+  lose({.why = was_registered ? "the L1 has gone silent" : "the L1 does not answer"}, now_ms);
 }
 
 std::optional<uint64_t> L1Session::wakes_at_ms() const {

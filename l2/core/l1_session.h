@@ -14,6 +14,7 @@
 #include "common/core/slice.h"
 #include "l2/core/backoff.h"
 #include "l2/core/holdings.h"
+#include "l2/core/l1_refusal.h"
 #include "l2/core/order.h"
 
 namespace daphnis::l2 {
@@ -79,12 +80,19 @@ class L1Session {
   void on_registration_head(int status, std::optional<uint64_t> retry_after_ms, uint64_t now_ms);
   /// Bytes of the answer's body.
   void on_registration_bytes(Bytes bytes, uint64_t now_ms);
+  /// The L1 answered something else than 200, and what it said of it.
+  void on_registration_refused(const L1Refusal& refusal, uint64_t now_ms);
   /// Could not connect, or the connection ended.
   void on_registration_lost(std::string_view why, uint64_t now_ms);
+  /// The L1 ended the registration; `reason` is what it said (Daphnis-Reason), empty: nothing.
+  void on_registration_ended(std::string_view reason, uint64_t now_ms);
   /// The store has changed.
   void on_holdings(Holdings holdings, uint64_t now_ms);
   /// `status` is 0 where there was no answer.
-  void on_holdings_answer(int status, std::optional<uint64_t> retry_after_ms, uint64_t now_ms);
+  void on_holdings_answer(int status, std::optional<uint64_t> retry_after_ms, uint64_t now_ms) {
+    on_holdings_answer(L1Refusal{.status = status, .retry_after_ms = retry_after_ms}, now_ms);
+  }
+  void on_holdings_answer(const L1Refusal& answer, uint64_t now_ms);
   void on_upload_done(const Uuid& request_id, uint64_t now_ms);
   void on_time(uint64_t now_ms);
 
@@ -106,7 +114,15 @@ class L1Session {
 
   void open(uint64_t now_ms);
   void wait(uint64_t delay_ms, uint64_t now_ms);
-  void lose(std::string_view why, std::optional<uint64_t> retry_after_ms, uint64_t now_ms);
+  struct Loss {
+    std::string_view why;
+    std::string_view advice = {};
+    std::optional<uint64_t> retry_after_ms = {};
+    bool is_id_contested = false;
+    const L1Refusal* refusal = nullptr;
+  };
+  void lose(const Loss& loss, uint64_t now_ms);
+  [[nodiscard]] uint64_t delay_after(const Loss& loss);
   void on_line(std::string_view line, uint64_t now_ms);
   void start_queued(uint64_t now_ms);
   void tell();
@@ -124,6 +140,8 @@ class L1Session {
   State state_ = State::kStopped;
   uint64_t until_ms_ = 0;  ///< What the state waits for at most: the next try, the head, a byte.
   uint64_t registered_at_ms_ = 0;
+  /// Least wait after the next loss of the id to another node.
+  uint64_t contest_wait_ms_ = limits::kIdContestFirstMs;
 
   std::set<Uuid> active_;
   std::deque<Queued> queued_;

@@ -12,6 +12,11 @@ std::optional<uint64_t> retry_after_of(const http::Head& head) {
   return field ? parse_retry_after_ms(*field) : std::nullopt;
 }
 
+/// Appends to `held` up to kRefusalBytesMax.
+void keep_start(Bytes bytes, std::string& held) {
+  held.append(as_text(bytes), 0, limits::kRefusalBytesMax - held.size());
+}
+
 }  // namespace
 
 L1Client::L1Client(uv::Loop& loop, uv::Log& log, Store& store, L1Url url, SessionConfig config,
@@ -33,7 +38,8 @@ L1Client::L1Client(uv::Loop& loop, uv::Log& log, Store& store, L1Url url, Sessio
                std::erase_if(resting_, [=](const Resting& one) { return one.until_ms <= now_ms; });
                if (resting_.empty()) sweep_.stop();
              }),
-      holdings_timeout_(loop, [this] { end_holdings(0, std::nullopt); }),
+      refusal_timeout_(loop, [this] { end_refusal(); }),
+      holdings_timeout_(loop, [this] { end_holdings({}); }),
       upload_host_{loop_,
                    store,
                    url_,
@@ -91,45 +97,70 @@ void L1Client::do_command(OpenRegistration& command) {
                             },
                         .on_head =
                             [this](const http::Head& answer) {
+                              if (answer.status != 200) return begin_refusal(answer);
                               session_.on_registration_head(answer.status, retry_after_of(answer),
                                                             loop_.now_ms());
                               settle();
                             },
                         .on_body =
                             [this](Bytes bytes) {
+                              if (refusal_) return keep_start(bytes, refusal_body_);
                               session_.on_registration_bytes(bytes, loop_.now_ms());
                               settle();
                             },
                         .on_end =
                             [this] {
-                              session_.on_registration_lost("", loop_.now_ms());
+                              if (refusal_) return end_refusal();
+                              session_.on_registration_ended(
+                                  registration_->trailer("Daphnis-Reason"), loop_.now_ms());
                               settle();
                             },
                         .on_lost =
                             [this](const std::string& why) {
+                              if (refusal_) return end_refusal();
                               session_.on_registration_lost(why, loop_.now_ms());
                               settle();
                             }});
 }
 
 void L1Client::do_command(CloseRegistration&) {
+  refusal_timeout_.stop();
+  refusal_.reset();
   registration_.reset();
 }
 
+void L1Client::begin_refusal(const http::Head& answer) {
+  refusal_ = L1Refusal{.status = answer.status, .retry_after_ms = retry_after_of(answer)};
+  refusal_body_.clear();
+  refusal_timeout_.start(limits::kRefusalWaitMs);
+}
+
+void L1Client::end_refusal() {
+  const L1Refusal said = read_refusal(refusal_->status, refusal_->retry_after_ms, refusal_body_);
+  session_.on_registration_refused(said, loop_.now_ms());
+  settle();
+}
+
 void L1Client::do_command(PostHoldings& command) {
-  holdings_status_ = 0;
-  holdings_retry_after_ms_.reset();
+  holdings_answer_ = {};
+  holdings_body_.clear();
   holdings_timeout_.start(limits::kHoldingsAnswerMs);
   std::string message = head("POST", command.target, command.body.size()) + command.body;
   holdings_ = std::make_unique<Link>(loop_, url_);
   holdings_->begin({.on_ready = [this, message = std::move(message)] { holdings_->write(message); },
                     .on_head =
                         [this](const http::Head& answer) {
-                          holdings_status_ = answer.status;
-                          holdings_retry_after_ms_ = retry_after_of(answer);
+                          holdings_answer_.status = answer.status;
+                          holdings_answer_.retry_after_ms = retry_after_of(answer);
                         },
-                    .on_end = [this] { end_holdings(holdings_status_, holdings_retry_after_ms_); },
-                    .on_lost = [this](const std::string&) { end_holdings(0, std::nullopt); }});
+                    .on_body = [this](Bytes bytes) { keep_start(bytes, holdings_body_); },
+                    .on_end =
+                        [this] {
+                          end_holdings(read_refusal(holdings_answer_.status,
+                                                    holdings_answer_.retry_after_ms,
+                                                    holdings_body_));
+                        },
+                    .on_lost = [this](const std::string&) { end_holdings({}); }});
 }
 
 void L1Client::do_command(DropHoldings&) {
@@ -137,10 +168,10 @@ void L1Client::do_command(DropHoldings&) {
   holdings_.reset();
 }
 
-void L1Client::end_holdings(int status, std::optional<uint64_t> retry_after_ms) {
+void L1Client::end_holdings(const L1Refusal& answer) {
   holdings_timeout_.stop();
   holdings_.reset();
-  session_.on_holdings_answer(status, retry_after_ms, loop_.now_ms());
+  session_.on_holdings_answer(answer, loop_.now_ms());
   settle();
 }
 
@@ -170,6 +201,7 @@ void L1Client::log_upload(const Order& order, const UploadResult& result) {
   if (!order.trace_id.empty()) line.add("trace", order.trace_id);
   line.add("status", result.status).add("bytes", result.bytes);
   line.add("outcome", result.is_not_found ? "not_found" : result.is_complete ? "sent" : "cut");
+  if (!result.code.empty()) line.add("code", result.code);
   if (!result.why.empty()) line.add("why", result.why);
   if (result.status == 422) {
     log_.write(LogLevel::kError, line);

@@ -43,7 +43,9 @@ class L1Client {
   void do_command(StartUpload& command);
   void do_command(WriteLog& command);
 
-  void end_holdings(int status, std::optional<uint64_t> retry_after_ms);
+  void begin_refusal(const http::Head& answer);
+  void end_refusal();
+  void end_holdings(const L1Refusal& answer);
   void end_upload(const Uuid& id, const UploadResult& result);
   void log_upload(const Order& order, const UploadResult& result);
   [[nodiscard]] std::unique_ptr<Link> take_link(bool is_fresh);
@@ -68,10 +70,14 @@ class L1Client {
   bool is_settling_ = false;
 
   std::unique_ptr<Link> registration_;
+  /// An answer other than 200 to a registration, until it is read.
+  std::optional<L1Refusal> refusal_;
+  std::string refusal_body_;
+  uv::Timer refusal_timeout_;
   std::unique_ptr<Link> holdings_;
   uv::Timer holdings_timeout_;
-  int holdings_status_ = 0;
-  std::optional<uint64_t> holdings_retry_after_ms_;
+  L1Refusal holdings_answer_;
+  std::string holdings_body_;
 
   Upload::Host upload_host_;
   std::map<Uuid, std::unique_ptr<Upload>> uploads_;

@@ -1,6 +1,9 @@
 #include "l2/uv/link.h"
 
+#include <algorithm>
+
 #include "common/core/check.h"
+#include "common/core/http_head.h"
 
 namespace daphnis::l2 {
 
@@ -31,6 +34,14 @@ void Link::rest(std::function<void()> on_gone) {
   events_ = std::make_shared<const Events>(
       Events{.on_ready = nullptr,
              .on_lost = [on_gone = std::move(on_gone)](const std::string&) { on_gone(); }});
+}
+
+std::string Link::trailer(std::string_view name) const {
+  const auto& all = parser_.trailers();
+  const auto at = std::ranges::find_if(all, [name](const http::Header& field) {
+    return http::equals_ignoring_case(field.name, name);
+  });
+  return at == all.end() ? std::string() : at->value;
 }
 
 void Link::connect() {

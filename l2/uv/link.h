@@ -43,6 +43,8 @@ class Link {
   void write(Slices slices) { stream_->write(std::move(slices)); }
   [[nodiscard]] bool is_drained() const { return stream_->unsent_bytes() == 0; }
 
+  /// In on_end: the field behind the answer's body; empty where there is none.
+  [[nodiscard]] std::string trailer(std::string_view name) const;
   /// Between exchanges: true where the connection stands and is in step.
   [[nodiscard]] bool is_reusable() const { return is_idle_; }
   /// An exchange has been made on it before: the L1 may have closed it at this very moment.

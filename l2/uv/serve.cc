@@ -11,6 +11,7 @@
 #include "common/uv/loop.h"
 #include "l2/disk/own_id.h"
 #include "l2/disk/store.h"
+#include "l2/disk/store_lock.h"
 #include "l2/uv/l1_client.h"
 #include "l2/uv/store_watch.h"
 
@@ -112,6 +113,12 @@ void Server::finish() {
 int serve(const ServeOptions& options) {
   uv::Log log("l2");
   log.set_level(options.log_level);
+  const auto lock = StoreLock::take(options.store);
+  if (!lock && lock.error().code == Errc::kInvalid) {
+    std::fprintf(stderr, "daphnis-l2: %s\n", lock.error().detail.c_str());
+    return 1;
+  }
+  if (!lock) log.warn(LogLine("store_not_locked").add("error", lock.error().text()));
   std::string l2_id = options.l2_id;
   if (l2_id.empty()) {
     auto own = own_id(options.store);

@@ -5,6 +5,12 @@
 
 namespace daphnis::l2 {
 
+namespace {
+
+constexpr const char* kNoMore = "the L1 wants no more";
+
+}  // namespace
+
 /// Holds all that the thread touches; `owner` is cut when the upload goes first.
 struct Upload::Job {
   uv_work_t request{};
@@ -18,7 +24,7 @@ Upload::Upload(const Host& host, StartUpload start,
     : host_(host),
       start_(std::move(start)),
       on_done_(std::move(on_done)),
-      stall_(host.loop, [this] { finish("the L1 takes no bytes"); }),
+      stall_(host.loop, [this] { finish(is_refused_ ? kNoMore : "the L1 takes no bytes"); }),
       later_(host.loop, [this] { on_done_(result_); }) {
   stall_.start(limits::kUploadStallMs);
   restart();
@@ -70,6 +76,7 @@ void Upload::on_turn(Answer::Turn turn) {
   if (!is_head_sent_ && start_.begin_by_ms && host_.loop.now_ms() >= *start_.begin_by_ms) {
     return finish("the deadline has passed");
   }
+  if (is_refused_) return;
   turn_ = std::move(turn);
   if (!link_) return open_link();
   pump();
@@ -80,6 +87,10 @@ void Upload::open_link() {
   link_->begin({.on_ready = [this] { on_ready(); },
                 .on_drained = [this] { pump(); },
                 .on_head = [this](const http::Head& head) { on_head(head.status); },
+                .on_body =
+                    [this](Bytes bytes) {
+                      said_.append(as_text(bytes), 0, limits::kRefusalBytesMax - said_.size());
+                    },
                 .on_end = [this] { on_end(); },
                 .on_lost = [this](const std::string& why) { on_lost(why); }});
 }
@@ -104,7 +115,7 @@ void Upload::on_ready() {
 }
 
 void Upload::pump() {
-  if (!is_ready_ || !turn_ || !link_->is_drained()) return;
+  if (!is_ready_ || !turn_ || is_refused_ || !link_->is_drained()) return;
   stall_.start(limits::kUploadStallMs);
   Slices out;
   const auto put = [&out](Bytes bytes) { out.push_back(Slice::copy_of(bytes)); };
@@ -128,6 +139,7 @@ void Upload::pump() {
 }
 
 void Upload::on_lost(const std::string& why) {
+  if (is_refused_) return finish(kNoMore);
   // A kept connection that the L1 closed at this moment: it has seen nothing of this request,
   // though the kernel may have taken some of it.
   if (link_->is_used() && result_.status == 0 && result_.bytes <= limits::kUploadRetryBytes) {
@@ -140,10 +152,14 @@ void Upload::on_lost(const std::string& why) {
 
 void Upload::on_head(int status) {
   result_.status = status;
-  if (!is_all_sent_) finish("the L1 wants no more");
+  if (is_all_sent_) return;
+  is_refused_ = true;
+  stall_.start(limits::kRefusalWaitMs);
 }
 
 void Upload::on_end() {
+  if (result_.status != 200) result_.code = read_refusal(result_.status, {}, said_).code;
+  if (is_refused_) return finish(kNoMore);
   result_.is_complete = true;
   if (link_->is_reusable()) host_.give_link(std::move(link_));
   finish();

@@ -18,8 +18,9 @@ struct UploadResult {
   int status = 0;            ///< The L1's answer; 0 where there was none.
   bool is_complete = false;  ///< Everything was sent.
   bool is_not_found = false;
-  uint64_t bytes = 0;    ///< Of CAR.
-  std::string why = {};  ///< Where it failed.
+  uint64_t bytes = 0;     ///< Of CAR.
+  std::string why = {};   ///< Where it failed.
+  std::string code = {};  ///< What the L1 said of a status other than 200; empty: nothing.
 };
 
 /// Answers one order: makes the CAR in the thread pool, a turn ahead of the socket, and POSTs it in
@@ -75,6 +76,8 @@ class Upload {
   bool is_ready_ = false;  ///< The link may be written to.
   bool is_head_sent_ = false;
   bool is_all_sent_ = false;
+  bool is_refused_ = false;   ///< An answer came before all was sent: it is read, no more is sent.
+  std::string said_;          ///< The answer's body, as much as is kept.
   bool is_aborting_ = false;  ///< Legacy: a POST is begun only to be dropped.
 };
 

@@ -5,7 +5,8 @@ import signal
 import threading
 import time
 
-from harness import EdgeTest, binary, car, wait_for
+from harness import Edge, EdgeTest, binary, car, wait_for
+from harness.edge import logfmt
 
 from fake_l1 import FakeL1
 
@@ -111,6 +112,52 @@ class L2(EdgeTest):
         self.assertGreaterEqual(second - first, 2)
         l1.drop_registration()
         wait_for(l1.registered, "it registers again", 5)
+
+    def test_it_says_why_an_l1_does_not_take_it_and_what_to_do(self):
+        body = b'{"code":"full","detail":"this L1 has as many L2s as it takes"}\n'
+        refusal = (b"HTTP/1.1 503 Busy\r\nRetry-After: 0\r\nContent-Length: %d\r\n\r\n" % len(body)
+                   + body)
+        l1 = self.l1(refuse=[refusal])
+        text = self.l2(l1, self.store()).text()
+        for part in ("level=warn", "event=registration_failed", "status=503 code=full",
+                     "why=\"this L1 has as many L2s as it takes\"", "name another one with --l1"):
+            self.assertIn(part, text)
+
+    def test_two_l2s_on_one_store_are_refused(self):
+        store = self.store()
+        l1 = self.l1()
+        self.l2(l1, store)
+        other = self.world.start("other", [
+            binary("daphnis-l2"), "serve", "--l1", f"http://127.0.0.1:{l1.port}",
+            "--store", store, "--id", "other"])
+        self.assertEqual(1, other.wait(10))
+        self.assertIn("another daphnis-l2 serves the store", other.text())
+
+    def test_two_nodes_of_one_id_are_told_so_on_both_sides(self):
+        edge = Edge(self.world, workers=1)
+        stores = [self.world.subfolder(name) for name in ("here", "there")]
+        nodes = []
+        for store in stores:
+            nodes.append(self.world.start(store.name, [
+                binary("daphnis-l2"), "serve", "--l1", f"http://127.0.0.1:{edge.l2_port}",
+                "--store", store, "--id", "twin"]))
+            wait_for(lambda node=nodes[-1]: "event=registered" in node.text(), "it registers")
+        wait_for(lambda: "another node uses this id" in nodes[0].text(), "the loser says it")
+        line = next(line for line in nodes[0].text().splitlines() if "another node" in line)
+        self.assertIn("why=\"replaced by a newer connection\"", line)
+        self.assertGreaterEqual(int(logfmt(line)["retry_in_ms"]), 10_000)
+        wait_for(lambda: "another node uses this id" in nodes[1].text(), "and so does the other",
+                 40)
+        wait_for(lambda: any("level=warn" in line and "l2=twin" in line
+                             for line in edge.broker.text().splitlines()), "the broker too")
+
+    def test_a_client_port_is_called_one(self):
+        edge = Edge(self.world, workers=1)
+        node = self.world.start("lost", [
+            binary("daphnis-l2"), "serve", "--l1", f"http://127.0.0.1:{edge.client_port}",
+            "--store", self.store()])
+        wait_for(lambda: "is this its client port?" in node.text(), "it says what is wrong")
+        self.assertIn("code=unknown_path", node.text())
 
     def test_an_upload_outlives_the_registration(self):
         root, body, _ = car.file_car(car.numbered("outlives", 32 << 20), leaf=1 << 20)

@@ -137,6 +137,33 @@ TEST_CASE("of two connections with one id the newest wins but only once in five 
   CHECK(rig.broker.registrations().ring().size() == 0);
 }
 
+TEST_CASE("two nodes of one id are told of at warn and a node that comes back once is not",
+          "[broker][registration]") {
+  Rig rig;
+  const auto warnings = [&rig] {
+    return std::ranges::count_if(rig.log, [](const std::string& line) {
+      return line.starts_with("level=warn") && line.find("l2=home") != std::string::npos;
+    });
+  };
+  rig.register_l2("home");
+  rig.advance(10'000);
+  rig.register_l2("home");
+  CHECK(warnings() == 0);
+  CHECK(rig.log.back().find("event=l2_replaced l2=home address=") != std::string::npos);
+  for (int i = 0; i < 5; ++i) rig.register_l2("home");  // Refused: too soon.
+  CHECK(warnings() == 1);
+  CHECK(rig.log.back().find("event=l2_contested") != std::string::npos);
+  rig.advance(12'000);
+  rig.register_l2("home");
+  CHECK(warnings() == 2);
+  CHECK(rig.log.back().find("event=l2_replaced") != std::string::npos);
+  CHECK(rig.log.back().find("former_ms=12000") != std::string::npos);
+  CHECK(rig.log.back().find("two nodes use this id") != std::string::npos);
+  rig.advance(limits::kIdContestedMs);
+  rig.register_l2("home");
+  CHECK(warnings() == 2);
+}
+
 TEST_CASE("orders of a replaced or lost stream go to another L2 at once",
           "[broker][registration]") {
   Rig rig;

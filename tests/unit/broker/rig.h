@@ -235,7 +235,9 @@ class Rig {
   void carry_out(SendWorker& c) { deliver(c.worker, c.frame); }
   void carry_out(CloseWorker& c) { workers[c.worker].is_closed = true; }
   void carry_out(OrderFolder& c) { folder_orders.push_back(std::move(c.order)); }
-  void carry_out(WriteLog& c) { log.push_back(c.line.text()); }
+  void carry_out(WriteLog& c) {
+    log.push_back("level=" + std::string(name(c.level)) + " " + c.line.text());
+  }
 
   void deliver(WorkerId id, const std::vector<uint8_t>& frame) {
     FakeWorker& worker = workers[id];

@@ -95,3 +95,25 @@ TEST_CASE("cut and malformed responses are refused", "[http][parser]") {
   CHECK(response("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").back() ==
         "refused 400 transfer_encoding_on_http_1_0");
 }
+
+TEST_CASE("what stands behind a response's body can be read until the next one", "[http][parser]") {
+  Parser parser(Parser::Kind::kResponse);
+  const std::string text =
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n"
+      "Daphnis-Reason:  the L1 stops \r\nOther: 1\r\n\r\nHTTP/1.1 204 X\r\n\r\n";
+  const size_t split = GENERATE(size_t{1}, size_t{70}, size_t{1000});
+  Bytes rest = as_bytes(text);
+  int ends = 0;
+  while (ends < 2) {
+    const Parser::Step step = parser.step(rest.first(std::min(split, rest.size())));
+    rest = rest.subspan(step.consumed);
+    REQUIRE(step.event != Parser::Event::kRefused);
+    if (step.event != Parser::Event::kEnd) continue;
+    if (++ends == 1) {
+      REQUIRE(parser.trailers().size() == 2);
+      CHECK(parser.trailers()[0].name == "Daphnis-Reason");
+      CHECK(parser.trailers()[0].value == "the L1 stops");
+    }
+  }
+  CHECK(parser.trailers().empty());
+}

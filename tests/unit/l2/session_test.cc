@@ -1,64 +1,14 @@
 #include <catch2/catch.hpp>
 #include <string>
 
-#include "common/core/hashes.h"
 #include "l2/core/l1_session.h"
 #include "tests/unit/l2/blocks.h"
+#include "tests/unit/l2/session_rig.h"
 
 using namespace daphnis;
 using namespace daphnis::l2;
 using daphnis::test::raw_cid;
-
-namespace {
-
-/// A session with its commands sorted out.
-struct Rig {
-  explicit Rig(Generation generation = Generation::kV2, uint32_t capacity = 2)
-      : session({"home-1", capacity, generation}, [] { return uint64_t{0}; }) {}
-
-  void collect() {
-    for (SessionCommand& command : session.take_commands()) {
-      if (auto* open = std::get_if<OpenRegistration>(&command)) opened.push_back(open->target);
-      if (std::get_if<CloseRegistration>(&command)) ++closed;
-      if (auto* post = std::get_if<PostHoldings>(&command)) posts.push_back(*post);
-      if (std::get_if<DropHoldings>(&command)) ++holdings_dropped;
-      if (auto* upload = std::get_if<StartUpload>(&command)) uploads.push_back(*upload);
-    }
-  }
-  void feed(const std::string& text) {
-    session.on_registration_bytes(as_bytes(text), now);
-    collect();
-  }
-  void registered() {
-    session.start(now);
-    collect();
-    session.on_registration_head(200, {}, now);
-    collect();
-  }
-  static std::string id(int n) { return "0b5a0c7c-6a5a-4f0e-9d2e-00000000000" + std::to_string(n); }
-  void order(int n, const std::string& more = "") {
-    feed(R"({"requestId":")" + id(n) + R"(","root":"bafkqaaa")" + more + "}\n");
-  }
-  void done(int n) {
-    session.on_upload_done(*parse_uuid(id(n)), now);
-    collect();
-  }
-  void pass(uint64_t ms) {
-    now += ms;
-    session.on_time(now);
-    collect();
-  }
-
-  uint64_t now = 1'000'000;
-  L1Session session;
-  std::vector<std::string> opened;
-  int closed = 0;
-  std::vector<PostHoldings> posts;
-  int holdings_dropped = 0;
-  std::vector<StartUpload> uploads;
-};
-
-}  // namespace
+using Rig = daphnis::test::SessionRig;
 
 TEST_CASE("a v2 session registers with its version and capacity", "[l2][session]") {
   Rig rig;

@@ -5,6 +5,7 @@
 
 #include "l2/disk/own_id.h"
 #include "l2/disk/store.h"
+#include "l2/disk/store_lock.h"
 #include "tests/fakes/fixtures.h"
 #include "tests/unit/l2/temp_folder.h"
 
@@ -146,4 +147,19 @@ TEST_CASE("an L2 keeps the id it made", "[l2][store]") {
   CHECK(own_id(folder.path()).error().code == Errc::kMalformed);
   folder.write(".daphnis-l2-id", as_bytes("home-7\n"));
   CHECK(*own_id(folder.path()) == "home-7");
+}
+
+TEST_CASE("one store is locked once and free when its L2 goes", "[l2][store]") {
+  const TempFolder folder;
+  {
+    const auto lock = StoreLock::take(folder.path());
+    REQUIRE(lock);
+    const auto other = StoreLock::take(folder.path() + "/.");
+    REQUIRE_FALSE(other);
+    CHECK(other.error().code == Errc::kInvalid);
+    CHECK(other.error().detail.find("another daphnis-l2 serves the store") != std::string::npos);
+    CHECK(folder.entries() == 0);
+  }
+  CHECK(StoreLock::take(folder.path()));
+  CHECK(StoreLock::take(folder.at("absent")).error().code == Errc::kSystem);
 }
