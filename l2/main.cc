@@ -91,19 +91,23 @@ struct PackFlags {
   std::string path;
   std::string output;
   bool hidden = false;
+  bool force = false;
 };
 
 CLI::App* add_pack(uv::Settings& settings, PackFlags& flags) {
   CLI::App* command = settings.app().add_subcommand(
       "pack", "Pack a file or folder (UnixFS) into a CAR and print its root CID");
   command->add_option("path", flags.path, "The file or folder")->required();
-  command->add_option("-o,--output", flags.output, "The CAR to write")->required();
+  command->add_option("-o,--output", flags.output, "The CAR to write; - is standard output")
+      ->required();
+  command->add_flag("-f,--force", flags.force, "Replace a file that is there already");
   command->add_flag("--hidden", flags.hidden, "In folders, take names that begin with a dot too");
   return command;
 }
 
 int run_pack(const PackFlags& flags) {
-  const auto packed = pack(flags.path, flags.output, {.with_hidden = flags.hidden});
+  const auto packed =
+      pack(flags.path, flags.output, {.with_hidden = flags.hidden, .replaces = flags.force});
   if (!packed) return fail_with(packed.error());
   if (packed->hidden_left_out > 0) {
     fmt::print(stderr, "daphnis-l2: {} hidden names left out (--hidden takes them)\n",
@@ -113,8 +117,10 @@ int run_pack(const PackFlags& flags) {
     fmt::print(stderr, "daphnis-l2: {} symbolic links or special files left out\n",
                packed->others_left_out);
   }
-  fmt::print("{}\n", packed->root.text());
-  return std::fflush(stdout) == 0 ? 0 : 1;
+  // Where standard output is the CAR, the root goes the way of all other words.
+  std::FILE* words = flags.output == "-" ? stderr : stdout;
+  fmt::print(words, "{}\n", packed->root.text());
+  return std::fflush(words) == 0 ? 0 : 1;
 }
 
 struct UnpackFlags {

@@ -13,11 +13,14 @@ namespace daphnis::l2 {
 
 /// Writes a CARv1 of one root, each block once, under a hidden name that takes the wanted one only
 /// when the CAR is whole: a store that is being served never sees half of it. What is not committed
-/// is removed. Owned by a pack.
+/// is removed. Or writes it to standard output as it comes. Owned by a pack.
 class CarWriter {
  public:
   /// Errors: kSystem.
-  [[nodiscard]] static Result<CarWriter> create(const std::string& path, const Cid& root);
+  [[nodiscard]] static Result<CarWriter> create(const std::string& path, const Cid& root,
+                                                bool replaces);
+  /// Errors: kInvalid (it is a terminal), kSystem.
+  [[nodiscard]] static Result<CarWriter> on_standard_output(const Cid& root);
   CarWriter(CarWriter&& other) noexcept;
   CarWriter& operator=(CarWriter&&) = delete;
   ~CarWriter();
@@ -25,20 +28,29 @@ class CarWriter {
   /// False: the block is in already.
   [[nodiscard]] bool wants(const Cid& cid) const { return !written_.contains(CidKey(cid)); }
   [[nodiscard]] Result<void> put(const Cid& cid, Bytes block);
-  /// Gives the file its name, over an older one. The last call.
+  /// Gives the file its name, over an older one where that is to be replaced. The last call.
+  /// Errors: kInvalid (something came to have the name meanwhile), kSystem.
   [[nodiscard]] Result<void> commit();
 
  private:
-  CarWriter(File file, std::string temporary, std::string path)
-      : file_(std::move(file)), temporary_(std::move(temporary)), path_(std::move(path)) {}
+  CarWriter(File file, std::string temporary, std::string path, bool replaces)
+      : file_(std::move(file)),
+        temporary_(std::move(temporary)),
+        path_(std::move(path)),
+        replaces_(replaces) {}
+  [[nodiscard]] Result<void> begin(const Cid& root);
   [[nodiscard]] Result<void> append(Bytes bytes);
   [[nodiscard]] Result<void> flush();
 
   File file_;
-  std::string temporary_;  ///< Empty once committed or moved from.
+  std::string temporary_;  ///< Empty once committed or moved from, and for standard output.
   std::string path_;
+  bool replaces_;
   std::vector<uint8_t> buffer_;
   absl::flat_hash_set<CidKey> written_;
 };
+
+/// The error for an output that is not to be replaced.
+[[nodiscard]] std::unexpected<Error> output_exists(const std::string& path);
 
 }  // namespace daphnis::l2

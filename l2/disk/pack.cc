@@ -1,5 +1,7 @@
 #include "l2/disk/pack.h"
 
+#include <sys/stat.h>
+
 #include <vector>
 
 #include "l2/disk/car_writer.h"
@@ -35,13 +37,28 @@ Result<void> put_file(CarWriter& writer, const PackTree::Item& item) {
   return {};
 }
 
+bool exists(const std::string& path) {
+  struct stat status {};
+  return lstat(path.c_str(), &status) == 0;
+}
+
 }  // namespace
 
 Result<Packed> pack(const std::string& path, const std::string& output,
                     const PackOptions& options) {
+  if (path == "-") {
+    return fail(Errc::kInvalid,
+                "standard input cannot be packed, since a file is read twice: save it to a file "
+                "(a file of that name is ./-)");
+  }
+  const bool is_stream = output == "-";
+  // Before the work, and once more at its end.
+  if (!is_stream && !options.replaces && exists(output)) return output_exists(output);
   const auto tree = PackTree::read(path, options);
   if (!tree) return std::unexpected(tree.error());
-  auto writer = CarWriter::create(output, tree->totals().root);
+  const Cid& root = tree->totals().root;
+  auto writer = is_stream ? CarWriter::on_standard_output(root)
+                          : CarWriter::create(output, root, options.replaces);
   if (!writer) return std::unexpected(writer.error());
   std::vector<size_t> pending{0};
   while (!pending.empty()) {

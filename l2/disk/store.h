@@ -18,13 +18,13 @@
 
 namespace daphnis::l2 {
 
-/// The CARs of a folder (names ending in .car, versions 1 and 2, no sub-folders) as one set of
-/// blocks. A block is hashed when it is first read, and not again while its file stays as it is:
-/// indexing thus reads little more than the sections' heads, and what leaves here has been proven
-/// once. What is no block of ours in a file is passed over and told. A file that is cut is not used
-/// while it may still grow, that is until kCarCutMs have passed since its last change; after that
-/// its whole blocks are, but no root of it is announced. All calls block and belong in a thread
-/// pool: scan() from one thread at a time, read() from any number. Owned by `serve`.
+/// The CARs of a folder (names ending in .car in any case, versions 1 and 2, no sub-folders) as one
+/// set of blocks. A block is hashed when it is first read, and not again while its file stays as it
+/// is: indexing thus reads little more than the sections' heads, and what leaves here has been
+/// proven once. What is no block of ours in a file is passed over and told. A file that is cut is
+/// not used while it may still grow, that is until kCarCutMs have passed since its last change;
+/// after that its whole blocks are, but no root of it is announced. All calls block and belong in a
+/// thread pool: scan() from one thread at a time, read() from any number. Owned by `serve`.
 class Store {
  public:
   explicit Store(std::string folder) : folder_(std::move(folder)) {}
@@ -68,7 +68,21 @@ class Store {
     FileStamp stamp;
   };
 
+  /// What lies in the folder and is not looked into; hidden names are nobody's affair.
+  struct PassedOver {
+    uint64_t folders = 0;
+    uint64_t other_names = 0;  ///< Not ending in .car.
+    uint64_t no_files = 0;     ///< Sockets, devices, links that lead nowhere.
+    uint64_t too_many = 0;     ///< Beyond kStoreFilesMax.
+
+    [[nodiscard]] bool operator==(const PassedOver&) const = default;
+  };
+
   [[nodiscard]] bool list_folder(ScanReport& report);
+  /// Whether the entry is a CAR by its name and kind; counts it in `passed_over` where it is not.
+  [[nodiscard]] static bool is_car(int folder, const char* name, struct stat& status,
+                                   PassedOver& passed_over);
+  void tell_passed_over(const PassedOver& now, ScanReport& report);
   void index_file(const std::string& name, Known& known, ScanReport& report);
   [[nodiscard]] Result<CarFile::Contents> read_file(const std::string& path, Known& known,
                                                     uint32_t id);
@@ -86,6 +100,7 @@ class Store {
   uint32_t next_id_ = 1;
   bool has_changed_ = true;
   bool could_list_ = true;
+  PassedOver passed_over_;  ///< As last told.
 
   mutable std::shared_mutex mutex_;  // guards what follows
   BlockIndex index_;

@@ -1,4 +1,5 @@
 #include <dirent.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -37,7 +38,10 @@ bool stays_cut(const FileStamp& stamp) {
 }
 
 bool is_car_name(std::string_view name) {
-  return name.ends_with(".car") && name.front() != '.';
+  constexpr std::string_view kSuffix = ".car";
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  return name.size() >= kSuffix.size() &&
+         std::ranges::equal(name.substr(name.size() - kSuffix.size()), kSuffix, {}, lower);
 }
 
 LogLine note(std::string_view event, const std::string& name) {
@@ -83,12 +87,14 @@ bool Store::list_folder(ScanReport& report) {
   }
   could_list_ = true;
   for (auto& [name, known] : known_) known.is_seen = false;
+  PassedOver passed_over;
   while (const dirent* entry = readdir(folder.get())) {
-    if (!is_car_name(entry->d_name)) continue;
     struct stat status {};
-    if (fstatat(dirfd(folder.get()), entry->d_name, &status, 0) != 0) continue;
-    if (!S_ISREG(status.st_mode)) continue;
-    if (known_.size() == limits::kStoreFilesMax && !known_.contains(entry->d_name)) continue;
+    if (!is_car(dirfd(folder.get()), entry->d_name, status, passed_over)) continue;
+    if (known_.size() == limits::kStoreFilesMax && !known_.contains(entry->d_name)) {
+      ++passed_over.too_many;
+      continue;
+    }
     const auto [at, is_new] = known_.try_emplace(entry->d_name);
     Known& known = at->second;
     known.is_seen = true;
@@ -105,7 +111,38 @@ bool Store::list_folder(ScanReport& report) {
     known.stamp = stamp;
     known.state = FileState::kNew;
   }
+  tell_passed_over(passed_over, report);
   return true;
+}
+
+bool Store::is_car(int folder, const char* name, struct stat& status, PassedOver& passed_over) {
+  if (name[0] == '.') return false;
+  if (fstatat(folder, name, &status, 0) != 0) {
+    // Gone since it was listed, or a link that leads nowhere.
+    if (fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0) ++passed_over.no_files;
+    return false;
+  }
+  uint64_t& count = S_ISDIR(status.st_mode)    ? passed_over.folders
+                    : !S_ISREG(status.st_mode) ? passed_over.no_files
+                                               : passed_over.other_names;
+  if (S_ISREG(status.st_mode) && is_car_name(name)) return true;
+  ++count;
+  return false;
+}
+
+void Store::tell_passed_over(const PassedOver& now, ScanReport& report) {
+  if (std::exchange(passed_over_, now) == now) return;
+  LogLine line = note("store_passed_over", folder_);
+  const std::pair<const char*, uint64_t> counts[] = {{"folders", now.folders},
+                                                     {"not_named_car", now.other_names},
+                                                     {"no_files", now.no_files},
+                                                     {"too_many", now.too_many}};
+  for (const auto& [why, count] : counts) {
+    if (count > 0) line.add(why, count);
+  }
+  line.add("advice", "only files whose names end in .car are served, of the folder itself");
+  report.notes.emplace_back(now == PassedOver{} ? LogLevel::kDebug : LogLevel::kWarn,
+                            std::move(line));
 }
 
 Result<CarFile::Contents> Store::read_file(const std::string& path, Known& known, uint32_t id) {

@@ -19,6 +19,11 @@ std::unexpected<Error> exists(const std::string& path) {
 }  // namespace
 
 Result<UnpackTarget> UnpackTarget::create(const std::string& wanted) {
+  if (wanted == "-") {
+    return fail(Errc::kInvalid,
+                "a file or folder is not written to standard output: name a path "
+                "(a file of that name is ./-)");
+  }
   std::string path = wanted;
   while (path.size() > 1 && path.ends_with('/')) path.pop_back();
   struct stat status {};

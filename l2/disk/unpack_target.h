@@ -14,7 +14,7 @@ class UnpackTarget {
   /// The name of what is to become the wanted path, inside folder().
   static constexpr const char* kName = "content";
 
-  /// Errors: kInvalid (something is at `path` already), kSystem.
+  /// Errors: kInvalid (something is at `path` already, or it is "-"), kSystem.
   [[nodiscard]] static Result<UnpackTarget> create(const std::string& path);
   UnpackTarget(UnpackTarget&& other) noexcept;
   UnpackTarget& operator=(UnpackTarget&&) = delete;

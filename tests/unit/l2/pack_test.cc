@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
@@ -75,7 +76,7 @@ TEST_CASE("a folder gets the CID that ipfs-car gives it", "[l2][pack]") {
   CHECK(packed->files == 3);
   CHECK(packed->hidden_left_out == 1);
   CHECK(packed->others_left_out == 1);
-  CHECK(pack(folder.at("in"), folder.at("out.car"), {.with_hidden = true})->files == 4);
+  CHECK(pack(folder.at("in"), folder.at("all.car"), {.with_hidden = true})->files == 4);
 }
 
 TEST_CASE("folders come back as they were with the empty ones", "[l2][pack]") {
@@ -111,17 +112,24 @@ TEST_CASE("the root is first and each block is in the CAR once", "[l2][pack]") {
   CHECK(reader.cid() == packed->root);
 }
 
-TEST_CASE("an older CAR is replaced and a failed pack leaves it alone", "[l2][pack]") {
+TEST_CASE("an older CAR is replaced when that is wanted and a failed pack leaves it alone",
+          "[l2][pack]") {
   const TempFolder folder;
+  const PackOptions forced{.replaces = true};
   folder.write("out.car", as_bytes("old"));
-  CHECK(pack(folder.at("absent"), folder.at("out.car"), {}).error().code == Errc::kNotFound);
+  CHECK(pack(folder.at("absent"), folder.at("out.car"), forced).error().code == Errc::kNotFound);
   std::filesystem::create_directories(folder.at("in"));
   folder.write("in/\xff", as_bytes("x"));
-  CHECK(pack(folder.at("in"), folder.at("out.car"), {}).error().code == Errc::kInvalid);
+  CHECK(pack(folder.at("in"), folder.at("out.car"), forced).error().code == Errc::kInvalid);
   CHECK(folder.read("out.car") == "old");
   CHECK(folder.entries() == 2);
   folder.write("file", as_bytes("x"));
-  REQUIRE(pack(folder.at("file"), folder.at("out.car"), {}));
+  const auto refused = pack(folder.at("file"), folder.at("out.car"), {});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == Errc::kInvalid);
+  CHECK(refused.error().detail.find("--force") != std::string::npos);
+  CHECK(folder.read("out.car") == "old");
+  REQUIRE(pack(folder.at("file"), folder.at("out.car"), forced));
   CHECK(folder.read("out.car") != "old");
   CHECK(folder.entries() == 3);
   CHECK_FALSE(pack(folder.at("file"), folder.at("no/such/out.car"), {}));
@@ -139,4 +147,26 @@ TEST_CASE("a folder beyond one block is refused in words", "[l2][pack]") {
   REQUIRE_FALSE(packed);
   CHECK(packed.error().code == Errc::kTooLarge);
   CHECK(packed.error().detail.find("7000 entries") != std::string::npos);
+}
+
+TEST_CASE("a dash as a file is a standard stream or refused", "[l2][pack]") {
+  const TempFolder folder;
+  folder.write("in", as_bytes("hello\n"));
+  REQUIRE(pack(folder.at("in"), folder.at("out.car"), {}));
+  const int kept = dup(STDOUT_FILENO);
+  const int output = open(folder.at("stdout").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  REQUIRE(output >= 0);
+  dup2(output, STDOUT_FILENO);
+  close(output);
+  const auto packed = pack(folder.at("in"), "-", {});
+  dup2(kept, STDOUT_FILENO);
+  close(kept);
+  REQUIRE(packed);
+  CHECK(folder.read("stdout") == folder.read("out.car"));
+  CHECK_FALSE(std::filesystem::exists("-"));
+
+  CHECK(pack("-", folder.at("other.car"), {}).error().code == Errc::kInvalid);
+  CHECK(unpack(folder.at("out.car"), "-", {}).error().code == Errc::kInvalid);
+  CHECK_FALSE(std::filesystem::exists("-"));
+  CHECK(folder.entries() == 3);
 }

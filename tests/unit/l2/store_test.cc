@@ -1,4 +1,5 @@
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <catch2/catch.hpp>
 #include <string>
@@ -162,4 +163,45 @@ TEST_CASE("one store is locked once and free when its L2 goes", "[l2][store]") {
   }
   CHECK(StoreLock::take(folder.path()));
   CHECK(StoreLock::take(folder.at("absent")).error().code == Errc::kSystem);
+}
+
+TEST_CASE("the suffix of a CAR is read in any case", "[l2][store]") {
+  const TempFolder folder;
+  folder.write("A.CAR", car_of(raw_cid(kHello), {{raw_cid(kHello), kHello}}));
+  folder.write("b.Car", car_of(raw_cid(kWorld), {{raw_cid(kWorld), kWorld}}));
+  folder.write("car", car_of(raw_cid("x"), {{raw_cid("x"), "x"}}));
+  Store store(folder.path());
+  CHECK(roots_after(store) == 2);
+  CHECK(holds(store, kHello));
+  CHECK(holds(store, kWorld));
+  CHECK_FALSE(holds(store, "x"));
+}
+
+TEST_CASE("what is passed over in a store is counted and told when it changes", "[l2][store]") {
+  const TempFolder folder;
+  const auto told = [](Store& store) {
+    std::vector<std::string> lines;
+    for (const auto& [level, line] : store.scan().notes) {
+      if (line.text().find("store_passed_over") == std::string::npos) continue;
+      CHECK((level == LogLevel::kWarn) == (line.text().find('1') != std::string::npos));
+      lines.push_back(line.text());
+    }
+    return lines;
+  };
+  folder.write("a.car", car_of(raw_cid(kHello), {{raw_cid(kHello), kHello}}));
+  folder.write(".hidden", as_bytes("x"));
+  Store store(folder.path());
+  CHECK(told(store).empty());
+  std::filesystem::create_directory(folder.at("sub.car"));
+  folder.write("film.mp4", as_bytes("x"));
+  REQUIRE(symlink("nowhere", folder.at("gone.car").c_str()) == 0);
+  const auto lines = told(store);
+  REQUIRE(lines.size() == 1);
+  CHECK(lines[0].find("folders=1 not_named_car=1 no_files=1 advice=") != std::string::npos);
+  CHECK(told(store).empty());
+  std::filesystem::remove_all(folder.at("sub.car"));
+  std::filesystem::remove(folder.at("film.mp4"));
+  std::filesystem::remove(folder.at("gone.car"));
+  CHECK(told(store).size() == 1);
+  CHECK(told(store).empty());
 }
