@@ -16,6 +16,12 @@ reload_begin() {
     reload_result "$1" "failed: another reload is under way"
     return
   fi
+  if ! check_programs; then
+    say "reload: $REFUSED"
+    reload_result "$1" "failed, nothing was changed: ${REFUSED//$'\n'/ }"
+    return
+  fi
+  retry_dead
   RELOAD_ID=$1
   RELOAD_BROKER=${2:-no}
   RELOAD_QUEUE=()

@@ -8,6 +8,8 @@
 readonly DEFAULT_LISTEN=0.0.0.0:8080 DEFAULT_ADMIN_LISTEN=127.0.0.1:8091
 readonly DEFAULT_L2_LISTEN=127.0.0.1:8090  # Whoever reaches it may register: nobody from outside.
 
+readonly CHECK_SECONDS=10
+
 declare -A SETTINGS=()  # What read_settings found, by name; several values, one a line.
 SOCKET='' STATS_FILE='' STATS_LOG='' CACHE_DIR='' SPOOL_DIR=''
 BROKER_FLAGS=() WORKER_FLAGS=()
@@ -20,7 +22,7 @@ read_settings() {
   if ((${#AS_USER[@]} > 0)) && ! "${AS_USER[@]}" test -x "$1"; then
     fail "user $RUN_USER may not run $1: install it where that user can, or say --user root"
   fi
-  text=$("${AS_USER[@]}" "$@" --print-config 2>&1) || fail "$text"
+  text=$("${AS_USER[@]}" "$@" --print-config 2>&1) || wrong_settings "$text"
   while IFS= read -r line; do
     if [[ $line == *=* ]]; then SETTINGS[${line%%=*}]+=${SETTINGS[${line%%=*}]+$'\n'}${line#*=}; fi
   done <<<"$text"
@@ -108,4 +110,21 @@ make_flags() {
   has_flag listen "${WORKER_ARGS[@]}" || WORKER_FLAGS+=(--listen "$LISTEN")
   if [[ -n $WORKER_CONFIG ]]; then WORKER_FLAGS+=(--config "$WORKER_CONFIG"); fi
   WORKER_FLAGS+=("${WORKER_ARGS[@]}")
+}
+
+# check_programs: does every program accept what it will be started with? They say so themselves.
+# False: see REFUSED. Bounded, since a supervisor that waits does not supervise.
+check_programs() {
+  local name names=(broker worker-0) status
+  if [[ -n $L2_STORE ]]; then names+=(l2); fi
+  for name in "${names[@]}"; do
+    command_of "$name"
+    REFUSED=$(close_descriptors && exec timeout -k 1 "$CHECK_SECONDS" "${AS_USER[@]}" \
+      "${COMMAND[@]}" --print-config 2>&1 </dev/null)
+    status=$?
+    if ((status != 0)); then
+      REFUSED=${REFUSED:-"${COMMAND[0]} --print-config ended with status $status"}
+      return 1
+    fi
+  done
 }

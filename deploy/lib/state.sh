@@ -8,7 +8,7 @@ readonly LOCK_IS_HELD=75    # Exit status that flock is to give.
 readonly CLOCK_TICKS=100    # A second's, in /proc (USER_HZ).
 
 # read_state: sets SEEN_PID, SEEN_START (the supervisor), SEEN_PHASE, SEEN_DRAIN_SECONDS, and
-# SEEN_PROCESSES: "name pid start restarts state since_ms" each. False without a whole state of this
+# SEEN_PROCESSES: "name pid start restarts state since_ms note" each. False without a whole state of this
 # boot.
 read_state() {
   local key rest boot boot_now whole=no

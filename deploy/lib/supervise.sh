@@ -5,10 +5,8 @@
 readonly TURN_SECONDS=0.25 START_TURN_SECONDS=0.1
 readonly REAP_ALL_EVERY_MS=5000
 readonly ROTATE_EVERY_MS=10000
-readonly RESTART_DELAY_MAX_MS=30000
 # The empty block, whose CID holds it: any worker has it, and it is no client's error.
 readonly PROBE_PATH='/ipfs/bafkqaaa?format=raw'
-readonly START_DEATHS_MAX=3       # Before all were ready once, a crash is a mistake in set-up.
 readonly BROKER_STOP_SECONDS=5    # It has nothing to drain when the workers are gone.
 readonly KILL_WAIT_SECONDS=5
 readonly LEFTOVER_WAIT_SECONDS=10
@@ -132,68 +130,14 @@ reap() {
   REAPED_ALL_MS=$NOW
   repair_files
   for name in "${!PID[@]}"; do
-    if [[ ${STATE[$name]} != waiting ]] && ! alive "$name"; then on_death "$name"; fi
+    if [[ ${STATE[$name]} != waiting && ${STATE[$name]} != failed ]] && ! alive "$name"; then on_death "$name"; fi
   done
-}
-
-on_death() {
-  local name=$1
-  exit_text "$name"
-  case $name in
-    *.old)
-      say "$name (pid ${PID[$name]}) has left: $EXIT_TEXT"
-      forget "$name"
-      ;;
-    *.new)
-      forget "$name"
-      reload_lost_successor "$name"
-      ;;
-    *) schedule_restart "$name" ;;
-  esac
-}
-
-# schedule_restart NAME: at once, then after 1, 2, 4, … 30 s; or gives up.
-schedule_restart() {
-  local name=$1 limit=$CRASH_LIMIT delay_ms=0 deaths=() time
-  if ((NOW - SINCE_MS[$name] >= HEALTHY_SECONDS * 1000)); then STREAK[$name]=0; fi
-  STREAK[$name]=$((${STREAK[$name]:-0} + 1))
-  for time in ${DEATHS[$name]:-} "$NOW"; do
-    if ((NOW - time < CRASH_WINDOW_SECONDS * 1000)); then deaths+=("$time"); fi
-  done
-  DEATHS[$name]=${deaths[*]}
-  if ((STREAK[$name] > 1)); then delay_ms=1000; fi
-  for ((time = 2; time < STREAK[$name] && delay_ms < RESTART_DELAY_MAX_MS; time++)); do
-    delay_ms=$((delay_ms * 2))
-  done
-  if ((delay_ms > RESTART_DELAY_MAX_MS)); then delay_ms=$RESTART_DELAY_MAX_MS; fi
-  DUE_MS[$name]=$((NOW + delay_ms))
-  set_state "$name" waiting
-  if [[ $PHASE == starting ]] && ((limit > START_DEATHS_MAX)); then limit=$START_DEATHS_MAX; fi
-  if ((${#deaths[@]} >= limit)); then
-    say "$name died ${#deaths[@]} times within $CRASH_WINDOW_SECONDS s ($EXIT_TEXT):" \
-      "giving up and stopping everything"
-    say_log_tail "$name"
-    give_up "$EXIT_CRASH_LOOP"
-  else
-    say "$name (pid ${PID[$name]}) died ($EXIT_TEXT): restart in $((delay_ms / 1000)) s"
-  fi
 }
 
 # give_up STATUS: ends the loop; what runs is stopped in order.
 give_up() {
   EXIT_STATUS=$1
   STOPS_ASKED=1
-}
-
-restart_due() {
-  local name
-  for name in "${SLOTS[@]}"; do
-    if [[ ${STATE[$name]} == waiting ]] && ((NOW >= DUE_MS[$name] && STOPS_ASKED == 0)); then
-      RESTARTS[$name]=$((${RESTARTS[$name]:-0} + 1))
-      spawn "$name"
-      say "$name restarted (pid ${PID[$name]})"
-    fi
-  done
 }
 
 # note_readiness: starting → running for what serves by now, and the first readiness of the whole.

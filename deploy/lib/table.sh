@@ -3,9 +3,10 @@
 # slot's successor ("worker-0.new") or predecessor ("worker-0.old"). All of it belongs to the one
 # supervising shell; other commands read it from the state file.
 #
-# States: starting (runs, not ready yet), running, waiting (dead, restart is due later), draining
-# (was told to end).
+# States: starting (runs, not ready yet), running, waiting (dead, restart is due later), failed (dead
+# and not tried again before a reload, since it refused its settings), draining (was told to end).
 
+declare -A NOTE=()  # What status says beside the state.
 declare -A PID=() START=() STATE=() SINCE_MS=() DUE_MS=() RESTARTS=() STREAK=() DEATHS=()
 SLOTS=()        # In the order of start and of status.
 STATE_DIRTY=no  # The state file is written once per turn of the loop.
@@ -52,6 +53,7 @@ spawn() {
   if proc_stat "${PID[$name]}"; then START[$name]=$PROC_START; else START[$name]=0; fi
   now_ms
   SINCE_MS[$name]=$NOW
+  NOTE[$name]=''
   set_state "$name" starting
   if [[ $name == "$SLOT" ]]; then write_pid_file "$SLOT"; fi
 }
@@ -64,11 +66,13 @@ alive() { [[ -n ${PID[$1]:-} ]] && own_child "${PID[$1]}" "${START[$1]}"; }
 # send SIGNAL NAME: to our own child only, never to a number that somebody else has by now.
 send() { if alive "$2"; then kill -s "$1" "${PID[$2]}" 2>/dev/null; fi; }
 
-# exit_text NAME: reaps a dead process and sets EXIT_TEXT to how it ended.
+# exit_text NAME: reaps a dead process and sets EXIT_TEXT to how it ended, EXIT_CODE to the shell's
+# number for that.
 exit_text() {
   local status
   wait "${PID[$1]}" 2>/dev/null
   status=$?
+  EXIT_CODE=$status
   if ((status > 128)); then
     EXIT_TEXT="killed by SIG$(kill -l "$((status - 128))" 2>/dev/null || echo "$((status - 128))")"
   else
@@ -107,8 +111,8 @@ write_state() {
     "$BOOT_ID" "$$" "$SUPERVISOR_START" "$PHASE" "$DRAIN_SECONDS"
   for name in "${SLOTS[@]}" "${SLOTS[@]/%/.old}" "${SLOTS[@]/%/.new}"; do
     if [[ -z ${STATE[$name]:-} ]]; then continue; fi
-    printf -v line 'process %s %s %s %s %s %s\n' "$name" "${PID[$name]}" "${START[$name]}" \
-      "${RESTARTS[$name]:-0}" "${STATE[$name]}" "${SINCE_MS[$name]}"
+    printf -v line 'process %s %s %s %s %s %s %s\n' "$name" "${PID[$name]}" "${START[$name]}" \
+      "${RESTARTS[$name]:-0}" "${STATE[$name]}" "${SINCE_MS[$name]}" "${NOTE[$name]:-}"
     STATE_TEXT+=$line
   done
   STATE_TEXT+=end

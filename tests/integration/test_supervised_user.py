@@ -157,6 +157,10 @@ class Defaults(unittest.TestCase):
         self.assertEqual(self.default_user("daphnis"), "daphnis")
         self.assertEqual(self.default_user("somebody"), "root")
 
+    def test_the_units_of_systemd_do_not_retry_what_refuses_its_settings(self):
+        for unit in (ROOT / "deploy" / "systemd").glob("*.service"):
+            self.assertIn("RestartPreventExitStatus=2", unit.read_text().splitlines(), unit.name)
+
     def test_the_units_of_systemd_drop_as_much(self):
         for unit in (ROOT / "deploy" / "systemd").glob("*.service"):
             lines = unit.read_text().splitlines()

@@ -18,8 +18,8 @@ WAIT_SECONDS = 20
 OURSELVES = pwd.getpwuid(os.geteuid()).pw_name
 
 # One program for all three names. Files in the folder of the programs steer it: crash-NAME makes
-# NAME exit at once, mute makes the broker stop writing stats, deaf-worker keeps workers from
-# listening, drain-for-ever keeps them from ending.
+# NAME exit at once, refuse-NAME makes it refuse its settings, mute makes the broker stop writing
+# stats, deaf-worker keeps workers from listening, drain-for-ever keeps them from ending.
 STAND_IN = r'''#!%(python)s -S
 import os, pathlib, signal, socket, sys, time
 name = os.path.basename(sys.argv[0])
@@ -27,6 +27,16 @@ here = pathlib.Path(sys.argv[0]).parent
 options = dict(zip(sys.argv[1::2], sys.argv[2::2]))
 if name == "daphnis-l2":
     options = dict(zip(sys.argv[2::2], sys.argv[3::2]))
+def note(*words):
+    try:
+        os.write(2, (" ".join(map(str, words)) + "\n").encode())
+    except OSError:  # A full disk ends none of the real programs either.
+        pass
+if (here / ("refuse-" + name)).exists():
+    note("the settings are wrong")
+    sys.exit(2)
+if "--check-config" in sys.argv:
+    sys.exit()
 if "--print-config" in sys.argv:
     for flag, value in zip(sys.argv[1::2], sys.argv[2::2]):
         print(flag[2:] + "=" + value)
@@ -37,11 +47,6 @@ def end(*_):
     ended = True
 signal.signal(signal.SIGTERM, end)
 signal.signal(signal.SIGHUP, lambda *_: (here / "hup").write_text("yes"))
-def note(*words):
-    try:
-        os.write(2, (" ".join(map(str, words)) + "\n").encode())
-    except OSError:  # A full disk ends none of the real programs either.
-        pass
 note(name, "started as", os.getpid(), *sys.argv[1:])
 if (here / ("crash-" + name)).exists():
     note("cannot go on: no such thing")
