@@ -147,7 +147,11 @@ class Daphnis(Server):
 
     def __init__(self, world, store, workers=CORES, broker_flags=(), roots=None):
         self.edge = Edge(world, workers=workers, broker_flags=broker_flags)
-        self.edge.l2(store, "bench", "--capacity", "64", roots=roots)
+        # No two L2s serve one store: the same files, in a folder of its own.
+        own = world.subfolder(f"store-{self.edge.client_port}")
+        for path in store.glob("*.car"):
+            os.link(path, own / path.name)
+        self.edge.l2(own, "bench", "--capacity", "64", roots=roots)
         self.url = self.edge.url("/ipfs/{}?format=car")
 
     def empty(self):

@@ -117,7 +117,7 @@ class PublicTools(EdgeTest):
                 plain.write_bytes(car.numbered(f"pack{size}", size))
                 ours, theirs = (self.world.folder / name for name in ("ours.car", "theirs.car"))
                 root = self.ipfs_car("pack", plain, "--no-wrap", "--output", theirs).split()[0]
-                said = subprocess.run([binary("daphnis-l2"), "pack", plain, "-o", ours],
+                said = subprocess.run([binary("daphnis-l2"), "pack", plain, "-o", ours, "--force"],
                                       check=True, capture_output=True, text=True).stdout
                 self.assertIn(root, said)
                 for made in (ours, theirs):
