@@ -1,10 +1,12 @@
 """deploy/daphnis with the real programs: what their settings and its own come to."""
 
 import json
+import os
 import pathlib
+import signal
 import subprocess
 
-from harness import EdgeTest, binary, free_port, get, wait_for
+from harness import EdgeTest, binary, car, free_port, get, wait_for
 from harness.supervised import OURSELVES, SUPERVISOR
 
 
@@ -118,3 +120,50 @@ class Probes(Supervised):
         wait_for(lambda: sum(row["requests"] for row in rows()), "the probe is counted")
         self.assertEqual([0, 0], [row["4xx"] + row["5xx"] for row in rows()])
         self.assertGreater(sum(row["2xx"] for row in rows()), 0)
+
+
+class RefusedSettings(Supervised):
+    def setUp(self):
+        super().setUp()
+        self.root, body, self.pairs = car.file_car(car.numbered("refused", 100_000))
+        self.store = self.world.subfolder("store")
+        (self.store / "one.car").write_bytes(body)
+        self.good = f'l2-listen = "127.0.0.1:{self.l2s}"\n'
+        self.config = self.write("broker.toml", self.good)
+        self.options = ["--config", self.config, "--listen", f"127.0.0.1:{self.clients}",
+                        "--admin-listen", f"127.0.0.1:{self.admin}", "--l2-store", self.store,
+                        "--cache-dir", self.world.folder / "cache"]
+
+    def daphnis(self, verb, *options):
+        return subprocess.run([SUPERVISOR, verb, "--run-dir", self.run_dir, *options], text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
+
+    def test_a_typo_is_told_before_anything_is_started(self):
+        self.config.write_text(self.good + "cache-limt = 1\n")
+        process = self.supervise(*self.options)
+        self.assertEqual(process.wait(30), 2)
+        self.assertIn("cache-limt", process.text())
+        self.assertFalse(self.run_dir.exists())
+
+    def test_a_typo_in_a_running_edge_costs_no_hit_and_a_reload_tells_it(self):
+        self.supervise(*self.options)
+        self.wait_running()
+
+        def fetch():
+            return get(self.clients, f"/ipfs/{self.root}?format=car")
+        wait_for(lambda: fetch().headers.get("x-cache") == "HIT", "it is served from the cache", 30)
+        broker, worker = self.pid("broker"), self.pid("worker-0")
+        self.config.write_text(self.good + "cache-limt = 1\n")
+        reloaded = self.daphnis("reload")
+        self.assertEqual(reloaded.returncode, 1, reloaded.stdout)
+        self.assertIn("cache-limt", reloaded.stdout)
+        self.assertEqual((self.pid("broker"), self.pid("worker-0")), (broker, worker))
+        os.kill(broker, signal.SIGKILL)
+        wait_for(lambda: "failed (refused" in self.daphnis("status").stdout, "it has failed", 30)
+        response = fetch()
+        self.assert_car(response, self.pairs)
+        self.assertEqual(response.headers["x-cache"], "HIT")
+        self.config.write_text(self.good)
+        reloaded = self.daphnis("reload")
+        self.assertEqual(reloaded.returncode, 0, reloaded.stdout)
+        self.wait_running()
