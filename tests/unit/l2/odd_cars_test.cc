@@ -172,9 +172,7 @@ TEST_CASE("time alone turns a growing CAR into one that is cut", "[l2][store]") 
   folder.write("a.car", as_bytes(car.substr(0, car.size() - 1)));
   folder.age("a.car", static_cast<int64_t>(limits::kCarCutMs / 1000) - 1);
   Store store(folder.path());
-  (void)store.scan();
-  CHECK_FALSE(holds(store, kOne));
-  bool is_used = false;
+  bool is_used = false;  // Not at first, unless this machine stands still for a moment.
   for (int i = 0; i < 1000 && !is_used; ++i) {
     usleep(10'000);
     (void)store.scan();
