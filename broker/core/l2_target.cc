@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "broker/core/names.h"
+#include "common/core/not_found.h"
 
 namespace daphnis::broker {
 namespace {
@@ -66,8 +67,7 @@ L2Target read_data(const http::Head& head, std::string_view rest, std::string_vi
     target.attempt_id = parse_uuid(*id_text);
     if (!target.attempt_id) return NoTarget{400, "bad_request_id", "the request id is a UUID"};
   }
-  const std::string* not_found = head.find("Daphnis-Not-Found");
-  target.says_not_found = not_found && *not_found == "1";
+  target.says_not_found = head.find(kNotFoundHeader) != nullptr;
   return target;
 }
 

@@ -82,7 +82,7 @@ std::optional<Error> refusal_before_output(const Walk& walk) {
     case Walk::Outcome::kMissing:
       return Error{Errc::kNotFound, 0, "the path does not exist below the root"};
     case Walk::Outcome::kNotALink:
-      return Error{Errc::kUnsupported, 0, "the path ends at a value inside a block, not at a link"};
+      return Error{Errc::kInvalid, 0, "the path ends at a value inside a block, not at a link"};
   }
   return std::nullopt;
 }

@@ -62,7 +62,7 @@ class CarOutput {
 };
 
 /// Why a walk that is done must not be answered, where nothing was put out yet: the path is missing
-/// (kNotFound) or ends at no link (kUnsupported). nullopt where it may.
+/// (kNotFound) or ends at no link (kInvalid). nullopt where it may.
 [[nodiscard]] std::optional<Error> refusal_before_output(const Walk& walk);
 
 }  // namespace daphnis

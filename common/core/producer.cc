@@ -4,8 +4,10 @@
 
 namespace daphnis {
 
-Producer::Producer(const CarRequest& request, const WalkBudget& budget)
-    : walk_(request, budget), output_(request, budget.output_bytes_max) {}
+Producer::Producer(const CarRequest& request, const WalkBudget& budget, OnRefusal on_refusal)
+    : walk_(request, budget),
+      output_(request, budget.output_bytes_max),
+      on_refusal_(on_refusal) {}
 
 Producer::State Producer::produce(BlockSource& source, size_t bytes_wanted, Slices& out) {
   CarOutput::Sink sink(out);
@@ -35,27 +37,24 @@ Producer::State Producer::put_next(BlockSource& source, CarOutput::Sink& sink) {
     return fail_with({Errc::kTooLarge, 0, "the answer is beyond the budget of one request"});
   }
   const CarOutput::Head head(walk_.next(), total_size(block_));
-  const Walk::State after = walk_.on_block(block_);
-  if (after == Walk::State::kFailed) return fail_with(walk_.failure());
-  if (after == Walk::State::kDone && output_.bytes() == 0) {
-    if (std::optional<Error> refusal = refusal_before_output(walk_)) {
-      return fail_with(std::move(*refusal));
-    }
-  }
+  (void)walk_.on_block(block_);
+  if (std::optional<Error> error = refusal()) return fail_with(std::move(*error));
   output_.put(head, block_, {}, sink);
   block_.clear();
   return State::kMore;
 }
 
 Producer::State Producer::conclude(CarOutput::Sink& sink) {
-  if (walk_.state() == Walk::State::kFailed) return fail_with(walk_.failure());
-  if (output_.bytes() == 0) {
-    if (std::optional<Error> refusal = refusal_before_output(walk_)) {
-      return fail_with(std::move(*refusal));
-    }
-  }
+  if (std::optional<Error> error = refusal()) return fail_with(std::move(*error));
   output_.finish(sink);
   return state_ = State::kComplete;
+}
+
+std::optional<Error> Producer::refusal() const {
+  if (on_refusal_ == OnRefusal::kProves) return std::nullopt;
+  if (walk_.state() == Walk::State::kFailed) return walk_.failure();
+  const bool is_over = walk_.state() == Walk::State::kDone;
+  return is_over && output_.bytes() == 0 ? refusal_before_output(walk_) : std::nullopt;
 }
 
 Producer::State Producer::fail_with(Error error) {

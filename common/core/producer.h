@@ -37,17 +37,27 @@ class Producer {
     kFailed,    ///< failure() says why; what is out is a cut answer.
   };
 
-  explicit Producer(const CarRequest& request, const WalkBudget& budget = {});
+  /// Where the walk finds that the request cannot be answered (no such path, a codec or hash that
+  /// is not known, a block that does not decode, a budget).
+  enum class OnRefusal : uint8_t {
+    kFails,   ///< kFailed: the caller answers for it.
+    kProves,  ///< The blocks up to there go out, the one that decides last, and the answer is
+              ///< complete with them: whoever walks them finds the same.
+  };
+
+  explicit Producer(const CarRequest& request, const WalkBudget& budget = {},
+                    OnRefusal on_refusal = OnRefusal::kFails);
 
   /// Appends the next part of the answer to `out`: whole sections, until `bytes_wanted` (at least
   /// 1) are reached or passed by less than a section, or the answer ends.
   State produce(BlockSource& source, size_t bytes_wanted, Slices& out);
 
   [[nodiscard]] State state() const { return state_; }
-  /// The block asked for last. Valid in kWaiting.
+  /// The block asked for last. Valid in kWaiting, and in kFailed where it is missing.
   [[nodiscard]] const Cid& wanted() const { return walk_.next(); }
   /// Valid in kFailed. With output_bytes() == 0: kNotFound (no such root or path), else kTruncated
-  /// (a block is missing); and what Walk::failure() lists.
+  /// (a block is missing); and what Walk::failure() lists. With kProves nothing but these two and
+  /// kTooLarge (output_bytes_max).
   [[nodiscard]] const Error& failure() const { return failure_; }
   [[nodiscard]] uint64_t output_bytes() const { return output_.bytes(); }
 
@@ -55,9 +65,12 @@ class Producer {
   State fail_with(Error error);
   State put_next(BlockSource& source, CarOutput::Sink& sink);
   State conclude(CarOutput::Sink& sink);
+  /// Why what the walk came to must not be answered, where that is to be told.
+  [[nodiscard]] std::optional<Error> refusal() const;
 
   Walk walk_;
   CarOutput output_;
+  OnRefusal on_refusal_;
   State state_ = State::kMore;
   Error failure_;
   Slices block_;

@@ -1,5 +1,6 @@
 #include "l2/disk/answer.h"
 
+#include <cstdint>
 #include <cstring>
 
 namespace daphnis::l2 {
@@ -38,6 +39,13 @@ Slices packed(Slices slices) {
   return out;
 }
 
+/// How much is too much for one answer is for the L1 to say.
+WalkBudget l1_decides() {
+  WalkBudget budget;
+  budget.output_bytes_max = UINT64_MAX;
+  return budget;
+}
+
 }  // namespace
 
 BlockSource::Read Answer::Blocks::read(const Cid& cid, Slices& into) {
@@ -49,8 +57,9 @@ BlockSource::Read Answer::Blocks::read(const Cid& cid, Slices& into) {
 
 Answer::Answer(Store& store, const Order& order)
     : blocks_(store),
-      producer_(order.request),
+      producer_(order.request, l1_decides(), Producer::OnRefusal::kProves),
       skipper_(order.skip),
+      root_(order.request.root),
       is_understood_(order.is_understood) {}
 
 Answer::Turn Answer::next(size_t bytes) {
@@ -70,6 +79,8 @@ Answer::Turn Answer::next(size_t bytes) {
         break;
       default:
         turn.failure = producer_.failure();
+        turn.lacks =
+            producer_.wanted().names_same_block(root_) ? NotFound::kRoot : NotFound::kBlock;
         return turn;
     }
     const size_t before = turn.slices.size();

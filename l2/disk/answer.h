@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 
+#include "common/core/not_found.h"
 #include "common/core/producer.h"
 #include "l2/core/order.h"
 #include "l2/core/section_skipper.h"
@@ -10,14 +11,17 @@
 
 namespace daphnis::l2 {
 
-/// The CAR that answers an order, made from the store turn by turn. next() blocks and belongs in a
-/// thread pool, one call at a time. Owned by an upload, and by the turn under way.
+/// The CAR that answers an order, made from the store turn by turn. It fails only where a block is
+/// not held: what else there is against the order (no such path, an unknown codec, a budget) is for
+/// the L1 to find in the blocks, since what an L2 says of it proves nothing. next() blocks and
+/// belongs in a thread pool, one call at a time. Owned by an upload, and by the turn under way.
 class Answer {
  public:
   struct Turn {
     Slices slices = {};  ///< Nothing else refers to their buffers, so that they may change thread.
     bool is_last = false;
     std::optional<Error> failure = {};  ///< What is in `slices` is void then.
+    NotFound lacks = NotFound::kUnspecified;  ///< With `failure`.
   };
 
   Answer(Store& store, const Order& order);
@@ -38,6 +42,7 @@ class Answer {
   Blocks blocks_;
   Producer producer_;
   SectionSkipper skipper_;
+  Cid root_;
   bool is_understood_;
 };
 

@@ -69,6 +69,7 @@ void Upload::on_turn(Answer::Turn turn) {
     result_.why = turn.failure->text();
     if (is_head_sent_) return finish(result_.why);  // What was begun is cut, never ended.
     result_.is_not_found = true;
+    lacks_ = turn.lacks;
     turn.slices.clear();
     turn.is_last = true;
     is_aborting_ = host_.generation == Generation::kLegacy;
@@ -101,7 +102,7 @@ std::string Upload::request_head() const {
       "POST", "/data/" + order.request.root.text() + "?requestId=" + text_of(order.request_id));
   head.add("Host", host_.l1.authority());
   if (result_.is_not_found && !is_aborting_) {
-    head.add("Daphnis-Not-Found", "1").add("Content-Length", uint64_t{0});
+    head.add(kNotFoundHeader, text_of(lacks_)).add("Content-Length", uint64_t{0});
   } else {
     head.add("Content-Type", "application/vnd.ipld.car; version=1");
     head.add("Transfer-Encoding", "chunked");

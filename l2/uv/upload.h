@@ -72,6 +72,7 @@ class Upload {
   uv::Timer stall_;
   uv::Timer later_;
   UploadResult result_;
+  NotFound lacks_ = NotFound::kUnspecified;  ///< Where it is not found.
   bool is_fresh_ = false;  ///< Only a new connection will do.
   bool is_ready_ = false;  ///< The link may be written to.
   bool is_head_sent_ = false;

@@ -17,7 +17,7 @@ def not_found(l2, order):
     if l2.legacy:
         l2.upload(order).close()
     else:
-        l2.post(order, b"", headers=[("Daphnis-Not-Found", "1"), ("Content-Length", "0")])
+        l2.post(order, b"", headers=[("Daphnis-Not-Found", "root"), ("Content-Length", "0")])
 
 
 def sends(body, **how):

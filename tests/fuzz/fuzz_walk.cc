@@ -145,8 +145,9 @@ struct Outcome {
   ByteVector bytes = {};
 };
 
-Outcome produce(const CarRequest& request, BlockSource& source) {
-  Producer producer(request, small_budget());
+Outcome produce(const CarRequest& request, BlockSource& source,
+                Producer::OnRefusal on_refusal = Producer::OnRefusal::kFails) {
+  Producer producer(request, small_budget(), on_refusal);
   Slices out;
   while (producer.state() == Producer::State::kMore) (void)producer.produce(source, 1000, out);
   return {producer.state() == Producer::State::kComplete, joined(out)};
@@ -190,6 +191,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const Outcome exact = verify(request, StreamShape::kExact, made.bytes, cut);
   check(exact.complete == made.complete, "producer and verifier disagree");
   check(!made.complete || exact.bytes == made.bytes, "producer and verifier differ");
+
+  const Outcome proof = produce(request, dag, Producer::OnRefusal::kProves);
+  const Outcome proven = verify(request, StreamShape::kExact, proof.bytes, cut);
+  check(proven.complete == made.complete, "a refusal is not proven by its blocks");
+  check(proven.bytes == exact.bytes, "a proof changes what goes out");
 
   CarRequest everything;
   everything.root = request.root;

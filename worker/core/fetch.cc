@@ -16,6 +16,7 @@ constexpr size_t kShortWindowBytes = limits::kSpoolPieceBytesMin;
 /// Proven bytes that cannot be served, whoever sends them.
 FailureKind content_failure(Errc code) {
   if (code == Errc::kNotFound) return FailureKind::kPathNotFound;
+  if (code == Errc::kInvalid) return FailureKind::kPathNotALink;
   if (code == Errc::kTooLarge) return FailureKind::kContentTooLarge;
   return FailureKind::kUnsupportedContent;
 }

@@ -187,8 +187,8 @@ BlockSource::Read BlockStore::read(const Cid& cid, Slices& into) {
   return Read::kOk;
 }
 
-Produced produce(const CarRequest& request, BlockSource& source) {
-  Producer producer(request);
+Produced produce(const CarRequest& request, BlockSource& source, Producer::OnRefusal on_refusal) {
+  Producer producer(request, {}, on_refusal);
   Produced made;
   Slices out;
   while (producer.state() == Producer::State::kMore) {

@@ -50,12 +50,13 @@ struct Content {
   [[nodiscard]] static const Content& instance();
 };
 
-/// The CAR that honest L2s make of a request; complete is false where blocks are missing.
+/// The CAR that a request is answered with; complete is false where blocks are missing.
 struct Produced {
   std::string bytes;
   bool is_complete = false;
   bool has_begun = false;  ///< A block went out.
 };
-[[nodiscard]] Produced produce(const CarRequest& request, BlockSource& source);
+[[nodiscard]] Produced produce(const CarRequest& request, BlockSource& source,
+                               Producer::OnRefusal on_refusal = Producer::OnRefusal::kFails);
 
 }  // namespace daphnis::sim

@@ -4,6 +4,7 @@
 #include <cctype>
 
 #include "common/core/http_writer.h"
+#include "common/core/not_found.h"
 
 namespace daphnis::sim {
 namespace {
@@ -48,10 +49,11 @@ std::string chunked(Chance& chance, std::string_view body, bool is_ended) {
   return out;
 }
 
-UploadPlan not_found(Chance& chance, const l2::Order& order, l2::Generation generation) {
+UploadPlan not_found(Chance& chance, const l2::Order& order, l2::Generation generation,
+                     NotFound what) {
   auto head = begin_head(chance, order);
   if (generation == l2::Generation::kV2) {
-    head.add("Daphnis-Not-Found", "1").add("Content-Length", uint64_t{0});
+    head.add(kNotFoundHeader, text_of(what)).add("Content-Length", uint64_t{0});
     return {.bytes = head.finish(), .end = UploadPlan::End::kWhole};
   }
   // A deployed node has begun its POST when it finds that it lacks the root: it breaks off, or ends
@@ -68,10 +70,16 @@ UploadPlan not_found(Chance& chance, const l2::Order& order, l2::Generation gene
 UploadPlan plan_upload(Scene& scene, const l2::Order& order, l2::Generation generation, Mood mood,
                        BlockStore& store) {
   Chance& chance = scene.chance;
-  Produced made = produce(order.request, store);
+  Produced made = produce(order.request, store, Producer::OnRefusal::kProves);
   const bool has_nothing = !made.is_complete && !made.has_begun;
+  const bool has_part = !made.is_complete && made.has_begun;
+  if (has_part && generation == l2::Generation::kV2 && chance.one_in(2)) {
+    return not_found(chance, order, generation, NotFound::kBlock);
+  }
   if (has_nothing || mood == Mood::kNotFound || !order.is_understood) {
-    return not_found(chance, order, generation);
+    NotFound what = has_nothing ? NotFound::kRoot : NotFound::kUnspecified;
+    if (chance.one_in(4)) what = NotFound::kBlock;
+    return not_found(chance, order, generation, what);
   }
   l2::Order answered = order;
   if (mood == Mood::kWrongId) answered.request_id[chance.below(16)] ^= 1;

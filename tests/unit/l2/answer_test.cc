@@ -74,15 +74,21 @@ TEST_CASE("what is not held is known before the first byte", "[l2][answer]") {
   Store store(folder.path());
   (void)store.scan();
   Answer absent(store, order_for(raw_cid("else").text(), false));
-  CHECK(absent.next(1 << 20).failure->code == Errc::kNotFound);
+  const Answer::Turn none = absent.next(1 << 20);
+  CHECK(none.failure->code == Errc::kNotFound);
+  CHECK(none.lacks == NotFound::kRoot);
   Answer cut(store, order_for(root.first.text(), false));
-  CHECK(cut.next(1 << 20).failure);  // One turn holds it all, so nothing has been sent.
+  const Answer::Turn part = cut.next(1 << 20);  // It holds it all, so nothing has been sent.
+  CHECK(part.failure);
+  CHECK(part.lacks == NotFound::kBlock);
   Order path = order_for(root.first.text(), false);
   path.request.path = {"a"};
   CHECK_FALSE(answer(store, path, 1 << 20).empty());
   path.is_understood = false;
   Answer odd(store, path);
-  CHECK(odd.next(1 << 20).failure->code == Errc::kUnsupported);
+  const Answer::Turn unknown = odd.next(1 << 20);
+  CHECK(unknown.failure->code == Errc::kUnsupported);
+  CHECK(unknown.lacks == NotFound::kUnspecified);
 }
 
 TEST_CASE("no buffer of a turn is shared with the answer that made it", "[l2][answer]") {
@@ -104,4 +110,23 @@ TEST_CASE("no buffer of a turn is shared with the answer that made it", "[l2][an
   }
   turn.slices.clear();
   for (const BufferRef& buffer : buffers) CHECK(buffer.is_unique());
+}
+
+TEST_CASE("what refuses an order is proven by the blocks up to there", "[l2][answer]") {
+  const TempFolder folder;
+  const Cid jose = l2::sha256_cid(0x85, as_bytes("odd"));
+  const auto root = directory({{"a", {raw_cid("one"), 0, 3}}});
+  const auto mixed = directory({{"a", {raw_cid("one"), 0, 3}}, {"j", {jose, 0, 3}}});
+  folder.write("a.car", car_of(root.first, {root, {raw_cid("one"), "one"}}));
+  folder.write("b.car", car_of(mixed.first, {mixed, {jose, "odd"}}));
+  Store store(folder.path());
+  (void)store.scan();
+  Order absent{.request = {.root = root.first, .path = {"favicon.ico"}}};
+  CHECK(answer(store, absent, 1 << 20) == text_of(car_of(root.first, {root})));
+  Order codec{.request = {.root = mixed.first}};
+  CHECK(answer(store, codec, 1 << 20) == text_of(car_of(mixed.first, {mixed})));
+  Order below{.request = {.root = jose}};
+  CHECK(answer(store, below, 1 << 20) == text_of(car_of(jose, {})));
+  below.request.scope = DagScope::kBlock;
+  CHECK(answer(store, below, 1 << 20) == text_of(car_of(jose, {{jose, "odd"}})));
 }

@@ -224,6 +224,7 @@ Answer verify(const CarRequest& request, StreamShape shape, Bytes stream,
   answer.complete = verifier.state() == Verifier::State::kComplete;
   answer.failure = verifier.failure();
   answer.content_fault = verifier.is_content_fault();
+  answer.fault = fault_of(verifier);
   answer.proven = verifier.blocks_proven();
   answer.surplus = verifier.surplus_bytes();
   CHECK(verifier.output_bytes() == answer.bytes.size());
@@ -237,8 +238,8 @@ Answer verify_in_pieces(const CarRequest& request, StreamShape shape, Bytes stre
 }
 
 Answer produce(const CarRequest& request, BlockSource& source, size_t chunk,
-               const WalkBudget& budget) {
-  Producer producer(request, budget);
+               const WalkBudget& budget, Producer::OnRefusal on_refusal) {
+  Producer producer(request, budget, on_refusal);
   Answer answer;
   Slices out;
   while (producer.state() == Producer::State::kMore) {

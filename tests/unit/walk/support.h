@@ -11,7 +11,7 @@
 #include "common/core/cid.h"
 #include "common/core/producer.h"
 #include "common/core/slice.h"
-#include "common/core/verifier.h"
+#include "common/core/verifier_fault.h"
 
 namespace daphnis::test {
 
@@ -61,6 +61,7 @@ struct Answer {
   bool complete = false;
   Error failure;
   bool content_fault = false;
+  Fault fault = Fault::kStream;
   ByteVector bytes;
   uint64_t proven = 0;
   uint64_t surplus = 0;
@@ -73,7 +74,8 @@ struct Answer {
 [[nodiscard]] Answer verify_in_pieces(const CarRequest& request, StreamShape shape, Bytes stream,
                                       size_t piece);
 [[nodiscard]] Answer produce(const CarRequest& request, BlockSource& source,
-                             size_t chunk = 64 * 1024, const WalkBudget& budget = {});
+                             size_t chunk = 64 * 1024, const WalkBudget& budget = {},
+                             Producer::OnRefusal on_refusal = Producer::OnRefusal::kFails);
 
 [[nodiscard]] ByteVector to_vector(Bytes bytes);
 

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace daphnis {
+
+/// The header by which an L2 says that it has no answer to an order (docs/protocol-l2.md, "I do not
+/// have it").
+inline constexpr std::string_view kNotFoundHeader = "Daphnis-Not-Found";
+
+/// What an L2 says that it lacks.
+enum class NotFound : uint8_t {
+  kRoot,         ///< "root": the root block, and so all of it.
+  kBlock,        ///< "block": a block below the root that the answer needs.
+  kUnspecified,  ///< "1": it does not say.
+};
+
+/// The header's value.
+[[nodiscard]] constexpr std::string_view text_of(NotFound what) {
+  switch (what) {
+    case NotFound::kRoot:
+      return "root";
+    case NotFound::kBlock:
+      return "block";
+    case NotFound::kUnspecified:
+      break;
+  }
+  return "1";
+}
+
+/// Reads the header's value. A word that is not known may come from a later version, and says no
+/// more than "1" does.
+[[nodiscard]] constexpr NotFound read_not_found(std::string_view value) {
+  if (value == text_of(NotFound::kRoot)) return NotFound::kRoot;
+  if (value == text_of(NotFound::kBlock)) return NotFound::kBlock;
+  return NotFound::kUnspecified;
+}
+
+}  // namespace daphnis
