@@ -1,36 +1,18 @@
 #include "common/core/verifier.h"
 
 #include <algorithm>
-#include <deque>
 #include <string>
 #include <utility>
 
-#include "common/core/car.h"
-#include "common/core/car_output.h"
 #include "common/core/check.h"
-#include "common/core/hashes.h"
-#include "common/core/held_block.h"
-#include "common/core/kept_blocks.h"
-#include "common/core/walk.h"
+#include "common/core/verifier_impl.h"
 
 namespace daphnis {
 namespace {
 
-/// What becomes of repeats that a dups=y answer needs.
-enum class Repeats : uint8_t {
-  kNone,   ///< dups=n.
-  kLazy,   ///< They may come: put out from memory only once the stream shows that one was omitted.
-  kEager,  ///< They never come: put out at once.
-};
-
 bool asks_for_whole_dag(const CarRequest& request) {
   return request.format == AnswerFormat::kCar && request.path.empty() &&
          request.scope == DagScope::kAll;
-}
-
-Repeats repeats_of(const CarRequest& request, StreamShape shape) {
-  if (!request.dups || request.scope == DagScope::kBlock) return Repeats::kNone;
-  return shape == StreamShape::kWholeDag ? Repeats::kEager : Repeats::kLazy;
 }
 
 CarRequest whole_dag_of(const CarRequest& request) {
@@ -41,73 +23,22 @@ CarRequest whole_dag_of(const CarRequest& request) {
 
 }  // namespace
 
-/// One verification. The walk says what the answer needs next. Where an L2 sends the whole DAG for
-/// a narrower request, a second walk says what the stream holds next, and blocks that come before
-/// the answer needs them are kept.
-struct Verifier::Impl {
-  Impl(const CarRequest& request, StreamShape shape, const WalkBudget& budget)
-      : walk(request, budget),
-        output(request, budget.output_bytes_max),
-        repeats(repeats_of(request, shape)),
-        kept(budget.repeat_bytes_max, budget.seen_bytes_max) {
-    if (shape == StreamShape::kWholeDag && !asks_for_whole_dag(request)) {
-      stream_walk.emplace(whole_dag_of(request), budget);
-    }
-    needs_no_stream = walk.state() == Walk::State::kDone;
+Verifier::Impl::Repeats Verifier::Impl::repeats_of(const CarRequest& request, StreamShape shape) {
+  if (!request.dups || request.scope == DagScope::kBlock) return Repeats::kNone;
+  return shape == StreamShape::kWholeDag ? Repeats::kEager : Repeats::kLazy;
+}
+
+Verifier::Impl::Impl(const CarRequest& request, StreamShape shape, const WalkBudget& budget)
+    : walk(request, budget),
+      output(request, budget.output_bytes_max),
+      repeats(repeats_of(request, shape)),
+      kept(budget.repeat_bytes_max, budget.seen_bytes_max),
+      passed_over_left(budget.repeat_bytes_max) {
+  if (shape == StreamShape::kWholeDag && !asks_for_whole_dag(request)) {
+    stream_walk.emplace(whole_dag_of(request), budget, Walk::Unreadable::kPassedOver);
   }
-
-  enum class Section : uint8_t {
-    kNone,      ///< Between sections.
-    kUnjudged,  ///< Its head was read; whether it may come here is not yet known.
-    kBlock,     ///< Its body is read, hashed and held.
-    kIdentity,  ///< Its body is compared with its CID, then dropped.
-  };
-  enum class Go : bool { kOn, kStop };
-
-  State run(Slices& out);
-  Go step(CarOutput::Sink& sink);
-  Go put_repeat(std::span<const Slice> block, CarOutput::Sink& sink);
-  Go judge_section(CarOutput::Sink& sink);
-  Go read();
-  Go at_end(CarOutput::Sink& sink);
-  void on_body(Bytes body, size_t offset);
-  void on_block_end(CarOutput::Sink& sink);
-  void deliver(std::span<const Slice> block, const Slice& section_head, CarOutput::Sink& sink);
-  void keep(const CidKey& key, std::span<const Slice> block);
-  void conclude(CarOutput::Sink& sink);
-  Go fail_stream(Errc code, std::string_view what);
-  void fail_content(Error error);
-  [[nodiscard]] Walk& expected() { return stream_walk ? *stream_walk : walk; }
-
-  Walk walk;
-  std::optional<Walk> stream_walk;
-  CarOutput output;
-  Repeats repeats;
-  KeptBlocks kept;
-  CarReader reader;
-  Hasher hasher;
-  HeldBlock held;
-
-  State state = State::kMore;
-  Error failure;
-  bool content_fault = false;
-  bool needs_no_stream = false;
-  std::deque<Slice> inputs;  // more than one only while repeats wait
-  size_t input_at = 0;       // into inputs.front()
-  bool ended = false;
-  bool paused = false;     // repeats wait for the next call
-  size_t slices_left = 0;  // of repeats, in this call
-  bool may_repeat = true;  // the walk moved since kept was asked
-  Section section = Section::kNone;
-  bool section_ended = false;
-  size_t section_at = 0;  // where the head begins in inputs.front(), if it does
-  bool section_starts_here = false;
-  Slice section_head;  // as it came, if in one piece
-  size_t identity_at = 0;
-  uint64_t identity_sections = 0;
-  uint64_t blocks_proven = 0;
-  uint64_t surplus_bytes = 0;
-};
+  needs_no_stream = walk.state() == Walk::State::kDone;
+}
 
 Verifier::State Verifier::Impl::run(Slices& out) {
   CarOutput::Sink sink(out);
@@ -116,11 +47,11 @@ Verifier::State Verifier::Impl::run(Slices& out) {
   while (state == State::kMore && step(sink) == Go::kOn) {
   }
   if (state == State::kMore) return state;
-  for (const Slice& input : inputs) surplus_bytes += input.size;
-  surplus_bytes -= input_at;
-  if (state == State::kFailed || needs_no_stream) surplus_bytes = 0;
+  for (const Slice& input : inputs) {
+    count_rest(input.bytes().subspan(input_at));
+    input_at = 0;
+  }
   inputs.clear();
-  input_at = 0;
   held.clear();
   kept.clear();
   section_head = {};
@@ -142,14 +73,11 @@ Verifier::Impl::Go Verifier::Impl::step(CarOutput::Sink& sink) {
   }
   if (may_repeat && (repeats == Repeats::kEager || stream_walk)) {
     if (const auto block = kept.find(walk.next())) return put_repeat(*block, sink);
-    if (kept.knows(walk.next())) {
-      fail_content({Errc::kTooLarge, 0, "a repeat lies too far back to be kept in memory"});
-      return Go::kStop;
-    }
+    if (kept.knows(walk.next())) return fail_far_repeat();
     may_repeat = false;
   }
   if (section == Section::kUnjudged) return judge_section(sink);
-  if (!inputs.empty()) return read();
+  if (!inputs.empty()) return read(sink);
   if (ended) return at_end(sink);
   return Go::kStop;
 }
@@ -164,98 +92,18 @@ Verifier::Impl::Go Verifier::Impl::put_repeat(std::span<const Slice> block, CarO
   return Go::kOn;
 }
 
-Verifier::Impl::Go Verifier::Impl::judge_section(CarOutput::Sink& sink) {
-  const Cid& cid = reader.cid();
-  const Walk& due = expected();
-  if (cid.is_identity()) {
-    if (identity_sections < due.identity_visits()) {
-      ++identity_sections;
-      if (reader.body_size() != cid.digest().size()) {
-        return fail_stream(Errc::kHashMismatch, "an identity section is not what its CID holds");
-      }
-      section = Section::kIdentity;
-      identity_at = 0;
-      return Go::kOn;
-    }
-  } else if (due.state() == Walk::State::kWantsBlock && due.next().names_same_block(cid)) {
-    section = Section::kBlock;
-    held.clear();
-    hasher.reset(cid.hash_code());
-    return Go::kOn;
+/// Bytes after the last section that was needed. Zero bytes are padding, as tools of Filecoin write
+/// it: they are no surplus as far as such a stream is read, which is as far as any that is over.
+void Verifier::Impl::count_rest(Bytes bytes) {
+  if (state == State::kFailed || needs_no_stream) return;
+  if (surplus_bytes == 0) {
+    const Bytes may_be_padding = bytes.first(std::min(bytes.size(), padding_left));
+    const auto odd = std::ranges::find_if(may_be_padding, [](uint8_t byte) { return byte != 0; });
+    const auto zeros = static_cast<size_t>(odd - may_be_padding.begin());
+    padding_left -= zeros;
+    bytes = bytes.subspan(zeros);
   }
-  if (repeats == Repeats::kLazy) {
-    if (const auto block = kept.find(walk.next())) return put_repeat(*block, sink);
-    if (kept.knows(walk.next())) {
-      fail_content({Errc::kTooLarge, 0, "a repeat lies too far back to be kept in memory"});
-      return Go::kStop;
-    }
-  }
-  return fail_stream(Errc::kUnexpected,
-                     "section " + cid.text() + " came where " + due.next().text() + " had to come");
-}
-
-Verifier::Impl::Go Verifier::Impl::read() {
-  const Slice& input = inputs.front();
-  const CarReader::Step step = reader.step(input.bytes().subspan(input_at));
-  const size_t before = input_at;
-  input_at += step.consumed;
-  switch (step.event) {
-    case CarReader::Event::kNeedMore:
-      check(input_at == input.size, "the reader left bytes without an event");
-      inputs.pop_front();
-      input_at = 0;
-      section_starts_here = reader.may_end_here();
-      section_at = 0;
-      return Go::kOn;
-    case CarReader::Event::kHeader:
-      section_starts_here = true;
-      section_at = input_at;
-      return Go::kOn;
-    case CarReader::Event::kSection:
-      section = Section::kUnjudged;
-      section_head = section_starts_here ? input.part(section_at, input_at - section_at) : Slice{};
-      return Go::kOn;
-    case CarReader::Event::kBody:
-      if (section == Section::kIdentity) {
-        const Bytes wanted = reader.cid().digest().subspan(identity_at, step.body.size());
-        if (!std::ranges::equal(wanted, step.body)) {
-          return fail_stream(Errc::kHashMismatch, "an identity section is not what its CID holds");
-        }
-        identity_at += step.body.size();
-      } else {
-        on_body(step.body, before + (step.consumed - step.body.size()));
-      }
-      return Go::kOn;
-    case CarReader::Event::kSectionEnd:
-      section_ended = true;
-      return Go::kOn;
-    case CarReader::Event::kFailed:
-      return fail_stream(reader.failure().code, reader.failure().what);
-  }
-  return Go::kStop;
-}
-
-void Verifier::Impl::on_body(Bytes body, size_t offset) {
-  hasher.update(body);
-  held.add(inputs.front().part(offset, body.size()));
-}
-
-void Verifier::Impl::on_block_end(CarOutput::Sink& sink) {
-  if (!hasher.finish_matches(reader.cid().digest())) {
-    (void)fail_stream(Errc::kHashMismatch, "block " + reader.cid().text() + " has another digest");
-    return;
-  }
-  ++blocks_proven;
-  if (!stream_walk) return deliver(held.slices(), section_head, sink);
-
-  const bool is_due = walk.next().names_same_block(reader.cid());
-  if (is_due) deliver(held.slices(), section_head, sink);
-  if (state != State::kMore || walk.state() != Walk::State::kWantsBlock) return;
-  if (!is_due) keep(CidKey(reader.cid()), held.slices());
-  may_repeat = true;
-  if (stream_walk->on_block(held.slices()) == Walk::State::kFailed) {
-    fail_content(stream_walk->failure());
-  }
+  surplus_bytes += bytes.size();
 }
 
 void Verifier::Impl::deliver(std::span<const Slice> block, const Slice& head,
@@ -284,7 +132,7 @@ void Verifier::Impl::keep(const CidKey& key, std::span<const Slice> block) {
   if (repeats == Repeats::kLazy) {
     kept.clear();  // An L2 that sends its repeats needs none of it.
   } else {
-    fail_content({Errc::kTooLarge, 0, "memory of proven blocks beyond the budget of one request"});
+    (void)fail_nobody("memory of proven blocks beyond the budget of one request");
   }
 }
 
@@ -292,13 +140,7 @@ Verifier::Impl::Go Verifier::Impl::at_end(CarOutput::Sink& sink) {
   if (section != Section::kNone || !reader.may_end_here()) {
     return fail_stream(Errc::kTruncated, "the stream ends inside a section or its header");
   }
-  if (repeats == Repeats::kLazy) {
-    if (const auto block = kept.find(walk.next())) return put_repeat(*block, sink);
-    if (kept.knows(walk.next())) {
-      fail_content({Errc::kTooLarge, 0, "a repeat lies too far back to be kept in memory"});
-      return Go::kStop;
-    }
-  }
+  if (const auto go = put_lazy_repeat(sink)) return *go;
   return fail_stream(Errc::kTruncated, "the stream ends before block " + walk.next().text());
 }
 
@@ -319,6 +161,14 @@ Verifier::Impl::Go Verifier::Impl::fail_stream(Errc code, std::string_view what)
   return Go::kStop;
 }
 
+Verifier::Impl::Go Verifier::Impl::fail_nobody(std::string_view what) {
+  return fail_stream(Errc::kInvalid, what);  // See fault_of().
+}
+
+Verifier::Impl::Go Verifier::Impl::fail_far_repeat() {
+  return fail_nobody("a repeat lies too far back to be kept in memory");
+}
+
 void Verifier::Impl::fail_content(Error error) {
   state = State::kFailed;
   failure = std::move(error);
@@ -333,7 +183,7 @@ Verifier& Verifier::operator=(Verifier&&) noexcept = default;
 
 Verifier::State Verifier::on_bytes(const Slice& input, Slices& out) {
   if (impl_->state != State::kMore) {
-    impl_->surplus_bytes += impl_->needs_no_stream ? 0 : input.size;
+    impl_->count_rest(input.bytes());
     return impl_->state;
   }
   check(!impl_->ended, "bytes came after the end of the stream");

@@ -47,18 +47,22 @@ Bytes Walk::Block::bytes() {
   return scratch_;
 }
 
-Walk::Walk(const CarRequest& request, const WalkBudget& budget)
+Walk::Walk(const CarRequest& request, const WalkBudget& budget, Unreadable unreadable)
     : budget_(budget),
       path_(request.path),
       range_(request.bytes),
       scope_(request.format == AnswerFormat::kRaw ? DagScope::kBlock : request.scope),
       dups_(request.dups),
+      unreadable_(unreadable),
       covered_(budget.seen_bytes_max) {
   visit_.cid = request.root;
   const Mode mode = path_.empty() ? Mode::kTerminal : Mode::kPath;
-  if (!admit(visit_.cid, mode)) return;
-  single_ = Visit{request.root, mode};
-  advance();
+  if (admit(visit_.cid, mode)) {
+    single_ = Visit{request.root, mode};
+    advance();
+  } else if (pass_over()) {
+    state_ = State::kDone;
+  }
 }
 
 Walk::State Walk::on_block(std::span<const Slice> blocks) {
@@ -77,7 +81,11 @@ void Walk::advance() {
       state_ = State::kDone;
       return;
     }
-    if (visit_.depth > budget_.depth_max) return fail_with(Errc::kTooLarge, "depth");
+    if (visit_.depth > budget_.depth_max) {
+      fail_with(Errc::kTooLarge, "depth");
+      if (!pass_over()) return;
+      continue;
+    }
     if (visit_.cid.is_identity()) {
       ++identity_visits_;
       const Cid cid = visit_.cid;
@@ -185,6 +193,25 @@ void Walk::expand_entity(Block& block) {
 
 void Walk::push_all(Block& block) {
   if (state_ == State::kFailed || has_no_links(visit_.cid.codec())) return;
+  const size_t links = links_.size();
+  const size_t frames = frames_.size();
+  push_links(block);
+  if (!pass_over()) return;
+  links_.resize(links);  // As if it had none.
+  frames_.resize(frames);
+}
+
+/// Takes a failure back where what led to it may be passed over. False: there is none, or it
+/// stands.
+bool Walk::pass_over() {
+  if (state_ != State::kFailed || unreadable_ == Unreadable::kFails) return false;
+  state_ = State::kWantsBlock;
+  failure_ = {};
+  has_passed_over_ = true;
+  return true;
+}
+
+void Walk::push_links(Block& block) {
   begin_frame();
   if (visit_.cid.codec() == codec::kDagPb) {
     if (block.is_plain_dag_pb_leaf()) return end_frame();
@@ -248,9 +275,9 @@ bool Walk::push_link(Bytes bytes, Mode mode, uint64_t from, uint64_t to) {
     const auto link = Cid::prefix_of(bytes);
     if (!link || link->size != bytes.size()) {
       fail_malformed("has a link that is not a CID");
-      return false;
+      return pass_over();
     }
-    if (!admit(link->cid, mode)) return false;
+    if (!admit(link->cid, mode)) return pass_over();
   }
   const size_t range_size = mode == Mode::kRange ? sizeof from + sizeof to : 0;
   const size_t at = links_.size();

@@ -38,7 +38,15 @@ class Walk {
     kNotALink,  ///< The path ends at a value inside a block, which no CAR can answer.
   };
 
-  Walk(const CarRequest& request, const WalkBudget& budget);
+  /// What comes of a link whose codec or hash is not ours, of a block that does not decode, and of
+  /// what lies too deep or has too many links.
+  enum class Unreadable : uint8_t {
+    kFails,      ///< The walk fails: the answer needs it.
+    kPassedOver  ///< It is left out, with what is below it: the walk only follows a stream.
+  };
+
+  Walk(const CarRequest& request, const WalkBudget& budget,
+       Unreadable unreadable = Unreadable::kFails);
 
   [[nodiscard]] State state() const { return state_; }
   /// The CID of the link that leads to the block wanted. Valid in kWantsBlock.
@@ -50,6 +58,8 @@ class Walk {
   /// Valid in kFailed: the content's fault, whoever sent it. kMalformed (a block does not decode),
   /// kUnsupported (codec or hash of a link), kTooLarge (a budget).
   [[nodiscard]] const Error& failure() const { return failure_; }
+  /// Something was passed over so far: a stream may hold it, and blocks below it, at any place.
+  [[nodiscard]] bool has_passed_over() const { return has_passed_over_; }
   /// Identity links passed so far: how many sections of such a stream may hold.
   [[nodiscard]] uint64_t identity_visits() const { return identity_visits_; }
 
@@ -85,6 +95,7 @@ class Walk {
   void expand_terminal(Block& block);
   void expand_entity(Block& block);
   void push_all(Block& block);
+  void push_links(Block& block);
   void push_shards(Block& block);
   void begin_frame();
   /// Files one link below the node visited; false where the walk failed over it.
@@ -93,6 +104,7 @@ class Walk {
   [[nodiscard]] bool admit(const Cid& cid, Mode mode);
   [[nodiscard]] bool fits(uint64_t codec, Mode mode) const;
   void end_frame();
+  [[nodiscard]] bool pass_over();
   void cover();
 
   // walk_file.cc: byte ranges of UnixFS files.
@@ -123,6 +135,8 @@ class Walk {
   std::optional<ByteRange> range_;
   DagScope scope_;
   bool dups_;
+  Unreadable unreadable_;
+  bool has_passed_over_ = false;
 
   State state_ = State::kWantsBlock;
   Outcome outcome_ = Outcome::kFound;

@@ -1,10 +1,13 @@
 #include "worker/core/l2_stream.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/core/check.h"
 #include "common/core/http_writer.h"
 #include "common/core/limits.h"
+#include "common/core/not_found.h"
+#include "common/core/verifier_fault.h"
 
 namespace daphnis::worker {
 namespace {
@@ -27,6 +30,19 @@ int status_for(AttemptOutcome outcome) {
       return 422;
   }
   abort_on_bug("an outcome has no status");
+}
+
+AttemptOutcome outcome_of_failure(const Verifier& verifier) {
+  switch (fault_of(verifier)) {
+    case Fault::kContent:
+      return AttemptOutcome::kComplete;
+    case Fault::kNobody:
+      return AttemptOutcome::kLost;  // We could not use it.
+    case Fault::kStream:
+      break;
+  }
+  const bool is_cut = verifier.failure().code == Errc::kTruncated;
+  return is_cut ? AttemptOutcome::kAborted : AttemptOutcome::kVerifyFailed;
 }
 
 }  // namespace
@@ -79,6 +95,7 @@ void L2Stream::on_bytes(const Slice& input, uint64_t now_ms) {
     at += step.consumed;
     switch (step.event) {
       case http::Parser::Event::kNeedMore:
+        if (is_content_fault()) return end_early(AttemptOutcome::kComplete, now_ms);
         flush_output(now_ms);
         put_out_repeats(now_ms);
         restart_clocks(now_ms);
@@ -103,14 +120,21 @@ void L2Stream::on_bytes(const Slice& input, uint64_t now_ms) {
 
 void L2Stream::on_head() {
   const http::Head& head = parser_.head();
-  says_not_found_ = head.find("Daphnis-Not-Found") != nullptr;
+  says_not_found_ = head.find(kNotFoundHeader) != nullptr;
   keeps_alive_ = head.keep_alive;
   if (head.expects_continue) output_.append(http::kContinue);
 }
 
 void L2Stream::on_body(Slice body, uint64_t now_ms) {
   body_bytes_ += body.size;
-  check_verifier(verifier_.on_bytes(body, proven_), now_ms);
+  if (is_content_fault()) return;
+  const bool is_padding = phase_ == Phase::kTail && verifier_.surplus_bytes() == 0 &&
+                          std::ranges::all_of(body.bytes(), [](uint8_t byte) { return byte == 0; });
+  const Verifier::State state = verifier_.on_bytes(body, proven_);
+  // More padding than is read is no lie either.
+  const bool is_enough = is_padding && verifier_.surplus_bytes() > 0;
+  if (is_enough) return end_early(AttemptOutcome::kComplete, now_ms);
+  check_verifier(state, now_ms);
 }
 
 /// Acts on what the verifier came to, once the walk is over or the stream is no use.
@@ -118,9 +142,13 @@ void L2Stream::check_verifier(Verifier::State state, uint64_t now_ms) {
   if (state == Verifier::State::kMore) return;
   if (state == Verifier::State::kFailed) {
     failure_ = verifier_.failure();
-    const bool is_lie = !verifier_.is_content_fault();
-    end_early(is_lie ? AttemptOutcome::kVerifyFailed : AttemptOutcome::kComplete, now_ms);
-    return;
+    // Who sends just what is needed is at its end here, and keeps its connection if that end has
+    // come with this input.
+    if (is_content_fault()) {
+      phase_ = Phase::kTail;
+      return;
+    }
+    return end_early(outcome_of_failure(verifier_), now_ms);
   }
   if (phase_ == Phase::kReading) {
     phase_ = Phase::kTail;
@@ -162,9 +190,7 @@ void L2Stream::on_body_proven(Verifier::State state, uint64_t now_ms) {
   const bool may_be_empty = says_not_found_ || attempt_.shape == StreamShape::kWholeDag;
   if (body_bytes_ == 0 && may_be_empty) return finish_message(AttemptOutcome::kNotFound, now_ms);
   failure_ = verifier_.failure();
-  if (verifier_.is_content_fault()) return finish_message(AttemptOutcome::kComplete, now_ms);
-  const bool is_cut = failure_->code == Errc::kTruncated;
-  finish_message(is_cut ? AttemptOutcome::kAborted : AttemptOutcome::kVerifyFailed, now_ms);
+  finish_message(outcome_of_failure(verifier_), now_ms);
 }
 
 /// Answers a message that was read to its end.
@@ -268,8 +294,10 @@ void L2Stream::put_out_repeats(uint64_t now_ms) {
     const Verifier::State state = verifier_.resume(proven_);
     flush_output(now_ms);
     if (state == Verifier::State::kMore) continue;
-    return phase_ == Phase::kReading ? check_verifier(state, now_ms)
-                                     : on_body_proven(state, now_ms);
+    if (phase_ != Phase::kReading) return on_body_proven(state, now_ms);
+    check_verifier(state, now_ms);
+    if (is_content_fault()) end_early(AttemptOutcome::kComplete, now_ms);
+    return;
   }
   if (phase_ == Phase::kReading) wake();  // Input may be wanted again.
 }

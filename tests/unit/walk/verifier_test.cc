@@ -67,7 +67,7 @@ TEST_CASE("a path that ends at a value is refused before the first byte") {
   const ByteVector stream = produce(request, source).bytes;
   request.path = {"n"};
   const Answer answer = verify(request, StreamShape::kExact, stream);
-  CHECK(answer.failure.code == Errc::kUnsupported);
+  CHECK(answer.failure.code == Errc::kInvalid);
   CHECK(answer.content_fault);
   CHECK(answer.bytes.empty());
 }
@@ -160,7 +160,7 @@ TEST_CASE("bytes behind the end of the walk are counted and change nothing") {
   MemorySource source = dag.source();
   ByteVector stream = produce(whole(dag, root), source).bytes;
   const ByteVector good = stream;
-  stream.insert(stream.end(), 10, 0);
+  stream.insert(stream.end(), 10, 1);
   Verifier verifier(whole(dag, root), StreamShape::kExact);
   Slices out;
   CHECK(verifier.on_bytes(Slice::copy_of(stream), out) == Verifier::State::kComplete);
@@ -275,8 +275,7 @@ TEST_CASE("a repeat beyond the memory for repeats is refused and never left out"
   for (const StreamShape shape : {StreamShape::kExact, StreamShape::kWholeDag}) {
     const Answer answer = verify(whole(dag, root, true), shape, stream, {}, budget);
     CHECK_FALSE(answer.complete);
-    CHECK(answer.failure.code == Errc::kTooLarge);
-    CHECK(answer.content_fault);
+    CHECK(answer.fault == Fault::kNobody);  // Another L2 may send its repeats.
     CHECK(verify(whole(dag, root, true), shape, stream).complete);
   }
   // An L2 that sends its repeats needs no memory of them.

@@ -82,4 +82,97 @@ TEST_CASE("a path that proven blocks do not have is the content's fault", "[work
   CHECK(!ended.wants_another);
 }
 
+TEST_CASE("zero bytes after a CAR are padding and no lie", "[worker]") {
+  const SampleCar car;
+  Rig rig;
+  rig.start_broker();
+  Peer& client = rig.connect();
+  rig.send(client, get(car));
+  const auto fetch = rig.only<ipc::Fetch>();
+  ByteVector padded = car.bytes;
+  SECTION("to the end of the body") {
+    padded.resize(padded.size() + 5'000);
+    Peer& l2 = rig.hand_off(fetch, post_with_length(padded));
+    CHECK(status_line(l2.received) == "HTTP/1.1 200 OK");
+    CHECK(l2.ending == Ending::kGiveBack);
+  }
+  SECTION("in pieces, up to a bound that ends the reading") {
+    Peer& l2 = rig.hand_off(fetch, post_head("Transfer-Encoding: chunked\r\n") + chunk(padded));
+    const ByteVector zeros(limits::kDrainBytesMax / 4);
+    for (int i = 0; i < 4; ++i) rig.send(l2, chunk(zeros));
+    CHECK(rig.sent<ipc::AttemptEnded>().empty());
+    CHECK(l2.received.empty());
+    rig.send(l2, chunk(Bytes(zeros).first(1)));
+    CHECK(status_line(l2.received) == "HTTP/1.1 200 OK");
+    CHECK_THAT(l2.received, Contains("Connection: close"));
+  }
+  SECTION("that comes too slowly") {
+    Peer& l2 = rig.hand_off(fetch, post_head("Transfer-Encoding: chunked\r\n") + chunk(padded));
+    rig.send(l2, chunk(ByteVector(1)));
+    rig.pass_time(limits::kL2TailMs);
+    CHECK(status_line(l2.received) == "HTTP/1.1 200 OK");
+  }
+  CHECK(rig.only<ipc::AttemptEnded>().outcome == ipc::AttemptOutcome::kComplete);
+  CHECK(dechunked(client.received) == text(car.bytes));
+  CHECK(rig.worker.stats().verify_failures == 0);
+}
+
+TEST_CASE("what follows the padding is a lie", "[worker]") {
+  const SampleCar car;
+  Rig rig;
+  rig.start_broker();
+  Peer& client = rig.connect();
+  rig.send(client, get(car));
+  ByteVector padded = car.bytes;
+  padded.resize(padded.size() + 100);
+  padded.push_back(1);
+  Peer& l2 = rig.hand_off(rig.only<ipc::Fetch>(), post_with_length(padded));
+  CHECK(status_line(l2.received) == "HTTP/1.1 422 Unprocessable Content");
+  CHECK(rig.only<ipc::AttemptEnded>().outcome == ipc::AttemptOutcome::kVerifyFailed);
+}
+
+TEST_CASE("an L2 that proves that there is no such path settles it and keeps its connection",
+          "[worker]") {
+  const SampleCar car;
+  const size_t root_end = car.section_ends[0];
+  const bool is_legacy = GENERATE(false, true);
+  const bool is_one_read = GENERATE(true, false);
+  Rig rig;
+  rig.start_broker();
+  Peer& client = rig.connect();
+  rig.send(client, "GET /ipfs/" + car.root.text() + "/7?format=car HTTP/1.1\r\nHost: edge\r\n\r\n");
+  const auto fetch = rig.only<ipc::Fetch>();
+  // A v2 L2 sends the root alone, a deployed one all it has.
+  const Bytes body = Bytes(car.bytes).first(is_legacy ? car.bytes.size() : root_end);
+  const std::string post = post_with_length(body);
+  const size_t first = is_one_read ? post.size() : post.size() - body.size() + root_end;
+  Peer& l2 = rig.hand_off(fetch, post.substr(0, first),
+                          is_legacy ? StreamShape::kWholeDag : StreamShape::kExact);
+  CHECK(status_line(client.received) == "HTTP/1.1 404 Not Found");
+  CHECK_THAT(client.received, Contains("path_not_found"));
+  CHECK(status_line(l2.received) == "HTTP/1.1 200 OK");
+  const bool is_whole = is_one_read || !is_legacy;
+  CHECK((l2.ending == Ending::kGiveBack) == is_whole);
+  const auto ended = rig.only<ipc::AttemptEnded>();
+  CHECK(ended.outcome == ipc::AttemptOutcome::kComplete);
+  CHECK_FALSE(ended.wants_another);
+}
+
+TEST_CASE("repeats that lie too far back are not the fault of the L2 that leaves them out",
+          "[worker]") {
+  const SampleCar car(1'000, 3);
+  Settings settings;
+  settings.budget.repeat_bytes_max = 100;
+  Rig rig(settings);
+  rig.start_broker();
+  Peer& client = rig.connect();
+  rig.send(client, "GET " + car.target() + "&car-dups=y HTTP/1.1\r\nHost: edge\r\n\r\n");
+  const auto fetch = rig.only<ipc::Fetch>();
+  Peer& l2 = rig.hand_off(fetch, post_with_length(car.bytes), StreamShape::kWholeDag);
+  const auto ended = rig.only<ipc::AttemptEnded>();
+  CHECK(ended.outcome == ipc::AttemptOutcome::kLost);
+  CHECK(status_line(l2.received) == "HTTP/1.1 410 Gone");
+  CHECK(rig.worker.stats().verify_failures == 0);
+}
+
 }  // namespace daphnis::worker::test
