@@ -20,6 +20,7 @@ bool AnswerFramer::is_chunked() const {
 void AnswerFramer::prepare() {
   if (stage_ == Stage::kHead) {
     framing_ = exchange_.head().text;
+    head_left_ = framing_.size();
     stage_ = Stage::kContent;
   }
   if (stage_ != Stage::kContent || content_left_ > 0) return;
@@ -34,6 +35,11 @@ void AnswerFramer::prepare() {
 
 std::string_view AnswerFramer::framing_left() const {
   return std::string_view(framing_).substr(framing_at_);
+}
+
+std::string_view AnswerFramer::head_left() const {
+  const std::string_view head = exchange_.head().text;
+  return stage_ == Stage::kHead ? head : head.substr(head.size() - head_left_);
 }
 
 /// What follows the content of the chunk being written.
@@ -79,6 +85,7 @@ void AnswerFramer::on_written(size_t size, uint64_t now_ms) {
   exchange_.on_first_byte(now_ms);
   const size_t framing = std::min(size, framing_left().size());
   framing_at_ += framing;
+  head_left_ -= std::min(head_left_, framing);
   size -= framing;
   if (framing_left().empty()) {
     framing_.clear();

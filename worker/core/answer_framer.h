@@ -22,6 +22,8 @@ class AnswerFramer {
   [[nodiscard]] bool has_file_next() const;
   void on_written(size_t size, uint64_t now_ms);
 
+  /// What of the answer's head has not been written yet.
+  [[nodiscard]] std::string_view head_left() const;
   /// The whole answer has been written.
   [[nodiscard]] bool is_done() const;
 
@@ -37,6 +39,7 @@ class AnswerFramer {
   Stage stage_ = Stage::kHead;
   std::string framing_;        ///< Goes out before the content.
   size_t framing_at_ = 0;      ///< How much of it is written.
+  size_t head_left_ = 0;       ///< Bytes of the head that are not, once it is in framing_.
   uint64_t content_left_ = 0;  ///< Content before the next framing.
   std::string_view tail_;      ///< What was shown after that content.
 };

@@ -11,6 +11,7 @@ namespace {
 
 constexpr http::Refusal kTooSlow{408, "head_timeout", "the request took too long to come"};
 constexpr http::Refusal kBodyTooLarge{413, "body_too_large", "no request here needs a body"};
+constexpr http::Refusal kLeaving{503, "draining", "this server is going away"};
 
 }  // namespace
 
@@ -46,6 +47,7 @@ void ClientSession::on_bytes(const Slice& input, uint64_t now_ms) {
 }
 
 bool ClientSession::end_looks_whole() const {
+  if (!head_left_.empty()) return cut_ending_ == Ending::kReset;
   return exchange_ && exchange_->state() != Exchange::State::kWaiting &&
          exchange_->head().framing == Framing::kToClose;
 }
@@ -121,10 +123,15 @@ void ClientSession::on_answer(Exchange& exchange, uint64_t now_ms) {
     // does.
     const bool ends_by_close = exchange.head().framing == Framing::kToClose;
     const Ending how = ends_by_close ? Ending::kReset : Ending::kClose;
+    const std::string head_left(framer_->head_left());
     framer_.reset();
     aborted_ = std::move(exchange_);
     context_.sink.on_exchange_over(*aborted_, ExchangeEnd::kAborted, now_ms);
-    close(how);
+    cut_off(head_left, how, now_ms);
+    return;
+  }
+  if (exchange.state() == Exchange::State::kWaiting) {  // It was taken back.
+    framer_.emplace(exchange);
     return;
   }
   // The end alone may have been what was missing; it is acted on outside the answer's own call.
@@ -135,6 +142,10 @@ void ClientSession::on_answer(Exchange& exchange, uint64_t now_ms) {
 size_t ClientSession::output(std::span<Bytes> views) {
   if (!interim_.empty()) {
     views[0] = as_bytes(interim_);
+    return 1;
+  }
+  if (!head_left_.empty()) {
+    views[0] = as_bytes(head_left_);
     return 1;
   }
   if (phase_ != Phase::kAnswering) return 0;
@@ -161,6 +172,11 @@ void ClientSession::on_written(size_t size, uint64_t now_ms) {
   written_bytes_ += size;
   if (!interim_.empty()) {
     interim_.erase(0, size);
+    return;
+  }
+  if (!head_left_.empty()) {
+    head_left_.erase(0, size);
+    if (head_left_.empty()) close(cut_ending_);
     return;
   }
   framer_->on_written(size, now_ms);
@@ -223,6 +239,8 @@ void ClientSession::on_time(uint64_t now_ms) {
   if (phase_ == Phase::kClosing) {
     if (lingering_ && lingering_->is_over(now_ms)) close(Ending::kClose);
     if (lingering_) be_called_at(lingering_->deadline_ms());
+    if (!head_left_.empty() && now_ms >= cut_deadline_ms_) close(cut_ending_);
+    if (!head_left_.empty()) be_called_at(cut_deadline_ms_);
   } else if (phase_ == Phase::kReading) {
     if (now_ms < reading_deadline_ms_) {
       be_called_at(reading_deadline_ms_);
@@ -238,6 +256,13 @@ void ClientSession::on_time(uint64_t now_ms) {
 
 void ClientSession::shed() {
   close(Ending::kClose);
+}
+
+void ClientSession::leave(uint64_t now_ms) {
+  if (!exchange_ || exchange_->state() != Exchange::State::kWaiting) return;
+  exchange_->release(now_ms);
+  exchange_->set_responder(nullptr);
+  context_.sink.on_refused(*exchange_, kLeaving, now_ms);
 }
 
 void ClientSession::drain(uint64_t now_ms) {
@@ -263,12 +288,25 @@ void ClientSession::linger(uint64_t now_ms) {
   wake();
 }
 
+/// A head that has begun to go out goes out to its end first: a client that gets half of one, or
+/// nothing, takes the server for dead.
+void ClientSession::cut_off(std::string_view head_left, Ending how, uint64_t now_ms) {
+  if (head_left.empty()) return close(how);
+  phase_ = Phase::kClosing;
+  head_left_ = head_left;
+  cut_ending_ = how;
+  cut_deadline_ms_ = now_ms + limits::kLingerMs;
+  be_called_at(cut_deadline_ms_);
+  wake();
+}
+
 void ClientSession::close(Ending how) {
   phase_ = Phase::kClosing;
   idle_.leave();
   ending_ = how;
   lingering_.reset();
   interim_.clear();
+  head_left_.clear();
   unread_.clear();
   wake();
 }

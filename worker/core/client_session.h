@@ -48,6 +48,8 @@ class ClientSession final : public Connection, private ExchangeOwner {
   [[nodiscard]] Ending ending() const override { return ending_; }
   [[nodiscard]] bool end_looks_whole() const override;
 
+  /// The process ends now: who still waits for an answer is told to come again.
+  void leave(uint64_t now_ms);
   /// The worker wants to leave: closes unless a request is under way or has to be expected.
   void drain(uint64_t now_ms);
   /// Closes an idle session: its place is needed.
@@ -71,6 +73,7 @@ class ClientSession final : public Connection, private ExchangeOwner {
   void open_exchange(http::Head head, uint64_t now_ms);
   void end_exchange(ExchangeEnd end, uint64_t now_ms);
   void on_answer_written(uint64_t now_ms);
+  void cut_off(std::string_view head_left, Ending how, uint64_t now_ms);
   void close(Ending how);
   void linger(uint64_t now_ms);
   void watch_reading(uint64_t now_ms);
@@ -79,7 +82,7 @@ class ClientSession final : public Connection, private ExchangeOwner {
   std::string client_;
   http::Parser parser_{http::Parser::Kind::kRequest};
   std::string unread_;   ///< Input that came while an answer was under way.
-  std::string interim_;  ///< "100 Continue" not yet written.
+  std::string interim_;  ///< Goes out before any answer: "100 Continue".
   std::unique_ptr<Exchange> exchange_;
   std::optional<AnswerFramer> framer_;
   Phase phase_ = Phase::kReading;
@@ -90,9 +93,14 @@ class ClientSession final : public Connection, private ExchangeOwner {
   bool in_request_ = false;  ///< The deadline is the head time's, not the idle time's.
   uint64_t reading_deadline_ms_;
   IdleClients::Place idle_;
-  bool is_cut_off_ = false;            ///< Refused in mid-message: more of it may be on its way.
-  bool has_answered_ = false;          ///< At least one request.
-  bool has_ended_ = false;             ///< The client ended its side; what is answered is answered.
+  bool is_cut_off_ = false;    ///< Refused in mid-message: more of it may be on its way.
+  bool has_answered_ = false;  ///< At least one request.
+  bool has_ended_ = false;     ///< The client ended its side; what is answered is answered.
+  /// Of an answer that was cut after its first byte: the rest of its head, which goes out before
+  /// the cut, for at most kLingerMs. Empty: none.
+  std::string head_left_;
+  Ending cut_ending_ = Ending::kClose;  ///< Comes after head_left_.
+  uint64_t cut_deadline_ms_ = kNever;
   std::unique_ptr<Exchange> aborted_;  ///< Kept, since its responder may be what aborted it.
 
   RateWatch rate_;

@@ -4,6 +4,7 @@
 #include <utility>
 
 namespace daphnis::worker {
+
 ResponseContext context_of(const Exchange& exchange, const AnswerScene& scene, CacheStatus cache) {
   return {.request_id = exchange.facts.request_id,
           .node_id = scene.node_id,
@@ -18,6 +19,17 @@ void give(Exchange& exchange, const Answer& answer, const AnswerScene& scene, Ca
           uint64_t now_ms) {
   if (answer.status >= 400) exchange.facts.failure = answer.code;
   exchange.answer(answer.status, render(answer, context_of(exchange, scene, cache)), now_ms);
+}
+
+void break_off(Exchange& exchange, const Answer& answer, const AnswerScene& scene,
+               uint64_t now_ms) {
+  if (exchange.may_take_back()) {
+    exchange.take_back(now_ms);
+    give(exchange, answer, scene, exchange.facts.cache, now_ms);
+  } else if (exchange.state() == Exchange::State::kContent) {
+    exchange.facts.failure = answer.code;
+    exchange.abort(now_ms);
+  }
 }
 
 uint64_t age_of(int64_t stored_s, const AnswerScene& scene) {
@@ -104,13 +116,15 @@ void ContentAnswer::on_failed(Fetch& fetch, FailureKind why, uint32_t retry_afte
                               uint64_t now_ms) {
   note(fetch);
   on_detached();
-  const Answer answer = answer_for(why, retry_after_s);
-  exchange_.facts.failure = answer.code;
-  if (exchange_.state() == Exchange::State::kWaiting) {
-    give(exchange_, answer, scene_, exchange_.facts.cache, now_ms);
-  } else if (exchange_.state() == Exchange::State::kContent) {
-    exchange_.abort(now_ms);
-  }
+  break_off(exchange_, answer_for(why, retry_after_s), scene_, now_ms);
+}
+
+bool ContentAnswer::begin_anew(uint64_t now_ms) {
+  if (!exchange_.may_take_back()) return false;
+  exchange_.take_back(now_ms);
+  block_.clear();
+  stored_s_.reset();
+  return true;
 }
 
 void ContentAnswer::note(const Fetch& fetch) {

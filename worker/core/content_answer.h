@@ -25,6 +25,10 @@ struct AnswerScene {
 void give(Exchange& exchange, const Answer& answer, const AnswerScene& scene, CacheStatus cache,
           uint64_t now_ms);
 
+/// Ends an answer that cannot be completed: as long as nothing of it has gone out, the client is
+/// told why; from its first byte on it is cut. Nothing is done where all of it has been made.
+void break_off(Exchange& exchange, const Answer& answer, const AnswerScene& scene, uint64_t now_ms);
+
 /// Answers one exchange from a fetch: the head goes out with the first proven bytes, never before
 /// (DESIGN 5); a raw block is gathered first, since its length comes before it. Owned by its
 /// exchange.
@@ -39,6 +43,7 @@ class ContentAnswer final : public FetchAnswer {
   void on_file_output(Fetch& fetch, FileRange range, uint64_t now_ms) override;
   void on_whole(Fetch& fetch, uint64_t now_ms) override;
   void on_failed(Fetch& fetch, FailureKind why, uint32_t retry_after_s, uint64_t now_ms) override;
+  [[nodiscard]] bool begin_anew(uint64_t now_ms) override;
 
  private:
   /// Part of a raw block, in memory or in a file.

@@ -73,6 +73,15 @@ void Exchange::resume() {
   is_full_ = false;
 }
 
+void Exchange::take_back(uint64_t now_ms) {
+  check(may_take_back(), "an answer was taken back that had gone out");
+  state_ = State::kWaiting;
+  head_ = {};
+  content_.clear();
+  is_full_ = false;
+  owner_.on_answer(*this, now_ms);
+}
+
 void Exchange::abort(uint64_t now_ms) {
   check(state_ == State::kContent || state_ == State::kFinished,
         "an answer was aborted before it was started");
@@ -83,7 +92,10 @@ void Exchange::abort(uint64_t now_ms) {
 
 void Exchange::on_file_lost(int error, uint64_t now_ms) {
   const FileRange lost = content_.file_front();
-  if (!responder_ || !responder_->on_file_lost(lost, error, now_ms)) abort(now_ms);
+  if (responder_ && responder_->on_file_lost(lost, error, now_ms)) return;
+  // Its head is out: it goes before a file's first byte.
+  facts.failure = answer_for(FailureKind::kInternal).code;
+  abort(now_ms);
 }
 
 void Exchange::on_content_written(uint64_t size, uint64_t now_ms) {

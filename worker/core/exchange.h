@@ -75,7 +75,15 @@ class Exchange {
   void finish(uint64_t now_ms);
   /// What was pushed and has not gone out is forgotten; content that takes its place is to come.
   void resume();
-  /// The content cannot be completed: the client must be able to tell.
+  /// Nothing of the answer is in the kernel's hands, nor is it whole: another can take its place.
+  [[nodiscard]] bool may_take_back() const {
+    return first_byte_ms_ == kNever && (state_ == State::kWaiting || state_ == State::kContent);
+  }
+  /// Forgets the answer as far as it has been made: waits for one again. Only where
+  /// may_take_back().
+  void take_back(uint64_t now_ms);
+  /// The content cannot be completed: the client must be able to tell. From the answer's first byte
+  /// on; before it, a truthful answer takes its place (break_off()).
   void abort(uint64_t now_ms);
   /// Above the high mark and not yet down to the low one: push no more than what is on its way.
   /// Parts of files count as memory does, though they hold none: whoever pushes a long one is

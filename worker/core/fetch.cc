@@ -242,14 +242,39 @@ bool Fetch::on_stream_ended(uint64_t now_ms) {
   const bool lied = stream.outcome() == ipc::AttemptOutcome::kVerifyFailed;
   has_met_lies_ = has_met_lies_ || lied;
   if (state_ == State::kStreaming) {
-    fail(lied ? FailureKind::kL2Lied : FailureKind::kL2Failed, 0, now_ms);
-    return false;
+    const FailureKind why = lied ? FailureKind::kL2Lied : FailureKind::kL2Failed;
+    begin_anew(why, now_ms);
+    if (readers_.empty() && !is_warming_) {
+      fail(why, 0, now_ms);
+      return false;
+    }
   }
   if (now_ms >= deadline_ms_) {
     fail(FailureKind::kDeadline, 0, now_ms);
     return false;
   }
   return true;
+}
+
+/// Forgets all output, for those readers of whose answers nothing has gone out; the others are told
+/// why there is no more.
+void Fetch::begin_anew(FailureKind why, uint64_t now_ms) {
+  state_ = State::kAsking;
+  if (reported_bytes_ > 0) report_failure();
+  reported_bytes_ = 0;
+  if (Spool* spool = std::exchange(spool_, nullptr)) spool->release();
+  may_spool_ = true;
+  joined_file_.reset();
+  joined_bytes_ = 0;
+  window_.clear();
+  std::vector<FetchReader*> lost;
+  std::erase_if(readers_, [&](FetchReader* reader) {
+    reader->read_ = 0;
+    if (reader->begin_anew(now_ms)) return false;
+    lost.push_back(reader);
+    return true;
+  });
+  for (FetchReader* reader : lost) reader->on_failed(*this, why, 0, now_ms);
 }
 
 void Fetch::on_refused(const ipc::FetchFailed& refusal, uint64_t now_ms) {
@@ -297,85 +322,6 @@ bool Fetch::is_wanted(uint64_t now_ms) const {
 bool Fetch::may_warm() const {
   const bool is_coming = state_ == State::kAsking || state_ == State::kStreaming;
   return is_warming_ && is_coming && may_spool_ && !joined_file_ && window_.begin() == 0;
-}
-
-// --- Others that read along ---
-
-void Fetch::on_spool_moved(uint64_t now_ms) {
-  if (state_ == State::kEnded) return;
-  give_all(now_ms);
-  settle(now_ms);
-}
-
-void Fetch::on_wanted(uint64_t now_ms) {
-  is_reported_ = true;
-  settle(now_ms);
-}
-
-void Fetch::report(uint64_t now_ms) {
-  if (!is_reported_ || has_reported_end_) return;
-  const bool is_waiting = state_ == State::kAsking && !joined_file_;
-  const bool is_spooled = spool_ && spool_->begin() == 0 && spool_->state() < Spool::State::kStored;
-  if (!is_spooled) {
-    if (!is_waiting) report_failure();
-    return;
-  }
-  const uint64_t written = spool_->written();
-  const bool is_whole = total_ && written == *total_;
-  const bool is_far = written >= reported_bytes_ + limits::kJoinStepBytes;
-  const bool is_due = reported_bytes_ == 0 || now_ms >= reported_ms_ + limits::kJoinEveryMs;
-  if (!is_whole && written == reported_bytes_) return;
-  if (!is_whole && !is_far && !is_due) {
-    return host_.call_at(id_, reported_ms_ + limits::kJoinEveryMs);
-  }
-  has_reported_end_ = is_whole;
-  reported_bytes_ = written;
-  reported_ms_ = now_ms;
-  host_.tell(ipc::FetchProgress{question_id_,
-                                is_whole ? ipc::JoinState::kWhole : ipc::JoinState::kGoing, written,
-                                spool_->path()});
-  if (is_whole) host_.call_at(id_, now_ms + limits::kSpoolLingerMs);
-}
-
-void Fetch::report_failure() {
-  if (!is_reported_ || has_reported_end_) return;
-  is_reported_ = false;
-  host_.tell(ipc::FetchProgress{
-      .fetch_id = question_id_, .state = ipc::JoinState::kFailed, .bytes = 0, .path = {}});
-}
-
-// --- Reading along ---
-
-void Fetch::on_joined(FileRef file, uint64_t bytes, bool is_whole, uint64_t now_ms) {
-  if (state_ != State::kAsking) return;
-  if (bytes >= joined_bytes_) {  // Else an earlier file has more of it.
-    joined_file_ = std::move(file);
-    joined_bytes_ = bytes;
-  }
-  deadline_ms_ = kNever;
-  if (is_whole) {
-    total_ = bytes;
-    state_ = State::kWhole;
-  }
-  give_all(now_ms);
-  settle(now_ms);
-}
-
-void Fetch::on_cached(const CachedFile& cached, uint64_t now_ms) {
-  if (state_ != State::kAsking) return;
-  if (!has_begun()) stored_s_ = cached.stored_s;
-  const uint64_t bytes = cached.footer.body_bytes;
-  if (cached.file) return on_joined(cached.file, bytes, true, now_ms);
-  state_ = State::kWhole;
-  total_ = bytes;
-  Slices body{cached.body};
-  window_.append(body);
-  give_all(now_ms);
-  settle(now_ms);
-}
-
-void Fetch::on_join_lost(uint64_t deadline_ms) {
-  if (deadline_ms_ == kNever) deadline_ms_ = deadline_ms;
 }
 
 }  // namespace daphnis::worker

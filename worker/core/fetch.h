@@ -29,6 +29,9 @@ class FetchReader {
   /// No more will come. The reader is detached from the fetch.
   virtual void on_failed(Fetch& fetch, FailureKind why, uint32_t retry_after_s,
                          uint64_t now_ms) = 0;
+  /// What it was given is of a source that failed, and comes again from its beginning. False: some
+  /// of it has gone out and cannot be taken back; on_failed() follows.
+  [[nodiscard]] virtual bool begin_anew(uint64_t now_ms) = 0;
   /// Wants nothing more until it says otherwise (Fetch::on_room()).
   [[nodiscard]] virtual bool is_full() const = 0;
 
@@ -104,7 +107,8 @@ class Fetch {
   [[nodiscard]] bool is_fed_by(const L2Stream& stream) const { return stream_ == &stream; }
   void on_output(Slices& output, uint64_t now_ms);
   void on_whole(uint64_t now_ms);
-  /// The stream's outcome stands. True: nothing is lost yet and another attempt is wanted.
+  /// The stream's outcome stands. True: another attempt is wanted, since a reader is left of whose
+  /// answer nothing has gone out.
   [[nodiscard]] bool on_stream_ended(uint64_t now_ms);
   /// The broker gave up.
   void on_refused(const ipc::FetchFailed& refusal, uint64_t now_ms);
@@ -186,6 +190,7 @@ class Fetch {
   [[nodiscard]] bool is_blocked(const Slowest& slowest) const;
   void report(uint64_t now_ms);
   void report_failure();
+  void begin_anew(FailureKind why, uint64_t now_ms);
   void pause(bool is_blocked, uint64_t now_ms);
   void end();
 

@@ -44,6 +44,11 @@ void FetchWindow::drop_before(uint64_t offset) {
   }
 }
 
+void FetchWindow::clear() {
+  drop_before(end_);
+  end_ = 0;
+}
+
 void FetchWindow::read(uint64_t from, size_t bytes_max, Slices& out) const {
   check(begin() <= from && from <= end_, "a read outside the window");
   auto at = std::ranges::upper_bound(entries_, from, {}, &Entry::offset);

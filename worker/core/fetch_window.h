@@ -24,6 +24,8 @@ class FetchWindow {
   void append(Slices& output);
   /// Drops what lies wholly before `offset`. At most all of it goes.
   void drop_before(uint64_t offset);
+  /// Forgets all that ever was in it: the output begins anew.
+  void clear();
   /// Appends to `out` what follows `from` (inside the window or at its end): at least one byte
   /// where there is one, and no more than `bytes_max`.
   void read(uint64_t from, size_t bytes_max, Slices& out) const;

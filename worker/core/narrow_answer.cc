@@ -84,8 +84,8 @@ void NarrowAnswer::produce(uint64_t now_ms) {
 
 /// The walk's own refusals are as good as if an L2 had sent the blocks.
 void NarrowAnswer::on_produce_failed(uint64_t now_ms) {
-  const bool is_begun = exchange_.state() != Exchange::State::kWaiting;
-  if (is_begun) return go_on_elsewhere(now_ms);
+  if (!exchange_.may_take_back()) return go_on_elsewhere(now_ms);
+  exchange_.take_back(now_ms);
   const bool is_path = !is_block_missing_ && producer_.failure().code == Errc::kNotFound;
   if (!is_path) return give_up(now_ms);
   give(exchange_, answer_for(FailureKind::kPathNotFound), scene_, CacheStatus::kHit, now_ms);

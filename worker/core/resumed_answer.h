@@ -1,6 +1,7 @@
 #pragma once
 
 #include "worker/core/answers.h"
+#include "worker/core/content_answer.h"
 #include "worker/core/fetch_answer.h"
 
 namespace daphnis::worker {
@@ -11,17 +12,21 @@ namespace daphnis::worker {
 class ResumedAnswer final : public FetchAnswer {
  public:
   /// `rest`: of the fetch's output. The exchange is in mid-content.
-  ResumedAnswer(Exchange& exchange, FetchId fetch, Rest rest, ReaderHost& host);
+  ResumedAnswer(Exchange& exchange, FetchId fetch, Rest rest, const AnswerScene& scene,
+                ReaderHost& host);
 
   void on_output(Fetch& fetch, Slices& output, uint64_t now_ms) override;
   void on_file_output(Fetch& fetch, FileRange range, uint64_t now_ms) override;
   void on_whole(Fetch& fetch, uint64_t now_ms) override;
   void on_failed(Fetch& fetch, FailureKind why, uint32_t retry_after_s, uint64_t now_ms) override;
+  [[nodiscard]] bool begin_anew(uint64_t now_ms) override;
 
  private:
-  void cut(FailureKind why, uint64_t now_ms);
+  [[nodiscard]] Rest::Part take(uint64_t bytes);
 
   Rest rest_;
+  uint64_t next_;  ///< The next wanted byte's place in the fetch's output.
+  const AnswerScene& scene_;
 };
 
 }  // namespace daphnis::worker

@@ -75,6 +75,19 @@ void Worker::drain(uint64_t now_ms) {
   for (const auto& [id, client] : clients_) client->drain(now_ms);
 }
 
+void Worker::leave(uint64_t now_ms) {
+  std::vector<FetchId> ids;
+  for (const auto& [id, fetch] : fetches_) ids.push_back(id);
+  std::ranges::sort(ids);
+  for (const FetchId id : ids) {
+    Fetch& fetch = *fetches_.at(id);
+    fetch.fail(FailureKind::kDraining, 0, now_ms);
+    fetch.cancel(now_ms);
+    erase_fetch(fetch);
+  }
+  for (const auto& [id, client] : clients_) client->leave(now_ms);
+}
+
 ipc::WorkerStats Worker::stats() const {
   ipc::WorkerStats stats = stats_;
   stats.clients = static_cast<uint32_t>(clients_.size());

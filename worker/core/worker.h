@@ -88,6 +88,8 @@ class Worker final : private RequestSink,
 
   /// Take no new clients, finish what is under way. Twice does no harm.
   void drain(uint64_t now_ms);
+  /// The process ends now: whoever still waits is told so, and what is under way is cut.
+  void leave(uint64_t now_ms);
   [[nodiscard]] bool is_draining() const { return session_context_.is_draining; }
   /// Nothing is under way any more, nor on its way into the cache.
   [[nodiscard]] bool is_empty() const {

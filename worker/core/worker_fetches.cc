@@ -43,7 +43,7 @@ bool Worker::go_on(Exchange& exchange, Content content, Rest rest, uint64_t now_
   bool joins = false;
   Fetch& fetch = fetch_of(content, exchange.facts.request_id, joins, now_ms);
   ReaderHost& host = *this;
-  auto answer = std::make_unique<ResumedAnswer>(exchange, fetch.id(), rest, host);
+  auto answer = std::make_unique<ResumedAnswer>(exchange, fetch.id(), rest, scene_, host);
   answer_from(fetch, exchange, std::move(answer), now_ms);
   return true;
 }

@@ -43,7 +43,7 @@ Process::Process(daphnis::uv::Loop& loop, daphnis::uv::Log& log, const Options& 
                    }),
       timer_(loop, [this] { on_timer(); }),
       tick_(loop, [this] { on_tick(); }),
-      leave_(loop, [this] { loop_.stop(); }),
+      leave_(loop, [this] { leave(); }),
       terminate_(loop, SIGTERM, [this] { on_signal(); }),
       interrupt_(loop, SIGINT, [this] { on_signal(); }),
       flush_log_(loop, [this] { log_.flush(); }),
@@ -203,6 +203,13 @@ void Process::drain() {
   worker_.drain(loop_.now_ms());
   leave_.start(options_.settings.drain_ms);
   settle();
+}
+
+/// The time for draining is over.
+void Process::leave() {
+  worker_.leave(loop_.now_ms());
+  settle();
+  loop_.stop();
 }
 
 void Process::leave_if_done() {

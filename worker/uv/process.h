@@ -52,6 +52,7 @@ class Process {
   void on_tick();
   void on_signal();
   void drain();
+  void leave();
   void leave_if_done();
 
   daphnis::uv::Loop& loop_;

@@ -162,7 +162,9 @@ TEST_CASE("a lie after bytes went out cuts the answer short of its last chunk", 
   Asked rig;
   ByteVector lie = rig.car.bytes;
   lie.back() ^= 1;
-  rig.hand_off(rig.fetch, post_with_length(lie));
+  Peer& l2 = rig.hand_off(rig.fetch, post_head("Transfer-Encoding: chunked\r\n") +
+                                         chunk(Bytes(lie).first(rig.car.section_ends[1])));
+  rig.send(l2, chunk(Bytes(lie).subspan(rig.car.section_ends[1])));
   CHECK(rig.client.ending == Ending::kClose);
   CHECK_THAT(rig.client.received, !Contains("0\r\n\r\n"));
   const auto ended = rig.only<ipc::AttemptEnded>();
