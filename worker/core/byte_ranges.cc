@@ -23,8 +23,9 @@ std::optional<uint64_t> parse_position(std::string_view text) {
 std::optional<RangeSpec> parse_range(std::string_view value) {
   const size_t equals = value.find('=');
   if (equals == std::string_view::npos) return std::nullopt;
-  if (!http::equals_ignoring_case(http::trimmed(value.substr(0, equals)), "bytes")) {
-    return std::nullopt;
+  if (!http::equals_ignoring_case(value.substr(0, equals), "bytes")) return std::nullopt;
+  if (value.substr(equals + 1).starts_with(' ') || value.substr(equals + 1).starts_with('\t')) {
+    return std::nullopt;  // The grammar has spaces round commas only.
   }
   const auto members = http::list_members(value.substr(equals + 1));
   if (members.size() != 1) return std::nullopt;

@@ -7,7 +7,7 @@ using namespace daphnis::worker;
 
 TEST_CASE("one well formed byte range is read", "[worker][ranges]") {
   CHECK(parse_range("bytes=0-0") == RangeSpec{.first = 0, .last = 0});
-  CHECK(parse_range("Bytes = 7-9 ") == RangeSpec{.first = 7, .last = 9});
+  CHECK(parse_range("Bytes=7-9") == RangeSpec{.first = 7, .last = 9});
   CHECK(parse_range("bytes=7-") == RangeSpec{.first = 7, .last = {}});
   CHECK(parse_range("bytes=-7") == RangeSpec{.first = {}, .last = 7});
   CHECK(parse_range("bytes=99999999999999999999-") == RangeSpec{.first = UINT64_MAX, .last = {}});
@@ -20,7 +20,9 @@ TEST_CASE("what is no single byte range is ignored", "[worker][ranges]") {
        {std::string("bytes"), std::string("bytes="), std::string("bytes=-"),
         std::string("bytes=a-b"), std::string("bytes=1"), std::string("bytes=2-1"),
         std::string("bytes=+1-2"), std::string("bytes=1-2-3"), std::string("bytes=1- 2"),
-        std::string("items=1-2"), std::string("bytes=0-1,3-4"), thousand, std::string("")}) {
+        std::string("bytes = 0-1"), std::string("bytes =0-1"), std::string("bytes= 0-1"),
+        std::string("bytes=\t0-1"), std::string("bytes=0 -1"), std::string("items=1-2"),
+        std::string("bytes=0-1,3-4"), thousand, std::string("")}) {
     CAPTURE(bad.substr(0, 40));
     CHECK_FALSE(parse_range(bad));
   }
