@@ -86,9 +86,8 @@ Result<void> Process::start() {
 void Process::on_client(UniqueFd fd) {
   std::string address = daphnis::uv::peer_host(fd.get());
   Connection* connection = worker_.on_client(std::move(address), loop_.now_ms());
-  if (!connection) return;
-  add_socket(std::move(fd), *connection);
-  arm_timer();
+  if (connection) add_socket(std::move(fd), *connection);
+  settle();  // Another may have had to make room.
 }
 
 void Process::add_socket(UniqueFd fd, Connection& connection) {

@@ -188,7 +188,8 @@ Socket::Fate Socket::sync(uint64_t now_ms) {
       }
       break;
     case Ending::kClose:
-      if (is_written()) return Fate::kClosed;
+      // A full socket is no reason to stay where nothing is left to be written.
+      if (is_written() || !has_output()) return Fate::kClosed;
       break;
     case Ending::kReset:
       set_reset_on_close(true);
@@ -200,6 +201,11 @@ Socket::Fate Socket::sync(uint64_t now_ms) {
   const bool reads = !has_input_ended_ && connection_.wants_input();
   poll_.want((reads ? UV_READABLE : 0) | (is_blocked_ ? UV_WRITABLE : 0));
   return Fate::kStays;
+}
+
+bool Socket::has_output() {
+  std::array<Bytes, 1> view;
+  return connection_.output(view) > 0 || connection_.file_output();
 }
 
 void Socket::set_reset_on_close(bool resets) {

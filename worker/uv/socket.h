@@ -51,6 +51,8 @@ class Socket {
   [[nodiscard]] bool is_written() const {
     return !is_blocked_ && !(files_ && files_->is_waiting());
   }
+  /// The connection has something to write.
+  [[nodiscard]] bool has_output();
   void set_reset_on_close(bool resets);
 
   daphnis::uv::Loop& loop_;

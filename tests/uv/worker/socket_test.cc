@@ -1,0 +1,64 @@
+#include "worker/uv/socket.h"
+
+#include <sys/socket.h>
+
+#include <array>
+#include <catch2/catch.hpp>
+#include <string>
+
+namespace daphnis::worker::uv {
+namespace {
+
+/// A connection that writes as much as it can, until it is told to close.
+class Chatterer final : public Connection {
+ public:
+  explicit Chatterer(Agenda& agenda) : Connection(1, agenda) {}
+
+  void on_bytes(const Slice&, uint64_t) override {}
+  void on_eof(uint64_t) override {}
+  void on_lost(uint64_t) override { ending_ = Ending::kReset; }
+  void on_time(uint64_t) override {}
+  void on_written(size_t size, uint64_t) override { written += size; }
+  [[nodiscard]] size_t output(std::span<Bytes> views) override {
+    if (!talks) return 0;
+    views[0] = as_bytes(text_);
+    return 1;
+  }
+  [[nodiscard]] bool wants_input() const override { return false; }
+  [[nodiscard]] bool keeps_input() const override { return false; }
+  [[nodiscard]] Ending ending() const override { return ending_; }
+  void close() { ending_ = Ending::kClose; }
+
+  bool talks = true;
+  size_t written = 0;
+
+ private:
+  std::string text_ = std::string(64 * 1024, 'x');
+  Ending ending_ = Ending::kOpen;
+};
+
+}  // namespace
+
+TEST_CASE("a socket whose peer takes nothing is closed when nothing is left to be written") {
+  daphnis::uv::Loop loop;
+  BufferPool pool;
+  ReadBuffers buffers(pool);
+  Agenda agenda;
+  Chatterer connection(agenda);
+  std::array<int, 2> ends{};
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()) == 0);
+  const daphnis::uv::UniqueFd peer(ends[1]);
+  {
+    Socket socket(loop, daphnis::uv::UniqueFd(ends[0]), connection, buffers, [](Socket&) {});
+    CHECK(socket.sync(0) == Socket::Fate::kStays);
+    const size_t taken = connection.written;
+    CHECK(taken > 0);
+    connection.close();
+    CHECK(socket.sync(0) == Socket::Fate::kStays);  // There is more to say.
+    CHECK(connection.written == taken);
+    connection.talks = false;
+    CHECK(socket.sync(0) == Socket::Fate::kClosed);
+  }
+}
+
+}  // namespace daphnis::worker::uv
