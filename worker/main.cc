@@ -36,7 +36,7 @@ void add_limits(daphnis::uv::Settings& settings, daphnis::worker::Settings& to) 
   settings.add("broker-wait-ms", to.broker_wait_ms, "A request waits for an absent broker");
   settings.add("drain-ms", to.drain_ms, "Time to finish after SIGTERM");
   settings.add("requests-max", to.requests_max, "Requests in flight; beyond: 503");
-  settings.add("clients-max", to.clients_max, "Connections; beyond: closed");
+  settings.add("clients-max", to.clients_max, "Connections; beyond, idle ones make room");
   settings.add("output-high-bytes", to.output_high_bytes, "Output queued for one client");
   settings.add("fetch-window-bytes", to.fetch_window_bytes, "Proven bytes held for late clients");
   settings.add("walk-depth-max", to.budget.depth_max, "Nodes from root to leaf");

@@ -22,7 +22,8 @@ ClientSession::ClientSession(ConnectionId id, Agenda& agenda, SessionContext& co
       client_(std::move(client)),
       // A new client has something to say; only between requests may it take its time.
       reading_deadline_ms_(now_ms + context.settings.client_head_ms),
-      idle_(context.idle_clients, *this) {
+      idle_(context.idle_clients, *this),
+      half_closed_(context.half_closed, *this) {
   idle_.enter();
   be_called_at(reading_deadline_ms_);
 }
@@ -114,6 +115,7 @@ void ClientSession::open_exchange(http::Head head, uint64_t now_ms) {
   phase_ = Phase::kAnswering;
   in_request_ = false;
   idle_.leave();
+  if (has_ended_) half_closed_.enter();
 }
 
 void ClientSession::on_answer(Exchange& exchange, uint64_t now_ms) {
@@ -179,6 +181,7 @@ void ClientSession::on_written(size_t size, uint64_t now_ms) {
     if (head_left_.empty()) close(cut_ending_);
     return;
   }
+  half_closed_.leave();
   framer_->on_written(size, now_ms);
   if (phase_ != Phase::kAnswering) return;  // Who was told of the room had to abort.
   if (framer_->is_done()) {
@@ -199,7 +202,8 @@ void ClientSession::on_unsent(size_t kernel_bytes, uint64_t now_ms) {
 }
 
 void ClientSession::on_answer_written(uint64_t now_ms) {
-  const bool goes_on = exchange_->head().keep_alive && !context_.is_draining && !has_ended_;
+  const bool is_kept = exchange_->head().keep_alive && !context_.is_draining;
+  const bool goes_on = is_kept && (!has_ended_ || !unread_.empty());
   rate_.stop();
   has_answered_ = true;
   end_exchange(ExchangeEnd::kComplete, now_ms);
@@ -220,14 +224,14 @@ void ClientSession::parse_unread(uint64_t now_ms) {
   if (unread_.empty()) return;
   const std::string input = std::exchange(unread_, {});
   parse(as_bytes(input), now_ms);
+  const bool is_cut = has_ended_ && phase_ == Phase::kReading;
+  if (is_cut) close(Ending::kClose);  // Half a request, whose rest will not come.
 }
 
 void ClientSession::on_eof(uint64_t now_ms) {
-  if (phase_ == Phase::kAnswering && exchange_->state() == Exchange::State::kFinished) {
-    has_ended_ = true;  // All of the answer is there: it goes out first.
-    return;
-  }
-  on_lost(now_ms);
+  if (phase_ != Phase::kAnswering) return on_lost(now_ms);
+  has_ended_ = true;
+  if (exchange_->first_byte_ms() == kNever) half_closed_.enter();
 }
 
 void ClientSession::on_lost(uint64_t now_ms) {
@@ -254,7 +258,8 @@ void ClientSession::on_time(uint64_t now_ms) {
   }
 }
 
-void ClientSession::shed() {
+void ClientSession::shed(uint64_t now_ms) {
+  if (exchange_) end_exchange(ExchangeEnd::kClientLeft, now_ms);
   close(Ending::kClose);
 }
 
@@ -275,6 +280,7 @@ void ClientSession::drain(uint64_t now_ms) {
 
 void ClientSession::end_exchange(ExchangeEnd end, uint64_t now_ms) {
   phase_ = Phase::kClosing;  // Until the caller says otherwise.
+  half_closed_.leave();
   framer_.reset();
   const std::unique_ptr<Exchange> over = std::move(exchange_);
   context_.sink.on_exchange_over(*over, end, now_ms);
@@ -291,6 +297,7 @@ void ClientSession::linger(uint64_t now_ms) {
 /// A head that has begun to go out goes out to its end first: a client that gets half of one, or
 /// nothing, takes the server for dead.
 void ClientSession::cut_off(std::string_view head_left, Ending how, uint64_t now_ms) {
+  half_closed_.leave();
   if (head_left.empty()) return close(how);
   phase_ = Phase::kClosing;
   head_left_ = head_left;
@@ -303,6 +310,7 @@ void ClientSession::cut_off(std::string_view head_left, Ending how, uint64_t now
 void ClientSession::close(Ending how) {
   phase_ = Phase::kClosing;
   idle_.leave();
+  half_closed_.leave();
   ending_ = how;
   lingering_.reset();
   interim_.clear();

@@ -21,12 +21,14 @@ struct SessionContext {
   RequestSink& sink;
   bool is_draining = false;  ///< Every answer is its connection's last.
   IdleClients idle_clients = {};
+  IdleClients half_closed = {};  ///< They ended their side and wait; nothing has gone out to them.
 };
 
 /// One client's HTTP/1 connection (RFC 9112): requests go out one at a time, the next is parsed
 /// only when the answer before it is out. Owns the exchange under way and the input not yet parsed
-/// (at most kClientUnreadBytesMax and one read). A client that ends its side while its answer is
-/// still being produced counts as gone. Owned by the Worker.
+/// (at most kClientUnreadBytesMax and one read). A client that ends its side (RFC 9112 section 9.6)
+/// gets the answers to all it has asked for, then the connection closes; one that is gone
+/// altogether looks the same until a write fails. Owned by the Worker.
 class ClientSession final : public Connection, private ExchangeOwner {
  public:
   ClientSession(ConnectionId id, Agenda& agenda, SessionContext& context, std::string client,
@@ -52,8 +54,8 @@ class ClientSession final : public Connection, private ExchangeOwner {
   void leave(uint64_t now_ms);
   /// The worker wants to leave: closes unless a request is under way or has to be expected.
   void drain(uint64_t now_ms);
-  /// Closes an idle session: its place is needed.
-  void shed();
+  /// Closes a session that is idle or half-closed: its place is needed.
+  void shed(uint64_t now_ms);
   /// No request is under way and none has begun.
   [[nodiscard]] bool is_idle() const { return phase_ == Phase::kReading && !parser_.in_message(); }
 
@@ -93,9 +95,10 @@ class ClientSession final : public Connection, private ExchangeOwner {
   bool in_request_ = false;  ///< The deadline is the head time's, not the idle time's.
   uint64_t reading_deadline_ms_;
   IdleClients::Place idle_;
+  IdleClients::Place half_closed_;
   bool is_cut_off_ = false;    ///< Refused in mid-message: more of it may be on its way.
   bool has_answered_ = false;  ///< At least one request.
-  bool has_ended_ = false;     ///< The client ended its side; what is answered is answered.
+  bool has_ended_ = false;     ///< The client ended its side.
   /// Of an answer that was cut after its first byte: the rest of its head, which goes out before
   /// the cut, for at most kLingerMs. Empty: none.
   std::string head_left_;

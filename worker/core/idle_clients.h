@@ -6,11 +6,12 @@ namespace daphnis::worker {
 
 class ClientSession;
 
-/// Clients that ask for nothing, the longest idle one first: whose place is taken when there is
-/// none left. Owned by the Worker; must outlive its places.
+/// Clients whose place may be taken when there is none left, since they ask for nothing or may have
+/// gone: the one that has been so longest comes first. Owned by the Worker; must outlive its
+/// places.
 class IdleClients {
  public:
-  /// One client's place among them, if it is idle. Owned by that client.
+  /// One client's place among them, while it is there. Owned by that client.
   class Place {
    public:
     Place(IdleClients& idle, ClientSession& client) : idle_(idle), self_{&client} {}
@@ -18,7 +19,7 @@ class IdleClients {
     Place(const Place&) = delete;
     Place& operator=(const Place&) = delete;
 
-    /// It is idle from now on.
+    /// It is one of them from now on.
     void enter() {
       if (!self_.empty()) idle_.clients_.splice(idle_.clients_.end(), self_);
     }
@@ -28,11 +29,11 @@ class IdleClients {
 
    private:
     IdleClients& idle_;
-    std::list<ClientSession*> self_;  ///< Its node, while it is not idle: nothing is allocated.
+    std::list<ClientSession*> self_;  ///< Its node, while it is not there: nothing is allocated.
     const std::list<ClientSession*>::iterator at_ = self_.begin();
   };
 
-  /// Null: all are busy.
+  /// Null: there is none.
   [[nodiscard]] ClientSession* longest() const {
     return clients_.empty() ? nullptr : clients_.front();
   }

@@ -20,7 +20,7 @@ Worker::~Worker() = default;
 
 Connection* Worker::on_client(std::string address, uint64_t now_ms) {
   if (is_draining()) return nullptr;
-  if (clients_.size() >= settings_.clients_max && !shed_one()) return nullptr;
+  if (clients_.size() >= settings_.clients_max && !shed_one(now_ms)) return nullptr;
   const ConnectionId id = ++last_id_;
   auto session =
       std::make_unique<ClientSession>(id, agenda_, session_context_, std::move(address), now_ms);
@@ -29,10 +29,12 @@ Connection* Worker::on_client(std::string address, uint64_t now_ms) {
   return connection;
 }
 
-/// Closes the client that has asked for nothing longest to make room for one that will.
-bool Worker::shed_one() {
-  ClientSession* client = session_context_.idle_clients.longest();
-  if (client) client->shed();
+/// Closes a client to make room for one that will ask: first one that has ended its side and may be
+/// gone, then the one that has asked for nothing longest.
+bool Worker::shed_one(uint64_t now_ms) {
+  ClientSession* client = session_context_.half_closed.longest();
+  if (!client) client = session_context_.idle_clients.longest();
+  if (client) client->shed(now_ms);
   return client != nullptr;
 }
 

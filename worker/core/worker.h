@@ -58,7 +58,7 @@ class Worker final : private RequestSink,
   }
 
   // --- Connections ---
-  /// A client has connected. Null: there are too many, and none of them idle; close it.
+  /// A client has connected. Null: there are too many, and none of them can be spared; close it.
   [[nodiscard]] Connection* on_client(std::string address, uint64_t now_ms);
   /// Puts the connection on the list of woken ones, at its end.
   void touch(Connection& connection) { agenda_.wake(connection); }
@@ -148,7 +148,7 @@ class Worker final : private RequestSink,
                            uint64_t now_ms) override;
   void on_narrow_missed(Exchange& exchange, Content content, uint64_t now_ms) override;
 
-  [[nodiscard]] bool shed_one();
+  [[nodiscard]] bool shed_one(uint64_t now_ms);
   void name_request(Exchange& exchange);
   void answer_hit(Exchange& exchange, const Content& content, const CachedFile& file,
                   uint64_t now_ms);

@@ -73,6 +73,9 @@ void Client::send(size_t number) {
   ++scene_.tally.requests;
   scene_.trace("{} asks {} for {}", request_id(number), plan_.worker, plan_.wishes[number]->target);
   stream_->write(text);
+  if (!plan_.ends_its_side || sent_ < plan_.wishes.size()) return;
+  ++scene_.tally.half_closed;
+  stream_->shutdown();
 }
 
 void Client::on_bytes(Bytes bytes) {

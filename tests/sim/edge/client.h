@@ -23,6 +23,7 @@ class Client {
     bool is_http_1_0 = false;         ///< Then there is one request.
     bool is_pipelined = false;        ///< All requests at once.
     bool is_head = false;
+    bool ends_its_side = false;                       ///< Once it has asked for all it wants.
     bool is_slow = false;                             ///< Stops reading now and then.
     std::optional<uint64_t> leaves_after_bytes = {};  ///< Of answers.
     bool must_succeed = false;                        ///< Whatever the weather was before.

@@ -109,6 +109,7 @@ Client::Plan World::draw_client(const Wish* wanted) {
     plan.leaves_after_bytes =
         chance.one_in(3) ? 0 : chance.below(chance.one_in(2) ? 1'000 : 60'000);
   }
+  plan.ends_its_side = chance.one_in(5);
   return plan;
 }
 

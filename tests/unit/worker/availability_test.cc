@@ -121,7 +121,7 @@ TEST_CASE("beyond the bound on connections a client is turned away", "[worker]")
   Peer& first = rig.connect();
   rig.send(first, get(car));
   CHECK(rig.worker.on_client("192.0.2.8", rig.now_ms) == nullptr);
-  rig.end(first);
+  rig.lose(first);
   CHECK(rig.worker.on_client("192.0.2.8", rig.now_ms) != nullptr);
 }
 

@@ -286,8 +286,10 @@ TEST_CASE("a client that leaves ends the L2's upload by an early answer", "[work
   SECTION("by a reset") {
     rig.lose(rig.client);
   }
-  SECTION("by its end") {
+  SECTION("by a failed write after its end") {
     rig.end(rig.client);
+    REQUIRE(rig.client.connection);
+    rig.lose(rig.client);
   }
   CHECK(rig.client.ending == Ending::kClose);
   CHECK(status_line(l2.received) == "HTTP/1.1 410 Gone");

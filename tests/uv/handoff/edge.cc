@@ -39,9 +39,10 @@ TempFolder::~TempFolder() {
   std::filesystem::remove_all(path);
 }
 
-Edge::Edge()
+Edge::Edge(const worker::Settings& settings)
     : null_(::open("/dev/null", O_WRONLY | O_CLOEXEC)),
       log_("test", null_.get()),
+      settings_(settings),
       client_port_(free_port()) {
   broker_ = std::make_unique<broker::Shell>(loop_, log_, broker::Config{},
                                             broker::ShellSettings{.socket = folder_.path + "/s",
@@ -61,7 +62,8 @@ void Edge::start_worker() {
   worker_ = std::make_unique<worker::uv::Process>(
       loop_, log_,
       worker::uv::Options{.socket_path = folder_.path + "/s",
-                          .listen = {"127.0.0.1", client_port_}});
+                          .listen = {"127.0.0.1", client_port_},
+                          .settings = settings_});
   REQUIRE(worker_->start());
   until([this] { return broker().workers().totals().admitted == 1; });
 }
@@ -105,6 +107,16 @@ void Peer::read() {
       has_ended = true;
     }
   }
+}
+
+void Peer::reset() {
+  const linger how{.l_onoff = 1, .l_linger = 0};
+  REQUIRE(::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &how, sizeof how) == 0);
+  close();
+}
+
+void Peer::end() {
+  REQUIRE(::shutdown(fd_.get(), SHUT_WR) == 0);
 }
 
 Responses responses_in(std::string_view received) {

@@ -27,7 +27,7 @@ struct TempFolder {
 /// end proves that all their handles were closed.
 class Edge {
  public:
-  Edge();
+  explicit Edge(const worker::Settings& settings = {});
   ~Edge();
 
   /// Runs the loop until `holds`; fails the test where that does not come within ten seconds.
@@ -50,6 +50,7 @@ class Edge {
   uv::Log log_;
   std::unique_ptr<broker::Shell> broker_;
   std::unique_ptr<worker::uv::Process> worker_;
+  worker::Settings settings_;
   uint16_t client_port_ = 0;
 };
 
@@ -62,6 +63,10 @@ class Peer {
   /// Takes in what has come; never waits.
   void read();
   void close() { fd_.reset(); }
+  /// Closes so that the other side sees a reset.
+  void reset();
+  /// Ends this side; the other may go on.
+  void end();
 
   std::string received;
   bool has_ended = false;  ///< The other side closed or reset.

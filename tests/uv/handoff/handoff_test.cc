@@ -182,7 +182,7 @@ TEST_CASE("a client that goes away ends its L2's upload by an early answer") {
   Peer answers(edge, edge.l2_port());
   answers.send(std::string_view(post).substr(0, post.size() / 2));
   while (edge.counters().handoffs == 0) edge.turn();
-  client.close();
+  client.reset();
   const Responses early = wait_for(edge, answers, 1);
   CHECK(early.statuses == std::vector{410});
   CHECK_FALSE(early.is_last_kept_alive);
