@@ -58,6 +58,10 @@ void add_cache_options(uv::Settings& settings, Options& options) {
       .add("cache-scrub-mib-s", options.cache_scrub_mib_s,
            "MiB/s that are read to verify cached files; 0: none")
       ->check(CLI::Range(0U, 65'536U));
+  settings
+      .add("cache-verify-hours", config.cache_verify_hours,
+           "A cached file that is asked for and was not verified for so long is next; 0: none is")
+      ->check(CLI::Range(0U, 26'280U));
   settings.add("spool-dir", config.spool_dir,
                "Folder for what slow clients and other workers read along without a cache; none: "
                "nowhere. By default a folder of this broker's own under /dev/shm, or none where "

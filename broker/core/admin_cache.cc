@@ -91,10 +91,14 @@ std::string cache_list(const Broker& broker, uint64_t& cursor) {
   cursor = index->visit(cursor, limits::kCacheListEntries, [&](const CacheIndex::Entry& entry) {
     // The name is "ab/" and the key in hexadecimal digits.
     fmt::format_to(std::back_inserter(out),
-                   R"({{"key":"{}","root":"{}","size":{},"stored":{},"used":{},"hits":{}}})"
+                   R"({{"key":"{}","root":"{}","size":{},"stored":{},"idle_s":{},"hits":{},)"
+                   R"("unproven_h":{}}})"
                    "\n",
                    std::string_view(cache_file_name(entry.key)).substr(3), entry.root.text(),
-                   entry.size, entry.stored_s, entry.used_s, entry.hits);
+                   entry.size, entry.stored_s, entry.idle_s, entry.hits,
+                   entry.unproven_h == CacheIndex::kNeverHours
+                       ? std::string("null")
+                       : std::to_string(entry.unproven_h));
   });
   return out;
 }

@@ -43,9 +43,12 @@ ipc::Admission Cache::admission(const RequestKey& key) const {
 
 bool Cache::on_message(WorkerId, const ipc::CacheHits& message, uint64_t now_ms) {
   if (message.hits.size() > limits::kCacheHitsMax) return false;
+  if (index_) index_->set_time(now_ms);
   for (const ipc::KeyHits& one : message.hits) {
     context_.counters.cache_hits += one.hits;
-    if (index_) index_->on_hits(one.key, one.hits, context_.wall_s(now_ms));
+    if (!index_) continue;
+    index_->on_hits(one.key, one.hits);
+    want_proof(one.key);
   }
   return true;
 }
@@ -136,11 +139,19 @@ void Cache::on_event(const FilesUnlinked& event, uint64_t) {
 
 void Cache::on_event(const FilesFound& event, uint64_t) {
   for (const CacheIndex::Entry& entry : event.entries) index_->found(entry);
-  if (event.is_last) doom(index_->remove_unseen());
+  if (!event.is_last) return;
+  doom(index_->remove_unseen());
+  order_proof();
 }
 
 void Cache::on_event(const FileCorrupt& event, uint64_t) {
   quarantine(event.key, event.why, "the scrubber");
+  end_proof(event.key, false);
+}
+
+void Cache::on_event(const FileProven& event, uint64_t now_ms) {
+  index_->set_time(now_ms);
+  end_proof(event.key, event.is_good);
 }
 
 void Cache::on_event(const FolderHealth& event, uint64_t) {
@@ -151,6 +162,7 @@ void Cache::on_event(const FolderHealth& event, uint64_t) {
     return;
   }
   ++context_.counters.cache_downs;
+  forget_proof();
   context_.out.log(LogLevel::kError, LogLine("cache_down").add("reason", event.why));
   index_->begin_scan();
   while (!waiting_.empty()) refuse_waiting();

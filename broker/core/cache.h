@@ -84,6 +84,8 @@ class Cache {
   [[nodiscard]] uint64_t spool_dir_bytes() const { return spool_dir_bytes_; }
   [[nodiscard]] size_t spools() const;
   [[nodiscard]] size_t dooms() const { return dooms_.size(); }
+  /// Files that were hit and are to be proven.
+  [[nodiscard]] size_t proofs_waiting() const { return proofs_.size() + (proving_ ? 1 : 0); }
 
  private:
   /// A temporary file of a worker that is open.
@@ -128,6 +130,12 @@ class Cache {
 
   Removed remove(CacheIndex::Doomed&& doomed, uint64_t bytes_before);
 
+  // cache_proofs.cc: what is hit is proven first.
+  void want_proof(const RequestKey& key);
+  void order_proof();
+  void end_proof(const RequestKey& key, bool is_good);
+  void forget_proof();
+
   // cache.cc
   /// Takes an entry out on account of its file.
   void drop(const RequestKey& key);
@@ -136,6 +144,7 @@ class Cache {
   void on_event(const FilesUnlinked& event, uint64_t now_ms);
   void on_event(const FilesFound& event, uint64_t now_ms);
   void on_event(const FileCorrupt& event, uint64_t now_ms);
+  void on_event(const FileProven& event, uint64_t now_ms);
   void on_event(const FolderHealth& event, uint64_t now_ms);
   void doom(CacheIndex::Doomed&& doomed);
   /// Evicts for what waits, takes back what is free, grants what fits.
@@ -149,6 +158,8 @@ class Cache {
   absl::btree_map<WorkerId, Peer> peers_;
   absl::flat_hash_map<SpoolId, Storing> storing_;
   absl::flat_hash_map<RequestKey, SpoolId> storing_by_key_;
+  std::deque<RequestKey> proofs_;       ///< Wanted, in the order of their hits.
+  std::optional<RequestKey> proving_;  ///< The one that was ordered.
   std::vector<RequestKey> settled_;
   uint64_t failures_unsaid_ = 0;  ///< Spools that failed since the last line that told so.
   uint64_t failures_log_ms_ = 0;  ///< When the next such line may be written.

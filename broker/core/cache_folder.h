@@ -38,12 +38,18 @@ struct Quarantine {
   RequestKey key{};
   std::string reason;
 };
+/// The key's file is to be proven before all others. Answered by FileProven or FileCorrupt; by
+/// nothing where the folder goes down before, or where nothing is scrubbed.
+struct ProveFile {
+  RequestKey key{};
+};
 /// After the limit, the expiry or the scrubber's budget changed. No answer.
 struct SetScrub {
   uint64_t bytes_per_s = 0;  ///< 0: no scrubbing.
 };
 
-using FolderOrder = std::variant<StoreFile, UnlinkFiles, UnlinkSpools, Quarantine, SetScrub>;
+using FolderOrder =
+    std::variant<StoreFile, UnlinkFiles, UnlinkSpools, Quarantine, ProveFile, SetScrub>;
 
 // --- Events ---
 
@@ -67,6 +73,11 @@ struct FileCorrupt {
   RequestKey key{};
   std::string why;
 };
+/// The scrubber has come to the end of a file, asked to or not.
+struct FileProven {
+  RequestKey key{};
+  bool is_good = false;  ///< It is what it must be. False: it was gone, or could not be opened.
+};
 /// Nothing can be stored (disk full, read-only, I/O error, folder gone), or it can again. While it
 /// is down the broker admits nothing and places spools in the spool folder.
 struct FolderHealth {
@@ -74,6 +85,7 @@ struct FolderHealth {
   std::string why;
 };
 
-using FolderEvent = std::variant<FileStored, FilesUnlinked, FilesFound, FileCorrupt, FolderHealth>;
+using FolderEvent =
+    std::variant<FileStored, FilesUnlinked, FilesFound, FileCorrupt, FileProven, FolderHealth>;
 
 }  // namespace daphnis::broker

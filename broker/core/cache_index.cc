@@ -103,13 +103,34 @@ void CacheIndex::found(const Entry& entry) {
   }
 }
 
-void CacheIndex::on_hits(const RequestKey& key, uint32_t hits, uint32_t now_s) {
+void CacheIndex::set_time(uint64_t now_ms) {
+  if (!began_ms_) began_ms_ = now_ms;
+  clock_s_ = kClockBeginS + static_cast<uint32_t>((now_ms - *began_ms_) / 1000);
+}
+
+void CacheIndex::on_hits(const RequestKey& key, uint32_t hits) {
   for (uint32_t i = 0; i < std::min(hits, FrequencySketch::kCountMax); ++i) on_request(key);
   const auto slot = slot_of(key);
   if (!slot) return;  // Evicted while the worker was counting, or never kept.
   slots_[*slot].hits += hits;
-  slots_[*slot].used_s = now_s;
+  slots_[*slot].used_s = clock_s_;
   policy_->touch(*slot, ++clock_);
+}
+
+bool CacheIndex::wants_proof(const RequestKey& key, uint32_t hours) {
+  const auto slot = slot_of(key);
+  if (!slot || slots_[*slot].is_proof_wanted) return false;
+  const uint16_t proven_h = slots_[*slot].proven_h;
+  if (proven_h != 0 && clock_h() - proven_h < static_cast<int64_t>(hours)) return false;
+  slots_[*slot].is_proof_wanted = true;
+  return true;
+}
+
+void CacheIndex::on_proof(const RequestKey& key, bool is_good) {
+  const auto slot = slot_of(key);
+  if (!slot) return;
+  slots_[*slot].is_proof_wanted = false;
+  if (is_good) slots_[*slot].proven_h = clock_h();
 }
 
 std::optional<CacheIndex::Entry> CacheIndex::find(const RequestKey& key) const {
@@ -154,10 +175,10 @@ CacheIndex::Doomed CacheIndex::remove_all() {
   return doomed;
 }
 
-CacheIndex::Doomed CacheIndex::remove_unused(uint32_t before_s, size_t entries_max) {
+CacheIndex::Doomed CacheIndex::remove_unused(uint64_t idle_s, size_t entries_max) {
   Doomed doomed;
   for (CacheSlot slot = 0; slot < slots_.size() && doomed.keys.size() < entries_max; ++slot) {
-    if (slots_[slot].is_held && slots_[slot].used_s < before_s) doom_slot(slot, doomed);
+    if (slots_[slot].is_held && clock_s_ - slots_[slot].used_s > idle_s) doom_slot(slot, doomed);
   }
   return doomed;
 }
@@ -198,9 +219,11 @@ void CacheIndex::insert(const Entry& entry) {
             .root = {},
             .size = entry.size,
             .stored_s = entry.stored_s,
-            .used_s = entry.used_s,
+            .used_s = clock_s_ - std::min(entry.idle_s, clock_s_),
             .hits = entry.hits,
+            .proven_h = static_cast<uint16_t>(clock_h() - std::min(entry.unproven_h, clock_h())),
             .is_held = true,
+            .is_proof_wanted = false,
             .scan = scan_};
   if (presence_) presence_->add(entry.key);
   const Bytes root = entry.root.bytes();
@@ -224,8 +247,11 @@ CacheIndex::Entry CacheIndex::entry_of(CacheSlot slot) const {
           .root = root,
           .size = from.size,
           .stored_s = from.stored_s,
-          .used_s = from.used_s,
-          .hits = from.hits};
+          .idle_s = clock_s_ - from.used_s,
+          .hits = from.hits,
+          .unproven_h = from.proven_h == 0
+                            ? kNeverHours
+                            : static_cast<uint16_t>(clock_h() - from.proven_h)};
 }
 
 std::optional<CacheSlot> CacheIndex::slot_of(const RequestKey& key) const {

@@ -4,6 +4,7 @@
 #include <absl/container/flat_hash_set.h>
 #include <absl/hash/hash.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <deque>
@@ -44,13 +45,18 @@ class CacheIndex {
     size_t entries_max = 4'000'000;
     size_t keys_tracked = 1 << 20;  ///< For the frequency sketch: 4 bytes each.
   };
+  /// An age that means: longer ago than anybody knows.
+  static constexpr uint16_t kNeverHours = 0xffff;
+  /// Ages are in time that passed while a broker ran: whatever the wall clock does, and however
+  /// long there was no broker, they are what they were.
   struct Entry {
     RequestKey key;
     Cid root;
     uint64_t size = 0;
-    uint32_t stored_s = 0;  ///< Seconds since the epoch.
-    uint32_t used_s = 0;
+    uint32_t stored_s = 0;  ///< Seconds since the epoch: a date for people, of no consequence.
+    uint32_t idle_s = 0;    ///< Seconds since somebody asked for it.
     uint32_t hits = 0;
+    uint16_t unproven_h = kNeverHours;  ///< Hours since the file was proven, or written.
   };
   /// Files to unlink; their bytes stay charged until freed() is told of `doom`.
   struct Doomed {
@@ -65,6 +71,9 @@ class CacheIndex {
 
   /// Where workers see which keys are held, from the next scan's end on. Before there is any entry.
   void set_presence(const PresenceFilter& presence) { presence_ = presence; }
+
+  /// A clock that only goes forward while the broker runs, in milliseconds; ages follow it.
+  void set_time(uint64_t now_ms);
 
   /// A client asked for the key. Feeds the policy.
   void on_request(const RequestKey& key);
@@ -93,7 +102,11 @@ class CacheIndex {
   void found(const Entry& entry);
 
   /// Requests that were answered without asking; feeds the policy also where the key is not held.
-  void on_hits(const RequestKey& key, uint32_t hits, uint32_t now_s);
+  void on_hits(const RequestKey& key, uint32_t hits);
+  /// True, and not again before on_proof(): the file is held and was not proven for `hours`.
+  [[nodiscard]] bool wants_proof(const RequestKey& key, uint32_t hours);
+  /// The key's file was read to be proven, and is good; or nothing can be said of it.
+  void on_proof(const RequestKey& key, bool is_good);
   [[nodiscard]] std::optional<Entry> find(const RequestKey& key) const;
 
   /// Evicts until all that waits would fit. Call after anything that needs room.
@@ -102,8 +115,8 @@ class CacheIndex {
   /// Every entry whose root has this multihash (v0 and v1 twins alike).
   [[nodiscard]] Doomed remove_root(Bytes multihash);
   [[nodiscard]] Doomed remove_all();
-  /// What nobody asked for since `before_s`, at most `entries_max` at a time.
-  [[nodiscard]] Doomed remove_unused(uint32_t before_s, size_t entries_max);
+  /// What nobody asked for in `idle_s` seconds, at most `entries_max` at a time.
+  [[nodiscard]] Doomed remove_unused(uint64_t idle_s, size_t entries_max);
   /// What was not found or stored since begin_scan().
   [[nodiscard]] Doomed remove_unseen();
   /// No descriptor of these files is open any more.
@@ -135,6 +148,14 @@ class CacheIndex {
   }
 
  private:
+  /// The clocks begin far from 0, so that what is older than this broker has a time too: of 68
+  /// years, and of 3.7.
+  static constexpr uint32_t kClockBeginS = 0x8000'0000;
+  static constexpr uint16_t kClockBeginH = 0x7fff;
+  [[nodiscard]] uint16_t clock_h() const {
+    return static_cast<uint16_t>(kClockBeginH +
+                                 std::min((clock_s_ - kClockBeginS) / 3'600, 0x7fffU));
+  }
   /// Roots of up to this many bytes stand in the slot; CIDv1 with a 256-bit hash has 36.
   static constexpr size_t kShortRootBytes = 39;
   /// An Entry in less memory: there may be millions.
@@ -144,11 +165,14 @@ class CacheIndex {
     uint8_t root_bytes = 0;  ///< 0: the root stands in long_roots_.
     uint64_t size = 0;
     uint32_t stored_s = 0;
-    uint32_t used_s = 0;
+    uint32_t used_s = 0;  ///< By clock_s_.
     uint32_t hits = 0;
-    bool is_held = false;
+    uint16_t proven_h = 0;  ///< By the same in hours; 0: never.
+    bool is_held : 1 = false;
+    bool is_proof_wanted : 1 = false;
     uint8_t scan = 0;  ///< The scan that saw it last.
   };
+  static_assert(sizeof(Slot) == 96);
   /// A set of slots that is searched by key: five bytes an entry instead of a second copy of it.
   struct KeyHash {
     using is_transparent = void;
@@ -191,6 +215,8 @@ class CacheIndex {
   uint64_t doomed_bytes_ = 0;
   uint64_t waiting_bytes_ = 0;
   uint64_t clock_ = 0;
+  uint32_t clock_s_ = kClockBeginS;
+  std::optional<uint64_t> began_ms_;  ///< The first set_time().
   uint8_t scan_ = 0;
   bool is_scanning_ = false;
   uint64_t evictions_ = 0;

@@ -46,16 +46,13 @@ void Cache::set_limit(uint64_t bytes) {
 }
 
 void Cache::on_second(uint64_t now_ms) {
+  if (index_) index_->set_time(now_ms);
   const uint64_t days = context_.config.cache_expire_days;
   if (!index_ || days == 0 || now_ms < expired_ms_ + limits::kCacheExpireEveryMs) return;
   expired_ms_ = now_ms;
-  const uint64_t age_s = days * kSecondsPerDay;
-  const uint64_t wall_s = context_.wall_s(now_ms);
-  if (wall_s <= age_s) return;
   const uint64_t before = index_->held_bytes();
-  const Removed removed = remove(
-      index_->remove_unused(static_cast<uint32_t>(wall_s - age_s), limits::kCacheExpireAtOnce),
-      before);
+  const Removed removed =
+      remove(index_->remove_unused(days * kSecondsPerDay, limits::kCacheExpireAtOnce), before);
   context_.counters.cache_expired += removed.entries;
 }
 

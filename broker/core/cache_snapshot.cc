@@ -17,7 +17,8 @@ constexpr size_t kHeadBytes = 16;
 constexpr size_t kDigestBytes = 32;
 constexpr size_t kFrameHeadBytes = 8 + kDigestBytes;
 constexpr size_t kKeyBytes = sizeof(RequestKey);
-constexpr size_t kRowFixedBytes = kKeyBytes + 8 + 3 * 4 + 1;
+constexpr size_t kRowFixedBytesV1 = kKeyBytes + 8 + 3 * 4 + 1;
+constexpr size_t kRowFixedBytes = kRowFixedBytesV1 + 2;
 constexpr size_t kFrameBytesMax =
     limits::kSnapshotEntriesPerTurn * (kRowFixedBytes + limits::kCidBytesMax);
 
@@ -71,8 +72,9 @@ void put_snapshot_frame(std::span<const CacheIndex::Entry> entries, std::vector<
     out.insert(out.end(), entry.key.begin(), entry.key.end());
     put(out, entry.size);
     put(out, entry.stored_s);
-    put(out, entry.used_s);
+    put(out, entry.idle_s);
     put(out, entry.hits);
+    put(out, entry.unproven_h);
     const Bytes root = entry.root.bytes();
     put(out, static_cast<uint8_t>(root.size()));
     out.insert(out.end(), root.begin(), root.end());
@@ -88,10 +90,12 @@ void put_snapshot_end(std::vector<uint8_t>& out) {
 
 CacheSnapshot::CacheSnapshot(std::vector<uint8_t> bytes) : bytes_(std::move(bytes)) {
   if (bytes_.size() < kHeadBytes || bytes_.size() > limits::kSnapshotBytesMax ||
-      as_text(Bytes(bytes_).first(kMagic.size())) != kMagic ||
-      get<uint16_t>(&bytes_[kMagic.size()]) != kSnapshotVersion) {
+      as_text(Bytes(bytes_).first(kMagic.size())) != kMagic) {
     return;
   }
+  version_ = get<uint16_t>(&bytes_[kMagic.size()]);
+  if (version_ != 1 && version_ != kSnapshotVersion) return;
+  row_fixed_bytes_ = version_ == 1 ? kRowFixedBytesV1 : kRowFixedBytes;
   for (size_t at = kHeadBytes; bytes_.size() - at >= kFrameHeadBytes;) {
     const auto size = get<uint32_t>(&bytes_[at]);
     const auto rows = get<uint32_t>(&bytes_[at + 4]);
@@ -113,8 +117,8 @@ CacheSnapshot::CacheSnapshot(std::vector<uint8_t> bytes) : bytes_(std::move(byte
 
 bool CacheSnapshot::take_rows(size_t from, size_t to, size_t rows) {
   const size_t before = rows_.size();
-  while (to - from >= kRowFixedBytes) {
-    const size_t row_bytes = kRowFixedBytes + bytes_[from + kRowFixedBytes - 1];
+  while (to - from >= row_fixed_bytes_) {
+    const size_t row_bytes = row_fixed_bytes_ + bytes_[from + row_fixed_bytes_ - 1];
     if (row_bytes > to - from) break;
     rows_.push_back(static_cast<uint32_t>(from));
     from += row_bytes;
@@ -137,9 +141,13 @@ std::optional<CacheIndex::Entry> CacheSnapshot::find(const RequestKey& key) cons
   CacheIndex::Entry entry{.key = key, .root = {}};
   entry.size = get<uint64_t>(at);
   entry.stored_s = get<uint32_t>(at + 8);
-  entry.used_s = get<uint32_t>(at + 12);
   entry.hits = get<uint32_t>(at + 16);
-  const auto root = Cid::from_bytes({at + 21, at[20]});
+  if (version_ > 1) {
+    entry.idle_s = get<uint32_t>(at + 12);
+    entry.unproven_h = get<uint16_t>(at + 20);
+  }
+  const uint8_t* root_at = &bytes_[*found] + row_fixed_bytes_;
+  const auto root = Cid::from_bytes({root_at, root_at[-1]});
   if (!root) return {};
   entry.root = *root;
   return entry;

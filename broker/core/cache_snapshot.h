@@ -14,12 +14,14 @@
 ///
 ///   - head: "DAPHIDX\n", version (u16), zero (u16), zero (u32)
 ///   - frames: bytes of the rows (u32), rows (u32), SHA-256 of the rows, the rows
-///   - row: key (32), size (u64), stored_s, used_s, hits (u32 each), size of the root (u8), root
+///   - row: key (32), size (u64), stored_s, idle_s, hits (u32 each), unproven_h (u16), size of the
+///     root (u8), root
 ///
-/// Integers are little endian. A frame without rows is the end.
+/// Integers are little endian. A frame without rows is the end. Version 1, which is still read, had
+/// a date of the wall clock instead of idle_s, which is passed over, and no unproven_h.
 namespace daphnis::broker {
 
-inline constexpr uint16_t kSnapshotVersion = 1;
+inline constexpr uint16_t kSnapshotVersion = 2;
 
 void put_snapshot_head(std::vector<uint8_t>& out);
 /// At most kSnapshotEntriesPerTurn entries.
@@ -43,6 +45,8 @@ class CacheSnapshot {
   [[nodiscard]] bool take_rows(size_t from, size_t to, size_t rows);
 
   std::vector<uint8_t> bytes_;
+  uint16_t version_ = kSnapshotVersion;
+  size_t row_fixed_bytes_ = 0;  ///< All of a row but the root.
   std::vector<uint32_t> rows_;  ///< Where they begin in bytes_; by key.
   bool is_whole_ = false;
 };

@@ -126,12 +126,13 @@ bool Cache::on_message(WorkerId id, const ipc::SpoolDone& message, uint64_t now_
     refuse_done(spool_id, message, is_held);
     return true;
   }
+  index_->set_time(now_ms);
   index_->store(spool_id, {.key = message.key,
                            .root = *root,
                            .size = message.size,
                            .stored_s = context_.wall_s(now_ms),
-                           .used_s = context_.wall_s(now_ms),
-                           .hits = 0});
+                           .hits = 0,
+                           .unproven_h = 0});
   peers_[id].spools.erase(message.spool);
   storing_[spool_id] = {.key = message.key, .name = message.name};
   storing_by_key_[message.key] = spool_id;

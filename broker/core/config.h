@@ -42,6 +42,7 @@ struct Config {
   CachePolicyKind cache_policy = CachePolicyKind::kGdsf;
   bool cache_syncs = false;        ///< Workers fdatasync before a file gets its name.
   uint32_t cache_expire_days = 0;  ///< Unasked for so long, a file goes; 0: never.
+  uint32_t cache_verify_hours = 24;  ///< A hit file not proven for so long is next; 0: none is.
   uint64_t cache_scrub_bytes_per_s = 8 * limits::kMiB;  ///< 0: no scrubbing.
   std::string spool_dir = {};  ///< Absolute; empty: no spools outside the cache.
   uint64_t spool_limit_bytes = 256 * limits::kMiB;

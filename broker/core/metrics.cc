@@ -182,6 +182,8 @@ void add_cache(Families& out, const Broker& broker, const ProcessGauges& process
   out.counter("cache_downs_total", "Times the folder stopped taking files", counters.cache_downs);
   out.counter("cache_scrubbed_files_total", "Files the scrubber has verified",
               process.cache_files_scrubbed);
+  out.gauge("cache_proofs_waiting", "Files that were hit and are to be verified",
+            cache.proofs_waiting());
   out.counter("cache_scrubbed_bytes_total", "Bytes the scrubber has read",
               process.cache_bytes_scrubbed);
   out.counter("cache_strays_removed_total", "Temporary files of dead workers removed",

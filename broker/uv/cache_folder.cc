@@ -86,6 +86,10 @@ void CacheFolder::on_order_done(FolderWork& work) {
     settings_.scrub_bytes_per_s = scrub->bytes_per_s;
     pace_scrub();
   }
+  if (const auto* prove = std::get_if<ProveFile>(&work.order()); prove && is_up_) {
+    wanted_.push_back(prove->key);
+    pace_scrub();
+  }
   if (!work.trouble().empty()) set_down(work.trouble());
   auto& event = work.event();
   if (!event) return;
@@ -133,6 +137,7 @@ bool CacheFolder::is_stuck() const {
 void CacheFolder::set_down(const std::string& why) {
   if (!std::exchange(is_up_, false)) return;
   scan_.reset();
+  wanted_.clear();
   on_event_(FolderHealth{.is_up = false, .why = why});
 }
 

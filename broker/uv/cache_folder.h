@@ -133,6 +133,7 @@ class CacheFolder {
   uv::PoolTask scan_task_;
 
   std::shared_ptr<FolderScrub> scrub_;
+  std::vector<RequestKey> wanted_;  ///< By ProveFile; not yet the scrubber's.
   uint64_t scrub_owed_bytes_ = 0;  ///< Read and not yet waited for.
   /// Not to be told before the scrubber has let go of what it may have open.
   std::vector<FilesUnlinked> unlinked_;

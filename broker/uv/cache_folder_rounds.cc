@@ -70,6 +70,7 @@ void CacheFolder::pace_scrub() {
 void CacheFolder::run_scrub() {
   if (!scrub_ || scrub_task_.is_busy()) return;
   if (!is_up_ || scan_) return scrub_timer_.start(settings_.probe_every_ms);
+  for (const RequestKey& key : std::exchange(wanted_, {})) scrub_->want(key);
   auto step = std::make_shared<FolderScrub::Step>();
   scrub_task_.start([scrub = scrub_, step] { *step = scrub->step(); },
                     [this, step] {
@@ -85,8 +86,10 @@ void CacheFolder::release_scrubbed() {
     for (const FilesUnlinked& one : unlinked) on_event_(one);
   };
   if (!scrub_ || !scrub_->is_open()) return tell();
-  scrub_task_.start([scrub = scrub_] { scrub->let_go(); },
-                    [this, tell] {
+  auto gone = std::make_shared<std::optional<FileProven>>();
+  scrub_task_.start([gone, scrub = scrub_] { *gone = scrub->let_go(); },
+                    [this, tell, gone] {
+                      if (*gone) on_event_(**gone);
                       tell();
                       pace_scrub();
                       release_scrubbed();
@@ -102,6 +105,7 @@ void CacheFolder::on_scrub_step(FolderScrub::Step&& step) {
   } else {
     pace_scrub();
   }
+  if (step.ended) on_event_(*step.ended);
   if (!step.corrupt) return;
   ++counts_.files_corrupt;
   on_event_(std::move(*step.corrupt));

@@ -33,6 +33,7 @@ class FolderWork {
   bool carry_out(const UnlinkFiles& order);
   bool carry_out(const UnlinkSpools& order);
   bool carry_out(const Quarantine& order);
+  bool carry_out(const ProveFile&) { return true; }  // Both are the scrubber's.
   bool carry_out(const SetScrub&) { return true; }
 
   /// Why the file cannot be stored; empty: it is.

@@ -82,7 +82,6 @@ void FolderScan::look_at(const std::string& name, Batch& batch) {
     entry = std::move(*known);
   } else {
     entry.stored_s = static_cast<uint32_t>(about.st_mtime);
-    entry.used_s = entry.stored_s;
     switch (look_into(name, entry, batch)) {
       case Look::kValid:
         break;

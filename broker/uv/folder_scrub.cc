@@ -41,13 +41,20 @@ FolderScrub::Step FolderScrub::step() {
   return step;
 }
 
-void FolderScrub::let_go() {
+std::optional<FileProven> FolderScrub::let_go() {
   struct stat about {};
-  const bool is_there = file_ && ::fstat(file_->fd.get(), &about) == 0 && about.st_nlink > 0;
-  if (!is_there) file_.reset();
+  if (!file_ || (::fstat(file_->fd.get(), &about) == 0 && about.st_nlink > 0)) return {};
+  const FileProven gone{.key = file_->key, .is_good = false};
+  file_.reset();
+  return gone;
 }
 
 bool FolderScrub::next_key(RequestKey& key) {
+  if (!wanted_.empty()) {
+    key = wanted_.front();
+    wanted_.pop_front();
+    return true;
+  }
   if (!sample_.empty()) {
     key = sample_.back();
     sample_.pop_back();
@@ -79,6 +86,7 @@ void FolderScrub::open(const RequestKey& key, Step& step) {
   if (!file_->fd) {
     if (errno == EIO) return close(step, unreadable(-EIO));
     file_.reset();  // Evicted since, or a trouble of the folder's rather than the file's.
+    step.ended = FileProven{.key = key, .is_good = false};
     return;
   }
   (void)::posix_fadvise(file_->fd.get(), 0, 0, POSIX_FADV_RANDOM);
@@ -128,7 +136,12 @@ void FolderScrub::close(Step& step, std::string why) {
   struct stat about {};
   // A file that was evicted meanwhile is nobody's fault, and its name may be another's by now.
   const bool is_there = !file_->fd || ::fstat(file_->fd.get(), &about) != 0 || about.st_nlink > 0;
-  if (!why.empty() && is_there) step.corrupt = FileCorrupt{file_->key, std::move(why)};
+  const bool is_good = why.empty();
+  if (!is_good && is_there) {
+    step.corrupt = FileCorrupt{file_->key, std::move(why)};
+  } else {
+    step.ended = FileProven{.key = file_->key, .is_good = is_good};
+  }
   file_.reset();
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,10 +13,10 @@
 
 namespace daphnis::broker {
 
-/// Reads the cached files one after another and proves each anew: first a sample that was asked
-/// for, then all, folder by folder, round after round. In steps that read about kScrubPieceBytes at
-/// most (a file's trailer is read whole). Blocks; runs in the thread pool, one step at a time.
-/// Owned by the CacheFolder.
+/// Reads the cached files one after another and proves each anew: first what is wanted and a sample
+/// that was given, then all, folder by folder, round after round. In steps that read about
+/// kScrubPieceBytes at most (a file's trailer is read whole). Blocks; runs in the thread pool, one
+/// step at a time. Owned by the CacheFolder.
 ///
 /// What it reads is not to push what clients want out of the page cache: its descriptors are
 /// without read-ahead, and pages that were not there before (RWF_NOWAIT tells) are given back.
@@ -23,7 +24,10 @@ class FolderScrub {
  public:
   explicit FolderScrub(FolderPaths paths) : paths_(std::move(paths)) {}
 
-  /// These first. Not while a step is under way.
+  // Not while a step is under way:
+  /// This one before all others.
+  void want(const RequestKey& key) { wanted_.push_back(key); }
+  /// These before what has its turn.
   void set_sample(std::vector<RequestKey> keys) { sample_ = std::move(keys); }
 
   struct Step {
@@ -31,12 +35,13 @@ class FolderScrub {
     uint64_t files_done = 0;
     bool is_round_over = false;
     std::optional<FileCorrupt> corrupt;
+    std::optional<FileProven> ended;  ///< A file's end, unless it is corrupt.
   };
   [[nodiscard]] Step step();
   /// A file is open between two steps.
   [[nodiscard]] bool is_open() const { return file_.has_value(); }
-  /// Closes it where it has lost its name. As step(): blocks.
-  void let_go();
+  /// Closes it where it has lost its name, and says so. As step(): blocks.
+  [[nodiscard]] std::optional<FileProven> let_go();
 
  private:
   /// The file being proven.
@@ -59,6 +64,7 @@ class FolderScrub {
   [[nodiscard]] int64_t read_gently(uint8_t* into, size_t size, uint64_t offset);
 
   FolderPaths paths_;
+  std::deque<RequestKey> wanted_;
   std::vector<RequestKey> sample_;
   unsigned next_folder_ = 0;
   std::vector<RequestKey> keys_;  ///< Of the folder before it, not yet read.

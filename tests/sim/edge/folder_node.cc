@@ -213,6 +213,7 @@ bool FolderNode::is_stuck() const {
 void FolderNode::set_down(const std::string& why) {
   if (!std::exchange(is_up_, false)) return;
   scan_.reset();
+  wanted_.reset();
   on_event_(broker::FolderHealth{.is_up = false, .why = why});
 }
 

@@ -51,6 +51,10 @@ class FolderNode {
   [[nodiscard]] std::vector<DiskTask::Part> parts_of(const broker::UnlinkFiles& order);
   [[nodiscard]] std::vector<DiskTask::Part> parts_of(const broker::UnlinkSpools& order);
   [[nodiscard]] std::vector<DiskTask::Part> parts_of(const broker::Quarantine& order);
+  [[nodiscard]] std::vector<DiskTask::Part> parts_of(const broker::ProveFile& order) {
+    wanted_ = order.key;
+    return {};
+  }
   [[nodiscard]] std::vector<DiskTask::Part> parts_of(const broker::SetScrub&) { return {}; }
   [[nodiscard]] std::string fault_of(const std::string& path, uint64_t size);
   void store(const broker::StoreFile& order);
@@ -76,6 +80,7 @@ class FolderNode {
   broker::Config config_;
   OnEvent on_event_;
 
+  std::optional<RequestKey> wanted_;  ///< By ProveFile.
   std::deque<broker::FolderOrder> orders_;
   std::optional<broker::FolderOrder> order_;  ///< Under way.
   std::optional<broker::FolderEvent> answer_;

@@ -85,7 +85,7 @@ void FolderNode::look_at(const std::string& path, Entries& found) {
   }
   entry.root = *root;
   entry.size = size;
-  entry.stored_s = entry.used_s = scene_.wall_s();
+  entry.stored_s = scene_.wall_s();
   found.push_back(std::move(entry));
 }
 
@@ -111,7 +111,7 @@ void FolderNode::sweep(uint64_t quiet_ms) {
 
 // --- Scrubber ---
 
-/// One file a time, in the order of their names.
+/// One file a time: one that is wanted, else in the order of their names.
 void FolderNode::scrub() {
   scrub_timer_.after(kScrubEveryMs);
   if (!is_up_ || scan_ || scrub_task_.is_busy()) return;
@@ -119,16 +119,24 @@ void FolderNode::scrub() {
     Disk::InodeRef inode = {};
     RequestKey key{};
     std::string why = {};
+    bool is_begun = false;
+    bool is_good = false;
   };
   auto look = std::make_shared<Look>();
   const std::string objects = config_.cache_dir + "/objects/";
   auto open = [this, look, objects] {
+    if (const auto wanted = std::exchange(wanted_, std::nullopt)) {
+      look->key = *wanted;
+      look->is_begun = true;
+      look->inode = scene_.disk.find(object(*wanted));
+      return;
+    }
     const auto paths = scene_.disk.list(objects);
     auto next = std::ranges::upper_bound(paths, scrubbed_);
     if (next == paths.end()) next = paths.begin();
     if (next == paths.end()) return;
     scrubbed_ = *next;
-    (void)parse_cache_file_name(scrubbed_.substr(objects.size() + 3), look->key);
+    look->is_begun = parse_cache_file_name(scrubbed_.substr(objects.size() + 3), look->key);
     look->inode = scene_.disk.find(scrubbed_);
   };
   auto prove = [this, look] {
@@ -136,11 +144,16 @@ void FolderNode::scrub() {
     std::string bytes;
     const bool is_read = scene_.disk.read(*look->inode, 0, SIZE_MAX, bytes) == 0;
     look->why = is_read ? fault_of_file(bytes, look->key) : "it cannot be read";
+    look->is_good = look->why.empty();
     if (look->inode->name.empty()) look->why.clear();  // Evicted meanwhile.
   };
   scrub_task_.start({std::move(open), std::move(prove)}, [this, look] {
     look->inode.reset();
-    if (!look->why.empty()) on_event_(broker::FileCorrupt{look->key, look->why});
+    if (!look->why.empty()) {
+      on_event_(broker::FileCorrupt{look->key, look->why});
+    } else if (look->is_begun) {
+      on_event_(broker::FileProven{look->key, look->is_good});
+    }
     release_scrubbed();
   });
 }

@@ -283,27 +283,6 @@ TEST_CASE("a lowered limit evicts down to it", "[broker][cache]") {
   CHECK(rig.index().charged_bytes() == 20 * kMiB);
 }
 
-TEST_CASE("what nobody asked for expires", "[broker][cache]") {
-  Config config = cache_config();
-  config.cache_expire_days = 2;
-  CacheRig rig(config);
-  const uint32_t day = 86'400;
-  uint32_t wall_s = 1'700'000'000;
-  rig.broker.on_second(wall_s, rig.now_ms);
-  const WorkerId worker = rig.connect_worker();
-  rig.store(worker, 1, kMiB);
-  rig.store(worker, 2, kMiB);
-  rig.now_ms += 90'000;
-  rig.broker.on_second(wall_s + day, rig.now_ms);
-  rig.tell(worker, ipc::CacheHits{{{key_for(2), 1}}});
-  rig.now_ms += 90'000;
-  rig.broker.on_second(wall_s + 2 * day + 60, rig.now_ms);
-  rig.carry_out();
-  CHECK_FALSE(rig.holds(1));
-  CHECK(rig.holds(2));
-  CHECK(rig.broker.counters().cache_expired == 1);
-}
-
 TEST_CASE("a purge by CID takes the twins of both versions", "[broker][cache]") {
   CacheRig rig;
   const WorkerId worker = rig.connect_worker();

@@ -127,7 +127,7 @@ TEST_CASE("the sum of all bytes never passes the limit whatever happens") {
         }
         break;
       case 3:
-        index.on_hits(key_number(number), 1, 5);
+        index.on_hits(key_number(number), 1);
         break;
       case 4:
         if (!dooms.empty()) {

@@ -1,6 +1,10 @@
 #include "broker/core/cache_snapshot.h"
 
+#include <openssl/sha.h>
+
+#include <array>
 #include <catch2/catch.hpp>
+#include <string_view>
 
 #include "tests/fakes/cached_files.h"
 
@@ -16,8 +20,9 @@ std::vector<CacheIndex::Entry> some_entries(size_t count) {
                        .root = root,
                        .size = 1000ULL * i + (1ULL << 33),
                        .stored_s = 100 + i,
-                       .used_s = 200 + i,
-                       .hits = i});
+                       .idle_s = 200 + i,
+                       .hits = i,
+                       .unproven_h = static_cast<uint16_t>(3 * i)});
   }
   return entries;
 }
@@ -34,7 +39,7 @@ std::vector<uint8_t> snapshot_of(std::span<const CacheIndex::Entry> entries, siz
 
 bool is_same(const CacheIndex::Entry& a, const CacheIndex::Entry& b) {
   return a.key == b.key && a.root == b.root && a.size == b.size && a.stored_s == b.stored_s &&
-         a.used_s == b.used_s && a.hits == b.hits;
+         a.idle_s == b.idle_s && a.hits == b.hits && a.unproven_h == b.unproven_h;
 }
 
 TEST_CASE("a snapshot gives back every entry that was put in") {
@@ -48,6 +53,52 @@ TEST_CASE("a snapshot gives back every entry that was put in") {
     CHECK(is_same(*found, entry));
   }
   CHECK_FALSE(snapshot.find(RequestKey{}));
+}
+
+/// As version 1 was written: `used_s`, and no unproven_h.
+std::vector<uint8_t> snapshot_of_version_1(std::span<const CacheIndex::Entry> entries) {
+  std::vector<uint8_t> rows;
+  const auto put = [](std::vector<uint8_t>& out, uint64_t value, size_t bytes) {
+    for (size_t i = 0; i < bytes; ++i) out.push_back(static_cast<uint8_t>(value >> (8 * i)));
+  };
+  for (const auto& entry : entries) {
+    rows.insert(rows.end(), entry.key.begin(), entry.key.end());
+    put(rows, entry.size, 8);
+    put(rows, entry.stored_s, 4);
+    put(rows, 1'700'000'000, 4);
+    put(rows, entry.hits, 4);
+    const Bytes root = entry.root.bytes();
+    put(rows, root.size(), 1);
+    rows.insert(rows.end(), root.begin(), root.end());
+  }
+  const std::string_view magic = "DAPHIDX\n";
+  std::vector<uint8_t> out(magic.begin(), magic.end());
+  put(out, 1, 8);
+  const auto frame = [&](const std::vector<uint8_t>& body, size_t count) {
+    put(out, body.size(), 4);
+    put(out, count, 4);
+    std::array<uint8_t, 32> digest;
+    SHA256(body.data(), body.size(), digest.data());
+    out.insert(out.end(), digest.begin(), digest.end());
+    out.insert(out.end(), body.begin(), body.end());
+  };
+  frame(rows, entries.size());
+  frame({}, 0);
+  return out;
+}
+
+TEST_CASE("a snapshot of version 1 is read and its dates become no age") {
+  const auto entries = some_entries(100);
+  const CacheSnapshot snapshot(snapshot_of_version_1(entries));
+  CHECK(snapshot.is_whole());
+  CHECK(snapshot.entries() == entries.size());
+  for (auto entry : entries) {
+    const auto found = snapshot.find(entry.key);
+    REQUIRE(found);
+    entry.idle_s = 0;
+    entry.unproven_h = CacheIndex::kNeverHours;
+    CHECK(is_same(*found, entry));
+  }
 }
 
 TEST_CASE("a snapshot of nothing is whole and empty") {

@@ -252,7 +252,8 @@ TEST_CASE("hits keep entries and are counted", "[broker][cache]") {
   rig.tell(worker, ipc::CacheHits{{{key_for(1), 5}, {key_for(3), 2}, {key_for(99), 1}}});
   CHECK(rig.broker.counters().cache_hits == 8);
   CHECK(rig.index().find(key_for(1))->hits == 5);
-  CHECK(rig.index().find(key_for(1))->used_s == 1'700'000'060);
+  CHECK(rig.index().find(key_for(1))->idle_s == 0);
+  CHECK(rig.index().find(key_for(2))->idle_s == 60);
   rig.reserve(worker, 9, 3 * kMiB);
   CHECK(rig.holds(1));
   CHECK_FALSE(rig.holds(2));

@@ -58,6 +58,8 @@ void Rig::on_event(FolderEvent&& event) {
     dooms.push_back(unlinked->doom);
   } else if (auto* bad = std::get_if<FileCorrupt>(&event)) {
     corrupt.push_back(std::move(*bad));
+  } else if (const auto* end = std::get_if<FileProven>(&event)) {
+    proven.push_back(*end);
   } else {
     health.push_back(std::get<FolderHealth>(event));
     if (health.back().is_up) found.clear();

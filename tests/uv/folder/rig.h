@@ -75,6 +75,7 @@ class Rig {
   std::vector<FileStored> answers;
   std::vector<uint64_t> dooms;
   std::vector<FileCorrupt> corrupt;
+  std::vector<FileProven> proven;
   std::vector<FolderHealth> health;
 
  private:

@@ -75,6 +75,34 @@ TEST_CASE("the youngest files are verified first after a start") {
   CHECK(rig.folder->counts().files_scrubbed <= limits::kScrubSampleFiles);
 }
 
+TEST_CASE("a file that is wanted is proven before all others and its end is told") {
+  const TempFolder temp;
+  Rig rig(temp.path);  // Nothing is scrubbed yet.
+  rig.start();
+  constexpr uint32_t kFiles = 200;
+  std::vector<CachedFile> files;
+  for (uint32_t i = 0; i < kFiles; ++i) {
+    files.push_back(cached_dag(i));
+    REQUIRE(rig.stored(files.back()).is_stored);
+  }
+  const CachedFile& rotten = files[kFiles / 2];
+  const CachedFile& old = files[7];
+  rot(rig.object(rotten), rotten.body_bytes / 2);
+  rig.folder->order(ProveFile{old.key});
+  rig.folder->order(ProveFile{rotten.key});
+  rig.folder->order(ProveFile{cached_dag(kFiles).key});
+  rig.folder->order(SetScrub{kFast});
+  rig.until([&] { return rig.proven.size() >= 2; });
+  REQUIRE(rig.corrupt.size() == 1);
+  CHECK(rig.corrupt.front().key == rotten.key);
+  CHECK(rig.proven[0].key == old.key);
+  CHECK(rig.proven[0].is_good);
+  CHECK(rig.proven[1].key == cached_dag(kFiles).key);
+  CHECK_FALSE(rig.proven[1].is_good);
+  // Its rounds tell the end of each file too.
+  rig.until([&] { return rig.proven.size() > kFiles; });
+}
+
 TEST_CASE("what is unlinked is told of when the scrubber has closed it") {
   const TempFolder temp;
   Rig rig(temp.path, limits::kMiB);
@@ -90,6 +118,9 @@ TEST_CASE("what is unlinked is told of when the scrubber has closed it") {
     const std::string target = std::filesystem::read_symlink(entry.path(), error);
     CHECK_FALSE(target.starts_with(rig.object(file)));
   }
+  REQUIRE(rig.proven.size() == 1);
+  CHECK(rig.proven.front().key == file.key);
+  CHECK_FALSE(rig.proven.front().is_good);
   const CachedFile next = cached_dag(2);
   REQUIRE(rig.stored(next).is_stored);
   rig.until([&] { return rig.folder->counts().files_scrubbed > 0; });
