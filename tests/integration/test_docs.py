@@ -16,7 +16,7 @@ from harness.case import ROOT
 from harness.process import PATIENCE
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-RUN_SECONDS = 60
+RUN_SECONDS = 180
 # The ports that the pages name, and whose they are.
 PORTS = {"80": "client", "8080": "client", "8081": "l2", "8090": "l2", "8091": "admin",
          "9090": "admin"}
@@ -188,7 +188,12 @@ class Scene:
     # --- What blocks need, and what must have come of them ---
 
     def stop_supervisor_at_the_end(self):
-        self.world.on_close(lambda: self.shell("deploy/daphnis stop --drain-seconds 1"))
+        def stop():  # Whatever comes of it, so that all else is stopped as well.
+            subprocess.run(["deploy/daphnis", "stop", "--drain-seconds", "1"], cwd=self.folder,
+                           env={**os.environ, **self.variables}, stdin=subprocess.DEVNULL,
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False,
+                           timeout=RUN_SECONDS * PATIENCE)
+        self.world.on_close(stop)
 
     def have_edge(self):
         if self.edge:
