@@ -9,7 +9,6 @@
 
 #include "broker/uv/shell.h"
 #include "broker/uv/spool_place.h"
-#include "common/core/byte_size.h"
 #include "common/core/check.h"
 #include "common/uv/settings.h"
 
@@ -19,55 +18,45 @@ namespace {
 /// Descriptors kept for everything that is no L2: workers, admin, files, hand-offs under way.
 constexpr uint64_t kDescriptorsReserved = 512;
 
+constexpr int kExitFailure = 1;
+constexpr int kExitUsage = 2;  ///< Trying again is no use.
+
 struct Options {
   Config config;
   ShellSettings shell{.socket = "daphnis.sock",
                       .l2_listen = {"127.0.0.1:8090"},
-                      .admin_listen = "127.0.0.1:9090",
+                      .admin_listen = "127.0.0.1:8091",
                       .stats_file = ""};
   std::string log_level = "info";
-  std::string cache_limit = "10G";
   std::string cache_policy = "gdsf";
   std::string cache_fsync = "none";
   uint64_t cache_scrub_mib_s = 8;
   bool chooses_spool_dir = false;  ///< Nobody named one.
-  std::string spool_limit = "256M";
 };
 
 void add_cache_options(uv::Settings& settings, Options& options) {
-  const CLI::Validator is_byte_size(
-      [](std::string& text) {
-        uint64_t bytes = 0;
-        return parse_byte_size(text, bytes) ? std::string()
-                                            : "a size like 4096, 256M or 10G is expected";
-      },
-      "SIZE");
+  constexpr uint64_t kBytesMax = uint64_t{1} << 60;
   Config& config = options.config;
   settings.add("cache-dir", config.cache_dir, "Folder of the cache; none is kept without it");
-  settings.add("cache-limit", options.cache_limit, "Bytes the cache may have on disk")
-      ->check(is_byte_size);
-  settings.add("cache-policy", options.cache_policy, "What a full cache gives up")
-      ->check(CLI::IsMember({"gdsf", "lru-sp"}));
-  settings.add("cache-fsync", options.cache_fsync, "What is flushed before a file gets its name")
-      ->check(CLI::IsMember({"none", "data"}));
-  settings
-      .add("cache-expire-days", config.cache_expire_days,
-           "Days after which a file goes that nobody asked for; 0: never")
-      ->check(CLI::Range(0U, 36'500U));
-  settings
-      .add("cache-scrub-mib-s", options.cache_scrub_mib_s,
-           "MiB/s that are read to verify cached files; 0: none")
-      ->check(CLI::Range(0U, 65'536U));
-  settings
-      .add("cache-verify-hours", config.cache_verify_hours,
-           "A cached file that is asked for and was not verified for so long is next; 0: none is")
-      ->check(CLI::Range(0U, 26'280U));
+  settings.add_size("cache-limit", config.cache_limit_bytes, uint64_t{0}, kBytesMax,
+                    "Bytes the cache may have on disk");
+  settings.add_word("cache-policy", options.cache_policy, {"gdsf", "lru-sp"},
+                    "What a full cache gives up");
+  settings.add_word("cache-fsync", options.cache_fsync, {"none", "data"},
+                    "What is flushed before a file gets its name");
+  settings.add_number("cache-expire-days", config.cache_expire_days, 0U, 36'500U,
+                      "Days after which a file goes that nobody asked for; 0: never");
+  settings.add_number("cache-scrub-mib-s", options.cache_scrub_mib_s, uint64_t{0}, uint64_t{65'536},
+                      "MiB/s that are read to verify cached files; 0: none");
+  settings.add_number(
+      "cache-verify-hours", config.cache_verify_hours, 0U, 26'280U,
+      "A cached file that is asked for and was not verified for so long is next; 0: none is");
   settings.add("spool-dir", config.spool_dir,
                "Folder for what slow clients and other workers read along without a cache; none: "
                "nowhere. By default a folder of this broker's own under /dev/shm, or none where "
                "it can have none there");
-  settings.add("spool-limit", options.spool_limit, "Bytes the spool folder may hold")
-      ->check(is_byte_size);
+  settings.add_size("spool-limit", config.spool_limit_bytes, uint64_t{0}, kBytesMax,
+                    "Bytes the spool folder may hold");
 }
 
 /// The same folder for the same socket in every life, another one for another broker.
@@ -87,9 +76,6 @@ std::string absolute(const std::string& path) {
 /// What the broker is told, made of what the operator wrote.
 void resolve_cache_options(Options& options) {
   Config& config = options.config;
-  check(parse_byte_size(options.cache_limit, config.cache_limit_bytes) &&
-            parse_byte_size(options.spool_limit, config.spool_limit_bytes),
-        "the settings let a strange size through");
   config.cache_policy =
       options.cache_policy == "lru-sp" ? CachePolicyKind::kLruSp : CachePolicyKind::kGdsf;
   config.cache_syncs = options.cache_fsync == "data";
@@ -108,16 +94,17 @@ void add_options(uv::Settings& settings, Options& options) {
   constexpr uint64_t kMsMax = 3'600'000;
   Config& config = options.config;
   settings.add("socket", options.shell.socket, "Unix socket where workers connect");
-  settings.add("l2-listen", options.shell.l2_listen,
-               "HOST:PORT for L2s; may be repeated. Whoever reaches it may register");
-  settings.add("admin-listen", options.shell.admin_listen, "HOST:PORT of the admin endpoint");
+  settings.add_address("l2-listen", options.shell.l2_listen, 0,
+                       "Address for L2s; may be repeated. Whoever reaches it may register");
+  settings.add_address("admin-listen", options.shell.admin_listen, 0,
+                       "Address of the admin endpoint");
   settings.add("stats-file", options.shell.stats_file,
                "File that gets a JSON line a second; - is stdout");
-  settings.add("log-level", options.log_level, "Least level logged")
-      ->check(CLI::IsMember({"debug", "info", "warn", "error"}));
+  settings.add_word("log-level", options.log_level, {"debug", "info", "warn", "error"},
+                    "Least level logged");
   settings.add("node-id", config.node_id, "This node's name, for Daphnis-Node-Id");
   const auto ms = [&](const char* name, uint64_t& value, const char* help) {
-    settings.add(name, value, help)->check(CLI::Range(uint64_t{1}, kMsMax));
+    settings.add_number(name, value, uint64_t{1}, kMsMax, help);
   };
   ms("first-byte-ms", config.first_byte_ms, "From an order to the head of the L2's POST");
   ms("fetch-deadline-ms", config.fetch_deadline_ms_max, "Longest wait for a first block");
@@ -130,14 +117,13 @@ void add_options(uv::Settings& settings, Options& options) {
   ms("linger-ms", config.linger_ms, "Draining after an early answer");
   ms("worker-hello-ms", config.hello_ms, "For a worker's first message to arrive");
   ms("worker-silence-ms", config.worker_silence_ms, "A silent worker is cut off after this");
-  settings.add("tries", config.tries_max, "L2s that may fail or be silent for one fetch")
-      ->check(CLI::Range(1U, 32U));
-  settings.add("candidates", config.candidates_max, "L2s that are asked for one fetch")
-      ->check(CLI::Range(size_t{1}, limits::kCandidatesMax));
-  settings.add("l2s-max", config.l2s_max, "L2s registered at once")
-      ->check(CLI::Range(size_t{1}, size_t{1'000'000}));
-  settings.add("retry-after-s", config.retry_after_s, "Sent with every 503")
-      ->check(CLI::Range(1U, 3600U));
+  settings.add_number("tries", config.tries_max, 1U, 32U,
+                      "L2s that may fail or be silent for one fetch");
+  settings.add_number("candidates", config.candidates_max, size_t{1}, limits::kCandidatesMax,
+                      "L2s that are asked for one fetch");
+  settings.add_number("l2s-max", config.l2s_max, size_t{1}, size_t{1'000'000},
+                      "L2s registered at once");
+  settings.add_number("retry-after-s", config.retry_after_s, 1U, 3600U, "Sent with every 503");
   add_cache_options(settings, options);
 }
 
@@ -175,7 +161,7 @@ int run(Options& options) {
     shell.set_log_level(level);
     if (auto started = shell.start(); !started) {
       std::fprintf(stderr, "daphnis-broker: %s\n", started.error().text().c_str());
-      return 1;
+      return started.error().code == Errc::kInvalid ? kExitUsage : kExitFailure;
     }
     const uv::Signal on_term(loop, SIGTERM, [&] { shell.stop(); });
     const uv::Signal on_interrupt(loop, SIGINT, [&] { shell.stop(); });

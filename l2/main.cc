@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "common/core/check.h"
 #include "common/core/limits.h"
 #include "common/uv/fd.h"
 #include "common/uv/settings.h"
@@ -39,29 +40,22 @@ struct ServeFlags {
 };
 
 CLI::App* add_serve(uv::Settings& settings, ServeFlags& flags) {
-  CLI::App* command = settings.app().add_subcommand(
+  CLI::App* command = settings.begin_command(
       "serve", "Register at edges (L1s) and answer them from a folder of CAR files");
-  command->fallthrough();  // For `serve --config FILE`.
-  command->add_option("--l1", flags.l1, "An edge, http://HOST:PORT; may be given many times")
-      ->envname("DAPHNIS_L1");
-  command->add_option("--store", flags.store, "Folder with .car files (versions 1 and 2)")
-      ->envname("DAPHNIS_STORE")
+  settings.add("l1", flags.l1, "An edge, http://HOST:PORT; may be given many times");
+  settings.add("store", flags.store, "Folder with .car files (versions 1 and 2)")
       ->check(CLI::ExistingDirectory);
-  command->add_option("--id", flags.id, "Name of this L2; made and kept in the store by default")
-      ->envname("DAPHNIS_ID");
-  command->add_option("--capacity", flags.capacity, "Answers at once per edge")
-      ->envname("DAPHNIS_CAPACITY")
-      ->capture_default_str()
-      ->check(CLI::Range(uint32_t{1}, limits::kL2CapacityMax));
-  command->add_flag("--legacy", flags.legacy, "Behave like a node of the historical network")
-      ->envname("DAPHNIS_LEGACY");
-  command->add_option("--log-level", flags.log_level, "debug, info, warn or error")
-      ->envname("DAPHNIS_LOG_LEVEL")
-      ->capture_default_str();
+  settings.add("id", flags.id, "Name of this L2; made and kept in the store by default");
+  settings.add_number("capacity", flags.capacity, uint32_t{1}, limits::kL2CapacityMax,
+                      "Answers at once per edge");
+  settings.add_flag("legacy", flags.legacy, "Behave like a node of the historical network");
+  settings.add_word("log-level", flags.log_level, {"debug", "info", "warn", "error"},
+                    "Least level logged");
   return command;
 }
 
-int run_serve(const ServeFlags& flags) {
+/// `checks_only`: nothing is started.
+int run_serve(const ServeFlags& flags, bool checks_only) {
   ServeOptions options{.l1s = {},
                        .l2_id = flags.id,
                        .store = flags.store,
@@ -70,9 +64,7 @@ int run_serve(const ServeFlags& flags) {
   if (!flags.id.empty() && !is_l2_id(flags.id)) {
     return complain("--id takes 1 to 64 of A-Z a-z 0-9 . _ -");
   }
-  if (!parse_log_level(flags.log_level, options.log_level)) {
-    return complain("--log-level takes debug, info, warn or error");
-  }
+  check(parse_log_level(flags.log_level, options.log_level), "the settings let a level through");
   for (const std::string& text : flags.l1) {
     std::istringstream words(text);  // DAPHNIS_L1 may name several.
     for (std::string word; words >> word;) {
@@ -84,6 +76,10 @@ int run_serve(const ServeFlags& flags) {
   // Not required() above: that is judged before `serve --config FILE` has been read.
   if (options.l1s.empty()) return complain("serve needs --l1 http://HOST:PORT");
   if (options.store.empty()) return complain("serve needs --store FOLDER");
+  if (checks_only) {
+    fmt::print("daphnis-l2: the settings are good\n");
+    return 0;
+  }
   return serve(options);
 }
 
@@ -172,6 +168,7 @@ int run_unpack(const UnpackFlags& flags) {
 int run(int argc, char** argv) {
   uv::Settings settings("daphnis-l2", "Serves content-addressed files from home to edges");
   settings.app().require_subcommand(1);
+  settings.set_checks_more();
   ServeFlags serve_flags;
   const CLI::App* serve_command = add_serve(settings, serve_flags);
   PackFlags pack_flags;
@@ -179,7 +176,7 @@ int run(int argc, char** argv) {
   UnpackFlags unpack_flags;
   const CLI::App* unpack_command = add_unpack(settings, unpack_flags);
   if (const auto exit_code = settings.parse(argc, argv)) return *exit_code;
-  if (*serve_command) return run_serve(serve_flags);
+  if (*serve_command) return run_serve(serve_flags, settings.checks_only());
   if (*pack_command) return run_pack(pack_flags);
   if (*unpack_command) return run_unpack(unpack_flags);
   return 2;

@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <csignal>
-#include <cstdio>
 #include <string>
 
+#include "common/core/check.h"
+#include "common/core/limits.h"
 #include "common/uv/fd.h"
 #include "common/uv/log.h"
 #include "common/uv/loop.h"
@@ -15,7 +16,7 @@ namespace {
 
 using daphnis::worker::uv::Options;
 
-constexpr int kExitUsage = 2;
+constexpr int kExitUsage = 2;  ///< Trying again is no use.
 constexpr int kExitFailure = 1;
 
 struct Texts {
@@ -23,27 +24,49 @@ struct Texts {
   std::string log_level = "info";
 };
 
+void add_times(daphnis::uv::Settings& settings, daphnis::worker::Settings& to) {
+  constexpr uint64_t kMsMax = 3'600'000;
+  const auto ms = [&](const char* name, uint64_t& value, const char* help) {
+    settings.add_number(name, value, uint64_t{1}, kMsMax, help);
+  };
+  ms("client-head-ms", to.client_head_ms, "A request must be whole within this time");
+  ms("client-idle-ms", to.client_idle_ms, "Keep-alive between requests");
+  ms("client-rate-window-ms", to.client_rate_window_ms, "Over which client-rate-min is measured");
+  ms("l2-first-block-ms", to.l2_first_block_ms, "Hand-off to first proven block");
+  ms("l2-silence-ms", to.l2_idle_ms, "Silence of an L2 while it is read");
+  ms("l2-rate-window-ms", to.l2_rate_window_ms, "Over which l2-rate-min is measured");
+  ms("request-ms", to.request_ms, "Request to first proven block, over all attempts");
+  ms("broker-wait-ms", to.broker_wait_ms, "A request waits for an absent broker");
+  ms("drain-ms", to.drain_ms, "Time to finish after SIGTERM");
+}
+
 void add_limits(daphnis::uv::Settings& settings, daphnis::worker::Settings& to) {
-  settings.add("client-head-ms", to.client_head_ms, "A request must be whole within this time");
-  settings.add("client-idle-ms", to.client_idle_ms, "Keep-alive between requests");
-  settings.add("client-rate-min", to.client_rate_min, "Bytes a second a reading client must take");
-  settings.add("client-rate-window-ms", to.client_rate_window_ms, "Over which that is measured");
-  settings.add("l2-first-block-ms", to.l2_first_block_ms, "Hand-off to first proven block");
-  settings.add("l2-idle-ms", to.l2_idle_ms, "Silence of an L2 while it is read");
-  settings.add("l2-rate-min", to.l2_rate_min, "Bytes a second an L2 must send while it is read");
-  settings.add("l2-rate-window-ms", to.l2_rate_window_ms, "Over which that is measured");
-  settings.add("request-ms", to.request_ms, "Request to first proven block, over all attempts");
-  settings.add("broker-wait-ms", to.broker_wait_ms, "A request waits for an absent broker");
-  settings.add("drain-ms", to.drain_ms, "Time to finish after SIGTERM");
-  settings.add("requests-max", to.requests_max, "Requests in flight; beyond: 503");
-  settings.add("clients-max", to.clients_max, "Connections; beyond, idle ones make room");
-  settings.add("output-high-bytes", to.output_high_bytes, "Output queued for one client");
-  settings.add("fetch-window-bytes", to.fetch_window_bytes, "Proven bytes held for late clients");
-  settings.add("walk-depth-max", to.budget.depth_max, "Nodes from root to leaf");
-  settings.add("walk-pending-bytes-max", to.budget.pending_bytes_max, "Links not yet visited");
-  settings.add("walk-seen-bytes-max", to.budget.seen_bytes_max, "Memory of visited links");
-  settings.add("answer-bytes-max", to.budget.output_bytes_max, "One answer");
-  settings.add("repeat-bytes-max", to.budget.repeat_bytes_max, "Blocks kept to repeat them");
+  using daphnis::limits::kGiB;
+  using daphnis::limits::kKiB;
+  using daphnis::limits::kMiB;
+  constexpr size_t kCountMax = 1'000'000;
+  settings.add_size("client-rate-min", to.client_rate_min, uint64_t{0}, uint64_t{kGiB},
+                    "Bytes a second a reading client must take");
+  settings.add_size("l2-rate-min", to.l2_rate_min, uint64_t{0}, uint64_t{kGiB},
+                    "Bytes a second an L2 must send while it is read");
+  settings.add_number("requests-max", to.requests_max, size_t{1}, kCountMax,
+                      "Requests in flight; beyond: 503");
+  settings.add_number("clients-max", to.clients_max, size_t{1}, kCountMax,
+                      "Connections; beyond, idle ones make room");
+  settings.add_size("output-high-bytes", to.output_high_bytes, size_t{4 * kKiB}, size_t{kGiB},
+                    "Output queued for one client");
+  settings.add_size("fetch-window-bytes", to.fetch_window_bytes, size_t{4 * kKiB}, size_t{kGiB},
+                    "Proven bytes held for late clients");
+  settings.add_number("walk-depth-max", to.budget.depth_max, size_t{1}, kCountMax,
+                      "Nodes from root to leaf");
+  settings.add_size("walk-pending-bytes-max", to.budget.pending_bytes_max, size_t{kKiB},
+                    size_t{64 * kGiB}, "Links not yet visited");
+  settings.add_size("walk-seen-bytes-max", to.budget.seen_bytes_max, size_t{kKiB},
+                    size_t{64 * kGiB}, "Memory of visited links");
+  settings.add_size("answer-bytes-max", to.budget.output_bytes_max, uint64_t{1}, uint64_t{1} << 60,
+                    "One answer");
+  settings.add_size("repeat-bytes-max", to.budget.repeat_bytes_max, size_t{0}, size_t{64 * kGiB},
+                    "Blocks kept to repeat them");
 }
 
 }  // namespace
@@ -54,20 +77,18 @@ int main(int argc, char** argv) {
   daphnis::uv::Settings settings("daphnis-worker", "Serves CARs to HTTP clients, proven");
   options.socket_path = "daphnis.sock";
   settings.add("socket", options.socket_path, "The broker's Unix socket");
-  settings.add("listen", texts.listen, "HOST:PORT for clients, shared by all workers");
-  settings.add("index", options.index, "This worker's number");
-  settings.add("log-level", texts.log_level, "debug, info, warn or error");
+  settings.add_address("listen", texts.listen, 1, "Address for clients, shared by all workers");
+  settings.add_number("index", options.index, 0U, 1'000'000U, "This worker's number");
+  settings.add_word("log-level", texts.log_level, {"debug", "info", "warn", "error"},
+                    "Least level logged");
+  add_times(settings, options.settings);
   add_limits(settings, options.settings);
   if (const auto exit_code = settings.parse(argc, argv)) return *exit_code;
 
   const auto listen = daphnis::uv::parse_address(texts.listen);
   daphnis::LogLevel level{};
-  if (!listen || !daphnis::parse_log_level(texts.log_level, level)) {
-    const std::string why = listen ? "--log-level is none of debug, info, warn, error"
-                                   : "--listen: " + listen.error().text();
-    std::fprintf(stderr, "daphnis-worker: %s\n", why.c_str());
-    return kExitUsage;
-  }
+  daphnis::check(listen && daphnis::parse_log_level(texts.log_level, level),
+                 "the settings let a strange address or level through");
   options.listen = *listen;
 
   ::signal(SIGPIPE, SIG_IGN);
@@ -82,7 +103,7 @@ int main(int argc, char** argv) {
   daphnis::worker::uv::Process process(loop, log, options);
   if (const auto started = process.start(); !started) {
     log.error(daphnis::LogLine("start_failed").add("why", started.error().text()));
-    return kExitFailure;
+    return started.error().code == daphnis::Errc::kInvalid ? kExitUsage : kExitFailure;
   }
   loop.run();
   log.info(daphnis::LogLine("stopped"));

@@ -3,12 +3,15 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
@@ -39,6 +42,32 @@ socklen_t to_sockaddr(const Address& address, SocketAddress& out) {
   return 0;
 }
 
+/// RFC 1123, 2.1: letters, digits, hyphens and dots. The last label is not of digits alone, so that
+/// no broken IPv4 address is taken for a name.
+bool is_host_name(const std::string& host) {
+  constexpr size_t kNameMax = 253;
+  const auto is_of_names = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '.';
+  };
+  const std::string last = host.substr(host.rfind('.') + 1);
+  return host.size() <= kNameMax && std::ranges::all_of(host, is_of_names) && !last.empty() &&
+         last.find_first_not_of("0123456789") != std::string::npos;
+}
+
+/// A name's first address, as text.
+Result<std::string> resolve(const std::string& host) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (const int status = getaddrinfo(host.c_str(), nullptr, &hints, &found); status != 0) {
+    return fail(Errc::kSystem, "cannot resolve " + host + ": " + gai_strerror(status));
+  }
+  char text[NI_MAXHOST] = "";
+  getnameinfo(found->ai_addr, found->ai_addrlen, text, sizeof text, nullptr, 0, NI_NUMERICHOST);
+  freeaddrinfo(found);
+  return std::string(text);
+}
+
 }  // namespace
 
 void UniqueFd::reset() {
@@ -60,8 +89,8 @@ std::string Address::text() const {
 Result<Address> parse_address(std::string_view text) {
   const auto refuse = [&] {
     return fail(Errc::kInvalid, "not an address: \"" + std::string(text) +
-                                    "\"; write HOST:PORT with a literal host, as in 127.0.0.1:8080 "
-                                    "or [::1]:8080");
+                                    "\"; write HOST:PORT, as in 127.0.0.1:8080, [::1]:8080, "
+                                    "edge.example.org:8080 or :8080");
   };
   const size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) return refuse();
@@ -71,10 +100,14 @@ Result<Address> parse_address(std::string_view text) {
   const auto [end, error] =
       std::from_chars(port_text.data(), port_text.data() + port_text.size(), out.port);
   if (error != std::errc{} || end != port_text.data() + port_text.size()) return refuse();
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  const bool is_bracketed = host.starts_with('[') && host.ends_with(']');
+  if (is_bracketed) host = host.substr(1, host.size() - 2);
   out.host = host.empty() ? "::" : host == "localhost" ? "127.0.0.1" : std::string(host);
-  SocketAddress unused;
-  if (to_sockaddr(out, unused) == 0) return refuse();
+  if (host.empty()) return is_bracketed ? refuse() : Result<Address>(out);
+  SocketAddress literal;
+  const bool is_literal = to_sockaddr(out, literal) != 0;
+  const bool is_v6 = is_literal && literal.any.sa_family == AF_INET6;
+  if (is_bracketed != is_v6 || (!is_literal && !is_host_name(out.host))) return refuse();
   return out;
 }
 
@@ -84,9 +117,16 @@ Result<UniqueFd> listen_tcp(const Address& address, PortSharing sharing, int bac
     return fail(Errc::kInvalid, "a shared port must be given, never 0");
   }
   SocketAddress to;
-  const socklen_t size = to_sockaddr(address, to);
-  if (size == 0) return fail(Errc::kInvalid, "not a literal address: " + address.host);
+  socklen_t size = to_sockaddr(address, to);
+  if (size == 0) {
+    const auto resolved = resolve(address.host);
+    if (!resolved) return std::unexpected(resolved.error());
+    size = to_sockaddr({*resolved, address.port}, to);
+  }
   UniqueFd fd(::socket(to.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd && errno == EAFNOSUPPORT && address.host == "::") {
+    return listen_tcp({"0.0.0.0", address.port}, sharing, backlog);  // A kernel without IPv6.
+  }
   if (!fd) return fail_sys(errno, "no socket");
   const int on = 1;
   const int off = 0;

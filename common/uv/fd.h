@@ -36,22 +36,25 @@ class UniqueFd {
 /// 0 where the descriptor is not a socket.
 [[nodiscard]] uint64_t socket_cookie(int fd);
 
-/// A literal address and port.
+/// Where to listen or to connect to.
 struct Address {
-  std::string host;  ///< IPv4 or IPv6 literal, without brackets.
+  std::string host;  ///< IPv4 or IPv6 literal, without brackets, or a name.
   uint16_t port = 0;
 
   /// "host:port", brackets around IPv6.
   [[nodiscard]] std::string text() const;
 };
 
-/// From "127.0.0.1:80", "[::1]:80" or ":80" (all addresses). Errors: kInvalid.
+/// From "127.0.0.1:80", "[::1]:80", "edge.example.org:80" or ":80" (all addresses, also those of
+/// IPv4). Names are resolved by listen_tcp(), but for localhost, which is 127.0.0.1. The supervisor
+/// reads addresses alike (split_address in deploy/lib/proc.sh). Errors: kInvalid.
 [[nodiscard]] Result<Address> parse_address(std::string_view text);
 
 enum class PortSharing { kExclusive, kShared };
 
 /// A bound, listening, non-blocking TCP socket with SO_REUSEADDR, and SO_REUSEPORT where shared
-/// (libuv 1.44 cannot set that itself). Port 0 is refused where shared. Errors: kInvalid, kSystem.
+/// (libuv 1.44 cannot set that itself). Port 0 is refused where shared. Resolving a name may block;
+/// its first address is taken. Errors: kInvalid, kSystem.
 [[nodiscard]] Result<UniqueFd> listen_tcp(const Address& address, PortSharing sharing, int backlog);
 
 /// The port a socket is bound to.

@@ -1,34 +1,85 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
+
+#include "common/core/byte_size.h"
 
 namespace daphnis::uv {
 
+class SettingsFile;
+
 /// A program's settings: every flag can also be given as an environment variable (`--l2-listen` is
 /// DAPHNIS_L2_LISTEN) and as a key of the file named by `--config` (TOML or INI: `l2-listen = …`).
-/// A flag beats the file, the file beats a variable. Owned by main, used once at start.
+/// A flag beats the file, the file beats a variable. A name has one meaning in all programs. With
+/// `--check-config` a program judges its settings and goes no further. Owned by main, used once at
+/// start.
 class Settings {
  public:
+  /// How a program ends that has read its settings.
+  struct End {
+    int exit_code = 0;  ///< 0: it said what it was asked for; 2: trying again is no use.
+    std::string text;   ///< For stdout where the exit code is 0, else for stderr.
+  };
+
   Settings(const std::string& program, const std::string& what_it_does);
+  ~Settings();
+  Settings(const Settings&) = delete;
+  Settings& operator=(const Settings&) = delete;
+
+  /// Settings added from here on belong to this command; its section of a file has its name.
+  CLI::App* begin_command(const std::string& name, const std::string& help);
 
   /// Adds `--name`; `value` holds the default and receives what was given. Vectors may be repeated.
   template <class T>
   CLI::Option* add(const std::string& name, T& value, const std::string& help) {
-    return named(app_.add_option("--" + name, value, help)->capture_default_str(), name);
+    return named(scope_->add_option("--" + name, value, help)->capture_default_str(), name);
+  }
+  template <class T>
+  CLI::Option* add_number(const std::string& name, T& value, T least, T most,
+                          const std::string& help) {
+    return add(name, value, help)->check(CLI::Range(least, most));
+  }
+  /// A number of bytes, as parse_byte_size() reads it.
+  template <class T>
+  CLI::Option* add_size(const std::string& name, T& value, T least, T most,
+                        const std::string& help) {
+    // The range is judged last, on bytes: CLI11 calls the validator that was added first, last.
+    return add_number(name, value, least, most, help)
+        ->transform(size_reader())
+        ->default_str(byte_size_text(value));
+  }
+  /// One of a few words.
+  CLI::Option* add_word(const std::string& name, std::string& value,
+                        const std::vector<std::string>& words, const std::string& help);
+  /// Where to listen, as parse_address() reads it: one, or (a vector) any number.
+  template <class T>
+  CLI::Option* add_address(const std::string& name, T& value, uint16_t least_port,
+                           const std::string& help) {
+    return add(name, value, help)->check(address_check(least_port));
   }
   CLI::Option* add_flag(const std::string& name, bool& value, const std::string& help) {
-    return named(app_.add_flag("--" + name, value, help), name);
+    return named(scope_->add_flag("--" + name, value, help), name);
   }
 
   /// Sub-commands and everything else CLI11 does.
   [[nodiscard]] CLI::App& app() { return app_; }
 
-  /// nullopt: go on. Else the exit code: 0 after --help, --version or --print-config, 2 after an
-  /// error, which has been explained on stderr.
-  [[nodiscard]] std::optional<int> parse(int argc, char** argv);
+  /// Was --check-config given? Then parse() ends the program, unless `checks_more` was set: there
+  /// is more to judge than single settings, and main says how that came out.
+  [[nodiscard]] bool checks_only() const { return checks_only_; }
+  void set_checks_more() { checks_more_ = true; }
+
+  /// nullopt: go on. A complaint names where it was written (file and line, variable or flag), the
+  /// value, what is wrong with it, and for an unknown name the nearest known one.
+  [[nodiscard]] std::optional<End> judge(int argc, const char* const* argv);
+
+  /// The same, says the text itself, and returns the exit code.
+  [[nodiscard]] std::optional<int> parse(int argc, const char* const* argv);
 
   /// What a flag, a variable or the file has set, not the defaults: `name=value` a line, values as
   /// they were written, several of one name one after the other. For scripts; what --print-config
@@ -37,9 +88,17 @@ class Settings {
 
  private:
   static CLI::Option* named(CLI::Option* option, std::string_view name);
+  static CLI::Validator size_reader();
+  static CLI::Validator address_check(uint16_t least_port);
+
+  [[nodiscard]] std::string complaint(const CLI::Error& error, int argc, const char* const* argv);
 
   CLI::App app_;
+  CLI::App* scope_ = &app_;
+  std::shared_ptr<SettingsFile> file_;
   bool print_config_ = false;
+  bool checks_only_ = false;
+  bool checks_more_ = false;
 };
 
 }  // namespace daphnis::uv

@@ -41,15 +41,29 @@ split_address() {
   elif [[ $ADDRESS_HOST == *:* ]]; then
     return 1
   fi
-  [[ $1 == *:* && -n $ADDRESS_HOST && $ADDRESS_PORT =~ ^[1-9][0-9]{0,4}$ ]] &&
+  if [[ $1 == :* ]]; then ADDRESS_HOST=::; fi  # Every address, as the programs have it.
+  [[ $1 == *:* && $ADDRESS_HOST =~ ^[][0-9A-Za-z:.-]+$ && $ADDRESS_PORT =~ ^[1-9][0-9]{0,4}$ ]] &&
     ((ADDRESS_PORT <= 65535))
+}
+
+# read_size TEXT: sets SIZE_BYTES from a number of bytes with or without a unit, as the programs read
+# it (common/core/byte_size.h); false if it is malformed or beyond 2^62.
+read_size() {
+  local number unit text=${1,,} units=kmgtpe shift_by=0
+  [[ $text =~ ^([0-9]{1,18})\ *(b|([kmgtpe])i?b?)?$ ]] || return 1
+  number=$((10#${BASH_REMATCH[1]}))
+  unit=${BASH_REMATCH[3]:-}
+  if [[ -n $unit ]]; then
+    units=${units%%"$unit"*}
+    shift_by=$(((${#units} + 1) * 10))
+  fi
+  ((number <= (1 << 62) >> shift_by)) && SIZE_BYTES=$((number << shift_by))
 }
 
 # dial_host HOST: sets DIAL_HOST to what to dial to reach a listener on HOST.
 dial_host() {
   case $1 in
-    0.0.0.0 | '*') DIAL_HOST=127.0.0.1 ;;
-    ::) DIAL_HOST=::1 ;;
+    0.0.0.0 | ::) DIAL_HOST=127.0.0.1 ;;  # A listener on :: takes IPv4 as well.
     *) DIAL_HOST=$1 ;;
   esac
 }

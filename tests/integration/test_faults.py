@@ -73,7 +73,7 @@ class Faults(EdgeTest):
 
     def test_a_stream_that_stalls_or_trickles_is_ended_and_never_looks_complete(self):
         edge = Edge(self.world, workers=1, worker_flags=[
-            "--l2-idle-ms", "1000", "--l2-rate-min", "10000", "--l2-rate-window-ms", "2000"])
+            "--l2-silence-ms", "1000", "--l2-rate-min", "10000", "--l2-rate-window-ms", "2000"])
 
         def stall(l2, order):
             upload = l2.upload(order)

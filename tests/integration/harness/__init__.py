@@ -17,7 +17,7 @@ from . import car  # noqa: F401
 from .client import Connection, Response, curl, get  # noqa: F401
 from .crowd import Crowd  # noqa: F401
 from .process import ASAN, CAMPAIGN, World, binary, free_port, wait_for  # noqa: F401
-from .case import EdgeTest, conformance, fixture, fixture_index  # noqa: F401
+from .case import ROOT, EdgeTest, conformance, fixture, fixture_index  # noqa: F401
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "fakes"))
 

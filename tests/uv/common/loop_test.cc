@@ -87,11 +87,28 @@ TEST_CASE("a connector reports a refused connection once and one that is dropped
 TEST_CASE("addresses are read and refused with a sentence") {
   CHECK(parse_address("127.0.0.1:80")->text() == "127.0.0.1:80");
   CHECK(parse_address("[::1]:8080")->text() == "[::1]:8080");
+  CHECK(parse_address("[::]:8080")->text() == "[::]:8080");
   CHECK(parse_address(":9")->host == "::");
-  for (const auto* text : {"", "80", "host:80", "127.0.0.1:", "127.0.0.1:70000", "127.0.0.1:8x"}) {
+  CHECK(parse_address("localhost:80")->host == "127.0.0.1");
+  CHECK(parse_address("edge-1.example.org:80")->text() == "edge-1.example.org:80");
+  for (const auto* text :
+       {"", "80", "127.0.0.1:", "127.0.0.1:70000", "127.0.0.1:8x", "::1:80", "[127.0.0.1]:80",
+        "[::1:80", "[]:80", "[host]:80", "300.1.1.1:80", "1.2.3:80", "a b:80", "host/:80", "-:x"}) {
     CAPTURE(text);
     CHECK_FALSE(parse_address(text));
   }
+}
+
+TEST_CASE("a name is listened on at its address, and every address where none is named") {
+  for (const Address& address : {Address{"localhost", 0}, *parse_address(":0")}) {
+    CAPTURE(address.host);
+    const auto listener = listen_tcp(address, PortSharing::kExclusive, 1);
+    REQUIRE(listener);
+    CHECK(bound_port(listener->get()) != 0);
+  }
+  const auto nowhere = listen_tcp({"no-such-host.invalid", 0}, PortSharing::kExclusive, 1);
+  REQUIRE_FALSE(nowhere);
+  CHECK_THAT(nowhere.error().text(), Catch::Contains("cannot resolve no-such-host.invalid"));
 }
 
 }  // namespace daphnis::uv

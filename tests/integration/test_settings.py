@@ -1,0 +1,81 @@
+"""What operators write: names mean the same in all programs, and a check starts nothing."""
+
+import re
+import subprocess
+
+from harness import ROOT, EdgeTest, binary
+
+PROC = ROOT / "deploy" / "lib" / "proc.sh"
+
+
+def flags_of(*command):
+    """{flag: what --help says of it}"""
+    text = subprocess.run([*command, "--help"], capture_output=True, text=True, check=True).stdout
+    flags, name = {}, None
+    for line in text.splitlines():
+        if match := re.match(r"\s+(?:-\w,)?(--[a-z0-9-]+)", line):
+            name = match[1]
+            flags[name] = ""
+        elif name and line.startswith(" " * 20):
+            flags[name] += line.strip() + " "
+    return flags
+
+
+class Settings(EdgeTest):
+    def test_a_flag_of_two_programs_means_the_same_in_both(self):
+        broker = flags_of(binary("daphnis-broker"))
+        worker = flags_of(binary("daphnis-worker"))
+        l2 = flags_of(binary("daphnis-l2"), "serve")
+        shared = 0
+        for a, b in ((broker, worker), (broker, l2), (worker, l2)):
+            for name in a.keys() & b.keys() - {"--socket", "--help"}:
+                self.assertEqual(a[name], b[name], name)
+                shared += 1
+        self.assertGreater(shared, 2)
+
+    def test_a_check_starts_nothing_and_says_how_it_came_out(self):
+        socket = self.world.folder / "checked.sock"
+        for program, flags in (("daphnis-broker", ["--socket", socket]),
+                               ("daphnis-worker", ["--socket", socket, "--listen", ":8080"])):
+            with self.subTest(program):
+                done = subprocess.run([binary(program), *flags, "--check-config"],
+                                      capture_output=True, text=True, timeout=30)
+                self.assertEqual(0, done.returncode, done.stderr)
+                self.assertIn("the settings are good", done.stdout)
+                self.assertFalse(socket.exists())
+                for wrong in (["--check-config"], []):
+                    done = subprocess.run([binary(program), *flags, "--log-levle", "info", *wrong],
+                                          capture_output=True, text=True, timeout=30)
+                    self.assertEqual(2, done.returncode)
+                    self.assertIn("unknown flag --log-levle; did you mean --log-level?",
+                                  done.stderr)
+
+    def test_an_l2_is_checked_as_a_whole(self):
+        serve = [binary("daphnis-l2"), "serve", "--store", self.world.folder, "--check-config"]
+        done = subprocess.run([*serve, "--l1", "http://127.0.0.1:8090"], capture_output=True,
+                              text=True, timeout=30)
+        self.assertEqual((0, "daphnis-l2: the settings are good\n"),
+                         (done.returncode, done.stdout))
+        self.assertEqual([], list(self.world.folder.glob(".daphnis*")))
+        for wrong in ([], ["--l1", "ftp://x"], ["--l1", "http://x", "--id", "a b"]):
+            done = subprocess.run([*serve, *wrong], capture_output=True, text=True, timeout=30)
+            self.assertEqual(2, done.returncode, wrong)
+            self.assertTrue(done.stderr.startswith("daphnis-l2: "), done.stderr)
+
+    def both(self, function, flag, text):
+        """(does the script take it, does the broker take it)"""
+        script = subprocess.run(["bash", "-c", f'. "$1" && {function} "$2"', "bash", PROC, text],
+                                timeout=30)
+        broker = subprocess.run([binary("daphnis-broker"), "--check-config", f"{flag}={text}"],
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=30)
+        return script.returncode == 0, broker.returncode == 0
+
+    def test_the_scripts_read_sizes_and_addresses_as_the_programs_do(self):
+        for text in ("4096", "64K", "10 GiB", "1gb", "3b", "2Ti"):
+            self.assertEqual((True, True), self.both("read_size", "--cache-limit", text), text)
+        for text in ("", "x", "1.5G", "1KBB", "-1", "1X", "99999999999999999999"):
+            self.assertEqual((False, False), self.both("read_size", "--cache-limit", text), text)
+        for text in (":8080", "[::]:8080", "127.0.0.1:80", "localhost:80", "a-b.example.org:1"):
+            self.assertEqual((True, True), self.both("split_address", "--l2-listen", text), text)
+        for text in ("8080", "::1:80", "a b:80", "host:65536", "host:", "host:x", "x/y:80"):
+            self.assertEqual((False, False), self.both("split_address", "--l2-listen", text), text)
