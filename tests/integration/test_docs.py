@@ -18,8 +18,7 @@ from harness.process import PATIENCE
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 RUN_SECONDS = 180
 # The ports that the pages name, and whose they are.
-PORTS = {"80": "client", "8080": "client", "8081": "l2", "8090": "l2", "8091": "admin",
-         "9090": "admin"}
+PORTS = {"80": "client", "8080": "client", "8090": "l2", "8091": "admin"}
 # What is not run, and why.
 NOT_RUN = {"cmake": "the build", "deploy/install-deps": "the build; test_scripts asks what it lacks",
            "tests/run": "runs this test", "useradd": "would stay on this machine"}
