@@ -10,6 +10,7 @@
 #include "broker/uv/shell.h"
 #include "broker/uv/spool_place.h"
 #include "common/core/check.h"
+#include "common/uv/log_file.h"
 #include "common/uv/settings.h"
 
 namespace daphnis::broker {
@@ -28,6 +29,7 @@ struct Options {
                       .admin_listen = "127.0.0.1:8091",
                       .stats_file = ""};
   std::string log_level = "info";
+  std::string log_file;
   std::string cache_policy = "gdsf";
   std::string cache_fsync = "none";
   uint64_t cache_scrub_mib_s = 8;
@@ -102,6 +104,7 @@ void add_options(uv::Settings& settings, Options& options) {
                "File that gets a JSON line a second; - is stdout");
   settings.add_word("log-level", options.log_level, {"debug", "info", "warn", "error"},
                     "Least level logged");
+  settings.add("log-file", options.log_file, "File for the log, opened anew on SIGUSR1");
   settings.add("node-id", config.node_id, "This node's name, for Daphnis-Node-Id");
   const auto ms = [&](const char* name, uint64_t& value, const char* help) {
     settings.add_number(name, value, uint64_t{1}, kMsMax, help);
@@ -141,6 +144,11 @@ SpoolPlace choose_spool_dir(const std::string& socket, uv::Log& log) {
 
 int run(Options& options) {
   resolve_cache_options(options);
+  const uv::LogFile log_file(options.log_file);
+  if (auto opened = log_file.open(); !opened) {
+    std::fprintf(stderr, "daphnis-broker: %s\n", opened.error().text().c_str());
+    return opened.error().code == Errc::kInvalid ? kExitUsage : kExitFailure;
+  }
   uv::Log log("broker");
   LogLevel level{};
   check(parse_log_level(options.log_level, level), "the settings let a strange level through");
@@ -166,6 +174,12 @@ int run(Options& options) {
     const uv::Signal on_term(loop, SIGTERM, [&] { shell.stop(); });
     const uv::Signal on_interrupt(loop, SIGINT, [&] { shell.stop(); });
     const uv::Signal on_hangup(loop, SIGHUP, [&] { shell.reopen(); });
+    const uv::Signal on_rotated(loop, SIGUSR1, [&] {
+      shell.reopen();
+      if (auto opened = log_file.open(); !opened) {
+        log.error(LogLine("log_file_not_reopened").add("error", opened.error().text()));
+      }
+    });
     for (const uint16_t port : shell.l2_ports()) {
       log.info(LogLine("listening").add("for", "l2s").add("port", port));
     }

@@ -37,6 +37,7 @@ struct ServeFlags {
   uint32_t capacity = limits::kL2CapacityDefault;
   bool legacy = false;
   std::string log_level = "info";
+  std::string log_file;
 };
 
 CLI::App* add_serve(uv::Settings& settings, ServeFlags& flags) {
@@ -51,6 +52,7 @@ CLI::App* add_serve(uv::Settings& settings, ServeFlags& flags) {
   settings.add_flag("legacy", flags.legacy, "Behave like a node of the historical network");
   settings.add_word("log-level", flags.log_level, {"debug", "info", "warn", "error"},
                     "Least level logged");
+  settings.add("log-file", flags.log_file, "File for the log, opened anew on SIGUSR1");
   return command;
 }
 
@@ -60,7 +62,8 @@ int run_serve(const ServeFlags& flags, bool checks_only) {
                        .l2_id = flags.id,
                        .store = flags.store,
                        .capacity = flags.capacity,
-                       .generation = flags.legacy ? Generation::kLegacy : Generation::kV2};
+                       .generation = flags.legacy ? Generation::kLegacy : Generation::kV2,
+                       .log_file = flags.log_file};
   if (!flags.id.empty() && !is_l2_id(flags.id)) {
     return complain("--id takes 1 to 64 of A-Z a-z 0-9 . _ -");
   }

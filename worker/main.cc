@@ -1,13 +1,17 @@
 // daphnis-worker: serves clients on a port that all workers share; one process per core.
 
 #include <algorithm>
+#include <charconv>
 #include <csignal>
+#include <cstdio>
 #include <string>
+#include <string_view>
 
 #include "common/core/check.h"
 #include "common/core/limits.h"
 #include "common/uv/fd.h"
 #include "common/uv/log.h"
+#include "common/uv/log_file.h"
 #include "common/uv/loop.h"
 #include "common/uv/settings.h"
 #include "worker/uv/process.h"
@@ -22,7 +26,40 @@ constexpr int kExitFailure = 1;
 struct Texts {
   std::string listen = "0.0.0.0:8080";
   std::string log_level = "info";
+  std::string log_file;
+  std::string access_log = "on";
 };
+
+/// "on", "off" or "sampled:N" (one line in N): every how many lines one is written, 0: none. False:
+/// it is none of these.
+bool parse_access_log(std::string_view text, uint32_t& every) {
+  constexpr std::string_view kSampled = "sampled:";
+  constexpr uint32_t kEveryMax = 1'000'000;
+  if (text == "on" || text == "off") {
+    every = text == "on" ? 1 : 0;
+    return true;
+  }
+  if (!text.starts_with(kSampled)) return false;
+  text.remove_prefix(kSampled.size());
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), every);
+  return error == std::errc() && end == text.data() + text.size() && every >= 1 &&
+         every <= kEveryMax;
+}
+
+void add_logs(daphnis::uv::Settings& settings, Texts& texts) {
+  settings.add_word("log-level", texts.log_level, {"debug", "info", "warn", "error"},
+                    "Least level logged");
+  settings.add("log-file", texts.log_file, "File for the log, opened anew on SIGUSR1");
+  settings
+      .add("access-log", texts.access_log,
+           "A line for each request, whatever the level: on, off or sampled:N, one in N")
+      ->check(CLI::Validator(
+          [](std::string& text) {
+            uint32_t every = 0;
+            return parse_access_log(text, every) ? "" : std::string("none of on, off, sampled:N");
+          },
+          "on|off|sampled:N"));
+}
 
 void add_times(daphnis::uv::Settings& settings, daphnis::worker::Settings& to) {
   constexpr uint64_t kMsMax = 3'600'000;
@@ -79,17 +116,22 @@ int main(int argc, char** argv) {
   settings.add("socket", options.socket_path, "The broker's Unix socket");
   settings.add_address("listen", texts.listen, 1, "Address for clients, shared by all workers");
   settings.add_number("index", options.index, 0U, 1'000'000U, "This worker's number");
-  settings.add_word("log-level", texts.log_level, {"debug", "info", "warn", "error"},
-                    "Least level logged");
+  add_logs(settings, texts);
   add_times(settings, options.settings);
   add_limits(settings, options.settings);
   if (const auto exit_code = settings.parse(argc, argv)) return *exit_code;
 
   const auto listen = daphnis::uv::parse_address(texts.listen);
   daphnis::LogLevel level{};
-  daphnis::check(listen && daphnis::parse_log_level(texts.log_level, level),
-                 "the settings let a strange address or level through");
+  daphnis::check(listen && daphnis::parse_log_level(texts.log_level, level) &&
+                     parse_access_log(texts.access_log, options.access_line_every),
+                 "the settings let something strange through");
   options.listen = *listen;
+  const daphnis::uv::LogFile log_file(texts.log_file);
+  if (const auto opened = log_file.open(); !opened) {
+    std::fprintf(stderr, "daphnis-worker: %s\n", opened.error().text().c_str());
+    return opened.error().code == daphnis::Errc::kInvalid ? kExitUsage : kExitFailure;
+  }
 
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGHUP, SIG_IGN);  // There is nothing to read again; the terminal's end is not ours.
@@ -105,6 +147,11 @@ int main(int argc, char** argv) {
     log.error(daphnis::LogLine("start_failed").add("why", started.error().text()));
     return started.error().code == daphnis::Errc::kInvalid ? kExitUsage : kExitFailure;
   }
+  const daphnis::uv::Signal on_rotated(loop, SIGUSR1, [&] {
+    if (const auto opened = log_file.open(); !opened) {
+      log.error(daphnis::LogLine("log_file_not_reopened").add("error", opened.error().text()));
+    }
+  });
   loop.run();
   log.info(daphnis::LogLine("stopped"));
   return 0;

@@ -29,6 +29,16 @@ size_t bytes_at_once(int fd) {
                                                             : kPipeBytes;
 }
 
+/// Removes the oldest quarter of what is held, in whole lines, and returns how many these are: what
+/// an operator wants to see after a full disk is what happened last.
+uint64_t drop_oldest(std::string& held) {
+  const size_t end = held.find('\n', held.size() / 4);
+  const size_t bytes = end == std::string::npos ? held.size() : end + 1;
+  const auto lines = std::count(held.begin(), held.begin() + static_cast<ptrdiff_t>(bytes), '\n');
+  held.erase(0, bytes);
+  return static_cast<uint64_t>(lines);
+}
+
 }  // namespace
 
 Log::Log(std::string proc, int fd)
@@ -45,13 +55,12 @@ void Log::write(LogLevel level, const LogLine& line) {
 }
 
 void Log::access(const LogLine& line) {
-  if (is_on(LogLevel::kInfo)) append(LogLevel::kInfo, line);
+  append(LogLevel::kInfo, line);
 }
 
 void Log::append(LogLevel level, const LogLine& line) {
   if (held_.size() > limits::kLogBufferBytesMax) {
-    ++lines_dropped_;
-    return;
+    lines_dropped_ += drop_oldest(held_);
   }
   held_.append("time=").append(time_text()).append(" level=").append(name(level));
   held_.append(" proc=").append(proc_).append(" ").append(line.text()).push_back('\n');
@@ -63,10 +72,11 @@ void Log::flush() {
     const size_t size = std::min(held_.size() - written, bytes_at_once_);
     const ssize_t done = ::write(fd_, held_.data() + written, size);
     if (done < 0 && errno == EINTR) continue;
+    if (done < 0 && (errno == ENOSPC || errno == EDQUOT)) break;  // There may be room later.
     if (done <= 0) {
-      // A full disk or a closed pipe: keep nothing that can never be written.
+      // A closed pipe: keep nothing that can never be written.
+      lines_dropped_ += static_cast<uint64_t>(std::ranges::count(held_, '\n'));
       held_.clear();
-      ++lines_dropped_;
       return;
     }
     written += static_cast<size_t>(done);

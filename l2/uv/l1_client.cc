@@ -205,7 +205,7 @@ void L1Client::log_upload(const Order& order, const UploadResult& result) {
   if (!result.why.empty()) line.add("why", result.why);
   if (result.status == 422) {
     log_.write(LogLevel::kError, line);
-  } else {
+  } else if (log_.is_on(LogLevel::kInfo)) {
     log_.access(line);
   }
 }

@@ -8,6 +8,7 @@
 
 #include "common/uv/fd.h"
 #include "common/uv/log.h"
+#include "common/uv/log_file.h"
 #include "common/uv/loop.h"
 #include "l2/disk/own_id.h"
 #include "l2/disk/store.h"
@@ -26,7 +27,7 @@ constexpr uint64_t kRegisterAnywayMs = 3'000;
 class Server {
  public:
   Server(uv::Loop& loop, uv::Log& log, Store& store, const ServeOptions& options,
-         const std::string& l2_id);
+         const std::string& l2_id, const uv::LogFile& log_file);
 
  private:
   void begin();
@@ -42,6 +43,7 @@ class Server {
   uv::Timer drain_timeout_;
   uv::Signal on_term_;
   uv::Signal on_int_;
+  uv::Signal on_rotated_;
   uv::EachTurn flush_log_;
   bool has_begun_ = false;
   bool is_stopping_ = false;
@@ -55,7 +57,7 @@ Random random_source() {
 }
 
 Server::Server(uv::Loop& loop, uv::Log& log, Store& store, const ServeOptions& options,
-               const std::string& l2_id)
+               const std::string& l2_id, const uv::LogFile& log_file)
     : loop_(loop),
       log_(log),
       store_(store),
@@ -63,6 +65,13 @@ Server::Server(uv::Loop& loop, uv::Log& log, Store& store, const ServeOptions& o
       drain_timeout_(loop, [this] { finish(); }),
       on_term_(loop, SIGTERM, [this] { stop(); }),
       on_int_(loop, SIGINT, [this] { stop(); }),
+      on_rotated_(loop, SIGUSR1,
+                  [this, &log_file] {
+                    if (const auto opened = log_file.open(); !opened) {
+                      LogLine line("log_file_not_reopened");
+                      log_.error(line.add("error", opened.error().text()));
+                    }
+                  }),
       flush_log_(loop, [this] { log_.flush(); }) {
   const SessionConfig config{l2_id, options.capacity, options.generation};
   const Random random = random_source();
@@ -111,6 +120,11 @@ void Server::finish() {
 }  // namespace
 
 int serve(const ServeOptions& options) {
+  const uv::LogFile log_file(options.log_file);
+  if (const auto opened = log_file.open(); !opened) {
+    std::fprintf(stderr, "daphnis-l2: %s\n", opened.error().text().c_str());
+    return opened.error().code == Errc::kInvalid ? 2 : 1;
+  }
   uv::Log log("l2");
   log.set_level(options.log_level);
   const auto lock = StoreLock::take(options.store);
@@ -129,6 +143,7 @@ int serve(const ServeOptions& options) {
     l2_id = std::move(*own);
   }
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGHUP, SIG_IGN);  // There is nothing to read again; the terminal's end is not ours.
   uv::raise_descriptor_limit();
   LogLine line("serving");
   log.info(line.add("id", l2_id).add("store", options.store).add("l1s", options.l1s.size()));
@@ -136,7 +151,7 @@ int serve(const ServeOptions& options) {
   Store store(options.store);
   uv::Loop loop;
   {
-    const Server server(loop, log, store, options, l2_id);
+    const Server server(loop, log, store, options, l2_id, log_file);
     loop.run();  // Until stopped, and until what runs in the thread pool is done.
   }
   log.info(LogLine("stopped"));

@@ -17,6 +17,7 @@ struct ServeOptions {
   uint32_t capacity = limits::kL2CapacityDefault;
   Generation generation = Generation::kV2;
   LogLevel log_level = LogLevel::kInfo;
+  std::string log_file;  ///< Empty: stderr.
 };
 
 /// `daphnis-l2 serve`: runs until SIGTERM or SIGINT. Returns the exit code.

@@ -1,9 +1,10 @@
 """What operators write: names mean the same in all programs, and a check starts nothing."""
 
 import re
+import signal
 import subprocess
 
-from harness import ROOT, EdgeTest, binary
+from harness import ROOT, Edge, EdgeTest, binary, wait_for
 
 PROC = ROOT / "deploy" / "lib" / "proc.sh"
 
@@ -79,3 +80,27 @@ class Settings(EdgeTest):
             self.assertEqual((True, True), self.both("split_address", "--l2-listen", text), text)
         for text in ("8080", "::1:80", "a b:80", "host:65536", "host:", "host:x", "x/y:80"):
             self.assertEqual((False, False), self.both("split_address", "--l2-listen", text), text)
+
+
+class Logs(EdgeTest):
+    def test_every_program_opens_its_log_anew_and_none_dies_of_the_signal(self):
+        logs = self.world.subfolder("logs")
+        edge = Edge(self.world, workers=1, broker_flags=["--log-file", logs / "broker.log"],
+                    worker_flags=["--log-file", logs / "worker.log", "--access-log", "sampled:2",
+                                  "--log-level", "error"])
+        l2 = edge.l2(self.world.subfolder("store"), "home", "--log-file", logs / "l2.log")
+        for _ in range(4):
+            edge.get("/ipfs/bafkqaaa?format=raw")
+        wait_for(lambda: (logs / "worker.log").read_text().count("event=access") == 2,
+                 "one request in two has its line, though the level is error")
+        for process, name in ((edge.broker, "broker"), (edge.workers[0], "worker"), (l2, "l2")):
+            path = logs / f"{name}.log"
+            self.assertEqual(0, path.stat().st_mode & 0o137, name)
+            path.rename(logs / f"{name}.log.1")
+            process.signal(signal.SIGHUP)
+            process.signal(signal.SIGUSR1)
+            wait_for(path.exists, f"{name} has opened its log anew")
+            self.assertTrue(process.running(), name)
+        for process in (edge.broker, edge.workers[0], l2):
+            self.assertEqual(0, process.stop())
+        self.assertIn("stopped", (logs / "broker.log").read_text())

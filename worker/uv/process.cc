@@ -148,7 +148,10 @@ void Process::settle() {
   }
   for (FileJob& job : worker_.take_file_jobs()) spool_files_.start(std::move(job));
   link_.send(worker_.take_messages());
-  for (const LogLine& line : worker_.take_access_lines()) log_.access(line);
+  for (const LogLine& line : worker_.take_access_lines()) {
+    const uint32_t every = options_.access_line_every;
+    if (every != 0 && access_lines_++ % every == 0) log_.access(line);
+  }
   if (const auto level = worker_.take_log_level()) log_.set_level(*level);
   if (worker_.is_draining()) {
     drain();

@@ -24,6 +24,7 @@ struct Options {
   std::string socket_path;
   daphnis::uv::Address listen;
   uint32_t index = 0;
+  uint32_t access_line_every = 1;  ///< One access line in so many is written; 0: none.
   Settings settings = {};
 };
 
@@ -58,6 +59,7 @@ class Process {
   daphnis::uv::Loop& loop_;
   daphnis::uv::Log& log_;
   Options options_;
+  uint64_t access_lines_ = 0;
   BufferPool pool_;  ///< Before all that holds slices of it.
   ReadBuffers buffers_{pool_};
   CacheFolderReads cache_reads_;
