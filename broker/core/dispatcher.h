@@ -12,6 +12,7 @@
 #include "broker/core/fetch.h"
 #include "broker/core/registrations.h"
 #include "common/core/ipc_messages.h"
+#include "common/core/not_found.h"
 
 namespace daphnis::broker {
 
@@ -76,9 +77,10 @@ class Dispatcher {
     Verdict verdict;
     Attempt* attempt = nullptr;  ///< For kHandOff; valid until the next call.
   };
-  /// A POST's head came for this attempt and this root. Says what to do; does it for kNotFound.
-  [[nodiscard]] Answer on_answer(const Uuid& attempt_id, const Cid& root, bool says_not_found,
-                                 uint64_t now_ms);
+  /// A POST's head came for this attempt and this root, `not_found` being what it says that the L2
+  /// lacks. Says what to do; does it for kNotFound.
+  [[nodiscard]] Answer on_answer(const Uuid& attempt_id, const Cid& root,
+                                 std::optional<NotFound> not_found, uint64_t now_ms);
   /// The attempt's id for a POST without one: the only attempt for that root that is out to an L2
   /// registered from that address (DESIGN 3.1).
   [[nodiscard]] std::optional<Uuid> only_attempt(const std::string& address, const Cid& root);
@@ -110,6 +112,7 @@ class Dispatcher {
   void erase(Fetch& fetch, FetchEnd::How how, ipc::FetchFailure reason = {});
   void on_streamed(Fetch& fetch, const ipc::AttemptEnded& message, uint64_t now_ms);
   void tally(L2& l2, const ipc::AttemptEnded& message, uint64_t now_ms);
+  void take_not_found(Fetch& fetch, L2No no, NotFound what);
   void log_attempt(LogLevel level, const Fetch& fetch, std::string_view outcome);
 
   Context& context_;

@@ -8,7 +8,7 @@
 namespace daphnis::broker {
 
 Dispatcher::Answer Dispatcher::on_answer(const Uuid& attempt_id, const Cid& root,
-                                         bool says_not_found, uint64_t now_ms) {
+                                         std::optional<NotFound> not_found, uint64_t now_ms) {
   Counters& counters = context_.counters;
   Attempt* attempt = attempts_.find(attempt_id);
   if (!attempt) {
@@ -32,19 +32,25 @@ Dispatcher::Answer Dispatcher::on_answer(const Uuid& attempt_id, const Cid& root
   }
   counters.first_byte.record(now_ms - attempt->ordered_ms);
   counters.first_byte_second.record(now_ms - attempt->ordered_ms);
-  if (!says_not_found) return {Verdict::kHandOff, attempt};
-  ++counters.not_found;
-  ++fetch->not_found;
-  if (L2* l2 = registrations_.registry().find(attempt->l2)) {
-    ++l2->tally.not_found;
-    if (fetch->denies_root_when_not_found()) {
-      registrations_.holdings().remove(l2->no, fetch->key);
-    }
-  }
+  if (!not_found) return {Verdict::kHandOff, attempt};
+  take_not_found(*fetch, attempt->l2, *not_found);
   if (context_.out.logs(LogLevel::kDebug)) log_attempt(LogLevel::kDebug, *fetch, "not_found");
   end_attempt(attempt_id, AttemptEnd::kAnswered, now_ms);
   find_candidate(*fetch, now_ms);
   return {Verdict::kNotFound};
+}
+
+/// Only who lacks the root is no holder of it. An L2 that holds a part of the DAG serves what lies
+/// in that part, whatever else it was asked for in between.
+void Dispatcher::take_not_found(Fetch& fetch, L2No no, NotFound what) {
+  ++context_.counters.not_found;
+  ++fetch.not_found;
+  L2* l2 = registrations_.registry().find(no);
+  if (!l2) return;
+  ++l2->tally.not_found;
+  const bool lacks_root = what == NotFound::kRoot || (what == NotFound::kUnspecified &&
+                                                      l2->is_v2() && fetch.asks_root_alone());
+  if (lacks_root) registrations_.holdings().remove(no, fetch.key);
 }
 
 std::optional<Uuid> Dispatcher::only_attempt(const std::string& address, const Cid& root) {
@@ -125,7 +131,6 @@ void Dispatcher::on_streamed(Fetch& fetch, const ipc::AttemptEnded& message, uin
     case ipc::AttemptOutcome::kNotFound:
       ++context_.counters.not_found;
       ++fetch.not_found;
-      if (fetch.denies_root_when_not_found()) registrations_.holdings().remove(fetch.l2, fetch.key);
       break;
     case ipc::AttemptOutcome::kVerifyFailed:
       registrations_.holdings().remove(fetch.l2, fetch.key);

@@ -43,9 +43,11 @@ struct Fetch {
   uint32_t not_found = 0;
 
   [[nodiscard]] uint32_t tries() const { return silent + failed; }
-  /// A holder that is asked for a path says not-found when there is no such path, too: whoever asks
-  /// for nonsense below a root must not make the broker forget who holds it.
-  [[nodiscard]] bool denies_root_when_not_found() const { return request.path.empty(); }
+  /// Nothing but the root block is wanted (of a v2 L2; others are asked for the whole DAG).
+  [[nodiscard]] bool asks_root_alone() const {
+    return request.path.empty() &&
+           (request.format == AnswerFormat::kRaw || request.scope == DagScope::kBlock);
+  }
 };
 
 }  // namespace daphnis::broker

@@ -103,7 +103,7 @@ bool L2Server::take_answer(L2Connection& connection, const DataTarget& target, B
                     "without an id there must be exactly one order for this CID out to you",
                     now_ms);
   }
-  const auto answer = dispatcher_.on_answer(*id, target.root, target.says_not_found, now_ms);
+  const auto answer = dispatcher_.on_answer(*id, target.root, target.not_found, now_ms);
   switch (answer.verdict) {
     case Dispatcher::Verdict::kHandOff:
       return hand_off(connection, *id, answer.attempt->worker, rest, now_ms);

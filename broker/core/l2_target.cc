@@ -4,7 +4,6 @@
 #include <charconv>
 
 #include "broker/core/names.h"
-#include "common/core/not_found.h"
 
 namespace daphnis::broker {
 namespace {
@@ -67,7 +66,9 @@ L2Target read_data(const http::Head& head, std::string_view rest, std::string_vi
     target.attempt_id = parse_uuid(*id_text);
     if (!target.attempt_id) return NoTarget{400, "bad_request_id", "the request id is a UUID"};
   }
-  target.says_not_found = head.find(kNotFoundHeader) != nullptr;
+  if (const std::string* what = head.find(kNotFoundHeader)) {
+    target.not_found = read_not_found(*what);
+  }
   return target;
 }
 

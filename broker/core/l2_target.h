@@ -9,6 +9,7 @@
 #include "broker/core/l2.h"
 #include "common/core/cid.h"
 #include "common/core/http_parser.h"
+#include "common/core/not_found.h"
 #include "common/core/uuid.h"
 
 namespace daphnis::broker {
@@ -23,7 +24,7 @@ struct RegisterTarget {
 struct DataTarget {
   Cid root;
   std::optional<Uuid> attempt_id;
-  bool says_not_found = false;  ///< Daphnis-Not-Found: 1.
+  std::optional<NotFound> not_found;  ///< Daphnis-Not-Found, where it is there.
 };
 /// POST /holdings/<id>.
 struct HoldingsTarget {

@@ -4,6 +4,8 @@
 #include "tests/unit/broker/rig.h"
 
 namespace daphnis::broker {
+using ipc::FetchFailure;
+
 namespace {
 
 struct Read {
@@ -150,29 +152,86 @@ TEST_CASE("an announcement that waits for leave gets it", "[broker][holdings]") 
   CHECK_FALSE(rig.conns[conn].is_shut);
 }
 
-TEST_CASE("a holder that says not found is no holder any more", "[broker][holdings]") {
+TEST_CASE("of all not-founds only the lack of the root strikes a holding", "[broker][holdings]") {
+  const Cid d = cid_number(1);
+  const CarRequest whole{.root = d};
+  const CarRequest below{.root = d, .path = {"a"}, .scope = DagScope::kBlock};
+  const CarRequest entity{.root = d, .scope = DagScope::kEntity};
+  const CarRequest block{.root = d, .scope = DagScope::kBlock};
+  const CarRequest raw{.root = d, .scope = DagScope::kBlock, .format = AnswerFormat::kRaw};
+  struct Case {
+    CarRequest request;
+    std::string says;
+    bool strikes;
+    std::string query = "?v=2";
+  };
+  const std::vector<Case> cases{
+      {whole, "root", true},
+      {below, "root", true},
+      {raw, "root", true},
+      {whole, "block", false},
+      {below, "block", false},
+      {block, "block", false},
+      // Unspecified: it means the root where nothing else was asked for.
+      {whole, "1", false},
+      {below, "1", false},
+      {entity, "1", false},
+      {block, "1", true},
+      {raw, "1", true},
+      {whole, "a-word-of-later", false},
+      {raw, "a-word-of-later", true},
+      // Who is no v2 is asked for the whole DAG, whatever the client wants.
+      {raw, "1", false, ""},
+      {raw, "root", true, ""},
+  };
+  for (const Case& is : cases) {
+    CAPTURE(is.says, is.query, is.request.path.size(), static_cast<int>(is.request.scope));
+    Rig rig;
+    const ConnId home = rig.register_l2("home", is.query);
+    const WorkerId worker = rig.connect_worker();
+    rig.announce("home", d);
+    rig.tell(worker, ipc::Fetch{.fetch_id = 1,
+                                .request = is.request,
+                                .trace_id = "t",
+                                .deadline_ms = 1'000});
+    CHECK(rig.status(rig.post_not_found(home, d, is.says)) == 200);
+    CHECK(rig.failure(worker, 1) == FetchFailure::kNotFound);
+    CHECK(rig.broker.registrations().holdings().size() == (is.strikes ? 0 : 1));
+  }
+}
+
+TEST_CASE("an empty answer strikes no holding and wrong bytes do", "[broker][holdings]") {
+  const bool lies = GENERATE(false, true);
   Rig rig;
-  const ConnId home = rig.register_l2("home", "?v=2");
+  const ConnId home = rig.register_l2("home");
   const WorkerId worker = rig.connect_worker();
   rig.announce("home", cid_number(1));
   rig.fetch(worker, 1, cid_number(1));
-  rig.post_not_found(home, cid_number(1));
-  CHECK(rig.broker.registrations().holdings().size() == 0);
+  rig.post(home, cid_number(1), "", "");
+  rig.end_attempt(worker, rig.inbox<ipc::Handoff>(worker)[0],
+                  lies ? ipc::AttemptOutcome::kVerifyFailed : ipc::AttemptOutcome::kNotFound, true);
+  CHECK(rig.failure(worker, 1) == (lies ? FetchFailure::kFailed : FetchFailure::kNotFound));
+  CHECK(rig.broker.registrations().holdings().size() == (lies ? 0 : 1));
 }
 
-TEST_CASE("a holder that does not find a path below the root is still its holder",
+TEST_CASE("a holder of part of a DAG is still asked first after it could not give all of it",
           "[broker][holdings]") {
+  const std::string says = GENERATE("1", "block");
   Rig rig;
+  for (int i = 0; i < 40; ++i) rig.register_l2("other-" + std::to_string(i), "?v=2");
   const ConnId home = rig.register_l2("home", "?v=2");
   const WorkerId worker = rig.connect_worker();
-  rig.announce("home", cid_number(1));
-  rig.tell(worker, ipc::Fetch{.fetch_id = 1,
-                              .request = {.root = cid_number(1), .path = {"no", "such", "entry"}},
-                              .trace_id = "t",
+  const Cid d = cid_number(1);
+  rig.announce("home", d);
+  rig.fetch(worker, 1, d);
+  rig.post_not_found(home, d, says);
+  rig.tell(worker, ipc::CancelFetch{1});
+  rig.tell(worker, ipc::Fetch{.fetch_id = 2,
+                              .request = {.root = d, .path = {"a"}},
+                              .trace_id = "second",
                               .deadline_ms = 1'000});
-  rig.post_not_found(home, cid_number(1));
-  CHECK(rig.inbox<ipc::FetchFailed>(worker).size() == 1);
-  CHECK(rig.broker.registrations().holdings().size() == 1);
+  REQUIRE(rig.orders(home).size() == 2);
+  CHECK(Rig::field(rig.orders(home)[1], "traceId") == "second");
 }
 
 }  // namespace daphnis::broker

@@ -104,10 +104,11 @@ class Rig {
                    body);
     return conn;
   }
-  ConnId post_not_found(ConnId registration, const Cid& cid) {
+  ConnId post_not_found(ConnId registration, const Cid& cid, const std::string& says = "root") {
     const ConnId conn = connect();
     send(conn, "POST /data/" + cid.text() + "?requestId=" + last_id(registration) +
-                   " HTTP/1.1\r\nHost: l1\r\nContent-Length: 0\r\nDaphnis-Not-Found: 1\r\n\r\n");
+                   " HTTP/1.1\r\nHost: l1\r\nContent-Length: 0\r\nDaphnis-Not-Found: " + says +
+                   "\r\n\r\n");
     return conn;
   }
   std::string announce(const std::string& id, const Cid& cid,
