@@ -120,10 +120,10 @@ check_programs() {
   for name in "${names[@]}"; do
     command_of "$name"
     REFUSED=$(close_descriptors && exec timeout -k 1 "$CHECK_SECONDS" "${AS_USER[@]}" \
-      "${COMMAND[@]}" --print-config 2>&1 </dev/null)
+      "${COMMAND[@]}" --check-config 2>&1 </dev/null)
     status=$?
     if ((status != 0)); then
-      REFUSED=${REFUSED:-"${COMMAND[0]} --print-config ended with status $status"}
+      REFUSED=${REFUSED:-"${COMMAND[0]} --check-config ended with status $status"}
       return 1
     fi
   done
