@@ -75,6 +75,7 @@ void add_times(daphnis::uv::Settings& settings, daphnis::worker::Settings& to) {
   ms("request-ms", to.request_ms, "Request to first proven block, over all attempts");
   ms("broker-wait-ms", to.broker_wait_ms, "A request waits for an absent broker");
   ms("drain-ms", to.drain_ms, "Time to finish after SIGTERM");
+  ms("drain-idle-ms", to.drain_idle_ms, "Meanwhile, a client's time to ask once more");
 }
 
 void add_limits(daphnis::uv::Settings& settings, daphnis::worker::Settings& to) {

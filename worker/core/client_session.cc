@@ -95,9 +95,14 @@ void ClientSession::watch_reading(uint64_t now_ms) {
   if (parser_.in_message() == in_request_) return;
   in_request_ = parser_.in_message();
   in_request_ ? idle_.leave() : idle_.enter();
-  const Settings& settings = context_.settings;
-  reading_deadline_ms_ = now_ms + (in_request_ ? settings.client_head_ms : settings.client_idle_ms);
+  reading_deadline_ms_ = now_ms + (in_request_ ? context_.settings.client_head_ms : idle_ms());
   be_called_at(reading_deadline_ms_);
+}
+
+uint64_t ClientSession::idle_ms() const {
+  const Settings& settings = context_.settings;
+  return context_.is_draining ? std::min(settings.drain_idle_ms, settings.client_idle_ms)
+                              : settings.client_idle_ms;
 }
 
 void ClientSession::refuse(const http::Refusal& why, uint64_t now_ms) {
@@ -202,15 +207,14 @@ void ClientSession::on_unsent(size_t kernel_bytes, uint64_t now_ms) {
 }
 
 void ClientSession::on_answer_written(uint64_t now_ms) {
-  const bool is_kept = exchange_->head().keep_alive && !context_.is_draining;
+  const bool is_kept = exchange_->head().keep_alive;
   const bool goes_on = is_kept && (!has_ended_ || !unread_.empty());
   rate_.stop();
-  has_answered_ = true;
   end_exchange(ExchangeEnd::kComplete, now_ms);
   if (goes_on) {
     phase_ = Phase::kReading;
     idle_.enter();
-    reading_deadline_ms_ = now_ms + context_.settings.client_idle_ms;
+    reading_deadline_ms_ = now_ms + idle_ms();
     be_called_at(reading_deadline_ms_);
     parse_unread(now_ms);
   } else if (!has_ended_ && (is_cut_off_ || !unread_.empty())) {
@@ -271,10 +275,9 @@ void ClientSession::leave(uint64_t now_ms) {
 }
 
 void ClientSession::drain(uint64_t now_ms) {
+  if (exchange_) exchange_->refuse_keep_alive();
   if (!is_idle()) return;
-  if (has_answered_) return close(Ending::kClose);
-  // It came a moment ago, and its first request is on its way.
-  reading_deadline_ms_ = now_ms + limits::kLingerMs;
+  reading_deadline_ms_ = std::min(reading_deadline_ms_, now_ms + idle_ms());
   be_called_at(reading_deadline_ms_);
 }
 

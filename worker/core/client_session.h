@@ -19,7 +19,7 @@ namespace daphnis::worker {
 struct SessionContext {
   const Settings& settings;
   RequestSink& sink;
-  bool is_draining = false;  ///< Every answer is its connection's last.
+  bool is_draining = false;  ///< Every answer from now on is its connection's last.
   IdleClients idle_clients = {};
   IdleClients half_closed = {};  ///< They ended their side and wait; nothing has gone out to them.
 };
@@ -52,7 +52,8 @@ class ClientSession final : public Connection, private ExchangeOwner {
 
   /// The process ends now: who still waits for an answer is told to come again.
   void leave(uint64_t now_ms);
-  /// The worker wants to leave: closes unless a request is under way or has to be expected.
+  /// The worker wants to leave. A client that was told that its connection goes on may ask once
+  /// more, within Settings::drain_idle_ms; it learns from that answer that it is the last.
   void drain(uint64_t now_ms);
   /// Closes a session that is idle or half-closed: its place is needed.
   void shed(uint64_t now_ms);
@@ -79,6 +80,7 @@ class ClientSession final : public Connection, private ExchangeOwner {
   void close(Ending how);
   void linger(uint64_t now_ms);
   void watch_reading(uint64_t now_ms);
+  [[nodiscard]] uint64_t idle_ms() const;
 
   SessionContext& context_;
   std::string client_;
@@ -96,9 +98,8 @@ class ClientSession final : public Connection, private ExchangeOwner {
   uint64_t reading_deadline_ms_;
   IdleClients::Place idle_;
   IdleClients::Place half_closed_;
-  bool is_cut_off_ = false;    ///< Refused in mid-message: more of it may be on its way.
-  bool has_answered_ = false;  ///< At least one request.
-  bool has_ended_ = false;     ///< The client ended its side.
+  bool is_cut_off_ = false;  ///< Refused in mid-message: more of it may be on its way.
+  bool has_ended_ = false;   ///< The client ended its side.
   /// Of an answer that was cut after its first byte: the rest of its head, which goes out before
   /// the cut, for at most kLingerMs. Empty: none.
   std::string head_left_;

@@ -106,6 +106,8 @@ class Exchange {
 
   [[nodiscard]] const http::Head& request() const { return request_; }
   [[nodiscard]] bool may_keep_alive() const { return may_keep_alive_; }
+  /// The answer is the connection's last, where its head is not out yet.
+  void refuse_keep_alive() { may_keep_alive_ = false; }
 
   // --- For the access line ---
   /// What only the request machine knows.

@@ -19,11 +19,11 @@ Worker::Worker(const Settings& settings, uint32_t index, uint32_t pid, Random ra
 Worker::~Worker() = default;
 
 Connection* Worker::on_client(std::string address, uint64_t now_ms) {
-  if (is_draining()) return nullptr;
   if (clients_.size() >= settings_.clients_max && !shed_one(now_ms)) return nullptr;
   const ConnectionId id = ++last_id_;
   auto session =
       std::make_unique<ClientSession>(id, agenda_, session_context_, std::move(address), now_ms);
+  if (is_draining()) session->drain(now_ms);
   Connection* connection = session.get();
   clients_.emplace(id, std::move(session));
   return connection;

@@ -86,7 +86,7 @@ class Worker final : private RequestSink,
   /// The wall clock, for Date fields. To be told about every second.
   void on_wall_clock(int64_t unix_seconds);
 
-  /// Take no new clients, finish what is under way. Twice does no harm.
+  /// Finish what is under way; clients get one more answer each. Twice does no harm.
   void drain(uint64_t now_ms);
   /// The process ends now: whoever still waits is told so, and what is under way is cut.
   void leave(uint64_t now_ms);

@@ -190,38 +190,6 @@ TEST_CASE("a broker that answers pings stays", "[worker]") {
   CHECK(rig.worker.has_broker());
 }
 
-TEST_CASE("a worker that drains finishes what is under way and takes nothing new", "[worker]") {
-  Rig rig;
-  rig.start_broker();
-  const SampleCar car;
-  Peer& busy = rig.connect();
-  Peer& idle = rig.connect();
-  rig.send(idle, "GET /nothing HTTP/1.1\r\nHost: edge\r\n\r\n");
-  CHECK(idle.connection);
-  rig.send(busy, get(car));
-  rig.tell(ipc::Broadcast{.broadcast_id = 9, .verb = ipc::BroadcastVerb::kDrain, .argument = ""});
-  CHECK(rig.only<ipc::BroadcastDone>().broadcast_id == 9);
-  CHECK(rig.worker.is_draining());
-  CHECK(rig.worker.on_client("192.0.2.8", rig.now_ms) == nullptr);
-
-  rig.hand_off(rig.only<ipc::Fetch>(), post_of(car));
-  CHECK(dechunked(busy.received) == text(car.bytes));
-  CHECK(busy.ending == Ending::kClose);
-  rig.pass_time(limits::kLingerMs);
-  CHECK(idle.ending == Ending::kClose);
-  CHECK(rig.worker.is_empty());
-}
-
-TEST_CASE("a client that came just before the drain is still answered", "[worker]") {
-  Rig rig;
-  Peer& client = rig.connect();
-  rig.worker.drain(rig.now_ms);
-  REQUIRE(client.connection);
-  rig.send(client, "GET /nothing HTTP/1.1\r\nHost: edge\r\n\r\n");
-  CHECK_THAT(client.received, Contains("Connection: close"));
-  CHECK(client.ending == Ending::kClose);
-}
-
 TEST_CASE("a log level that is broadcast is passed on to the shell", "[worker]") {
   Rig rig;
   rig.start_broker();
