@@ -3,7 +3,7 @@
 # second to its stats file. A worker answers the broker's pings; the broker's /workers says for how
 # long it has not. Silence of WATCHDOG_SECONDS means SIGKILL, and then the ordinary restart.
 
-readonly LOOKS_PER_SILENCE=6    # How often within WATCHDOG_SECONDS to look: every 5 s.
+readonly LOOKS_PER_SILENCE=6    # How often within WATCHDOG_SECONDS to look: every 1.7 s.
 readonly OWN_PAUSE_MS_MAX=5000  # A longer turn of our own means that we were stopped.
 declare -A HEARD_MS=()  # Last sign of life, by slot; of a worker, once the broker has listed it.
 STATS_SEEN=
@@ -52,20 +52,21 @@ hear_workers() {
 
 # watch: called every turn.
 watch() {
-  local name silent_ms
+  local name silent_ms silence_max start_max
   if ((NOW - LAST_TURN_MS > OWN_PAUSE_MS_MAX)); then forgive_silence; fi
   if ((WATCHDOG_SECONDS == 0)); then return; fi
   if ((NOW - WATCHED_AT_MS < WATCHDOG_SECONDS * 1000 / LOOKS_PER_SILENCE)); then return; fi
   WATCHED_AT_MS=$NOW
+  start_max=$((START_SECONDS > WATCHDOG_SECONDS ? START_SECONDS : WATCHDOG_SECONDS))
   hear_broker
   hear_workers
   for name in "${SLOTS[@]}"; do
     case ${STATE[$name]} in
-      running) silent_ms=$((NOW - ${HEARD_MS[$name]:-$NOW})) ;;
-      starting) silent_ms=$((NOW - SINCE_MS[$name])) ;;
+      running) silent_ms=$((NOW - ${HEARD_MS[$name]:-$NOW})) silence_max=$WATCHDOG_SECONDS ;;
+      starting) silent_ms=$((NOW - SINCE_MS[$name])) silence_max=$start_max ;;
       *) continue ;;
     esac
-    if ((silent_ms >= WATCHDOG_SECONDS * 1000)); then
+    if ((silent_ms >= silence_max * 1000)); then
       say "$name (pid ${PID[$name]}) has been silent for $((silent_ms / 1000)) s: killing it"
       send KILL "$name"
     fi
