@@ -144,10 +144,7 @@ int main(int argc, char** argv) {
   log.set_level(level);
   daphnis::uv::Loop loop;
   daphnis::worker::uv::Process process(loop, log, options);
-  if (const auto started = process.start(); !started) {
-    log.error(daphnis::LogLine("start_failed").add("why", started.error().text()));
-    return started.error().code == daphnis::Errc::kInvalid ? kExitUsage : kExitFailure;
-  }
+  process.start();
   const daphnis::uv::Signal on_rotated(loop, SIGUSR1, [&] {
     if (const auto opened = log_file.open(); !opened) {
       log.error(daphnis::LogLine("log_file_not_reopened").add("error", opened.error().text()));
@@ -155,5 +152,5 @@ int main(int argc, char** argv) {
   });
   loop.run();
   log.info(daphnis::LogLine("stopped"));
-  return 0;
+  return process.exit_status();
 }

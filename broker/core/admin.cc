@@ -75,14 +75,16 @@ std::string workers_ndjson(const Broker& broker, uint64_t now_ms) {
     fmt::format_to(
         std::back_inserter(out),
         R"({{"index":{},"pid":{},"version":{},"connected_ms":{},"silent_ms":{},)"
-        R"("handoffs_awaiting":{},"clients":{},"fetches":{},"requests":{},"2xx":{},"3xx":{},)"
-        R"("4xx":{},"5xx":{},"aborted":{},"client_left":{},"bytes_out":{},"verify_failures":{},)"
+        R"("handoffs_awaiting":{},"listeners":{},"clients":{},"fetches":{},"requests":{},)"
+        R"("2xx":{},"3xx":{},"4xx":{},"5xx":{},"aborted":{},"client_left":{},"bytes_out":{},)"
+        R"("verify_failures":{},)"
         R"("descriptors":{},"rss_bytes":{}}})"
         "\n",
         worker.index, worker.pid, worker.version, now_ms - worker.connected_ms,
-        now_ms - worker.heard_ms, worker.handoffs_awaiting, stats.clients, stats.fetches,
-        stats.requests, stats.status_2xx, stats.status_3xx, stats.status_4xx, stats.status_5xx,
-        stats.aborted, stats.client_left, stats.bytes_out, stats.verify_failures, stats.descriptors,
+        now_ms - worker.heard_ms, worker.handoffs_awaiting,
+        broker.workers().listeners().held_by(id), stats.clients, stats.fetches, stats.requests,
+        stats.status_2xx, stats.status_3xx, stats.status_4xx, stats.status_5xx, stats.aborted,
+        stats.client_left, stats.bytes_out, stats.verify_failures, stats.descriptors,
         stats.rss_bytes);
   }
   return out;

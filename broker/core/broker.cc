@@ -44,14 +44,21 @@ void Broker::on_worker_connected(WorkerId worker, uint64_t now_ms) {
 void Broker::on_worker_message(WorkerId worker, Bytes payload, const std::optional<Arrived>& socket,
                                uint64_t now_ms) {
   std::vector<uint8_t> surplus;
-  const bool adopts =
-      workers_.on_message(worker, payload, socket ? socket->cookie : 0, surplus, now_ms);
+  const bool adopts = workers_.on_message(
+      worker, payload, {.returned_cookie = socket ? socket->cookie : 0}, surplus, now_ms);
   if (socket && adopts) {
     l2_server_.on_connected(socket->conn, socket->address, socket->cookie, now_ms);
     if (!surplus.empty()) l2_server_.on_bytes(socket->conn, surplus, now_ms);
   } else if (socket) {
     context_.out.push(CloseL2{socket->conn});
   }
+  settle(now_ms);
+}
+
+void Broker::on_worker_listener(WorkerId worker, Bytes payload, const ArrivedListener& listener,
+                                uint64_t now_ms) {
+  std::vector<uint8_t> surplus;
+  static_cast<void>(workers_.on_message(worker, payload, {.listener = listener}, surplus, now_ms));
   settle(now_ms);
 }
 
@@ -68,6 +75,7 @@ void Broker::on_folder(const FolderEvent& event, uint64_t now_ms) {
 void Broker::on_second(uint32_t wall_s, uint64_t now_ms) {
   context_.wall_ahead_s = int64_t{wall_s} - static_cast<int64_t>(now_ms / 1000);
   cache_.on_second(now_ms);
+  workers_.on_second(now_ms);
   if (warmer_.waiting() > 0 && !is_draining_) warmer_.on_second(workers_.admitted());
   settle(now_ms);
 }

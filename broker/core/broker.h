@@ -47,6 +47,9 @@ class Broker {
   /// the socket is closed (CloseL2).
   void on_worker_message(WorkerId worker, Bytes payload, const std::optional<Arrived>& socket,
                          uint64_t now_ms);
+  /// One message that brought a listening socket (CloseListener, where it is of no use).
+  void on_worker_listener(WorkerId worker, Bytes payload, const ArrivedListener& listener,
+                          uint64_t now_ms);
   void on_worker_closed(WorkerId worker, std::string_view why, uint64_t now_ms);
 
   // --- The cache's folder ---

@@ -45,6 +45,16 @@ struct SendWorker {
 struct CloseWorker {
   WorkerId worker;
 };
+/// Sends a worker this frame and a copy of the listening socket that is kept.
+struct GiveListener {
+  ListenerId listener;
+  WorkerId worker;
+  std::vector<uint8_t> frame;
+};
+/// Closes the copy that is kept.
+struct CloseListener {
+  ListenerId listener;
+};
 struct OrderFolder {
   FolderOrder order;
 };
@@ -54,7 +64,7 @@ struct WriteLog {
 };
 
 using Command = std::variant<WriteL2, TuneRegistration, ShutdownL2, CloseL2, HandOff, SendWorker,
-                             CloseWorker, OrderFolder, WriteLog>;
+                             CloseWorker, GiveListener, CloseListener, OrderFolder, WriteLog>;
 
 /// Collects commands during one input. Owned by the broker; emptied by the shell after each input.
 class Outbox {

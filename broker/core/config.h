@@ -34,8 +34,9 @@ struct Config {
   uint64_t linger_ms = 1'000;       ///< Draining after an early answer (4a).
   // Workers (DESIGN 4).
   uint64_t hello_ms = 5'000;
-  uint64_t ping_every_ms = limits::kIpcPingEveryMs;
-  uint64_t worker_silence_ms = 60'000;  ///< Twice what the supervisor allows.
+  uint64_t ping_every_ms = limits::kWorkerPingEveryMs;          ///< To a worker that says nothing.
+  uint64_t worker_unanswered_ms = limits::kWorkerUnansweredMs;  ///< Since a ping: it is silent.
+  uint64_t worker_silence_ms = 60'000;  ///< Longer than the supervisor allows.
   // The cache (DESIGN 7).
   std::string cache_dir = {};  ///< Absolute; empty: there is no cache.
   uint64_t cache_limit_bytes = 10 * uint64_t{limits::kGiB};

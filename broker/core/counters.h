@@ -56,7 +56,10 @@ struct Counters {
   // Workers.
   uint64_t workers_admitted = 0;
   uint64_t workers_refused = 0;
-  uint64_t workers_lost = 0;
+  uint64_t workers_lost = 0;        ///< Gone without having said so.
+  uint64_t workers_left = 0;        ///< Gone as they said they would.
+  uint64_t workers_silent = 0;      ///< Left a ping unanswered for too long.
+  uint64_t listener_stand_ins = 0;  ///< A worker began to serve another's listening socket.
   uint64_t workers_malformed = 0;  ///< Disconnected for a message that makes no sense.
 
   // The cache.

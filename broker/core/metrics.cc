@@ -208,7 +208,13 @@ void add_workers(Families& out, const Broker& broker) {
   out.gauge("workers", "Workers connected", totals.admitted);
   out.counter("workers_admitted_total", "Workers welcomed", counters.workers_admitted);
   out.counter("workers_refused_total", "Workers refused", counters.workers_refused);
-  out.counter("workers_lost_total", "Worker connections that ended", counters.workers_lost);
+  out.counter("workers_lost_total", "Worker connections that ended without a word",
+              counters.workers_lost);
+  out.counter("workers_left_total", "Workers that left as they said", counters.workers_left);
+  out.counter("workers_silent_total", "Times a worker stopped answering", counters.workers_silent);
+  out.gauge("listeners", "Listening sockets of workers kept", broker.workers().listeners().size());
+  out.counter("listener_stand_ins_total", "Times a worker took up another's listening socket",
+              counters.listener_stand_ins);
   out.counter("workers_malformed_total", "Workers disconnected for nonsense",
               counters.workers_malformed);
   out.gauge("client_connections", "Connections of clients", totals.sum.clients);

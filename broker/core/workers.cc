@@ -28,7 +28,7 @@ void add_counters(ipc::WorkerStats& to, const ipc::WorkerStats& from) {
 struct Workers::Handler {
   Workers& workers;
   Worker& worker;
-  uint64_t returned_cookie;
+  Brought& brought;
   std::vector<uint8_t>& surplus;
   bool& adopts;
   uint64_t now_ms;
@@ -54,7 +54,7 @@ struct Workers::Handler {
   bool operator()(ipc::ReturnSocket& message) const {
     // libuv drops descriptors silently when there are no free ones, so the socket may be missing or
     // be that of another frame (DESIGN 4a).
-    adopts = returned_cookie != 0 && message.cookie == returned_cookie;
+    adopts = brought.returned_cookie != 0 && message.cookie == brought.returned_cookie;
     Counters& counters = workers.context_.counters;
     ++(adopts ? counters.sockets_returned : counters.sockets_lost);
     surplus = std::move(message.surplus);
@@ -70,6 +70,24 @@ struct Workers::Handler {
   }
   bool operator()(const ipc::FetchProgress& message) const {
     return workers.joins_.on_progress(worker.id, message, now_ms);
+  }
+  bool operator()(const ipc::Listening& message) const {
+    workers.listeners_.on_listening(worker.id, message, std::exchange(brought.listener, {}),
+                                    now_ms);
+    return true;
+  }
+  bool operator()(const ipc::ListenersWanted& message) const {
+    workers.listeners_.on_wanted(worker.id, message, now_ms);
+    return true;
+  }
+  bool operator()(const ipc::ListenerTaken& message) const {
+    workers.listeners_.on_taken(worker.id, message, now_ms);
+    return true;
+  }
+  bool operator()(const ipc::Leaving&) const {
+    worker.is_leaving = true;
+    workers.listeners_.on_leaving(worker.id, now_ms);
+    return true;
   }
   /// All others are about the cache.
   bool operator()(const auto& message) const {
@@ -96,12 +114,19 @@ void Workers::on_connected(WorkerId id, uint64_t now_ms) {
                       now_ms + context_.config.hello_ms);
 }
 
-bool Workers::on_message(WorkerId id, Bytes payload, uint64_t returned_cookie,
-                         std::vector<uint8_t>& surplus, uint64_t now_ms) {
+bool Workers::on_message(WorkerId id, Bytes payload, Brought brought, std::vector<uint8_t>& surplus,
+                         uint64_t now_ms) {
   const auto found = workers_.find(id);
-  if (found == workers_.end()) return false;
-  Worker& worker = found->second;
-  worker.heard_ms = now_ms;
+  const bool adopts =
+      found != workers_.end() && handle(found->second, payload, brought, surplus, now_ms);
+  // One that belongs to no message that may carry it.
+  if (brought.listener) context_.out.push(CloseListener{brought.listener->id});
+  return adopts;
+}
+
+bool Workers::handle(Worker& worker, Bytes payload, Brought& brought, std::vector<uint8_t>& surplus,
+                     uint64_t now_ms) {
+  on_heard(worker, now_ms);
   auto message = ipc::decode_worker_to_broker(payload);
   bool adopts = false;
   bool is_fine = message.has_value();
@@ -110,8 +135,7 @@ bool Workers::on_message(WorkerId id, Bytes payload, uint64_t returned_cookie,
     is_fine = hello != nullptr;
     if (hello) admit(worker, *hello, now_ms);
   } else if (is_fine) {
-    is_fine =
-        std::visit(Handler{*this, worker, returned_cookie, surplus, adopts, now_ms}, *message);
+    is_fine = std::visit(Handler{*this, worker, brought, surplus, adopts, now_ms}, *message);
   }
   if (!is_fine) {
     ++context_.counters.workers_malformed;
@@ -145,6 +169,7 @@ void Workers::admit(Worker& worker, const ipc::Hello& hello, uint64_t now_ms) {
                                         .syncs_files = config.cache_syncs,
                                         .presence = cache_.presence_path()});
   cache_.on_worker(worker.id, worker.index, worker.pid);
+  listeners_.on_admitted(worker.id, worker.index);
   context_.timers.set(worker.timer, TimerKind::kWorker, static_cast<uint64_t>(worker.id),
                       now_ms + context_.config.ping_every_ms);
   context_.out.log(LogLevel::kInfo, LogLine("worker_connected")
@@ -161,6 +186,7 @@ void Workers::on_timer(WorkerId id, uint64_t now_ms) {
   const auto found = workers_.find(id);
   if (found == workers_.end()) return;
   Worker& worker = found->second;
+  const uint64_t due_ms = worker.timer.at_ms;
   Timers::fired(worker.timer);
   if (!worker.is_admitted) {
     end(worker, "it did not say Hello in time", now_ms);
@@ -170,9 +196,39 @@ void Workers::on_timer(WorkerId id, uint64_t now_ms) {
     end(worker, "it has been silent for too long", now_ms);
     return;
   }
-  context_.tell(id, ipc::Ping{++worker.ping_sequence});
+  watch_silence(worker, due_ms, now_ms);
+  if (now_ms - worker.heard_ms >= context_.config.ping_every_ms) {
+    if (worker.asked_ms == 0) worker.asked_ms = now_ms;
+    context_.tell(id, ipc::Ping{++worker.ping_sequence});
+  }
   context_.timers.set(worker.timer, TimerKind::kWorker, static_cast<uint64_t>(id),
                       now_ms + context_.config.ping_every_ms);
+}
+
+void Workers::watch_silence(Worker& worker, uint64_t due_ms, uint64_t now_ms) {
+  if (worker.asked_ms == 0 || worker.is_silent) return;
+  // Where the broker itself stood still, answers may lie unread: the wait begins anew.
+  if (now_ms >= due_ms + context_.config.ping_every_ms) worker.asked_ms = now_ms;
+  if (now_ms - worker.asked_ms < context_.config.worker_unanswered_ms) return;
+  worker.is_silent = true;
+  ++context_.counters.workers_silent;
+  context_.out.log(LogLevel::kWarn, LogLine("worker_silent")
+                                        .add("worker", worker.index)
+                                        .add("pid", worker.pid)
+                                        .add("silent_ms", now_ms - worker.heard_ms));
+  listeners_.on_silent(worker.id, now_ms);
+}
+
+void Workers::on_heard(Worker& worker, uint64_t now_ms) {
+  if (std::exchange(worker.is_silent, false)) {
+    context_.out.log(LogLevel::kInfo, LogLine("worker_answers")
+                                          .add("worker", worker.index)
+                                          .add("pid", worker.pid)
+                                          .add("silent_ms", now_ms - worker.heard_ms));
+    listeners_.on_answers(worker.id, now_ms);
+  }
+  worker.heard_ms = now_ms;
+  worker.asked_ms = 0;
 }
 
 bool Workers::take_handoff_place(WorkerId id) {
@@ -186,11 +242,14 @@ bool Workers::take_handoff_place(WorkerId id) {
 void Workers::on_closed(WorkerId id, std::string_view why, uint64_t now_ms) {
   const auto found = workers_.find(id);
   if (found == workers_.end()) return;
-  ++context_.counters.workers_lost;
-  context_.out.log(LogLevel::kWarn, LogLine("worker_lost")
-                                        .add("worker", found->second.index)
-                                        .add("pid", found->second.pid)
-                                        .add("reason", why));
+  const bool is_leaving = found->second.is_leaving;
+  Counters& counters = context_.counters;
+  ++(is_leaving ? counters.workers_left : counters.workers_lost);
+  context_.out.log(is_leaving ? LogLevel::kInfo : LogLevel::kWarn,
+                   LogLine(is_leaving ? "worker_left" : "worker_lost")
+                       .add("worker", found->second.index)
+                       .add("pid", found->second.pid)
+                       .add("reason", why));
   forget(id, now_ms);
 }
 
@@ -210,6 +269,7 @@ void Workers::forget(WorkerId id, uint64_t now_ms) {
   workers_.erase(id);
   dispatcher_.on_worker_gone(id, now_ms);
   joins_.on_worker_gone(id);
+  listeners_.on_gone(id, now_ms);
   cache_.on_worker_gone(id, now_ms);
 }
 

@@ -156,6 +156,15 @@ Result<void> Shell::listen() {
 }
 
 void Shell::on_worker_frame(WorkerId id, Bytes payload, uv::UvPtr<uv_tcp_t> socket) {
+  uv_os_fd_t fd = -1;
+  if (socket && uv_fileno(reinterpret_cast<uv_handle_t*>(socket.get()), &fd) == 0 &&
+      uv::is_listening(fd)) {
+    const ArrivedListener arrived{.id = ListenerId{++last_listener_},
+                                  .cookie = uv::socket_cookie(fd)};
+    listeners_.emplace(arrived.id, uv::copy_of(fd));
+    broker_.on_worker_listener(id, payload, arrived, loop_.now_ms());
+    return carry_out();
+  }
   std::optional<Broker::Arrived> arrived;
   if (socket) {
     auto added = l2s_.add(std::move(socket));
@@ -193,6 +202,10 @@ void Shell::carry_out(Command& command) {
     l2s_.tune_registration(tune->conn, settings_.registration_timeout_ms);
   } else if (const auto* close_worker = std::get_if<CloseWorker>(&command)) {
     workers_.close(close_worker->worker);
+  } else if (auto* give = std::get_if<GiveListener>(&command)) {
+    workers_.send_copy(give->worker, std::move(give->frame), listeners_[give->listener].get());
+  } else if (const auto* listener = std::get_if<CloseListener>(&command)) {
+    listeners_.erase(listener->listener);
   } else if (auto* order = std::get_if<OrderFolder>(&command)) {
     if (folder_) folder_->order(std::move(order->order));
   } else if (const auto* log = std::get_if<WriteLog>(&command)) {

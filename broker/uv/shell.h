@@ -1,5 +1,7 @@
 #pragma once
 
+#include <absl/container/flat_hash_map.h>
+
 #include <memory>
 #include <string>
 #include <vector>
@@ -73,6 +75,8 @@ class Shell {
   StatsWriter stats_writer_;
   L2Sockets l2s_;
   WorkerLinks workers_;
+  absl::flat_hash_map<ListenerId, uv::UniqueFd> listeners_;  ///< The workers', kept for others.
+  uint64_t last_listener_ = 0;
   std::vector<std::unique_ptr<uv::TcpListener>> l2_listeners_;
   std::vector<uint16_t> l2_ports_;
   std::unique_ptr<uv::IpcListener> worker_listener_;

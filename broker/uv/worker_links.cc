@@ -37,6 +37,11 @@ void WorkerLinks::send(WorkerId id, std::vector<uint8_t> frame, uv::UvPtr<uv_tcp
   if (found != channels_.end()) found->second->send(std::move(frame), std::move(socket));
 }
 
+void WorkerLinks::send_copy(WorkerId id, std::vector<uint8_t> frame, int socket) {
+  const auto found = channels_.find(id);
+  if (found != channels_.end()) found->second->send(loop_, std::move(frame), uv::copy_of(socket));
+}
+
 void WorkerLinks::close(WorkerId id) {
   channels_.erase(id);
 }

@@ -28,6 +28,8 @@ class WorkerLinks {
 
   void send(WorkerId id, std::vector<uint8_t> frame);
   void send(WorkerId id, std::vector<uint8_t> frame, uv::UvPtr<uv_tcp_t> socket);
+  /// Sends a copy of `socket`, which the caller keeps. Where none can be made the frame goes alone.
+  void send_copy(WorkerId id, std::vector<uint8_t> frame, int socket);
   /// Closes once what was sent had a turn's time to go out.
   void close(WorkerId id);
 

@@ -8,6 +8,7 @@
 
 #include "common/core/car_request.h"
 #include "common/core/ipc_cache.h"
+#include "common/core/ipc_listeners.h"
 #include "common/core/uuid.h"
 #include "common/core/verifier.h"
 
@@ -17,8 +18,8 @@
 namespace daphnis::ipc {
 
 /// The protocol version this build speaks, and the oldest it still serves.
-inline constexpr uint16_t kVersion = 2;
-inline constexpr uint16_t kVersionMin = 2;
+inline constexpr uint16_t kVersion = 3;
+inline constexpr uint16_t kVersionMin = 3;
 
 /// How an attempt ended, as the worker that had the stream saw it.
 enum class AttemptOutcome : uint8_t {
@@ -214,9 +215,10 @@ struct Warm {
 using WorkerToBroker =
     std::variant<Hello, Fetch, CancelFetch, HandoffTaken, AttemptEnded, ReturnSocket, WorkerStats,
                  BroadcastDone, Ping, Pong, SpoolReserve, SpoolHeld, SpoolDone, SpoolGone,
-                 FetchProgress, CacheHits, CacheFault, Unlinked>;
-using BrokerToWorker =
-    std::variant<Welcome, Refused, Handoff, FetchFailed, Broadcast, Ping, Pong, SpoolRoom,
-                 SpoolStored, Unlink, SpoolWanted, JoinProgress, Warm>;
+                 FetchProgress, CacheHits, CacheFault, Unlinked, Listening, ListenersWanted,
+                 ListenerTaken, Leaving>;
+using BrokerToWorker = std::variant<Welcome, Refused, Handoff, FetchFailed, Broadcast, Ping, Pong,
+                                    SpoolRoom, SpoolStored, Unlink, SpoolWanted, JoinProgress, Warm,
+                                    ListenerGiven, ListenersGiven, ListenerKept, ListenerRelease>;
 
 }  // namespace daphnis::ipc

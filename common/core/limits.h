@@ -52,7 +52,15 @@ inline constexpr size_t kIpcFrameBytesMax = 256 * kKiB;  ///< One message; beyon
 inline constexpr size_t kIpcGatherBytesMax = 64 * kKiB;  ///< Sent in one write.
 inline constexpr size_t kIpcQueueBytesMax = 16 * kMiB;   ///< Unsent bytes; beyond: disconnect.
 inline constexpr size_t kHandoffsAwaitingMax = 256;      ///< Sent, not yet taken; beyond: 503.
-inline constexpr uint64_t kIpcPingEveryMs = 5'000;
+inline constexpr uint64_t kIpcPingEveryMs = 5'000;       ///< A worker's pings.
+inline constexpr uint64_t kWorkerPingEveryMs = 250;      ///< The broker's, to who says nothing.
+inline constexpr uint64_t kWorkerUnansweredMs = 750;     ///< Since a ping: another stands in.
+
+// --- Listening sockets (docs/ipc.md) ---
+inline constexpr size_t kListenersMax = 1024;           ///< Copies the broker keeps.
+inline constexpr size_t kListenersPerSlotMax = 4;       ///< Of one worker's number.
+inline constexpr uint64_t kListenerUnservedMs = 5'000;  ///< Without a worker: closed.
+inline constexpr uint64_t kListenerWaitMs = 1'000;      ///< For the broker's; then one is bound.
 
 // --- HTTP parser ---
 inline constexpr size_t kHttpMethodBytesMax = 32;         ///< Longest method token read.

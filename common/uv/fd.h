@@ -36,6 +36,11 @@ class UniqueFd {
 /// 0 where the descriptor is not a socket.
 [[nodiscard]] uint64_t socket_cookie(int fd);
 
+/// Whether it is a TCP socket that accepts connections.
+[[nodiscard]] bool is_listening(int fd);
+/// A second number for the same open file; empty where there is none left.
+[[nodiscard]] UniqueFd copy_of(int fd);
+
 /// Where to listen or to connect to.
 struct Address {
   std::string host;  ///< IPv4 or IPv6 literal, without brackets, or a name.

@@ -1,6 +1,5 @@
 #include "common/uv/ipc_channel.h"
 
-#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -129,7 +128,7 @@ void IpcChannel::send(Loop& loop, std::vector<uint8_t> frame, UniqueFd socket) {
   auto* raw = new uv_tcp_t{};
   uv_tcp_init(loop.raw(), raw);
   UvPtr<uv_tcp_t> handle(raw);
-  if (uv_tcp_open(raw, socket.get()) != 0) return;
+  if (!socket || uv_tcp_open(raw, socket.get()) != 0) return send(std::move(frame), nullptr);
   static_cast<void>(socket.release());
   send(std::move(frame), std::move(handle));
 }
@@ -200,7 +199,7 @@ UniqueFd IpcChannel::accept_descriptor() {
   uv_os_fd_t fd = -1;
   if (!handle || uv_fileno(reinterpret_cast<uv_handle_t*>(handle.get()), &fd) != 0) return {};
   // The handle closes its own number; data sockets are driven apart from libuv's streams.
-  return UniqueFd(fcntl(fd, F_DUPFD_CLOEXEC, 0));
+  return copy_of(fd);
 }
 
 void IpcChannel::end(const std::string& why) {

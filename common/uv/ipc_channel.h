@@ -49,6 +49,7 @@ class IpcChannel {
   /// Sends a frame that announces a descriptor, and the descriptor, which stays open here until it
   /// is in the kernel's hands; at once, and after all that was sent before.
   void send(std::vector<uint8_t> frame, UvPtr<uv_tcp_t> socket);
+  /// Likewise; without a socket only the frame goes, and the peer finds that none came with it.
   void send(Loop& loop, std::vector<uint8_t> frame, UniqueFd socket);
 
   /// Frames with descriptors that the kernel has not taken yet.

@@ -138,7 +138,7 @@ class Faults(EdgeTest):
             held.append(client)
         for worker in self.edge.workers:
             worker.signal(signal.SIGTERM)
-        wait_for(lambda: not Edge.listens(self.edge.client_port), "the port is closed", 5)
+        wait_for(lambda: not Edge.listens(self.edge.client_port), "the port is closed", 20)
         for client in held:
             self.assert_car(client.response(), pairs)
         for worker in self.edge.workers:

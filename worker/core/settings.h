@@ -22,7 +22,7 @@ struct Settings {
   uint64_t request_ms = 30'000;             ///< To the first proven block, over all attempts.
   uint64_t broker_wait_ms = 2'000;          ///< A request waits so long for a broker that is away.
   uint64_t drain_ms = 29'000;               ///< From the order to leave to leaving.
-  uint64_t drain_idle_ms = 5'000;           ///< Meanwhile, without a request: closed.
+  uint64_t drain_idle_ms = 2'000;           ///< Meanwhile, without a request: closed.
   size_t requests_max = 4'096;              ///< In flight; beyond: 503 at once.
   size_t clients_max = 16'384;              ///< Connections; beyond: closed as they come.
   size_t output_high_bytes = 1 * limits::kMiB;  ///< A client's queue; the low mark is half of it.

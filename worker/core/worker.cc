@@ -13,6 +13,7 @@ Worker::Worker(const Settings& settings, uint32_t index, uint32_t pid, Random ra
       random_(std::move(random)),
       session_context_{.settings = settings_, .sink = *this},
       broker_(index, pid),
+      listeners_(broker_, index),
       spools_(broker_, std::to_string(index) + "-" + std::to_string(pid) + "-"),
       fetch_memory_{.window_bytes_max = settings.fetch_window_bytes} {}
 
@@ -60,11 +61,13 @@ bool Worker::on_time(uint64_t now_ms) {
     }
   }
   cache_.on_time(now_ms);
+  listeners_.on_time(now_ms);
   return broker_.on_time(now_ms);
 }
 
 uint64_t Worker::next_call_ms() const {
-  return std::min({agenda_.next_call_ms(), broker_.next_call_ms(), cache_.next_call_ms()});
+  return std::min({agenda_.next_call_ms(), broker_.next_call_ms(), cache_.next_call_ms(),
+                   listeners_.next_call_ms()});
 }
 
 void Worker::on_wall_clock(int64_t unix_seconds) {
@@ -74,6 +77,7 @@ void Worker::on_wall_clock(int64_t unix_seconds) {
 
 void Worker::drain(uint64_t now_ms) {
   if (std::exchange(session_context_.is_draining, true)) return;
+  listeners_.leave();
   for (const auto& [id, client] : clients_) client->drain(now_ms);
 }
 

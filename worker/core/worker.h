@@ -21,6 +21,7 @@
 #include "worker/core/hit_answer.h"
 #include "worker/core/join.h"
 #include "worker/core/l2_stream.h"
+#include "worker/core/listeners.h"
 #include "worker/core/memo.h"
 #include "worker/core/narrow_answer.h"
 #include "worker/core/settings.h"
@@ -67,9 +68,9 @@ class Worker final : private RequestSink,
 
   // --- The broker ---
   void on_broker_connected(uint64_t now_ms) { broker_.on_connected(now_ms); }
-  /// `has_socket`: for a Handoff, that the right descriptor came with it. False: drop the
-  /// connection (broker_problem() says why). A stream to be driven, if there is one, is put in
-  /// `stream`.
+  /// `has_socket`: for a Handoff or a ListenerGiven, that the right descriptor came with it. False:
+  /// drop the connection (broker_problem() says why). A stream to be driven, if there is one, is
+  /// put in `stream`.
   [[nodiscard]] bool on_broker_message(const ipc::BrokerToWorker& message, bool has_socket,
                                        uint64_t now_ms, Connection** stream);
   void on_broker_closed(uint64_t now_ms);
@@ -78,6 +79,9 @@ class Worker final : private RequestSink,
   /// The L2's message to go with a socket whose connection ends in kGiveBack. Empty: close it
   /// instead.
   [[nodiscard]] std::optional<ipc::ReturnSocket> give_back(const Connection& connection) const;
+
+  /// The sockets that clients come in by.
+  [[nodiscard]] Listeners& listeners() { return listeners_; }
 
   // --- Time ---
   /// False: the broker has fallen silent, drop its connection.
@@ -202,6 +206,7 @@ class Worker final : private RequestSink,
   AnswerScene scene_;
   SessionContext session_context_;
   BrokerSession broker_;
+  Listeners listeners_;
   Cache cache_{broker_};
   Memo memo_;
   SpoolBook spools_;  ///< Before the fetches, which point into it.

@@ -18,6 +18,7 @@ bool Worker::on_broker_message(const ipc::BrokerToWorker& message, bool has_sock
     case BrokerSession::Verdict::kUp:
       spools_.on_broker_up(std::get<ipc::Welcome>(message));
       cache_.on_broker_up(std::get<ipc::Welcome>(message));
+      listeners_.on_broker_up();
       on_broker_up(now_ms);
       return true;
     case BrokerSession::Verdict::kPassOn:
@@ -44,6 +45,12 @@ bool Worker::on_broker_message(const ipc::BrokerToWorker& message, bool has_sock
       worker.on_join_progress(progress, now_ms);
     }
     void operator()(const ipc::Warm& warm) { worker.on_warm(warm, now_ms); }
+    void operator()(const ipc::ListenerGiven& given) {
+      worker.listeners_.on_given(given, has_socket);
+    }
+    void operator()(const ipc::ListenersGiven&) { worker.listeners_.on_all_given(); }
+    void operator()(const ipc::ListenerKept& kept) { worker.listeners_.on_kept(kept); }
+    void operator()(const ipc::ListenerRelease& release) { worker.listeners_.on_release(release); }
     // The session has dealt with these.
     void operator()(const ipc::Welcome&) {}
     void operator()(const ipc::Refused&) {}
@@ -74,6 +81,7 @@ void Worker::on_broker_up(uint64_t now_ms) {
 void Worker::on_broker_closed(uint64_t now_ms) {
   broker_.on_closed();
   cache_.on_broker_closed();
+  listeners_.on_broker_closed();
   forget_joins(now_ms);
   // Handed-off streams go on; only their sockets have nowhere to go back to.
   for (const auto& [id, stream] : streams_) stream->forget_broker();

@@ -15,6 +15,17 @@ using daphnis::uv::IpcConnector;
 using daphnis::uv::UniqueFd;
 using daphnis::uv::UvPtr;
 
+namespace {
+
+/// The cookie of the socket that is to come with this message; 0: none is.
+uint64_t announced_cookie(const ipc::BrokerToWorker& message) {
+  if (const auto* handoff = std::get_if<ipc::Handoff>(&message)) return handoff->cookie;
+  if (const auto* listener = std::get_if<ipc::ListenerGiven>(&message)) return listener->cookie;
+  return 0;
+}
+
+}  // namespace
+
 BrokerLink::BrokerLink(daphnis::uv::Loop& loop, std::string path, Events events)
     : loop_(loop),
       path_(std::move(path)),
@@ -50,11 +61,9 @@ void BrokerLink::on_frame(Bytes payload, UniqueFd descriptor) {
   const Result<ipc::BrokerToWorker> message = ipc::decode_broker_to_worker(payload);
   if (!message) return drop("malformed message: " + message.error().text());
   if (std::holds_alternative<ipc::Welcome>(*message)) delay_ms_ = limits::kBrokerRetryFirstMs;
-  if (const auto* handoff = std::get_if<ipc::Handoff>(&*message)) {
-    // A descriptor that libuv had to drop would leave this frame with the next one's (DESIGN 4a).
-    if (descriptor && daphnis::uv::socket_cookie(descriptor.get()) != handoff->cookie) {
-      descriptor.reset();
-    }
+  // A descriptor that libuv had to drop would leave this frame with the next one's (DESIGN 4a).
+  if (descriptor && daphnis::uv::socket_cookie(descriptor.get()) != announced_cookie(*message)) {
+    descriptor.reset();
   }
   if (!events_.on_message(*message, std::move(descriptor))) drop("");
 }
@@ -78,7 +87,7 @@ void BrokerLink::send(std::span<const ipc::WorkerToBroker> messages) {
   }
 }
 
-void BrokerLink::send(const ipc::ReturnSocket& message, UniqueFd socket) {
+void BrokerLink::send(const ipc::WorkerToBroker& message, UniqueFd socket) {
   if (!channel_) return;
   channel_->send(loop_, ipc::encode_frame(message, ipc::Carries::kDescriptor), std::move(socket));
 }

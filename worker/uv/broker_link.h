@@ -19,7 +19,8 @@ class BrokerLink {
  public:
   struct Events {
     std::function<void()> on_connected;
-    /// `socket` is the descriptor that came with a Handoff, if it is the one the frame announced.
+    /// `socket` is the descriptor that came with a Handoff or a ListenerGiven, if it is the one
+    /// that the frame announced.
     /// False: drop the connection.
     std::function<bool(const ipc::BrokerToWorker&, daphnis::uv::UniqueFd socket)> on_message;
     /// Called once for each on_connected().
@@ -30,7 +31,7 @@ class BrokerLink {
 
   /// Does nothing while there is no connection.
   void send(std::span<const ipc::WorkerToBroker> messages);
-  void send(const ipc::ReturnSocket& message, daphnis::uv::UniqueFd socket);
+  void send(const ipc::WorkerToBroker& message, daphnis::uv::UniqueFd socket);
   /// Ends this connection and goes on to the next.
   void drop(const std::string& why);
 

@@ -23,13 +23,8 @@ UniqueFd open_reserve() {
 
 }  // namespace
 
-Result<std::unique_ptr<ClientListener>> ClientListener::create(
-    daphnis::uv::Loop& loop, const daphnis::uv::Address& address,
-    std::function<void(UniqueFd)> on_client) {
-  auto fd = daphnis::uv::listen_tcp(address, daphnis::uv::PortSharing::kShared, kBacklog);
-  if (!fd) return std::unexpected(fd.error());
-  return std::unique_ptr<ClientListener>(
-      new ClientListener(loop, std::move(*fd), std::move(on_client)));
+Result<UniqueFd> ClientListener::bind(const daphnis::uv::Address& address) {
+  return daphnis::uv::listen_tcp(address, daphnis::uv::PortSharing::kShared, kBacklog);
 }
 
 ClientListener::ClientListener(daphnis::uv::Loop& loop, UniqueFd fd,

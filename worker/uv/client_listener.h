@@ -16,19 +16,20 @@ namespace daphnis::worker::uv {
 /// destruction.
 class ClientListener {
  public:
-  [[nodiscard]] static Result<std::unique_ptr<ClientListener>> create(
-      daphnis::uv::Loop& loop, const daphnis::uv::Address& address,
-      std::function<void(daphnis::uv::UniqueFd)> on_client);
+  /// A listening socket on the port that all workers share. Errors: as listen_tcp().
+  [[nodiscard]] static Result<daphnis::uv::UniqueFd> bind(const daphnis::uv::Address& address);
+
+  /// Takes a listening socket, its own or another process's as well.
+  ClientListener(daphnis::uv::Loop& loop, daphnis::uv::UniqueFd fd,
+                 std::function<void(daphnis::uv::UniqueFd)> on_client);
 
   /// Takes in what already waits; for use before closing.
   void accept_waiting();
+  [[nodiscard]] int fd() const { return poll_.fd(); }
   /// Clients turned away for want of descriptors.
   [[nodiscard]] uint64_t turned_away() const { return turned_away_; }
 
  private:
-  ClientListener(daphnis::uv::Loop& loop, daphnis::uv::UniqueFd fd,
-                 std::function<void(daphnis::uv::UniqueFd)> on_client);
-
   void on_ready();
   /// False: nobody waits, or nobody can be taken.
   [[nodiscard]] bool accept_one();

@@ -70,17 +70,54 @@ Process::~Process() {
   }
 }
 
-Result<void> Process::start() {
-  auto listener = ClientListener::create(loop_, options_.listen,
-                                         [this](UniqueFd fd) { on_client(std::move(fd)); });
-  if (!listener) return std::unexpected(listener.error());
-  listener_ = std::move(*listener);
+void Process::start() {
+  worker_.listeners().start(options_.listen.text(), loop_.now_ms());
   tick_.start(kTickMs, kTickMs);
   log_.info(LogLine("started")
                 .add("listen", options_.listen.text())
                 .add("socket", options_.socket_path)
                 .add("index", options_.index));
-  return {};
+  settle();
+}
+
+void Process::accept_on(UniqueFd listener, std::string_view from) {
+  const uint64_t cookie = daphnis::uv::socket_cookie(listener.get());
+  if (listeners_.contains(cookie)) return;
+  log_.info(LogLine("listening").add("listen", options_.listen.text()).add("from", from));
+  listeners_.emplace(
+      cookie, std::make_unique<ClientListener>(loop_, std::move(listener),
+                                               [this](UniqueFd fd) { on_client(std::move(fd)); }));
+}
+
+void Process::bind_listener() {
+  auto bound = ClientListener::bind(options_.listen);
+  if (!bound) {
+    log_.error(LogLine("start_failed").add("why", bound.error().text()));
+    exit_status_ = bound.error().code == Errc::kInvalid ? 2 : 1;  // 2: trying again is no use.
+    loop_.stop();
+    return;
+  }
+  const uint64_t cookie = daphnis::uv::socket_cookie(bound->get());
+  accept_on(std::move(*bound), "bound");
+  worker_.listeners().on_bound(cookie);
+}
+
+/// Those who wait in a socket that is closed are taken in first, lest nobody else accepts on it.
+void Process::settle_listeners() {
+  Listeners& listeners = worker_.listeners();
+  if (listeners.take_must_bind()) bind_listener();
+  for (const ipc::Listening& offer : listeners.take_offers()) {
+    const auto found = listeners_.find(offer.cookie);
+    if (found != listeners_.end()) {
+      link_.send(offer, daphnis::uv::copy_of(found->second->fd()));
+    }
+  }
+  for (const uint64_t cookie : listeners.take_closed()) {
+    const auto found = listeners_.find(cookie);
+    if (found == listeners_.end()) continue;
+    found->second->accept_waiting();
+    listeners_.erase(found);
+  }
 }
 
 void Process::on_client(UniqueFd fd) {
@@ -110,7 +147,11 @@ bool Process::on_broker_message(const ipc::BrokerToWorker& message, UniqueFd soc
   Connection* stream = nullptr;
   const bool is_fine =
       worker_.on_broker_message(message, static_cast<bool>(socket), loop_.now_ms(), &stream);
-  if (stream) add_socket(std::move(socket), *stream);
+  if (stream) {
+    add_socket(std::move(socket), *stream);
+  } else if (socket && is_fine && std::holds_alternative<ipc::ListenerGiven>(message)) {
+    accept_on(std::move(socket), "broker");
+  }
   if (!was_up && worker_.has_broker()) log_.info(LogLine("broker_found"));
   if (is_fine) settle();
   return is_fine;
@@ -140,6 +181,7 @@ void Process::sync(Socket& socket) {
 }
 
 void Process::settle() {
+  settle_listeners();
   for (auto woken = worker_.take_woken(); !woken.empty(); woken = worker_.take_woken()) {
     for (Connection* connection : woken) {
       const auto found = sockets_.find(connection->id());
@@ -192,16 +234,14 @@ void Process::on_tick() {
 
 /// The first asks to finish, the second to leave at once.
 void Process::on_signal() {
-  if (!listener_) return loop_.stop();
+  if (is_leaving_) return loop_.stop();
   drain();
 }
 
-/// Takes no new clients and leaves once all is done, or when the time for it is over.
+/// Leaves once all is done, or when the time for it is over.
 void Process::drain() {
-  if (!listener_) return;
+  if (std::exchange(is_leaving_, true)) return;
   log_.info(LogLine("draining"));
-  listener_->accept_waiting();
-  listener_.reset();
   worker_.drain(loop_.now_ms());
   leave_.start(options_.settings.drain_ms);
   settle();
@@ -215,6 +255,9 @@ void Process::leave() {
 }
 
 void Process::leave_if_done() {
+  if (!worker_.is_empty()) return;
+  // Sockets that the broker does not keep end with us.
+  for (const auto& [cookie, listener] : listeners_) listener->accept_waiting();
   if (worker_.is_empty()) loop_.stop();
 }
 

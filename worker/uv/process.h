@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "common/uv/fd.h"
 #include "common/uv/log.h"
@@ -35,11 +36,20 @@ class Process {
   Process(daphnis::uv::Loop& loop, daphnis::uv::Log& log, const Options& options);
   ~Process();
 
-  /// Opens the port. Errors: as listen_tcp().
-  [[nodiscard]] Result<void> start();
+  /// Begins to accept clients: on what the broker keeps for this worker, else on a socket bound
+  /// here. Where that cannot be done the loop stops and exit_status() is not 0.
+  void start();
+  /// Finishes what is under way and stops the loop, at the latest when the time for it is over.
+  void drain();
+  [[nodiscard]] int exit_status() const { return exit_status_; }
+  [[nodiscard]] bool is_listening() const { return !listeners_.empty(); }
 
  private:
   void on_client(daphnis::uv::UniqueFd fd);
+  /// Accepts clients on that socket from now on.
+  void accept_on(daphnis::uv::UniqueFd listener, std::string_view from);
+  void bind_listener();
+  void settle_listeners();
   bool on_broker_message(const ipc::BrokerToWorker& message, daphnis::uv::UniqueFd socket);
   void on_broker_closed(const std::string& why);
   void add_socket(daphnis::uv::UniqueFd fd, Connection& connection);
@@ -52,7 +62,6 @@ class Process {
   void on_timer();
   void on_tick();
   void on_signal();
-  void drain();
   void leave();
   void leave_if_done();
 
@@ -67,13 +76,15 @@ class Process {
   Worker worker_;
   SpoolFiles spool_files_;
   absl::flat_hash_map<ConnectionId, std::unique_ptr<Socket>> sockets_;
-  std::unique_ptr<ClientListener> listener_;
+  absl::flat_hash_map<uint64_t, std::unique_ptr<ClientListener>> listeners_;  ///< By SO_COOKIE.
   daphnis::uv::Timer timer_;  ///< For the Worker's next call.
   uint64_t timer_ms_ = kNever;
   uint32_t descriptors_ = 0;
   uint64_t descriptors_counted_ms_ = 0;
   daphnis::uv::Timer tick_;   ///< Every second.
   daphnis::uv::Timer leave_;  ///< The drain's end.
+  bool is_leaving_ = false;
+  int exit_status_ = 0;
   daphnis::uv::Signal terminate_;
   daphnis::uv::Signal interrupt_;
   daphnis::uv::EachTurn flush_log_;

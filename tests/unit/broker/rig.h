@@ -132,12 +132,21 @@ class Rig {
   }
 
   // --- Workers ---
-  WorkerId connect_worker() {
+  WorkerId connect_worker() { return connect_worker(static_cast<uint32_t>(last_worker_ + 1)); }
+  WorkerId connect_worker(uint32_t index) {
     const WorkerId id{++last_worker_};
     workers[id];
     broker.on_worker_connected(id, now_ms);
-    tell(id, ipc::Hello{.index = static_cast<uint32_t>(last_worker_), .pid = 77});
+    tell(id, ipc::Hello{.index = index, .pid = 77});
     return id;
+  }
+  /// A worker offers the listening socket with this cookie.
+  void offer_listener(WorkerId id, const ipc::Listening& message, uint64_t cookie) {
+    const auto frame = ipc::encode_frame(message, ipc::Carries::kDescriptor);
+    const ArrivedListener arrived{.id = ListenerId{++last_listener_}, .cookie = cookie};
+    kept_listeners.emplace(arrived.id, cookie);
+    broker.on_worker_listener(id, Bytes(frame).subspan(ipc::kFrameHeadBytes), arrived, now_ms);
+    carry_out();
   }
   void tell(WorkerId id, const ipc::WorkerToBroker& message,
             const std::optional<Broker::Arrived>& socket = {}) {
@@ -215,7 +224,8 @@ class Rig {
  private:
   void answer_pings() {
     for (auto& [id, worker] : workers) {
-      if (std::exchange(worker.is_pinged, false) && !worker.is_closed && workers_answer) {
+      if (std::exchange(worker.is_pinged, false) && !worker.is_closed && workers_answer &&
+          !mute_workers.contains(id)) {
         tell(id, ipc::Pong{});
       }
     }
@@ -235,6 +245,11 @@ class Rig {
   }
   void carry_out(SendWorker& c) { deliver(c.worker, c.frame); }
   void carry_out(CloseWorker& c) { workers[c.worker].is_closed = true; }
+  void carry_out(GiveListener& c) {
+    REQUIRE(kept_listeners.contains(c.listener));
+    deliver(c.worker, c.frame);
+  }
+  void carry_out(CloseListener& c) { REQUIRE(kept_listeners.erase(c.listener) == 1); }
   void carry_out(OrderFolder& c) { folder_orders.push_back(std::move(c.order)); }
   void carry_out(WriteLog& c) {
     log.push_back("level=" + std::string(name(c.level)) + " " + c.line.text());
@@ -260,6 +275,7 @@ class Rig {
   std::vector<Command> commands_;
   uint64_t last_conn_ = 0;
   uint64_t last_worker_ = 0;
+  uint64_t last_listener_ = 0;
 
  public:
   Broker broker;
@@ -268,7 +284,9 @@ class Rig {
   std::map<WorkerId, FakeWorker> workers;
   std::vector<std::string> log;
   std::vector<FolderOrder> folder_orders;
+  std::map<ListenerId, uint64_t> kept_listeners;  ///< By the shell; their cookies.
   bool workers_answer = true;  ///< Pings.
+  std::set<WorkerId> mute_workers;  ///< But these do not.
 };
 
 }  // namespace daphnis::broker

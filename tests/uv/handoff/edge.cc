@@ -44,12 +44,7 @@ Edge::Edge(const worker::Settings& settings)
       log_("test", null_.get()),
       settings_(settings),
       client_port_(free_port()) {
-  broker_ = std::make_unique<broker::Shell>(loop_, log_, broker::Config{},
-                                            broker::ShellSettings{.socket = folder_.path + "/s",
-                                                                  .l2_listen = {"127.0.0.1:0"},
-                                                                  .admin_listen = "127.0.0.1:0",
-                                                                  .stats_file = ""});
-  REQUIRE(broker_->start());
+  start_broker();
   start_worker();
 }
 
@@ -58,14 +53,34 @@ Edge::~Edge() {
   broker_.reset();
 }
 
+void Edge::start_broker() {
+  broker_ = std::make_unique<broker::Shell>(loop_, log_, broker::Config{},
+                                            broker::ShellSettings{.socket = folder_.path + "/s",
+                                                                  .l2_listen = {"127.0.0.1:0"},
+                                                                  .admin_listen = "127.0.0.1:0",
+                                                                  .stats_file = ""});
+  REQUIRE(broker_->start());
+}
+
 void Edge::start_worker() {
-  worker_ = std::make_unique<worker::uv::Process>(
+  worker_ = add_worker(0);
+}
+
+std::unique_ptr<worker::uv::Process> Edge::add_worker(uint32_t index) {
+  const uint32_t before = broker().workers().totals().admitted;
+  auto worker = std::make_unique<worker::uv::Process>(
       loop_, log_,
       worker::uv::Options{.socket_path = folder_.path + "/s",
                           .listen = {"127.0.0.1", client_port_},
+                          .index = index,
                           .settings = settings_});
-  REQUIRE(worker_->start());
-  until([this] { return broker().workers().totals().admitted == 1; });
+  worker->start();
+  until([&] {  // It accepts clients, and the broker has its copy of the socket.
+    const broker::Workers& workers = broker().workers();
+    return workers.totals().admitted == before + 1 && worker->is_listening() &&
+           workers.listeners().held_by(workers.all().rbegin()->first) > 0;
+  });
+  return worker;
 }
 
 void Edge::until(const std::function<bool()>& holds) {
@@ -78,7 +93,7 @@ void Edge::until(const std::function<bool()>& holds) {
   }
 }
 
-Peer::Peer(Edge& edge, uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+Waiting::Waiting(uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
@@ -87,15 +102,14 @@ Peer::Peer(Edge& edge, uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK
   REQUIRE(::fcntl(fd_.get(), F_SETFL, O_NONBLOCK) == 0);
   const int yes = 1;
   REQUIRE(::setsockopt(fd_.get(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes) == 0);
-  edge.turn();
 }
 
-void Peer::send(std::string_view bytes) {
+void Waiting::send(std::string_view bytes) {
   REQUIRE(::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
           static_cast<ssize_t>(bytes.size()));
 }
 
-void Peer::read() {
+void Waiting::read() {
   std::array<char, 64 * 1024> buffer;
   while (!has_ended && fd_) {
     const ssize_t size = ::recv(fd_.get(), buffer.data(), buffer.size(), 0);
@@ -109,13 +123,13 @@ void Peer::read() {
   }
 }
 
-void Peer::reset() {
+void Waiting::reset() {
   const linger how{.l_onoff = 1, .l_linger = 0};
   REQUIRE(::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &how, sizeof how) == 0);
   close();
 }
 
-void Peer::end() {
+void Waiting::end() {
   REQUIRE(::shutdown(fd_.get(), SHUT_WR) == 0);
 }
 

@@ -35,7 +35,11 @@ class Edge {
   /// One turn that waits for nothing.
   void turn() { loop_.run_once(UV_RUN_NOWAIT); }
   void start_worker();
+  /// One more worker, as the test's own: it goes before the Edge does.
+  [[nodiscard]] std::unique_ptr<worker::uv::Process> add_worker(uint32_t index);
+  void start_broker();
   /// As sudden as a kill, but for what the kernel would close.
+  void kill_broker() { broker_.reset(); }
   void kill_worker() { worker_.reset(); }
 
   [[nodiscard]] const broker::Broker& broker() const { return broker_->broker(); }
@@ -54,10 +58,11 @@ class Edge {
   uint16_t client_port_ = 0;
 };
 
-/// A plain TCP client on loopback: what a test says is sent as one write.
-class Peer {
+/// A plain TCP client on loopback that the loop has not seen yet: what a test says is sent as one
+/// write.
+class Waiting {
  public:
-  Peer(Edge& edge, uint16_t port);
+  explicit Waiting(uint16_t port);
 
   void send(std::string_view bytes);
   /// Takes in what has come; never waits.
@@ -73,6 +78,12 @@ class Peer {
 
  private:
   uv::UniqueFd fd_;
+};
+
+/// One that the loop has had a turn to accept.
+class Peer : public Waiting {
+ public:
+  Peer(Edge& edge, uint16_t port) : Waiting(port) { edge.turn(); }
 };
 
 /// Counts whole HTTP responses at the front of `received`.
