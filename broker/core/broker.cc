@@ -28,8 +28,8 @@ void Broker::on_l2_bytes(ConnId conn, Bytes bytes, uint64_t now_ms) {
   settle(now_ms);
 }
 
-void Broker::on_l2_drained(ConnId conn, uint64_t) {
-  l2_server_.on_drained(conn);
+void Broker::on_l2_unsent(ConnId conn, size_t unsent_bytes, uint64_t now_ms) {
+  l2_server_.on_unsent(conn, unsent_bytes, now_ms);
 }
 
 void Broker::on_l2_closed(ConnId conn, std::string_view why, uint64_t now_ms) {

@@ -30,8 +30,9 @@ class Broker {
   /// `address` is the peer's, without port; `cookie` the socket's SO_COOKIE.
   void on_l2_connected(ConnId conn, const std::string& address, uint64_t cookie, uint64_t now_ms);
   void on_l2_bytes(ConnId conn, Bytes bytes, uint64_t now_ms);
-  /// Everything written so far is in the kernel's hands.
-  void on_l2_drained(ConnId conn, uint64_t now_ms);
+  /// How much of what was written the kernel has not taken: after each WriteL2, and whenever it
+  /// takes some of that later.
+  void on_l2_unsent(ConnId conn, size_t unsent_bytes, uint64_t now_ms);
   /// The peer ended its side or the connection failed (`why` not empty).
   void on_l2_closed(ConnId conn, std::string_view why, uint64_t now_ms);
 
@@ -74,6 +75,7 @@ class Broker {
   void drain(uint64_t now_ms);
 
   // --- Outputs ---
+  [[nodiscard]] bool has_commands() const { return !context_.out.is_empty(); }
   void take_commands(std::vector<Command>& out) { context_.out.drain(out); }
 
   // --- To look at ---

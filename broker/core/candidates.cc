@@ -17,6 +17,10 @@ class Pick {
     if (std::ranges::find(fetch_.asked, no) != fetch_.asked.end()) return true;
     L2* l2 = registry_.find(no);
     if (!l2 || l2->is_doomed) return true;
+    if (l2->is_behind(now_ms_)) {
+      take_behind(*l2);
+      return true;
+    }
     if (l2->is_suspect(now_ms_)) {
       take(*l2, suspect_free_, suspect_queue_);
       return true;
@@ -30,6 +34,7 @@ class Pick {
     if (queue_) return {.l2 = queue_, .must_wait = true};
     if (suspect_free_) return {.l2 = suspect_free_};
     if (suspect_queue_) return {.l2 = suspect_queue_, .must_wait = true};
+    if (behind_) return {.l2 = behind_, .must_wait = true, .is_behind = true};
     return {.is_crowded = is_crowded_};
   }
   /// Somebody is there who did not lie lately.
@@ -46,6 +51,14 @@ class Pick {
     }
   }
 
+  void take_behind(L2& l2) {
+    if (!l2.has_queue_room()) {
+      is_crowded_ = true;
+    } else if (!behind_) {
+      behind_ = &l2;
+    }
+  }
+
   const Fetch& fetch_;
   Registry& registry_;
   uint64_t now_ms_;
@@ -53,6 +66,7 @@ class Pick {
   L2* queue_ = nullptr;
   L2* suspect_free_ = nullptr;
   L2* suspect_queue_ = nullptr;
+  L2* behind_ = nullptr;
   bool is_crowded_ = false;
 };
 
@@ -75,7 +89,9 @@ Choice choose_candidate(const Fetch& fetch, Registrations& registrations, size_t
                             [&](L2No no) { return others.offer(no); });
   if (others.has_trusted()) return others.choice();
   const Choice holder = holders.choice();
-  return holder.l2 ? holder : others.choice();
+  const Choice other = others.choice();
+  const bool is_other_better = !holder.l2 || (holder.is_behind && other.l2 && !other.is_behind);
+  return is_other_better ? other : holder;
 }
 
 }  // namespace daphnis::broker

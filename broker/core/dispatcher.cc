@@ -57,7 +57,10 @@ void Dispatcher::find_candidate(Fetch& fetch, uint64_t now_ms) {
     if (choice.is_crowded) ++context_.counters.queues_full;
     give_up(fetch, failure_of(fetch, choice.is_crowded));
   } else if (choice.must_wait) {
-    wait_for(fetch, *choice.l2, now_ms);
+    // What an L2 that is behind would get, it would not read: it is silent for as long.
+    const uint64_t until_ms = now_ms + context_.config.first_byte_ms;
+    wait_for(fetch, *choice.l2,
+             choice.is_behind ? std::min(until_ms, fetch.deadline_ms) : fetch.deadline_ms);
   } else {
     start_attempt(fetch, *choice.l2, now_ms);
   }
@@ -92,14 +95,32 @@ void Dispatcher::start_attempt(Fetch& fetch, L2& l2, uint64_t now_ms) {
   if (context_.out.logs(LogLevel::kDebug)) log_attempt(LogLevel::kDebug, fetch, "ordered");
 }
 
-void Dispatcher::wait_for(Fetch& fetch, L2& l2, uint64_t) {
+void Dispatcher::wait_for(Fetch& fetch, L2& l2, uint64_t until_ms) {
   ++context_.counters.fetches_queued;
   ++waiting_;
   fetch.state = Fetch::State::kWaiting;
   fetch.l2 = l2.no;
   l2.waiting.push_back(fetch.no);
-  context_.timers.set(fetch.timer, TimerKind::kFetch, static_cast<uint64_t>(fetch.no),
-                      fetch.deadline_ms);
+  context_.timers.set(fetch.timer, TimerKind::kFetch, static_cast<uint64_t>(fetch.no), until_ms);
+}
+
+void Dispatcher::end_wait(Fetch& fetch, uint64_t now_ms) {
+  const L2* l2 = registrations_.registry().find(fetch.l2);
+  check(l2 != nullptr, "a fetch waits for an L2 that is gone");
+  if (now_ms < fetch.deadline_ms && !l2->is_behind(now_ms)) {
+    // It reads again; what is missing is a free place, and that is worth waiting for.
+    context_.timers.set(fetch.timer, TimerKind::kFetch, static_cast<uint64_t>(fetch.no),
+                        fetch.deadline_ms);
+    return;
+  }
+  leave_queue(fetch);
+  if (now_ms >= fetch.deadline_ms) {
+    give_up(fetch, failure_of(fetch, true));
+    return;
+  }
+  ++fetch.silent;
+  fetch.asked.push_back(l2->no);
+  find_candidate(fetch, now_ms);
 }
 
 void Dispatcher::leave_queue(Fetch& fetch) {
@@ -110,7 +131,8 @@ void Dispatcher::leave_queue(Fetch& fetch) {
 }
 
 void Dispatcher::serve_queue(L2& l2, uint64_t now_ms) {
-  while (!l2.waiting.empty() && l2.has_room() && !l2.is_doomed && !is_draining_) {
+  while (!l2.waiting.empty() && l2.has_room() && !l2.is_behind(now_ms) && !l2.is_doomed &&
+         !is_draining_) {
     Fetch* fetch = find(l2.waiting.front());
     check(fetch != nullptr, "a fetch that is gone waits for an L2");
     l2.waiting.pop_front();
@@ -196,8 +218,7 @@ void Dispatcher::on_timer(FetchNo no, uint64_t now_ms) {
   if (!fetch) return;
   Timers::fired(fetch->timer);
   if (fetch->state == Fetch::State::kWaiting) {
-    leave_queue(*fetch);
-    give_up(*fetch, failure_of(*fetch, true));
+    end_wait(*fetch, now_ms);
     return;
   }
   check(fetch->state == Fetch::State::kOrdered, "a deadline passed that nobody waits for");

@@ -64,6 +64,8 @@ class Dispatcher {
   /// still registered; its fetches find other candidates when reroute() is called after that.
   void on_stream_lost(L2& l2, uint64_t now_ms);
   void reroute(uint64_t now_ms);
+  /// Gives orders to an L2 that may have room for them, to those that wait for it.
+  void serve_queue(L2& l2, uint64_t now_ms);
 
   enum class Verdict : uint8_t {
     kHandOff,
@@ -101,11 +103,12 @@ class Dispatcher {
   [[nodiscard]] Fetch* find(FetchNo no);
   void find_candidate(Fetch& fetch, uint64_t now_ms);
   void start_attempt(Fetch& fetch, L2& l2, uint64_t now_ms);
-  void wait_for(Fetch& fetch, L2& l2, uint64_t now_ms);
+  /// Waits in the L2's queue until `until_ms`.
+  void wait_for(Fetch& fetch, L2& l2, uint64_t until_ms);
+  void end_wait(Fetch& fetch, uint64_t now_ms);
   void leave_queue(Fetch& fetch);
   /// Ends a live attempt and gives its place at the L2 to the next in the queue.
   void end_attempt(const Uuid& id, AttemptEnd end, uint64_t now_ms);
-  void serve_queue(L2& l2, uint64_t now_ms);
   void give_up(Fetch& fetch, ipc::FetchFailure reason);
   [[nodiscard]] ipc::FetchFailure failure_of(const Fetch& fetch, bool is_crowded) const;
   void abandon(Fetch& fetch, uint64_t now_ms);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <string>
@@ -36,6 +37,12 @@ struct L2Tally {
   uint64_t car_bytes = 0;  ///< As its workers counted them.
 };
 
+/// Unsent bytes an L2 may have for each of its attempts at once, if that is more than
+/// limits::kL2UnsentBytesMax.
+inline constexpr size_t kL2UnsentBytesPerPlace = limits::kKiB;
+/// An L2 that takes nothing of what it was sent for so long gets no order.
+inline constexpr uint64_t kL2BehindMs = 1'000;
+
 /// One registered L2. Owned by the Registry; lives from its registration until its stream is lost,
 /// over changes of connection under the same id.
 struct L2 {
@@ -51,14 +58,25 @@ struct L2 {
   std::deque<FetchNo> waiting;    ///< For a free place; at most kL2QueueMax.
   uint64_t suspect_until_ms = 0;  ///< Lied lately: asked after all others until then.
   // The registration stream.
-  uint64_t unsent_bytes = 0;  ///< Written since it was last seen empty.
-  uint64_t unsent_since_ms = 0;
-  bool is_doomed = false;  ///< To be dropped at the end of this input.
+  uint64_t unsent_bytes = 0;   ///< Written and not yet taken by the kernel.
+  uint64_t taken_ms = 0;       ///< When it last took some, or had nothing to take.
+  uint64_t over_since_ms = 0;  ///< Since when it has had more than its bound; 0: it has not.
+  bool is_accused = false;     ///< Seen stuck once; the next look decides.
+  bool is_doomed = false;      ///< To be dropped at the end of this input.
   TimerSlot heartbeat;
   L2Tally tally;
 
   [[nodiscard]] const std::string& id() const { return registration.l2_id; }
   [[nodiscard]] bool is_v2() const { return registration.generation == Generation::kV2; }
+  /// Unsent bytes beyond which it gets no order: a full set of ordinary order lines fits.
+  [[nodiscard]] size_t unsent_bytes_max() const {
+    return std::max(limits::kL2UnsentBytesMax, registration.capacity * kL2UnsentBytesPerPlace);
+  }
+  /// It does not take what it was sent: an order would only lie there.
+  [[nodiscard]] bool is_behind(uint64_t now_ms) const {
+    return unsent_bytes >= unsent_bytes_max() ||
+           (unsent_bytes > 0 && now_ms - taken_ms >= kL2BehindMs);
+  }
   [[nodiscard]] bool has_room() const { return attempts.size() < registration.capacity; }
   [[nodiscard]] bool has_queue_room() const { return waiting.size() < limits::kL2QueueMax; }
   [[nodiscard]] bool is_suspect(uint64_t now_ms) const { return now_ms < suspect_until_ms; }

@@ -52,7 +52,7 @@ class L2Connection {
   State state = State::kHead;
   TimerSlot timer;
   uint64_t body_bytes = 0;     ///< Of this message.
-  uint64_t unsent_bytes = 0;   ///< Of our answers, since they were last seen gone.
+  uint64_t unsent_bytes = 0;   ///< Of our answers, what the kernel has not taken.
   uint64_t drained_bytes = 0;  ///< While registered or lingering.
   bool drains_car = false;     ///< What is drained is a CAR's bytes.
   L2No l2{};                   ///< kRegistered: whose stream; kHoldings: whose roots.

@@ -81,12 +81,15 @@ void L2Server::feed(L2Connection& connection, Bytes bytes, uint64_t now_ms) {
   }
 }
 
-void L2Server::on_drained(ConnId id) {
+void L2Server::on_unsent(ConnId id, size_t unsent_bytes, uint64_t now_ms) {
   L2Connection* connection = find(id);
   if (!connection) return;
-  connection->unsent_bytes = 0;
+  connection->unsent_bytes = unsent_bytes;
   if (connection->state != L2Connection::State::kRegistered) return;
-  if (L2* l2 = registrations_.registry().find(connection->l2)) registrations_.on_drained(*l2);
+  L2* l2 = registrations_.registry().find(connection->l2);
+  if (!l2) return;
+  registrations_.on_unsent(*l2, unsent_bytes, now_ms);
+  dispatcher_.serve_queue(*l2, now_ms);
 }
 
 void L2Server::on_closed(ConnId id, std::string_view why, uint64_t now_ms) {

@@ -31,7 +31,8 @@ class L2Server {
   /// A connection was accepted, or came back from a worker. `cookie` is its SO_COOKIE.
   void on_connected(ConnId id, const std::string& address, uint64_t cookie, uint64_t now_ms);
   void on_bytes(ConnId id, Bytes bytes, uint64_t now_ms);
-  void on_drained(ConnId id);
+  /// So much of what was written has not been taken.
+  void on_unsent(ConnId id, size_t unsent_bytes, uint64_t now_ms);
   /// The peer ended its side, or the connection failed.
   void on_closed(ConnId id, std::string_view why, uint64_t now_ms);
   void on_timer(ConnId id, uint64_t now_ms);

@@ -33,7 +33,8 @@ std::expected<Registry::Admission, Registry::Refusal> Registrations::open(
   auto admitted = registry_.admit(std::move(registration), conn, address, now_ms);
   if (!admitted) return admitted;
   L2& l2 = *admitted->l2;
-  l2.unsent_bytes = 0;
+  l2.unsent_bytes = l2.over_since_ms = 0;
+  l2.is_accused = false;
   if (admitted->replaced) {
     ++context_.counters.replacements;
     holdings_.remove_all(l2.no);  // It announces them anew.
@@ -49,7 +50,7 @@ std::expected<Registry::Admission, Registry::Refusal> Registrations::open(
     head.push_back('\n');
   }
   write(l2, std::move(head), now_ms);
-  arm(l2, now_ms);
+  arm(l2, now_ms + context_.config.heartbeat_ms);
   LogLine line(admitted->replaced ? "l2_replaced" : "l2_registered");
   line.add("l2", l2.id()).add("address", address);
   line.add("generation", l2.is_v2() ? "v2" : "legacy").add("capacity", l2.registration.capacity);
@@ -88,37 +89,44 @@ void Registrations::send_line(L2& l2, std::string_view line, uint64_t now_ms) {
 
 void Registrations::write(L2& l2, std::string bytes, uint64_t now_ms) {
   if (l2.is_doomed) return;
-  if (l2.unsent_bytes == 0) l2.unsent_since_ms = now_ms;
+  if (l2.unsent_bytes == 0) l2.taken_ms = now_ms;
   l2.unsent_bytes += bytes.size();
-  if (l2.unsent_bytes > limits::kL2UnsentBytesMax) {
-    l2.is_doomed = true;
-    ++context_.counters.drops_stuck;
-    doomed_.push_back(l2.no);
-    return;
-  }
+  if (l2.over_since_ms == 0 && l2.unsent_bytes >= l2.unsent_bytes_max()) l2.over_since_ms = now_ms;
   context_.out.push(WriteL2{l2.conn, std::move(bytes)});
+}
+
+void Registrations::on_unsent(L2& l2, size_t unsent_bytes, uint64_t now_ms) {
+  if (unsent_bytes < l2.unsent_bytes) l2.taken_ms = now_ms;
+  l2.unsent_bytes = unsent_bytes;
+  // Half the bound: who takes a line now and then, and never more, is no help to anybody.
+  if (unsent_bytes < l2.unsent_bytes_max() / 2) l2.over_since_ms = 0;
+}
+
+bool Registrations::is_stuck(const L2& l2, uint64_t now_ms) const {
+  const uint64_t patience_ms = context_.config.l2_stuck_ms;
+  return (l2.unsent_bytes > 0 && now_ms - l2.taken_ms >= patience_ms) ||
+         (l2.over_since_ms != 0 && now_ms - l2.over_since_ms >= patience_ms);
 }
 
 void Registrations::on_timer(L2No no, uint64_t now_ms) {
   L2* l2 = registry_.find(no);
   if (!l2) return;
   Timers::fired(l2->heartbeat);
-  const bool is_stuck = l2->unsent_bytes > 0 &&
-                        now_ms - l2->unsent_since_ms >= context_.config.l2_stuck_ms &&
-                        !l2->is_doomed;
-  if (is_stuck) {
-    l2->is_doomed = true;
+  if (!is_stuck(*l2, now_ms)) {
+    l2->is_accused = false;
+    send_line(*l2, "\n", now_ms);
+    arm(*l2, now_ms + context_.config.heartbeat_ms);
+  } else if (!std::exchange(l2->is_accused, true)) {
+    // After a pause of this process the clock accuses every L2 before its socket was looked at.
+    arm(*l2, now_ms + kL2BehindMs);
+  } else if (!std::exchange(l2->is_doomed, true)) {
     ++context_.counters.drops_stuck;
     doomed_.push_back(no);
-    return;
   }
-  send_line(*l2, "\n", now_ms);
-  arm(*l2, now_ms);
 }
 
-void Registrations::arm(L2& l2, uint64_t now_ms) {
-  context_.timers.set(l2.heartbeat, TimerKind::kL2, static_cast<uint64_t>(l2.no),
-                      now_ms + context_.config.heartbeat_ms);
+void Registrations::arm(L2& l2, uint64_t at_ms) {
+  context_.timers.set(l2.heartbeat, TimerKind::kL2, static_cast<uint64_t>(l2.no), at_ms);
 }
 
 }  // namespace daphnis::broker

@@ -30,8 +30,8 @@ class Registrations {
   /// Puts a line on the L2's stream.
   void send_line(L2& l2, std::string_view line, uint64_t now_ms);
   void on_timer(L2No no, uint64_t now_ms);
-  /// All that was written so far is in the kernel's hands.
-  void on_drained(L2& l2) { l2.unsent_bytes = 0; }
+  /// So much of what was written has not been taken by the kernel.
+  void on_unsent(L2& l2, size_t unsent_bytes, uint64_t now_ms);
 
   [[nodiscard]] std::vector<L2No>& doomed() { return doomed_; }
   [[nodiscard]] Registry& registry() { return registry_; }
@@ -46,7 +46,8 @@ class Registrations {
 
  private:
   void write(L2& l2, std::string bytes, uint64_t now_ms);
-  void arm(L2& l2, uint64_t now_ms);
+  [[nodiscard]] bool is_stuck(const L2& l2, uint64_t now_ms) const;
+  void arm(L2& l2, uint64_t at_ms);
 
   Context& context_;
   Registry registry_;

@@ -21,7 +21,11 @@ L2Sockets::Added L2Sockets::add(uv::UvPtr<uv_tcp_t> tcp) {
       uv::Stream::Events{
           .on_bytes = [this, id](Bytes bytes) { events_.on_bytes(id, bytes); },
           .on_end = [this, id](const std::string& why) { events_.on_closed(id, why); },
-          .on_drained = [this, id] { events_.on_drained(id); }});
+          .on_taken =
+              [this, id] {
+                const auto found = streams_.find(id);
+                if (found != streams_.end()) events_.on_unsent(id, found->second->unsent_bytes());
+              }});
   stream->start();
   Added added{
       .id = id, .address = uv::peer_host(stream->fd()), .cookie = uv::socket_cookie(stream->fd())};
@@ -29,16 +33,12 @@ L2Sockets::Added L2Sockets::add(uv::UvPtr<uv_tcp_t> tcp) {
   return added;
 }
 
-void L2Sockets::write(ConnId id, std::string bytes) {
+size_t L2Sockets::write(ConnId id, std::string bytes) {
   const auto found = streams_.find(id);
-  if (found == streams_.end()) return;
-  const size_t written = found->second->try_write(bytes);
-  if (written == bytes.size()) {
-    events_.on_drained(id);
-    return;
-  }
-  bytes.erase(0, written);
+  if (found == streams_.end()) return 0;
+  bytes.erase(0, found->second->try_write(bytes));
   found->second->write(std::move(bytes));
+  return found->second->unsent_bytes();
 }
 
 void L2Sockets::shutdown(ConnId id) {

@@ -19,7 +19,8 @@ class L2Sockets {
  public:
   struct Events {
     std::function<void(ConnId, Bytes)> on_bytes;
-    std::function<void(ConnId)> on_drained;  ///< Also from within write().
+    /// The kernel took some of what it had not; never from within write().
+    std::function<void(ConnId, size_t unsent_bytes)> on_unsent;
     std::function<void(ConnId, const std::string& why)> on_closed;
   };
   explicit L2Sockets(Events events) : events_(std::move(events)) {}
@@ -32,7 +33,8 @@ class L2Sockets {
   /// Takes an accepted socket and starts reading, which is reported in a later turn.
   Added add(uv::UvPtr<uv_tcp_t> tcp);
 
-  void write(ConnId id, std::string bytes);
+  /// How much of this and earlier writes the kernel has not taken, in bytes.
+  [[nodiscard]] size_t write(ConnId id, std::string bytes);
   void shutdown(ConnId id);
   void close(ConnId id) { streams_.erase(id); }
   /// A small send buffer and a limit on unacknowledged data: order lines and heartbeats would

@@ -32,7 +32,11 @@ Shell::Shell(uv::Loop& loop, uv::Log& log, Config config, ShellSettings settings
                   broker_.on_l2_bytes(id, bytes, loop_.now_ms());
                   carry_out();
                 },
-            .on_drained = [this](ConnId id) { broker_.on_l2_drained(id, loop_.now_ms()); },
+            .on_unsent =
+                [this](ConnId id, size_t unsent_bytes) {
+                  broker_.on_l2_unsent(id, unsent_bytes, loop_.now_ms());
+                  carry_out();
+                },
             .on_closed =
                 [this](ConnId id, const std::string& why) {
                   broker_.on_l2_closed(id, why, loop_.now_ms());
@@ -175,14 +179,18 @@ void Shell::on_worker_frame(WorkerId id, Bytes payload, uv::UvPtr<uv_tcp_t> sock
 }
 
 void Shell::carry_out() {
-  broker_.take_commands(commands_);
-  for (Command& command : commands_) carry_out(command);
+  // What the kernel takes at once may make room for more orders.
+  while (broker_.has_commands()) {
+    broker_.take_commands(commands_);
+    for (Command& command : commands_) carry_out(command);
+  }
   arm_timer();
 }
 
 void Shell::carry_out(Command& command) {
   if (auto* write = std::get_if<WriteL2>(&command)) {
-    l2s_.write(write->conn, std::move(write->bytes));
+    const size_t unsent_bytes = l2s_.write(write->conn, std::move(write->bytes));
+    broker_.on_l2_unsent(write->conn, unsent_bytes, loop_.now_ms());
   } else if (auto* send = std::get_if<SendWorker>(&command)) {
     workers_.send(send->worker, std::move(send->frame));
   } else if (auto* hand_off = std::get_if<HandOff>(&command)) {

@@ -99,7 +99,9 @@ void Stream::submit(Write* write) {
     std::unique_ptr<Write> done(static_cast<Write*>(request->data));
     const std::shared_ptr<Shared> alive = done->shared;
     if (!alive->stream || status != 0) return;  // A failed connection is reported by its read side.
-    if (alive->events.on_drained && alive->stream->unsent_bytes() == 0) alive->events.on_drained();
+    if (alive->events.on_taken) alive->events.on_taken();
+    if (!alive->stream || !alive->events.on_drained) return;
+    if (alive->stream->unsent_bytes() == 0) alive->events.on_drained();
   };
   const int error =
       uv_write(&write->request, reinterpret_cast<uv_stream_t*>(tcp_.get()), write->buffers.data(),

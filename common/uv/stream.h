@@ -28,6 +28,9 @@ class Stream {
     std::function<void(const std::string& why)> on_end;
     /// All writes so far are in the kernel's hands (optional).
     std::function<void()> on_drained = nullptr;
+    /// A write() went to the kernel in a later turn (optional); comes before on_drained.
+    /// unsent_bytes() tells what is left.
+    std::function<void()> on_taken = nullptr;
   };
 
   /// Takes an opened TCP handle. Reading begins with start().

@@ -62,6 +62,7 @@ class Scene {
     for (const Command& command : commands_) {
       if (const auto* write = std::get_if<WriteL2>(&command)) {
         said_ += std::to_string(static_cast<uint64_t>(write->conn)) + ":" + write->bytes;
+        broker_.on_l2_unsent(write->conn, 0, kNow);
       } else if (const auto* close = std::get_if<CloseL2>(&command)) {
         is_open_ = is_open_ && close->conn != kOther;
       } else if (std::holds_alternative<HandOff>(command)) {

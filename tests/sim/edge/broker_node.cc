@@ -57,7 +57,11 @@ ConnId BrokerNode::add(std::unique_ptr<Socket> socket) {
                            core_.on_l2_closed(id, why, scene_.clock.now_ms());
                            settle();
                          },
-                     .on_drained = [this, id] { core_.on_l2_drained(id, scene_.clock.now_ms()); }});
+                     .on_taken =
+                         [this, id] {
+                           report_unsent(id);
+                           settle();
+                         }});
   l2s_.emplace(id, std::move(stream));
   return id;
 }
@@ -137,9 +141,11 @@ void BrokerNode::set_limit(uint64_t bytes) {
 }
 
 void BrokerNode::settle() {
-  std::vector<broker::Command> commands;
-  core_.take_commands(commands);
-  for (broker::Command& command : commands) carry_out(command);
+  while (core_.has_commands()) {
+    std::vector<broker::Command> commands;
+    core_.take_commands(commands);
+    for (broker::Command& command : commands) carry_out(command);
+  }
   if (const auto due = core_.next_deadline()) {
     timer_.at(*due);
   } else {
@@ -151,6 +157,7 @@ void BrokerNode::carry_out(broker::Command& command) {
   if (auto* write = std::get_if<broker::WriteL2>(&command)) {
     const auto found = l2s_.find(write->conn);
     if (found != l2s_.end()) found->second->write(write->bytes);
+    report_unsent(write->conn);
   } else if (auto* send = std::get_if<broker::SendWorker>(&command)) {
     const auto found = workers_.find(send->worker);
     if (found != workers_.end()) found->second->send(std::move(send->frame));
@@ -173,6 +180,12 @@ void BrokerNode::carry_out(broker::Command& command) {
   }
 }
 
+void BrokerNode::report_unsent(ConnId id) {
+  const auto found = l2s_.find(id);
+  if (found == l2s_.end()) return;
+  core_.on_l2_unsent(id, found->second->unsent_bytes(), scene_.clock.now_ms());
+}
+
 void BrokerNode::hand_off(broker::HandOff& command) {
   const auto found = l2s_.find(command.conn);
   if (found == l2s_.end()) return scene_.fail("the broker hands off a socket it has closed");
@@ -193,7 +206,8 @@ void BrokerNode::check_bounds() {
     waiting += l2.waiting.size();
     if (l2.attempts.size() > l2.registration.capacity)
       scene_.fail(l2.id() + " is over its capacity");
-    if (!l2.waiting.empty() && l2.has_room()) scene_.fail(l2.id() + " is idle and has a queue");
+    const bool takes_orders = l2.has_room() && !l2.is_behind(scene_.clock.now_ms());
+    if (!l2.waiting.empty() && takes_orders) scene_.fail(l2.id() + " is idle and has a queue");
   });
   const broker::Dispatcher& dispatcher = core_.dispatcher();
   // Attempts may outlive their L2's registration, never the other way round.

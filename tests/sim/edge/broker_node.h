@@ -46,6 +46,7 @@ class BrokerNode {
   void check_files_quiet();
   void add_up();
   void carry_out(broker::Command& command);
+  void report_unsent(broker::ConnId id);
   void hand_off(broker::HandOff& command);
 
   Scene& scene_;

@@ -10,9 +10,14 @@ Stream::Stream(Scene& scene, std::unique_ptr<Socket> socket, Events events)
       socket_(std::move(socket)),
       events_(std::make_shared<Events>(std::move(events))),
       turn_(scene.clock, [this] { on_change(); }),
-      drained_(scene.clock, [this] {
+      drained_(scene.clock,
+               [this] {
+                 const std::shared_ptr<Events> alive = events_;
+                 alive->on_drained();
+               }),
+      taken_(scene.clock, [this] {
         const std::shared_ptr<Events> alive = events_;
-        alive->on_drained();
+        alive->on_taken();
       }) {
   socket_->listen([this] { on_change(); });
   if (socket_->is_ready()) turn_.after(0);
@@ -47,7 +52,9 @@ void Stream::write(std::string_view bytes) {
 void Stream::flush() {
   if (!unsent_.empty() && socket_->is_reset()) unsent_.clear();  // Nobody will ever take it.
   if (!unsent_.empty()) {
-    unsent_.erase(0, socket_->write(as_bytes(unsent_)));
+    const size_t taken = socket_->write(as_bytes(unsent_));
+    unsent_.erase(0, taken);
+    if (taken > 0 && events_->on_taken) taken_.after(0);
     if (unsent_.empty() && events_->on_drained) drained_.after(0);
   }
   if (unsent_.empty() && std::exchange(is_ending_, false)) socket_->shutdown();
@@ -61,6 +68,7 @@ void Stream::shutdown() {
 std::unique_ptr<Socket> Stream::release() {
   turn_.stop();
   drained_.stop();
+  taken_.stop();
   socket_->listen(nullptr);
   return std::move(socket_);
 }

@@ -19,6 +19,7 @@ class Stream {
     std::function<void(const std::string& why)> on_end;
     /// All that was written is in the network's hands. In a turn of its own; optional.
     std::function<void()> on_drained = nullptr;
+    std::function<void()> on_taken = nullptr;
   };
 
   Stream(Scene& scene, std::unique_ptr<Socket> socket, Events events);
@@ -43,6 +44,7 @@ class Stream {
   std::shared_ptr<Events> events_;  ///< Shared with the event under way.
   Alarm turn_;
   Alarm drained_;
+  Alarm taken_;
   std::string unsent_;
   bool is_stopped_ = false;
   bool has_ended_ = false;

@@ -202,28 +202,6 @@ TEST_CASE("when the only L2 is lost its fetches fail and its streams go on",
   CHECK(rig.broker.is_quiet());
 }
 
-TEST_CASE("an L2 that does not read is dropped", "[broker][registration]") {
-  Rig rig;
-  const ConnId home = rig.register_l2("home", "?v=2&capacity=256");
-  const WorkerId worker = rig.connect_worker();
-  SECTION("after some time") {
-    rig.advance(20'000, false);
-    CHECK(rig.broker.registrations().registry().size() == 0);
-  }
-  SECTION("after some bytes and its fetches fail") {
-    for (uint64_t n = 0; n < 400 && !rig.conns[home].is_closed; ++n) {
-      rig.fetch(worker, n, cid_number(n));
-      if (rig.orders(home).size() < 200) continue;
-      rig.tell(worker, ipc::CancelFetch{n});
-    }
-    CHECK(rig.failure(worker, 0) == FetchFailure::kFailed);
-  }
-  CHECK(rig.conns[home].is_closed);
-  CHECK(rig.broker.counters().drops_stuck == 1);
-  CHECK(rig.broker.registrations().ring().size() == 0);
-  CHECK(rig.broker.is_quiet());
-}
-
 TEST_CASE("beyond the bound of L2s a registration is told to come back later",
           "[broker][registration]") {
   Rig rig({.l2s_max = 2});
@@ -266,24 +244,6 @@ TEST_CASE("what is not for L2s gets a status and a closed connection", "[broker]
     CHECK(rig.status(conn) == 431);
   }
   CHECK(rig.conns[conn].is_shut);
-}
-
-TEST_CASE("a peer that asks on and on and reads no answer is cut off", "[broker][registration]") {
-  Rig rig;
-  rig.register_l2("home", "?v=2");
-  const ConnId conn = rig.connect();
-  const std::string request =
-      "POST /holdings/home HTTP/1.1\r\nHost: l1\r\nContent-Length: 0\r\n\r\n";
-  for (int i = 0; i < 10'000 && !rig.conns[conn].is_shut; ++i) rig.send(conn, request);
-  CHECK(rig.conns[conn].is_shut);
-  CHECK(rig.conns[conn].out.size() < limits::kL2UnsentBytesMax + 1'000);
-
-  const ConnId reader = rig.connect();
-  for (int i = 0; i < 1'000; ++i) {
-    rig.send(reader, request);
-    rig.read_all(reader);
-  }
-  CHECK_FALSE(rig.conns[reader].is_shut);
 }
 
 TEST_CASE("a broker that drains ends what nobody streams and takes nothing new",

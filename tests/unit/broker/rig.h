@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <cctype>
 #include <map>
 #include <optional>
@@ -36,6 +37,8 @@ class Rig {
     bool is_shut = false;  ///< Its side is ended.
     bool is_closed = false;
     bool is_tuned = false;
+    bool reads = true;        ///< Whether its kernel takes what the broker writes.
+    size_t unsent_bytes = 0;  ///< What it has not taken.
     std::optional<WorkerId> handed_to;
     uint64_t cookie = 0;
   };
@@ -66,12 +69,12 @@ class Rig {
                      const std::string& address = "192.0.2.1") {
     const ConnId conn = connect(address);
     send(conn, "GET /register/" + id + query + " HTTP/1.1\r\nHost: l1\r\n\r\n");
-    read_all(conn);
     return conn;
   }
-  /// Everything written so far has reached the peer.
-  void read_all(ConnId id) {
-    broker.on_l2_drained(id, now_ms);
+  /// The peer takes so much of what it has not taken yet.
+  void take(ConnId id, size_t bytes) {
+    conns[id].unsent_bytes -= std::min(bytes, conns[id].unsent_bytes);
+    broker.on_l2_unsent(id, conns[id].unsent_bytes, now_ms);
     carry_out();
   }
   /// The order lines on a registration, without line ends.
@@ -195,9 +198,8 @@ class Rig {
   }
 
   // --- Time ---
-  /// Lets time pass; all deadlines on the way are met in order. L2s read what they are sent,
-  /// workers answer pings.
-  void advance(uint64_t ms, bool l2s_read = true) {
+  /// Lets time pass; all deadlines on the way are met in order. Workers answer pings.
+  void advance(uint64_t ms) {
     const uint64_t end = now_ms + ms;
     while (true) {
       const auto due = broker.next_deadline();
@@ -206,18 +208,16 @@ class Rig {
       broker.on_timer(now_ms);
       carry_out();
       answer_pings();
-      if (!l2s_read) continue;
-      for (auto& [id, conn] : conns) {
-        if (conn.is_tuned && !conn.is_closed) broker.on_l2_drained(id, now_ms);
-      }
     }
     now_ms = end;
   }
 
   void carry_out() {
-    broker.take_commands(commands_);
-    for (auto& command : std::exchange(commands_, {})) {
-      std::visit([this](auto& one) { carry_out(one); }, command);
+    while (broker.has_commands()) {
+      broker.take_commands(commands_);
+      for (auto& command : std::exchange(commands_, {})) {
+        std::visit([this](auto& one) { carry_out(one); }, command);
+      }
     }
   }
 
@@ -231,8 +231,11 @@ class Rig {
     }
   }
   void carry_out(WriteL2& c) {
-    REQUIRE_FALSE(conns[c.conn].is_closed);
-    conns[c.conn].out += c.bytes;
+    Conn& conn = conns[c.conn];
+    REQUIRE_FALSE(conn.is_closed);
+    conn.out += c.bytes;
+    if (!conn.reads) conn.unsent_bytes += c.bytes.size();
+    broker.on_l2_unsent(c.conn, conn.unsent_bytes, now_ms);
   }
   void carry_out(TuneRegistration& c) { conns[c.conn].is_tuned = true; }
   void carry_out(ShutdownL2& c) { conns[c.conn].is_shut = true; }
