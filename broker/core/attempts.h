@@ -22,7 +22,9 @@ struct Attempt {
   L2No l2{};
   WorkerId worker{};
   State state = State::kOrdered;
-  bool is_taken = false;  ///< The worker has said HandoffTaken.
+  bool is_taken = false;      ///< The worker has said HandoffTaken.
+  bool needs_id = false;      ///< An answer without an id is not taken (any more).
+  bool is_anonymous = false;  ///< Its answer came without an id: perhaps not from the L2.
   uint64_t ordered_ms = 0;
 };
 

@@ -14,7 +14,10 @@ class Pick {
 
   /// False once a better one cannot come.
   bool offer(L2No no) {
-    if (std::ranges::find(fetch_.asked, no) != fetch_.asked.end()) return true;
+    return std::ranges::find(fetch_.asked, no) != fetch_.asked.end() || consider(no);
+  }
+  /// The same, whether it was asked or not.
+  bool consider(L2No no) {
     L2* l2 = registry_.find(no);
     if (!l2 || l2->is_doomed) return true;
     if (l2->is_behind(now_ms_)) {
@@ -92,6 +95,12 @@ Choice choose_candidate(const Fetch& fetch, Registrations& registrations, size_t
   const Choice other = others.choice();
   const bool is_other_better = !holder.l2 || (holder.is_behind && other.l2 && !other.is_behind);
   return is_other_better ? other : holder;
+}
+
+Choice choose_again(const Fetch& fetch, Registrations& registrations, L2No no, uint64_t now_ms) {
+  Pick pick(fetch, registrations.registry(), now_ms);
+  pick.consider(no);
+  return pick.choice();
 }
 
 }  // namespace daphnis::broker

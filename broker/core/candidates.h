@@ -20,4 +20,8 @@ struct Choice {
 [[nodiscard]] Choice choose_candidate(const Fetch& fetch, Registrations& registrations,
                                       size_t candidates_max, uint64_t now_ms);
 
+/// This L2, whether it was asked or not.
+[[nodiscard]] Choice choose_again(const Fetch& fetch, Registrations& registrations, L2No no,
+                                  uint64_t now_ms);
+
 }  // namespace daphnis::broker

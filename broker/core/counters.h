@@ -35,6 +35,8 @@ struct Counters {
   uint64_t answers_late = 0;        ///< 410
   uint64_t answers_double = 0;      ///< 409
   uint64_t answers_malformed = 0;   ///< 400: no such path, no id to match.
+  uint64_t answers_without_id = 0;  ///< Matched by CID and address.
+  uint64_t web_pages_refused = 0;   ///< 403: a web page made a browser ask.
   uint64_t car_bytes_through_broker = 0;
   uint64_t drained_bytes = 0;  ///< Of CARs, after an early answer (DESIGN 4a).
   // Registrations.
@@ -50,7 +52,8 @@ struct Counters {
   uint64_t holdings_over_bound = 0;
   // Connections.
   uint64_t connections = 0;
-  uint64_t connections_refused = 0;  ///< Config::connections_max was reached.
+  uint64_t connections_refused = 0;    ///< A bound was reached and nobody was idle.
+  uint64_t connections_displaced = 0;  ///< Idle ones that gave way to new ones.
   uint64_t connections_timed_out = 0;
   uint64_t requests_refused = 0;  ///< The HTTP parser refused them.
   // Workers.

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "broker/core/candidates.h"
 #include "broker/core/orders.h"
 #include "common/core/check.h"
 #include "common/core/ipc_codec.h"
@@ -50,9 +49,7 @@ void Dispatcher::find_candidate(Fetch& fetch, uint64_t now_ms) {
   fetch.state = Fetch::State::kChoosing;
   const bool is_spent =
       fetch.tries() >= context_.config.tries_max || now_ms >= fetch.deadline_ms || is_draining_;
-  const Choice choice =
-      is_spent ? Choice{}
-               : choose_candidate(fetch, registrations_, context_.config.candidates_max, now_ms);
+  const Choice choice = is_spent ? Choice{} : choose(fetch, now_ms);
   if (!choice.l2) {
     if (choice.is_crowded) ++context_.counters.queues_full;
     give_up(fetch, failure_of(fetch, choice.is_crowded));
@@ -66,19 +63,35 @@ void Dispatcher::find_candidate(Fetch& fetch, uint64_t now_ms) {
   }
 }
 
+Choice Dispatcher::choose(Fetch& fetch, uint64_t now_ms) {
+  Choice choice = choose_candidate(fetch, registrations_, context_.config.candidates_max, now_ms);
+  while (!choice.l2 && fetch.asked_again < fetch.answered_for.size()) {
+    const L2No no = fetch.answered_for[fetch.asked_again++];
+    choice = choose_again(fetch, registrations_, no, now_ms);
+  }
+  return choice;
+}
+
 /// DESIGN 2, step 9.
 ipc::FetchFailure Dispatcher::failure_of(const Fetch& fetch, bool is_crowded) const {
   if (is_draining_) return ipc::FetchFailure::kDraining;
   if (fetch.asked.empty() && registrations_.registry().size() == 0) return ipc::FetchFailure::kNoL2;
   if (fetch.failed > 0) return ipc::FetchFailure::kFailed;
-  if (fetch.silent > 0) return ipc::FetchFailure::kSilent;
+  // Who was answered for by a stranger has not said a word.
+  if (fetch.silent > 0 || fetch.unheard > 0) return ipc::FetchFailure::kSilent;
   if (is_crowded || fetch.asked.empty()) return ipc::FetchFailure::kOverloaded;
   return ipc::FetchFailure::kNotFound;
 }
 
 void Dispatcher::start_attempt(Fetch& fetch, L2& l2, uint64_t now_ms) {
   const Uuid id = uuid_v4(context_.random());
-  attempts_.add(id, {.fetch = fetch.no, .l2 = l2.no, .worker = fetch.worker, .ordered_ms = now_ms});
+  const bool is_asked_again =
+      std::ranges::find(fetch.answered_for, l2.no) != fetch.answered_for.end();
+  attempts_.add(id, {.fetch = fetch.no,
+                     .l2 = l2.no,
+                     .worker = fetch.worker,
+                     .needs_id = is_asked_again,
+                     .ordered_ms = now_ms});
   l2.attempts.push_back(id);
   ++l2.tally.orders;
   ++context_.counters.attempts;

@@ -8,6 +8,7 @@
 
 #include "broker/core/attempts.h"
 #include "broker/core/cache.h"
+#include "broker/core/candidates.h"
 #include "broker/core/context.h"
 #include "broker/core/fetch.h"
 #include "broker/core/registrations.h"
@@ -80,11 +81,13 @@ class Dispatcher {
     Attempt* attempt = nullptr;  ///< For kHandOff; valid until the next call.
   };
   /// A POST's head came for this attempt and this root, `not_found` being what it says that the L2
-  /// lacks. Says what to do; does it for kNotFound.
+  /// lacks. Says what to do; does it for kNotFound. `is_anonymous`: it came without an id, so it
+  /// says nothing of the L2: no holding, tally or health changes, and the L2 may be asked again.
   [[nodiscard]] Answer on_answer(const Uuid& attempt_id, const Cid& root,
-                                 std::optional<NotFound> not_found, uint64_t now_ms);
+                                 std::optional<NotFound> not_found, bool is_anonymous,
+                                 uint64_t now_ms);
   /// The attempt's id for a POST without one: the only attempt for that root that is out to an L2
-  /// registered from that address (DESIGN 3.1).
+  /// registered from that address (DESIGN 3.1), unless that one needs an id.
   [[nodiscard]] std::optional<Uuid> only_attempt(const std::string& address, const Cid& root);
   /// The socket of an attempt with verdict kHandOff is on its way; the frame that announces it.
   [[nodiscard]] ipc::Handoff hand_off(const Uuid& attempt_id, uint64_t now_ms);
@@ -102,6 +105,7 @@ class Dispatcher {
  private:
   [[nodiscard]] Fetch* find(FetchNo no);
   void find_candidate(Fetch& fetch, uint64_t now_ms);
+  [[nodiscard]] Choice choose(Fetch& fetch, uint64_t now_ms);
   void start_attempt(Fetch& fetch, L2& l2, uint64_t now_ms);
   /// Waits in the L2's queue until `until_ms`.
   void wait_for(Fetch& fetch, L2& l2, uint64_t until_ms);
@@ -114,6 +118,8 @@ class Dispatcher {
   void abandon(Fetch& fetch, uint64_t now_ms);
   void erase(Fetch& fetch, FetchEnd::How how, ipc::FetchFailure reason = {});
   void on_streamed(Fetch& fetch, const ipc::AttemptEnded& message, uint64_t now_ms);
+  /// What the end of a stream that failed means for its fetch and for what its L2 holds.
+  void blame(Fetch& fetch, ipc::AttemptOutcome outcome);
   void tally(L2& l2, const ipc::AttemptEnded& message, uint64_t now_ms);
   void take_not_found(Fetch& fetch, L2No no, NotFound what);
   void log_attempt(LogLevel level, const Fetch& fetch, std::string_view outcome);

@@ -6,9 +6,19 @@
 
 /// The part of the dispatcher that meets answers: POSTs of L2s and what workers report of them.
 namespace daphnis::broker {
+namespace {
+
+/// An answer without an id that settled nothing: the L2 in whose name it came is to be asked again.
+void note_anonymous(Fetch& fetch, L2No no) {
+  fetch.answered_for.push_back(no);
+  ++fetch.unheard;
+}
+
+}  // namespace
 
 Dispatcher::Answer Dispatcher::on_answer(const Uuid& attempt_id, const Cid& root,
-                                         std::optional<NotFound> not_found, uint64_t now_ms) {
+                                         std::optional<NotFound> not_found, bool is_anonymous,
+                                         uint64_t now_ms) {
   Counters& counters = context_.counters;
   Attempt* attempt = attempts_.find(attempt_id);
   if (!attempt) {
@@ -32,8 +42,15 @@ Dispatcher::Answer Dispatcher::on_answer(const Uuid& attempt_id, const Cid& root
   }
   counters.first_byte.record(now_ms - attempt->ordered_ms);
   counters.first_byte_second.record(now_ms - attempt->ordered_ms);
+  attempt->is_anonymous = is_anonymous;
   if (!not_found) return {Verdict::kHandOff, attempt};
-  take_not_found(*fetch, attempt->l2, *not_found);
+  if (is_anonymous) {
+    ++counters.not_found;
+    note_anonymous(*fetch, attempt->l2);
+  } else {
+    if (attempt->needs_id) --fetch->unheard;
+    take_not_found(*fetch, attempt->l2, *not_found);
+  }
   if (context_.out.logs(LogLevel::kDebug)) log_attempt(LogLevel::kDebug, *fetch, "not_found");
   end_attempt(attempt_id, AttemptEnd::kAnswered, now_ms);
   find_candidate(*fetch, now_ms);
@@ -58,7 +75,7 @@ std::optional<Uuid> Dispatcher::only_attempt(const std::string& address, const C
   for (const L2No no : registrations_.registry().at_address(address)) {
     for (const Uuid& id : registrations_.registry().find(no)->attempts) {
       const Attempt* attempt = attempts_.find(id);
-      if (attempt->state != Attempt::State::kOrdered) continue;
+      if (attempt->state != Attempt::State::kOrdered || attempt->needs_id) continue;
       if (!find(attempt->fetch)->request.root.names_same_block(root)) continue;
       if (only) return std::nullopt;
       only = id;
@@ -112,22 +129,27 @@ bool Dispatcher::on_attempt_ended(WorkerId worker, const ipc::AttemptEnded& mess
   const bool counted = !attempt->is_taken;
   const FetchNo fetch_no = attempt->fetch;
   ++context_.counters.outcomes[static_cast<size_t>(message.outcome)];
-  if (L2* l2 = registrations_.registry().find(attempt->l2)) tally(*l2, message, now_ms);
+  L2* l2 = registrations_.registry().find(attempt->l2);
+  if (l2 && !attempt->is_anonymous) tally(*l2, message, now_ms);
   Fetch* fetch = find(fetch_no);
   const bool is_current =
       fetch && fetch->state == Fetch::State::kStreaming && fetch->attempt == message.attempt_id;
+  if (is_current && attempt->is_anonymous) {
+    note_anonymous(*fetch, attempt->l2);
+    if (message.outcome == ipc::AttemptOutcome::kVerifyFailed) {
+      log_attempt(LogLevel::kInfo, *fetch, "bad_answer_without_id");
+    }
+  } else if (is_current) {
+    if (attempt->needs_id) --fetch->unheard;
+    blame(*fetch, message.outcome);
+  }
   end_attempt(message.attempt_id, AttemptEnd::kAnswered, now_ms);
   if (is_current) on_streamed(*fetch, message, now_ms);
   return counted;
 }
 
-/// What the end of a stream means for its fetch.
-void Dispatcher::on_streamed(Fetch& fetch, const ipc::AttemptEnded& message, uint64_t now_ms) {
-  switch (message.outcome) {
-    case ipc::AttemptOutcome::kComplete:
-      ++context_.counters.fetches_served;
-      if (fetch.asked.size() == 1) ++context_.counters.attempts_first_hit;
-      break;
+void Dispatcher::blame(Fetch& fetch, ipc::AttemptOutcome outcome) {
+  switch (outcome) {
     case ipc::AttemptOutcome::kNotFound:
       ++context_.counters.not_found;
       ++fetch.not_found;
@@ -144,8 +166,17 @@ void Dispatcher::on_streamed(Fetch& fetch, const ipc::AttemptEnded& message, uin
     case ipc::AttemptOutcome::kStalled:
       ++fetch.silent;
       break;
+    case ipc::AttemptOutcome::kComplete:
     case ipc::AttemptOutcome::kCancelled:
       break;
+  }
+}
+
+/// What the end of a stream means for its fetch.
+void Dispatcher::on_streamed(Fetch& fetch, const ipc::AttemptEnded& message, uint64_t now_ms) {
+  if (message.outcome == ipc::AttemptOutcome::kComplete) {
+    ++context_.counters.fetches_served;
+    if (fetch.asked.size() == 1) ++context_.counters.attempts_first_hit;
   }
   const bool is_failure = message.outcome != ipc::AttemptOutcome::kComplete;
   if (is_failure && message.wants_another) {

@@ -51,6 +51,8 @@ struct L2 {
   ConnId conn{};         ///< Its registration stream.
   std::string address;   ///< The stream's peer, without port.
   uint64_t session = 1;  ///< Counts connections under this id.
+  /// Of this connection, told to nobody but the L2 (Daphnis-Session): who says it is the L2.
+  Uuid session_key{};
   uint64_t registered_ms = 0;
   uint64_t replaced_ms = 0;       ///< When the connection last changed; 0: never.
   uint64_t contest_told_ms = 0;   ///< When the log last told of a refused other one; 0: never.

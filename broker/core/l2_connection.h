@@ -57,6 +57,9 @@ class L2Connection {
   bool drains_car = false;     ///< What is drained is a CAR's bytes.
   L2No l2{};                   ///< kRegistered: whose stream; kHoldings: whose roots.
   std::optional<HoldingsParser> holdings;
+  uint64_t session = 0;           ///< kHoldings: which of the L2's registrations they belong to.
+  bool may_remove = false;        ///< Of holdings: it has shown the session's key.
+  bool has_tried_remove = false;  ///< Without that.
   uint64_t holdings_added = 0;
   uint64_t holdings_removed = 0;
 

@@ -9,6 +9,18 @@
 
 /// The part of the server that says what an L2's messages mean (DESIGN 3.1).
 namespace daphnis::broker {
+namespace {
+
+/// In a time that does not tell how much of a guess is right.
+bool is_key_of(std::string_view said, const L2& l2) {
+  const auto key = parse_uuid(said);
+  if (!key || said.size() != 32) return false;
+  unsigned difference = 0;
+  for (size_t i = 0; i < key->size(); ++i) difference |= unsigned{(*key)[i]} ^ l2.session_key[i];
+  return difference == 0;
+}
+
+}  // namespace
 
 bool L2Server::on_head(L2Connection& connection, Bytes rest, uint64_t now_ms) {
   L2Target target = read_target(connection.head());
@@ -95,15 +107,18 @@ void L2Server::refuse_registration(L2Connection& connection, std::string_view co
 bool L2Server::take_answer(L2Connection& connection, const DataTarget& target, Bytes rest,
                            uint64_t now_ms) {
   connection.drains_car = true;
-  std::optional<Uuid> id = target.attempt_id;
-  if (!id) id = dispatcher_.only_attempt(connection.address, target.root);
+  const bool is_anonymous = !target.attempt_id;
+  const std::optional<Uuid> id =
+      is_anonymous ? dispatcher_.only_attempt(connection.address, target.root) : target.attempt_id;
   if (!id) {
     ++context_.counters.answers_malformed;
     return end_with(connection, 400, "no_request_id",
                     "without an id there must be exactly one order for this CID out to you",
                     now_ms);
   }
-  const auto answer = dispatcher_.on_answer(*id, target.root, target.not_found, now_ms);
+  context_.counters.answers_without_id += is_anonymous ? 1 : 0;
+  const auto answer =
+      dispatcher_.on_answer(*id, target.root, target.not_found, is_anonymous, now_ms);
   switch (answer.verdict) {
     case Dispatcher::Verdict::kHandOff:
       return hand_off(connection, *id, answer.attempt->worker, rest, now_ms);
@@ -143,13 +158,22 @@ bool L2Server::hand_off(L2Connection& connection, const Uuid& attempt_id, Worker
 bool L2Server::begin_holdings(L2Connection& connection, const std::string& l2_id, uint64_t now_ms) {
   const L2* l2 = registrations_.registry().find(l2_id);
   if (!l2) return end_with(connection, 404, "not_registered", "register first", now_ms);
-  // There is no secret to prove an id with; at least strangers elsewhere cannot speak for an L2.
-  if (l2->address != connection.address) {
-    return end_with(connection, 403, "other_address", "announce from the registered address",
-                    now_ms);
+  const std::string* said = connection.head().find("Daphnis-Session");
+  const bool has_key = said && is_key_of(*said, *l2);
+  if (said && !has_key) {
+    return end_with(connection, 403, "wrong_session",
+                    "Daphnis-Session is not what this id's registration was answered with", now_ms);
+  }
+  // Without it, at least strangers elsewhere cannot speak for an L2.
+  if (!has_key && l2->address != connection.address) {
+    return end_with(connection, 403, "other_address",
+                    "announce from the registered address, or with Daphnis-Session", now_ms);
   }
   connection.state = L2Connection::State::kHoldings;
   connection.l2 = l2->no;
+  connection.session = l2->session;
+  connection.may_remove = has_key;
+  connection.has_tried_remove = false;
   connection.holdings.emplace();
   connection.holdings_added = connection.holdings_removed = 0;
   if (connection.head().expects_continue) {
@@ -169,28 +193,36 @@ bool L2Server::on_body(L2Connection& connection, Bytes body, uint64_t now_ms) {
   }
   connection.holdings->feed(
       body, [&](HoldingsParser::Verb verb, const Cid& root) { take_root(connection, verb, root); });
-  return true;
+  return !connection.has_tried_remove || refuse_removal(connection, now_ms);
 }
 
 void L2Server::take_root(L2Connection& connection, HoldingsParser::Verb verb, const Cid& root) {
-  // The L2 may have gone while its body came.
-  if (!registrations_.registry().find(connection.l2)) return;
+  // The L2 may have gone, or come anew, while its body came.
+  const L2* l2 = registrations_.registry().find(connection.l2);
+  if (!l2 || l2->session != connection.session) return;
   Holdings& holdings = registrations_.holdings();
   const uint64_t key = key_of_multihash(root);
-  if (verb == HoldingsParser::Verb::kRemove) {
-    const bool was_there = holdings.remove(connection.l2, key);
-    connection.holdings_removed += was_there ? 1 : 0;
-    return;
+  if (verb == HoldingsParser::Verb::kRemove && !connection.may_remove) {
+    connection.has_tried_remove = true;
+  } else if (verb == HoldingsParser::Verb::kRemove) {
+    connection.holdings_removed += holdings.remove(connection.l2, key) ? 1 : 0;
+  } else if (holdings.add(connection.l2, key) == Holdings::Added::kFull) {
+    ++context_.counters.holdings_over_bound;
+  } else {
+    ++connection.holdings_added;
   }
-  switch (holdings.add(connection.l2, key)) {
-    case Holdings::Added::kNew:
-    case Holdings::Added::kKnown:
-      ++connection.holdings_added;
-      break;
-    case Holdings::Added::kFull:
-      ++context_.counters.holdings_over_bound;
-      break;
-  }
+}
+
+void L2Server::count_holdings(const L2Connection& connection) {
+  context_.counters.holdings_added += connection.holdings_added;
+  context_.counters.holdings_removed += connection.holdings_removed;
+  context_.counters.holdings_junk_lines += connection.holdings->junk();
+}
+
+bool L2Server::refuse_removal(L2Connection& connection, uint64_t now_ms) {
+  count_holdings(connection);
+  return end_with(connection, 403, "session_needed",
+                  "remove needs the Daphnis-Session of the registration", now_ms);
 }
 
 void L2Server::on_end(L2Connection& connection, uint64_t now_ms) {
@@ -199,9 +231,11 @@ void L2Server::on_end(L2Connection& connection, uint64_t now_ms) {
   } else if (connection.state == L2Connection::State::kHoldings) {
     connection.holdings->finish(
         [&](HoldingsParser::Verb verb, const Cid& root) { take_root(connection, verb, root); });
-    context_.counters.holdings_added += connection.holdings_added;
-    context_.counters.holdings_removed += connection.holdings_removed;
-    context_.counters.holdings_junk_lines += connection.holdings->junk();
+    if (connection.has_tried_remove) {
+      refuse_removal(connection, now_ms);
+      return;
+    }
+    count_holdings(connection);
     say(connection,
         answer_ok(fmt::format(R"({{"added":{},"removed":{},"junk":{}}})", connection.holdings_added,
                               connection.holdings_removed, connection.holdings->junk())));

@@ -59,6 +59,8 @@ class L2Server {
                 uint64_t now_ms);
   bool begin_holdings(L2Connection& connection, const std::string& l2_id, uint64_t now_ms);
   void take_root(L2Connection& connection, HoldingsParser::Verb verb, const Cid& root);
+  void count_holdings(const L2Connection& connection);
+  bool refuse_removal(L2Connection& connection, uint64_t now_ms);
 
   /// Answers and ends our side; false, as on_head wants it.
   bool end_with(L2Connection& connection, int status, std::string_view code,

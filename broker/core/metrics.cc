@@ -78,8 +78,12 @@ void add_l2s(Families& out, const Broker& broker, uint64_t now_ms) {
               counters.drops_stuck);
   out.gauge("l2_connections", "Connections of L2s at the broker", broker.l2_server().connections());
   out.counter("l2_connections_total", "Connections accepted or returned", counters.connections);
-  out.counter("l2_connections_refused_total", "Connections closed at the bound",
+  out.counter("l2_connections_refused_total", "Connections closed at a bound",
               counters.connections_refused);
+  out.counter("l2_connections_displaced_total", "Idle connections that gave way to new ones",
+              counters.connections_displaced);
+  out.counter("l2_web_pages_refused_total", "Requests that a web page made a browser send",
+              counters.web_pages_refused);
   out.counter("l2_requests_timed_out_total", "Requests that took too long to arrive",
               counters.connections_timed_out);
   out.counter("l2_requests_refused_total", "Requests that are no HTTP", counters.requests_refused);
@@ -139,6 +143,8 @@ void add_answers(Families& out, const Broker& broker) {
   out.counter("sockets_returned_total", "Sockets that workers gave back",
               counters.sockets_returned);
   out.counter("sockets_lost_total", "Sockets lost on the way back", counters.sockets_lost);
+  out.counter("answers_without_id_total", "POSTs that were matched by CID and address",
+              counters.answers_without_id);
   out.family("answers_refused_total", "POSTs that were no use", MetricType::Counter);
   out.put(counters.answers_malformed, "reason", "malformed");
   out.put(counters.answers_wrong_root, "reason", "wrong_root");

@@ -11,11 +11,19 @@ void append_chunk(std::string& out, std::string_view data) {
   out.append(as_text(http::ChunkHead(data.size()).bytes())).append(data).append(http::kChunkEnd);
 }
 
-std::string stream_head(const Registration& registration) {
+/// 32 lower-case hex digits.
+std::string hex_of(const Uuid& key) {
+  std::string out = text_of(key);
+  std::erase(out, '-');
+  return out;
+}
+
+std::string stream_head(const Registration& registration, const Uuid& session_key) {
   auto head = http::HeadWriter::response(200);
   head.add("Content-Type", "application/x-ndjson").add("Cache-Control", "no-cache");
   // nginx in front of us would otherwise hold the lines back.
   head.add("X-Accel-Buffering", "no");
+  head.add("Daphnis-Session", hex_of(session_key));
   head.add(registration.is_chunked ? "Transfer-Encoding" : "Connection",
            registration.is_chunked ? "chunked" : "close");
   return head.finish();
@@ -43,7 +51,8 @@ std::expected<Registry::Admission, Registry::Refusal> Registrations::open(
   }
   ++context_.counters.registrations;
   context_.out.push(TuneRegistration{conn});
-  std::string head = stream_head(l2.registration);
+  l2.session_key = context_.random();
+  std::string head = stream_head(l2.registration, l2.session_key);
   if (l2.registration.is_chunked) {
     append_chunk(head, "\n");
   } else {

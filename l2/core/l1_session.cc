@@ -40,6 +40,7 @@ void L1Session::open(uint64_t now_ms) {
   state_ = State::kOpening;
   until_ms_ = now_ms + limits::kRegistrationAnswerMs;
   lines_.reset();
+  session_key_.clear();
   commands_.emplace_back(OpenRegistration{std::move(target)});
 }
 
@@ -193,7 +194,7 @@ void L1Session::post_holdings() {
     return tell();
   }
   telling_ = Telling::kPosting;
-  commands_.emplace_back(PostHoldings{"/holdings/" + config_.l2_id, update_.body()});
+  commands_.emplace_back(PostHoldings{"/holdings/" + config_.l2_id, update_.body(), session_key_});
 }
 
 void L1Session::on_holdings_answer(const L1Refusal& answer, uint64_t now_ms) {

@@ -40,6 +40,7 @@ struct CloseRegistration {};
 struct PostHoldings {
   std::string target;
   std::string body;
+  std::string session_key = {};  ///< For Daphnis-Session; empty: the L1 gave none.
 };
 /// Drop the holdings' exchange; nothing is reported of it from now on.
 struct DropHoldings {};
@@ -77,6 +78,8 @@ class L1Session {
   /// Leaves the L1: queued orders are dropped, uploads under way may end by themselves.
   void stop();
 
+  /// The answer's Daphnis-Session, before on_registration_head().
+  void on_session_key(std::string_view key) { session_key_ = key; }
   void on_registration_head(int status, std::optional<uint64_t> retry_after_ms, uint64_t now_ms);
   /// Bytes of the answer's body.
   void on_registration_bytes(Bytes bytes, uint64_t now_ms);
@@ -142,6 +145,7 @@ class L1Session {
   uint64_t registered_at_ms_ = 0;
   /// Least wait after the next loss of the id to another node.
   uint64_t contest_wait_ms_ = limits::kIdContestFirstMs;
+  std::string session_key_;  ///< Of this registration.
 
   std::set<Uuid> active_;
   std::deque<Queued> queued_;

@@ -80,12 +80,11 @@ void L1Client::settle() {
   clock_.start(*wakes_at_ms > now_ms ? *wakes_at_ms - now_ms : 0);
 }
 
-std::string L1Client::head(std::string_view method, const std::string& target,
-                           std::optional<size_t> body_size) const {
-  auto writer = http::HeadWriter::request(method, target);
-  writer.add("Host", url_.authority());
-  if (body_size) writer.add("Content-Type", "application/x-ndjson");
-  if (body_size) writer.add("Content-Length", *body_size);
+std::string L1Client::head_of(const PostHoldings& command) const {
+  auto writer = http::HeadWriter::request("POST", command.target);
+  writer.add("Host", url_.authority()).add("Content-Type", "application/x-ndjson");
+  writer.add("Content-Length", command.body.size());
+  if (!command.session_key.empty()) writer.add("Daphnis-Session", command.session_key);
   return writer.finish();
 }
 
@@ -93,11 +92,15 @@ void L1Client::do_command(OpenRegistration& command) {
   registration_ = std::make_unique<Link>(loop_, url_);
   registration_->begin({.on_ready =
                             [this, target = std::move(command.target)] {
-                              registration_->write(head("GET", target, std::nullopt));
+                              auto head = http::HeadWriter::request("GET", target);
+                              head.add("Host", url_.authority());
+                              registration_->write(head.finish());
                             },
                         .on_head =
                             [this](const http::Head& answer) {
                               if (answer.status != 200) return begin_refusal(answer);
+                              const std::string* key = answer.find("Daphnis-Session");
+                              if (key) session_.on_session_key(*key);
                               session_.on_registration_head(answer.status, retry_after_of(answer),
                                                             loop_.now_ms());
                               settle();
@@ -145,7 +148,7 @@ void L1Client::do_command(PostHoldings& command) {
   holdings_answer_ = {};
   holdings_body_.clear();
   holdings_timeout_.start(limits::kHoldingsAnswerMs);
-  std::string message = head("POST", command.target, command.body.size()) + command.body;
+  std::string message = head_of(command) + command.body;
   holdings_ = std::make_unique<Link>(loop_, url_);
   holdings_->begin({.on_ready = [this, message = std::move(message)] { holdings_->write(message); },
                     .on_head =

@@ -51,8 +51,7 @@ class L1Client {
   [[nodiscard]] std::unique_ptr<Link> take_link(bool is_fresh);
   void keep_link(std::unique_ptr<Link> link);
   void drop_resting(const Link* link);
-  [[nodiscard]] std::string head(std::string_view method, const std::string& target,
-                                 std::optional<size_t> body_size) const;
+  [[nodiscard]] std::string head_of(const PostHoldings& command) const;
 
   struct Resting {
     std::unique_ptr<Link> link;

@@ -27,12 +27,15 @@ class FakeL1:
     answers after so many bytes of one; `refuse` is a list of answers to registrations that
     come before the first accepted one. Close it when done."""
 
+    SESSION = "00112233445566778899aabbccddeeff"
+
     def __init__(self, gate=None, early=None, refuse=(), keep_alive=True):
         self.gate, self.early, self.refuse = gate, early, list(refuse)
         self.keep_alive = keep_alive
         self.lock = threading.Lock()
         self.registrations = []  # (target, time)
         self.holdings = set()
+        self.strangers = 0  # Holdings that did not show the session's key.
         self.posts = []
         self.begun = []  # Targets of posts, as their heads come.
         self._stream = None
@@ -116,6 +119,7 @@ class FakeL1:
             connection.sendall(self.refuse.pop(0))
             return
         connection.sendall(b"HTTP/1.1 200 OK\r\nCache-Control: no-cache\r\n"
+                           b"Daphnis-Session: " + self.SESSION.encode() + b"\r\n"
                            b"Transfer-Encoding: chunked\r\n\r\n1\r\n\n\r\n")
         self._stream = connection
 
@@ -137,6 +141,7 @@ class FakeL1:
                 with self.lock:
                     self.posts.append(post)
         if target.startswith("/holdings/"):
+            self.strangers += headers.get("daphnis-session") != self.SESSION
             for line in post.body.splitlines():
                 change = json.loads(line)
                 self.holdings |= set(change.get("add", []))

@@ -87,6 +87,8 @@ class FakeL2:
         self.stream.request(f"/register/{l2_id}" + (version_query or query))
         self.head = self.stream.read_until(b"\r\n\r\n")
         self.status = int(self.head.split(b" ")[1])
+        fields = dict(line.split(": ", 1) for line in self.head.decode().split("\r\n")[1:] if line)
+        self.session = fields.get("Daphnis-Session", "")
         self._thread = threading.Thread(target=self._listen, daemon=True)
         if self.status == 200:
             self._thread.start()
@@ -106,13 +108,15 @@ class FakeL2:
         wait_for(lambda: len(self.results) >= count, f"{self.id} gets {count} answers", seconds)
         return self.results[count - 1]
 
-    def announce(self, add=(), remove=()):
-        """Tells the edge what this L2 holds."""
+    def announce(self, add=(), remove=(), session=None):
+        """Tells the edge what this L2 holds; with its session's key unless told otherwise."""
         lines = ([json.dumps({"add": list(add)})] if add else []) + (
             [json.dumps({"remove": list(remove)})] if remove else [])
         body = "".join(line + "\n" for line in lines).encode()
         with Connection(self.port) as connection:
-            connection.request(f"/holdings/{self.id}", "POST", [("Content-Length", len(body))])
+            key = self.session if session is None else session
+            fields = [("Content-Length", len(body))] + ([("Daphnis-Session", key)] if key else [])
+            connection.request(f"/holdings/{self.id}", "POST", fields)
             connection.send(body)
             return connection.response()
 

@@ -72,6 +72,7 @@ class L2(EdgeTest):
         self.assertEqual(two_car, self.answer(l1, two).body)
         (store / "one.car").unlink()
         wait_for(lambda: l1.holdings == {two}, "a removed one is taken back")
+        self.assertEqual(0, l1.strangers)
         self.assertIn("daphnis-not-found", self.answer(l1, one).headers)
         with open(store / "half.car", "wb") as half:
             half.write(one_car[:-1])

@@ -51,6 +51,8 @@ class Holders(EdgeTest):
             self.assert_car(self.edge.car(root), pairs)
         self.assertEqual(5, len(holder.orders))
         self.assertEqual([], [o for other in others for o in other.orders])
+        self.assertEqual(403, holder.announce(remove=[root], session="").status)
+        self.assertEqual(403, holder.announce(remove=[root], session="0" * 32).status)
         self.assertEqual(200, holder.announce(remove=[root]).status)
 
     def test_without_a_holder_the_ring_is_asked_until_one_has_it(self):
@@ -185,6 +187,23 @@ class Generations(EdgeTest):
         self.assert_car(self.edge.car(root), pairs)
         fake.close()
         self.edge.wait_l2_gone(fake.id)
+
+    def test_a_bare_post_of_garbage_neither_costs_the_l2_its_name_nor_the_client_its_answer(self):
+        root, body, pairs = car.file_car(car.numbered("victim", 5000))
+
+        def answer(l2, order):
+            if len(l2.orders) == 1:  # Somebody behind the same address is faster.
+                l2.post(order, b"garbage", target=f"/data/{root}")
+            l2.post(order, body)
+
+        fake = self.edge.fake("victim", answer)
+        self.assertEqual(200, fake.announce(add=[root]).status)
+        self.assert_car(self.edge.car(root), pairs)
+        row = self.edge.l2s()["victim"]
+        self.assertEqual((0, 0, 1), (row["lied"], row["failed"], row["holdings"]))
+        self.assertNotEqual("suspect", row["state"])
+        fake.close()
+        self.edge.wait_l2_gone("victim")
 
     def test_an_l2_of_bash_and_curl_serves_a_car(self):
         store = self.world.subfolder("bash")

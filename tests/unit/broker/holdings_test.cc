@@ -139,6 +139,57 @@ TEST_CASE("only a registered L2 at its own address can announce", "[broker][hold
   CHECK(rig.broker.registrations().holdings().size() == 0);
 }
 
+TEST_CASE("a registration's session key speaks for the L2 from anywhere and nothing else removes",
+          "[broker][holdings]") {
+  Rig rig;
+  const ConnId home = rig.register_l2("home", "?v=2");
+  const std::string key = rig.session_of(home);
+  CHECK(key.size() == 32);
+  CHECK(key.find_first_not_of("0123456789abcdef") == std::string::npos);
+  rig.announce("home", cid_number(1));
+  const Holdings& holdings = rig.broker.registrations().holdings();
+  const auto says = [&](const std::string& address, const std::string& verb,
+                        const std::string& session) {
+    return rig.announce("home", cid_number(1), address, verb, session);
+  };
+  SECTION("without it nothing is removed, be it at the registered address") {
+    const std::string answer = says("192.0.2.1", "remove", "");
+    CHECK(answer.find(" 403 ") != std::string::npos);
+    CHECK(answer.find("session_needed") != std::string::npos);
+    CHECK(holdings.size() == 1);
+  }
+  SECTION("a wrong one is refused at any address") {
+    std::string other = key;
+    other[31] = other[31] == '0' ? '1' : '0';
+    const std::string wrong = GENERATE_COPY(other, std::string("x"), std::string(32, '0'),
+                                            key.substr(1), key + "0");
+    CHECK(says("192.0.2.1", "add", wrong).find("wrong_session") != std::string::npos);
+    CHECK(says("192.0.2.1", "remove", wrong).find(" 403 ") != std::string::npos);
+    CHECK(holdings.size() == 1);
+  }
+  SECTION("with it any address adds and removes") {
+    CHECK(rig.announce("home", cid_number(2), "2001:db8::1", "add", key).find(" 200 ") !=
+          std::string::npos);
+    CHECK(holdings.size() == 2);
+    CHECK(says("2001:db8::1", "remove", key).find("\"removed\":1") != std::string::npos);
+    CHECK(holdings.size() == 1);
+  }
+  SECTION("each registration has its own") {
+    const ConnId again = rig.register_l2("home", "?v=2");
+    CHECK(rig.session_of(again) != key);
+    CHECK(says("192.0.2.1", "add", key).find("wrong_session") != std::string::npos);
+  }
+  SECTION("what a replaced registration was still saying is not taken") {
+    const ConnId conn = rig.connect();
+    const std::string body = "{\"add\":[\"" + cid_number(3).text() + "\"]}\n";
+    rig.send(conn, "POST /holdings/home HTTP/1.1\r\nHost: l1\r\nContent-Length: " +
+                       std::to_string(body.size()) + "\r\n\r\n" + body.substr(0, 9));
+    rig.register_l2("home", "?v=2");
+    rig.send(conn, body.substr(9));
+    CHECK(holdings.size() == 0);
+  }
+}
+
 TEST_CASE("an announcement that waits for leave gets it", "[broker][holdings]") {
   Rig rig;
   rig.register_l2("home", "?v=2");

@@ -114,13 +114,32 @@ class Rig {
                    "\r\n\r\n");
     return conn;
   }
+  /// `session` is the key to show, if any.
   std::string announce(const std::string& id, const Cid& cid,
-                       const std::string& address = "192.0.2.1") {
-    const std::string body = "{\"add\":[\"" + cid.text() + "\"]}\n";
+                       const std::string& address = "192.0.2.1", const std::string& verb = "add",
+                       const std::string& session = "") {
+    const std::string body = "{\"" + verb + "\":[\"" + cid.text() + "\"]}\n";
     const ConnId conn = connect(address);
     send(conn, "POST /holdings/" + id + " HTTP/1.1\r\nHost: l1\r\nContent-Length: " +
-                   std::to_string(body.size()) + "\r\n\r\n" + body);
+                   std::to_string(body.size()) + "\r\n" +
+                   (session.empty() ? "" : "Daphnis-Session: " + session + "\r\n") + "\r\n" + body);
     return conns[conn].out;
+  }
+  /// The key that a registration was answered with.
+  std::string session_of(ConnId registration) const {
+    const std::string mark = "Daphnis-Session: ";
+    const std::string& out = conns.at(registration).out;
+    const size_t at = out.find(mark);
+    REQUIRE(at != std::string::npos);
+    return out.substr(at + mark.size(), out.find("\r\n", at) - at - mark.size());
+  }
+  /// A POST without an id.
+  ConnId post_bare(const Cid& cid, const std::string& more_head = "Content-Length: 3\r\n",
+                   const std::string& body = "abc", const std::string& address = "192.0.2.1") {
+    const ConnId conn = connect(address);
+    send(conn,
+         "POST /data/" + cid.text() + " HTTP/1.1\r\nHost: l1\r\n" + more_head + "\r\n" + body);
+    return conn;
   }
   /// 0 where there is no answer yet.
   int status(ConnId id) const {

@@ -143,6 +143,7 @@ TEST_CASE("holdings are told after registering and then as they change", "[l2][s
   rig.registered();
   REQUIRE(rig.posts.size() == 1);
   CHECK(rig.posts[0].target == "/holdings/home-1");
+  CHECK(rig.posts[0].session_key.empty());
   CHECK(rig.posts[0].body.find(raw_cid("a").text()) != std::string::npos);
   // A change while the post is under way waits for its end.
   rig.session.on_holdings(make_holdings({raw_cid("b"), raw_cid("c")}), rig.now);
@@ -156,6 +157,23 @@ TEST_CASE("holdings are told after registering and then as they change", "[l2][s
   rig.session.on_holdings_answer(204, {}, rig.now);
   rig.collect();
   CHECK(rig.posts.size() == 2);
+}
+
+TEST_CASE("holdings are told with the key of the registration there is", "[l2][session]") {
+  Rig rig;
+  rig.session.on_holdings(make_holdings({raw_cid("a")}), rig.now);
+  rig.session.start(rig.now);
+  rig.session.on_session_key("first");
+  rig.session.on_registration_head(200, {}, rig.now);
+  rig.collect();
+  REQUIRE(rig.posts.size() == 1);
+  CHECK(rig.posts[0].session_key == "first");
+  rig.session.on_registration_lost("", rig.now);
+  rig.pass(limits::kReconnectFirstMs);
+  rig.session.on_registration_head(200, {}, rig.now);  // By an older L1, which gives none.
+  rig.collect();
+  REQUIRE(rig.posts.size() == 2);
+  CHECK(rig.posts[1].session_key.empty());
 }
 
 TEST_CASE("refused holdings are told again and all of them after a new registration",
