@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <random>
 
+#include "broker/core/web_pages.h"
 #include "broker/uv/shell.h"
 #include "broker/uv/spool_place.h"
 #include "common/core/check.h"
@@ -126,6 +127,15 @@ void add_options(uv::Settings& settings, Options& options) {
                       "L2s that are asked for one fetch");
   settings.add_number("l2s-max", config.l2s_max, size_t{1}, size_t{1'000'000},
                       "L2s registered at once");
+  settings
+      .add("l2-origins", config.l2_origins,
+           "Web pages (scheme://host[:port]) that may use the L2s' port; may be repeated")
+      ->check(CLI::Validator(
+          [](std::string& text) {
+            return is_origin(text) ? std::string() : "an origin is scheme://host[:port]";
+          },
+          "ORIGIN"))
+      ->expected(1, static_cast<int>(kL2OriginsMax));
   settings.add_number("retry-after-s", config.retry_after_s, 1U, 3600U, "Sent with every 503");
   add_cache_options(settings, options);
 }

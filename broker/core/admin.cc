@@ -10,6 +10,7 @@
 #include "broker/core/admin_cache.h"
 #include "broker/core/l2_states.h"
 #include "broker/core/metrics.h"
+#include "broker/core/web_pages.h"
 #include "common/core/http_head.h"
 #include "common/core/http_writer.h"
 
@@ -155,7 +156,7 @@ std::string look(const http::Head& head, std::string_view path, const Broker& br
 AdminAnswer admin_answer(const http::Head& head, std::string_view body, Broker& broker,
                          const ProcessGauges& process, uint64_t now_ms) {
   const std::string* host = head.find("host");
-  if (head.find("origin") || (host && !is_literal_host(*host))) {
+  if (is_from_web_page(head) || (host && !is_literal_host(*host))) {
     return {respond(&head, 403, kText, "not for web pages; name this host by its address\n")};
   }
   const std::string_view path = std::string_view(head.target).substr(0, head.target.find('?'));

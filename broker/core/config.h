@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "broker/core/cache_policy.h"
 #include "common/core/limits.h"
@@ -32,6 +33,8 @@ struct Config {
   uint64_t idle_ms = 600'000;       ///< Between requests.
   uint64_t body_ms = 60'000;        ///< For a whole holdings body.
   uint64_t linger_ms = 1'000;       ///< Draining after an early answer (4a).
+  /// Web pages whose visitors' browsers may use the L2s' port; at most kL2OriginsMax.
+  std::vector<std::string> l2_origins = {};
   // Workers (DESIGN 4).
   uint64_t hello_ms = 5'000;
   uint64_t ping_every_ms = limits::kWorkerPingEveryMs;          ///< To a worker that says nothing.

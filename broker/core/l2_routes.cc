@@ -4,6 +4,7 @@
 
 #include "broker/core/answers.h"
 #include "broker/core/l2_server.h"
+#include "broker/core/web_pages.h"
 #include "common/core/http_writer.h"
 #include "common/core/ipc_codec.h"
 
@@ -23,6 +24,11 @@ bool is_key_of(std::string_view said, const L2& l2) {
 }  // namespace
 
 bool L2Server::on_head(L2Connection& connection, Bytes rest, uint64_t now_ms) {
+  // Also registrations: no deployed node sends these fields, and a browser is told the truth.
+  if (is_from_web_page(connection.head(), context_.config.l2_origins)) {
+    ++context_.counters.web_pages_refused;
+    return end_with(connection, 403, "not_for_web_pages", "this port is not for web pages", now_ms);
+  }
   L2Target target = read_target(connection.head());
   if (auto* registration = std::get_if<RegisterTarget>(&target)) {
     open_registration(connection, std::move(registration->registration), now_ms);
