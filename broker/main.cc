@@ -1,3 +1,5 @@
+#include <malloc.h>
+
 #include <csignal>
 #include <cstdio>
 
@@ -22,6 +24,8 @@ constexpr uint64_t kDescriptorsReserved = 512;
 
 constexpr int kExitFailure = 1;
 constexpr int kExitUsage = 2;  ///< Trying again is no use.
+/// Blocks of memory of at least so many bytes are the system's own mappings.
+constexpr int kMappedBytesMin = 256 * 1024;
 
 struct Options {
   Config config;
@@ -127,6 +131,15 @@ void add_options(uv::Settings& settings, Options& options) {
                       "L2s that are asked for one fetch");
   settings.add_number("l2s-max", config.l2s_max, size_t{1}, size_t{1'000'000},
                       "L2s registered at once");
+  const auto per_address = [&](const char* name, size_t& value, const char* help) {
+    settings.add_number(name, value, size_t{0}, size_t{1'000'000'000}, help);
+  };
+  per_address("l2s-per-address", config.l2s_per_address,
+              "L2s of one address, or of one /64 of IPv6; 0: no bound");
+  per_address("l2-connections-per-address", config.l2_connections_per_address,
+              "Their connections at the broker; 0: no bound");
+  per_address("holdings-per-address", config.holdings_per_address,
+              "The roots they may announce; 0: no bound");
   settings
       .add("l2-origins", config.l2_origins,
            "Web pages (scheme://host[:port]) that may use the L2s' port; may be repeated")
@@ -209,6 +222,9 @@ int run(Options& options) {
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
+  // Tables that have shrunk go back to the system. By itself glibc would keep larger and larger
+  // blocks on the heap, where one small block above them holds them all.
+  mallopt(M_MMAP_THRESHOLD, daphnis::broker::kMappedBytesMin);
   daphnis::broker::Options options;
   daphnis::uv::Settings settings("daphnis-broker",
                                  "Registers L2s, chooses who is asked, hands answers to workers");

@@ -27,6 +27,10 @@ struct Config {
   uint32_t retry_after_s = 5;         ///< Sent with every 503.
   size_t l2s_max = limits::kL2sMax;
   size_t connections_max = limits::kL2ConnectionsMax;
+  // Of one address, or of one /64 of IPv6; 0: no bound.
+  size_t l2s_per_address = 4'096;
+  size_t l2_connections_per_address = 8'192;
+  size_t holdings_per_address = 500'000;
   // An L2's other connections.
   uint64_t head_ms = 10'000;        ///< From a request's first byte to the end of its head.
   uint64_t first_head_ms = 30'000;  ///< From connecting to the first byte.

@@ -2,12 +2,12 @@
 
 #include <absl/container/flat_hash_map.h>
 #include <absl/container/flat_hash_set.h>
+#include <absl/container/inlined_vector.h>
 
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
-#include "broker/core/ids.h"
+#include "broker/core/l2.h"
 #include "common/core/cid.h"
 
 namespace daphnis::broker {
@@ -22,23 +22,39 @@ class Holdings {
  public:
   enum class Added : uint8_t { kNew, kKnown, kFull };
 
-  /// kFull where a bound (per L2, per root, in total) is reached; counted by the caller.
-  Added add(L2No l2, uint64_t key);
+  /// `per_network_max`: roots of all L2s of one network; 0: no bound. The other bounds are limits.
+  explicit Holdings(size_t per_network_max = 0) : per_network_max_(per_network_max) {}
+
+  /// kFull where a bound (per L2, per network, per root, in total) is reached; counted by the
+  /// caller. `l2`'s network may change only while it holds nothing.
+  Added add(const L2& l2, uint64_t key);
   /// True where it was there.
   bool remove(L2No l2, uint64_t key);
   void remove_all(L2No l2);
 
-  /// Who announced it, in order of announcement; at most kHoldersPerRootMax.
-  [[nodiscard]] const std::vector<L2No>& holders(uint64_t key) const;
+  /// In order of announcement; at most kHoldersPerRootMax. Nearly all roots have one or two.
+  using Holders = absl::InlinedVector<L2No, 2>;
+  /// Who announced it.
+  [[nodiscard]] const Holders& holders(uint64_t key) const;
   [[nodiscard]] size_t size() const { return size_; }
   [[nodiscard]] size_t size_of(L2No l2) const;
+  /// Places for roots there is memory for. It is given back as roots go.
+  [[nodiscard]] size_t capacity() const { return holders_.capacity(); }
 
  private:
-  void forget_holder(L2No l2, uint64_t key);
+  struct Held {
+    Network network{};
+    absl::flat_hash_set<uint64_t> keys;
+  };
 
-  absl::flat_hash_map<uint64_t, std::vector<L2No>> holders_;
-  absl::flat_hash_map<L2No, absl::flat_hash_set<uint64_t>> keys_;
-  size_t size_ = 0;  ///< Pairs.
+  void forget_holder(L2No l2, Network network, uint64_t key);
+  void give_back();
+
+  const size_t per_network_max_;
+  absl::flat_hash_map<uint64_t, Holders> holders_;
+  absl::flat_hash_map<L2No, Held> of_l2_;
+  absl::flat_hash_map<Network, size_t> per_network_;  ///< Pairs; none stands with 0.
+  size_t size_ = 0;                                   ///< Pairs.
 };
 
 }  // namespace daphnis::broker

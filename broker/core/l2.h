@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "broker/core/ids.h"
+#include "broker/core/network.h"
 #include "broker/core/timers.h"
 #include "common/core/limits.h"
 #include "common/core/uuid.h"
@@ -50,6 +51,7 @@ struct L2 {
   Registration registration;
   ConnId conn{};         ///< Its registration stream.
   std::string address;   ///< The stream's peer, without port.
+  Network network{};     ///< The address's.
   uint64_t session = 1;  ///< Counts connections under this id.
   /// Of this connection, told to nobody but the L2 (Daphnis-Session): who says it is the L2.
   Uuid session_key{};

@@ -30,6 +30,11 @@ L2Connection::Event L2Connection::next(Bytes& bytes) {
   return {step.event, step.body};
 }
 
+void L2Connection::rest() {
+  std::vector<uint8_t>().swap(held_);  // Assigning {} would keep its memory.
+  static_cast<void>(parser_.take_head());
+}
+
 std::vector<uint8_t> L2Connection::received(Bytes rest) const {
   std::vector<uint8_t> all;
   all.reserve(held_.size() + last_.size() + rest.size());

@@ -32,25 +32,31 @@ class L2Connection {
   };
 
   L2Connection(ConnId of, std::string peer, uint64_t socket_cookie)
-      : id(of), address(std::move(peer)), cookie(socket_cookie) {}
+      : id(of), address(std::move(peer)), network(network_of(address)), cookie(socket_cookie) {}
 
   /// The next event; takes what it used off the front of `bytes`.
   [[nodiscard]] Event next(Bytes& bytes);
+  /// Gives back what its last message took, before a long silence. Between messages only.
+  void rest();
   /// At kHead: all bytes of this message so far, `rest` being what next() has left over.
   [[nodiscard]] std::vector<uint8_t> received(Bytes rest) const;
 
   [[nodiscard]] const http::Head& head() const { return parser_.head(); }
   [[nodiscard]] const http::Refusal& refusal() const { return parser_.refusal(); }
   [[nodiscard]] bool has_begun() const { return parser_.in_message(); }
+  /// It asks for nothing, be it between messages or before the first.
+  [[nodiscard]] bool is_idle() const { return state == State::kHead && !has_begun(); }
   /// What was read so far of a head that is not complete or was refused, or its beginning. Empty in
   /// a body. Valid until the read that is being served is over.
   [[nodiscard]] std::string_view head_text() const;
 
   const ConnId id;
   const std::string address;
+  const Network network;
   const uint64_t cookie;
   State state = State::kHead;
   TimerSlot timer;
+  uint64_t idle_place = 0;     ///< Among the idle ones (Peers); 0: it is none of them.
   uint64_t body_bytes = 0;     ///< Of this message.
   uint64_t unsent_bytes = 0;   ///< Of our answers, what the kernel has not taken.
   uint64_t drained_bytes = 0;  ///< While registered or lingering.

@@ -21,6 +21,23 @@ bool is_key_of(std::string_view said, const L2& l2) {
   return difference == 0;
 }
 
+struct Reason {
+  std::string_view code;
+  std::string_view detail;
+};
+
+Reason reason_of(Registry::Refusal refusal) {
+  switch (refusal) {
+    case Registry::Refusal::kFull:
+      return {"full", "this L1 has as many L2s as it takes"};
+    case Registry::Refusal::kAddressFull:
+      return {"address_full", "this L1 has as many L2s of your address as it takes"};
+    case Registry::Refusal::kTooSoon:
+      break;
+  }
+  return {"replaced_too_often", "another connection took this id a moment ago"};
+}
+
 }  // namespace
 
 bool L2Server::on_head(L2Connection& connection, Bytes rest, uint64_t now_ms) {
@@ -76,12 +93,11 @@ void L2Server::open_registration(L2Connection& connection, Registration registra
   auto opened =
       registrations_.open(std::move(registration), connection.id, connection.address, now_ms);
   if (!opened) {
-    const bool is_full = opened.error() == Registry::Refusal::kFull;
-    if (!is_full) tell_contest(*old, connection.address, now_ms);
-    refuse_registration(connection, is_full ? "full" : "replaced_too_often",
-                        is_full ? "this L1 has as many L2s as it takes"
-                                : "another connection took this id a moment ago",
-                        now_ms);
+    if (opened.error() == Registry::Refusal::kTooSoon) {
+      tell_contest(*old, connection.address, now_ms);
+    }
+    const Reason why = reason_of(opened.error());
+    refuse_registration(connection, why.code, why.detail, now_ms);
     return;
   }
   connection.state = L2Connection::State::kRegistered;
@@ -212,7 +228,7 @@ void L2Server::take_root(L2Connection& connection, HoldingsParser::Verb verb, co
     connection.has_tried_remove = true;
   } else if (verb == HoldingsParser::Verb::kRemove) {
     connection.holdings_removed += holdings.remove(connection.l2, key) ? 1 : 0;
-  } else if (holdings.add(connection.l2, key) == Holdings::Added::kFull) {
+  } else if (holdings.add(*l2, key) == Holdings::Added::kFull) {
     ++context_.counters.holdings_over_bound;
   } else {
     ++connection.holdings_added;
@@ -255,6 +271,7 @@ void L2Server::on_end(L2Connection& connection, uint64_t now_ms) {
     return;
   }
   connection.state = L2Connection::State::kHead;
+  connection.rest();
   arm(connection, now_ms + context_.config.idle_ms);
 }
 

@@ -23,14 +23,39 @@ void L2Server::arm(L2Connection& connection, uint64_t at_ms) {
 void L2Server::on_connected(ConnId id, const std::string& address, uint64_t cookie,
                             uint64_t now_ms) {
   ++context_.counters.connections;
-  if (connections_.size() >= context_.config.connections_max) {
+  auto made = std::make_unique<L2Connection>(id, address, cookie);
+  if (!has_place_for(made->network)) {
     ++context_.counters.connections_refused;
     context_.out.push(CloseL2{id});
     return;
   }
-  auto made = std::make_unique<L2Connection>(id, address, cookie);
+  peers_.add(made->network);
+  set_idle(*made, true);
   arm(*made, now_ms + context_.config.first_head_ms);
   connections_.emplace(id, std::move(made));
+}
+
+bool L2Server::has_place_for(Network network) {
+  const size_t bound = context_.config.l2_connections_per_address;
+  const bool is_full = bound != 0 && peers_.connections(network) >= bound;
+  if (is_full && !displace(peers_.longest_idle(network))) return false;
+  return connections_.size() < context_.config.connections_max || displace(peers_.longest_idle());
+}
+
+bool L2Server::displace(std::optional<ConnId> idle) {
+  if (!idle) return false;
+  ++context_.counters.connections_displaced;
+  close(*find(*idle));
+  return true;
+}
+
+void L2Server::set_idle(L2Connection& connection, bool is_idle) {
+  if (is_idle == (connection.idle_place != 0)) return;
+  if (is_idle) {
+    connection.idle_place = peers_.begin_idling(connection.network, connection.id);
+  } else {
+    peers_.stop_idling(connection.network, connection.id, std::exchange(connection.idle_place, 0));
+  }
 }
 
 void L2Server::on_bytes(ConnId id, Bytes bytes, uint64_t now_ms) {
@@ -38,7 +63,10 @@ void L2Server::on_bytes(ConnId id, Bytes bytes, uint64_t now_ms) {
   if (!connection) return;
   const bool is_draining = connection->state == L2Connection::State::kLingering;
   if (!is_draining && connection->state != L2Connection::State::kRegistered) {
+    set_idle(*connection, false);
     feed(*connection, bytes, now_ms);
+    connection = find(id);
+    if (connection) set_idle(*connection, connection->is_idle());
     return;
   }
   connection->drained_bytes += bytes.size();
@@ -165,6 +193,7 @@ void L2Server::say(L2Connection& connection, std::string bytes) {
 
 void L2Server::linger(L2Connection& connection, uint64_t now_ms) {
   connection.state = L2Connection::State::kLingering;
+  set_idle(connection, false);
   connection.drained_bytes = 0;
   connection.holdings.reset();
   context_.out.push(ShutdownL2{connection.id});
@@ -187,6 +216,8 @@ void L2Server::close(L2Connection& connection) {
 void L2Server::forget(L2Connection& connection) {
   context_.timers.clear(connection.timer, TimerKind::kConnection,
                         static_cast<uint64_t>(connection.id));
+  set_idle(connection, false);
+  peers_.remove(connection.network);
   connections_.erase(connection.id);
 }
 

@@ -3,12 +3,14 @@
 #include <absl/container/flat_hash_map.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "broker/core/context.h"
 #include "broker/core/dispatcher.h"
 #include "broker/core/l2_connection.h"
 #include "broker/core/l2_target.h"
+#include "broker/core/peers.h"
 #include "broker/core/registrations.h"
 #include "broker/core/workers.h"
 
@@ -73,6 +75,11 @@ class L2Server {
   void linger(L2Connection& connection, uint64_t now_ms);
   void close(L2Connection& connection);
   void forget(L2Connection& connection);
+  /// Puts it among the idle ones, or takes it from them.
+  void set_idle(L2Connection& connection, bool is_idle);
+  /// Closes an idle connection, if there is one: a new one comes.
+  [[nodiscard]] bool displace(std::optional<ConnId> idle);
+  [[nodiscard]] bool has_place_for(Network network);
   void arm(L2Connection& connection, uint64_t at_ms);
 
   Context& context_;
@@ -80,6 +87,7 @@ class L2Server {
   Dispatcher& dispatcher_;
   Workers& workers_;
   absl::flat_hash_map<ConnId, std::unique_ptr<L2Connection>> connections_;
+  Peers peers_;
   bool is_draining_ = false;
 };
 

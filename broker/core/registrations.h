@@ -18,7 +18,10 @@ namespace daphnis::broker {
 /// it at the input's end.
 class Registrations {
  public:
-  explicit Registrations(Context& context) : context_(context), registry_(context.config) {}
+  explicit Registrations(Context& context)
+      : context_(context),
+        registry_(context.config),
+        holdings_(context.config.holdings_per_address) {}
 
   /// Opens a stream on `conn`: the response's head and the first heartbeat. On a replacement the
   /// former stream is told why and ended. Error: to be answered with 503.

@@ -17,6 +17,8 @@ std::expected<Registry::Admission, Registry::Refusal> Registry::admit(Registrati
     const bool is_too_soon =
         old->replaced_ms != 0 && now_ms - old->replaced_ms < config_.replace_every_ms;
     if (is_too_soon) return std::unexpected(Refusal::kTooSoon);
+    const Network network = network_of(address);
+    if (network != old->network && is_full(network)) return std::unexpected(Refusal::kAddressFull);
     leave_address(*old);
     Admission taken{.l2 = old,
                     .replaced = std::exchange(old->conn, conn),
@@ -25,24 +27,23 @@ std::expected<Registry::Admission, Registry::Refusal> Registry::admit(Registrati
     const bool is_again =
         old->replaced_ms != 0 && now_ms - old->replaced_ms < limits::kIdContestedMs;
     taken.is_contested = is_again || old->address != address;
+    enter_address(*old, address);
     old->registration = std::move(registration);
-    old->address = address;
     old->registered_ms = now_ms;
     old->replaced_ms = now_ms;
     ++old->session;
-    by_address_[address].push_back(old->no);
     return taken;
   }
   if (l2s_.size() >= config_.l2s_max) return std::unexpected(Refusal::kFull);
+  if (is_full(network_of(address))) return std::unexpected(Refusal::kAddressFull);
   auto made = std::make_unique<L2>();
   L2* l2 = made.get();
   l2->no = L2No{++last_no_};
   l2->registration = std::move(registration);
   l2->conn = conn;
-  l2->address = address;
   l2->registered_ms = now_ms;
   by_id_.emplace(l2->id(), l2->no);
-  by_address_[address].push_back(l2->no);
+  enter_address(*l2, address);
   l2s_.emplace(l2->no, std::move(made));
   return Admission{.l2 = l2, .replaced = std::nullopt};
 }
@@ -55,7 +56,23 @@ void Registry::remove(L2No no) {
   l2s_.erase(found);
 }
 
+bool Registry::is_full(Network network) const {
+  const auto found = per_network_.find(network);
+  return config_.l2s_per_address != 0 && found != per_network_.end() &&
+         found->second >= config_.l2s_per_address;
+}
+
+void Registry::enter_address(L2& l2, const std::string& address) {
+  l2.address = address;
+  l2.network = network_of(address);
+  by_address_[address].push_back(l2.no);
+  ++per_network_[l2.network];
+}
+
 void Registry::leave_address(const L2& l2) {
+  const auto network = per_network_.find(l2.network);
+  check(network != per_network_.end(), "an L2 has no network");
+  if (--network->second == 0) per_network_.erase(network);
   const auto found = by_address_.find(l2.address);
   check(found != by_address_.end(), "an L2 has no address");
   std::erase(found->second, l2.no);

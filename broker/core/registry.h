@@ -21,8 +21,9 @@ class Registry {
   explicit Registry(const Config& config) : config_(config) {}
 
   enum class Refusal : uint8_t {
-    kFull,     ///< Config::l2s_max are registered.
-    kTooSoon,  ///< The id changed its connection less than replace_every_ms ago.
+    kFull,         ///< Config::l2s_max are registered.
+    kAddressFull,  ///< Config::l2s_per_address of this address's network are.
+    kTooSoon,      ///< The id changed its connection less than replace_every_ms ago.
   };
   struct Admission {
     L2* l2;
@@ -54,6 +55,8 @@ class Registry {
   }
 
  private:
+  [[nodiscard]] bool is_full(Network network) const;
+  void enter_address(L2& l2, const std::string& address);
   void leave_address(const L2& l2);
 
   const Config& config_;
@@ -61,6 +64,7 @@ class Registry {
   absl::btree_map<L2No, std::unique_ptr<L2>> l2s_;  ///< Ordered: every run does the same.
   absl::flat_hash_map<std::string, L2No> by_id_;
   absl::flat_hash_map<std::string, std::vector<L2No>> by_address_;
+  absl::flat_hash_map<Network, size_t> per_network_;  ///< L2s; none stands with 0.
 };
 
 }  // namespace daphnis::broker

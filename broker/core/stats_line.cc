@@ -58,6 +58,14 @@ Json l2s_of(const Broker& broker, uint64_t now_ms) {
   return out;
 }
 
+Json silence_of(const Workers& workers, uint64_t now_ms) {
+  Json out;
+  for (const auto& [id, worker] : workers.all()) {
+    if (worker.is_admitted) out.add(std::to_string(worker.pid), now_ms - worker.heard_ms);
+  }
+  return out;
+}
+
 Json answers_of(const Counters& now, const Counters& before) {
   Json out;
   for (size_t i = 0; i <= static_cast<size_t>(ipc::kAttemptOutcomeLast); ++i) {
@@ -121,7 +129,8 @@ Json clients_of(const ipc::WorkerStats& now, const ipc::WorkerStats& before) {
 
 }  // namespace
 
-std::string StatsWriter::line(Broker& broker, const ProcessGauges& process, uint64_t now_ms) {
+std::string StatsWriter::line(Broker& broker, const ProcessGauges& process, uint64_t now_ms,
+                              Workers form) {
   const Counters& now = broker.counters();
   const WorkerTotals workers = broker.workers().totals();
   Json first_byte;
@@ -158,6 +167,7 @@ std::string StatsWriter::line(Broker& broker, const ProcessGauges& process, uint
   line.add("descriptors_max", process.descriptors_max);
   line.add("loop_lag_ms", process.loop_lag_ms);
   line.add("cpu_ms", (process.cpu_us - cpu_us_before_) / 1000);
+  if (form == Workers::kListed) line.add("workers_silent_ms", silence_of(broker.workers(), now_ms));
   before_ = now;
   workers_before_ = workers.sum;
   cpu_us_before_ = process.cpu_us;

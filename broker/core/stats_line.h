@@ -11,8 +11,12 @@ namespace daphnis::broker {
 /// was counted since the line before. Owned by the shell; one for each broker.
 class StatsWriter {
  public:
+  /// Whether the line lists every worker, which makes it long.
+  enum class Workers : uint8_t { kCounted, kListed };
+
   /// The line with its line end. Begins a new interval.
-  [[nodiscard]] std::string line(Broker& broker, const ProcessGauges& process, uint64_t now_ms);
+  [[nodiscard]] std::string line(Broker& broker, const ProcessGauges& process, uint64_t now_ms,
+                                 Workers workers = Workers::kCounted);
 
  private:
   Counters before_;

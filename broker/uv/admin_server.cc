@@ -1,5 +1,6 @@
 #include "broker/uv/admin_server.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/core/limits.h"
@@ -40,7 +41,7 @@ AdminServer::AdminServer(uv::Loop& loop, Source source) : loop_(loop), source_(s
 AdminServer::~AdminServer() = default;
 
 void AdminServer::on_connection(uv::UvPtr<uv_tcp_t> tcp) {
-  if (connections_.size() >= limits::kAdminConnectionsMax) return;
+  if (connections_.size() >= limits::kAdminConnectionsMax) make_room();
   auto made = std::make_unique<Connection>();
   const uint64_t id = made->id = ++last_id_;
   made->stream = std::make_unique<uv::Stream>(
@@ -53,6 +54,13 @@ void AdminServer::on_connection(uv::UvPtr<uv_tcp_t> tcp) {
   made->timer->start(kConnectionMs);
   made->stream->start();
   connections_.emplace(id, std::move(made));
+}
+
+void AdminServer::make_room() {
+  const auto oldest = std::ranges::min_element(connections_, {}, [](const auto& entry) {
+    return std::pair(entry.second->is_answered, entry.first);
+  });
+  connections_.erase(oldest);
 }
 
 void AdminServer::on_bytes(Connection& connection, Bytes bytes) {

@@ -13,8 +13,9 @@
 namespace daphnis::broker {
 
 /// The admin endpoint's listener: one request a connection, at most kAdminConnectionsMax
-/// connections, each for at most a few seconds. Owned by the Shell; what is answered comes from
-/// broker/core/admin.h.
+/// connections, each for at most a few seconds. A new one takes the place of the oldest that has
+/// not asked yet, or else of the oldest that is being answered: nobody keeps others out. Owned by
+/// the Shell; what is answered comes from broker/core/admin.h.
 class AdminServer {
  public:
   struct Source {
@@ -36,6 +37,7 @@ class AdminServer {
 
   AdminServer(uv::Loop& loop, Source source);
   void on_connection(uv::UvPtr<uv_tcp_t> tcp);
+  void make_room();
   void on_bytes(Connection& connection, Bytes bytes);
   void answer(Connection& connection);
   void go_on(Connection& connection);

@@ -248,7 +248,9 @@ void Shell::on_second() {
     loop_lag_ms_ = 0;
     return;
   }
-  stats_file_->write(stats_writer_.line(broker_, gauges(), loop_.now_ms()));
+  stats_file_->write(stats_writer_.line(
+      broker_, gauges(), loop_.now_ms(),
+      stats_file_->is_file() ? StatsWriter::Workers::kListed : StatsWriter::Workers::kCounted));
   loop_lag_ms_ = 0;
 }
 

@@ -24,6 +24,8 @@ class StatsFile {
   /// After a rotation: the path is opened anew. On an error the former file stays.
   [[nodiscard]] Result<void> reopen();
 
+  /// Takes lines of any length; what is no file takes those that fit into a pipe's write.
+  [[nodiscard]] bool is_file() const { return sink_ == Sink::kFile; }
   [[nodiscard]] uint64_t lines_dropped() const { return lines_dropped_; }
 
  private:

@@ -1,12 +1,13 @@
 # shellcheck shell=bash
 # Finds processes that live but do not serve any more. A broker proves life by adding a line a
-# second to its stats file. A worker answers the broker's pings; the broker's /workers says for how
-# long it has not. Silence of WATCHDOG_SECONDS means SIGKILL, and then the ordinary restart.
+# second to its stats file. A worker answers the broker's pings; these lines say for how long it has
+# not. Silence of WATCHDOG_SECONDS means SIGKILL, and then the ordinary restart.
 
 readonly LOOKS_PER_SILENCE=6    # How often within WATCHDOG_SECONDS to look: every 1.7 s.
 readonly OWN_PAUSE_MS_MAX=5000  # A longer turn of our own means that we were stopped.
 declare -A HEARD_MS=()  # Last sign of life, by slot; of a worker, once the broker has listed it.
 STATS_SEEN=
+STATS_CHANGED=
 WATCHED_AT_MS=0
 
 # forgive_silence: every clock starts again. For times when silence proves nothing: the supervisor
@@ -18,36 +19,39 @@ forgive_silence() {
 
 hear_broker() {
   local seen
+  STATS_CHANGED=
   if [[ -z $STATS_LOG ]]; then  # The operator wants no statistics: there is no sign to wait for.
     HEARD_MS[broker]=$NOW
     return
   fi
   seen=$(stat -c '%s %Y' "$STATS_LOG" 2>/dev/null)
   if [[ $seen != "$STATS_SEEN" ]]; then
-    STATS_SEEN=$seen
+    STATS_SEEN=$seen STATS_CHANGED=yes
     HEARD_MS[broker]=$NOW
   fi
 }
 
+# hear_workers: what the last line of the stats file says of them. Nobody can hold that up, as he
+# could the admin endpoint.
 hear_workers() {
-  local line name silent_ms
-  if [[ ${STATE[broker]} != running ]] || ! http_get "$ADMIN_LISTEN" /workers; then
-    local broker_heard=${HEARD_MS[broker]:-$NOW}
+  local line list name
+  local broker_heard=${HEARD_MS[broker]:-$NOW}
+  # A broker that has been silent itself for half the time tells of nobody.
+  if [[ ${STATE[broker]} != running ]] || ((NOW - broker_heard > WATCHDOG_SECONDS * 500)); then
     forgive_silence
     HEARD_MS[broker]=$broker_heard
     return
   fi
-  while IFS= read -r line; do
-    [[ $line =~ \"pid\":\ ?([0-9]+) ]] || continue
-    for name in "${SLOTS[@]}"; do
-      if [[ ${PID[$name]:-} == "${BASH_REMATCH[1]}" ]]; then break; fi
-      name=
-    done
-    if [[ $name != worker-* ]]; then continue; fi
-    silent_ms=0
-    if [[ $line =~ \"silent_ms\":\ ?([0-9]+) ]]; then silent_ms=${BASH_REMATCH[1]}; fi
-    HEARD_MS[$name]=$((NOW - silent_ms))
-  done <<<"$HTTP_BODY"
+  if [[ ! $STATS_CHANGED ]]; then return; fi
+  # Not only the last line: with --stats-file - they stand among those of the log.
+  line=$(tail -n 50 -- "$STATS_LOG" 2>/dev/null | grep -F '"workers_silent_ms":' | tail -n 1)
+  [[ $line =~ \"workers_silent_ms\":\{([^}]*)\} ]] || return 0
+  list=,${BASH_REMATCH[1]},
+  for name in "${SLOTS[@]}"; do
+    if [[ $name == worker-* && $list =~ ,\"${PID[$name]:-none}\":([0-9]+), ]]; then
+      HEARD_MS[$name]=$((NOW - BASH_REMATCH[1]))
+    fi
+  done
 }
 
 # watch: called every turn.

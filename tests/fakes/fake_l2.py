@@ -77,13 +77,14 @@ class FakeL2:
     `results` what the edge said to each post(); each order is answered on a thread of its own.
     Owned by a test; close() ends its registration."""
 
-    def __init__(self, port, l2_id, answer=silent, legacy=False, capacity=None, version_query=None):
+    def __init__(self, port, l2_id, answer=silent, legacy=False, capacity=None, version_query=None,
+                 source=None):
         self.port, self.id, self.answer, self.legacy = port, l2_id, answer, legacy
         self.orders, self.results, self.errors = [], [], []
         self.beats = 0
         self.ended = threading.Event()
         query = "" if legacy else "?v=2" + (f"&capacity={capacity}" if capacity else "")
-        self.stream = Connection(port, seconds=60)
+        self.stream = Connection(port, seconds=60, source=source)
         self.stream.request(f"/register/{l2_id}" + (version_query or query))
         self.head = self.stream.read_until(b"\r\n\r\n")
         self.status = int(self.head.split(b" ")[1])

@@ -83,6 +83,19 @@ class Operator(EdgeTest):
         self.assertEqual([0], [v for k, v in self.edge.metrics().items()
                                if "car_bytes_through_broker" in k])
 
+    def test_slow_connections_do_not_block_the_admin_port(self):
+        slow = [Connection(self.edge.admin_port) for _ in range(64)]
+        for connection in slow:
+            self.world.on_close(connection.close)
+            connection.send("GET /l2s HTTP/1.1\r\n")
+        for _ in range(70):
+            self.assertEqual(200, self.edge.admin("/healthz").status)
+        # Who has asked is answered, however many come after.
+        asked = Connection(self.edge.admin_port)
+        self.world.on_close(asked.close)
+        asked.request("/healthz")
+        self.assertEqual(200, asked.response().status)
+
     def test_a_second_broker_on_the_same_socket_is_refused(self):
         second = self.world.start("second-broker", [
             binary("daphnis-broker"), "--socket", self.edge.socket,

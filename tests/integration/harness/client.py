@@ -26,8 +26,10 @@ class Response:
 class Connection:
     """One TCP connection to a server on loopback, byte for byte."""
 
-    def __init__(self, port, seconds=15.0, receive_buffer=None):
+    def __init__(self, port, seconds=15.0, receive_buffer=None, source=None):
         self.socket = socket.socket()
+        if source:
+            self.socket.bind((source, 0))
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(seconds * PATIENCE)

@@ -29,6 +29,12 @@ Read read(const std::vector<std::string>& parts) {
 std::string add_line(uint64_t n) {
   return "{\"add\":[\"" + cid_number(n).text() + "\"]}";
 }
+L2 l2_number(uint64_t n, Network network = Network{7}) {
+  L2 l2;
+  l2.no = L2No{n};
+  l2.network = network;
+  return l2;
+}
 std::string plus(uint64_t n) {
   return "+" + cid_number(n).text();
 }
@@ -98,26 +104,26 @@ TEST_CASE("odd but harmless announcements are read", "[broker][holdings]") {
 TEST_CASE("holdings forget an L2 whole and keep their bounds", "[broker][holdings]") {
   Holdings holdings;
   for (uint64_t n = 1; n <= limits::kHoldersPerRootMax; ++n) {
-    CHECK(holdings.add(L2No{n}, 5) == Holdings::Added::kNew);
+    CHECK(holdings.add(l2_number(n), 5) == Holdings::Added::kNew);
   }
-  CHECK(holdings.add(L2No{1}, 5) == Holdings::Added::kKnown);
-  CHECK(holdings.add(L2No{9'999}, 5) == Holdings::Added::kFull);
-  holdings.add(L2No{1}, 6);
+  CHECK(holdings.add(l2_number(1), 5) == Holdings::Added::kKnown);
+  CHECK(holdings.add(l2_number(9'999), 5) == Holdings::Added::kFull);
+  holdings.add(l2_number(1), 6);
   CHECK(holdings.size() == limits::kHoldersPerRootMax + 1);
   holdings.remove_all(L2No{1});
   CHECK(holdings.holders(6).empty());
   CHECK(holdings.size_of(L2No{1}) == 0);
   CHECK(holdings.size() == limits::kHoldersPerRootMax - 1);
-  CHECK(holdings.add(L2No{9'999}, 5) == Holdings::Added::kNew);
+  CHECK(holdings.add(l2_number(9'999), 5) == Holdings::Added::kNew);
   CHECK(holdings.remove(L2No{9'999}, 5));
   CHECK_FALSE(holdings.remove(L2No{9'999}, 5));
 }
 
 TEST_CASE("one L2 cannot announce without end", "[broker][holdings]") {
   Holdings holdings;
-  for (uint64_t n = 0; n < limits::kHoldingsPerL2Max; ++n) holdings.add(L2No{1}, n);
-  CHECK(holdings.add(L2No{1}, ~uint64_t{0}) == Holdings::Added::kFull);
-  CHECK(holdings.add(L2No{2}, ~uint64_t{0}) == Holdings::Added::kNew);
+  for (uint64_t n = 0; n < limits::kHoldingsPerL2Max; ++n) holdings.add(l2_number(1), n);
+  CHECK(holdings.add(l2_number(1), ~uint64_t{0}) == Holdings::Added::kFull);
+  CHECK(holdings.add(l2_number(2), ~uint64_t{0}) == Holdings::Added::kNew);
 }
 
 TEST_CASE("only a registered L2 at its own address can announce", "[broker][holdings]") {
@@ -161,8 +167,8 @@ TEST_CASE("a registration's session key speaks for the L2 from anywhere and noth
   SECTION("a wrong one is refused at any address") {
     std::string other = key;
     other[31] = other[31] == '0' ? '1' : '0';
-    const std::string wrong = GENERATE_COPY(other, std::string("x"), std::string(32, '0'),
-                                            key.substr(1), key + "0");
+    const std::string wrong =
+        GENERATE_COPY(as<std::string>{}, other, "x", key.substr(1), key + "0");
     CHECK(says("192.0.2.1", "add", wrong).find("wrong_session") != std::string::npos);
     CHECK(says("192.0.2.1", "remove", wrong).find(" 403 ") != std::string::npos);
     CHECK(holdings.size() == 1);

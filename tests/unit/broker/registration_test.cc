@@ -212,15 +212,19 @@ TEST_CASE("beyond the bound of L2s a registration is told to come back later",
   CHECK(rig.status(rig.register_l2("c")) == 200);
 }
 
-TEST_CASE("connections beyond the bound are closed and silent ones do not stay",
+TEST_CASE("connections beyond the bound are closed and none stays that does not ask",
           "[broker][registration]") {
   Rig rig({.connections_max = 2});
   const ConnId a = rig.connect();
-  rig.connect();
+  rig.send(a, "P");
+  rig.send(rig.connect(), "P");
   CHECK(rig.conns[rig.connect()].is_closed);
   CHECK(rig.broker.counters().connections_refused == 1);
-  rig.advance(30'000);
+  rig.advance(11'000);
   CHECK(rig.conns[a].is_closed);
+  const ConnId silent = rig.connect();
+  rig.advance(30'000);
+  CHECK(rig.conns[silent].is_closed);
   CHECK(rig.broker.l2_server().connections() == 0);
 }
 

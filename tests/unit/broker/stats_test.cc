@@ -39,6 +39,20 @@ TEST_CASE("quantiles are those of the values to a sixteenth", "[broker][stats]")
   CHECK(values.at_most(10) == 10);
 }
 
+TEST_CASE("the stats line says for how long each worker has been silent where it may be long",
+          "[broker][stats]") {
+  Rig rig;
+  StatsWriter writer;
+  CHECK(writer.line(rig.broker, {}, rig.now_ms).find("workers_silent_ms") == std::string::npos);
+  const auto line = [&] {
+    return writer.line(rig.broker, {}, rig.now_ms, StatsWriter::Workers::kListed);
+  };
+  CHECK(line().find(R"("workers_silent_ms":{})") != std::string::npos);
+  rig.connect_worker();
+  rig.now_ms += 1'234;
+  CHECK(line().find(R"("workers_silent_ms":{"77":1234})") != std::string::npos);
+}
+
 TEST_CASE("the stats line is one JSON object that counts since the one before", "[broker][stats]") {
   Rig rig;
   const ConnId home = rig.register_l2("home", "?v=2");
