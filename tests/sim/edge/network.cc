@@ -141,7 +141,7 @@ void Wire::close(Socket& end) {
   // A passenger's end closes other connections, never this one.
   const std::deque<Passenger> lost = std::move(lane_in.passengers);
   lane_in.passengers.clear();
-  lane_in.room.stop();
+  tell_room_later(lane_in);  // What the writer finds out then is that nobody reads.
   if (!lane_out.reader) return;
   if (end.is_aborted_ || leaves_bytes) {
     cut(lane_out);
