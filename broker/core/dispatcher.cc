@@ -76,6 +76,7 @@ Choice Dispatcher::choose(Fetch& fetch, uint64_t now_ms) {
 ipc::FetchFailure Dispatcher::failure_of(const Fetch& fetch, bool is_crowded) const {
   if (is_draining_) return ipc::FetchFailure::kDraining;
   if (fetch.asked.empty() && registrations_.registry().size() == 0) return ipc::FetchFailure::kNoL2;
+  if (fetch.lost > 0) return ipc::FetchFailure::kOverloaded;  // An L2 did its part; we did not.
   if (fetch.failed > 0) return ipc::FetchFailure::kFailed;
   // Who was answered for by a stranger has not said a word.
   if (fetch.silent > 0 || fetch.unheard > 0) return ipc::FetchFailure::kSilent;

@@ -91,7 +91,7 @@ class Dispatcher {
   [[nodiscard]] std::optional<Uuid> only_attempt(const std::string& address, const Cid& root);
   /// The socket of an attempt with verdict kHandOff is on its way; the frame that announces it.
   [[nodiscard]] ipc::Handoff hand_off(const Uuid& attempt_id, uint64_t now_ms);
-  /// It could not be handed off (the worker has too many waiting): a failed attempt.
+  /// It could not be handed off (the worker has too many waiting): no fault of the L2's.
   void refuse_hand_off(const Uuid& attempt_id, uint64_t now_ms);
 
   void on_timer(FetchNo no, uint64_t now_ms);

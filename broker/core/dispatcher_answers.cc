@@ -107,7 +107,7 @@ void Dispatcher::refuse_hand_off(const Uuid& attempt_id, uint64_t now_ms) {
   ++context_.counters.handoffs_refused;
   Fetch* fetch = find(attempts_.find(attempt_id)->fetch);
   check(fetch != nullptr, "an ordered attempt has no fetch");
-  ++fetch->failed;
+  ++fetch->lost;
   end_attempt(attempt_id, AttemptEnd::kAnswered, now_ms);
   find_candidate(*fetch, now_ms);
 }
@@ -160,8 +160,10 @@ void Dispatcher::blame(Fetch& fetch, ipc::AttemptOutcome outcome) {
       log_attempt(LogLevel::kWarn, fetch, "verify_failed");
       break;
     case ipc::AttemptOutcome::kAborted:
-    case ipc::AttemptOutcome::kLost:
       ++fetch.failed;
+      break;
+    case ipc::AttemptOutcome::kLost:
+      ++fetch.lost;
       break;
     case ipc::AttemptOutcome::kStalled:
       ++fetch.silent;

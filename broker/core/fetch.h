@@ -47,8 +47,9 @@ struct Fetch {
   uint32_t silent = 0;
   uint32_t failed = 0;
   uint32_t not_found = 0;
+  uint32_t lost = 0;  ///< Their answers came, and we had no place or no descriptor for them.
 
-  [[nodiscard]] uint32_t tries() const { return silent + failed; }
+  [[nodiscard]] uint32_t tries() const { return silent + failed + lost; }
   /// Nothing but the root block is wanted (of a v2 L2; others are asked for the whole DAG).
   [[nodiscard]] bool asks_root_alone() const {
     return request.path.empty() &&

@@ -37,6 +37,14 @@ std::string undashed(std::string text) {
   return text;
 }
 
+/// What stands against any L2.
+uint64_t failures(Rig& rig) {
+  uint64_t sum = 0;
+  rig.broker.registrations().registry().for_each(
+      [&](const L2& l2) { sum += l2.tally.failed + l2.tally.lied + l2.tally.silent; });
+  return sum;
+}
+
 }  // namespace
 
 TEST_CASE("an attempt id is matched by value however it is spelled", "[broker][answers]") {
@@ -226,11 +234,27 @@ TEST_CASE("beyond the bound of waiting hand-offs an L2 is told 503", "[broker][a
   for (size_t i = 0; i < limits::kHandoffsAwaitingMax; ++i) REQUIRE(fetch_and_post() == 0);
   CHECK(fetch_and_post() == 503);
   CHECK(rig.broker.counters().handoffs_refused == 1);
+  CHECK(failures(rig) == 0);
   rig.tell(worker, ipc::HandoffTaken{rig.inbox<ipc::Handoff>(worker)[0].attempt_id});
   rig.tell(worker, ipc::HandoffTaken{rig.inbox<ipc::Handoff>(worker)[0].attempt_id});
   rig.advance(10'000);
   CHECK(fetch_and_post() == 0);
   CHECK(fetch_and_post() == 503);
+}
+
+TEST_CASE("an answer that we lose is our own fault and not its L2's", "[broker][answers]") {
+  Ordered at;
+  at.rig.post(at.home, kRoot);
+  const auto handoff = at.rig.inbox<ipc::Handoff>(at.worker).at(0);
+  at.rig.tell(at.worker, ipc::AttemptEnded{.fetch_id = handoff.fetch_id,
+                                           .attempt_id = handoff.attempt_id,
+                                           .outcome = AttemptOutcome::kLost,
+                                           .wants_another = true});
+  const auto failed = at.rig.inbox<ipc::FetchFailed>(at.worker);
+  REQUIRE(failed.size() == 1);
+  CHECK(failed[0].reason == FetchFailure::kOverloaded);
+  CHECK(failed[0].retry_after_s > 0);
+  CHECK(failures(at.rig) == 0);
 }
 
 TEST_CASE("what a worker says of attempts it has not is ignored", "[broker][answers]") {

@@ -23,6 +23,17 @@ void wait_for_end(Edge& edge, Peer& peer) {
   });
 }
 
+/// Runs until the first attempt is over, while no process can take a descriptor in.
+void lose_one_descriptor(Edge& edge) {
+  rlimit before{};
+  getrlimit(RLIMIT_NOFILE, &before);
+  rlimit none = before;
+  none.rlim_cur = 3;  // No number is free below it: the kernel drops the descriptor.
+  setrlimit(RLIMIT_NOFILE, &none);
+  edge.until([&] { return edge.broker().dispatcher().attempts().remembered() == 1; });
+  setrlimit(RLIMIT_NOFILE, &before);
+}
+
 /// The client gets its CAR.
 void expect_served(Edge& edge, Peer& client, const Sample& sample) {
   const Responses got = wait_for(edge, client, 1);
@@ -157,19 +168,31 @@ TEST_CASE("a hand-off whose socket is lost ends its attempt and the next L2 is a
   Peer answers(edge, edge.l2_port());
   answers.send(sample.post(id));
   while (edge.counters().handoffs == 0) edge.turn();
-  rlimit before{};
-  getrlimit(RLIMIT_NOFILE, &before);
-  rlimit none = before;
-  none.rlim_cur = 3;  // No number is free below it: the kernel drops the descriptor.
-  setrlimit(RLIMIT_NOFILE, &none);
-  edge.until([&] { return edge.broker().dispatcher().attempts().remembered() == 1; });
-  setrlimit(RLIMIT_NOFILE, &before);
+  lose_one_descriptor(edge);
   wait_for_end(edge, answers);
 
   Peer others(edge, edge.l2_port());
   others.send(sample.post(other.order(0)));
   expect_served(edge, client, sample);
   CHECK(edge.counters().outcomes[static_cast<size_t>(ipc::AttemptOutcome::kLost)] == 1);
+}
+
+TEST_CASE("a hand-off whose socket is lost is told to the client as our own fault") {
+  Edge edge;
+  const Sample sample(1'000, 'h');
+  Home home(edge);
+  Peer client(edge, edge.client_port());
+  client.send(sample.request());
+  Peer answers(edge, edge.l2_port());
+  answers.send(sample.post(home.order(0)));
+  while (edge.counters().handoffs == 0) edge.turn();
+  lose_one_descriptor(edge);
+  CHECK(wait_for(edge, client, 1).statuses == std::vector{503});
+  CHECK(client.received.find("\"code\":\"overloaded\"") != std::string::npos);
+  CHECK(client.received.find("Retry-After: ") != std::string::npos);
+  const auto& registry = edge.broker().registrations().registry();
+  registry.for_each(
+      [](const broker::L2& l2) { CHECK(l2.tally.failed + l2.tally.lied + l2.tally.silent == 0); });
 }
 
 TEST_CASE("a client that goes away ends its L2's upload by an early answer") {
