@@ -119,6 +119,8 @@ int main(int argc, char** argv) {
   settings.add_number("index", options.index, 0U, 1'000'000U, "This worker's number");
   add_logs(settings, texts);
   add_times(settings, options.settings);
+  bool allows_sha1 = false;
+  settings.add_flag("allow-sha1", allows_sha1, "Serve CIDs of sha1, which can be forged; uncached");
   add_limits(settings, options.settings);
   if (const auto exit_code = settings.parse(argc, argv)) return *exit_code;
 
@@ -133,6 +135,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "daphnis-worker: %s\n", opened.error().text().c_str());
     return opened.error().code == daphnis::Errc::kInvalid ? kExitUsage : kExitFailure;
   }
+  if (allows_sha1) options.settings.budget.sha1 = daphnis::Sha1::kAllowed;
 
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGHUP, SIG_IGN);  // There is nothing to read again; the terminal's end is not ours.

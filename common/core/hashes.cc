@@ -41,6 +41,8 @@ std::optional<size_t> size_of(uint64_t code) {
     case hash::kIdentity:
     case hash::kBlake3:
       return kAnySize;
+    case hash::kSha1:
+      return SHA_DIGEST_LENGTH;
     case hash::kSha3_224:
     case hash::kKeccak224:
       return 28;
@@ -72,12 +74,15 @@ const EVP_MD* fetched(const char* name) {
 
 // Fetching takes a lock and allocates, so it is done once per process.
 const EVP_MD* openssl_algorithm(uint64_t code) {
+  static const EVP_MD* const sha1 = fetched("SHA1");
   static const EVP_MD* const sha2_512 = fetched("SHA512");
   static const EVP_MD* const sha3_224 = fetched("SHA3-224");
   static const EVP_MD* const sha3_256 = fetched("SHA3-256");
   static const EVP_MD* const sha3_384 = fetched("SHA3-384");
   static const EVP_MD* const sha3_512 = fetched("SHA3-512");
   switch (code) {
+    case hash::kSha1:
+      return sha1;
     case hash::kSha2_512:
       return sha2_512;
     case hash::kSha3_224:
@@ -270,10 +275,11 @@ Hasher::Hasher(Hasher&&) noexcept = default;
 Hasher& Hasher::operator=(Hasher&&) noexcept = default;
 
 bool Hasher::supports(uint64_t hash_code) {
-  return size_of(hash_code).has_value();
+  return hash_code != hash::kSha1 && size_of(hash_code).has_value();
 }
 
-bool Hasher::can_verify(const Cid& cid) {
+bool Hasher::can_verify(const Cid& cid, Sha1 sha1) {
+  if (cid.hash_code() == hash::kSha1 && sha1 == Sha1::kRefused) return false;
   const std::optional<size_t> size = size_of(cid.hash_code());
   return size && (*size == kAnySize || *size == cid.digest().size());
 }
@@ -297,8 +303,8 @@ bool Hasher::finish_matches(Bytes digest) {
   return size == digest.size() && std::equal(digest.begin(), digest.end(), computed.begin());
 }
 
-bool Hasher::matches(const Cid& cid, Bytes block) {
-  if (!can_verify(cid)) return false;
+bool Hasher::matches(const Cid& cid, Bytes block, Sha1 sha1) {
+  if (!can_verify(cid, sha1)) return false;
   reset(cid.hash_code());
   update(block);
   return finish_matches(cid.digest());

@@ -298,7 +298,7 @@ bool Walk::push_link(Bytes bytes, Mode mode, uint64_t from, uint64_t to) {
 }
 
 bool Walk::admit(const Cid& cid, Mode mode) {
-  if (!Hasher::can_verify(cid)) {
+  if (!Hasher::can_verify(cid, budget_.sha1)) {
     fail_with(Errc::kUnsupported, "a link's hash cannot be verified: " + cid.text());
     return false;
   }

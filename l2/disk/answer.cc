@@ -39,10 +39,11 @@ Slices packed(Slices slices) {
   return out;
 }
 
-/// How much is too much for one answer is for the L1 to say.
+/// How much is too much for one answer, and whether sha1 is good enough, is for the L1 to say.
 WalkBudget l1_decides() {
   WalkBudget budget;
   budget.output_bytes_max = UINT64_MAX;
+  budget.sha1 = Sha1::kAllowed;
   return budget;
 }
 

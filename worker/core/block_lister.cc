@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/core/check.h"
+#include "common/core/hashes.h"
 
 namespace daphnis::worker {
 
@@ -23,6 +24,7 @@ void BlockLister::on_bytes(Bytes bytes) {
     bytes_ += step.consumed;
     bytes = bytes.subspan(step.consumed);
     if (step.event != CarReader::Event::kSection) continue;
+    has_forgeable_ |= is_forgeable(reader_.cid());
     trailer_.add_block(reader_.cid(), bytes_, static_cast<uint32_t>(reader_.body_size()));
     skip_ = reader_.body_size();
     reader_.skip_body();

@@ -18,11 +18,14 @@ class BlockLister {
   /// The trailer for an answer of just those bytes.
   [[nodiscard]] std::vector<uint8_t> finish() &&;
   [[nodiscard]] uint64_t bytes() const { return bytes_; }
+  /// A block's hash is one for which another block may be as good.
+  [[nodiscard]] bool has_forgeable() const { return has_forgeable_; }
 
  private:
   CarRequest request_;
   CarReader reader_;
   CacheTrailerWriter trailer_;
+  bool has_forgeable_ = false;
   uint64_t bytes_ = 0;  ///< Looked at.
   uint64_t skip_ = 0;   ///< Of the body under way.
 };

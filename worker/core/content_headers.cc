@@ -101,8 +101,10 @@ std::expected<std::vector<http::Header>, http::Refusal> content_headers(const Co
                             : "application/vnd.ipld.raw"});
   headers.push_back(
       {"Content-Disposition", disposition(named ? *filename : default_name(request, root))});
-  headers.push_back({"Etag", content.etag});
-  headers.push_back({"Cache-Control", std::string(kForever)});
+  if (!content.etag.empty()) headers.push_back({"Etag", content.etag});
+  // What a CID of sha1 names need not be the same tomorrow.
+  headers.push_back(
+      {"Cache-Control", is_forgeable(request.root) ? "no-store" : std::string(kForever)});
   headers.push_back({"Accept-Ranges", is_car ? "none" : "bytes"});
   headers.push_back({"X-Content-Type-Options", "nosniff"});
   headers.push_back({"X-Ipfs-Path", to_text(http::IpfsPath{request.root, request.path})});

@@ -159,9 +159,9 @@ void Fetch::consider_spool(bool is_blocked) {
   const bool is_whole = total_.has_value();
   const bool is_small = window_.end() <= limits::kAdmitSmallBytesMax;
   const bool has_start = window_.begin() == 0;
-  const bool is_admitted =
-      has_start && (admission_ == ipc::Admission::kYes ||
-                    (admission_ == ipc::Admission::kIfSmall && is_whole && is_small));
+  const bool is_admitted = has_start && !is_forgeable(request_.root) &&
+                           (admission_ == ipc::Admission::kYes ||
+                            (admission_ == ipc::Admission::kIfSmall && is_whole && is_small));
   const bool is_due = is_admitted && (is_whole || !is_small);
   if (!is_due && !is_blocked && !(is_reported_ && has_start)) return;
   may_spool_ = false;

@@ -67,9 +67,12 @@ std::expected<void, http::Refusal> read_scope(const http::Query& query, CarReque
 
 /// The canonical request, once format and path are known.
 std::expected<CarRequest, http::Refusal> make_request(http::IpfsPath path, const Variant& variant,
-                                                      const http::Query& query) {
+                                                      const http::Query& query, Sha1 sha1) {
   CarRequest request{.root = path.root, .format = variant.format};
-  if (!Hasher::can_verify(request.root)) {
+  if (!Hasher::can_verify(request.root, sha1)) {
+    if (Hasher::can_verify(request.root, Sha1::kAllowed)) {
+      return refuse(400, "sha1_refused", "the CID's hash is sha1, which can be forged");
+    }
     return refuse(400, "hash_unsupported", "the CID's hash is not one this server can verify");
   }
   if (variant.format == AnswerFormat::kRaw) {
@@ -106,6 +109,7 @@ bool lists_etag(const http::Head& head, std::string_view name, std::string_view 
 /// 412 and 304, which need no I/O: the Etag follows from the request alone (RFC 9110
 /// section 13.2.2).
 std::optional<Answer> check_preconditions(const http::Head& head, const Content& content) {
+  if (content.etag.empty()) return std::nullopt;
   if (head.find("if-match") && !lists_etag(head, "if-match", content.etag, Comparison::kStrong)) {
     return Answer{
         .status = 412, .code = "precondition_failed", .detail = "If-Match names other content"};
@@ -156,7 +160,7 @@ std::optional<Answer> answer_from_cid(const http::Head& head, const Content& con
   return answer;
 }
 
-std::expected<Content, http::Refusal> read_request(const http::Head& head) {
+std::expected<Content, http::Refusal> read_request(const http::Head& head, Sha1 sha1) {
   const auto target = http::split_target(head.target);
   if (!target) return std::unexpected(target.error());
   auto path = http::parse_ipfs_path(target->path);
@@ -172,12 +176,12 @@ std::expected<Content, http::Refusal> read_request(const http::Head& head) {
   if (query->is_repeated("filename")) {
     return refuse(400, "repeated_parameter", "a query parameter comes more than once");
   }
-  auto request = make_request(std::move(*path), *variant, *query);
+  auto request = make_request(std::move(*path), *variant, *query, sha1);
   if (!request) return std::unexpected(request.error());
   Content content{.request = std::move(*request), .is_head = head.method == "HEAD"};
   content.only_if_cached = has_member(head, "cache-control", "only-if-cached");
   content.key = key_of(content.request);
-  content.etag = etag_of(content.request, content.key);
+  if (!is_forgeable(content.request.root)) content.etag = etag_of(content.request, content.key);
   auto headers = content_headers(content, *variant, *target, *query);
   if (!headers) return std::unexpected(headers.error());
   content.headers = std::move(*headers);
@@ -192,10 +196,10 @@ ResponseHead make_ok(const Content& content, const ResponseContext& context,
 
 }  // namespace
 
-Decision decide(const http::Head& head) {
+Decision decide(const http::Head& head, Sha1 sha1) {
   if (head.method == "OPTIONS") return options_answer();
   if (head.method != "GET" && head.method != "HEAD") return method_answer();
-  auto content = read_request(head);
+  auto content = read_request(head, sha1);
   if (!content) return answer_for(content.error());
   if (auto answer = check_preconditions(head, *content)) return std::move(*answer);
   if (auto answer = answer_from_cid(head, *content)) return std::move(*answer);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/core/car_request.h"
+#include "common/core/hashes.h"
 #include "common/core/http_parser.h"
 #include "worker/core/answers.h"
 #include "worker/core/byte_ranges.h"
@@ -19,7 +20,7 @@ struct Content {
   bool is_head = false;         ///< Only the status and head are wanted; see to_fetch().
   bool only_if_cached = false;  ///< 412 (kNotCached) instead of asking L2s.
   RequestKey key = {};          ///< key_of(request).
-  std::string etag = {};        ///< Quoted and strong.
+  std::string etag = {};        ///< Quoted and strong; empty where a CID does not name one block.
   std::vector<http::Header> headers =
       {};                               ///< Of a 200: all but those of ResponseContext and length.
   http::FieldLines lines = {};          ///< `headers` written out, where they go into many heads.
@@ -29,7 +30,8 @@ struct Content {
 /// What a request's head alone decides (trustless gateway specification; GATEWAY 1.1 to 1.8):
 /// content to get, or the whole answer. Pure; costs time in proportion to the head's size.
 using Decision = std::variant<Content, Answer>;
-[[nodiscard]] Decision decide(const http::Head& head);
+/// CIDs of sha1 are for content only where that is allowed.
+[[nodiscard]] Decision decide(const http::Head& head, Sha1 sha1 = Sha1::kRefused);
 
 /// All that decide() looks at, where it is little: heads with the same memory are decided the same.
 /// Empty where there is more than target and Accept.

@@ -52,6 +52,7 @@ void Spool::list(const FetchWindow& window) {
   Slices fresh;
   window.read(lister_.bytes(), SIZE_MAX, fresh);
   for (const Slice& slice : fresh) lister_.on_bytes(slice.bytes());
+  if (lister_.has_forgeable()) is_for_cache_ = false;
 }
 
 /// Asks for what the rest needs where that is known, else for a step ahead of the writing.

@@ -84,7 +84,7 @@ Fetch& Worker::make_fetch(CarRequest wanted, const RequestKey& key, std::string 
 /// A fetch without readers; what is known or under way needs none.
 void Worker::on_warm(const ipc::Warm& warm, uint64_t now_ms) {
   const RequestKey key = key_of(warm.request);
-  if (by_key_.contains(key) || is_draining()) return;
+  if (by_key_.contains(key) || is_draining() || is_forgeable(warm.request.root)) return;
   Fetch& fetch = make_fetch(warm.request, key, "warm", now_ms);
   fetch.warm();
   settle_fetch(fetch, now_ms);

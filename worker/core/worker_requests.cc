@@ -24,7 +24,7 @@ void Worker::on_request(Exchange& exchange, uint64_t now_ms) {
   name_request(exchange);
   std::string memory = cache_.is_on() ? memory_of(exchange.request()) : std::string();
   if (!memory.empty() && answer_from_memory(exchange, memory, now_ms)) return;
-  Decision decision = decide(exchange.request());
+  Decision decision = decide(exchange.request(), settings_.budget.sha1);
   if (const auto* answer = std::get_if<Answer>(&decision)) {
     return give(exchange, *answer, scene_, CacheStatus::kNone, now_ms);
   }

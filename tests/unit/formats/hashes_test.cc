@@ -185,6 +185,25 @@ TEST_CASE("hashes that can be forged or are not known are not supported", "[hash
   }
 }
 
+TEST_CASE("sha1 is verified only where it is asked for", "[hashes]") {
+  // FIPS 180-4's example.
+  const auto digest = from_hex("a9993e364706816aba3e25717850c26c9cd0d89d");
+  const auto cid = Cid::v1(codec::kRaw, hash::kSha1, digest);
+  REQUIRE(cid);
+  CHECK(is_forgeable(*cid));
+  CHECK_FALSE(Hasher::can_verify(*cid));
+  CHECK(Hasher::can_verify(*cid, Sha1::kAllowed));
+  Hasher hasher;
+  const Bytes block = as_bytes(std::string_view("abc"));
+  CHECK_FALSE(hasher.matches(*cid, block));
+  CHECK(hasher.matches(*cid, block, Sha1::kAllowed));
+  CHECK_FALSE(hasher.matches(*cid, block.first(2), Sha1::kAllowed));
+  CHECK(*hasher.cid_of(codec::kRaw, hash::kSha1, block) == *cid);
+  const auto cut = Cid::v1(codec::kRaw, hash::kSha1, std::vector<uint8_t>(21));
+  REQUIRE(cut);
+  CHECK_FALSE(Hasher::can_verify(*cut, Sha1::kAllowed));
+}
+
 TEST_CASE("only digests of a hash's own length can be verified", "[hashes]") {
   const std::vector<uint8_t> digest(limits::kDigestBytesMax);
   const auto sizes_of = [&](uint64_t code) {

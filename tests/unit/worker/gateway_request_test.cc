@@ -83,7 +83,14 @@ TEST_CASE("a hash that cannot be verified is refused up front", "[worker][gatewa
   const std::vector<uint8_t> digest(20, 7);
   const auto sha1 = Cid::v1(codec::kRaw, 0x11, digest);
   REQUIRE(sha1);
-  CHECK(verdict({"/ipfs/" + sha1->text() + "?format=raw"}) == "400 hash_unsupported");
+  CHECK(verdict({"/ipfs/" + sha1->text() + "?format=raw"}) == "400 sha1_refused");
+  CHECK(verdict({"/ipfs/" + sha1->text() + "?format=car"}) == "400 sha1_refused");
+  const auto md5 = Cid::v1(codec::kRaw, 0xd5, digest);
+  REQUIRE(md5);
+  CHECK(verdict({"/ipfs/" + md5->text() + "?format=raw"}) == "400 hash_unsupported");
+  const auto cut = Cid::v1(codec::kRaw, 0x11, std::vector<uint8_t>(21, 7));
+  REQUIRE(cut);
+  CHECK(verdict({"/ipfs/" + cut->text() + "?format=raw"}) == "400 hash_unsupported");
 }
 
 TEST_CASE("other methods are refused and OPTIONS answered", "[worker][gateway]") {

@@ -48,7 +48,7 @@ void append_section(ByteVector& out, const Cid& cid, Bytes block) {
 
 }  // namespace
 
-SampleCar::SampleCar(size_t leaf_bytes, size_t repeats) {
+SampleCar::SampleCar(size_t leaf_bytes, size_t repeats, uint64_t leaf_hash) {
   Hasher hasher;
   std::vector<ByteVector> leaves;
   std::vector<Cid> cids;
@@ -56,7 +56,7 @@ SampleCar::SampleCar(size_t leaf_bytes, size_t repeats) {
   append_cbor_head(list, 4, 2 + repeats);
   for (uint8_t fill : {uint8_t{'a'}, uint8_t{'b'}}) {
     leaves.emplace_back(leaf_bytes, fill);
-    cids.push_back(*hasher.cid_of(codec::kRaw, hash::kSha2_256, leaves.back()));
+    cids.push_back(*hasher.cid_of(codec::kRaw, leaf_hash, leaves.back()));
     append_cbor_link(list, cids.back());
   }
   for (size_t i = 0; i < repeats; ++i) append_cbor_link(list, cids.back());

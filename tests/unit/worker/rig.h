@@ -20,7 +20,8 @@ using ByteVector = std::vector<uint8_t>;
 /// A CAR of two leaves under a dag-cbor list, and what a client must get for it.
 struct SampleCar {
   /// The list names the second leaf `repeats` times more; the CAR holds it once.
-  explicit SampleCar(size_t leaf_bytes = 1'000, size_t repeats = 0);
+  explicit SampleCar(size_t leaf_bytes = 1'000, size_t repeats = 0,
+                     uint64_t leaf_hash = hash::kSha2_256);
 
   Cid root;
   ByteVector bytes;                  ///< Header, root, leaves; whole and correct.
