@@ -30,6 +30,7 @@ Verifier::Impl::Repeats Verifier::Impl::repeats_of(const CarRequest& request, St
 
 Verifier::Impl::Impl(const CarRequest& request, StreamShape shape, const WalkBudget& budget)
     : walk(request, budget),
+      sha1(budget.sha1),
       output(request, budget.output_bytes_max),
       repeats(repeats_of(request, shape)),
       kept(budget.repeat_bytes_max, budget.seen_bytes_max),

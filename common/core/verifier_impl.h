@@ -72,6 +72,7 @@ struct Verifier::Impl {
 
   Walk walk;
   std::optional<Walk> stream_walk;
+  Sha1 sha1;  ///< The budget's word on blocks that are passed over; the walks know theirs.
   CarOutput output;
   Repeats repeats;
   KeptBlocks kept;

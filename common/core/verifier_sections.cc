@@ -61,7 +61,7 @@ Verifier::Impl::Go Verifier::Impl::pass_over_section() {
     if (size > passed_over_left) return fail_nobody("too much comes that cannot be read");
     passed_over_left -= size;
   }
-  if (!reader.cid().is_identity() && Hasher::can_verify(reader.cid())) {
+  if (!reader.cid().is_identity() && Hasher::can_verify(reader.cid(), sha1)) {
     begin_block();
   } else {
     section = Section::kOdd;
