@@ -44,10 +44,13 @@ class L2(EdgeTest):
         self.assertTrue(post.target.startswith(f"/data/{root}?requestId="))
         self.assertNotIn("daphnis-not-found", post.headers)
         other = car.text(car.cid(0x55, b"not here"))
-        for keys in ({}, {"dagScope": "odd"}, {"path": "a/b"}):
+        for keys, lacks in (({}, "root"), ({"dagScope": "odd"}, "1")):
             absent = self.answer(l1, root if keys else other, **keys)
-            self.assertEqual(("1", b""), (absent.headers["daphnis-not-found"], absent.body), keys)
+            self.assertEqual((lacks, b""), (absent.headers["daphnis-not-found"], absent.body), keys)
             self.assertEqual(post.connection, absent.connection, "the connection is kept")
+        proof = self.answer(l1, root, path="a/b")  # That a file has no such path, its block shows.
+        self.assertNotIn("daphnis-not-found", proof.headers)
+        self.assertTrue(body.startswith(proof.body) and 0 < len(proof.body) < len(body))
 
     def test_its_id_is_kept(self):
         store = self.store()
