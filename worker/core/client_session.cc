@@ -207,7 +207,11 @@ void ClientSession::on_unsent(size_t kernel_bytes, uint64_t now_ms) {
 }
 
 void ClientSession::on_answer_written(uint64_t now_ms) {
-  const bool is_kept = exchange_->head().keep_alive;
+  // Of a chunked answer nobody was told that it is the last one (make_head()): where the client may
+  // go on, it gets one more.
+  const bool is_untold = exchange_->head().framing == Framing::kChunked &&
+                         exchange_->request().keep_alive && !is_cut_off_;
+  const bool is_kept = exchange_->head().keep_alive || is_untold;
   const bool goes_on = is_kept && (!has_ended_ || !unread_.empty());
   rate_.stop();
   end_exchange(ExchangeEnd::kComplete, now_ms);

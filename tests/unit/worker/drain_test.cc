@@ -33,13 +33,13 @@ TEST_CASE("a worker that drains finishes what is under way and then its clients 
   CHECK(rig.worker.is_draining());
 
   rig.hand_off(rig.only<ipc::Fetch>(), post_of(car));
-  CHECK_THAT(busy.received, Contains("Connection: close"));
   CHECK(dechunked(busy.received) == text(car.bytes));
-  CHECK(busy.ending == Ending::kClose);
   rig.pass_time(Settings{}.drain_idle_ms - 1);
   CHECK(idle.connection);
+  CHECK(busy.connection);  // A chunked answer does not tell that it is the last one.
   rig.pass_time(1);
   CHECK(idle.ending == Ending::kClose);
+  CHECK(busy.ending == Ending::kClose);
   CHECK(rig.worker.is_empty());
 }
 
