@@ -18,7 +18,7 @@ Cookies offered(Rig& rig) {
   return cookies;
 }
 
-/// The broker gives the worker (index 0, as Rig makes it) a socket.
+/// The broker gives the worker (index 3, as Rig makes it) a socket.
 void give(Rig& rig, uint64_t cookie, uint32_t slot) {
   Connection* stream = nullptr;
   REQUIRE(rig.worker.on_broker_message(
@@ -50,7 +50,7 @@ TEST_CASE("a worker asks for its listening socket and binds one where there is n
   CHECK(rig.only<ipc::ListenersWanted>().address == kAddress);
   CHECK_FALSE(listeners.take_must_bind());
   SECTION("the broker has one") {
-    give(rig, 7, 0);
+    give(rig, 7, 3);
     CHECK(rig.only<ipc::ListenerTaken>().is_taken);
     rig.tell(ipc::ListenersGiven{});
     rig.pass_time(limits::kListenerWaitMs);
@@ -58,7 +58,7 @@ TEST_CASE("a worker asks for its listening socket and binds one where there is n
     CHECK(offered(rig).empty());
   }
   SECTION("the broker has only another's") {
-    give(rig, 8, 3);
+    give(rig, 8, 0);
     rig.tell(ipc::ListenersGiven{});
     CHECK(listeners.take_must_bind());
   }

@@ -10,6 +10,7 @@
 #include <array>
 #include <catch2/catch.hpp>
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 
@@ -44,6 +45,7 @@ Edge::Edge(const worker::Settings& settings)
       log_("test", null_.get()),
       settings_(settings),
       client_port_(free_port()) {
+  std::signal(SIGPIPE, SIG_IGN);  // As both programs do: their peers may be gone when they write.
   start_broker();
   start_worker();
 }
@@ -67,7 +69,11 @@ void Edge::start_worker() {
 }
 
 std::unique_ptr<worker::uv::Process> Edge::add_worker(uint32_t index) {
-  const uint32_t before = broker().workers().totals().admitted;
+  const auto newest = [this] {
+    const auto& all = broker().workers().all();
+    return all.empty() ? broker::WorkerId{} : all.rbegin()->first;
+  };
+  const broker::WorkerId before = newest();
   auto worker = std::make_unique<worker::uv::Process>(
       loop_, log_,
       worker::uv::Options{.socket_path = folder_.path + "/s",
@@ -76,9 +82,8 @@ std::unique_ptr<worker::uv::Process> Edge::add_worker(uint32_t index) {
                           .settings = settings_});
   worker->start();
   until([&] {  // It accepts clients, and the broker has its copy of the socket.
-    const broker::Workers& workers = broker().workers();
-    return workers.totals().admitted == before + 1 && worker->is_listening() &&
-           workers.listeners().held_by(workers.all().rbegin()->first) > 0;
+    return newest() != before && worker->is_listening() &&
+           broker().workers().listeners().held_by(newest()) > 0;
   });
   return worker;
 }
