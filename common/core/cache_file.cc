@@ -114,7 +114,7 @@ void CacheTrailerWriter::add_block(const Cid& cid, uint64_t offset, uint32_t siz
   if (list_.size() > limits::kCacheBlockListBytesMax) {
     is_too_long_ = true;
     blocks_ = 0;
-    list_ = {};
+    decltype(list_)().swap(list_);  // Assigning {} would keep its memory.
   }
 }
 

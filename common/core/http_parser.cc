@@ -107,8 +107,8 @@ void Parser::State::begin_message() {
   headers_complete = chunk_header = message_complete = false;
   scanner.reset(kind == Kind::kRequest ? HeadScanner::Section::kRequest
                                        : HeadScanner::Section::kResponse);
-  // An idle connection keeps no more than a small head's memory.
-  if (raw.capacity() > kRawBytesKept) raw = std::string();
+  // An idle connection keeps no more than a small head's memory. Assigning would keep it all.
+  if (raw.capacity() > kRawBytesKept) std::string().swap(raw);
   raw.clear();
   phase = Phase::kHead;
 }

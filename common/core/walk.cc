@@ -71,7 +71,8 @@ Walk::State Walk::on_block(std::span<const Slice> blocks) {
   Block block(blocks, scratch_);
   expand(block);
   advance();
-  if (scratch_.capacity() > kScratchBytesKept) scratch_ = {};
+  // Assigning {} would keep its memory.
+  if (scratch_.capacity() > kScratchBytesKept) decltype(scratch_)().swap(scratch_);
   return state_;
 }
 
