@@ -250,6 +250,10 @@ class Scene:
         wait_for(lambda: self.answer, "the client is answered", RUN_SECONDS)
         self.test.assertEqual(404, self.answer.status)
 
+    def have_session(self):
+        stream = (self.world.folder / "curl.log").read_text()
+        self.variables["SESSION"] = re.search(r"Daphnis-Session: ([0-9a-f]{32})", stream)[1]
+
     def have_other_root(self):
         """The registered curl gives its place to the L2 of bash."""
         self.root, body, _ = car.file_car(car.numbered("bash", 100_000))
@@ -300,13 +304,14 @@ TABLE = {
     ("docs/performance.md", "cmake"): How(
         # They measure for minutes and want a quiet machine with nginx, HAProxy and Varnish.
         puts={"bench/miss": "bench/miss --help", "bench/hit": "bench/hit --help"}),
-    ("docs/protocol-l2.md", "curl -N"): How(
-        before="have_edge", endless={"curl -N": "\n"}, after="is_registered"),
+    ("docs/protocol-l2.md", "curl -iN"): How(
+        before="have_edge", endless={"curl -iN": "\n"}, after="is_registered"),
     ("docs/protocol-l2.md", "curl -T my.car"): How(
         before="have_order_for_my_car", after="is_answered"),
     ("docs/protocol-l2.md", "curl -X POST -H"): How(
         before="have_order_for_another", after="is_not_found"),
     ("docs/protocol-l2.md", "curl --data-binary"): How(),
+    ("docs/protocol-l2.md", "curl -H"): How(before="have_session"),
     ("docs/protocol-l2.md", "id=my-home"): How(
         before="have_other_root", script=True, after="is_answered_by_bash"),
     ("docs/stats.md", "tail -f stats.ndjson"): How(
