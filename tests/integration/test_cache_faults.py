@@ -29,7 +29,9 @@ class FaultTest(CacheBase):
         if os.geteuid() != 0:
             self.skipTest("mounting a small file system takes root")
         folder = self.world.subfolder("cache")
-        subprocess.run(["mount", "-t", "tmpfs", "-o", options, "daphnis-test", folder], check=True)
+        # A tmpfs may be written by everybody unless it is told otherwise.
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"mode=0755,{options}", "daphnis-test", folder],
+                       check=True)
         self.addCleanup(subprocess.run, ["umount", "-l", str(folder)], check=True)
 
     def edge_with(self, *args, **options):

@@ -1,6 +1,7 @@
 """One status for one fact, whichever generation of L2 tells it, and no honest L2 called a liar."""
 
 import json
+import shutil
 
 from harness import Edge, EdgeTest, car, sends, wait_for
 
@@ -27,6 +28,10 @@ class Facts(EdgeTest):
             body = car.car(root, [cls.pairs[n] for n in names])
             (cls.store / f"{name}.car").write_bytes(body)
             cls.cars[car.text(root)] = body
+
+    def store_for(self, l2_id):
+        """A store of its own with the same files."""
+        return shutil.copytree(self.store, self.store.with_name(l2_id))
 
     def orders(self):
         return sum(row["orders"] for row in self.edge.l2s().values())
@@ -57,7 +62,7 @@ class Facts(EdgeTest):
     def test_v2_and_deployed_l2s_prove_the_same_with_one_order(self):
         by_kind = {}
         names = [f"v2-{n}" for n in range(3)]
-        l2s = [self.edge.l2(self.store, name) for name in names]
+        l2s = [self.edge.l2(self.store_for(name), name) for name in names]
         by_kind["v2"] = self.facts()
         for process, name in zip(l2s, names):
             self.assert_honest(name)
