@@ -38,7 +38,8 @@ bool make_file(const FolderPaths& paths, uint32_t number) {
       .root = cid, .path = {}, .scope = DagScope::kBlock, .format = AnswerFormat::kRaw};
   CacheTrailerWriter trailer;
   trailer.add_block(cid, 0, static_cast<uint32_t>(body.size()));
-  const auto end = std::move(trailer).finish(request, body.size());
+  trailer.add_body(body);
+  const auto end = std::move(trailer).finish(request);
   body.insert(body.end(), end.begin(), end.end());
   const std::string path = paths.object(key_of(request));
   const uv::UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640));

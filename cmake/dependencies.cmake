@@ -9,6 +9,7 @@ find_package(prometheus-cpp REQUIRED)
 find_package(Threads REQUIRED)
 pkg_check_modules(uv REQUIRED IMPORTED_TARGET libuv>=1.44)
 pkg_check_modules(libb2 REQUIRED IMPORTED_TARGET libb2)
+pkg_check_modules(libisal REQUIRED IMPORTED_TARGET libisal)
 
 # Debian ships llhttp as C sources. Strict mode: the default build accepts a space before the
 # header colon and a missing CRLF after chunk data, both of which smuggle requests.

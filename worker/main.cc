@@ -28,6 +28,7 @@ struct Texts {
   std::string log_level = "info";
   std::string log_file;
   std::string access_log = "on";
+  std::string cache_verify = "scrub";
 };
 
 /// "on", "off" or "sampled:N" (one line in N): every how many lines one is written, 0: none. False:
@@ -121,6 +122,8 @@ int main(int argc, char** argv) {
   add_times(settings, options.settings);
   bool allows_sha1 = false;
   settings.add_flag("allow-sha1", allows_sha1, "Serve CIDs of sha1, which can be forged; uncached");
+  settings.add_word("cache-verify", texts.cache_verify, {"scrub", "always"},
+                    "always: what is sent of a cached file is checked by its checksums before");
   add_limits(settings, options.settings);
   if (const auto exit_code = settings.parse(argc, argv)) return *exit_code;
 
@@ -136,6 +139,7 @@ int main(int argc, char** argv) {
     return opened.error().code == daphnis::Errc::kInvalid ? kExitUsage : kExitFailure;
   }
   if (allows_sha1) options.settings.budget.sha1 = daphnis::Sha1::kAllowed;
+  options.verifies_hits = texts.cache_verify == "always";
 
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGHUP, SIG_IGN);  // There is nothing to read again; the terminal's end is not ours.

@@ -8,7 +8,8 @@ namespace daphnis::broker {
 CachedFileProof::CachedFileProof(CacheTrailer trailer, uint64_t body_bytes)
     : request_(std::move(trailer.request)),
       body_bytes_(body_bytes),
-      blocks_(std::move(trailer.blocks)) {}
+      blocks_(std::move(trailer.blocks)),
+      sums_(std::move(trailer.sums)) {}
 
 Result<CachedFileProof> CachedFileProof::begin(Bytes trailer, const CacheFooter& footer,
                                                const RequestKey& key) {
@@ -35,6 +36,7 @@ Result<CachedFileProof> CachedFileProof::begin(Bytes trailer, const CacheFooter&
 }
 
 Result<void> CachedFileProof::on_body(const Slice& bytes) {
+  if (sums_) summer_.add(bytes.bytes());
   if (verifier_) return on_car(bytes);
   hasher_.update(bytes.bytes());
   return {};
@@ -98,6 +100,12 @@ Result<void> CachedFileProof::compare(const Slices& output) {
 }
 
 Result<void> CachedFileProof::on_end() {
+  if (auto proven = on_body_end(); !proven) return proven;
+  if (!sums_ || PieceSums::read(std::move(summer_).finish(), body_bytes_) == *sums_) return {};
+  return fail(Errc::kHashMismatch, "the sums of the pieces do not hold");
+}
+
+Result<void> CachedFileProof::on_body_end() {
   if (!verifier_) {
     if (hasher_.finish_matches(request_.root.digest())) return {};
     return fail(Errc::kHashMismatch, "the block's hash does not hold");

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 
 #include "common/core/cache_file.h"
 #include "common/core/car.h"
@@ -14,7 +15,8 @@ namespace daphnis::broker {
 
 /// Proves a cached file anew, as strictly as when it was fetched: its name is its request's key,
 /// its trailer's digest holds, its body is, byte for byte, the answer to that request (each block
-/// has its CID's hash and the walk wants it), and every listed block lies where the list says.
+/// has its CID's hash and the walk wants it), its sums, if it keeps any, are that body's, and every
+/// listed block lies where the list says.
 /// Sans-I/O; holds what the verifier holds and some MiB. Owned by the scrub of one file.
 class CachedFileProof {
  public:
@@ -30,6 +32,7 @@ class CachedFileProof {
  private:
   explicit CachedFileProof(CacheTrailer trailer, uint64_t body_bytes);
 
+  [[nodiscard]] Result<void> on_body_end();
   [[nodiscard]] Result<void> on_car(const Slice& bytes);
   /// Each section against the list.
   [[nodiscard]] Result<void> check_list(Bytes bytes);
@@ -39,6 +42,8 @@ class CachedFileProof {
   CarRequest request_;
   uint64_t body_bytes_;
   std::vector<CachedBlock> blocks_;
+  std::optional<PieceSums> sums_;
+  PieceSummer summer_;
   size_t blocks_seen_ = 0;
   uint64_t position_ = 0;  ///< Of the reader in the body.
   CarReader reader_;

@@ -56,12 +56,12 @@ Result<CacheFooter> read_cache_footer(Bytes end, uint64_t file_bytes) {
   }
   Cursor cursor(end);
   if (as_text(cursor.take(kMagic.size())) != kMagic) return fail(Errc::kMalformed, "no magic");
-  const auto version = cursor.get<uint16_t>();
-  if (version != kCacheFileVersion) {
-    return fail(Errc::kUnsupported, "cache file version " + std::to_string(version));
+  CacheFooter footer;
+  footer.version = cursor.get<uint16_t>();
+  if (footer.version < 1 || footer.version > kCacheFileVersion) {
+    return fail(Errc::kUnsupported, "cache file version " + std::to_string(footer.version));
   }
   cursor.take(2);
-  CacheFooter footer;
   footer.blocks = cursor.get<uint32_t>();
   footer.body_bytes = cursor.get<uint64_t>();
   footer.blocks_bytes = cursor.get<uint32_t>();
@@ -70,6 +70,7 @@ Result<CacheFooter> read_cache_footer(Bytes end, uint64_t file_bytes) {
   std::ranges::copy(digest, footer.digest.begin());
   if (footer.blocks_bytes > limits::kCacheBlockListBytesMax ||
       footer.request_bytes > limits::kCacheRequestBytesMax || footer.body_bytes > file_bytes ||
+      footer.sums_bytes() > limits::kCacheSumsBytesMax ||
       footer.trailer_bytes() != file_bytes - footer.body_bytes) {
     return fail(Errc::kMalformed, "the footer's sizes do not add up to the file's");
   }
@@ -98,7 +99,15 @@ Result<CacheTrailer> read_cache_trailer(Bytes trailer, const CacheFooter& footer
     out.blocks.push_back(block);
   }
   if (out.blocks.size() != footer.blocks) return fail(Errc::kMalformed, "blocks are miscounted");
-  auto request = decode_car_request(trailer.subspan(footer.blocks_bytes, footer.request_bytes));
+  const auto sums_bytes = static_cast<size_t>(footer.sums_bytes());
+  if (sums_bytes > 0) {
+    auto sums = PieceSums::read(trailer.subspan(footer.blocks_bytes, sums_bytes),
+                                footer.body_bytes);
+    if (!sums) return std::unexpected(sums.error());
+    out.sums = std::move(*sums);
+  }
+  auto request = decode_car_request(
+      trailer.subspan(footer.blocks_bytes + sums_bytes, footer.request_bytes));
   if (!request) return std::unexpected(request.error());
   out.request = std::move(*request);
   return out;
@@ -118,14 +127,20 @@ void CacheTrailerWriter::add_block(const Cid& cid, uint64_t offset, uint32_t siz
   }
 }
 
-std::vector<uint8_t> CacheTrailerWriter::finish(const CarRequest& request, uint64_t body_bytes) && {
+std::vector<uint8_t> CacheTrailerWriter::finish(const CarRequest& request) && {
   const std::vector<uint8_t> request_bytes = encode(request);
+  const uint64_t body_bytes = summer_.bytes();
+  const bool has_sums = piece_sums_bytes(body_bytes) <= limits::kCacheSumsBytesMax;
   const auto blocks_bytes = static_cast<uint32_t>(list_.size());
   std::vector<uint8_t> out = std::move(list_);
+  if (has_sums) {
+    const std::vector<uint8_t> sums = std::move(summer_).finish();
+    out.insert(out.end(), sums.begin(), sums.end());
+  }
   out.insert(out.end(), request_bytes.begin(), request_bytes.end());
   const Bytes magic = as_bytes(kMagic);
   out.insert(out.end(), magic.begin(), magic.end());
-  put(out, kCacheFileVersion);
+  put(out, has_sums ? kCacheFileVersion : uint16_t{1});
   put(out, uint16_t{0});
   put(out, blocks_);
   put(out, body_bytes);

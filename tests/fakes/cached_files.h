@@ -1,6 +1,9 @@
 #pragma once
 
+#include <openssl/sha.h>
+
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -66,8 +69,21 @@ inline CachedFile cached_file(const CarRequest& request, const std::vector<Block
     file.bytes.insert(file.bytes.end(), block.data.begin(), block.data.end());
   }
   file.body_bytes = file.bytes.size();
-  const auto end = std::move(trailer).finish(request, file.body_bytes);
+  trailer.add_body(file.bytes);
+  const auto end = std::move(trailer).finish(request);
   file.bytes.insert(file.bytes.end(), end.begin(), end.end());
+  return file;
+}
+
+/// The same file as version 1 had it: without sums.
+inline CachedFile in_version_1(CachedFile file) {
+  const Bytes all(file.bytes);
+  const auto footer = *read_cache_footer(all.last(kCacheFooterBytes), all.size());
+  const auto at = file.bytes.begin() + static_cast<ptrdiff_t>(footer.sums_offset());
+  file.bytes.erase(at, at + static_cast<ptrdiff_t>(footer.sums_bytes()));
+  file.bytes[file.bytes.size() - kCacheFooterBytes + 8] = 1;
+  const std::span trailer = std::span(file.bytes).subspan(file.body_bytes);
+  SHA256(trailer.data(), trailer.size() - 32, trailer.last(32).data());
   return file;
 }
 

@@ -8,8 +8,8 @@
 
 using namespace daphnis;
 
-/// Files of the cache, as a disk may give them back. The digest is made to hold, since it would
-/// keep all else from being read.
+/// Files of the cache, as a disk may give them back. The digest, and the sum of the sums, are made
+/// to hold, since they would keep all else from being read.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < kCacheFooterBytes) return 0;
   std::vector<uint8_t> file(data, data + size);
@@ -17,6 +17,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (!footer) return 0;
   check(footer->body_bytes + footer->trailer_bytes() == size, "a file's sizes add up");
   const auto trailer = std::span(file).subspan(static_cast<size_t>(footer->body_bytes));
+  if (footer->sums_bytes() > 0) {
+    const auto sums = std::span(file).subspan(static_cast<size_t>(footer->sums_offset()),
+                                              static_cast<size_t>(footer->sums_bytes()));
+    const uint32_t sum = crc32c(sums.first(sums.size() - 4));
+    for (size_t i = 0; i < 4; ++i) {
+      sums[sums.size() - 4 + i] = static_cast<uint8_t>(sum >> (8 * i));
+    }
+  }
   const size_t digest_bytes = footer->digest.size();
   SHA256(trailer.data(), trailer.size() - digest_bytes, footer->digest.data());
   std::ranges::copy(footer->digest, trailer.last(digest_bytes).begin());
@@ -26,6 +34,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (!read) {
     check(!index, "there are no places without a trailer");
     return 0;
+  }
+  check(read->sums.has_value() == (footer->version > 1), "all but version 1 has sums");
+  if (read->sums && footer->body_bytes > 0) {
+    const auto all = read->sums->around(0, footer->body_bytes);
+    check(all.size == footer->body_bytes, "a body's pieces are all of it");
+    (void)read->sums->hold(0, Bytes(file).first(all.size));
   }
   for (const CachedBlock& block : read->blocks) {
     check(block.offset <= footer->body_bytes && block.size <= footer->body_bytes - block.offset,

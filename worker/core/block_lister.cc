@@ -9,6 +9,7 @@
 namespace daphnis::worker {
 
 void BlockLister::on_bytes(Bytes bytes) {
+  trailer_.add_body(bytes);
   if (request_.format == AnswerFormat::kRaw) {
     bytes_ += bytes.size();
     return;
@@ -35,7 +36,7 @@ std::vector<uint8_t> BlockLister::finish() && {
   if (request_.format == AnswerFormat::kRaw) {
     trailer_.add_block(request_.root, 0, static_cast<uint32_t>(bytes_));
   }
-  return std::move(trailer_).finish(request_, bytes_);
+  return std::move(trailer_).finish(request_);
 }
 
 }  // namespace daphnis::worker

@@ -116,8 +116,13 @@ bool Worker::is_under_way(const Content& content) const {
 }
 
 void Worker::on_cached_file_lost(const RequestKey& key, int error) {
-  const auto kind = error == 0 ? ipc::CacheFaultKind::kCorrupt : ipc::CacheFaultKind::kUnreadable;
-  cache_.report(key, kind, error == 0 ? "shorter than its footer says" : std::strerror(error));
+  // EBADMSG is also what file systems with checksums of their own say.
+  const bool is_corrupt = error == 0 || error == EBADMSG;
+  cache_.report(key,
+                is_corrupt ? ipc::CacheFaultKind::kCorrupt : ipc::CacheFaultKind::kUnreadable,
+                error == 0         ? "shorter than its footer says"
+                : error == EBADMSG ? "a checksum does not hold"
+                                   : std::strerror(error));
 }
 
 void Worker::on_exchange_over(Exchange& exchange, ExchangeEnd end, uint64_t now_ms) {

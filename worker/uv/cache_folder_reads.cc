@@ -21,9 +21,6 @@ namespace {
 using daphnis::uv::UniqueFd;
 using Outcome = CacheLook::Outcome;
 
-/// Either of page_cache.h's.
-using Reader = FileRead (*)(int fd, uint64_t offset, std::span<uint8_t> into);
-
 constexpr int kOpenFlags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW;
 
 /// Opens without waiting: fails with EAGAIN where a name is not in memory, and with ENOSYS or
@@ -41,13 +38,40 @@ bool is_missing(int error) {
          error == ENOMEM;
 }
 
+/// Why a read that lost its file did; empty: the system says no more than errno.
+std::string corruption(const FileRead& read) {
+  if (read.error == 0) return "shorter than it was";
+  return read.error == EBADMSG ? "a checksum does not hold" : "";
+}
+
 CacheLook fault(const FileRead& read) {
-  if (read.error == 0) return {.outcome = Outcome::kCorrupt, .detail = "shorter than it was"};
+  if (std::string why = corruption(read); !why.empty()) {
+    return {.outcome = Outcome::kCorrupt, .detail = std::move(why)};
+  }
   return {.outcome = Outcome::kUnreadable, .detail = std::strerror(read.error)};
 }
 
+/// The sums of an open file, if it keeps any. False: cold, or `out` is its fault.
+bool read_sums(int fd, const CacheFooter& footer, Reader read, std::optional<PieceSums>& sums,
+               CacheLook& out, bool& is_cold) {
+  const auto size = static_cast<size_t>(footer.sums_bytes());
+  if (size == 0) return true;
+  std::vector<uint8_t> bytes(size);
+  const FileRead done = read(fd, footer.sums_offset(), bytes);
+  is_cold = done.outcome == FileRead::Outcome::kCold;
+  if (done.outcome == FileRead::Outcome::kLost) out = fault(done);
+  if (done.outcome != FileRead::Outcome::kDone) return false;
+  auto found = PieceSums::read(bytes, footer.body_bytes);
+  if (!found) {
+    out = {.outcome = Outcome::kCorrupt, .detail = found.error().text()};
+    return false;
+  }
+  sums = std::move(*found);
+  return true;
+}
+
 /// Looks at an open file. False: cold.
-bool look_at(UniqueFd fd, Reader read, CacheLook& out) {
+bool look_at(UniqueFd fd, Reader read, bool verifies, CacheLook& out) {
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) {
     out = {.outcome = Outcome::kUnreadable, .detail = std::strerror(errno)};
@@ -70,15 +94,19 @@ bool look_at(UniqueFd fd, Reader read, CacheLook& out) {
     out = {.outcome = Outcome::kCorrupt, .detail = footer.error().text()};
     return true;
   }
+  std::optional<PieceSums> sums;
+  bool is_cold = false;
+  if (verifies && !read_sums(fd.get(), *footer, read, sums, out, is_cold)) return !is_cold;
   out.outcome = Outcome::kFound;
   out.file = {.footer = *footer, .stored_s = status.st_mtim.tv_sec};
   if (footer->body_bytes > limits::kHotBodyBytesMax) {
-    out.file.file = std::make_shared<SystemFile>(std::move(fd));
+    out.file.file = std::make_shared<SystemFile>(std::move(fd), std::move(sums));
     return true;
   }
   const auto body_bytes = static_cast<size_t>(footer->body_bytes);
   BufferRef buffer = BufferRef::allocate(body_bytes);
-  done = read(fd.get(), 0, {buffer.data(), body_bytes});
+  const std::span<uint8_t> body{buffer.data(), body_bytes};
+  done = sums ? read_checked(fd.get(), *sums, 0, body, read) : read(fd.get(), 0, body);
   if (done.outcome == FileRead::Outcome::kLost) out = fault(done);
   if (done.outcome != FileRead::Outcome::kDone) return done.outcome != FileRead::Outcome::kCold;
   const uint8_t* data = buffer.data();
@@ -86,11 +114,11 @@ bool look_at(UniqueFd fd, Reader read, CacheLook& out) {
   return true;
 }
 
-CacheLook look_waiting(const std::string& path) {
+CacheLook look_waiting(const std::string& path, bool verifies) {
   CacheLook look;
   UniqueFd fd(::open(path.c_str(), kOpenFlags));
   if (fd) {
-    const bool is_answered = look_at(std::move(fd), read_waiting, look);
+    const bool is_answered = look_at(std::move(fd), read_waiting, verifies, look);
     if (!is_answered) look = {};
   } else if (!is_missing(errno)) {
     look = {.outcome = Outcome::kUnreadable, .detail = std::strerror(errno)};
@@ -104,17 +132,40 @@ void read_name(const std::string& path) {
 }
 
 CacheRead fault_of(const FileRead& done) {
-  const bool is_cut = done.error == 0;
-  return {.outcome = is_cut ? CacheRead::Outcome::kCorrupt : CacheRead::Outcome::kUnreadable,
-          .detail = is_cut ? "shorter than it was" : std::strerror(done.error)};
+  if (std::string why = corruption(done); !why.empty()) {
+    return {.outcome = CacheRead::Outcome::kCorrupt, .detail = std::move(why)};
+  }
+  return {.outcome = CacheRead::Outcome::kUnreadable, .detail = std::strerror(done.error)};
 }
 
-CacheRead read_of(const FileRead& done, BufferRef buffer) {
-  if (done.outcome != FileRead::Outcome::kDone) return fault_of(done);
-  const uint8_t* data = buffer.data();
-  const size_t size = buffer.capacity();
-  return {.outcome = CacheRead::Outcome::kDone, .bytes = {std::move(buffer), data, size}};
-}
+/// Part of a file's body, with whatever has to be read around it to check it.
+struct PartRead {
+  PartRead(FileRef from, uint64_t offset, size_t bytes) : file(std::move(from)), size(bytes) {
+    if (size > 0) sums = sums_of(*file);
+    place = sums ? sums->around(offset, size) : PieceSums::Span{offset, size};
+    skipped = static_cast<size_t>(offset - place.offset);
+    buffer = BufferRef::allocate(place.size);
+  }
+
+  void run(Reader read) {
+    const std::span<uint8_t> into{buffer.data(), place.size};
+    const int fd = file->descriptor();
+    done = sums ? read_checked(fd, *sums, place.offset, into, read) : read(fd, place.offset, into);
+  }
+  [[nodiscard]] CacheRead result() {
+    if (done.outcome != FileRead::Outcome::kDone) return fault_of(done);
+    const uint8_t* data = buffer.data() + skipped;
+    return {.outcome = CacheRead::Outcome::kDone, .bytes = {std::move(buffer), data, size}};
+  }
+
+  FileRef file;
+  const PieceSums* sums = nullptr;  ///< The file's; null: nothing is checked.
+  PieceSums::Span place;
+  size_t skipped = 0;
+  size_t size;
+  BufferRef buffer;
+  FileRead done = {};
+};
 
 CacheRead read_index(int fd, const CacheFooter& footer) {
   std::vector<uint8_t> trailer(static_cast<size_t>(footer.trailer_bytes()));
@@ -130,8 +181,8 @@ CacheRead read_index(int fd, const CacheFooter& footer) {
 
 }  // namespace
 
-CacheFolderReads::CacheFolderReads(daphnis::uv::Loop& loop, Events events)
-    : loop_(loop), events_(std::move(events)) {}
+CacheFolderReads::CacheFolderReads(daphnis::uv::Loop& loop, Events events, bool verifies)
+    : loop_(loop), events_(std::move(events)), verifies_(verifies) {}
 
 void CacheFolderReads::set_folder(const std::string& folder, const std::string& presence) {
   folder_ = folder;
@@ -154,19 +205,20 @@ CacheReads::When CacheFolderReads::look_up(const RequestKey& key, std::span<cons
   const std::string path = path_of(key);
   UniqueFd fd(open_cached(path));
   if (!fd && errno == ENOENT) return When::kNow;
-  if (fd && look_at(std::move(fd), read_cached, out)) return When::kNow;
+  if (fd && look_at(std::move(fd), read_cached, verifies_, out)) return When::kNow;
 
   struct Look {
     std::string path;
+    bool verifies;
     std::vector<std::string> next = {};
     CacheLook look = {};
   };
-  auto shared = std::make_shared<Look>(Look{.path = path});
+  auto shared = std::make_shared<Look>(Look{.path = path, .verifies = verifies_});
   for (const RequestKey& other : next) shared->next.push_back(path_of(other));
   start(
       id,
       [shared] {
-        shared->look = look_waiting(shared->path);
+        shared->look = look_waiting(shared->path, shared->verifies);
         if (shared->look.outcome != Outcome::kMissing) return;
         for (const std::string& other : shared->next) read_name(other);
       },
@@ -177,28 +229,16 @@ CacheReads::When CacheFolderReads::look_up(const RequestKey& key, std::span<cons
 
 CacheReads::When CacheFolderReads::read(const FileRef& file, uint64_t offset, size_t size,
                                         uint64_t id, CacheRead& out) {
-  BufferRef buffer = BufferRef::allocate(size);
-  const FileRead done = read_cached(file->descriptor(), offset, {buffer.data(), size});
-  if (done.outcome != FileRead::Outcome::kCold) {
-    out = read_of(done, std::move(buffer));
+  PartRead part(file, offset, size);
+  part.run(read_cached);
+  if (part.done.outcome != FileRead::Outcome::kCold) {
+    out = part.result();
     return When::kNow;
   }
-  struct Read {
-    FileRef file;
-    uint64_t offset;
-    BufferRef buffer;
-    FileRead done = {};
-  };
-  auto shared = std::make_shared<Read>(Read{file, offset, std::move(buffer)});
+  auto shared = std::make_shared<PartRead>(std::move(part));
   start(
-      id,
-      [shared] {
-        shared->done = read_waiting(shared->file->descriptor(), shared->offset,
-                                    {shared->buffer.data(), shared->buffer.capacity()});
-      },
-      [this, shared, id] {
-        events_.on_read(id, read_of(shared->done, std::move(shared->buffer)));
-      });
+      id, [shared] { shared->run(read_waiting); },
+      [this, shared, id] { events_.on_read(id, shared->result()); });
   return When::kLater;
 }
 

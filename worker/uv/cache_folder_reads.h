@@ -17,6 +17,9 @@ namespace daphnis::worker::uv {
 
 /// Reads the cache's folder. What the system has in memory, directory entries included, is answered
 /// on the loop; all else by the thread pool. Owned by the process's shell.
+///
+/// Where it verifies, all bytes of a body are checked by the file's sums (piece_sums.h), if it
+/// keeps any, each time they are read here or sent (file_sender.h).
 class CacheFolderReads final : public CacheReads {
  public:
   struct Events {
@@ -24,7 +27,7 @@ class CacheFolderReads final : public CacheReads {
     std::function<void(uint64_t id, CacheRead read)> on_read;
   };
 
-  CacheFolderReads(daphnis::uv::Loop& loop, Events events);
+  CacheFolderReads(daphnis::uv::Loop& loop, Events events, bool verifies = false);
 
   void set_folder(const std::string& folder, const std::string& presence) override;
   [[nodiscard]] When look_up(const RequestKey& key, std::span<const RequestKey> next, uint64_t id,
@@ -41,6 +44,7 @@ class CacheFolderReads final : public CacheReads {
   daphnis::uv::Loop& loop_;
   Events events_;
   std::string folder_;
+  bool verifies_;
   std::unique_ptr<daphnis::uv::SharedMemory> memory_;  ///< Of presence_.
   std::optional<PresenceFilter> presence_;
   absl::flat_hash_map<uint64_t, std::unique_ptr<daphnis::uv::PoolTask>> tasks_;

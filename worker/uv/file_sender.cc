@@ -1,14 +1,18 @@
 #include "worker/uv/file_sender.h"
 
 #include <sys/sendfile.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <memory>
+#include <span>
 #include <utility>
+#include <vector>
 
 #include "worker/uv/page_cache.h"
+#include "worker/uv/system_file.h"
 
 namespace daphnis::worker::uv {
 namespace {
@@ -38,6 +42,7 @@ size_t FileSender::Known::begins(const FileRange& range) const {
 FileSender::Sent FileSender::send(int socket, const FileRange& piece) {
   using Outcome = Sent::Outcome;
   if (std::exchange(is_lost_, false)) return {.outcome = Outcome::kFileLost, .error = lost_error_};
+  if (const PieceSums* sums = sums_of(*piece.file)) return send_checked(socket, piece, *sums);
   size_t size = known_.begins(piece);
   if (size < piece.size) {
     const uint64_t rest = piece.offset + size;
@@ -62,6 +67,38 @@ FileSender::Sent FileSender::send(int socket, const FileRange& piece) {
     if (errno == EINTR) continue;
     if (errno == EAGAIN || errno == ENOBUFS) return {.outcome = Outcome::kBlocked};
     if (is_of_file(errno)) return {.outcome = Outcome::kFileLost, .error = errno};
+    return {.outcome = Outcome::kSocketLost};
+  }
+}
+
+/// At most one piece. What the socket does not take is read and checked anew when it does: a buffer
+/// for each slow client would be many.
+FileSender::Sent FileSender::send_checked(int socket, const FileRange& part,
+                                          const PieceSums& sums) {
+  using Outcome = Sent::Outcome;
+  thread_local std::vector<uint8_t> scratch(kCachePieceBytes);
+  const auto place = sums.around(part.offset, 1);
+  const FileRange whole{part.file, place.offset, place.size};
+  const std::span<uint8_t> bytes = std::span(scratch).first(place.size);
+  // What was read ahead a moment ago may be waited for: not all systems can tell that it is there.
+  const Reader read = known_.begins(whole) == whole.size ? read_waiting : read_cached;
+  const FileRead done =
+      read_checked(part.file->descriptor(), sums, place.offset, bytes, read);
+  if (done.outcome == FileRead::Outcome::kCold) return read_ahead(whole);
+  known_ = {};
+  if (done.outcome == FileRead::Outcome::kLost) {
+    return {.outcome = Outcome::kFileLost, .error = done.error};
+  }
+  const auto skipped = static_cast<size_t>(part.offset - place.offset);
+  const size_t size = static_cast<size_t>(std::min<uint64_t>(part.size, place.size - skipped));
+  while (true) {
+    const ssize_t sent = ::send(socket, scratch.data() + skipped, size, MSG_NOSIGNAL);
+    if (sent >= 0) {
+      const auto count = static_cast<size_t>(sent);
+      return {.bytes = count, .is_socket_full = count < size};
+    }
+    if (errno == EINTR) continue;
+    if (errno == EAGAIN || errno == ENOBUFS) return {.outcome = Outcome::kBlocked};
     return {.outcome = Outcome::kSocketLost};
   }
 }

@@ -2,6 +2,7 @@
 
 #include <functional>
 
+#include "common/core/piece_sums.h"
 #include "common/uv/loop.h"
 #include "common/uv/pool_task.h"
 #include "worker/core/files.h"
@@ -10,7 +11,9 @@ namespace daphnis::worker::uv {
 
 /// Sends parts of files to one socket from the page cache, so that the loop never waits for a disk:
 /// each part is probed first, and one that is cold is read in the thread pool while its socket
-/// waits. Owned by the socket.
+/// waits. Of a file with sums each piece is read and checked, and the very bytes that were checked
+/// are sent: no disk, and nobody who writes to the file, can change them in between. Owned by the
+/// socket.
 class FileSender {
  public:
   struct Sent {
@@ -46,6 +49,7 @@ class FileSender {
   };
   struct Warming;
 
+  [[nodiscard]] Sent send_checked(int socket, const FileRange& part, const PieceSums& sums);
   [[nodiscard]] Sent read_ahead(const FileRange& piece);
 
   std::function<void()> on_warm_;

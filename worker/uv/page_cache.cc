@@ -73,6 +73,13 @@ FileRead read_waiting(int fd, uint64_t offset, std::span<uint8_t> into) {
   return {};
 }
 
+FileRead read_checked(int fd, const PieceSums& sums, uint64_t offset, std::span<uint8_t> into,
+                      Reader read) {
+  const FileRead done = read(fd, offset, into);
+  if (done.outcome != Outcome::kDone || sums.hold(offset, into)) return done;
+  return {.outcome = Outcome::kLost, .error = EBADMSG};
+}
+
 FileRead warm_up(int fd, uint64_t offset, uint64_t size) {
   ::posix_fadvise(fd, static_cast<off_t>(offset), static_cast<off_t>(size), POSIX_FADV_WILLNEED);
   std::array<uint8_t, 64 * limits::kKiB> thrown_away;

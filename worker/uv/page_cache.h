@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
+#include "common/core/piece_sums.h"
 #include "common/core/slice.h"
 
 /// Reading files without waiting for a disk, and where that cannot be, waiting in the thread pool.
@@ -27,6 +29,14 @@ struct FileRead {
 
 /// For the thread pool: reads all of `into`, waiting for the disk. Never kCold.
 [[nodiscard]] FileRead read_waiting(int fd, uint64_t offset, std::span<uint8_t> into);
+
+/// Either of the two above.
+using Reader = FileRead (*)(int fd, uint64_t offset, std::span<uint8_t> into);
+
+/// Reads pieces of a body, all of those that PieceSums::around() gave, and checks them. Where a sum
+/// does not hold: kLost with EBADMSG.
+[[nodiscard]] FileRead read_checked(int fd, const PieceSums& sums, uint64_t offset,
+                                    std::span<uint8_t> into, Reader read);
 
 /// For the thread pool: reads the range for the page cache's sake.
 [[nodiscard]] FileRead warm_up(int fd, uint64_t offset, uint64_t size);

@@ -24,16 +24,18 @@ Process::Process(daphnis::uv::Loop& loop, daphnis::uv::Log& log, const Options& 
     : loop_(loop),
       log_(log),
       options_(options),
-      cache_reads_(loop, {.on_look =
-                              [this](uint64_t id, CacheLook look) {
-                                worker_.on_cache_look(id, std::move(look), loop_.now_ms());
-                                settle();
-                              },
-                          .on_read =
-                              [this](uint64_t id, CacheRead read) {
-                                worker_.on_cache_read(id, std::move(read), loop_.now_ms());
-                                settle();
-                              }}),
+      cache_reads_(loop,
+                   {.on_look =
+                        [this](uint64_t id, CacheLook look) {
+                          worker_.on_cache_look(id, std::move(look), loop_.now_ms());
+                          settle();
+                        },
+                    .on_read =
+                        [this](uint64_t id, CacheRead read) {
+                          worker_.on_cache_read(id, std::move(read), loop_.now_ms());
+                          settle();
+                        }},
+                   options.verifies_hits),
       worker_(options.settings, options.index, static_cast<uint32_t>(::getpid()),
               [this](std::span<uint8_t> out) { random_.fill(out); }),
       spool_files_(loop,

@@ -26,6 +26,7 @@ struct Options {
   daphnis::uv::Address listen;
   uint32_t index = 0;
   uint32_t access_line_every = 1;  ///< One access line in so many is written; 0: none.
+  bool verifies_hits = false;  ///< What is sent of a cached file is checked by its sums before.
   Settings settings = {};
 };
 

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <optional>
 #include <utility>
 
+#include "common/core/piece_sums.h"
 #include "common/uv/fd.h"
 #include "worker/core/files.h"
 
@@ -10,11 +12,21 @@ namespace daphnis::worker::uv {
 /// A File of the system's. Reading it needs no position, so any number of readers share it.
 class SystemFile final : public File {
  public:
-  explicit SystemFile(daphnis::uv::UniqueFd fd) : fd_(std::move(fd)) {}
+  explicit SystemFile(daphnis::uv::UniqueFd fd, std::optional<PieceSums> sums = std::nullopt)
+      : fd_(std::move(fd)), sums_(std::move(sums)) {}
   [[nodiscard]] int descriptor() const override { return fd_.get(); }
+  /// By which what is read of it is to be checked; null: by nothing.
+  [[nodiscard]] const PieceSums* sums() const { return sums_ ? &*sums_ : nullptr; }
 
  private:
   daphnis::uv::UniqueFd fd_;
+  std::optional<PieceSums> sums_;
 };
+
+/// Those of a file that the shell made.
+[[nodiscard]] inline const PieceSums* sums_of(const File& file) {
+  const auto* system_file = dynamic_cast<const SystemFile*>(&file);
+  return system_file ? system_file->sums() : nullptr;
+}
 
 }  // namespace daphnis::worker::uv

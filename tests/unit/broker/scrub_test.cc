@@ -98,6 +98,25 @@ TEST_CASE("a body that lacks or has more than its answer is found out") {
   CHECK_FALSE(prove(cached_file(request, {})));
 }
 
+TEST_CASE("sums that are not those of the body are found out") {
+  const CachedFile file = cached_dag(3);
+  CHECK(prove(file));
+  CHECK(prove(test::in_version_1(file)));
+  // As a writer would leave it that summed something else: all digests hold.
+  CachedFile other = file;
+  const Bytes all(file.bytes);
+  const auto footer = *read_cache_footer(all.last(kCacheFooterBytes), all.size());
+  PieceSummer summer;
+  summer.add(std::vector<uint8_t>(file.body_bytes, 0));
+  std::ranges::copy(std::move(summer).finish(),
+                    other.bytes.begin() + static_cast<ptrdiff_t>(footer.sums_offset()));
+  const auto trailer = std::span(other.bytes).subspan(file.body_bytes);
+  SHA256(trailer.data(), trailer.size() - 32, trailer.last(32).data());
+  const auto proven = prove(other);
+  REQUIRE_FALSE(proven);
+  CHECK(proven.error().detail.find("sums") != std::string::npos);
+}
+
 TEST_CASE("a list that does not fit its body is found out") {
   const test::Block leaf = test::raw_block(std::vector<uint8_t>(50, 1));
   const test::Block root = test::parent_of({leaf});
@@ -108,7 +127,8 @@ TEST_CASE("a list that does not fit its body is found out") {
     changed.bytes.resize(file.body_bytes);
     CacheTrailerWriter writer;
     for (const auto& block : blocks) writer.add_block(block.cid, block.offset, block.size);
-    const auto end = std::move(writer).finish(request, file.body_bytes);
+    writer.add_body(changed.bytes);
+    const auto end = std::move(writer).finish(request);
     changed.bytes.insert(changed.bytes.end(), end.begin(), end.end());
     return changed;
   };

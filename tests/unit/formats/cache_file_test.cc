@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "common/core/hashes.h"
+#include "tests/fakes/cached_files.h"
 
 namespace daphnis {
 namespace {
@@ -30,7 +31,8 @@ File some_file() {
   writer.add_block(cid_of("two"), 200, 800);
   File file;
   file.bytes.assign(file.body_bytes, 'b');
-  const auto trailer = std::move(writer).finish(request_for(cid_of("one")), file.body_bytes);
+  writer.add_body(file.bytes);
+  const auto trailer = std::move(writer).finish(request_for(cid_of("one")));
   file.bytes.insert(file.bytes.end(), trailer.begin(), trailer.end());
   return file;
 }
@@ -68,12 +70,26 @@ TEST_CASE("a cache file cut at any byte or with any byte of its trailer changed 
   }
 }
 
+TEST_CASE("a cache file keeps the sums of its body and one of version 1 keeps none") {
+  const auto file = test::cached_dag(1, 4, 100'000);
+  const auto now = read(file.bytes);
+  REQUIRE(now);
+  REQUIRE(now->sums);
+  CHECK(now->sums->hold(0, Bytes(file.bytes).first(file.body_bytes)));
+  const auto old = read(test::in_version_1(file).bytes);
+  REQUIRE(old);
+  CHECK_FALSE(old->sums);
+  CHECK(old->blocks.size() == now->blocks.size());
+  CHECK(old->request == now->request);
+}
+
 TEST_CASE("an answer of too many blocks keeps no list but its request") {
   CacheTrailerWriter writer;
   const Cid cid = cid_of("x");
   for (size_t i = 0; i < limits::kCacheBlockListBytesMax / 49 + 2; ++i) writer.add_block(cid, 0, 1);
-  const auto trailer = std::move(writer).finish(request_for(cid), 1);
   std::vector<uint8_t> file = {0};
+  writer.add_body(file);
+  const auto trailer = std::move(writer).finish(request_for(cid));
   file.insert(file.end(), trailer.begin(), trailer.end());
   const auto out = read(file);
   REQUIRE(out);

@@ -19,7 +19,8 @@ class MemoryCache final : public CacheReads {
                                     std::vector<CachedBlock> blocks = {}, bool is_small = false) {
     CacheTrailerWriter writer;
     for (const CachedBlock& block : blocks) writer.add_block(block.cid, block.offset, block.size);
-    const std::vector<uint8_t> trailer = std::move(writer).finish(request, body.size());
+    writer.add_body(as_bytes(body));
+    const std::vector<uint8_t> trailer = std::move(writer).finish(request);
     Stored stored{.body = body, .is_small = is_small};
     const Bytes end = Bytes(trailer).last(kCacheFooterBytes);
     stored.footer = *read_cache_footer(end, body.size() + trailer.size());

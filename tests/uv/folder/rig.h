@@ -14,6 +14,7 @@ namespace daphnis::broker::test {
 
 using daphnis::test::cached_dag;
 using daphnis::test::CachedFile;
+using daphnis::test::in_version_1;
 
 /// A folder of its own, removed at the end.
 struct TempFolder {

@@ -86,7 +86,8 @@ TEST_CASE("a file that is wanted is proven before all others and its end is told
     REQUIRE(rig.stored(files.back()).is_stored);
   }
   const CachedFile& rotten = files[kFiles / 2];
-  const CachedFile& old = files[7];
+  const CachedFile old = in_version_1(files[7]);
+  write_file(rig.object(old), old.bytes);
   rot(rig.object(rotten), rotten.body_bytes / 2);
   rig.folder->order(ProveFile{old.key});
   rig.folder->order(ProveFile{rotten.key});

@@ -13,6 +13,7 @@
 
 #include "common/core/hashes.h"
 #include "common/uv/fd.h"
+#include "tests/fakes/cached_files.h"
 #include "tests/uv/worker/cool.h"
 
 namespace daphnis::worker::uv {
@@ -23,7 +24,7 @@ using Outcome = CacheLook::Outcome;
 
 /// A cache's folder on a disk, and its reader.
 struct Folder {
-  Folder() {
+  explicit Folder(bool checks = false) : verifies(checks) {
     fs::remove_all(path);
     fs::create_directories(path / "objects");
     reads.set_folder(path.string(), "");
@@ -38,12 +39,31 @@ struct Folder {
   void store(const std::string& body) {
     CacheTrailerWriter writer;
     writer.add_block(request().root, 3, 4);
-    const std::vector<uint8_t> trailer = std::move(writer).finish(request(), body.size());
+    writer.add_body(as_bytes(body));
+    const std::vector<uint8_t> trailer = std::move(writer).finish(request());
     write(body + std::string(as_text(trailer)));
+  }
+  void rot(size_t at) const {
+    std::fstream bytes(file(), std::ios::binary | std::ios::in | std::ios::out);
+    bytes.seekg(static_cast<std::streamoff>(at));
+    const char byte = static_cast<char>(bytes.get() ^ 0x20);
+    bytes.seekp(static_cast<std::streamoff>(at));
+    bytes.put(byte);
+  }
+  /// Reads part of an open file, now or later.
+  CacheRead read(const CacheLook& look, uint64_t offset, size_t size) {
+    CacheRead out;
+    if (reads.read(look.file.file, offset, size, 9, out) == CacheReads::When::kNow) return out;
+    return wait_for_read();
   }
   void write(const std::string& bytes) const {
     fs::create_directories(file().parent_path());
     std::ofstream(file(), std::ios::binary) << bytes;
+  }
+  [[nodiscard]] Result<CacheFooter> footer() const {
+    std::ifstream in(file(), std::ios::binary);
+    const std::string all{std::istreambuf_iterator<char>(in), {}};
+    return read_cache_footer(as_bytes(all).last(kCacheFooterBytes), all.size());
   }
   void cool() const {
     const daphnis::uv::UniqueFd fd(::open(file().c_str(), O_RDONLY | O_CLOEXEC));
@@ -67,6 +87,7 @@ struct Folder {
     return std::move(*std::exchange(late_read, std::nullopt));
   }
 
+  bool verifies;
   fs::path path = fs::current_path() / fmt::format("cache_folder_reads_test.{}.tmp", ::getpid());
   RequestKey key = key_of(request());
   std::vector<RequestKey> next;
@@ -77,7 +98,8 @@ struct Folder {
   CacheFolderReads reads{
       loop,
       {.on_look = [this](uint64_t, CacheLook look) { late = std::move(look); },
-       .on_read = [this](uint64_t, CacheRead read) { late_read = std::move(read); }}};
+       .on_read = [this](uint64_t, CacheRead read) { late_read = std::move(read); }},
+      verifies};
 };
 
 const std::string kLarge(limits::kHotBodyBytesMax + 1, 'x');
@@ -163,6 +185,51 @@ TEST_CASE("what is no file of the cache is reported as such") {
   fs::remove(folder.file());
   fs::create_directory(folder.file());
   CHECK(folder.look().outcome != Outcome::kFound);
+}
+
+TEST_CASE("with sums checked a flipped bit is found in what is read of a file and nowhere else") {
+  Folder folder(true);
+  folder.store("0123456789");
+  CHECK(folder.look().outcome == Outcome::kFound);
+  folder.rot(4);
+  const CacheLook small = folder.look();
+  CHECK(small.outcome == Outcome::kCorrupt);
+  CHECK(small.detail.find("checksum") != std::string::npos);
+
+  const std::string body(3 * kCachePieceBytes + 100, 'y');
+  folder.store(body);
+  folder.rot(kCachePieceBytes + 1'000);
+  if (GENERATE(false, true)) folder.cool();
+  const CacheLook large = folder.look();
+  REQUIRE(large.outcome == Outcome::kFound);
+  REQUIRE(large.file.file);
+  CHECK(folder.read(large, 0, 1'000).outcome == CacheRead::Outcome::kDone);
+  CHECK(folder.read(large, 2 * kCachePieceBytes, 0).outcome == CacheRead::Outcome::kDone);
+  const CacheRead end = folder.read(large, body.size() - 10, 10);
+  CHECK(as_text(end.bytes.bytes()) == "yyyyyyyyyy");
+  CHECK(folder.read(large, kCachePieceBytes, 10).outcome == CacheRead::Outcome::kCorrupt);
+  CHECK(folder.read(large, 100, body.size() - 200).outcome == CacheRead::Outcome::kCorrupt);
+}
+
+TEST_CASE("sums that rotted themselves make the file corrupt where they are needed") {
+  const bool verifies = GENERATE(false, true);
+  Folder folder(verifies);
+  folder.store(kLarge);
+  const Result<CacheFooter> footer = folder.footer();
+  REQUIRE(footer);
+  folder.rot(static_cast<size_t>(footer->sums_offset()));
+  CHECK(folder.look().outcome == (verifies ? Outcome::kCorrupt : Outcome::kFound));
+}
+
+TEST_CASE("a file of version 1 keeps no sums and is served without") {
+  Folder folder(true);
+  const auto old = test::in_version_1(test::cached_dag(1, 4, 100'000));
+  folder.key = old.key;
+  folder.write(std::string(as_text(old.bytes)));
+  const CacheLook look = folder.look();
+  REQUIRE(look.outcome == Outcome::kFound);
+  CHECK(look.file.footer.version == 1);
+  CHECK(folder.read(look, 5, 10).outcome == CacheRead::Outcome::kDone);
 }
 
 TEST_CASE("a link in the place of a cached file is not followed") {

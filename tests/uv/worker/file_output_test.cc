@@ -8,8 +8,10 @@
 
 #include <array>
 #include <catch2/catch.hpp>
+#include <cerrno>
 #include <chrono>
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "tests/uv/worker/cool.h"
@@ -23,16 +25,26 @@ namespace fs = std::filesystem;
 
 /// A file on a disk, not in memory, removed at the end.
 struct DiskFile {
-  explicit DiskFile(size_t size)
+  explicit DiskFile(size_t size, bool has_sums = false)
       : path(fs::current_path() / fmt::format("file_output_test.{}.tmp", ::getpid())) {
     content.resize(size);
     for (size_t i = 0; i < size; ++i) content[i] = static_cast<char>('a' + i * 7 / 5 % 26);
     daphnis::uv::UniqueFd fd(::open(path.c_str(), O_CREAT | O_TRUNC | O_RDWR, 0600));
     REQUIRE(::pwrite(fd.get(), content.data(), size, 0) == static_cast<ssize_t>(size));
     REQUIRE(::fdatasync(fd.get()) == 0);
-    file = std::make_shared<SystemFile>(std::move(fd));
+    std::optional<PieceSums> sums;
+    if (has_sums) {
+      PieceSummer summer;
+      summer.add(as_bytes(content));
+      sums = *PieceSums::read(std::move(summer).finish(), size);
+    }
+    file = std::make_shared<SystemFile>(std::move(fd), std::move(sums));
   }
   ~DiskFile() { fs::remove(path); }
+  void rot(size_t at) const {
+    const char byte = static_cast<char>(content[at] ^ 0x08);
+    REQUIRE(::pwrite(file->descriptor(), &byte, 1, static_cast<off_t>(at)) == 1);
+  }
 
   void cool() const { uv::cool(file->descriptor()); }
 
@@ -82,6 +94,9 @@ class FileConnection final : public Connection {
   [[nodiscard]] bool wants_input() const override { return false; }
   [[nodiscard]] bool keeps_input() const override { return false; }
   [[nodiscard]] Ending ending() const override { return ending_; }
+
+  /// Of the file.
+  [[nodiscard]] size_t written() const { return static_cast<size_t>(range_.offset); }
 
   bool stays_open = false;
   int times_awaited = 0;
@@ -230,6 +245,49 @@ TEST_CASE("a file that is cut while it is sent ends its connection with a reset"
   line.run(1 << 20);
   CHECK(line.connection.lost_with == 0);
   CHECK(line.received.size() < 3'000'000);
+}
+
+TEST_CASE("a file with sums goes out as one without") {
+  const DiskFile disk(3'000'000, true);
+  const bool is_cold = GENERATE(false, true);
+  if (is_cold) disk.cool();
+  Line line({disk.file, 1'000, 2'500'000});
+  line.sync();
+  line.run(GENERATE(size_t{1} << 20, size_t{30'000}));
+  CHECK(line.received == "head\n" + disk.content.substr(1'000, 2'500'000) + "tail\n");
+  CHECK((line.connection.times_awaited > 0) == is_cold);
+}
+
+TEST_CASE("of a file with sums no piece is sent that has a bit flipped") {
+  const DiskFile disk(3'000'000, true);
+  const size_t rotten = GENERATE(size_t{0}, size_t{1'234'567}, size_t{2'999'999});
+  disk.rot(rotten);
+  if (GENERATE(false, true)) disk.cool();
+  Line line({disk.file, 0, 3'000'000});
+  line.sync();
+  if (line.socket) line.run(1 << 20);
+  CHECK(line.connection.lost_with == EBADMSG);
+  line.read(1 << 20);
+  const size_t piece = rotten - rotten % kCachePieceBytes;
+  CHECK(line.received.size() <= 5 + piece);
+  CHECK(("head\n" + disk.content).starts_with(line.received));
+}
+
+TEST_CASE("a bit that flips in a piece of which a part was sent is not sent") {
+  const DiskFile disk(3'000'000, true);
+  Line line({disk.file, 0, 3'000'000});
+  line.sync();
+  REQUIRE(line.socket);
+  // The socket took a part of some piece; the last byte of that one has not gone out.
+  line.read(100'000);
+  const size_t sent = line.connection.written();
+  REQUIRE(sent % kCachePieceBytes != 0);
+  const size_t last = sent - sent % kCachePieceBytes + kCachePieceBytes - 1;
+  disk.rot(last);
+  line.run(1 << 20);
+  CHECK(line.connection.lost_with == EBADMSG);
+  CHECK(line.received.size() <= 5 + last);
+  CHECK(("head\n" + disk.content).starts_with(line.received));
 }
 
 TEST_CASE("a file that cannot be read says with what error") {
