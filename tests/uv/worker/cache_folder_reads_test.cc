@@ -102,6 +102,7 @@ struct Folder {
       verifies};
 };
 
+constexpr int kTriesMax = 100;
 const std::string kLarge(limits::kHotBodyBytesMax + 1, 'x');
 
 }  // namespace
@@ -127,8 +128,12 @@ TEST_CASE("a small cached file comes into memory and a large one stays open") {
 TEST_CASE("a cached file that is not in memory is read by the thread pool") {
   Folder folder;
   folder.store("0123456789");
-  folder.cool();
-  const CacheLook look = folder.look();
+  CacheLook look;
+  // The question begins to bring the file in, and the disk may be as quick: then it is asked again.
+  for (int tries = 0; !folder.was_later && tries < kTriesMax; ++tries) {
+    folder.cool();
+    look = folder.look();
+  }
   CHECK(folder.was_later);
   CHECK(look.outcome == Outcome::kFound);
   CHECK(as_text(look.file.body.bytes()) == "0123456789");
@@ -255,9 +260,13 @@ TEST_CASE("blocks and their list are read from a cached file") {
   CHECK(place->offset == 3);
 
   const bool is_cold = GENERATE(false, true);
-  if (is_cold) folder.cool();
   CacheRead block;
-  const auto when = folder.reads.read(look.file.file, place->offset, place->size, 2, block);
+  auto when = CacheReads::When::kNow;
+  for (int tries = 0; tries < (is_cold ? kTriesMax : 1); ++tries) {
+    if (is_cold) folder.cool();
+    when = folder.reads.read(look.file.file, place->offset, place->size, 2, block);
+    if (when == CacheReads::When::kLater) break;
+  }
   CHECK((when == CacheReads::When::kLater) == is_cold);
   if (is_cold) block = folder.wait_for_read();
   CHECK(as_text(block.bytes.bytes()) == "defg");
