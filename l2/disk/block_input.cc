@@ -99,7 +99,7 @@ Result<void> StreamInput::read_header() {
 
 Result<void> StreamInput::fill(size_t wanted) {
   if (window_.size() >= wanted || is_end_) return {};
-  std::memmove(buffer_.data(), window_.data(), window_.size());
+  if (!window_.empty()) std::memmove(buffer_.data(), window_.data(), window_.size());
   size_t held = window_.size();
   while (held < wanted && !is_end_) {
     const auto got = file_.read_some(std::span(buffer_).subspan(held));
