@@ -130,6 +130,9 @@ class Reload(EdgeTest):
             except OSError:
                 return False
         wait_for(serves, "the supervised edge serves", 30)
+        wait_for(lambda: subprocess.run(
+            [SUPERVISOR, "status", "--run-dir", self.run_dir], stdout=subprocess.DEVNULL,
+            check=False).returncode == 0, "the supervisor knows", 30, every=0.1)
         return f"http://127.0.0.1:{self.port}{path}", size
 
     def pids(self):
@@ -139,7 +142,9 @@ class Reload(EdgeTest):
         url, size = self.begin_edge(1024 if CAMPAIGN else 4)
         reloads = 20 if CAMPAIGN else 2
         clients = Clients(self.port, keeping=64, fresh=8)
+        self.addCleanup(clients.stop)  # Whatever comes of the test, its threads must not go on.
         streams = Streams(url, size, 2)
+        self.addCleanup(streams.stop)
         wait_for(lambda: clients.answers > 100 and streams.whole >= 1, "load", PATIENCE_SECONDS)
         for number in range(reloads):
             before = self.pids()

@@ -183,7 +183,7 @@ TEST_CASE("what is passed over in a store is counted and told when it changes", 
     std::vector<std::string> lines;
     for (const auto& [level, line] : store.scan().notes) {
       if (line.text().find("store_passed_over") == std::string::npos) continue;
-      CHECK((level == LogLevel::kWarn) == (line.text().find('1') != std::string::npos));
+      CHECK((level == LogLevel::kWarn) == (line.text().find("=1") != std::string::npos));
       lines.push_back(line.text());
     }
     return lines;
