@@ -11,7 +11,8 @@ readonly DEFAULT_L2_LISTEN=127.0.0.1:8090  # Whoever reaches it may register: no
 readonly CHECK_SECONDS=10
 
 declare -A SETTINGS=()  # What read_settings found, by name; several values, one a line.
-SOCKET='' STATS_FILE='' STATS_LOG='' CACHE_DIR='' SPOOL_DIR=''
+SOCKET='' STATS_FILE='' CACHE_DIR='' SPOOL_DIR=''
+BROKER_LOG='' WORKER_LOG='' L2_LOG=''  # What the operator has set; empty: as we choose.
 BROKER_FLAGS=() WORKER_FLAGS=()
 
 # read_settings PROGRAM ARGUMENT…: sets SETTINGS to what is set by flag, variable or file. Ends the
@@ -38,6 +39,35 @@ has_flag() {
   return 1
 }
 
+# flag_value NAME ARGUMENT…: sets VALUE to what --NAME is given among them; else empty.
+flag_value() {
+  local name=$1
+  VALUE=''
+  shift
+  while (($# > 0)); do
+    case $1 in
+      --"$name") VALUE=${2:-} ;;
+      --"$name="*) VALUE=${1#*=} ;;
+    esac
+    shift
+  done
+}
+
+# without_flag NAME ARGUMENT…: sets KEPT to the arguments, less --NAME and its value.
+without_flag() {
+  local name=$1
+  KEPT=()
+  shift
+  while (($# > 0)); do
+    case $1 in
+      --"$name") shift $(($# > 1 ? 1 : 0)) ;;
+      --"$name="*) ;;
+      *) KEPT+=("$1") ;;
+    esac
+    shift
+  done
+}
+
 # resolve_settings: sets LISTEN, L2_LISTEN, ADMIN_LISTEN, SOCKET, STATS_FILE to what holds, and the
 # flags of both programs.
 resolve_settings() {
@@ -52,13 +82,18 @@ resolve_settings() {
   STATS_FILE=${SETTINGS[stats-file]-$RUN_DIR/stats.ndjson}
   CACHE_DIR=${SETTINGS[cache-dir]:+$(realpath -ms -- "${SETTINGS[cache-dir]}")}
   SPOOL_DIR=${SETTINGS[spool-dir]:-none}
+  BROKER_LOG=${SETTINGS[log-file]:-}
   if [[ $SPOOL_DIR == none ]]; then SPOOL_DIR=''; else SPOOL_DIR=$(realpath -ms -- "$SPOOL_DIR"); fi
   resolve_worker_settings
+  flag_value log-file "${L2_ARGS[@]}"
+  L2_LOG=${VALUE:-${DAPHNIS_LOG_FILE:-}}
   SOCKET=$(realpath -ms -- "${SOCKET:-$RUN_DIR/broker.sock}")
-  if [[ $STATS_FILE == - ]]; then
-    STATS_LOG=$RUN_DIR/broker.log
+  if [[ $STATS_FILE == - ]]; then  # Among the lines of the log, and opened anew with it.
+    STATS_FILE=$LOG_DIR/broker.log
+    without_flag stats-file "${BROKER_ARGS[@]}"
+    BROKER_ARGS=("${KEPT[@]}")
   elif [[ -n $STATS_FILE ]]; then
-    STATS_FILE=$(realpath -ms -- "$STATS_FILE") STATS_LOG=$STATS_FILE
+    STATS_FILE=$(realpath -ms -- "$STATS_FILE")
   fi
   check_addresses
   make_flags
@@ -71,6 +106,7 @@ resolve_worker_settings() {
   if [[ -n $LISTEN ]]; then flags+=(--listen "$LISTEN"); fi
   read_settings "$WORKER_BINARY" "${flags[@]}" "${WORKER_ARGS[@]}"
   LISTEN=${SETTINGS[listen]:-$DEFAULT_LISTEN}
+  WORKER_LOG=${SETTINGS[log-file]:-}
   if [[ -n $SOCKET && -n ${SETTINGS[socket]:-} && $SOCKET != "${SETTINGS[socket]}" ]]; then
     fail "the broker's socket is set to $SOCKET, the workers' to ${SETTINGS[socket]}:" \
       "they would never meet"

@@ -23,6 +23,8 @@ supervise() {
   # find ends with an error where it may not come back to; the folder root stood in may be such one.
   [[ -x . ]] || cd /
   take_run_dir
+  take_log_dir
+  keep_file log-dir "$LOG_DIR"
   trap 'STOPS_ASKED=$((STOPS_ASKED + 1))' TERM INT
   trap 'HUP_ASKED=yes' HUP
   trap 'ROTATE_ASKED=yes' USR1
@@ -79,6 +81,7 @@ start_all() {
   if [[ -n $L2_STORE ]]; then SLOTS+=(l2); fi
   now_ms
   LAST_TURN_MS=$NOW
+  ROTATED_MS=$NOW
   READY_BY_MS=$((NOW + START_SECONDS * 1000))
   for index in "${SLOTS[@]}"; do spawn "$index"; done
   write_state
@@ -110,15 +113,17 @@ turn() {
   fi
   reload_turn
   if ((STOPS_ASKED == 0)); then watch; fi
-  if [[ $ROTATE_ASKED == yes ]]; then
-    ROTATE_ASKED=no
-    rotate_logs 0
-  elif ((NOW - ROTATED_MS >= ROTATE_EVERY_MS)); then
-    ROTATED_MS=$NOW
-    rotate_logs "$LOG_BYTES"
-  fi
   if ((${#UNWRITTEN[@]} > 0)); then write_again; fi
   if [[ $STATE_DIRTY == yes ]]; then write_state; fi
+  if [[ $ROTATE_ASKED == yes ]]; then
+    ROTATE_ASKED=no
+    rotate_logs all
+  elif ((NOW - ROTATED_MS >= ROTATE_EVERY_MS)); then
+    ROTATED_MS=$NOW
+    rotate_logs
+  elif ((${#ROTATE_DUE[@]} > 0)); then
+    rotate_due
+  fi
   LAST_TURN_MS=$NOW
 }
 

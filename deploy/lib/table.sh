@@ -26,28 +26,40 @@ slot_of() {
 
 # command_of NAME: sets COMMAND to what runs in that slot.
 command_of() {
+  local own_log
   case $1 in
-    broker) COMMAND=("$BROKER_BINARY" "${BROKER_FLAGS[@]}") ;;
-    worker-*) COMMAND=("$WORKER_BINARY" --index "${1#worker-}" "${WORKER_FLAGS[@]}") ;;
+    broker)
+      COMMAND=("$BROKER_BINARY" "${BROKER_FLAGS[@]}")
+      own_log=$BROKER_LOG
+      ;;
+    worker-*)
+      COMMAND=("$WORKER_BINARY" --index "${1#worker-}" "${WORKER_FLAGS[@]}")
+      own_log=$WORKER_LOG
+      ;;
     l2)
       COMMAND=("$L2_BINARY" serve --l1 "$(url_of "${L2_LISTEN[0]}")" --store "$L2_STORE"
         "${L2_ARGS[@]}")
+      own_log=$L2_LOG
       ;;
   esac
+  if [[ -z $own_log ]]; then COMMAND+=(--log-file "$LOG_DIR/$1.log"); fi
 }
 
 # spawn NAME: starts what belongs to NAME. It gets a session of its own (a Ctrl-C at the terminal is
 # for the supervisor alone), no descriptor beyond the standard three, no way to more rights than it
-# is given, and SIGTERM should the supervisor die without having stopped it. An L2 opens no port.
+# is given, and SIGTERM should the supervisor die without having stopped it. An L2 opens no port. What
+# it says before it has opened its log stands there too; on stdout, which no rotation would reopen,
+# nothing is said.
 spawn() {
   local name=$1 rights=(--no-new-privs)
   slot_of "$name"
   command_of "$SLOT"
   if [[ $SLOT == l2 ]]; then rights+=(--inh-caps=-all --ambient-caps=-all); fi
   (
+    trap '' USR1  # Until the program can do something about it, a rotation must not end it.
     close_descriptors
     exec setsid setpriv --pdeathsig TERM "${rights[@]}" -- "${COMMAND[@]}" \
-      </dev/null >>"$RUN_DIR/$SLOT.log" 2>&1
+      </dev/null >/dev/null 2>>"$LOG_DIR/$SLOT.log"
   ) &
   PID[$name]=$!
   if proc_stat "${PID[$name]}"; then START[$name]=$PROC_START; else START[$name]=0; fi

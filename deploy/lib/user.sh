@@ -38,7 +38,8 @@ act_as_user() {
   if ((${#AS_USER[@]} == 0)); then return; fi
   "${AS_USER[@]}" test -r "$HERE/daphnis" || fail "user $RUN_USER cannot read $HERE/daphnis:" \
     "install it where that user can, or say --user root"
-  exec "${AS_USER[@]}" "$HERE/daphnis" "$@" --run-dir "$RUN_DIR" --user "$RUN_USER"
+  exec "${AS_USER[@]}" "$HERE/daphnis" "$@" --run-dir "$RUN_DIR" --user "$RUN_USER" \
+    ${LOG_DIR:+--log-dir "$LOG_DIR"}
 }
 
 # prepare_user: for start and run. Checks everything as that user, and gives it its folders.
@@ -57,7 +58,7 @@ prepare_user() {
   if check_owned_folder "$RUN_DIR" && supervised; then refuse_second; fi
   set_as_user "$uid" "$gid" "$RUN_USER"
   check_set_up
-  for folder in "$RUN_DIR" ${CACHE_DIR:+"$CACHE_DIR"} ${SPOOL_DIR:+"$SPOOL_DIR"}; do
+  for folder in "$RUN_DIR" "$LOG_DIR" ${CACHE_DIR:+"$CACHE_DIR"} ${SPOOL_DIR:+"$SPOOL_DIR"}; do
     give_folder "$folder" "$uid" "$gid"
   done
 }

@@ -20,11 +20,11 @@ forgive_silence() {
 hear_broker() {
   local seen
   STATS_CHANGED=
-  if [[ -z $STATS_LOG ]]; then  # The operator wants no statistics: there is no sign to wait for.
+  if [[ -z $STATS_FILE ]]; then  # The operator wants no statistics: there is no sign to wait for.
     HEARD_MS[broker]=$NOW
     return
   fi
-  seen=$(stat -c '%s %Y' "$STATS_LOG" 2>/dev/null)
+  seen=$(stat -c '%s %Y' "$STATS_FILE" 2>/dev/null)
   if [[ $seen != "$STATS_SEEN" ]]; then
     STATS_SEEN=$seen STATS_CHANGED=yes
     HEARD_MS[broker]=$NOW
@@ -44,7 +44,7 @@ hear_workers() {
   fi
   if [[ ! $STATS_CHANGED ]]; then return; fi
   # Not only the last line: with --stats-file - they stand among those of the log.
-  line=$(tail -n 50 -- "$STATS_LOG" 2>/dev/null | grep -F '"workers_silent_ms":' | tail -n 1)
+  line=$(tail -n 50 -- "$STATS_FILE" 2>/dev/null | grep -F '"workers_silent_ms":' | tail -n 1)
   [[ $line =~ \"workers_silent_ms\":\{([^}]*)\} ]] || return 0
   list=,${BASH_REMATCH[1]},
   for name in "${SLOTS[@]}"; do

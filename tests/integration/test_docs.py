@@ -104,6 +104,7 @@ class Scene:
             "PATH": f"{self.folder}/bin:{os.environ['PATH']}", "L1": f"http://127.0.0.1:{l2}",
             "DAPHNIS_LISTEN": f"127.0.0.1:{client}", "DAPHNIS_L2_LISTEN": f"127.0.0.1:{l2}",
             "DAPHNIS_ADMIN_LISTEN": f"127.0.0.1:{admin}", "DAPHNIS_RUN_DIR": f"{self.folder}/run",
+            "DAPHNIS_LOG_DIR": f"{self.folder}/log",
             "DAPHNIS_LOG_DIR": f"{self.folder}/log", "DAPHNIS_BIN_DIR": str(self.bin)}
 
     def put_in(self, text, puts):
@@ -284,7 +285,7 @@ TABLE = {
     ("README.md", "deploy/quickstart"): How(
         puts={"deploy/quickstart": "deploy/quickstart --check --bin-dir $DAPHNIS_BIN_DIR"}),
     ("README.md", "deploy/install-deps"): How(
-        before="stop_supervisor_at_the_end", puts=STARTS, endless={"tail -f": "{"}),
+        before="stop_supervisor_at_the_end", puts=STARTS, endless={"tail -F": "{"}),
     ("README.md", "mkdir -p store"): How(
         endless={"build/release/l2/daphnis-l2 serve": "event=registered"}),
     ("README.md", "curl -fo copy.car"): How(after="is_same_movie"),
@@ -314,8 +315,8 @@ TABLE = {
     ("docs/protocol-l2.md", "curl -H"): How(before="have_session"),
     ("docs/protocol-l2.md", "id=my-home"): How(
         before="have_other_root", script=True, after="is_answered_by_bash"),
-    ("docs/stats.md", "tail -f stats.ndjson"): How(
-        before="have_stats", puts={"tail -f": "tail -n 1"}),  # jq keeps what it prints to a file.
+    ("docs/stats.md", "tail -F stats.ndjson"): How(
+        before="have_stats", puts={"tail -F": "tail -n 1"}),  # jq keeps what it prints to a file.
     ("docs/stats.md", "curl -s 127.0.0.1"): How(before="have_edge"),
 }
 

@@ -187,8 +187,8 @@ class Supervised(KillTest):
         self.port, self.admin = free_port(), free_port()
         self.run_dir = self.world.subfolder("run")
         self.supervisor = self.world.start("supervisor", [
-            SUPERVISOR, "run", "--run-dir", self.run_dir, "--bin-dir", programs,
-            "--user", OURSELVES, "--workers", "2",
+            SUPERVISOR, "run", "--run-dir", self.run_dir, "--log-dir", self.run_dir / "log",
+            "--bin-dir", programs, "--user", OURSELVES, "--workers", "2",
             "--listen", f"127.0.0.1:{self.port}", "--l2-listen", f"127.0.0.1:{free_port()}",
             "--admin-listen", f"127.0.0.1:{self.admin}", "--l2-store", self.store])
         wait_for(lambda: self.success(self.fetch), "the supervised edge serves", 20)

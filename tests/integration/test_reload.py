@@ -116,7 +116,8 @@ class Reload(EdgeTest):
         self.port = free_port()
         self.run_dir = self.world.subfolder("run")
         self.supervisor = self.world.start("supervisor", [
-            SUPERVISOR, "run", "--run-dir", self.run_dir, "--bin-dir", programs, "--workers", "2",
+            SUPERVISOR, "run", "--run-dir", self.run_dir, "--log-dir", self.run_dir / "log",
+            "--bin-dir", programs, "--workers", "2",
             "--listen", f"127.0.0.1:{self.port}", "--l2-listen", f"127.0.0.1:{free_port()}",
             "--admin-listen", f"127.0.0.1:{free_port()}", "--l2-store", store,
             "--l2-arg", "--capacity", "--l2-arg", "64", "--drain-seconds", "120",
@@ -158,7 +159,7 @@ class Reload(EdgeTest):
         self.assertGreaterEqual(clients.closes, 64, "kept connections were told to end")
         print(f"{reloads} reloads: {clients.answers} answers, {clients.closes} of them the last of "
               f"their connection, {streams.whole} streams of {size} bytes, no failure")
-        broker = (self.run_dir / "broker.log").read_text()
+        broker = (self.run_dir / "log" / "broker.log").read_text()
         self.assertNotIn("worker_lost", broker)
         self.assertEqual(2 * reloads, broker.count("event=worker_left"))
         self.assertEqual(0, self.supervisor.stop(130))

@@ -34,12 +34,13 @@ class Supervised(EdgeTest):
         for name in ("daphnis-broker", "daphnis-worker", "daphnis-l2"):
             (self.programs / name).symlink_to(binary(name))
         self.run_dir = self.world.folder / "run"
+        self.log_dir = self.world.folder / "log"
         self.clients, self.l2s, self.admin = free_port(), free_port(), free_port()
 
     def supervise(self, *options, verb="run", **more):
         return self.world.start("supervisor", [
-            SUPERVISOR, verb, "--run-dir", self.run_dir, "--bin-dir", self.programs,
-            "--user", OURSELVES, "--workers", "2", *options], **more)
+            SUPERVISOR, verb, "--run-dir", self.run_dir, "--log-dir", self.log_dir,
+            "--bin-dir", self.programs, "--user", OURSELVES, "--workers", "2", *options], **more)
 
     def wait_running(self):
         wait_for(lambda: subprocess.run(
@@ -110,6 +111,40 @@ class Addresses(Supervised):
         units = SUPERVISOR.parent / "systemd"
         self.assertIn("Environment=DAPHNIS_L2_LISTEN=127.0.0.1:8090\n",
                       (units / "daphnis-broker.service").read_text())
+
+
+class Logs(Supervised):
+    def rotate(self, *options):
+        """Of the real programs; returns what the broker says in its log before and after."""
+        self.supervise("--listen", f"127.0.0.1:{self.clients}", "--l2-listen",
+                       f"127.0.0.1:{self.l2s}", "--admin-listen", f"127.0.0.1:{self.admin}",
+                       "--l2-store", self.world.subfolder("store"), *options)
+        self.wait_running()
+        names = ("broker", "worker-0", "worker-1", "l2")
+        pids = [self.pid(name) for name in names]
+        for name in names:
+            wait_for(lambda name=name: (self.log_dir / f"{name}.log").stat().st_size, name)
+        stats = self.run_dir / "stats.ndjson"
+        wait_for(lambda: "--stats-file" in options or stats.stat().st_size, "the first statistics")
+        os.kill(self.pid("supervisor"), signal.SIGUSR1)
+        for name, pid in zip(names, pids):
+            log = self.log_dir / f"{name}.log"
+            stderr = pathlib.Path(f"/proc/{pid}/fd/2")
+            wait_for(lambda: pathlib.Path(f"{log}.1").exists() and log.exists() and  # noqa: B023
+                     log.samefile(stderr), f"{name} writes on in its new log", 30)
+        self.wait_running()
+        self.assertEqual(pids, [self.pid(name) for name in names])
+
+    def test_a_rotation_has_all_programs_open_their_logs_and_the_statistics_anew(self):
+        self.rotate()
+        stats = self.run_dir / "stats.ndjson"
+        wait_for(lambda: pathlib.Path(f"{stats}.1").exists() and stats.exists() and
+                 '"workers_silent_ms"' in stats.read_text(), "statistics go on", 30)
+
+    def test_statistics_among_the_lines_of_the_log_are_rotated_with_it(self):
+        self.rotate("--broker-arg", "--stats-file", "--broker-arg", "-")
+        wait_for(lambda: '"workers_silent_ms"' in (self.log_dir / "broker.log").read_text(),
+                 "statistics go on", 30)
 
 
 class Probes(Supervised):

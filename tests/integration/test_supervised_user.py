@@ -63,6 +63,7 @@ class DroppedRights(Supervised):
     def start_arguments(self):
         self.clients = free_low_port()
         return ["--bin-dir", self.programs, "--workers", "1", "--user", self.USER,
+                "--log-dir", self.world.folder / "above" / "log",
                 "--listen", f"127.0.0.1:{self.clients}", "--l2-listen", f"127.0.0.1:{self.l2s}",
                 "--admin-listen", f"127.0.0.1:{self.admin}", "--l2-store", self.store,
                 "--cache-dir", self.world.folder / "above" / "cache", "--drain-seconds", "2"]
@@ -86,7 +87,9 @@ class DroppedRights(Supervised):
             held = 0 if name == "l2" else BIND_SERVICE
             self.assertEqual(rights, {"CapInh": held, "CapPrm": held, "CapEff": held,
                                       "CapBnd": BIND_SERVICE, "CapAmb": held}, name)
-        for folder in (self.run_dir, self.world.folder / "above" / "cache"):
+        logs = self.world.folder / "above" / "log"
+        self.assertTrue((logs / "worker-0.log").stat().st_size)
+        for folder in (self.run_dir, logs, self.world.folder / "above" / "cache"):
             self.assertEqual(folder.stat().st_uid, self.account.pw_uid, folder)
             self.assertEqual(folder.stat().st_mode & 0o027, 0, folder)
             self.assertEqual({path.stat().st_uid for path in folder.rglob("*")},

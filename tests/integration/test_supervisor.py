@@ -150,17 +150,9 @@ class SupervisorTest(SupervisorCase):
         for name, pid in (("worker-1", worker), ("broker", broker)):
             self.assertRegex(self.log(), r"%s \(pid %d\) has been silent for \d+ s" % (name, pid))
 
-    def test_logs_are_rotated_on_sigusr1(self):
-        self.start()
-        os.kill(self.pid("supervisor"), signal.SIGUSR1)
-        self.until("the log is rotated", (self.run_dir / "worker-0.log.1").exists)
-        self.assertIn("started as", (self.run_dir / "worker-0.log.1").read_text())
-        os.kill(self.pid("worker-0"), signal.SIGKILL)
-        self.until("the new log is written to",
-                   lambda: "started as" in (self.run_dir / "worker-0.log").read_text())
-
     def test_a_run_folder_that_others_may_change_is_refused_with_what_to_do(self):
         self.run_dir.mkdir(mode=0o755)
+        self.log_dir.mkdir(mode=0o755)
         victim = self.path / "victim"
         victim.write_text("precious")
         nobody = 65534
@@ -187,6 +179,13 @@ class SupervisorTest(SupervisorCase):
         (self.run_dir / "state").touch()
         self.assertEqual(self.daphnis("stop").returncode, 1)
         os.chown(self.run_dir, 0, 0)
+        (self.run_dir / "state").unlink()
+        (self.log_dir / "worker-0.log").symlink_to(victim)
+        refused("worker-0.log is a symbolic link: remove it")
+        (self.log_dir / "worker-0.log").unlink()
+        self.log_dir.chmod(0o775)
+        refused(f"chmod go-w {self.log_dir}")
+        self.log_dir.chmod(0o755)
         self.path.chmod(0o775)
         refused(f"chmod go-w {self.path}")
         self.path.chmod(0o700)

@@ -60,7 +60,7 @@ class CrashTest(SupervisorCase):
             refuse.touch()
             done = self.daphnis("start", "--l2-store", str(self.path))
             self.assertEqual((done.returncode, done.stdout), (2, "the settings are wrong\n"))
-            self.assertEqual(list(self.run_dir.glob("*.log")), [])
+            self.assertEqual(list(self.log_dir.glob("*.log")), [])
             refuse.unlink()
 
     def test_what_refuses_its_settings_is_not_tried_again_before_a_reload(self):

@@ -18,8 +18,10 @@ WAIT_SECONDS = 20
 OURSELVES = pwd.getpwuid(os.geteuid()).pw_name
 
 # One program for all three names. Files in the folder of the programs steer it: crash-NAME makes
-# NAME exit at once, refuse-NAME makes it refuse its settings, mute makes the broker stop writing
-# stats, deaf-worker keeps workers from listening, drain-for-ever keeps them from ending.
+# NAME exit at once, mutter-NAME even before it has opened its log, refuse-NAME makes it refuse its
+# settings, mute makes the broker stop writing stats, deaf-worker keeps workers from listening,
+# drain-for-ever keeps them from ending, slow-start keeps all from hearing SIGUSR1 for a second,
+# and chatter makes the L2 number its lines.
 STAND_IN = r'''#!%(python)s -S
 import os, pathlib, signal, socket, sys, time
 name = os.path.basename(sys.argv[0])
@@ -41,12 +43,23 @@ if "--print-config" in sys.argv:
     for flag, value in zip(sys.argv[1::2], sys.argv[2::2]):
         print(flag[2:] + "=" + value)
     sys.exit()
+def open_log(*_):
+    log = os.open(options["--log-file"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
+    os.dup2(log, 2)
+    os.close(log)
 ended = False
 def end(*_):
     global ended
     ended = True
 signal.signal(signal.SIGTERM, end)
 signal.signal(signal.SIGHUP, lambda *_: (here / "hup").write_text("yes"))
+if (here / ("mutter-" + name)).exists():
+    note("no log yet")
+    sys.exit(7)
+open_log()
+if (here / "slow-start").exists():  # What does not listen to a signal yet dies of it.
+    time.sleep(1)
+signal.signal(signal.SIGUSR1, open_log)
 note(name, "started as", os.getpid(), *sys.argv[1:])
 if (here / ("crash-" + name)).exists():
     note("cannot go on: no such thing")
@@ -106,8 +119,12 @@ elif name == "daphnis-worker":
     while (here / "drain-for-ever").exists():
         time.sleep(0.05)
 else:
+    number = 0
     while not ended:
-        time.sleep(0.05)
+        time.sleep(0.002 if (here / "chatter").exists() else 0.05)
+        if (here / "chatter").exists():
+            note("line", number)
+            number += 1
 note(name, "ended")
 '''
 
@@ -128,6 +145,7 @@ class SupervisorCase(unittest.TestCase):
         self.path = pathlib.Path(self.folder.name)
         self.bin = self.path / "bin"
         self.run_dir = self.path / "run"
+        self.log_dir = self.path / "log"
         self.bin.mkdir()
         for name in ("daphnis-broker", "daphnis-worker", "daphnis-l2"):
             program = self.bin / name
@@ -150,7 +168,8 @@ class SupervisorCase(unittest.TestCase):
     def arguments(self, verb, *more):
         if verb not in ("start", "run"):
             return [str(SUPERVISOR), verb, "--run-dir", str(self.run_dir), *more]
-        return [str(SUPERVISOR), verb, "--run-dir", str(self.run_dir), "--bin-dir", str(self.bin),
+        return [str(SUPERVISOR), verb, "--run-dir", str(self.run_dir),
+                "--log-dir", str(self.log_dir), "--bin-dir", str(self.bin),
                 "--user", OURSELVES, "--workers", "2", "--listen", f"127.0.0.1:{self.port}",
                 "--l2-listen", f"127.0.0.1:{self.l2_port}",
                 "--admin-listen", f"127.0.0.1:{self.admin_port}", "--drain-seconds", "3", *more]
@@ -174,7 +193,7 @@ class SupervisorCase(unittest.TestCase):
         return int((self.run_dir / f"{name}.pid").read_text())
 
     def log(self):
-        return (self.run_dir / "supervisor.log").read_text()
+        return (self.log_dir / "supervisor.log").read_text()
 
     def until(self, what, condition, seconds=WAIT_SECONDS):
         end = time.monotonic() + seconds
