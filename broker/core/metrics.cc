@@ -236,6 +236,8 @@ void add_workers(Families& out, const Broker& broker) {
   out.counter("worker_joins_total", "Requests answered by a fetch under way in their worker",
               totals.sum.joins);
   out.counter("worker_spools_total", "Spools begun by workers", totals.sum.spools);
+  out.counter("worker_log_lines_dropped_total", "Log lines of workers that nobody took",
+              totals.sum.log_lines_dropped);
   out.counter("verify_failures_total", "Streams that failed verification",
               totals.sum.verify_failures);
 }

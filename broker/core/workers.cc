@@ -20,6 +20,7 @@ void add_counters(ipc::WorkerStats& to, const ipc::WorkerStats& from) {
   to.verify_failures += from.verify_failures;
   to.joins += from.joins;
   to.spools += from.spools;
+  to.log_lines_dropped += from.log_lines_dropped;
 }
 
 }  // namespace

@@ -119,10 +119,11 @@ struct WorkerStats {
   uint64_t rss_bytes = 0;
   uint64_t joins = 0;   ///< Requests answered by a fetch that was under way in this worker.
   uint64_t spools = 0;  ///< Spools begun.
+  uint64_t log_lines_dropped = 0;
   static void fields(auto& m, auto&& f) {
     f(m.requests, m.status_2xx, m.status_3xx, m.status_4xx, m.status_5xx, m.aborted, m.client_left,
       m.bytes_out, m.verify_failures, m.clients, m.fetches, m.descriptors, m.rss_bytes, m.joins,
-      m.spools);
+      m.spools, m.log_lines_dropped);
   }
 };
 

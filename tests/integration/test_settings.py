@@ -4,7 +4,7 @@ import re
 import signal
 import subprocess
 
-from harness import ROOT, Edge, EdgeTest, binary, wait_for
+from harness import ROOT, Connection, Edge, EdgeTest, binary, wait_for
 
 PROC = ROOT / "deploy" / "lib" / "proc.sh"
 
@@ -104,3 +104,20 @@ class Logs(EdgeTest):
         for process in (edge.broker, edge.workers[0], l2):
             self.assertEqual(0, process.stop())
         self.assertIn("stopped", (logs / "broker.log").read_text())
+
+    def test_lines_that_a_worker_could_not_write_are_counted(self):
+        edge = Edge(self.world, workers=1)
+        full = self.world.start("full", [
+            "bash", "-c", 'exec "$@" 2>/dev/full', "-", binary("daphnis-worker"), "--index", 1,
+            "--socket", edge.socket, "--listen", f"127.0.0.1:{edge.client_port}"])
+        wait_for(lambda: len(edge.workers_seen()) == 2, "the second worker is there")
+        self.assertEqual(0, edge.workers[0].stop())
+        self.assertEqual(0, edge.metrics()["daphnis_worker_log_lines_dropped_total"])
+        target = "/ipfs/bafkqaaa?format=raw&" + "x" * 600
+        with Connection(edge.client_port) as connection:
+            for _ in range(2000):  # 1 MiB of lines is held.
+                connection.request(target)
+                self.assertEqual(200, connection.response().status)
+        wait_for(lambda: edge.metrics()["daphnis_worker_log_lines_dropped_total"] > 0,
+                 "what did not fit is counted")
+        self.assertTrue(full.running())

@@ -230,6 +230,7 @@ void Process::on_tick() {
   }
   stats.descriptors = descriptors_;
   stats.rss_bytes = daphnis::uv::resident_bytes();
+  stats.log_lines_dropped = log_.lines_dropped();
   worker_.send(stats);
   settle();
 }

@@ -122,12 +122,13 @@ TEST_CASE("counters of workers outlive them and gauges do not", "[broker][worker
   const WorkerId a = rig.connect_worker();
   const WorkerId b = rig.connect_worker();
   rig.tell(a, ipc::WorkerStats{.requests = 10, .clients = 4});
-  rig.tell(a, ipc::WorkerStats{.requests = 11, .clients = 5});
+  rig.tell(a, ipc::WorkerStats{.requests = 11, .clients = 5, .log_lines_dropped = 3});
   rig.tell(b, ipc::WorkerStats{.requests = 100, .clients = 1});
   CHECK(rig.broker.workers().totals().sum.requests == 111);
   CHECK(rig.broker.workers().totals().sum.clients == 6);
   rig.kill_worker(a);
   CHECK(rig.broker.workers().totals().sum.requests == 111);
+  CHECK(rig.broker.workers().totals().sum.log_lines_dropped == 3);
   CHECK(rig.broker.workers().totals().sum.clients == 1);
 }
 
