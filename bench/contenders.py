@@ -145,9 +145,10 @@ class Varnish(Server):
 class Daphnis(Server):
     """Broker and workers; every byte is verified. Its source is a daphnis-l2."""
 
-    def __init__(self, world, store, workers=CORES, broker_flags=(), roots=None, worker_flags=()):
+    def __init__(self, world, store, workers=CORES, broker_flags=(), roots=None, worker_flags=(),
+                 binaries=None):
         self.edge = Edge(world, workers=workers, broker_flags=broker_flags,
-                         worker_flags=worker_flags)
+                         worker_flags=worker_flags, binaries=binaries)
         # No two L2s serve one store: the same files, in a folder of its own.
         own = world.subfolder(f"store-{self.edge.client_port}")
         for path in store.glob("*.car"):

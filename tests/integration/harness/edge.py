@@ -17,8 +17,10 @@ class Edge:
     `patient`: an L2 has longer than the usual 800 ms for its first byte, so that a test of other
     things does not fail where a shared machine stands still for a moment."""
 
-    def __init__(self, world, workers=2, broker_flags=(), worker_flags=(), patient=False):
+    def __init__(self, world, workers=2, broker_flags=(), worker_flags=(), patient=False,
+                 binaries=None):
         self.world = world
+        self._binaries = binaries  # Another build folder than DAPHNIS_BIN.
         self.client_port, self.l2_port, self.admin_port = free_port(), free_port(), free_port()
         self.socket = world.folder / f"edge-{self.client_port}.sock"
         self.stats_path = world.folder / f"stats-{self.client_port}.ndjson"
@@ -36,14 +38,14 @@ class Edge:
 
     def start_broker(self):
         self.broker = self.world.start(f"broker-{self.client_port}", [
-            binary("daphnis-broker"), "--socket", self.socket,
+            binary("daphnis-broker", self._binaries), "--socket", self.socket,
             "--l2-listen", f"127.0.0.1:{self.l2_port}",
             "--admin-listen", f"127.0.0.1:{self.admin_port}",
             "--stats-file", self.stats_path, *self._broker_flags])
 
     def start_worker(self, index):
         worker = self.world.start(f"worker{index}-{self.client_port}", [
-            binary("daphnis-worker"), "--socket", self.socket,
+            binary("daphnis-worker", self._binaries), "--socket", self.socket,
             "--listen", f"127.0.0.1:{self.client_port}", "--index", index, *self._worker_flags])
         if index < len(self.workers):
             self.workers[index] = worker
@@ -69,8 +71,8 @@ class Edge:
     def start_l2(self, store, l2_id, *flags):
         """The reference L2, not waited for."""
         return self.world.start(f"l2-{l2_id}-{self.client_port}", [
-            binary("daphnis-l2"), "serve", "--l1", f"http://127.0.0.1:{self.l2_port}",
-            "--id", l2_id, "--store", store, *flags])
+            binary("daphnis-l2", self._binaries), "serve",
+            "--l1", f"http://127.0.0.1:{self.l2_port}", "--id", l2_id, "--store", store, *flags])
 
     def l2(self, store, l2_id, *flags, roots=None):
         """The reference L2, registered and with its holdings announced: one root a file unless

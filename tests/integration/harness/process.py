@@ -31,9 +31,9 @@ def wait_for(condition, what, seconds=10.0, every=0.01):
         time.sleep(every)
 
 
-def binary(name):
-    """The path of one of our programs, in the folder that DAPHNIS_BIN names."""
-    root = os.environ.get("DAPHNIS_BIN")
+def binary(name, build=None):
+    """The path of one of our programs, in that build folder or the one that DAPHNIS_BIN names."""
+    root = build or os.environ.get("DAPHNIS_BIN")
     if not root:
         raise AssertionError("DAPHNIS_BIN must name the build folder (ctest sets it)")
     for folder in ("", name.split("-", 1)[1]):
