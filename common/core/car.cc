@@ -10,6 +10,8 @@ namespace {
 
 constexpr size_t kSectionBytesMax = limits::kCidBytesMax + limits::kBlockBytesMax;
 
+}  // namespace
+
 std::string_view why_no_cid(Errc code) {
   switch (code) {
     case Errc::kTruncated:
@@ -22,8 +24,6 @@ std::string_view why_no_cid(Errc code) {
       return "a section's CID is malformed";
   }
 }
-
-}  // namespace
 
 CarReader::Step CarReader::step(Bytes offered) {
   switch (state_) {

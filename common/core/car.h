@@ -98,6 +98,10 @@ class CarReader {
 [[nodiscard]] std::expected<void, CarReader::Failure> read_car_header(Bytes header,
                                                                       std::vector<Cid>* roots);
 
+/// A clause for people that says what is wrong with a section whose CID gave this error of
+/// read_cid().
+[[nodiscard]] std::string_view why_no_cid(Errc code);
+
 /// Room that the writers below need.
 inline constexpr size_t kCarHeaderWrittenMax = 2 + 24 + limits::kCidBytesMax;
 inline constexpr size_t kSectionHeadBytesMax = kVarintBytesMax + limits::kCidBytesMax;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/core/car.h"
 #include "common/core/varint.h"
 
 namespace daphnis::l2 {
@@ -9,19 +10,6 @@ namespace {
 
 /// As much of an error's text as a line of the log can show.
 constexpr size_t kShownBytes = 200;
-
-std::string_view why_no_cid(Errc code) {
-  switch (code) {
-    case Errc::kTruncated:
-      return "a section ends inside its CID";
-    case Errc::kTooLarge:
-      return "a section's CID has too long a digest";
-    case Errc::kUnsupported:
-      return "a section's CID has an unknown version";
-    default:
-      return "a section's CID is malformed";
-  }
-}
 
 std::string_view trimmed(std::string_view text) {
   const size_t begin = text.find_first_not_of(" \t\r\n");
