@@ -7,10 +7,6 @@ namespace {
 
 using Catch::Matchers::Contains;
 
-std::string get(const SampleCar& car) {
-  return "GET " + car.target() + " HTTP/1.1\r\nHost: edge\r\n\r\n";
-}
-
 std::string post_of(const SampleCar& car) {
   return post_with_length(car.bytes);
 }

@@ -16,7 +16,7 @@ Settings with_high_mark(size_t bytes) {
 struct Stuck : Rig {
   explicit Stuck(Settings settings) : Rig(settings), car(4'000), client(connect()) {
     start_broker();
-    send(client, "GET " + car.target() + " HTTP/1.1\r\nHost: edge\r\n\r\n");
+    send(client, get(car));
     client.room = 0;
     l2 = &hand_off(only<ipc::Fetch>(), post_head("Transfer-Encoding: chunked\r\n") +
                                            chunk(Bytes(car.bytes).first(car.section_ends[1])));
@@ -121,7 +121,7 @@ TEST_CASE("an L2 that sends next to nothing is given up", "[worker]") {
   rig.start_broker();
   const SampleCar car;
   Peer& client = rig.connect();
-  rig.send(client, "GET " + car.target() + " HTTP/1.1\r\nHost: edge\r\n\r\n");
+  rig.send(client, get(car));
   Peer& l2 =
       rig.hand_off(rig.only<ipc::Fetch>(), post_head("Transfer-Encoding: chunked\r\n") +
                                                chunk(Bytes(car.bytes).first(car.section_ends[0])));
@@ -139,7 +139,7 @@ TEST_CASE("an L2 has its time for the first proven block and no more", "[worker]
   rig.start_broker();
   const SampleCar car;
   Peer& client = rig.connect();
-  rig.send(client, "GET " + car.target() + " HTTP/1.1\r\nHost: edge\r\n\r\n");
+  rig.send(client, get(car));
   Peer& l2 = rig.hand_off(rig.only<ipc::Fetch>(), post_head("Transfer-Encoding: chunked\r\n"));
   for (int i = 0; i < 9; ++i) {
     rig.pass_time(1'000);

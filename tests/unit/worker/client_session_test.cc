@@ -8,12 +8,6 @@ using Catch::Matchers::StartsWith;
 
 constexpr std::string_view kProbe = "GET /ipfs/bafkqaaa?format=raw HTTP/1.1\r\nHost: edge\r\n\r\n";
 
-size_t count(std::string_view text, std::string_view what) {
-  size_t found = 0;
-  for (size_t at = text.find(what); at != text.npos; at = text.find(what, at + 1)) ++found;
-  return found;
-}
-
 }  // namespace
 
 TEST_CASE("a request may come in any pieces", "[worker][session]") {
@@ -51,7 +45,7 @@ TEST_CASE("a pipelined request waits for the answer before it", "[worker][sessio
   rig.start_broker();
   const SampleCar car;
   Peer& client = rig.connect();
-  rig.send(client, "GET " + car.target() + " HTTP/1.1\r\nHost: edge\r\n\r\n" + std::string(kProbe));
+  rig.send(client, get(car) + std::string(kProbe));
   CHECK(client.received.empty());
   rig.hand_off(rig.only<ipc::Fetch>(), post_with_length(car.bytes));
   CHECK(count(client.received, "HTTP/1.1 200 OK\r\n") == 2);
@@ -62,7 +56,7 @@ TEST_CASE("pipelined input is held only up to a bound", "[worker][session]") {
   Rig rig;
   const SampleCar car;
   Peer& client = rig.connect();
-  rig.send(client, "GET " + car.target() + " HTTP/1.1\r\nHost: edge\r\n\r\n");
+  rig.send(client, get(car));
   CHECK(client.connection->wants_input());
   rig.send(client, std::string(limits::kClientUnreadBytesMax, 'G'));
   CHECK(!client.connection->wants_input());
@@ -190,7 +184,7 @@ TEST_CASE("an answer comes out the same whatever the kernel takes at a time", "[
   rig.start_broker();
   const SampleCar car(30);
   Peer& client = rig.connect();
-  rig.send(client, "GET " + car.target() + " HTTP/1.1\r\nHost: edge\r\n\r\n");
+  rig.send(client, get(car));
   client.room = 0;
   Peer& l2 = rig.hand_off(rig.only<ipc::Fetch>(), post_head("Transfer-Encoding: chunked\r\n"));
   // A byte in, a step out: chunk lines, content and tails meet at every offset.

@@ -11,10 +11,6 @@ using Catch::Matchers::Contains;
 using Catch::Matchers::EndsWith;
 using Catch::Matchers::StartsWith;
 
-std::string get(const SampleCar& car, std::string_view version = "HTTP/1.1") {
-  return "GET " + car.target() + " " + std::string(version) + "\r\nHost: edge\r\n\r\n";
-}
-
 struct Cutting : Rig {
   explicit Cutting(Settings settings = {}, std::string_view version = "HTTP/1.1")
       : Rig(settings), client(connect()) {

@@ -8,10 +8,6 @@ using Catch::Matchers::Contains;
 
 constexpr std::string_view kNothing = "GET /nothing HTTP/1.1\r\nHost: edge\r\n\r\n";
 
-std::string get(const SampleCar& car) {
-  return "GET " + car.target() + " HTTP/1.1\r\nHost: edge\r\n\r\n";
-}
-
 std::string post_of(const SampleCar& car) {
   return post_with_length(car.bytes);
 }

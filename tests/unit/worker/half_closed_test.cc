@@ -10,16 +10,6 @@ using Catch::Matchers::StartsWith;
 
 constexpr std::string_view kProbe = "GET /ipfs/bafkqaaa?format=raw HTTP/1.1\r\nHost: edge\r\n\r\n";
 
-std::string get(const SampleCar& car, std::string_view version = "HTTP/1.1") {
-  return "GET " + car.target() + " " + std::string(version) + "\r\nHost: edge\r\n\r\n";
-}
-
-size_t count(std::string_view text, std::string_view what) {
-  size_t found = 0;
-  for (size_t at = text.find(what); at != text.npos; at = text.find(what, at + 1)) ++found;
-  return found;
-}
-
 Settings with_places(size_t clients_max) {
   Settings settings;
   settings.clients_max = clients_max;

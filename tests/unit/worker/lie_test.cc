@@ -8,10 +8,6 @@ using Catch::Matchers::Contains;
 
 namespace {
 
-std::string get(const SampleCar& car) {
-  return "GET " + car.target() + " HTTP/1.1\r\nHost: edge\r\n\r\n";
-}
-
 /// What the client is told when the only L2 has answered `post` and the broker knows no other.
 std::string answer_to(const SampleCar& car, const std::string& post, Settings settings = {}) {
   Rig rig(settings);

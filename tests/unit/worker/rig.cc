@@ -261,6 +261,16 @@ std::string chunk(Bytes data) {
   return std::string(hex.data(), end) + "\r\n" + text(data) + "\r\n";
 }
 
+std::string get(const SampleCar& car, std::string_view version) {
+  return "GET " + car.target() + " " + std::string(version) + "\r\nHost: edge\r\n\r\n";
+}
+
+size_t count(std::string_view text, std::string_view what) {
+  size_t found = 0;
+  for (size_t at = text.find(what); at != text.npos; at = text.find(what, at + 1)) ++found;
+  return found;
+}
+
 std::string dechunked(std::string_view answer) {
   http::Parser parser(http::Parser::Kind::kResponse);
   std::string out;

@@ -104,6 +104,8 @@ class Rig {
   uint8_t attempts_ = 0;
 };
 
+/// A request for that CAR.
+[[nodiscard]] std::string get(const SampleCar& car, std::string_view version = "HTTP/1.1");
 /// "POST /data/…" with the given body framing.
 [[nodiscard]] std::string post_head(std::string_view fields);
 [[nodiscard]] std::string post_with_length(Bytes body);
@@ -114,6 +116,8 @@ class Rig {
 
 /// The content of a chunked answer; fails the test where it is not whole.
 [[nodiscard]] std::string dechunked(std::string_view answer);
+/// How often `what` stands in it.
+[[nodiscard]] size_t count(std::string_view text, std::string_view what);
 /// "HTTP/1.1 200 OK"
 [[nodiscard]] std::string status_line(std::string_view answer);
 

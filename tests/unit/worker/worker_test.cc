@@ -6,7 +6,7 @@ namespace {
 using Catch::Matchers::Contains;
 using Catch::Matchers::StartsWith;
 
-std::string get(const SampleCar& car, std::string_view more = "") {
+std::string get_with(const SampleCar& car, std::string_view more) {
   return "GET " + car.target() + " HTTP/1.1\r\nHost: edge\r\n" + std::string(more) + "\r\n";
 }
 
@@ -15,7 +15,7 @@ struct Asked : Rig {
   explicit Asked(std::string_view more = "", Settings settings = {}, size_t leaf_bytes = 1'000)
       : Rig(settings), car(leaf_bytes), client(connect()) {
     start_broker();
-    send(client, get(car, more));
+    send(client, get_with(car, more));
     fetch = only<ipc::Fetch>();
   }
   [[nodiscard]] Bytes first(size_t sections) const {
