@@ -148,7 +148,7 @@ void add_options(uv::Settings& settings, Options& options) {
             return is_origin(text) ? std::string() : "an origin is scheme://host[:port]";
           },
           "ORIGIN"))
-      ->expected(1, static_cast<int>(kL2OriginsMax));
+      ->expected(1, static_cast<int>(limits::kL2OriginsMax));
   settings.add_number("retry-after-s", config.retry_after_s, 1U, 3600U, "Sent with every 503");
   add_cache_options(settings, options);
 }

@@ -5,18 +5,13 @@
 /// The part of the cache that has files proven which clients ask for: bit rot costs most where the
 /// traffic is, and the scrubber's own rounds come by there as rarely as anywhere.
 namespace daphnis::broker {
-namespace {
-
-constexpr size_t kProofsWaitingMax = 65'536;  ///< Keys of 32 bytes.
-
-}  // namespace
 
 /// A file was hit. One that was not proven for long is queued; where too many are, its next hit
 /// comes back to it.
 void Cache::want_proof(const RequestKey& key) {
   const Config& config = context_.config;
   if (config.cache_verify_hours == 0 || config.cache_scrub_bytes_per_s == 0) return;
-  if (proofs_.size() >= kProofsWaitingMax) return;
+  if (proofs_.size() >= limits::kProofsWaitingMax) return;
   if (!index_->wants_proof(key, config.cache_verify_hours)) return;
   proofs_.push_back(key);
   order_proof();

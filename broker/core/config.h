@@ -28,16 +28,16 @@ struct Config {
   size_t l2s_max = limits::kL2sMax;
   size_t connections_max = limits::kL2ConnectionsMax;
   // Of one address, or of one /64 of IPv6; 0: no bound.
-  size_t l2s_per_address = 4'096;
-  size_t l2_connections_per_address = 8'192;
-  size_t holdings_per_address = 500'000;
+  size_t l2s_per_address = limits::kL2sPerAddress;
+  size_t l2_connections_per_address = limits::kL2ConnectionsPerAddress;
+  size_t holdings_per_address = limits::kHoldingsPerAddress;
   // An L2's other connections.
   uint64_t head_ms = 10'000;        ///< From a request's first byte to the end of its head.
   uint64_t first_head_ms = 30'000;  ///< From connecting to the first byte.
   uint64_t idle_ms = 600'000;       ///< Between requests.
   uint64_t body_ms = 60'000;        ///< For a whole holdings body.
   uint64_t linger_ms = 1'000;       ///< Draining after an early answer (4a).
-  /// Web pages whose visitors' browsers may use the L2s' port; at most kL2OriginsMax.
+  /// Web pages whose visitors' browsers may use the L2s' port; at most limits::kL2OriginsMax.
   std::vector<std::string> l2_origins = {};
   // Workers (DESIGN 4).
   uint64_t hello_ms = 5'000;
@@ -48,8 +48,8 @@ struct Config {
   std::string cache_dir = {};  ///< Absolute; empty: there is no cache.
   uint64_t cache_limit_bytes = 10 * uint64_t{limits::kGiB};
   CachePolicyKind cache_policy = CachePolicyKind::kGdsf;
-  bool cache_syncs = false;        ///< Workers fdatasync before a file gets its name.
-  uint32_t cache_expire_days = 0;  ///< Unasked for so long, a file goes; 0: never.
+  bool cache_syncs = false;          ///< Workers fdatasync before a file gets its name.
+  uint32_t cache_expire_days = 0;    ///< Unasked for so long, a file goes; 0: never.
   uint32_t cache_verify_hours = 24;  ///< A hit file not proven for so long is next; 0: none is.
   uint64_t cache_scrub_bytes_per_s = 8 * limits::kMiB;  ///< 0: no scrubbing.
   std::string spool_dir = {};  ///< Absolute; empty: no spools outside the cache.

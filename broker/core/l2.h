@@ -38,12 +38,6 @@ struct L2Tally {
   uint64_t car_bytes = 0;  ///< As its workers counted them.
 };
 
-/// Unsent bytes an L2 may have for each of its attempts at once, if that is more than
-/// limits::kL2UnsentBytesMax.
-inline constexpr size_t kL2UnsentBytesPerPlace = limits::kKiB;
-/// An L2 that takes nothing of what it was sent for so long gets no order.
-inline constexpr uint64_t kL2BehindMs = 1'000;
-
 /// One registered L2. Owned by the Registry; lives from its registration until its stream is lost,
 /// over changes of connection under the same id.
 struct L2 {
@@ -74,12 +68,13 @@ struct L2 {
   [[nodiscard]] bool is_v2() const { return registration.generation == Generation::kV2; }
   /// Unsent bytes beyond which it gets no order: a full set of ordinary order lines fits.
   [[nodiscard]] size_t unsent_bytes_max() const {
-    return std::max(limits::kL2UnsentBytesMax, registration.capacity * kL2UnsentBytesPerPlace);
+    return std::max(limits::kL2UnsentBytesMax,
+                    registration.capacity * limits::kL2UnsentBytesPerPlace);
   }
   /// It does not take what it was sent: an order would only lie there.
   [[nodiscard]] bool is_behind(uint64_t now_ms) const {
     return unsent_bytes >= unsent_bytes_max() ||
-           (unsent_bytes > 0 && now_ms - taken_ms >= kL2BehindMs);
+           (unsent_bytes > 0 && now_ms - taken_ms >= limits::kL2BehindMs);
   }
   [[nodiscard]] bool has_room() const { return attempts.size() < registration.capacity; }
   [[nodiscard]] bool has_queue_room() const { return waiting.size() < limits::kL2QueueMax; }

@@ -127,7 +127,7 @@ void Registrations::on_timer(L2No no, uint64_t now_ms) {
     arm(*l2, now_ms + context_.config.heartbeat_ms);
   } else if (!std::exchange(l2->is_accused, true)) {
     // After a pause of this process the clock accuses every L2 before its socket was looked at.
-    arm(*l2, now_ms + kL2BehindMs);
+    arm(*l2, now_ms + limits::kL2BehindMs);
   } else if (!std::exchange(l2->is_doomed, true)) {
     ++context_.counters.drops_stuck;
     doomed_.push_back(no);

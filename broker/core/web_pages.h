@@ -9,9 +9,6 @@
 
 namespace daphnis::broker {
 
-/// Origins an operator may let through.
-inline constexpr size_t kL2OriginsMax = 64;
-
 /// True where a browser sent this on behalf of a web page that is not of `origins`: it has an
 /// Origin (RFC 6454 section 7), or its Sec-Fetch-Site (W3C Fetch Metadata, section 2.3) says that
 /// a page of another site or origin asked. L2s and curl send neither. Any one Origin that is not

@@ -16,10 +16,6 @@ namespace daphnis {
 
 inline constexpr size_t kCachePieceBytes = 256 * limits::kKiB;
 
-namespace limits {
-inline constexpr size_t kCacheSumsBytesMax = 16 * kMiB;  ///< A file's sums: those of 1 TiB.
-}  // namespace limits
-
 /// CRC-32C of the bytes.
 [[nodiscard]] uint32_t crc32c(Bytes bytes);
 
