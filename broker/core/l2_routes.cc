@@ -42,7 +42,8 @@ Reason reason_of(Registry::Refusal refusal) {
 
 bool L2Server::on_head(L2Connection& connection, Bytes rest, uint64_t now_ms) {
   // Also registrations: no deployed node sends these fields, and a browser is told the truth.
-  if (is_from_web_page(connection.head(), context_.config.l2_origins)) {
+  const auto& origins = context_.config.l2_origins;
+  if (is_from_web_page(connection.head(), origins) || is_from_browser(connection.head(), origins)) {
     ++context_.counters.web_pages_refused;
     return end_with(connection, 403, "not_for_web_pages", "this port is not for web pages", now_ms);
   }

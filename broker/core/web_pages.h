@@ -16,6 +16,14 @@ namespace daphnis::broker {
 [[nodiscard]] bool is_from_web_page(const http::Head& head,
                                     const std::vector<std::string>& origins = {});
 
+/// True where a browser sent this and names no origin of `origins`: its User-Agent begins with
+/// "Mozilla/", as every browser's does. An image, a frame or a fetch of mode no-cors makes a
+/// browser send a GET without an Origin, and over plain HTTP to any host but loopback without Fetch
+/// Metadata too (those go to potentially trustworthy URLs alone, W3C Fetch Metadata section 2); its
+/// User-Agent, a page cannot change there.
+[[nodiscard]] bool is_from_browser(const http::Head& head,
+                                   const std::vector<std::string>& origins = {});
+
 /// True for what may be listed: scheme://host[:port], without a path. "null" may not, since any
 /// page can have that origin.
 [[nodiscard]] bool is_origin(std::string_view text);

@@ -25,7 +25,9 @@ TEST_CASE("what a web page makes a browser send is refused on every path", "[bro
   const std::string fields =
       GENERATE("Origin: https://evil.example\r\n", "origin: null\r\n", "Origin:\r\n",
                "Sec-Fetch-Site: cross-site\r\n", "Sec-Fetch-Site: same-site\r\n",
-               "Sec-Fetch-Site: none\r\nOrigin: https://evil.example\r\n");
+               "Sec-Fetch-Site: none\r\nOrigin: https://evil.example\r\n",
+               // An image of a page, over plain HTTP.
+               "User-Agent: Mozilla/5.0 (X11; Linux x86_64) Chrome/142.0\r\nAccept: image/*\r\n");
   for (const std::string& request : kRequests) {
     CAPTURE(request, fields);
     const ConnId conn = ask(rig, request, fields);
@@ -37,9 +39,11 @@ TEST_CASE("what a web page makes a browser send is refused on every path", "[bro
   CHECK(rig.broker.counters().web_pages_refused == kRequests.size());
 }
 
-TEST_CASE("a user who types the address is no web page", "[broker][web_pages]") {
+TEST_CASE("who is no browser is no web page", "[broker][web_pages]") {
   Rig rig;
-  const std::string fields = GENERATE("", "Sec-Fetch-Site: none\r\n");
+  const std::string fields =
+      GENERATE("", "Sec-Fetch-Site: none\r\n", "User-Agent: Go-http-client/1.1\r\n",
+               "User-Agent: curl/7.88.1\r\n");
   CHECK(rig.status(ask(rig, "GET /register/x", fields)) == 200);
 }
 
@@ -48,7 +52,8 @@ TEST_CASE("web pages of listed origins are let through", "[broker][web_pages]") 
   config.l2_origins = {"https://good.example", "http://localhost:8000"};
   Rig rig(config);
   CHECK(rig.status(ask(rig, "GET /register/a",
-                       "Origin: https://good.example\r\nSec-Fetch-Site: cross-site\r\n")) == 200);
+                       "Origin: https://good.example\r\nSec-Fetch-Site: cross-site\r\n"
+                       "User-Agent: Mozilla/5.0\r\n")) == 200);
   CHECK(rig.status(ask(rig, "GET /register/b", "Origin: http://LOCALHOST:8000\r\n")) == 200);
   CHECK(rig.status(ask(rig, "GET /register/c", "Origin: https://good.example:444\r\n")) == 403);
   CHECK(rig.status(ask(rig, "GET /register/c",
