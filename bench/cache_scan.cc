@@ -14,11 +14,11 @@
 #include <string>
 #include <string_view>
 
-#include "broker/uv/folder_files.h"
-#include "broker/uv/folder_scan.h"
-#include "broker/uv/folder_scrub.h"
-#include "broker/uv/snapshot_file.h"
-#include "common/core/hashes.h"
+#include "broker/uv/folder/folder_files.h"
+#include "broker/uv/folder/folder_scan.h"
+#include "broker/uv/folder/folder_scrub.h"
+#include "broker/uv/folder/snapshot_file.h"
+#include "common/ipld/hashes.h"
 
 namespace daphnis::broker {
 namespace {

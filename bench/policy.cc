@@ -13,7 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "broker/core/cache_policy.h"
+#include "broker/cache/cache_policy.h"
 
 namespace daphnis::bench {
 namespace {

@@ -13,10 +13,10 @@
 #include <string_view>
 #include <vector>
 
-#include "common/core/car.h"
-#include "common/core/check.h"
-#include "common/core/hashes.h"
-#include "common/core/verifier.h"
+#include "common/base/check.h"
+#include "common/ipld/car.h"
+#include "common/ipld/hashes.h"
+#include "common/proof/verifier.h"
 
 namespace daphnis {
 namespace {

@@ -9,10 +9,10 @@
 #include <filesystem>
 #include <random>
 
-#include "broker/core/web_pages.h"
+#include "broker/l2_http/web_pages.h"
+#include "broker/uv/folder/spool_place.h"
 #include "broker/uv/shell.h"
-#include "broker/uv/spool_place.h"
-#include "common/core/check.h"
+#include "common/base/check.h"
 #include "common/uv/log_file.h"
 #include "common/uv/settings.h"
 

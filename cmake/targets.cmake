@@ -16,26 +16,27 @@ if(DAPHNIS_FUZZ)
   add_link_options(-fsanitize=address,undefined)
 endif()
 
-# daphnis_core_library(NAME): all sources of ./core. Sans-I/O: a poisoned uv.h stands first on the
-# include path, so a stray include breaks the build.
-function(daphnis_core_library name)
-  file(GLOB sources CONFIGURE_DEPENDS core/*.cc)
+# daphnis_room(FOLDER [USES FOLDERS...] [PUBLIC LIBS...] [PRIVATE LIBS...]): all sources of FOLDER
+# but main.cc, as the library daphnis_FOLDER, with _ for /. USES: the folders it may include from;
+# what these may use it may use too. PUBLIC and PRIVATE: libraries from outside, of its headers and
+# of its sources. Outside a uv folder all is sans-I/O: a poisoned uv.h stands first on the include
+# path, so a stray include breaks the build.
+function(daphnis_room folder)
+  cmake_parse_arguments(PARSE_ARGV 1 room "" "" "USES;PUBLIC;PRIVATE")
+  string(REPLACE "/" "_" name daphnis_${folder})
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.cc)
+  list(FILTER sources EXCLUDE REGEX "/main\\.cc$")
   if(NOT sources)  # CMake refuses a library without sources
     set(sources ${PROJECT_SOURCE_DIR}/cmake/empty.cc)
   endif()
   add_library(${name} STATIC ${sources})
-  target_include_directories(${name} BEFORE PRIVATE ${PROJECT_SOURCE_DIR}/cmake/sans_io)
-  target_link_libraries(${name} PUBLIC daphnis_flags)
-endfunction()
-
-# daphnis_uv_library(NAME): all sources of ./uv, the thin libuv shell.
-function(daphnis_uv_library name)
-  file(GLOB sources CONFIGURE_DEPENDS uv/*.cc)
-  if(NOT sources)  # CMake refuses a library without sources
-    set(sources ${PROJECT_SOURCE_DIR}/cmake/empty.cc)
+  if(NOT folder MATCHES "/uv(/|$)")
+    target_include_directories(${name} BEFORE PRIVATE ${PROJECT_SOURCE_DIR}/cmake/sans_io)
   endif()
-  add_library(${name} STATIC ${sources})
-  target_link_libraries(${name} PUBLIC daphnis_flags PkgConfig::uv)
+  list(TRANSFORM room_USES REPLACE "/" "_")
+  list(TRANSFORM room_USES PREPEND daphnis_)
+  target_link_libraries(${name} PUBLIC daphnis_flags ${room_USES} ${room_PUBLIC}
+                                PRIVATE ${room_PRIVATE})
 endfunction()
 
 # daphnis_test(LABEL NAME LIBS...): one Catch2 executable from all sources of ./NAME; each test

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "common/core/check.h"
-#include "common/core/limits.h"
+#include "common/base/check.h"
+#include "common/base/limits.h"
 #include "common/uv/fd.h"
 #include "common/uv/settings.h"
 #include "l2/disk/pack.h"

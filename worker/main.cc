@@ -7,8 +7,8 @@
 #include <string>
 #include <string_view>
 
-#include "common/core/check.h"
-#include "common/core/limits.h"
+#include "common/base/check.h"
+#include "common/base/limits.h"
 #include "common/uv/fd.h"
 #include "common/uv/log.h"
 #include "common/uv/log_file.h"

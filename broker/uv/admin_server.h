@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "broker/core/admin.h"
+#include "broker/admin/admin.h"
 #include "common/uv/stream.h"
 
 namespace daphnis::broker {
@@ -15,7 +15,7 @@ namespace daphnis::broker {
 /// The admin endpoint's listener: one request a connection, at most kAdminConnectionsMax
 /// connections, each for at most a few seconds. A new one takes the place of the oldest that has
 /// not asked yet, or else of the oldest that is being answered: nobody keeps others out. Owned by
-/// the Shell; what is answered comes from broker/core/admin.h.
+/// the Shell; what is answered comes from broker/admin/admin.h.
 class AdminServer {
  public:
   struct Source {

@@ -6,7 +6,7 @@
 #include <memory>
 #include <string>
 
-#include "broker/core/ids.h"
+#include "broker/base/ids.h"
 #include "common/uv/fd.h"
 #include "common/uv/loop.h"
 #include "common/uv/stream.h"

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "broker/core/admin.h"
+#include "broker/admin/admin.h"
 #include "broker/uv/wall_time.h"
-#include "common/core/check.h"
+#include "common/base/check.h"
 
 namespace daphnis::broker {
 namespace {

@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "broker/core/broker.h"
-#include "broker/core/stats_line.h"
+#include "broker/admin/stats_line.h"
+#include "broker/broker.h"
 #include "broker/uv/admin_server.h"
-#include "broker/uv/cache_folder.h"
+#include "broker/uv/folder/cache_folder.h"
 #include "broker/uv/l2_sockets.h"
 #include "broker/uv/stats_file.h"
 #include "broker/uv/worker_links.h"

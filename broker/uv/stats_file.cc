@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "common/core/limits.h"
+#include "common/base/limits.h"
 #include "common/uv/owned_path.h"
 
 namespace daphnis::broker {

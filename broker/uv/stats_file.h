@@ -3,7 +3,7 @@
 #include <memory>
 #include <string>
 
-#include "common/core/result.h"
+#include "common/base/result.h"
 #include "common/uv/fd.h"
 #include "common/uv/loop.h"
 

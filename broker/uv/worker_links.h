@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "broker/core/ids.h"
+#include "broker/base/ids.h"
 #include "common/uv/ipc_channel.h"
 #include "common/uv/loop.h"
 

@@ -1,1 +1,1 @@
-#error "core libraries are sans-I/O: move what needs uv.h to the uv folder beside this one"
+#error "outside uv folders all is sans-I/O: move what needs uv.h to the uv folder of its program"

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <utility>
 
-#include "common/core/result.h"
+#include "common/base/result.h"
 
 namespace daphnis::uv {
 

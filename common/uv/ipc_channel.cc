@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "common/core/limits.h"
+#include "common/base/limits.h"
 
 namespace daphnis::uv {
 namespace {

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "common/core/ipc_codec.h"
+#include "common/ipc/ipc_codec.h"
 #include "common/uv/fd.h"
 #include "common/uv/handle.h"
 #include "common/uv/loop.h"

@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <ctime>
 
-#include "common/core/limits.h"
+#include "common/base/limits.h"
 
 namespace daphnis::uv {
 namespace {

@@ -4,8 +4,8 @@
 #include <string>
 #include <string_view>
 
-#include "common/core/limits.h"
-#include "common/core/logfmt.h"
+#include "common/base/limits.h"
+#include "common/base/logfmt.h"
 
 namespace daphnis::uv {
 

@@ -2,7 +2,7 @@
 
 #include <cstdio>
 
-#include "common/core/check.h"
+#include "common/base/check.h"
 
 namespace daphnis::uv {
 

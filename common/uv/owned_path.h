@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "common/core/result.h"
+#include "common/base/result.h"
 #include "common/uv/fd.h"
 
 /// The rule for every path of ours (cache, spool, run and log folders, stats and log files, the

@@ -3,7 +3,7 @@
 #include <memory>
 #include <utility>
 
-#include "common/core/check.h"
+#include "common/base/check.h"
 
 namespace daphnis::uv {
 

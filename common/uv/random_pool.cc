@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "common/core/check.h"
+#include "common/base/check.h"
 
 namespace daphnis::uv {
 

@@ -8,7 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "common/core/nearest.h"
+#include "common/base/nearest.h"
 #include "common/uv/fd.h"
 #include "common/uv/settings_file.h"
 

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "common/core/byte_size.h"
+#include "common/base/byte_size.h"
 
 namespace daphnis::uv {
 

@@ -4,7 +4,7 @@
 
 #include <sstream>
 
-#include "common/core/nearest.h"
+#include "common/base/nearest.h"
 
 namespace daphnis::uv {
 namespace {

@@ -6,7 +6,7 @@
 #include <span>
 #include <string>
 
-#include "common/core/result.h"
+#include "common/base/result.h"
 
 namespace daphnis::uv {
 

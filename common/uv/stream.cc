@@ -2,8 +2,8 @@
 
 #include <cstdlib>
 
-#include "common/core/check.h"
-#include "common/core/limits.h"
+#include "common/base/check.h"
+#include "common/base/limits.h"
 
 namespace daphnis::uv {
 namespace {

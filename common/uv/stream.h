@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "common/core/result.h"
-#include "common/core/slice.h"
+#include "common/base/result.h"
+#include "common/base/slice.h"
 #include "common/uv/fd.h"
 #include "common/uv/handle.h"
 #include "common/uv/loop.h"

@@ -47,7 +47,7 @@ split_address() {
 }
 
 # read_size TEXT: sets SIZE_BYTES from a number of bytes with or without a unit, as the programs read
-# it (common/core/byte_size.h); false if it is malformed or beyond 2^62.
+# it (common/base/byte_size.h); false if it is malformed or beyond 2^62.
 read_size() {
   local number unit text=${1,,} units=kmgtpe shift_by=0
   [[ $text =~ ^([0-9]{1,18})\ *(b|([kmgtpe])i?b?)?$ ]] || return 1

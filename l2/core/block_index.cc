@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "common/core/check.h"
+#include "common/base/check.h"
 
 namespace daphnis::l2 {
 

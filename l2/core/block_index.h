@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "absl/container/btree_set.h"
-#include "common/core/cid.h"
+#include "common/ipld/cid.h"
 
 namespace daphnis::l2 {
 

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "common/core/car.h"
-#include "common/core/varint.h"
+#include "common/base/varint.h"
+#include "common/ipld/car.h"
 
 namespace daphnis::l2 {
 namespace {

@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "common/core/cid.h"
-#include "common/core/slice.h"
+#include "common/base/slice.h"
+#include "common/ipld/cid.h"
 
 namespace daphnis::l2 {
 

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "common/core/check.h"
-#include "common/core/hashes.h"
+#include "common/base/check.h"
+#include "common/ipld/hashes.h"
 
 namespace daphnis::l2 {
 

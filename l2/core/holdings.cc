@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "common/core/limits.h"
+#include "common/base/limits.h"
 
 namespace daphnis::l2 {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "common/core/check.h"
+#include "common/base/check.h"
 
 namespace daphnis::l2 {
 

@@ -9,9 +9,9 @@
 #include <variant>
 #include <vector>
 
-#include "common/core/limits.h"
-#include "common/core/logfmt.h"
-#include "common/core/slice.h"
+#include "common/base/limits.h"
+#include "common/base/logfmt.h"
+#include "common/base/slice.h"
 #include "l2/core/backoff.h"
 #include "l2/core/holdings.h"
 #include "l2/core/l1_refusal.h"

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "common/core/result.h"
+#include "common/base/result.h"
 
 namespace daphnis::l2 {
 

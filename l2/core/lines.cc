@@ -1,4 +1,4 @@
-#include "common/core/limits.h"
+#include "common/base/limits.h"
 #include "l2/core/order.h"
 
 namespace daphnis::l2 {

@@ -5,8 +5,8 @@
 #include <charconv>
 #include <utility>
 
-#include "common/core/limits.h"
-#include "common/core/request_target.h"
+#include "common/base/limits.h"
+#include "common/request/request_target.h"
 
 namespace daphnis::l2 {
 namespace {

@@ -7,9 +7,9 @@
 #include <string>
 #include <string_view>
 
-#include "common/core/car_request.h"
-#include "common/core/slice.h"
-#include "common/core/uuid.h"
+#include "common/base/slice.h"
+#include "common/base/uuid.h"
+#include "common/request/car_request.h"
 
 namespace daphnis::l2 {
 

@@ -1,6 +1,6 @@
 #include "l2/core/section_skipper.h"
 
-#include "common/core/check.h"
+#include "common/base/check.h"
 
 namespace daphnis::l2 {
 

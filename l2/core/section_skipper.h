@@ -2,8 +2,8 @@
 
 #include <cstdint>
 
-#include "common/core/car.h"
-#include "common/core/slice.h"
+#include "common/base/slice.h"
+#include "common/ipld/car.h"
 
 namespace daphnis::l2 {
 

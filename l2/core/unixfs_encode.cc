@@ -4,10 +4,10 @@
 
 #include <array>
 
-#include "common/core/check.h"
-#include "common/core/hashes.h"
-#include "common/core/unixfs.h"
-#include "common/core/varint.h"
+#include "common/base/check.h"
+#include "common/base/varint.h"
+#include "common/ipld/hashes.h"
+#include "common/ipld/unixfs.h"
 
 namespace daphnis::l2 {
 namespace {

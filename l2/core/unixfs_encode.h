@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "common/core/cid.h"
+#include "common/ipld/cid.h"
 
 namespace daphnis::l2 {
 

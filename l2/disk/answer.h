@@ -3,8 +3,8 @@
 #include <memory>
 #include <optional>
 
-#include "common/core/not_found.h"
-#include "common/core/producer.h"
+#include "common/proof/producer.h"
+#include "common/request/not_found.h"
 #include "l2/core/order.h"
 #include "l2/core/section_skipper.h"
 #include "l2/disk/store.h"

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <utility>
 
-#include "common/core/car.h"
+#include "common/ipld/car.h"
 
 namespace daphnis::l2 {
 namespace {

@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "common/core/cid.h"
-#include "common/core/hashes.h"
-#include "common/core/result.h"
-#include "common/core/slice.h"
+#include "common/base/result.h"
+#include "common/base/slice.h"
+#include "common/ipld/cid.h"
+#include "common/ipld/hashes.h"
 #include "l2/core/block_index.h"
 #include "l2/core/car_section.h"
 #include "l2/disk/car_file.h"

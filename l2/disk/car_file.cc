@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "common/core/car.h"
+#include "common/ipld/car.h"
 
 namespace daphnis::l2 {
 namespace {

@@ -4,8 +4,8 @@
 #include <functional>
 #include <vector>
 
-#include "common/core/cid.h"
-#include "common/core/result.h"
+#include "common/base/result.h"
+#include "common/ipld/cid.h"
 #include "l2/core/car_section.h"
 #include "l2/disk/file.h"
 

@@ -9,7 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "common/core/car.h"
+#include "common/ipld/car.h"
 
 namespace daphnis::l2 {
 namespace {

@@ -4,9 +4,9 @@
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
-#include "common/core/cid.h"
-#include "common/core/cid_set.h"
-#include "common/core/result.h"
+#include "common/base/result.h"
+#include "common/ipld/cid.h"
+#include "common/ipld/cid_set.h"
 #include "l2/disk/file.h"
 
 namespace daphnis::l2 {

@@ -7,8 +7,8 @@
 #include <string>
 #include <utility>
 
-#include "common/core/result.h"
-#include "common/core/slice.h"
+#include "common/base/result.h"
+#include "common/base/slice.h"
 
 namespace daphnis::l2 {
 

@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "common/core/check.h"
-#include "common/core/limits.h"
+#include "common/base/check.h"
+#include "common/base/limits.h"
 
 namespace daphnis::l2 {
 namespace {

@@ -5,8 +5,8 @@
 #include <string_view>
 #include <vector>
 
-#include "common/core/result.h"
-#include "common/core/slice.h"
+#include "common/base/result.h"
+#include "common/base/slice.h"
 #include "l2/disk/file.h"
 
 namespace daphnis::l2 {

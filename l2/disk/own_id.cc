@@ -7,7 +7,7 @@
 #include <array>
 #include <cerrno>
 
-#include "common/core/uuid.h"
+#include "common/base/uuid.h"
 #include "l2/core/l1_session.h"
 #include "l2/disk/file.h"
 

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "common/core/result.h"
+#include "common/base/result.h"
 
 namespace daphnis::l2 {
 

@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <string>
 
-#include "common/core/cid.h"
-#include "common/core/result.h"
+#include "common/base/result.h"
+#include "common/ipld/cid.h"
 
 namespace daphnis::l2 {
 

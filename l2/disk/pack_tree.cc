@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <memory>
 
-#include "common/core/car_request.h"
+#include "common/request/car_request.h"
 
 namespace daphnis::l2 {
 namespace {

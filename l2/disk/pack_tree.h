@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "common/core/result.h"
+#include "common/base/result.h"
 #include "l2/core/file_tree.h"
 #include "l2/core/unixfs_encode.h"
 #include "l2/disk/file.h"

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "common/core/hashes.h"
+#include "common/ipld/hashes.h"
 
 namespace daphnis::l2 {
 namespace {

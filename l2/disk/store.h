@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "common/core/logfmt.h"
-#include "common/core/result.h"
+#include "common/base/logfmt.h"
+#include "common/base/result.h"
 #include "l2/core/block_index.h"
 #include "l2/core/holdings.h"
 #include "l2/disk/car_file.h"

@@ -5,9 +5,9 @@
 #include <optional>
 #include <string>
 
-#include "common/core/cid.h"
-#include "common/core/limits.h"
-#include "common/core/result.h"
+#include "common/base/limits.h"
+#include "common/base/result.h"
+#include "common/ipld/cid.h"
 #include "l2/core/car_section.h"
 
 namespace daphnis::l2 {

@@ -1,6 +1,6 @@
 #include "l2/disk/unpacker.h"
 
-#include "common/core/limits.h"
+#include "common/base/limits.h"
 
 namespace daphnis::l2 {
 namespace {

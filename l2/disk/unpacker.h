@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "common/core/cid_set.h"
-#include "common/core/dag_pb.h"
-#include "common/core/hamt.h"
-#include "common/core/unixfs.h"
+#include "common/ipld/cid_set.h"
+#include "common/ipld/dag_pb.h"
+#include "common/ipld/hamt.h"
+#include "common/ipld/unixfs.h"
 #include "l2/disk/block_input.h"
 #include "l2/disk/output_tree.h"
 #include "l2/disk/unpack.h"

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <array>
 
-#include "common/core/check.h"
+#include "common/base/check.h"
 
 namespace daphnis::l2 {
 namespace {

@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "common/core/result.h"
+#include "common/base/result.h"
 #include "common/uv/loop.h"
 #include "common/uv/stream.h"
 #include "l2/core/l1_url.h"

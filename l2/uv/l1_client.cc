@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "common/core/http_writer.h"
+#include "common/http/http_writer.h"
 
 namespace daphnis::l2 {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "common/core/check.h"
-#include "common/core/http_head.h"
+#include "common/base/check.h"
+#include "common/http/http_head.h"
 
 namespace daphnis::l2 {
 

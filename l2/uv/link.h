@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "common/core/http_parser.h"
+#include "common/http/http_parser.h"
 #include "common/uv/loop.h"
 #include "common/uv/stream.h"
 #include "l2/core/l1_url.h"

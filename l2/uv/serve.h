@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "common/core/logfmt.h"
+#include "common/base/logfmt.h"
 #include "l2/core/l1_session.h"
 #include "l2/core/l1_url.h"
 

@@ -1,7 +1,7 @@
 #include "l2/uv/upload.h"
 
-#include "common/core/check.h"
-#include "common/core/http_writer.h"
+#include "common/base/check.h"
+#include "common/http/http_writer.h"
 
 namespace daphnis::l2 {
 

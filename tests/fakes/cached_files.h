@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "common/core/cache_file.h"
-#include "common/core/car.h"
-#include "common/core/hashes.h"
+#include "common/cachefile/cache_file.h"
+#include "common/ipld/car.h"
+#include "common/ipld/hashes.h"
 
 namespace daphnis::test {
 

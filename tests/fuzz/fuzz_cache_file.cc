@@ -2,9 +2,9 @@
 
 #include <vector>
 
-#include "common/core/cache_file.h"
-#include "common/core/check.h"
-#include "worker/core/block_index.h"
+#include "common/base/check.h"
+#include "common/cachefile/cache_file.h"
+#include "worker/cache/block_index.h"
 
 using namespace daphnis;
 

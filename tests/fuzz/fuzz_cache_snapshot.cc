@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "broker/core/cache_snapshot.h"
-#include "common/core/check.h"
+#include "broker/cache/cache_snapshot.h"
+#include "common/base/check.h"
 
 using namespace daphnis;
 

@@ -2,8 +2,8 @@
 #include <array>
 #include <vector>
 
-#include "common/core/car.h"
-#include "common/core/check.h"
+#include "common/base/check.h"
+#include "common/ipld/car.h"
 
 namespace {
 

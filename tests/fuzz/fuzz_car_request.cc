@@ -1,9 +1,9 @@
 #include <algorithm>
 
-#include "common/core/car_request.h"
-#include "common/core/check.h"
-#include "common/core/request_fields.h"
-#include "common/core/request_target.h"
+#include "common/base/check.h"
+#include "common/request/car_request.h"
+#include "common/request/request_fields.h"
+#include "common/request/request_target.h"
 
 using namespace daphnis;
 

@@ -1,5 +1,5 @@
-#include "common/core/check.h"
-#include "common/core/cid.h"
+#include "common/base/check.h"
+#include "common/ipld/cid.h"
 
 namespace {
 

@@ -1,7 +1,7 @@
 #include <algorithm>
 
-#include "common/core/check.h"
-#include "common/core/dag_cbor.h"
+#include "common/base/check.h"
+#include "common/ipld/dag_cbor.h"
 
 using namespace daphnis;
 

@@ -1,7 +1,7 @@
 #include <vector>
 
-#include "common/core/check.h"
-#include "common/core/dag_pb.h"
+#include "common/base/check.h"
+#include "common/ipld/dag_pb.h"
 
 using namespace daphnis;
 

@@ -1,7 +1,7 @@
 #include <array>
 
-#include "common/core/check.h"
-#include "common/core/hashes.h"
+#include "common/base/check.h"
+#include "common/ipld/hashes.h"
 
 // Input: two bytes, the hash code (big-endian); one byte, where the block is cut; then the block.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

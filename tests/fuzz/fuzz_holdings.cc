@@ -1,8 +1,8 @@
 #include <string>
 #include <vector>
 
-#include "broker/core/holdings_parser.h"
-#include "common/core/check.h"
+#include "broker/l2_http/holdings_parser.h"
+#include "common/base/check.h"
 
 /// Announcements of holdings: whatever the cut, the same roots in the same order and the same junk.
 namespace {

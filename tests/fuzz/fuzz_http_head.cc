@@ -1,10 +1,10 @@
 #include <algorithm>
 #include <string>
 
-#include "common/core/check.h"
-#include "common/core/http_parser.h"
-#include "common/core/http_writer.h"
-#include "worker/core/gateway.h"
+#include "common/base/check.h"
+#include "common/http/http_parser.h"
+#include "common/http/http_writer.h"
+#include "worker/gateway/gateway.h"
 
 using namespace daphnis;
 

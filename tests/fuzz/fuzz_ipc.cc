@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <string>
 
-#include "common/core/check.h"
-#include "common/core/ipc_codec.h"
+#include "common/base/check.h"
+#include "common/ipc/ipc_codec.h"
 
 /// What workers and the broker say to each other: whatever decodes has one form, and a cut of the
 /// stream changes no frame.

@@ -4,9 +4,9 @@
 #include <variant>
 #include <vector>
 
-#include "broker/core/broker.h"
-#include "common/core/check.h"
-#include "common/core/ipc_codec.h"
+#include "broker/broker.h"
+#include "common/base/check.h"
+#include "common/ipc/ipc_codec.h"
 
 /// What an L2 may send on a connection to a broker that has one L2 and one order out to it: any
 /// bytes get the same answers however they are cut, and none harm the broker.

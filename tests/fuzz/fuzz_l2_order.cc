@@ -2,8 +2,8 @@
 #include <string>
 #include <vector>
 
-#include "common/core/check.h"
-#include "common/core/limits.h"
+#include "common/base/check.h"
+#include "common/base/limits.h"
 #include "l2/core/order.h"
 
 namespace {

@@ -2,8 +2,8 @@
 #include <array>
 #include <cctype>
 
-#include "common/core/check.h"
-#include "common/core/multibase.h"
+#include "common/base/check.h"
+#include "common/ipld/multibase.h"
 
 // Input: one byte, the room for the result; then text.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

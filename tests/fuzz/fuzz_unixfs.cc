@@ -1,7 +1,7 @@
-#include "common/core/check.h"
-#include "common/core/dag_pb.h"
-#include "common/core/hamt.h"
-#include "common/core/unixfs.h"
+#include "common/base/check.h"
+#include "common/ipld/dag_pb.h"
+#include "common/ipld/hamt.h"
+#include "common/ipld/unixfs.h"
 
 using namespace daphnis;
 

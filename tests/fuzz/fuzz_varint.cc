@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <array>
 
-#include "common/core/check.h"
-#include "common/core/varint.h"
+#include "common/base/check.h"
+#include "common/base/varint.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace daphnis;

@@ -2,10 +2,10 @@
 #include <string>
 #include <vector>
 
-#include "common/core/check.h"
-#include "common/core/hashes.h"
-#include "common/core/producer.h"
-#include "common/core/verifier.h"
+#include "common/base/check.h"
+#include "common/ipld/hashes.h"
+#include "common/proof/producer.h"
+#include "common/proof/verifier.h"
 
 using namespace daphnis;
 

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "common/core/ipc_codec.h"
-#include "common/core/limits.h"
+#include "common/base/limits.h"
+#include "common/ipc/ipc_codec.h"
 
 namespace daphnis::worker::uv {
 

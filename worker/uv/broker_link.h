@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "common/core/ipc_messages.h"
+#include "common/ipc/ipc_messages.h"
 #include "common/uv/ipc_channel.h"
 #include "common/uv/loop.h"
 #include "common/uv/stream.h"

@@ -11,7 +11,7 @@
 #include <cstring>
 #include <utility>
 
-#include "common/core/limits.h"
+#include "common/base/limits.h"
 #include "worker/uv/page_cache.h"
 #include "worker/uv/system_file.h"
 

@@ -7,11 +7,11 @@
 #include <optional>
 #include <string>
 
-#include "common/core/presence_filter.h"
+#include "common/cachefile/presence_filter.h"
 #include "common/uv/loop.h"
 #include "common/uv/pool_task.h"
 #include "common/uv/shared_memory.h"
-#include "worker/core/cache_reads.h"
+#include "worker/cache/cache_reads.h"
 
 namespace daphnis::worker::uv {
 

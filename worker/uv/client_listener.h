@@ -3,7 +3,7 @@
 #include <functional>
 #include <memory>
 
-#include "common/core/result.h"
+#include "common/base/result.h"
 #include "common/uv/fd.h"
 #include "common/uv/loop.h"
 #include "common/uv/poll.h"

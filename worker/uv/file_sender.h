@@ -2,10 +2,10 @@
 
 #include <functional>
 
-#include "common/core/piece_sums.h"
+#include "common/cachefile/piece_sums.h"
 #include "common/uv/loop.h"
 #include "common/uv/pool_task.h"
-#include "worker/core/files.h"
+#include "worker/base/files.h"
 
 namespace daphnis::worker::uv {
 

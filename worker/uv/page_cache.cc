@@ -10,7 +10,7 @@
 #include <array>
 #include <cerrno>
 
-#include "common/core/limits.h"
+#include "common/base/limits.h"
 
 namespace daphnis::worker::uv {
 namespace {

@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <span>
 
-#include "common/core/piece_sums.h"
-#include "common/core/slice.h"
+#include "common/base/slice.h"
+#include "common/cachefile/piece_sums.h"
 
 /// Reading files without waiting for a disk, and where that cannot be, waiting in the thread pool.
 namespace daphnis::worker::uv {

@@ -7,8 +7,8 @@
 #include <ctime>
 #include <utility>
 
-#include "common/core/check.h"
-#include "common/core/limits.h"
+#include "common/base/check.h"
+#include "common/base/limits.h"
 
 namespace daphnis::worker::uv {
 namespace {

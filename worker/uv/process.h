@@ -10,13 +10,13 @@
 #include "common/uv/log.h"
 #include "common/uv/loop.h"
 #include "common/uv/random_pool.h"
-#include "worker/core/worker.h"
 #include "worker/uv/broker_link.h"
 #include "worker/uv/cache_folder_reads.h"
 #include "worker/uv/client_listener.h"
 #include "worker/uv/read_buffers.h"
 #include "worker/uv/socket.h"
 #include "worker/uv/spool_files.h"
+#include "worker/worker.h"
 
 namespace daphnis::worker::uv {
 

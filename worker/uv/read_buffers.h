@@ -2,7 +2,7 @@
 
 #include <cstddef>
 
-#include "common/core/slice.h"
+#include "common/base/slice.h"
 
 namespace daphnis::worker::uv {
 

@@ -12,7 +12,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "common/core/limits.h"
+#include "common/base/limits.h"
 
 namespace daphnis::worker::uv {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "common/uv/loop.h"
 #include "common/uv/poll.h"
-#include "worker/core/connection.h"
+#include "worker/base/connection.h"
 #include "worker/uv/file_sender.h"
 #include "worker/uv/read_buffers.h"
 

@@ -12,8 +12,8 @@
 #include <future>
 #include <utility>
 
-#include "common/core/check.h"
-#include "common/core/limits.h"
+#include "common/base/check.h"
+#include "common/base/limits.h"
 #include "worker/uv/system_file.h"
 
 namespace daphnis::worker::uv {

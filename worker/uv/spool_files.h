@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "common/uv/loop.h"
-#include "worker/core/file_jobs.h"
+#include "worker/base/file_jobs.h"
 
 namespace daphnis::worker::uv {
 

@@ -3,9 +3,9 @@
 #include <optional>
 #include <utility>
 
-#include "common/core/piece_sums.h"
+#include "common/cachefile/piece_sums.h"
 #include "common/uv/fd.h"
-#include "worker/core/files.h"
+#include "worker/base/files.h"
 
 namespace daphnis::worker::uv {
 

@@ -4,8 +4,8 @@
 #include <optional>
 #include <utility>
 
-#include "common/core/cache_file.h"
-#include "common/core/limits.h"
+#include "common/base/limits.h"
+#include "common/cachefile/cache_file.h"
 
 namespace daphnis::sim {
 

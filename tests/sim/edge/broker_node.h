@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "broker/core/broker.h"
+#include "broker/broker.h"
 #include "tests/sim/edge/charges.h"
 #include "tests/sim/edge/folder_node.h"
 #include "tests/sim/edge/ipc_end.h"

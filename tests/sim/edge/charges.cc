@@ -1,6 +1,6 @@
 #include "tests/sim/edge/charges.h"
 
-#include "common/core/cache_file.h"
+#include "common/cachefile/cache_file.h"
 
 namespace daphnis::sim {
 

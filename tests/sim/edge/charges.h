@@ -4,8 +4,8 @@
 #include <set>
 #include <string>
 
-#include "broker/core/cache.h"
-#include "common/core/ipc_messages.h"
+#include "broker/cache/cache.h"
+#include "common/ipc/ipc_messages.h"
 #include "tests/sim/edge/scene.h"
 
 namespace daphnis::sim {

@@ -4,8 +4,8 @@
 #include <array>
 #include <utility>
 
-#include "common/core/cache_file.h"
-#include "common/core/http_writer.h"
+#include "common/cachefile/cache_file.h"
+#include "common/http/http_writer.h"
 
 namespace daphnis::sim {
 namespace {

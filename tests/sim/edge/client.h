@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "common/core/http_parser.h"
+#include "common/http/http_parser.h"
 #include "tests/sim/edge/content.h"
 #include "tests/sim/edge/stream.h"
 

@@ -2,8 +2,8 @@
 
 #include <random>
 
-#include "common/core/check.h"
-#include "common/core/hashes.h"
+#include "common/base/check.h"
+#include "common/ipld/hashes.h"
 #include "l2/core/unixfs_encode.h"
 
 namespace daphnis::sim {

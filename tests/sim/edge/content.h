@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "common/core/car_request.h"
-#include "common/core/producer.h"
+#include "common/proof/producer.h"
+#include "common/request/car_request.h"
 
 namespace daphnis::sim {
 

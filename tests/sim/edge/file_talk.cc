@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "common/core/cache_file.h"
+#include "common/cachefile/cache_file.h"
 
 namespace daphnis::sim {
 namespace {

@@ -2,9 +2,9 @@
 
 #include <string>
 
-#include "broker/core/cache_folder.h"
-#include "common/core/ipc_messages.h"
-#include "worker/core/file_jobs.h"
+#include "broker/base/cache_folder.h"
+#include "common/ipc/ipc_messages.h"
+#include "worker/base/file_jobs.h"
 
 namespace daphnis::sim {
 

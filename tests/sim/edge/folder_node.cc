@@ -5,8 +5,8 @@
 #include <cstring>
 #include <utility>
 
-#include "broker/core/scrub.h"
-#include "common/core/cache_file.h"
+#include "broker/cache/scrub.h"
+#include "common/cachefile/cache_file.h"
 
 namespace daphnis::sim {
 

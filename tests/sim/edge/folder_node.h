@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "broker/core/cache_folder.h"
-#include "broker/core/config.h"
+#include "broker/base/cache_folder.h"
+#include "broker/base/config.h"
 #include "tests/sim/edge/disk_task.h"
 #include "tests/sim/edge/scene.h"
 

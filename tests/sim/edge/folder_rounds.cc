@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "broker/core/cache_scan.h"
-#include "common/core/cache_file.h"
+#include "broker/cache/cache_scan.h"
+#include "common/cachefile/cache_file.h"
 #include "tests/sim/edge/folder_node.h"
 
 /// What the folder does by itself: scans, sweeps and scrubbing.

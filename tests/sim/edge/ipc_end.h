@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "common/core/ipc_codec.h"
+#include "common/ipc/ipc_codec.h"
 #include "tests/sim/edge/scene.h"
 
 namespace daphnis::sim {

@@ -4,8 +4,8 @@
 #include <functional>
 #include <memory>
 
-#include "common/core/http_parser.h"
-#include "common/core/uuid.h"
+#include "common/base/uuid.h"
+#include "common/http/http_parser.h"
 #include "tests/sim/edge/stream.h"
 #include "tests/sim/edge/upload_plan.h"
 

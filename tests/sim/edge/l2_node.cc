@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "common/core/http_writer.h"
+#include "common/http/http_writer.h"
 
 namespace daphnis::sim {
 namespace {

@@ -8,7 +8,7 @@
 #include <set>
 #include <string>
 
-#include "common/core/http_parser.h"
+#include "common/http/http_parser.h"
 #include "l2/core/l1_session.h"
 #include "tests/sim/edge/l2_line.h"
 #include "tests/sim/edge/scene.h"

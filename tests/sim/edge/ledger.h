@@ -3,7 +3,7 @@
 #include <map>
 #include <string>
 
-#include "common/core/ipc_messages.h"
+#include "common/ipc/ipc_messages.h"
 #include "tests/sim/edge/scene.h"
 
 namespace daphnis::sim {

@@ -7,7 +7,7 @@
 #include <span>
 #include <string>
 
-#include "common/core/slice.h"
+#include "common/base/slice.h"
 #include "tests/sim/edge/chance.h"
 #include "tests/sim/edge/clock.h"
 

@@ -12,8 +12,8 @@
 #include <utility>
 #include <vector>
 
-#include "common/core/presence_filter.h"
-#include "common/core/slice.h"
+#include "common/base/slice.h"
+#include "common/cachefile/presence_filter.h"
 #include "tests/sim/edge/chance.h"
 #include "tests/sim/edge/clock.h"
 #include "tests/sim/edge/disk.h"

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cctype>
 
-#include "common/core/http_writer.h"
-#include "common/core/not_found.h"
+#include "common/http/http_writer.h"
+#include "common/request/not_found.h"
 
 namespace daphnis::sim {
 namespace {

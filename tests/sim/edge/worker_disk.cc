@@ -6,7 +6,7 @@
 #include <cstring>
 #include <utility>
 
-#include "common/core/limits.h"
+#include "common/base/limits.h"
 
 namespace daphnis::sim {
 

@@ -9,8 +9,8 @@
 
 #include "tests/sim/edge/disk_task.h"
 #include "tests/sim/edge/scene.h"
-#include "worker/core/cache_reads.h"
-#include "worker/core/file_jobs.h"
+#include "worker/base/file_jobs.h"
+#include "worker/cache/cache_reads.h"
 
 namespace daphnis::sim {
 

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "common/core/ipc_codec.h"
+#include "common/ipc/ipc_codec.h"
 
 namespace daphnis::sim {
 namespace {

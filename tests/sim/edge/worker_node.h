@@ -11,7 +11,7 @@
 #include "tests/sim/edge/scene.h"
 #include "tests/sim/edge/worker_disk.h"
 #include "tests/sim/edge/worker_socket.h"
-#include "worker/core/worker.h"
+#include "worker/worker.h"
 
 namespace daphnis::sim {
 

@@ -6,7 +6,7 @@
 
 #include "tests/sim/edge/disk_task.h"
 #include "tests/sim/edge/scene.h"
-#include "worker/core/connection.h"
+#include "worker/base/connection.h"
 
 namespace daphnis::sim {
 

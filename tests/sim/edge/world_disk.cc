@@ -2,8 +2,8 @@
 #include <cerrno>
 #include <string>
 
-#include "common/core/cache_file.h"
-#include "common/core/limits.h"
+#include "common/base/limits.h"
+#include "common/cachefile/cache_file.h"
 #include "tests/sim/edge/world.h"
 
 /// The part of the world that is about files: what the seed decides about the disk and the

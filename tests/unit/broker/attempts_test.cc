@@ -1,8 +1,8 @@
-#include "broker/core/attempts.h"
+#include "broker/dispatch/attempts.h"
 
 #include <catch2/catch.hpp>
 
-#include "common/core/limits.h"
+#include "common/base/limits.h"
 
 namespace daphnis::broker {
 namespace {

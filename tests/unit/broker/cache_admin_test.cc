@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "broker/core/admin.h"
+#include "broker/admin/admin.h"
 #include "tests/unit/broker/cache_rig.h"
 
 namespace daphnis::broker {

@@ -1,6 +1,6 @@
 #include <vector>
 
-#include "broker/core/cache_snapshot.h"
+#include "broker/cache/cache_snapshot.h"
 #include "tests/unit/broker/cache_rig.h"
 
 namespace daphnis::broker {

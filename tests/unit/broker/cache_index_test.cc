@@ -1,11 +1,11 @@
-#include "broker/core/cache_index.h"
+#include "broker/cache/cache_index.h"
 
 #include <catch2/catch.hpp>
 #include <cstring>
 #include <map>
 #include <random>
 
-#include "common/core/hashes.h"
+#include "common/ipld/hashes.h"
 
 namespace daphnis::broker {
 namespace {

@@ -3,8 +3,8 @@
 #include <catch2/catch.hpp>
 #include <cstdio>
 
-#include "broker/core/cache_index.h"
-#include "common/core/hashes.h"
+#include "broker/cache/cache_index.h"
+#include "common/ipld/hashes.h"
 
 namespace daphnis::broker {
 

@@ -1,4 +1,4 @@
-#include "broker/core/cache_policy.h"
+#include "broker/cache/cache_policy.h"
 
 #include <catch2/catch.hpp>
 #include <map>

@@ -1,4 +1,4 @@
-#include "broker/core/cache_snapshot.h"
+#include "broker/cache/cache_snapshot.h"
 
 #include <openssl/sha.h>
 

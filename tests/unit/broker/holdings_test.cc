@@ -1,6 +1,6 @@
-#include "broker/core/holdings.h"
+#include "broker/registry/holdings.h"
 
-#include "broker/core/holdings_parser.h"
+#include "broker/l2_http/holdings_parser.h"
 #include "tests/unit/broker/rig.h"
 
 namespace daphnis::broker {

@@ -12,9 +12,9 @@
 #include <variant>
 #include <vector>
 
-#include "broker/core/broker.h"
-#include "common/core/hashes.h"
-#include "common/core/ipc_codec.h"
+#include "broker/broker.h"
+#include "common/ipc/ipc_codec.h"
+#include "common/ipld/hashes.h"
 
 namespace daphnis::broker {
 

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "broker/core/holdings.h"
-#include "broker/core/ring.h"
+#include "broker/registry/holdings.h"
+#include "broker/registry/ring.h"
 #include "tests/unit/broker/rig.h"
 
 namespace daphnis::broker {

@@ -1,8 +1,8 @@
-#include "broker/core/scrub.h"
+#include "broker/cache/scrub.h"
 
 #include <catch2/catch.hpp>
 
-#include "broker/core/cache_scan.h"
+#include "broker/cache/cache_scan.h"
 #include "tests/fakes/cached_files.h"
 
 namespace daphnis::broker {

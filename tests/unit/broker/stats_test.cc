@@ -1,7 +1,7 @@
 #include <simdjson.h>
 
-#include "broker/core/admin.h"
-#include "broker/core/stats_line.h"
+#include "broker/admin/admin.h"
+#include "broker/admin/stats_line.h"
 #include "tests/unit/broker/rig.h"
 
 namespace daphnis::broker {

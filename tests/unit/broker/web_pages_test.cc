@@ -1,4 +1,4 @@
-#include "broker/core/web_pages.h"
+#include "broker/l2_http/web_pages.h"
 
 #include "tests/unit/broker/rig.h"
 

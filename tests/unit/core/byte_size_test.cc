@@ -1,4 +1,4 @@
-#include "common/core/byte_size.h"
+#include "common/base/byte_size.h"
 
 #include <catch2/catch.hpp>
 

@@ -1,4 +1,4 @@
-#include "common/core/ipc_codec.h"
+#include "common/ipc/ipc_codec.h"
 
 #include <catch2/catch.hpp>
 

@@ -1,4 +1,4 @@
-#include "common/core/logfmt.h"
+#include "common/base/logfmt.h"
 
 #include <catch2/catch.hpp>
 

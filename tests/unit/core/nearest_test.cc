@@ -1,4 +1,4 @@
-#include "common/core/nearest.h"
+#include "common/base/nearest.h"
 
 #include <catch2/catch.hpp>
 

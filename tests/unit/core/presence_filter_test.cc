@@ -1,4 +1,4 @@
-#include "common/core/presence_filter.h"
+#include "common/cachefile/presence_filter.h"
 
 #include <catch2/catch.hpp>
 #include <random>

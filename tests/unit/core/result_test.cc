@@ -1,10 +1,10 @@
-#include "common/core/result.h"
+#include "common/base/result.h"
 
 #include <catch2/catch.hpp>
 #include <cerrno>
 #include <set>
 
-#include "common/core/check.h"
+#include "common/base/check.h"
 #include "tests/fakes/dies.h"
 
 namespace daphnis {

@@ -1,4 +1,4 @@
-#include "common/core/slice.h"
+#include "common/base/slice.h"
 
 #include <algorithm>
 #include <catch2/catch.hpp>

@@ -1,4 +1,4 @@
-#include "common/core/uuid.h"
+#include "common/base/uuid.h"
 
 #include <catch2/catch.hpp>
 

@@ -1,10 +1,10 @@
-#include "common/core/blake3.h"
+#include "common/hash/blake3.h"
 
 #include <array>
 #include <catch2/catch.hpp>
 #include <random>
 
-#include "common/core/blake3_lanes.h"
+#include "common/hash/blake3_lanes.h"
 #include "tests/unit/formats/hex.h"
 #include "tests/unit/formats/pattern.h"
 

@@ -1,8 +1,8 @@
-#include "common/core/cache_file.h"
+#include "common/cachefile/cache_file.h"
 
 #include <catch2/catch.hpp>
 
-#include "common/core/hashes.h"
+#include "common/ipld/hashes.h"
 #include "tests/fakes/cached_files.h"
 
 namespace daphnis {

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <array>
 
-#include "common/core/car.h"
+#include "common/ipld/car.h"
 #include "tests/fakes/fixtures.h"
 #include "tests/unit/formats/car_transcript.h"
 #include "tests/unit/formats/hex.h"

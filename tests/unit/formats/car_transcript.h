@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "common/core/car.h"
+#include "common/ipld/car.h"
 
 namespace daphnis::test {
 

@@ -1,7 +1,7 @@
 #include <array>
 #include <random>
 
-#include "common/core/car.h"
+#include "common/ipld/car.h"
 #include "tests/fakes/fixtures.h"
 #include "tests/unit/formats/car_transcript.h"
 #include "tests/unit/formats/hex.h"

@@ -1,4 +1,4 @@
-#include "common/core/cid.h"
+#include "common/ipld/cid.h"
 
 #include <catch2/catch.hpp>
 #include <random>

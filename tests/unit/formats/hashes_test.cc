@@ -1,4 +1,4 @@
-#include "common/core/hashes.h"
+#include "common/ipld/hashes.h"
 
 #include <catch2/catch.hpp>
 #include <random>

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "common/core/slice.h"
+#include "common/base/slice.h"
 
 namespace daphnis::test {
 

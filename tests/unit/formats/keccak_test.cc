@@ -1,4 +1,4 @@
-#include "common/core/keccak.h"
+#include "common/hash/keccak.h"
 
 #include <array>
 #include <catch2/catch.hpp>

@@ -1,4 +1,4 @@
-#include "common/core/multibase.h"
+#include "common/ipld/multibase.h"
 
 #include <array>
 #include <catch2/catch.hpp>

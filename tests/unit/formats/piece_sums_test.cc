@@ -1,4 +1,4 @@
-#include "common/core/piece_sums.h"
+#include "common/cachefile/piece_sums.h"
 
 #include <catch2/catch.hpp>
 #include <string>

@@ -1,4 +1,4 @@
-#include "common/core/varint.h"
+#include "common/base/varint.h"
 
 #include <array>
 #include <catch2/catch.hpp>

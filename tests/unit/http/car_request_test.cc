@@ -1,10 +1,10 @@
-#include "common/core/car_request.h"
+#include "common/request/car_request.h"
 
 #include <catch2/catch.hpp>
 #include <map>
 #include <random>
 
-#include "common/core/limits.h"
+#include "common/base/limits.h"
 
 using namespace daphnis;
 

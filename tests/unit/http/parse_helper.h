@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-#include "common/core/http_parser.h"
+#include "common/http/http_parser.h"
 
 namespace daphnis::http {
 

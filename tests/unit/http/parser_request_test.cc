@@ -1,6 +1,6 @@
 #include <catch2/catch.hpp>
 
-#include "common/core/limits.h"
+#include "common/base/limits.h"
 #include "tests/unit/http/parse_helper.h"
 
 using namespace daphnis;

@@ -1,4 +1,4 @@
-#include "common/core/request_fields.h"
+#include "common/request/request_fields.h"
 
 #include <catch2/catch.hpp>
 

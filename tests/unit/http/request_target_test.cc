@@ -1,8 +1,8 @@
-#include "common/core/request_target.h"
+#include "common/request/request_target.h"
 
 #include <catch2/catch.hpp>
 
-#include "common/core/limits.h"
+#include "common/base/limits.h"
 
 using namespace daphnis;
 using namespace daphnis::http;

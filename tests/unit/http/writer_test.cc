@@ -1,4 +1,4 @@
-#include "common/core/http_writer.h"
+#include "common/http/http_writer.h"
 
 #include <catch2/catch.hpp>
 #include <ctime>

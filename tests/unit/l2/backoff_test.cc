@@ -2,7 +2,7 @@
 #include <catch2/catch.hpp>
 #include <random>
 
-#include "common/core/limits.h"
+#include "common/base/limits.h"
 #include "l2/core/backoff.h"
 #include "l2/core/l1_session.h"
 

@@ -1,6 +1,6 @@
 #include <catch2/catch.hpp>
 
-#include "common/core/hashes.h"
+#include "common/ipld/hashes.h"
 #include "l2/core/block_index.h"
 #include "l2/core/l1_url.h"
 #include "tests/unit/l2/blocks.h"

@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-#include "common/core/cid.h"
+#include "common/ipld/cid.h"
 #include "l2/core/unixfs_encode.h"
 
 namespace daphnis::test {

@@ -2,7 +2,7 @@
 #include <catch2/catch.hpp>
 #include <string>
 
-#include "common/core/limits.h"
+#include "common/base/limits.h"
 #include "l2/core/holdings.h"
 #include "tests/unit/l2/blocks.h"
 

@@ -1,7 +1,7 @@
 #include <catch2/catch.hpp>
 #include <string>
 
-#include "common/core/varint.h"
+#include "common/base/varint.h"
 #include "l2/core/car_section.h"
 #include "l2/disk/store.h"
 #include "tests/unit/l2/temp_folder.h"

@@ -2,7 +2,7 @@
 #include <string>
 #include <vector>
 
-#include "common/core/limits.h"
+#include "common/base/limits.h"
 #include "l2/core/order.h"
 
 using namespace daphnis;

@@ -14,8 +14,8 @@
 #include <utility>
 #include <vector>
 
-#include "common/core/car.h"
-#include "common/core/slice.h"
+#include "common/base/slice.h"
+#include "common/ipld/car.h"
 #include "tests/unit/l2/blocks.h"
 
 namespace daphnis::test {

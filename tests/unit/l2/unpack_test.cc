@@ -3,7 +3,7 @@
 #include <catch2/catch.hpp>
 #include <string>
 
-#include "common/core/varint.h"
+#include "common/base/varint.h"
 #include "l2/disk/file.h"
 #include "l2/disk/unpack.h"
 #include "tests/fakes/fixtures.h"

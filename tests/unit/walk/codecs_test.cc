@@ -1,11 +1,11 @@
 #include <catch2/catch.hpp>
 #include <string_view>
 
-#include "common/core/dag_cbor.h"
-#include "common/core/dag_json.h"
-#include "common/core/dag_pb.h"
-#include "common/core/hamt.h"
-#include "common/core/unixfs.h"
+#include "common/ipld/dag_cbor.h"
+#include "common/ipld/dag_json.h"
+#include "common/ipld/dag_pb.h"
+#include "common/ipld/hamt.h"
+#include "common/ipld/unixfs.h"
 #include "tests/unit/walk/dag_builder.h"
 
 using namespace daphnis;

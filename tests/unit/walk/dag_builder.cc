@@ -4,8 +4,8 @@
 #include <catch2/catch.hpp>
 #include <map>
 
-#include "common/core/hamt.h"
-#include "common/core/varint.h"
+#include "common/base/varint.h"
+#include "common/ipld/hamt.h"
 
 namespace daphnis::test {
 namespace {

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "common/core/hashes.h"
+#include "common/ipld/hashes.h"
 #include "tests/unit/walk/support.h"
 
 namespace daphnis::test {

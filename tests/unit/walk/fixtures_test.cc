@@ -3,7 +3,7 @@
 #include <random>
 #include <string_view>
 
-#include "common/core/hashes.h"
+#include "common/ipld/hashes.h"
 #include "tests/unit/formats/hex.h"
 #include "tests/unit/walk/support.h"
 

@@ -1,4 +1,4 @@
-#include "common/core/verifier.h"
+#include "common/proof/verifier.h"
 
 #include <algorithm>
 #include <catch2/catch.hpp>

@@ -6,7 +6,7 @@
 #include <catch2/catch.hpp>
 #include <charconv>
 
-#include "common/core/car.h"
+#include "common/ipld/car.h"
 #include "tests/fakes/fixtures.h"
 
 namespace daphnis::test {

@@ -7,11 +7,11 @@
 #include <string_view>
 #include <vector>
 
-#include "common/core/car_request.h"
-#include "common/core/cid.h"
-#include "common/core/producer.h"
-#include "common/core/slice.h"
-#include "common/core/verifier_fault.h"
+#include "common/base/slice.h"
+#include "common/ipld/cid.h"
+#include "common/proof/producer.h"
+#include "common/proof/verifier_fault.h"
+#include "common/request/car_request.h"
 
 namespace daphnis::test {
 

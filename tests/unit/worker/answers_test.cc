@@ -1,10 +1,10 @@
-#include "worker/core/answers.h"
+#include "worker/gateway/answers.h"
 
 #include <catch2/catch.hpp>
 #include <set>
 
-#include "common/core/http_parser.h"
-#include "common/core/http_writer.h"
+#include "common/http/http_parser.h"
+#include "common/http/http_writer.h"
 
 using namespace daphnis;
 using namespace daphnis::worker;

@@ -1,4 +1,4 @@
-#include "worker/core/byte_ranges.h"
+#include "worker/gateway/byte_ranges.h"
 
 #include <catch2/catch.hpp>
 #include <string>

@@ -2,7 +2,7 @@
 
 #include "tests/unit/worker/memory_cache.h"
 #include "tests/unit/worker/rig.h"
-#include "worker/core/gateway.h"
+#include "worker/gateway/gateway.h"
 
 namespace daphnis::worker::test {
 namespace {

@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <regex>
 
-#include "common/core/request_target.h"
+#include "common/request/request_target.h"
 #include "tests/fakes/fixtures.h"
 #include "tests/fakes/skip.h"
 #include "tests/unit/worker/gateway_helper.h"

@@ -1,4 +1,4 @@
-#include "common/core/limits.h"
+#include "common/base/limits.h"
 #include "tests/unit/worker/rig.h"
 
 namespace daphnis::worker::test {

@@ -1,4 +1,4 @@
-#include "worker/core/fetch_window.h"
+#include "worker/fetch/fetch_window.h"
 
 #include <catch2/catch.hpp>
 #include <random>

@@ -4,8 +4,8 @@
 
 #include "tests/unit/worker/memory_file.h"
 #include "tests/unit/worker/rig.h"
-#include "worker/core/answer_framer.h"
-#include "worker/core/output_queue.h"
+#include "worker/client/answer_framer.h"
+#include "worker/client/output_queue.h"
 
 namespace daphnis::worker::test {
 namespace {

@@ -5,8 +5,8 @@
 #include <string_view>
 #include <vector>
 
-#include "common/core/http_parser.h"
-#include "worker/core/gateway.h"
+#include "common/http/http_parser.h"
+#include "worker/gateway/gateway.h"
 
 namespace daphnis::worker {
 

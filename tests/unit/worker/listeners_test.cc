@@ -1,6 +1,6 @@
 // Which listening sockets a worker holds, offers and closes.
 
-#include "common/core/limits.h"
+#include "common/base/limits.h"
 #include "tests/unit/worker/rig.h"
 
 namespace daphnis::worker::test {

@@ -1,4 +1,4 @@
-#include "worker/core/memo.h"
+#include "worker/gateway/memo.h"
 
 #include "tests/unit/worker/memory_cache.h"
 #include "tests/unit/worker/rig.h"

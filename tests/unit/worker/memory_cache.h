@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "tests/unit/worker/memory_file.h"
-#include "worker/core/cache_reads.h"
+#include "worker/cache/cache_reads.h"
 
 namespace daphnis::worker::test {
 

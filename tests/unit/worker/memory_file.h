@@ -4,7 +4,7 @@
 #include <string_view>
 #include <utility>
 
-#include "worker/core/files.h"
+#include "worker/base/files.h"
 
 namespace daphnis::worker::test {
 

@@ -2,10 +2,10 @@
 
 #include <catch2/catch.hpp>
 
-#include "worker/core/agenda.h"
-#include "worker/core/output_queue.h"
-#include "worker/core/rate_watch.h"
-#include "worker/core/stall_clock.h"
+#include "worker/base/agenda.h"
+#include "worker/base/rate_watch.h"
+#include "worker/base/stall_clock.h"
+#include "worker/client/output_queue.h"
 
 namespace daphnis::worker::test {
 namespace {

@@ -4,7 +4,7 @@
 #include <array>
 #include <charconv>
 
-#include "common/core/http_parser.h"
+#include "common/http/http_parser.h"
 #include "tests/unit/worker/memory_file.h"
 
 namespace daphnis::worker::test {

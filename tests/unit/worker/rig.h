@@ -7,11 +7,11 @@
 #include <string_view>
 #include <vector>
 
-#include "common/core/hashes.h"
-#include "common/core/varint.h"
+#include "common/base/varint.h"
+#include "common/ipld/hashes.h"
 #include "tests/unit/worker/memory_cache.h"
-#include "worker/core/connection.h"
-#include "worker/core/worker.h"
+#include "worker/base/connection.h"
+#include "worker/worker.h"
 
 namespace daphnis::worker::test {
 

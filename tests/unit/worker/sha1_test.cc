@@ -2,7 +2,7 @@
 
 #include <array>
 
-#include "common/core/car.h"
+#include "common/ipld/car.h"
 #include "tests/unit/worker/memory_disk.h"
 #include "tests/unit/worker/rig.h"
 

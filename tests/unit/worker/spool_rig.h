@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "common/core/cache_file.h"
+#include "common/cachefile/cache_file.h"
 #include "tests/unit/worker/memory_disk.h"
 #include "tests/unit/worker/rig.h"
 

@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "common/core/byte_size.h"
+#include "common/base/byte_size.h"
 
 namespace daphnis::uv {
 namespace {

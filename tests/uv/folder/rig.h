@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "broker/uv/cache_folder.h"
+#include "broker/uv/folder/cache_folder.h"
 #include "tests/fakes/cached_files.h"
 
 namespace daphnis::broker::test {

@@ -1,4 +1,4 @@
-#include "broker/uv/spool_place.h"
+#include "broker/uv/folder/spool_place.h"
 
 #include <sys/wait.h>
 #include <unistd.h>

@@ -14,8 +14,8 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "common/core/car.h"
-#include "common/core/hashes.h"
+#include "common/ipld/car.h"
+#include "common/ipld/hashes.h"
 
 namespace daphnis::test {
 namespace {

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "broker/uv/shell.h"
-#include "common/core/cid.h"
-#include "common/core/http_parser.h"
+#include "common/http/http_parser.h"
+#include "common/ipld/cid.h"
 #include "common/uv/fd.h"
 #include "common/uv/log.h"
 #include "common/uv/loop.h"

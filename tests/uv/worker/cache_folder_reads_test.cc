@@ -11,7 +11,7 @@
 #include <optional>
 #include <string>
 
-#include "common/core/hashes.h"
+#include "common/ipld/hashes.h"
 #include "common/uv/fd.h"
 #include "tests/fakes/cached_files.h"
 #include "tests/uv/worker/cool.h"

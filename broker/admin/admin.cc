@@ -1,0 +1,183 @@
+#include "broker/admin/admin.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <string_view>
+
+#include "broker/admin/admin_cache.h"
+#include "broker/admin/metrics.h"
+#include "broker/l2_http/web_pages.h"
+#include "broker/registry/l2_states.h"
+#include "common/http/http_head.h"
+#include "common/http/http_writer.h"
+
+namespace daphnis::broker {
+namespace {
+
+constexpr std::string_view kText = "text/plain; charset=utf-8";
+constexpr std::string_view kNdjson = "application/x-ndjson";
+constexpr std::string_view kPrometheus = "text/plain; version=0.0.4; charset=utf-8";
+constexpr std::string_view kJson = "application/json";
+constexpr std::string_view kReadyz = "/readyz";
+constexpr std::string_view kRequire = "?require=";
+constexpr std::string_view kLogLevel = "/log-level/";
+
+std::string respond(const http::Head* request, int status, std::string_view type,
+                    std::string_view body) {
+  auto head = http::HeadWriter::response(status);
+  head.add("Content-Type", type).add("Content-Length", body.size()).add("Connection", "close");
+  head.add("Cache-Control", "no-store");
+  std::string out = head.finish();
+  if (!request || request->method != "HEAD") out.append(body);
+  return out;
+}
+
+/// An address literal, with or without port; or localhost, which no stranger's page can be.
+bool is_literal_host(std::string_view host) {
+  if (host.starts_with('[')) {
+    const size_t end = host.find(']');
+    if (end == std::string_view::npos) return false;
+    in6_addr address{};
+    return inet_pton(AF_INET6, std::string(host.substr(1, end - 1)).c_str(), &address) == 1;
+  }
+  const std::string_view name = host.substr(0, host.find(':'));
+  in_addr address{};
+  return http::equals_ignoring_case(name, "localhost") ||
+         inet_pton(AF_INET, std::string(name).c_str(), &address) == 1;
+}
+
+std::string l2s_ndjson(const Broker& broker, uint64_t now_ms) {
+  std::string out;
+  broker.registrations().registry().for_each([&](const L2& l2) {
+    fmt::format_to(std::back_inserter(out),
+                   R"({{"id":"{}","address":"{}","generation":"{}","capacity":{},"state":"{}",)"
+                   R"("in_flight":{},"waiting":{},"unsent_bytes":{},"holdings":{},"session":{},)"
+                   R"("registered_ms":{},)"
+                   R"("orders":{},"complete":{},"not_found":{},"silent":{},"failed":{},"lied":{},)"
+                   R"("cancelled":{},"car_bytes":{}}})"
+                   "\n",
+                   l2.id(), l2.address, l2.is_v2() ? "v2" : "legacy", l2.registration.capacity,
+                   name(state_of(l2, now_ms)), l2.attempts.size(), l2.waiting.size(),
+                   l2.unsent_bytes, broker.registrations().holdings().size_of(l2.no), l2.session,
+                   now_ms - l2.registered_ms, l2.tally.orders, l2.tally.complete,
+                   l2.tally.not_found, l2.tally.silent, l2.tally.failed, l2.tally.lied,
+                   l2.tally.cancelled, l2.tally.car_bytes);
+  });
+  return out;
+}
+
+std::string workers_ndjson(const Broker& broker, uint64_t now_ms) {
+  std::string out;
+  for (const auto& [id, worker] : broker.workers().all()) {
+    if (!worker.is_admitted) continue;
+    const ipc::WorkerStats& stats = worker.stats;
+    fmt::format_to(
+        std::back_inserter(out),
+        R"({{"index":{},"pid":{},"version":{},"connected_ms":{},"silent_ms":{},)"
+        R"("handoffs_awaiting":{},"listeners":{},"clients":{},"fetches":{},"requests":{},)"
+        R"("2xx":{},"3xx":{},"4xx":{},"5xx":{},"aborted":{},"client_left":{},"bytes_out":{},)"
+        R"("verify_failures":{},)"
+        R"("descriptors":{},"rss_bytes":{}}})"
+        "\n",
+        worker.index, worker.pid, worker.version, now_ms - worker.connected_ms,
+        now_ms - worker.heard_ms, worker.handoffs_awaiting,
+        broker.workers().listeners().held_by(id), stats.clients, stats.fetches, stats.requests,
+        stats.status_2xx, stats.status_3xx, stats.status_4xx, stats.status_5xx, stats.aborted,
+        stats.client_left, stats.bytes_out, stats.verify_failures, stats.descriptors,
+        stats.rss_bytes);
+  }
+  return out;
+}
+
+std::string set_log_level(const http::Head& head, Broker& broker) {
+  LogLevel level{};
+  if (!parse_log_level(std::string_view(head.target).substr(kLogLevel.size()), level)) {
+    return respond(&head, 400, kText, "write debug, info, warn or error\n");
+  }
+  broker.broadcast_log_level(level);
+  return respond(&head, 200, kText, "ok\n");
+}
+
+/// Without a length, since that is not known before it has been listed: the connection's end is the
+/// body's.
+AdminAnswer list(const http::Head& head, const Broker& broker) {
+  auto start = http::HeadWriter::response(200);
+  start.add("Content-Type", kNdjson).add("Connection", "close").add("Cache-Control", "no-store");
+  AdminAnswer answer{start.finish()};
+  if (head.method != "HEAD") answer.text += cache_list(broker, answer.cursor);
+  return answer;
+}
+
+/// Not draining, and what `require` names, separated by commas, is there. The list is the whole
+/// query.
+std::string readiness(const http::Head& head, const Broker& broker) {
+  const size_t workers = broker.workers().admitted().size();
+  const size_t l2s = broker.registrations().registry().size();
+  bool is_ready = !broker.is_draining();
+  std::string_view query = std::string_view(head.target).substr(kReadyz.size());
+  if (!query.empty() && !query.starts_with(kRequire)) {
+    return respond(&head, 400, kText, "/readyz?require=worker,l2\n");
+  }
+  query.remove_prefix(std::min(query.size(), kRequire.size()));
+  while (!query.empty()) {
+    const std::string_view name = query.substr(0, query.find(','));
+    query.remove_prefix(std::min(query.size(), name.size() + 1));
+    if (name == "worker") {
+      is_ready = is_ready && workers > 0;
+    } else if (name == "l2") {
+      is_ready = is_ready && l2s > 0;
+    } else {
+      return respond(&head, 400, kText, "require knows worker and l2\n");
+    }
+  }
+  return respond(&head, is_ready ? 200 : 503, kJson,
+                 fmt::format(R"({{"ready":{},"draining":{},"workers":{},"l2s":{}}})"
+                             "\n",
+                             is_ready, broker.is_draining(), workers, l2s));
+}
+
+std::string look(const http::Head& head, std::string_view path, const Broker& broker,
+                 const ProcessGauges& process, uint64_t now_ms) {
+  if (path == "/healthz") return respond(&head, 200, kText, "ok\n");
+  if (path == kReadyz) return readiness(head, broker);
+  if (path == "/l2s") return respond(&head, 200, kNdjson, l2s_ndjson(broker, now_ms));
+  if (path == "/workers") return respond(&head, 200, kNdjson, workers_ndjson(broker, now_ms));
+  if (path == "/metrics") {
+    return respond(&head, 200, kPrometheus, metrics_text(broker, process, now_ms));
+  }
+  return respond(&head, 404, kText, "/healthz /readyz /l2s /workers /cache /metrics\n");
+}
+
+}  // namespace
+
+AdminAnswer admin_answer(const http::Head& head, std::string_view body, Broker& broker,
+                         const ProcessGauges& process, uint64_t now_ms) {
+  const std::string* host = head.find("host");
+  if (is_from_web_page(head) || (host && !is_literal_host(*host))) {
+    return {respond(&head, 403, kText, "not for web pages; name this host by its address\n")};
+  }
+  const std::string_view path = std::string_view(head.target).substr(0, head.target.find('?'));
+  if (head.method == "POST" && path.starts_with(kLogLevel)) return {set_log_level(head, broker)};
+  if (head.method == "POST" && path.starts_with("/cache/")) {
+    const CacheReply reply = cache_order(head, path, body, broker);
+    return {respond(&head, reply.status, reply.type, reply.body)};
+  }
+  if (head.method != "GET" && head.method != "HEAD") {
+    return {respond(&head, 405, kText, "only GET here\n")};
+  }
+  if (path == "/cache") return list(head, broker);
+  return {look(head, path, broker, process, now_ms)};
+}
+
+std::string admin_more(const Broker& broker, uint64_t& cursor) {
+  return cache_list(broker, cursor);
+}
+
+std::string admin_refusal(const http::Refusal& refusal) {
+  return respond(nullptr, refusal.status, kText, std::string(refusal.detail) + "\n");
+}
+
+}  // namespace daphnis::broker

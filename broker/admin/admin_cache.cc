@@ -1,0 +1,106 @@
+#include "broker/admin/admin_cache.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "common/base/byte_size.h"
+#include "common/base/limits.h"
+#include "common/cachefile/cache_file.h"
+
+namespace daphnis::broker {
+namespace {
+
+constexpr std::string_view kText = "text/plain; charset=utf-8";
+constexpr std::string_view kJson = "application/json";
+
+/// What stands after `name=` in a query of one parameter; empty where that is another one.
+std::string_view parameter(std::string_view target, std::string_view name) {
+  const std::string_view query = target.substr(std::min(target.find('?'), target.size()));
+  if (query.size() <= name.size() + 1 || query.substr(1, name.size()) != name) return {};
+  if (query[name.size() + 1] != '=') return {};
+  return query.substr(name.size() + 2);
+}
+
+CacheReply purge(std::string_view target, Broker& broker) {
+  Cache::Removed removed;
+  if (parameter(target, "all") == "1") {
+    removed = broker.cache().purge_all();
+  } else {
+    const auto root = Cid::from_text(parameter(target, "cid"));
+    if (!root) return {400, kText, "write ?cid=CID or ?all=1\n"};
+    removed = broker.cache().purge(*root);
+  }
+  return {200, kJson,
+          fmt::format(R"({{"removed":{},"bytes":{}}})"
+                      "\n",
+                      removed.entries, removed.bytes)};
+}
+
+CacheReply set_limit(std::string_view target, Broker& broker) {
+  uint64_t bytes = 0;
+  if (!parse_byte_size(parameter(target, "bytes"), bytes)) {
+    return {400, kText, "write ?bytes=SIZE, with K, M, G or T\n"};
+  }
+  broker.cache().set_limit(bytes);
+  return {200, kJson,
+          fmt::format(R"({{"limit":{},"charged":{}}})"
+                      "\n",
+                      bytes, broker.cache().index()->charged_bytes())};
+}
+
+/// Lines that are no CIDs count as refused.
+CacheReply warm(std::string_view body, Broker& broker) {
+  size_t accepted = 0;
+  size_t held = 0;
+  size_t refused = 0;
+  while (!body.empty()) {
+    const size_t end = std::min(body.find('\n'), body.size());
+    std::string_view line = body.substr(0, end);
+    body.remove_prefix(std::min(end + 1, body.size()));
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (line.empty()) continue;
+    const auto root = Cid::from_text(line);
+    const auto added = root ? broker.warmer().add(*root) : Warmer::Added::kRefused;
+    accepted += added == Warmer::Added::kAccepted ? 1 : 0;
+    held += added == Warmer::Added::kHeld ? 1 : 0;
+    refused += added == Warmer::Added::kRefused ? 1 : 0;
+  }
+  return {200, kJson,
+          fmt::format(R"({{"accepted":{},"held":{},"refused":{}}})"
+                      "\n",
+                      accepted, held, refused)};
+}
+
+}  // namespace
+
+CacheReply cache_order(const http::Head& head, std::string_view path, std::string_view body,
+                       Broker& broker) {
+  if (!broker.cache().exists()) return {404, kText, "this edge has no cache\n"};
+  if (path == "/cache/purge") return purge(head.target, broker);
+  if (path == "/cache/limit") return set_limit(head.target, broker);
+  if (path == "/cache/warm") return warm(body, broker);
+  return {404, kText, "/cache/purge /cache/limit /cache/warm\n"};
+}
+
+std::string cache_list(const Broker& broker, uint64_t& cursor) {
+  const CacheIndex* index = broker.cache().index();
+  std::string out;
+  if (!index) return out;
+  cursor = index->visit(cursor, limits::kCacheListEntries, [&](const CacheIndex::Entry& entry) {
+    // The name is "ab/" and the key in hexadecimal digits.
+    fmt::format_to(std::back_inserter(out),
+                   R"({{"key":"{}","root":"{}","size":{},"stored":{},"idle_s":{},"hits":{},)"
+                   R"("unproven_h":{}}})"
+                   "\n",
+                   std::string_view(cache_file_name(entry.key)).substr(3), entry.root.text(),
+                   entry.size, entry.stored_s, entry.idle_s, entry.hits,
+                   entry.unproven_h == CacheIndex::kNeverHours
+                       ? std::string("null")
+                       : std::to_string(entry.unproven_h));
+  });
+  return out;
+}
+
+}  // namespace daphnis::broker

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+
+#include "broker/base/process_gauges.h"
+#include "broker/broker.h"
+
+namespace daphnis::broker {
+
+/// Makes the line that the stats file gets once a second (docs/stats.md): gauges of now, and what
+/// was counted since the line before. Owned by the shell; one for each broker.
+class StatsWriter {
+ public:
+  /// Whether the line lists every worker, which makes it long.
+  enum class Workers : uint8_t { kCounted, kListed };
+
+  /// The line with its line end. Begins a new interval.
+  [[nodiscard]] std::string line(Broker& broker, const ProcessGauges& process, uint64_t now_ms,
+                                 Workers workers = Workers::kCounted);
+
+ private:
+  Counters before_;
+  ipc::WorkerStats workers_before_;
+  uint64_t cpu_us_before_ = 0;
+  uint64_t line_ms_ = 0;
+};
+
+}  // namespace daphnis::broker

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <functional>
+
+#include "broker/base/commands.h"
+#include "broker/base/config.h"
+#include "broker/base/counters.h"
+#include "broker/base/timers.h"
+#include "common/base/uuid.h"
+#include "common/ipc/ipc_codec.h"
+
+namespace daphnis::broker {
+
+/// 16 bytes from a cryptographic source (a seeded one in simulations).
+using RandomSource = std::function<Uuid()>;
+
+/// What every part of the broker needs. Owned by the broker, outlives its parts.
+struct Context {
+  Config config;
+  RandomSource random;
+  Outbox out;
+  Timers timers;
+  Counters counters;
+  int64_t wall_ahead_s = 0;  ///< Seconds since the epoch, less those of the monotonic clock.
+
+  [[nodiscard]] uint32_t wall_s(uint64_t now_ms) const {
+    return static_cast<uint32_t>(static_cast<int64_t>(now_ms / 1000) + wall_ahead_s);
+  }
+  void tell(WorkerId worker, const ipc::BrokerToWorker& message) {
+    out.push(SendWorker{worker, ipc::encode_frame(message, ipc::Carries::kNothing)});
+  }
+};
+
+}  // namespace daphnis::broker

@@ -1,0 +1,142 @@
+#include "broker/broker.h"
+
+#include <utility>
+
+namespace daphnis::broker {
+
+Broker::Broker(Config config, RandomSource random)
+    : context_{.config = std::move(config),
+               .random = std::move(random),
+               .out = {},
+               .timers = {},
+               .counters = {}},
+      registrations_(context_),
+      cache_(context_),
+      dispatcher_(context_, registrations_, cache_),
+      joins_(context_, dispatcher_, cache_),
+      workers_(context_, dispatcher_, cache_, joins_),
+      warmer_(context_, cache_),
+      l2_server_(context_, registrations_, dispatcher_, workers_) {}
+
+void Broker::on_l2_connected(ConnId conn, const std::string& address, uint64_t cookie,
+                             uint64_t now_ms) {
+  l2_server_.on_connected(conn, address, cookie, now_ms);
+}
+
+void Broker::on_l2_bytes(ConnId conn, Bytes bytes, uint64_t now_ms) {
+  l2_server_.on_bytes(conn, bytes, now_ms);
+  settle(now_ms);
+}
+
+void Broker::on_l2_unsent(ConnId conn, size_t unsent_bytes, uint64_t now_ms) {
+  l2_server_.on_unsent(conn, unsent_bytes, now_ms);
+}
+
+void Broker::on_l2_closed(ConnId conn, std::string_view why, uint64_t now_ms) {
+  l2_server_.on_closed(conn, why, now_ms);
+  settle(now_ms);
+}
+
+void Broker::on_worker_connected(WorkerId worker, uint64_t now_ms) {
+  workers_.on_connected(worker, now_ms);
+}
+
+void Broker::on_worker_message(WorkerId worker, Bytes payload, const std::optional<Arrived>& socket,
+                               uint64_t now_ms) {
+  std::vector<uint8_t> surplus;
+  const bool adopts = workers_.on_message(
+      worker, payload, {.returned_cookie = socket ? socket->cookie : 0}, surplus, now_ms);
+  if (socket && adopts) {
+    l2_server_.on_connected(socket->conn, socket->address, socket->cookie, now_ms);
+    if (!surplus.empty()) l2_server_.on_bytes(socket->conn, surplus, now_ms);
+  } else if (socket) {
+    context_.out.push(CloseL2{socket->conn});
+  }
+  settle(now_ms);
+}
+
+void Broker::on_worker_listener(WorkerId worker, Bytes payload, const ArrivedListener& listener,
+                                uint64_t now_ms) {
+  std::vector<uint8_t> surplus;
+  static_cast<void>(workers_.on_message(worker, payload, {.listener = listener}, surplus, now_ms));
+  settle(now_ms);
+}
+
+void Broker::on_worker_closed(WorkerId worker, std::string_view why, uint64_t now_ms) {
+  workers_.on_closed(worker, why, now_ms);
+  settle(now_ms);
+}
+
+void Broker::on_folder(const FolderEvent& event, uint64_t now_ms) {
+  cache_.on_folder(event, now_ms);
+  settle(now_ms);
+}
+
+void Broker::on_second(uint32_t wall_s, uint64_t now_ms) {
+  context_.wall_ahead_s = int64_t{wall_s} - static_cast<int64_t>(now_ms / 1000);
+  cache_.on_second(now_ms);
+  workers_.on_second(now_ms);
+  if (warmer_.waiting() > 0 && !is_draining_) warmer_.on_second(workers_.admitted());
+  settle(now_ms);
+}
+
+void Broker::on_timer(uint64_t now_ms) {
+  while (const auto due = context_.timers.pop_due(now_ms)) {
+    switch (due->kind) {
+      case TimerKind::kFetch:
+        dispatcher_.on_timer(FetchNo{due->id}, now_ms);
+        break;
+      case TimerKind::kConnection:
+        l2_server_.on_timer(ConnId{due->id}, now_ms);
+        break;
+      case TimerKind::kL2:
+        registrations_.on_timer(L2No{due->id}, now_ms);
+        break;
+      case TimerKind::kWorker:
+        workers_.on_timer(WorkerId{due->id}, now_ms);
+        break;
+      case TimerKind::kRoom:
+        cache_.on_room_timer(now_ms);
+        break;
+      case TimerKind::kJoiner:
+        joins_.on_timer(due->id, now_ms);
+        break;
+    }
+  }
+  settle(now_ms);
+}
+
+void Broker::settle(uint64_t now_ms) {
+  // Rerouting sends order lines, which may find more L2s that do not read; each L2 is dropped once.
+  do {
+    for (const L2No no : std::exchange(registrations_.doomed(), {})) {
+      if (L2* l2 = registrations_.registry().find(no)) {
+        l2_server_.drop(*l2, "it does not read its orders", now_ms);
+      }
+    }
+    dispatcher_.reroute(now_ms);
+    joins_.settle(now_ms);
+  } while (!registrations_.doomed().empty());
+}
+
+void Broker::set_log_level(LogLevel level) {
+  context_.out.set_log_level(level);
+}
+
+void Broker::broadcast_log_level(LogLevel level) {
+  set_log_level(level);
+  workers_.broadcast(ipc::BroadcastVerb::kLogLevel, std::string(name(level)));
+}
+
+void Broker::drain(uint64_t now_ms) {
+  is_draining_ = true;
+  dispatcher_.drain(now_ms);
+  l2_server_.drain(now_ms);
+  settle(now_ms);
+}
+
+bool Broker::is_quiet() const {
+  return dispatcher_.fetches() == 0 && dispatcher_.attempts().live() == 0 && joins_.joiners() == 0;
+}
+
+}  // namespace daphnis::broker

@@ -1,0 +1,110 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "broker/base/context.h"
+#include "broker/cache/warmer.h"
+#include "broker/dispatch/dispatcher.h"
+#include "broker/l2_http/l2_server.h"
+#include "broker/registry/registrations.h"
+#include "broker/workers/workers.h"
+
+namespace daphnis::broker {
+
+/// The whole broker without its sockets: inputs are on_*(…, now_ms), outputs are commands that the
+/// shell carries out in order after each input. One thread; `now_ms` is a monotonic clock that
+/// never goes back and is never 0. Owned by the shell or by a simulation, which may run any number
+/// of them.
+///
+/// The caller gives out ConnIds and WorkerIds and never uses one twice. After CloseL2, HandOff or
+/// CloseWorker the number means nothing any more; inputs for it are ignored.
+class Broker {
+ public:
+  Broker(Config config, RandomSource random);
+  Broker(const Broker&) = delete;
+  Broker& operator=(const Broker&) = delete;
+
+  // --- L2 connections ---
+  /// `address` is the peer's, without port; `cookie` the socket's SO_COOKIE.
+  void on_l2_connected(ConnId conn, const std::string& address, uint64_t cookie, uint64_t now_ms);
+  void on_l2_bytes(ConnId conn, Bytes bytes, uint64_t now_ms);
+  /// How much of what was written the kernel has not taken: after each WriteL2, and whenever it
+  /// takes some of that later.
+  void on_l2_unsent(ConnId conn, size_t unsent_bytes, uint64_t now_ms);
+  /// The peer ended its side or the connection failed (`why` not empty).
+  void on_l2_closed(ConnId conn, std::string_view why, uint64_t now_ms);
+
+  // --- Workers ---
+  void on_worker_connected(WorkerId worker, uint64_t now_ms);
+  /// A socket that came with a message, under the number it will have as a connection.
+  struct Arrived {
+    ConnId conn;
+    std::string address;
+    uint64_t cookie = 0;
+  };
+  /// One message. With a socket that does not belong to it, or to no message that may carry one,
+  /// the socket is closed (CloseL2).
+  void on_worker_message(WorkerId worker, Bytes payload, const std::optional<Arrived>& socket,
+                         uint64_t now_ms);
+  /// One message that brought a listening socket (CloseListener, where it is of no use).
+  void on_worker_listener(WorkerId worker, Bytes payload, const ArrivedListener& listener,
+                          uint64_t now_ms);
+  void on_worker_closed(WorkerId worker, std::string_view why, uint64_t now_ms);
+
+  // --- The cache's folder ---
+  void on_folder(const FolderEvent& event, uint64_t now_ms);
+
+  // --- Time ---
+  /// At the start and once a second. `wall_s` is in seconds since the epoch and may jump; only
+  /// dates of cached files depend on it.
+  void on_second(uint32_t wall_s, uint64_t now_ms);
+  /// When on_timer must be called at the latest; nullopt: not before another input.
+  [[nodiscard]] std::optional<uint64_t> next_deadline() const { return context_.timers.next(); }
+  void on_timer(uint64_t now_ms);
+
+  // --- The operator ---
+  void set_log_level(LogLevel level);
+  [[nodiscard]] LogLevel log_level() const { return context_.out.log_level(); }
+  /// The same at all workers.
+  void broadcast_log_level(LogLevel level);
+  [[nodiscard]] Cache& cache() { return cache_; }
+  [[nodiscard]] Warmer& warmer() { return warmer_; }
+  /// Ends registrations and what no worker streams yet. Handed-off streams are the workers' own.
+  void drain(uint64_t now_ms);
+
+  // --- Outputs ---
+  [[nodiscard]] bool has_commands() const { return !context_.out.is_empty(); }
+  void take_commands(std::vector<Command>& out) { context_.out.drain(out); }
+
+  // --- To look at ---
+  [[nodiscard]] const Registrations& registrations() const { return registrations_; }
+  [[nodiscard]] const Dispatcher& dispatcher() const { return dispatcher_; }
+  [[nodiscard]] const Workers& workers() const { return workers_; }
+  [[nodiscard]] const Cache& cache() const { return cache_; }
+  [[nodiscard]] const Joins& joins() const { return joins_; }
+  [[nodiscard]] const L2Server& l2_server() const { return l2_server_; }
+  [[nodiscard]] const Counters& counters() const { return context_.counters; }
+  [[nodiscard]] Counters& counters() { return context_.counters; }
+  [[nodiscard]] const Config& config() const { return context_.config; }
+  [[nodiscard]] bool is_draining() const { return is_draining_; }
+  /// No fetch and no attempt is under way.
+  [[nodiscard]] bool is_quiet() const;
+
+ private:
+  /// What inputs have put off: L2s to drop, fetches to reroute.
+  void settle(uint64_t now_ms);
+
+  Context context_;
+  Registrations registrations_;
+  Cache cache_;
+  Dispatcher dispatcher_;
+  Joins joins_;
+  Workers workers_;
+  Warmer warmer_;
+  L2Server l2_server_;
+  bool is_draining_ = false;
+};
+
+}  // namespace daphnis::broker

@@ -1,0 +1,196 @@
+#include "broker/cache/cache.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/base/check.h"
+#include "common/base/limits.h"
+#include "common/cachefile/cache_file.h"
+
+/// The part of the cache that deals with entries and the folder; cache_spools.cc has the spools.
+namespace daphnis::broker {
+
+Cache::Cache(Context& context) : context_(context), dooms_(context) {
+  const Config& config = context.config;
+  if (config.cache_dir.empty()) return;
+  index_ = std::make_unique<CacheIndex>(
+      CacheIndex::Config{.limit_bytes = config.cache_limit_bytes, .policy = config.cache_policy});
+  index_->begin_scan();  // The folder's first one.
+}
+
+void Cache::set_presence(const PresenceFilter& presence, std::string path) {
+  check(index_ != nullptr, "a presence filter without a cache");
+  index_->set_presence(presence);
+  presence_path_ = std::move(path);
+}
+
+void Cache::on_request(const RequestKey& key) {
+  if (index_) index_->on_request(key);
+}
+
+bool Cache::holds(const RequestKey& key) const {
+  return index_ && !is_storing(key) && index_->find(key);
+}
+
+ipc::Admission Cache::admission(const RequestKey& key) const {
+  // Larger than anything the policy takes unseen.
+  constexpr uint64_t kLargeBytes = limits::kAdmitSmallBytesMax + 1;
+  if (!is_up() || index_->is_scanning()) return ipc::Admission::kNo;
+  if (index_->admits(key, kLargeBytes)) return ipc::Admission::kYes;
+  return index_->admits(key, limits::kAdmitSmallBytesMax) ? ipc::Admission::kIfSmall
+                                                          : ipc::Admission::kNo;
+}
+
+bool Cache::on_message(WorkerId, const ipc::CacheHits& message, uint64_t now_ms) {
+  if (message.hits.size() > limits::kCacheHitsMax) return false;
+  if (index_) index_->set_time(now_ms);
+  for (const ipc::KeyHits& one : message.hits) {
+    context_.counters.cache_hits += one.hits;
+    if (!index_) continue;
+    index_->on_hits(one.key, one.hits);
+    want_proof(one.key);
+  }
+  return true;
+}
+
+bool Cache::on_message(WorkerId id, const ipc::CacheFault& message, uint64_t) {
+  // A file that has no name yet cannot be found; that is no fault of it.
+  const bool is_early = message.kind == ipc::CacheFaultKind::kMissing && is_storing(message.key);
+  if (!index_ || is_early) return true;
+  ++context_.counters.cache_faults;
+  if (message.kind == ipc::CacheFaultKind::kCorrupt) {
+    quarantine(message.key, message.detail, "a worker");
+  } else {
+    context_.out.log(
+        LogLevel::kWarn,
+        LogLine("cache_file_lost")
+            .add("file", cache_file_name(message.key))
+            .add("worker", peers_[id].index)
+            .add("reason", message.kind == ipc::CacheFaultKind::kMissing ? "it is not there"
+                                                                         : message.detail));
+    drop(message.key);
+  }
+  pump();
+  return true;
+}
+
+bool Cache::on_message(WorkerId id, const ipc::Unlinked& message, uint64_t) {
+  dooms_.on_confirmed(message.doom, id);
+  pump();
+  return true;
+}
+
+void Cache::drop(const RequestKey& key) {
+  CacheIndex::Doomed doomed = index_->remove(key);
+  // Also where the index has not heard of the file: a worker has.
+  if (doomed.doom == 0) doomed.keys.push_back(key);
+  doom(std::move(doomed));
+}
+
+void Cache::quarantine(const RequestKey& key, const std::string& why, std::string_view by) {
+  ++context_.counters.cache_quarantined;
+  context_.out.log(LogLevel::kWarn, LogLine("cache_file_corrupt")
+                                        .add("file", cache_file_name(key))
+                                        .add("found_by", by)
+                                        .add("reason", why));
+  context_.out.push(OrderFolder{Quarantine{key, why}});
+  drop(key);
+}
+
+void Cache::on_folder(const FolderEvent& event, uint64_t now_ms) {
+  // Without a cache there are spools to be unlinked, no more.
+  if (!index_ && !std::holds_alternative<FilesUnlinked>(event)) return;
+  std::visit([&](const auto& one) { on_event(one, now_ms); }, event);
+  pump();
+}
+
+void Cache::on_event(const FileStored& event, uint64_t) {
+  const auto found = storing_.find(event.spool);
+  if (found == storing_.end()) return;
+  const Storing storing = std::move(found->second);
+  storing_.erase(found);
+  const auto latest = storing_by_key_.find(storing.key);
+  const bool is_latest = latest != storing_by_key_.end() && latest->second == event.spool;
+  if (is_latest) storing_by_key_.erase(latest);
+  // It may have been evicted or purged meanwhile.
+  bool is_held = is_latest && index_->find(storing.key).has_value();
+  if (event.is_stored) {
+    ++context_.counters.cache_stores;
+  } else {
+    ++context_.counters.cache_stores_failed;
+    context_.out.log(LogLevel::kWarn, LogLine("cache_file_not_stored")
+                                          .add("file", cache_file_name(storing.key))
+                                          .add("reason", event.why));
+    unlink_spool(ipc::SpoolPlace::kCache, storing.name);
+    if (is_held) drop(storing.key);
+    is_held = false;
+  }
+  if (peers_.contains(event.spool.worker)) {
+    context_.tell(event.spool.worker, ipc::SpoolStored{event.spool.number, is_held});
+  }
+  settled_.push_back(storing.key);
+}
+
+void Cache::on_event(const FilesUnlinked& event, uint64_t) {
+  std::vector<WorkerId> workers;
+  for (const auto& [id, peer] : peers_) workers.push_back(id);
+  dooms_.on_files_unlinked(event.doom, workers);
+}
+
+void Cache::on_event(const FilesFound& event, uint64_t) {
+  for (const CacheIndex::Entry& entry : event.entries) index_->found(entry);
+  if (!event.is_last) return;
+  doom(index_->remove_unseen());
+  order_proof();
+}
+
+void Cache::on_event(const FileCorrupt& event, uint64_t) {
+  quarantine(event.key, event.why, "the scrubber");
+  end_proof(event.key, false);
+}
+
+void Cache::on_event(const FileProven& event, uint64_t now_ms) {
+  index_->set_time(now_ms);
+  end_proof(event.key, event.is_good);
+}
+
+void Cache::on_event(const FolderHealth& event, uint64_t) {
+  if (event.is_up == is_folder_up_) return;
+  is_folder_up_ = event.is_up;
+  if (event.is_up) {
+    context_.out.log(LogLevel::kInfo, LogLine("cache_up"));
+    return;
+  }
+  ++context_.counters.cache_downs;
+  forget_proof();
+  context_.out.log(LogLevel::kError, LogLine("cache_down").add("reason", event.why));
+  index_->begin_scan();
+  while (!waiting_.empty()) refuse_waiting();
+}
+
+void Cache::doom(CacheIndex::Doomed&& doomed) {
+  dooms_.add(doomed.doom, std::move(doomed.keys));
+}
+
+void Cache::pump() {
+  for (const Dooms::Freed& room : dooms_.take_freed()) {
+    if (room.place == ipc::SpoolPlace::kSpoolDir) {
+      spool_dir_bytes_ -= room.bytes;
+    } else if (index_ && room.index_doom != 0) {
+      index_->freed(room.index_doom);
+    } else if (index_) {
+      index_->release(room.spool);
+    }
+  }
+  if (!index_) return;
+  CacheIndex::Doomed evicted = index_->make_room();
+  context_.counters.cache_evictions += evicted.keys.size();
+  doom(std::move(evicted));
+  for (const SpoolId& id : index_->grants()) {
+    std::erase_if(waiting_, [&](const Waiting& one) { return one.spool == id; });
+    Spool* spool = find(id);
+    if (spool) grant(id, *spool, std::exchange(spool->asked, 0));
+  }
+}
+
+}  // namespace daphnis::broker

@@ -1,0 +1,282 @@
+#include "broker/cache/cache_index.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "common/base/check.h"
+#include "common/base/limits.h"
+
+namespace daphnis::broker {
+namespace {
+
+/// For the sketch alone, where a made collision does no more than lend popularity.
+uint64_t hash_of(const RequestKey& key) {
+  uint64_t hash = 0;
+  std::memcpy(&hash, key.data(), sizeof hash);
+  return hash;
+}
+
+}  // namespace
+
+CacheIndex::CacheIndex(const Config& config)
+    : config_(config), policy_(make_cache_policy(config.policy, config.keys_tracked)) {}
+
+void CacheIndex::on_request(const RequestKey& key) {
+  policy_->on_request(hash_of(key));
+}
+
+bool CacheIndex::admits(const RequestKey& key, uint64_t size) const {
+  if (config_.limit_bytes == 0 || size > config_.limit_bytes) return false;
+  const double fill = static_cast<double>(held_bytes_) / static_cast<double>(config_.limit_bytes);
+  return policy_->admits(hash_of(key), size, fill);
+}
+
+CacheIndex::Reserve CacheIndex::reserve(const SpoolId& spool, uint64_t bytes) {
+  uint64_t& reserved = spools_[spool];
+  const bool fits = bytes <= config_.limit_bytes && reserved <= config_.limit_bytes - bytes;
+  if (is_scanning_ || !fits || waiting_.size() >= limits::kCacheWaitingMax)
+    return Reserve::kRefused;
+  if (waiting_.empty() && charged_bytes() + bytes <= config_.limit_bytes) {
+    reserved += bytes;
+    reserved_bytes_ += bytes;
+    return Reserve::kGranted;
+  }
+  waiting_.push_back({spool, bytes});
+  waiting_bytes_ += bytes;
+  return Reserve::kWaits;
+}
+
+std::vector<SpoolId> CacheIndex::grants() {
+  std::vector<SpoolId> granted;
+  while (!waiting_.empty() && charged_bytes() + waiting_.front().bytes <= config_.limit_bytes) {
+    const Waiting next = waiting_.front();
+    waiting_.pop_front();
+    waiting_bytes_ -= next.bytes;
+    spools_[next.spool] += next.bytes;
+    reserved_bytes_ += next.bytes;
+    granted.push_back(next.spool);
+  }
+  return granted;
+}
+
+void CacheIndex::store(const SpoolId& spool, const Entry& entry) {
+  check(!slot_of(entry.key), "a cache entry is stored twice");
+  release(spool);
+  insert(entry);
+}
+
+void CacheIndex::hold(const SpoolId& spool, uint64_t bytes) {
+  spools_[spool] += bytes;
+  reserved_bytes_ += bytes;
+}
+
+void CacheIndex::release(const SpoolId& spool) {
+  const auto found = spools_.find(spool);
+  if (found == spools_.end()) return;
+  reserved_bytes_ -= found->second;
+  spools_.erase(found);
+  stop_waiting(spool);
+}
+
+void CacheIndex::stop_waiting(const SpoolId& spool) {
+  std::erase_if(waiting_, [&](const Waiting& waiting) {
+    if (waiting.spool != spool) return false;
+    waiting_bytes_ -= waiting.bytes;
+    return true;
+  });
+}
+
+size_t CacheIndex::release_all(WorkerId worker) {
+  std::vector<SpoolId> gone;
+  for (const auto& [spool, bytes] : spools_) {
+    if (spool.worker == worker) gone.push_back(spool);
+  }
+  for (const SpoolId& spool : gone) release(spool);
+  return gone.size();
+}
+
+void CacheIndex::found(const Entry& entry) {
+  if (const auto slot = slot_of(entry.key)) {
+    slots_[*slot].scan = scan_;
+  } else {
+    insert(entry);
+  }
+}
+
+void CacheIndex::set_time(uint64_t now_ms) {
+  if (!began_ms_) began_ms_ = now_ms;
+  clock_s_ = kClockBeginS + static_cast<uint32_t>((now_ms - *began_ms_) / 1000);
+}
+
+void CacheIndex::on_hits(const RequestKey& key, uint32_t hits) {
+  for (uint32_t i = 0; i < std::min(hits, FrequencySketch::kCountMax); ++i) on_request(key);
+  const auto slot = slot_of(key);
+  if (!slot) return;  // Evicted while the worker was counting, or never kept.
+  slots_[*slot].hits += hits;
+  slots_[*slot].used_s = clock_s_;
+  policy_->touch(*slot, ++clock_);
+}
+
+bool CacheIndex::wants_proof(const RequestKey& key, uint32_t hours) {
+  const auto slot = slot_of(key);
+  if (!slot || slots_[*slot].is_proof_wanted) return false;
+  const uint16_t proven_h = slots_[*slot].proven_h;
+  if (proven_h != 0 && clock_h() - proven_h < static_cast<int64_t>(hours)) return false;
+  slots_[*slot].is_proof_wanted = true;
+  return true;
+}
+
+void CacheIndex::on_proof(const RequestKey& key, bool is_good) {
+  const auto slot = slot_of(key);
+  if (!slot) return;
+  slots_[*slot].is_proof_wanted = false;
+  if (is_good) slots_[*slot].proven_h = clock_h();
+}
+
+std::optional<CacheIndex::Entry> CacheIndex::find(const RequestKey& key) const {
+  const auto slot = slot_of(key);
+  if (!slot) return std::nullopt;
+  return entry_of(*slot);
+}
+
+CacheIndex::Doomed CacheIndex::make_room() {
+  Doomed doomed;
+  // What is doomed already will come back, so only the rest must be evicted for.
+  const auto wanted = [&] { return held_bytes_ + reserved_bytes_ + waiting_bytes_; };
+  while (wanted() > config_.limit_bytes || entries() > config_.entries_max) {
+    const auto victim = policy_->victim(++clock_);
+    if (!victim) break;
+    ++evictions_;
+    doom_slot(*victim, doomed);
+  }
+  return doomed;
+}
+
+CacheIndex::Doomed CacheIndex::remove(const RequestKey& key) {
+  Doomed doomed;
+  if (const auto slot = slot_of(key)) doom_slot(*slot, doomed);
+  return doomed;
+}
+
+CacheIndex::Doomed CacheIndex::remove_root(Bytes multihash) {
+  Doomed doomed;
+  for (CacheSlot slot = 0; slot < slots_.size(); ++slot) {
+    if (!slots_[slot].is_held) continue;
+    if (std::ranges::equal(entry_of(slot).root.multihash(), multihash)) doom_slot(slot, doomed);
+  }
+  return doomed;
+}
+
+CacheIndex::Doomed CacheIndex::remove_all() {
+  Doomed doomed;
+  for (CacheSlot slot = 0; slot < slots_.size(); ++slot) {
+    if (slots_[slot].is_held) doom_slot(slot, doomed);
+  }
+  return doomed;
+}
+
+CacheIndex::Doomed CacheIndex::remove_unused(uint64_t idle_s, size_t entries_max) {
+  Doomed doomed;
+  for (CacheSlot slot = 0; slot < slots_.size() && doomed.keys.size() < entries_max; ++slot) {
+    if (slots_[slot].is_held && clock_s_ - slots_[slot].used_s > idle_s) doom_slot(slot, doomed);
+  }
+  return doomed;
+}
+
+void CacheIndex::begin_scan() {
+  ++scan_;
+  is_scanning_ = true;
+  if (presence_) presence_->set_complete(false);
+}
+
+CacheIndex::Doomed CacheIndex::remove_unseen() {
+  Doomed doomed;
+  for (CacheSlot slot = 0; slot < slots_.size(); ++slot) {
+    if (slots_[slot].is_held && slots_[slot].scan != scan_) doom_slot(slot, doomed);
+  }
+  is_scanning_ = false;
+  if (presence_) presence_->set_complete(true);
+  return doomed;
+}
+
+void CacheIndex::freed(uint64_t doom) {
+  const auto found = dooms_.find(doom);
+  if (found == dooms_.end()) return;
+  doomed_bytes_ -= found->second;
+  dooms_.erase(found);
+}
+
+void CacheIndex::insert(const Entry& entry) {
+  CacheSlot slot = static_cast<CacheSlot>(slots_.size());
+  if (free_.empty()) {
+    slots_.emplace_back();
+  } else {
+    slot = free_.back();
+    free_.pop_back();
+  }
+  Slot& to = slots_[slot];
+  to = Slot{.key = entry.key,
+            .root = {},
+            .size = entry.size,
+            .stored_s = entry.stored_s,
+            .used_s = clock_s_ - std::min(entry.idle_s, clock_s_),
+            .hits = entry.hits,
+            .proven_h = static_cast<uint16_t>(clock_h() - std::min(entry.unproven_h, clock_h())),
+            .is_held = true,
+            .is_proof_wanted = false,
+            .scan = scan_};
+  if (presence_) presence_->add(entry.key);
+  const Bytes root = entry.root.bytes();
+  if (root.size() <= kShortRootBytes) {
+    std::ranges::copy(root, to.root.begin());
+    to.root_bytes = static_cast<uint8_t>(root.size());
+  } else {
+    long_roots_.insert_or_assign(slot, entry.root);
+  }
+  by_key_.insert(slot);
+  held_bytes_ += entry.size;
+  policy_->add(slot, hash_of(entry.key), entry.size, ++clock_);
+}
+
+CacheIndex::Entry CacheIndex::entry_of(CacheSlot slot) const {
+  const Slot& from = slots_[slot];
+  const Cid root = from.root_bytes > 0
+                       ? Cid::from_bytes(Bytes(from.root).first(from.root_bytes)).value_or(Cid())
+                       : long_roots_.at(slot);
+  return {.key = from.key,
+          .root = root,
+          .size = from.size,
+          .stored_s = from.stored_s,
+          .idle_s = clock_s_ - from.used_s,
+          .hits = from.hits,
+          .unproven_h = from.proven_h == 0
+                            ? kNeverHours
+                            : static_cast<uint16_t>(clock_h() - from.proven_h)};
+}
+
+std::optional<CacheSlot> CacheIndex::slot_of(const RequestKey& key) const {
+  const auto found = by_key_.find(key);
+  if (found == by_key_.end()) return std::nullopt;
+  return *found;
+}
+
+void CacheIndex::doom_slot(CacheSlot slot, Doomed& doomed) {
+  if (doomed.doom == 0) doomed.doom = ++last_doom_;
+  doomed.keys.push_back(slots_[slot].key);
+  dooms_[doomed.doom] += slots_[slot].size;
+  doomed_bytes_ += slots_[slot].size;
+  forget(slot);
+}
+
+void CacheIndex::forget(CacheSlot slot) {
+  check(slots_[slot].is_held, "a cache slot is forgotten twice");
+  policy_->remove(slot);
+  if (presence_) presence_->remove(slots_[slot].key);
+  held_bytes_ -= slots_[slot].size;
+  by_key_.erase(slot);
+  long_roots_.erase(slot);
+  slots_[slot].is_held = false;
+  free_.push_back(slot);
+}
+
+}  // namespace daphnis::broker

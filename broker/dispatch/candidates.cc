@@ -1,0 +1,106 @@
+#include "broker/dispatch/candidates.h"
+
+#include <algorithm>
+
+namespace daphnis::broker {
+namespace {
+
+/// Collects L2s in order of preference and keeps the best of those that are free and of those whose
+/// queue has room.
+class Pick {
+ public:
+  Pick(const Fetch& fetch, Registry& registry, uint64_t now_ms)
+      : fetch_(fetch), registry_(registry), now_ms_(now_ms) {}
+
+  /// False once a better one cannot come.
+  bool offer(L2No no) {
+    return std::ranges::find(fetch_.asked, no) != fetch_.asked.end() || consider(no);
+  }
+  /// The same, whether it was asked or not.
+  bool consider(L2No no) {
+    L2* l2 = registry_.find(no);
+    if (!l2 || l2->is_doomed) return true;
+    if (l2->is_behind(now_ms_)) {
+      take_behind(*l2);
+      return true;
+    }
+    if (l2->is_suspect(now_ms_)) {
+      take(*l2, suspect_free_, suspect_queue_);
+      return true;
+    }
+    take(*l2, free_, queue_);
+    return !free_;
+  }
+
+  [[nodiscard]] Choice choice() const {
+    if (free_) return {.l2 = free_};
+    if (queue_) return {.l2 = queue_, .must_wait = true};
+    if (suspect_free_) return {.l2 = suspect_free_};
+    if (suspect_queue_) return {.l2 = suspect_queue_, .must_wait = true};
+    if (behind_) return {.l2 = behind_, .must_wait = true, .is_behind = true};
+    return {.is_crowded = is_crowded_};
+  }
+  /// Somebody is there who did not lie lately.
+  [[nodiscard]] bool has_trusted() const { return free_ || queue_; }
+
+ private:
+  void take(L2& l2, L2*& free, L2*& queue) {
+    if (l2.has_room()) {
+      if (!free) free = &l2;
+    } else if (l2.has_queue_room()) {
+      if (!queue || l2.waiting.size() < queue->waiting.size()) queue = &l2;
+    } else {
+      is_crowded_ = true;
+    }
+  }
+
+  void take_behind(L2& l2) {
+    if (!l2.has_queue_room()) {
+      is_crowded_ = true;
+    } else if (!behind_) {
+      behind_ = &l2;
+    }
+  }
+
+  const Fetch& fetch_;
+  Registry& registry_;
+  uint64_t now_ms_;
+  L2* free_ = nullptr;
+  L2* queue_ = nullptr;
+  L2* suspect_free_ = nullptr;
+  L2* suspect_queue_ = nullptr;
+  L2* behind_ = nullptr;
+  bool is_crowded_ = false;
+};
+
+}  // namespace
+
+Choice choose_candidate(const Fetch& fetch, Registrations& registrations, size_t candidates_max,
+                        uint64_t now_ms) {
+  if (fetch.asked.size() >= candidates_max) return {};
+  Pick holders(fetch, registrations.registry(), now_ms);
+  const auto& known = registrations.holdings().holders(fetch.key);
+  // Each root begins at another of its holders, so that twins share the load.
+  const size_t begin = known.empty() ? 0 : static_cast<size_t>(fetch.key % known.size());
+  for (size_t i = 0; i < known.size(); ++i) {
+    if (!holders.offer(known[(begin + i) % known.size()])) break;
+  }
+  if (holders.has_trusted()) return holders.choice();
+
+  Pick others(fetch, registrations.registry(), now_ms);
+  registrations.ring().walk(fetch.key, fetch.asked.size() + candidates_max,
+                            [&](L2No no) { return others.offer(no); });
+  if (others.has_trusted()) return others.choice();
+  const Choice holder = holders.choice();
+  const Choice other = others.choice();
+  const bool is_other_better = !holder.l2 || (holder.is_behind && other.l2 && !other.is_behind);
+  return is_other_better ? other : holder;
+}
+
+Choice choose_again(const Fetch& fetch, Registrations& registrations, L2No no, uint64_t now_ms) {
+  Pick pick(fetch, registrations.registry(), now_ms);
+  pick.consider(no);
+  return pick.choice();
+}
+
+}  // namespace daphnis::broker

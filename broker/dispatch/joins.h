@@ -1,0 +1,109 @@
+#pragma once
+
+#include <absl/container/btree_map.h>
+#include <absl/container/flat_hash_map.h>
+
+#include <deque>
+#include <utility>
+#include <vector>
+
+#include "broker/base/context.h"
+#include "broker/cache/cache.h"
+#include "broker/dispatch/dispatcher.h"
+
+namespace daphnis::broker {
+
+/// Sees to it that an object is fetched once, whoever asks for it (DESIGN 7). The first fetch of a
+/// key is dispatched and leads; fetches of other workers wait for it as joiners, are told how far
+/// its spool has come, and end with it. A leader that fails is followed by its oldest joiner. What
+/// the cache holds is not fetched at all. Owned by the broker; every Fetch comes here first.
+///
+/// A flight is a key's fetch with its joiners. It lives from the Fetch until its leader's fetch has
+/// ended and nobody waits; one that was served stays joinable for kFlightEndedMs, since its file
+/// may not have its name yet. The leader's worker answers for what it does not know any more.
+class Joins {
+ public:
+  Joins(Context& context, Dispatcher& dispatcher, Cache& cache)
+      : context_(context), dispatcher_(dispatcher), cache_(cache) {}
+
+  /// False where the worker has a fetch of that id: such a worker makes no sense.
+  [[nodiscard]] bool on_fetch(WorkerId worker, ipc::Fetch&& message, uint64_t now_ms);
+  /// Nobody wants it any more, be it dispatched or joined.
+  void on_cancel(WorkerId worker, uint64_t fetch_id, uint64_t now_ms);
+  /// False: it makes no sense.
+  [[nodiscard]] bool on_progress(WorkerId worker, const ipc::FetchProgress& message,
+                                 uint64_t now_ms);
+  void on_worker_gone(WorkerId worker);
+  /// A joiner has waited as long as it was ready to.
+  void on_timer(uint64_t joiner, uint64_t now_ms);
+  /// Draws the conclusions from what this input has ended at the dispatcher and in the cache.
+  void settle(uint64_t now_ms);
+
+  [[nodiscard]] size_t joiners() const { return joiners_.size(); }
+  [[nodiscard]] size_t flights() const { return flights_.size(); }
+
+ private:
+  using FetchId = std::pair<WorkerId, uint64_t>;
+  struct Joiner {
+    RequestKey key{};
+    WorkerId worker{};
+    ipc::Fetch message;
+    uint64_t deadline_ms = 0;
+    TimerSlot timer;
+    bool knows_path = false;  ///< It was told where the leader's spool lies.
+    bool has_bytes = false;
+  };
+  struct Flight {
+    uint64_t number = 0;
+    bool has_leader = false;  ///< Else its file is being stored, or settle() finds the next one.
+    FetchId leader{};
+    bool is_wanted = false;     ///< SpoolWanted was sent.
+    bool is_served = false;     ///< The leader's fetch was complete.
+    bool is_forgotten = false;  ///< Served too long ago to be joined anew.
+    ipc::FetchProgress last;    ///< With an empty path: nothing is known.
+    std::deque<uint64_t> joiners;
+  };
+  using Flights = absl::flat_hash_map<RequestKey, Flight>;
+
+  /// True where the fetch need not be dispatched now.
+  [[nodiscard]] bool join(WorkerId worker, ipc::Fetch& message, uint64_t now_ms);
+  void dispatch(WorkerId worker, ipc::Fetch&& message, uint64_t now_ms);
+  void lead(const RequestKey& key, Flight& flight, const FetchId& leader);
+  void drop_leader(Flight& flight);
+  void park(const RequestKey& key, Flight& flight, WorkerId worker, ipc::Fetch&& message,
+            uint64_t now_ms);
+  /// Asks the leader for a spool where that has not been done.
+  void want(Flight& flight);
+  /// Tells of the flight's last progress. True where it was the last word.
+  [[nodiscard]] bool relay(const Flight& flight, Joiner& joiner);
+  void tell(const Joiner& joiner, ipc::JoinState state);
+  /// Ends those joiners for which `is_over` is true.
+  void end_joiners(Flight& flight, auto&& is_over);
+  [[nodiscard]] Joiner take(uint64_t number);
+  /// Takes the flight's leader away; its joiners are told, and settle() picks the next leader.
+  void fail(const RequestKey& key, Flight& flight);
+  void on_end(const Dispatcher::FetchEnd& end, uint64_t now_ms);
+  void on_settled(const RequestKey& key);
+  void pass_on(const RequestKey& key, uint64_t now_ms);
+  /// Makes an end of a flight that nobody leads or waits for.
+  void drop_if_idle(const RequestKey& key);
+  void forget_old(uint64_t now_ms);
+
+  Context& context_;
+  Dispatcher& dispatcher_;
+  Cache& cache_;
+  Flights flights_;
+  absl::btree_map<FetchId, RequestKey> leaders_;
+  absl::btree_map<uint64_t, Joiner> joiners_;
+  absl::btree_map<FetchId, uint64_t> joiners_by_fetch_;
+  std::vector<RequestKey> to_pass_on_;
+  struct Served {
+    RequestKey key;
+    uint64_t flight;
+    uint64_t at_ms;
+  };
+  std::deque<Served> served_;  ///< In order of time.
+  uint64_t last_number_ = 0;
+};
+
+}  // namespace daphnis::broker

@@ -1,0 +1,289 @@
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "broker/l2_http/http_replies.h"
+#include "broker/l2_http/l2_server.h"
+#include "broker/l2_http/web_pages.h"
+#include "common/http/http_writer.h"
+#include "common/ipc/ipc_codec.h"
+
+/// The part of the server that says what an L2's messages mean (DESIGN 3.1).
+namespace daphnis::broker {
+namespace {
+
+/// In a time that does not tell how much of a guess is right.
+bool is_key_of(std::string_view said, const L2& l2) {
+  const auto key = parse_uuid(said);
+  if (!key || said.size() != 32) return false;
+  unsigned difference = 0;
+  for (size_t i = 0; i < key->size(); ++i) difference |= unsigned{(*key)[i]} ^ l2.session_key[i];
+  return difference == 0;
+}
+
+struct Reason {
+  std::string_view code;
+  std::string_view detail;
+};
+
+Reason reason_of(Registry::Refusal refusal) {
+  switch (refusal) {
+    case Registry::Refusal::kFull:
+      return {"full", "this L1 has as many L2s as it takes"};
+    case Registry::Refusal::kAddressFull:
+      return {"address_full", "this L1 has as many L2s of your address as it takes"};
+    case Registry::Refusal::kTooSoon:
+      break;
+  }
+  return {"replaced_too_often", "another connection took this id a moment ago"};
+}
+
+}  // namespace
+
+bool L2Server::on_head(L2Connection& connection, Bytes rest, uint64_t now_ms) {
+  // Also registrations: no deployed node sends these fields, and a browser is told the truth.
+  const auto& origins = context_.config.l2_origins;
+  if (is_from_web_page(connection.head(), origins) || is_from_browser(connection.head(), origins)) {
+    ++context_.counters.web_pages_refused;
+    return end_with(connection, 403, "not_for_web_pages", "this port is not for web pages", now_ms);
+  }
+  L2Target target = read_target(connection.head());
+  if (auto* registration = std::get_if<RegisterTarget>(&target)) {
+    open_registration(connection, std::move(registration->registration), now_ms);
+    return false;
+  }
+  if (const auto* odd = std::get_if<OddRegistration>(&target)) {
+    refuse_registration(connection, "odd_registration", odd->detail, now_ms);
+    return false;
+  }
+  if (const auto* data = std::get_if<DataTarget>(&target)) {
+    return take_answer(connection, *data, rest, now_ms);
+  }
+  if (const auto* holdings = std::get_if<HoldingsTarget>(&target)) {
+    return begin_holdings(connection, holdings->l2_id, now_ms);
+  }
+  const auto& none = std::get<NoTarget>(target);
+  return end_with(connection, none.status, none.code, none.detail, now_ms);
+}
+
+namespace {
+
+/// Between two lines of the log about one id that two nodes fight for.
+constexpr uint64_t kContestToldMs = 60'000;
+
+}  // namespace
+
+void L2Server::tell_contest(L2& l2, const std::string& address, uint64_t now_ms) {
+  if (l2.contest_told_ms != 0 && now_ms - l2.contest_told_ms < kContestToldMs) return;
+  l2.contest_told_ms = now_ms;
+  context_.out.log(LogLevel::kWarn, LogLine("l2_contested")
+                                        .add("l2", l2.id())
+                                        .add("address", l2.address)
+                                        .add("refused_address", address)
+                                        .add("advice", "two nodes use this id: give each its own"));
+}
+
+void L2Server::open_registration(L2Connection& connection, Registration registration,
+                                 uint64_t now_ms) {
+  if (is_draining_) {
+    refuse_registration(connection, "draining", "this L1 is going away", now_ms);
+    return;
+  }
+  L2* old = registrations_.registry().find(registration.l2_id);
+  const Registration former = old ? old->registration : Registration{};
+  auto opened =
+      registrations_.open(std::move(registration), connection.id, connection.address, now_ms);
+  if (!opened) {
+    if (opened.error() == Registry::Refusal::kTooSoon) {
+      tell_contest(*old, connection.address, now_ms);
+    }
+    const Reason why = reason_of(opened.error());
+    refuse_registration(connection, why.code, why.detail, now_ms);
+    return;
+  }
+  connection.state = L2Connection::State::kRegistered;
+  connection.drained_bytes = 0;
+  connection.l2 = opened->l2->no;
+  context_.timers.clear(connection.timer, TimerKind::kConnection,
+                        static_cast<uint64_t>(connection.id));
+  const std::optional<ConnId> replaced_id = opened->replaced;
+  if (!replaced_id) return;
+  // What the former stream was told may never have arrived.
+  dispatcher_.on_stream_lost(*opened->l2, now_ms);
+  L2Connection* replaced = find(*replaced_id);
+  const std::string end = Registrations::stream_end(former, "replaced by a newer connection");
+  if (!end.empty()) context_.out.push(WriteL2{replaced->id, end});
+  linger(*replaced, now_ms);
+}
+
+void L2Server::refuse_registration(L2Connection& connection, std::string_view code,
+                                   std::string_view detail, uint64_t now_ms) {
+  ++context_.counters.registrations_refused;
+  if (context_.out.logs(LogLevel::kDebug)) {
+    context_.out.log(
+        LogLevel::kDebug,
+        LogLine("registration_refused").add("address", connection.address).add("reason", code));
+  }
+  end_with(connection, 503, code, detail, now_ms);
+}
+
+bool L2Server::take_answer(L2Connection& connection, const DataTarget& target, Bytes rest,
+                           uint64_t now_ms) {
+  connection.drains_car = true;
+  const bool is_anonymous = !target.attempt_id;
+  const std::optional<Uuid> id =
+      is_anonymous ? dispatcher_.only_attempt(connection.address, target.root) : target.attempt_id;
+  if (!id) {
+    ++context_.counters.answers_malformed;
+    return end_with(connection, 400, "no_request_id",
+                    "without an id there must be exactly one order for this CID out to you",
+                    now_ms);
+  }
+  context_.counters.answers_without_id += is_anonymous ? 1 : 0;
+  const auto answer =
+      dispatcher_.on_answer(*id, target.root, target.not_found, is_anonymous, now_ms);
+  switch (answer.verdict) {
+    case Dispatcher::Verdict::kHandOff:
+      return hand_off(connection, *id, answer.attempt->worker, rest, now_ms);
+    case Dispatcher::Verdict::kNotFound:
+      connection.state = L2Connection::State::kNotFound;
+      arm(connection, now_ms + context_.config.head_ms);
+      return true;
+    case Dispatcher::Verdict::kWrongRoot:
+      return end_with(connection, 400, "wrong_root", "this request id is for another CID", now_ms);
+    case Dispatcher::Verdict::kUnknown:
+      return end_with(connection, 404, "unknown_request", "no such request id", now_ms);
+    case Dispatcher::Verdict::kAnswered:
+      return end_with(connection, 409, "already_answered", "this request was answered before",
+                      now_ms);
+    case Dispatcher::Verdict::kCancelled:
+      return end_with(connection, 410, "cancelled", "nobody waits for this request any more",
+                      now_ms);
+  }
+  return false;
+}
+
+bool L2Server::hand_off(L2Connection& connection, const Uuid& attempt_id, WorkerId worker,
+                        Bytes rest, uint64_t now_ms) {
+  if (!workers_.take_handoff_place(worker)) {
+    dispatcher_.refuse_hand_off(attempt_id, now_ms);
+    return end_with(connection, 503, "busy", "too many answers wait for their worker", now_ms);
+  }
+  ipc::Handoff message = dispatcher_.hand_off(attempt_id, now_ms);
+  message.cookie = connection.cookie;
+  message.received = connection.received(rest);
+  context_.out.push(
+      HandOff{connection.id, worker, ipc::encode_frame(message, ipc::Carries::kDescriptor)});
+  forget(connection);
+  return false;
+}
+
+bool L2Server::begin_holdings(L2Connection& connection, const std::string& l2_id, uint64_t now_ms) {
+  const L2* l2 = registrations_.registry().find(l2_id);
+  if (!l2) return end_with(connection, 404, "not_registered", "register first", now_ms);
+  const std::string* said = connection.head().find("Daphnis-Session");
+  const bool has_key = said && is_key_of(*said, *l2);
+  if (said && !has_key) {
+    return end_with(connection, 403, "wrong_session",
+                    "Daphnis-Session is not what this id's registration was answered with", now_ms);
+  }
+  // Without it, at least strangers elsewhere cannot speak for an L2.
+  if (!has_key && l2->address != connection.address) {
+    return end_with(connection, 403, "other_address",
+                    "announce from the registered address, or with Daphnis-Session", now_ms);
+  }
+  connection.state = L2Connection::State::kHoldings;
+  connection.l2 = l2->no;
+  connection.session = l2->session;
+  connection.may_remove = has_key;
+  connection.has_tried_remove = false;
+  connection.holdings.emplace();
+  connection.holdings_added = connection.holdings_removed = 0;
+  if (connection.head().expects_continue) {
+    say(connection, std::string(http::kContinue));
+  }
+  arm(connection, now_ms + context_.config.body_ms);
+  return true;
+}
+
+bool L2Server::on_body(L2Connection& connection, Bytes body, uint64_t now_ms) {
+  if (connection.state == L2Connection::State::kNotFound) {
+    context_.counters.car_bytes_through_broker += body.size();
+    return end_with(connection, 400, "body_not_empty", "a not-found has no body", now_ms);
+  }
+  if (connection.body_bytes > limits::kHoldingsBodyBytesMax) {
+    return end_with(connection, 413, "too_large", "announce holdings in smaller parts", now_ms);
+  }
+  connection.holdings->feed(
+      body, [&](HoldingsParser::Verb verb, const Cid& root) { take_root(connection, verb, root); });
+  return !connection.has_tried_remove || refuse_removal(connection, now_ms);
+}
+
+void L2Server::take_root(L2Connection& connection, HoldingsParser::Verb verb, const Cid& root) {
+  // The L2 may have gone, or come anew, while its body came.
+  const L2* l2 = registrations_.registry().find(connection.l2);
+  if (!l2 || l2->session != connection.session) return;
+  Holdings& holdings = registrations_.holdings();
+  const uint64_t key = key_of_multihash(root);
+  if (verb == HoldingsParser::Verb::kRemove && !connection.may_remove) {
+    connection.has_tried_remove = true;
+  } else if (verb == HoldingsParser::Verb::kRemove) {
+    connection.holdings_removed += holdings.remove(connection.l2, key) ? 1 : 0;
+  } else if (holdings.add(*l2, key) == Holdings::Added::kFull) {
+    ++context_.counters.holdings_over_bound;
+  } else {
+    ++connection.holdings_added;
+  }
+}
+
+void L2Server::count_holdings(const L2Connection& connection) {
+  context_.counters.holdings_added += connection.holdings_added;
+  context_.counters.holdings_removed += connection.holdings_removed;
+  context_.counters.holdings_junk_lines += connection.holdings->junk();
+}
+
+bool L2Server::refuse_removal(L2Connection& connection, uint64_t now_ms) {
+  count_holdings(connection);
+  return end_with(connection, 403, "session_needed",
+                  "remove needs the Daphnis-Session of the registration", now_ms);
+}
+
+void L2Server::on_end(L2Connection& connection, uint64_t now_ms) {
+  if (connection.state == L2Connection::State::kNotFound) {
+    say(connection, answer_ok(R"({"code":"not_found_taken"})"));
+  } else if (connection.state == L2Connection::State::kHoldings) {
+    connection.holdings->finish(
+        [&](HoldingsParser::Verb verb, const Cid& root) { take_root(connection, verb, root); });
+    if (connection.has_tried_remove) {
+      refuse_removal(connection, now_ms);
+      return;
+    }
+    count_holdings(connection);
+    say(connection,
+        answer_ok(fmt::format(R"({{"added":{},"removed":{},"junk":{}}})", connection.holdings_added,
+                              connection.holdings_removed, connection.holdings->junk())));
+    connection.holdings.reset();
+  }
+  connection.drains_car = false;
+  // Who asks on and on and reads no answer is not kept either.
+  const bool reads = connection.unsent_bytes <= limits::kL2UnsentBytesMax;
+  if (!connection.head().keep_alive || !reads) {
+    linger(connection, now_ms);
+    return;
+  }
+  connection.state = L2Connection::State::kHead;
+  connection.rest();
+  arm(connection, now_ms + context_.config.idle_ms);
+}
+
+void L2Server::on_refused(L2Connection& connection, uint64_t now_ms) {
+  ++context_.counters.requests_refused;
+  const http::Refusal& refusal = connection.refusal();
+  if (looks_like_registration(connection.head_text())) {
+    refuse_registration(connection, refusal.code, refusal.detail, now_ms);
+  } else {
+    end_with(connection, refusal.status, refusal.code, refusal.detail, now_ms);
+  }
+}
+
+}  // namespace daphnis::broker

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <absl/container/flat_hash_map.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "broker/base/context.h"
+#include "broker/dispatch/dispatcher.h"
+#include "broker/l2_http/l2_connection.h"
+#include "broker/l2_http/l2_target.h"
+#include "broker/l2_http/peers.h"
+#include "broker/registry/registrations.h"
+#include "broker/workers/workers.h"
+
+namespace daphnis::broker {
+
+/// All connections of L2s: reads their requests, opens registrations, hands POSTs of CARs off to
+/// workers, takes holdings and not-founds, and answers everything else. Owned by the broker.
+///
+/// An early answer (to a message that was not read to its end) is also a cancel: status,
+/// `Connection: close`, our side ended, at most kDrainBytesMax or Config::linger_ms drained, close
+/// (DESIGN 4a).
+class L2Server {
+ public:
+  L2Server(Context& context, Registrations& registrations, Dispatcher& dispatcher, Workers& workers)
+      : context_(context),
+        registrations_(registrations),
+        dispatcher_(dispatcher),
+        workers_(workers) {}
+
+  /// A connection was accepted, or came back from a worker. `cookie` is its SO_COOKIE.
+  void on_connected(ConnId id, const std::string& address, uint64_t cookie, uint64_t now_ms);
+  void on_bytes(ConnId id, Bytes bytes, uint64_t now_ms);
+  /// So much of what was written has not been taken.
+  void on_unsent(ConnId id, size_t unsent_bytes, uint64_t now_ms);
+  /// The peer ended its side, or the connection failed.
+  void on_closed(ConnId id, std::string_view why, uint64_t now_ms);
+  void on_timer(ConnId id, uint64_t now_ms);
+
+  /// Ends a registered L2's stream from our side and forgets the L2.
+  void drop(L2& l2, std::string_view reason, uint64_t now_ms);
+  /// Refuses new registrations, ends all streams and closes what is idle.
+  void drain(uint64_t now_ms);
+
+  [[nodiscard]] size_t connections() const { return connections_.size(); }
+
+ private:
+  [[nodiscard]] L2Connection* find(ConnId id);
+  void feed(L2Connection& connection, Bytes bytes, uint64_t now_ms);
+  /// False: this connection takes no more messages (or is gone).
+  [[nodiscard]] bool on_head(L2Connection& connection, Bytes rest, uint64_t now_ms);
+  [[nodiscard]] bool on_body(L2Connection& connection, Bytes body, uint64_t now_ms);
+  void on_end(L2Connection& connection, uint64_t now_ms);
+  void on_refused(L2Connection& connection, uint64_t now_ms);
+
+  void open_registration(L2Connection& connection, Registration registration, uint64_t now_ms);
+  bool take_answer(L2Connection& connection, const DataTarget& target, Bytes rest, uint64_t now_ms);
+  bool hand_off(L2Connection& connection, const Uuid& attempt_id, WorkerId worker, Bytes rest,
+                uint64_t now_ms);
+  bool begin_holdings(L2Connection& connection, const std::string& l2_id, uint64_t now_ms);
+  void take_root(L2Connection& connection, HoldingsParser::Verb verb, const Cid& root);
+  void count_holdings(const L2Connection& connection);
+  bool refuse_removal(L2Connection& connection, uint64_t now_ms);
+
+  /// Answers and ends our side; false, as on_head wants it.
+  bool end_with(L2Connection& connection, int status, std::string_view code,
+                std::string_view detail, uint64_t now_ms);
+  /// Another node asks for the id of a registered L2, again and again; tells so once a minute.
+  void tell_contest(L2& l2, const std::string& address, uint64_t now_ms);
+  void refuse_registration(L2Connection& connection, std::string_view code, std::string_view detail,
+                           uint64_t now_ms);
+  void say(L2Connection& connection, std::string bytes);
+  void linger(L2Connection& connection, uint64_t now_ms);
+  void close(L2Connection& connection);
+  void forget(L2Connection& connection);
+  /// Puts it among the idle ones, or takes it from them.
+  void set_idle(L2Connection& connection, bool is_idle);
+  /// Closes an idle connection, if there is one: a new one comes.
+  [[nodiscard]] bool displace(std::optional<ConnId> idle);
+  [[nodiscard]] bool has_place_for(Network network);
+  void arm(L2Connection& connection, uint64_t at_ms);
+
+  Context& context_;
+  Registrations& registrations_;
+  Dispatcher& dispatcher_;
+  Workers& workers_;
+  absl::flat_hash_map<ConnId, std::unique_ptr<L2Connection>> connections_;
+  Peers peers_;
+  bool is_draining_ = false;
+};
+
+}  // namespace daphnis::broker

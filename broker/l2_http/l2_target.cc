@@ -1,0 +1,102 @@
+#include "broker/l2_http/l2_target.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "broker/base/names.h"
+
+namespace daphnis::broker {
+namespace {
+
+constexpr std::string_view kRegister = "/register/";
+constexpr std::string_view kData = "/data/";
+constexpr std::string_view kHoldings = "/holdings/";
+
+/// The value of `name` in a query; nullopt where it is missing. No percent-decoding: every value we
+/// read is made of unreserved characters.
+std::optional<std::string_view> query_value(std::string_view query, std::string_view name) {
+  while (!query.empty()) {
+    const size_t end = std::min(query.find('&'), query.size());
+    const std::string_view field = query.substr(0, end);
+    query.remove_prefix(std::min(end + 1, query.size()));
+    const size_t equals = std::min(field.find('='), field.size());
+    if (field.substr(0, equals) == name) {
+      return field.substr(std::min(equals + 1, field.size()));
+    }
+  }
+  return std::nullopt;
+}
+
+L2Target read_registration(const http::Head& head, std::string_view rest, std::string_view query) {
+  if (head.method != "GET") return OddRegistration{"a registration is a GET"};
+  if (head.chunked || head.content_length.value_or(0) > 0) {
+    return OddRegistration{"a registration has no body"};
+  }
+  if (!is_name(rest)) return OddRegistration{"an L2 id is 1 to 64 of [A-Za-z0-9._-]"};
+  Registration registration{.l2_id = std::string(rest), .is_chunked = head.minor == 1};
+  if (const auto version = query_value(query, "v")) {
+    if (*version != "1" && *version != "2") return OddRegistration{"v is 1 or 2"};
+    if (*version == "2") registration.generation = Generation::kV2;
+  }
+  if (const auto capacity = query_value(query, "capacity")) {
+    uint32_t number = 0;
+    const auto [at, error] = std::from_chars(capacity->begin(), capacity->end(), number);
+    const bool is_number = error == std::errc{} && at == capacity->end() && number > 0;
+    if (!is_number) return OddRegistration{"capacity is a number from 1"};
+    registration.capacity = std::min(number, limits::kL2CapacityMax);
+  }
+  return RegisterTarget{std::move(registration)};
+}
+
+L2Target read_data(const http::Head& head, std::string_view rest, std::string_view query) {
+  if (head.method != "POST" && head.method != "PUT") {
+    return NoTarget{405, "method_not_allowed", "send CARs by POST or PUT"};
+  }
+  DataTarget target;
+  std::optional<std::string_view> id_text = query_value(query, "requestId");
+  const size_t slash = rest.find('/');
+  if (slash != std::string_view::npos) {
+    id_text = rest.substr(slash + 1);
+    rest = rest.substr(0, slash);
+  }
+  const auto root = Cid::from_text(rest);
+  if (!root) return NoTarget{400, "bad_cid", "the path is /data/<cid>"};
+  target.root = *root;
+  if (id_text) {
+    target.attempt_id = parse_uuid(*id_text);
+    if (!target.attempt_id) return NoTarget{400, "bad_request_id", "the request id is a UUID"};
+  }
+  if (const std::string* what = head.find(kNotFoundHeader)) {
+    target.not_found = read_not_found(*what);
+  }
+  return target;
+}
+
+}  // namespace
+
+L2Target read_target(const http::Head& head) {
+  std::string_view path = head.target;
+  const size_t mark = std::min(path.find('?'), path.size());
+  const std::string_view query = path.substr(std::min(mark + 1, path.size()));
+  path = path.substr(0, mark);
+  if (path.starts_with(kRegister) || path == kRegister.substr(0, kRegister.size() - 1)) {
+    return read_registration(head, path.substr(std::min(kRegister.size(), path.size())), query);
+  }
+  if (path.starts_with(kData)) return read_data(head, path.substr(kData.size()), query);
+  if (path.starts_with(kHoldings)) {
+    const std::string_view id = path.substr(kHoldings.size());
+    if (head.method != "POST" && head.method != "PUT") {
+      return NoTarget{405, "method_not_allowed", "announce holdings by POST"};
+    }
+    if (!is_name(id)) return NoTarget{400, "bad_l2_id", "an L2 id is 1 to 64 of [A-Za-z0-9._-]"};
+    return HoldingsTarget{std::string(id)};
+  }
+  return NoTarget{404, "no_such_path", "L2s use /register/, /data/ and /holdings/"};
+}
+
+bool looks_like_registration(std::string_view raw) {
+  const size_t space = raw.find(' ');
+  return space != std::string_view::npos && raw.substr(space + 1).starts_with(kRegister);
+}
+
+}  // namespace daphnis::broker

@@ -1,0 +1,95 @@
+#include "broker/registry/holdings.h"
+
+#include <algorithm>
+
+#include "broker/registry/hash64.h"
+#include "common/base/check.h"
+#include "common/base/limits.h"
+
+namespace daphnis::broker {
+namespace {
+
+/// Under an eighth of a large table is in use: what is moved to shrink it was paid for by the seven
+/// eighths that have gone.
+template <class Table>
+bool is_wasteful(const Table& table) {
+  constexpr size_t kSmall = 4'096;
+  return table.capacity() > kSmall && table.size() < table.capacity() / 8;
+}
+
+}  // namespace
+
+uint64_t key_of_multihash(const Cid& cid) {
+  return hash64(cid.multihash());
+}
+
+Holdings::Added Holdings::add(const L2& l2, uint64_t key) {
+  const auto held = of_l2_.find(l2.no);
+  const bool holds_any = held != of_l2_.end();
+  if (holds_any && held->second.keys.contains(key)) return Added::kKnown;
+  const auto beside = per_network_.find(l2.network);
+  const size_t of_network = beside == per_network_.end() ? 0 : beside->second;
+  const bool is_full = (holds_any && held->second.keys.size() >= limits::kHoldingsPerL2Max) ||
+                       (per_network_max_ != 0 && of_network >= per_network_max_) ||
+                       size_ >= limits::kHoldingsMax;
+  if (is_full) return Added::kFull;
+  Holders& holders = holders_[key];
+  if (holders.size() >= limits::kHoldersPerRootMax) return Added::kFull;
+  holders.push_back(l2.no);
+  Held& to = of_l2_[l2.no];
+  to.network = l2.network;
+  to.keys.insert(key);
+  ++per_network_[l2.network];
+  ++size_;
+  return Added::kNew;
+}
+
+bool Holdings::remove(L2No l2, uint64_t key) {
+  const auto held = of_l2_.find(l2);
+  if (held == of_l2_.end() || held->second.keys.erase(key) == 0) return false;
+  forget_holder(l2, held->second.network, key);
+  if (held->second.keys.empty()) {
+    of_l2_.erase(held);
+  } else if (is_wasteful(held->second.keys)) {
+    held->second.keys.rehash(0);
+  }
+  give_back();
+  return true;
+}
+
+void Holdings::remove_all(L2No l2) {
+  const auto held = of_l2_.find(l2);
+  if (held == of_l2_.end()) return;
+  for (const uint64_t key : held->second.keys) forget_holder(l2, held->second.network, key);
+  of_l2_.erase(held);
+  give_back();
+}
+
+void Holdings::forget_holder(L2No l2, Network network, uint64_t key) {
+  const auto found = holders_.find(key);
+  const auto beside = per_network_.find(network);
+  check(found != holders_.end() && beside != per_network_.end(), "the holdings' tables differ");
+  Holders& holders = found->second;
+  holders.erase(std::remove(holders.begin(), holders.end(), l2), holders.end());
+  if (holders.empty()) holders_.erase(found);
+  if (--beside->second == 0) per_network_.erase(beside);
+  --size_;
+}
+
+/// Tables grow by themselves and never shrink so.
+void Holdings::give_back() {
+  if (is_wasteful(holders_)) holders_.rehash(0);
+}
+
+const Holdings::Holders& Holdings::holders(uint64_t key) const {
+  static const Holders kNobody;
+  const auto found = holders_.find(key);
+  return found == holders_.end() ? kNobody : found->second;
+}
+
+size_t Holdings::size_of(L2No l2) const {
+  const auto found = of_l2_.find(l2);
+  return found == of_l2_.end() ? 0 : found->second.keys.size();
+}
+
+}  // namespace daphnis::broker

@@ -1,0 +1,75 @@
+#include "broker/registry/orders.h"
+
+#include <fmt/format.h>
+
+#include <iterator>
+
+namespace daphnis::broker {
+namespace {
+
+/// RFC 3986 section 2.3: what needs no percent-encoding anywhere.
+bool is_unreserved(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
+         c == '.' || c == '_' || c == '~';
+}
+
+void append_path(std::string& out, const std::vector<std::string>& path) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  bool is_first = true;
+  for (const std::string& segment : path) {
+    if (!is_first) out.push_back('/');
+    is_first = false;
+    for (const char c : segment) {
+      if (is_unreserved(c)) {
+        out.push_back(c);
+        continue;
+      }
+      const auto byte = static_cast<uint8_t>(c);
+      out.push_back('%');
+      out.push_back(kDigits[byte >> 4]);
+      out.push_back(kDigits[byte & 15]);
+    }
+  }
+}
+
+std::string_view name_of(DagScope scope) {
+  switch (scope) {
+    case DagScope::kBlock:
+      return "block";
+    case DagScope::kEntity:
+      return "entity";
+    case DagScope::kAll:
+      return "all";
+  }
+  return "all";
+}
+
+void append_wish(std::string& out, const CarRequest& request, uint64_t deadline_ms) {
+  out += R"(,"path":")";
+  append_path(out, request.path);
+  fmt::format_to(std::back_inserter(out), R"(","dagScope":"{}")", name_of(request.scope));
+  if (request.bytes) {
+    fmt::format_to(std::back_inserter(out), R"(,"entityBytes":"{}:)", request.bytes->from);
+    out += request.bytes->to ? std::to_string(*request.bytes->to) : "*";
+    out.push_back('"');
+  }
+  fmt::format_to(std::back_inserter(out), R"(,"dups":"{}","deadlineMs":{})",
+                 request.dups ? 'y' : 'n', deadline_ms);
+}
+
+}  // namespace
+
+std::string order_line(const Uuid& attempt_id, const CarRequest& request, std::string_view trace_id,
+                       uint64_t deadline_ms, Generation generation) {
+  std::string out;
+  out.reserve(320);
+  const std::string root = request.root.text();
+  out.append(R"({"requestId":")").append(text_of(attempt_id));
+  out.append(R"(","root":")").append(root).append(R"(","cid":")").append(root);
+  out.append(R"(","traceId":")").append(trace_id).push_back('"');
+  if (generation == Generation::kV2) append_wish(out, request, deadline_ms);
+  out += "}\n";
+  return out;
+}
+
+}  // namespace daphnis::broker

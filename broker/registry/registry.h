@@ -1,0 +1,70 @@
+#pragma once
+
+#include <absl/container/btree_map.h>
+#include <absl/container/flat_hash_map.h>
+
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "broker/base/config.h"
+#include "broker/registry/l2.h"
+
+namespace daphnis::broker {
+
+/// Who is registered, by number, id and peer address. Owned by the broker. Knows nothing of rings
+/// or fetches; the broker keeps those in step.
+class Registry {
+ public:
+  explicit Registry(const Config& config) : config_(config) {}
+
+  enum class Refusal : uint8_t {
+    kFull,         ///< Config::l2s_max are registered.
+    kAddressFull,  ///< Config::l2s_per_address of this address's network are.
+    kTooSoon,      ///< The id changed its connection less than replace_every_ms ago.
+  };
+  struct Admission {
+    L2* l2;
+    std::optional<ConnId> replaced;  ///< The same id's former stream, which is to be ended.
+    std::string former_address = {};
+    uint64_t former_ms = 0;  ///< How long that stream had the id.
+    /// The id goes to and fro (within kIdContestedMs, or between addresses): two nodes have it.
+    bool is_contested = false;
+  };
+  /// Admits an L2. A second stream for a live id takes it over (the newest wins), but only once in
+  /// replace_every_ms: a deployed node whose accepted stream ends comes back without delay, so two
+  /// nodes of one id would otherwise fight for it as fast as the network lets them.
+  [[nodiscard]] std::expected<Admission, Refusal> admit(Registration registration, ConnId conn,
+                                                        const std::string& address,
+                                                        uint64_t now_ms);
+  void remove(L2No no);
+
+  [[nodiscard]] L2* find(L2No no);
+  [[nodiscard]] const L2* find(L2No no) const;
+  [[nodiscard]] L2* find(std::string_view id);
+  /// Those registered from one address.
+  [[nodiscard]] const std::vector<L2No>& at_address(const std::string& address) const;
+  [[nodiscard]] size_t size() const { return l2s_.size(); }
+
+  /// In the order of registration.
+  template <class Visit>
+  void for_each(Visit&& visit) const {
+    for (const auto& [no, l2] : l2s_) visit(*l2);
+  }
+
+ private:
+  [[nodiscard]] bool is_full(Network network) const;
+  void enter_address(L2& l2, const std::string& address);
+  void leave_address(const L2& l2);
+
+  const Config& config_;
+  uint64_t last_no_ = 0;
+  absl::btree_map<L2No, std::unique_ptr<L2>> l2s_;  ///< Ordered: every run does the same.
+  absl::flat_hash_map<std::string, L2No> by_id_;
+  absl::flat_hash_map<std::string, std::vector<L2No>> by_address_;
+  absl::flat_hash_map<Network, size_t> per_network_;  ///< L2s; none stands with 0.
+};
+
+}  // namespace daphnis::broker

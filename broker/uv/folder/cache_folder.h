@@ -1,0 +1,152 @@
+#pragma once
+
+#include <absl/container/flat_hash_set.h>
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "broker/base/cache_folder.h"
+#include "broker/uv/folder/folder_lock.h"
+#include "broker/uv/folder/folder_orders.h"
+#include "broker/uv/folder/folder_paths.h"
+#include "broker/uv/folder/folder_probe.h"
+#include "broker/uv/folder/folder_scan.h"
+#include "broker/uv/folder/folder_scrub.h"
+#include "broker/uv/folder/snapshot_file.h"
+#include "common/uv/loop.h"
+#include "common/uv/pool_task.h"
+
+namespace daphnis::broker {
+
+/// The cache's files: carries the core's orders out, scans at the start, verifies in the background
+/// what lies there, and watches whether the folder is of any use (DESIGN 7). All of it in libuv's
+/// thread pool, at most one step of each at a time, so a slow disk never blocks the loop. Owned by
+/// the Shell; its events come from the loop, never from within a call of order() or start_scan().
+/// When it goes, orders not yet carried out are dropped: the next start's scan makes up for them.
+class CacheFolder {
+ public:
+  struct Settings {
+    std::string dir;        ///< Absolute; empty: no cache. Spools can be unlinked all the same.
+    std::string spool_dir;  ///< Absolute; empty: none.
+    uint64_t scrub_bytes_per_s = 8 * limits::kMiB;  ///< 0: no scrubbing.
+    uint64_t scrub_pause_ms = 60'000;               ///< Between two rounds over all files.
+    uint64_t probe_every_ms = 5'000;
+    /// Between two looks for strays in tmp/ and in the spool folder.
+    uint64_t sweep_every_ms = 30'000;
+  };
+  /// What was seen since the start, for metrics.
+  struct Counts {
+    uint64_t files_scanned = 0;
+    uint64_t files_removed = 0;   ///< By the scan: no valid cache files.
+    uint64_t strays_removed = 0;  ///< Of dead workers, in tmp/ and in the spool folder.
+    uint64_t files_scrubbed = 0;
+    uint64_t bytes_scrubbed = 0;
+    uint64_t files_corrupt = 0;
+    uint64_t last_scan_ms = 0;  ///< How long the last whole scan took.
+  };
+  using OnEvent = std::function<void(FolderEvent)>;
+  /// Appends up to `count` entries of the index from `cursor` on and returns where to go on; 0:
+  /// that was all (as CacheIndex::visit). Called on the loop.
+  using EntrySource =
+      std::function<uint64_t(uint64_t cursor, size_t count, std::vector<CacheIndex::Entry>& out)>;
+
+  CacheFolder(uv::Loop& loop, Settings settings, OnEvent on_event);
+  ~CacheFolder();
+  CacheFolder(const CacheFolder&) = delete;
+  CacheFolder& operator=(const CacheFolder&) = delete;
+
+  /// Makes DIR/{objects/00..ff,tmp,quarantine} and the spool folder and takes the lock. Where the
+  /// disk is in trouble (full, read-only, …) it starts all the same, with FolderHealth{false} soon
+  /// after, and tries again. Errors: kInvalid (in use by another edge, or a place that is not ours;
+  /// the text says what to do), kSystem.
+  [[nodiscard]] Result<void> open();
+  /// Comes back as FilesFound, the last of them with is_last (nothing does without a cache folder).
+  /// A scan also follows every FolderHealth{true}. Call it once, after open(). What the core holds
+  /// and neither a FilesFound nor a FileStored has named since the scan began is not there any
+  /// more.
+  void start_scan();
+  /// Orders are carried out in the order they are given. At most kFolderOrdersMax may be pending.
+  void order(FolderOrder order);
+
+  /// Writes DIR/index in the background, a thousand entries a turn. Does nothing while a
+  /// former one is being written, while the folder is down, and before the first scan is over.
+  void save_snapshot(EntrySource source);
+  /// The same at once, for the stop: blocks. Errors: kSystem.
+  [[nodiscard]] Result<void> write_snapshot(const EntrySource& source);
+
+  [[nodiscard]] bool is_up() const { return is_up_; }
+  [[nodiscard]] bool is_scanning() const { return scan_ != nullptr; }
+  [[nodiscard]] bool is_writing_snapshot() const { return snapshot_ != nullptr; }
+  [[nodiscard]] size_t orders_pending() const {
+    return orders_.size() + (round_ ? round_->size() : 0);
+  }
+  [[nodiscard]] const Counts& counts() const { return counts_; }
+
+ private:
+  // cache_folder.cc: orders and health.
+  void run_orders();
+  void on_orders_step();
+  void on_order_done(FolderWork& work);
+  void probe();
+  void on_probe(const ProbeResult& result);
+  void set_down(const std::string& why);
+  void set_up();
+  /// A step that began long ago and has not ended: the disk hangs.
+  [[nodiscard]] bool is_stuck() const;
+
+  // cache_folder_rounds.cc: what goes on by itself.
+  void begin_scan();
+  void run_scan();
+  void on_batch(FolderScan::Batch&& batch);
+  void run_scrub();
+  void on_scrub_step(FolderScrub::Step&& step);
+  void release_scrubbed();
+  void pace_scrub();
+  void run_sweep();
+  void run_snapshot();
+
+  uv::Loop& loop_;
+  Settings settings_;
+  FolderPaths paths_;
+  OnEvent on_event_;
+  std::shared_ptr<FolderLock> lock_;  ///< Shared with the probe under way, as all of its kind.
+  Counts counts_;
+
+  std::deque<FolderOrder> orders_;
+  std::shared_ptr<FolderRound> round_;  ///< The orders under way.
+  uv::PoolTask order_task_;
+
+  bool is_up_ = true;
+  std::string down_why_;         ///< What open() met and nobody was told of yet.
+  bool is_scan_wanted_ = false;  ///< start_scan() came.
+  uv::Timer probe_timer_;
+  uv::PoolTask probe_task_;
+
+  std::shared_ptr<FolderScan> scan_;  ///< Null: none goes on.
+  uint64_t scan_began_ms_ = 0;
+  bool was_scanned_ = false;
+  /// Keys whose files were taken away since the scan began: what it saw of them is past.
+  absl::flat_hash_set<RequestKey> gone_;
+  uv::PoolTask scan_task_;
+
+  std::shared_ptr<FolderScrub> scrub_;
+  std::vector<RequestKey> wanted_;  ///< By ProveFile; not yet the scrubber's.
+  uint64_t scrub_owed_bytes_ = 0;  ///< Read and not yet waited for.
+  /// Not to be told before the scrubber has let go of what it may have open.
+  std::vector<FilesUnlinked> unlinked_;
+  uv::Timer scrub_timer_;
+  uv::PoolTask scrub_task_;
+
+  uv::Timer sweep_timer_;
+  uv::PoolTask sweep_task_;
+
+  EntrySource snapshot_source_;
+  uint64_t snapshot_cursor_ = 0;
+  std::shared_ptr<SnapshotFile> snapshot_;  ///< Null: none is being written.
+  uv::PoolTask snapshot_task_;
+};
+
+}  // namespace daphnis::broker

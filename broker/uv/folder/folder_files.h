@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "common/base/result.h"
+
+/// Plain, blocking file work for the thread pool.
+namespace daphnis::broker {
+
+/// Calls `visit` for each name in `folder` but "." and "..". Returns 0 or an errno: what was
+/// visited until then counts.
+[[nodiscard]] int for_each_name(const std::string& folder,
+                                const std::function<void(const std::string&)>& visit);
+
+/// Reads `size` bytes at `offset`, or up to the file's end; returns how many, or -errno.
+[[nodiscard]] int64_t read_at(int fd, uint8_t* into, size_t size, uint64_t offset);
+
+/// Writes all of it where the descriptor stands. Returns 0 or an errno.
+[[nodiscard]] int write_all(int fd, const uint8_t* data, size_t size);
+
+/// Errors: kSystem, kTooLarge (more than `bytes_max`).
+[[nodiscard]] Result<std::vector<uint8_t>> read_whole_file(const std::string& path,
+                                                           uint64_t bytes_max);
+
+}  // namespace daphnis::broker

@@ -1,0 +1,143 @@
+#include "broker/uv/folder/folder_orders.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <utility>
+
+#include "broker/uv/folder/folder_quarantine.h"
+#include "common/cachefile/cache_file.h"
+#include "common/uv/fd.h"
+
+namespace daphnis::broker {
+namespace {
+
+/// After this the loop is told what is done, and that the disk answers.
+constexpr std::chrono::milliseconds kStepTime(100);
+
+/// The errno's text in a form that may be used in any thread.
+std::string text_of(int sys) {
+  return Error{Errc::kSystem, sys, {}}.text();
+}
+
+/// Why a file is not one that can be stored; empty: its size and its footer are right.
+std::string fault_of(int fd, uint64_t size) {
+  struct stat about {};
+  if (::fstat(fd, &about) != 0) return text_of(errno);
+  if (!S_ISREG(about.st_mode)) return "it is no regular file";
+  if (static_cast<uint64_t>(about.st_size) != size) {
+    return "it has " + std::to_string(about.st_size) + " bytes instead of " + std::to_string(size);
+  }
+  std::array<uint8_t, kCacheFooterBytes> footer;
+  if (size < footer.size()) return "it is shorter than a footer";
+  const ssize_t got =
+      ::pread(fd, footer.data(), footer.size(), static_cast<off_t>(size - footer.size()));
+  if (got < 0) return text_of(errno);
+  if (static_cast<size_t>(got) != footer.size()) return "its footer is cut short";
+  const auto read = read_cache_footer(footer, size);
+  return read ? std::string() : read.error().text();
+}
+
+}  // namespace
+
+bool FolderWork::step() {
+  return std::visit([this](const auto& order) { return carry_out(order); }, order_);
+}
+
+void FolderWork::note(int sys, const std::string& what) {
+  if (is_folder_trouble(sys)) trouble_ = what + ": " + text_of(sys);
+}
+
+void FolderWork::unlink(const std::string& path) {
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) note(errno, "cannot unlink " + path);
+}
+
+std::string FolderWork::store(const StoreFile& order) {
+  if (paths_.dir.empty() || !is_spool_name(order.name)) return "no name of a spool: " + order.name;
+  const std::string from = paths_.tmp() + "/" + order.name;
+  {
+    const uv::UniqueFd file(::open(from.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    if (!file) {
+      const int sys = errno;
+      // A single file that is not there is its writer's affair, a missing tmp/ is not.
+      if (sys != ENOENT || ::access(paths_.tmp().c_str(), F_OK) != 0)
+        note(sys, "cannot open " + from);
+      return "cannot open " + from + ": " + text_of(sys);
+    }
+    if (std::string fault = fault_of(file.get(), order.size); !fault.empty()) return fault;
+  }
+  const std::string to = paths_.object(order.key);
+  if (::rename(from.c_str(), to.c_str()) == 0) return {};
+  const int sys = errno;
+  note(sys, "cannot rename " + from);
+  return "cannot rename " + from + ": " + text_of(sys);
+}
+
+FolderRound::FolderRound(std::deque<FolderOrder>& orders, const FolderPaths& paths) {
+  do {
+    works_.emplace_back(std::move(orders.front()), paths);
+    orders.pop_front();
+    // A single file each. Any other may be long, and goes alone.
+  } while (works_.size() < limits::kFolderStepFiles && !orders.empty() &&
+           std::holds_alternative<StoreFile>(works_.back().order()) &&
+           std::holds_alternative<StoreFile>(orders.front()));
+}
+
+void FolderRound::step() {
+  const auto end = std::chrono::steady_clock::now() + kStepTime;
+  while (!is_done() && works_[at_].step()) {
+    ++at_;
+    if (std::chrono::steady_clock::now() >= end) return;
+  }
+}
+
+std::span<FolderWork> FolderRound::take_done() {
+  const size_t first = std::exchange(taken_, at_);
+  return std::span(works_).subspan(first, at_ - first);
+}
+
+bool FolderWork::carry_out(const StoreFile& order) {
+  FileStored stored{
+      .spool = order.spool, .key = order.key, .is_stored = false, .why = store(order)};
+  stored.is_stored = stored.why.empty();
+  if (!stored.is_stored && !paths_.dir.empty()) {
+    if (is_spool_name(order.name)) unlink(paths_.tmp() + "/" + order.name);
+    // The core holds no such key now, so no file of that name may be a hit: one that the scan of
+    // a start has not reached yet could be.
+    unlink(paths_.object(order.key));
+  }
+  event_ = std::move(stored);
+  return true;
+}
+
+bool FolderWork::carry_out(const UnlinkFiles& order) {
+  for (size_t i = 0; i < limits::kFolderStepFiles && at_ < order.keys.size(); ++i, ++at_) {
+    if (!paths_.dir.empty()) unlink(paths_.object(order.keys[at_]));
+  }
+  if (at_ < order.keys.size()) return false;
+  event_ = FilesUnlinked{order.doom};
+  return true;
+}
+
+bool FolderWork::carry_out(const UnlinkSpools& order) {
+  for (size_t i = 0; i < limits::kFolderStepFiles && at_ < order.paths.size(); ++i, ++at_) {
+    if (const std::string path = paths_.spool(order.paths[at_]); !path.empty()) unlink(path);
+  }
+  if (at_ < order.paths.size()) return false;
+  if (order.doom != 0) event_ = FilesUnlinked{order.doom};
+  return true;
+}
+
+bool FolderWork::carry_out(const Quarantine& order) {
+  if (paths_.dir.empty()) return true;
+  const std::string path = paths_.object(order.key);
+  if (!quarantine_file(paths_, order.key)) unlink(path);
+  return true;
+}
+
+}  // namespace daphnis::broker

@@ -1,0 +1,150 @@
+#include "broker/uv/folder/folder_scan.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <functional>
+
+#include "broker/cache/cache_scan.h"
+#include "broker/uv/folder/folder_files.h"
+#include "common/uv/owned_path.h"
+
+namespace daphnis::broker {
+namespace {
+
+constexpr unsigned kFolders = 256;
+constexpr std::string_view kHex = "0123456789abcdef";
+
+std::string trouble_text(int sys, const std::string& what) {
+  return Error{Errc::kSystem, sys, what}.text();
+}
+
+}  // namespace
+
+FolderScan::Batch FolderScan::step() {
+  Batch batch;
+  if (!snapshot_) read_snapshot();
+  while (batch.files_seen < limits::kFilesFoundMax && batch.trouble.empty()) {
+    if (names_.empty()) {
+      if (next_folder_ == kFolders) {
+        batch.is_last = true;
+        break;
+      }
+      if (!open_folder(batch)) break;
+      continue;
+    }
+    const std::string name = std::move(names_.back());
+    names_.pop_back();
+    ++batch.files_seen;
+    look_at(name, batch);
+  }
+  return batch;
+}
+
+void FolderScan::read_snapshot() {
+  snapshot_ = std::make_unique<CacheSnapshot>();
+  auto bytes = read_whole_file(paths_.index(), limits::kSnapshotBytesMax);
+  if (bytes) snapshot_ = std::make_unique<CacheSnapshot>(std::move(*bytes));
+}
+
+bool FolderScan::open_folder(Batch& batch) {
+  const unsigned number = next_folder_++;
+  const std::string path = paths_.objects() + "/" + kHex[number >> 4] + kHex[number & 15];
+  folder_ = uv::UniqueFd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+  const int sys =
+      folder_ ? for_each_name(path, [this](const std::string& name) { names_.push_back(name); })
+              : errno;
+  if (sys == 0) return true;
+  batch.trouble = trouble_text(sys, "cannot read the folder " + path);
+  return false;
+}
+
+void FolderScan::look_at(const std::string& name, Batch& batch) {
+  CacheIndex::Entry entry{.key = {}, .root = {}};
+  struct stat about {};
+  if (::fstatat(folder_.get(), name.c_str(), &about, AT_SYMLINK_NOFOLLOW) != 0) {
+    if (errno == EIO) return remove(name, batch);
+    if (errno != ENOENT) batch.trouble = trouble_text(errno, "cannot look at " + name);
+    return;  // Evicted since.
+  }
+  const unsigned number = next_folder_ - 1;
+  // What others own or may write, they could change after it was proven.
+  if (!S_ISREG(about.st_mode) || !uv::is_owned(about) || !parse_cache_file_name(name, entry.key) ||
+      entry.key[0] != number) {
+    return remove(name, batch);
+  }
+  entry.size = static_cast<uint64_t>(about.st_size);
+  auto known = snapshot_->find(entry.key);
+  if (known && known->size == entry.size) {
+    entry = std::move(*known);
+  } else {
+    entry.stored_s = static_cast<uint32_t>(about.st_mtime);
+    switch (look_into(name, entry, batch)) {
+      case Look::kValid:
+        break;
+      case Look::kInvalid:
+        return remove(name, batch);
+      case Look::kGone:
+      case Look::kTrouble:
+        return;
+    }
+  }
+  sample(entry.key, about.st_mtime);
+  batch.entries.push_back(std::move(entry));
+}
+
+FolderScan::Look FolderScan::look_into(const std::string& name, CacheIndex::Entry& entry,
+                                       Batch& batch) {
+  const uv::UniqueFd file(
+      ::openat(folder_.get(), name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  int64_t got = file ? 0 : -errno;
+  for (const size_t wanted : {kTailBytes, kTailBytesMax}) {
+    tail_.resize(std::min<uint64_t>(wanted, entry.size));
+    if (file) got = read_at(file.get(), tail_.data(), tail_.size(), entry.size - tail_.size());
+    if (got == -ENOENT) return Look::kGone;
+    if (got == -EIO) return Look::kInvalid;
+    if (got < 0) {
+      batch.trouble = trouble_text(static_cast<int>(-got), "cannot read " + name);
+      return Look::kTrouble;
+    }
+    tail_.resize(static_cast<size_t>(got));
+    auto root = root_of_tail(tail_, entry.size, entry.key);
+    if (root) {
+      entry.root = *root;
+      return Look::kValid;
+    }
+    if (root.error().code != Errc::kTruncated) break;
+  }
+  return Look::kInvalid;
+}
+
+void FolderScan::remove(const std::string& name, Batch& batch) {
+  ++batch.files_removed;
+  if (::unlinkat(folder_.get(), name.c_str(), 0) == 0 || errno == ENOENT) return;
+  const bool is_folder = errno == EISDIR || errno == EPERM;
+  // An empty folder goes; one with content is somebody's mistake and harms nobody.
+  if (is_folder && (::unlinkat(folder_.get(), name.c_str(), AT_REMOVEDIR) == 0 ||
+                    errno == ENOTEMPTY || errno == EEXIST)) {
+    return;
+  }
+  batch.trouble = trouble_text(errno, "cannot remove " + name);
+}
+
+void FolderScan::sample(const RequestKey& key, time_t changed) {
+  youngest_.emplace_back(changed, key);
+  std::ranges::push_heap(youngest_, std::greater<>());
+  if (youngest_.size() <= limits::kScrubSampleFiles) return;
+  std::ranges::pop_heap(youngest_, std::greater<>());
+  youngest_.pop_back();
+}
+
+std::vector<RequestKey> FolderScan::take_sample() {
+  std::vector<RequestKey> keys;
+  for (const auto& [changed, key] : youngest_) keys.push_back(key);
+  return keys;
+}
+
+}  // namespace daphnis::broker

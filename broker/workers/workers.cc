@@ -1,0 +1,307 @@
+#include "broker/workers/workers.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "broker/base/names.h"
+
+namespace daphnis::broker {
+namespace {
+
+void add_counters(ipc::WorkerStats& to, const ipc::WorkerStats& from) {
+  to.requests += from.requests;
+  to.status_2xx += from.status_2xx;
+  to.status_3xx += from.status_3xx;
+  to.status_4xx += from.status_4xx;
+  to.status_5xx += from.status_5xx;
+  to.aborted += from.aborted;
+  to.client_left += from.client_left;
+  to.bytes_out += from.bytes_out;
+  to.verify_failures += from.verify_failures;
+  to.joins += from.joins;
+  to.spools += from.spools;
+  to.log_lines_dropped += from.log_lines_dropped;
+}
+
+}  // namespace
+
+/// What each message of an admitted worker does. Returns false for one that makes no sense.
+struct Workers::Handler {
+  Workers& workers;
+  Worker& worker;
+  Brought& brought;
+  std::vector<uint8_t>& surplus;
+  bool& adopts;
+  uint64_t now_ms;
+
+  Dispatcher& dispatcher() const { return workers.dispatcher_; }
+
+  bool operator()(const ipc::Hello&) const { return false; }
+  bool operator()(ipc::Fetch& message) const {
+    return is_plausible(message) && workers.joins_.on_fetch(worker.id, std::move(message), now_ms);
+  }
+  bool operator()(const ipc::CancelFetch& message) const {
+    workers.joins_.on_cancel(worker.id, message.fetch_id, now_ms);
+    return true;
+  }
+  bool operator()(const ipc::HandoffTaken& message) const {
+    workers.release_handoff(worker, dispatcher().on_handoff_taken(worker.id, message.attempt_id));
+    return true;
+  }
+  bool operator()(const ipc::AttemptEnded& message) const {
+    workers.release_handoff(worker, dispatcher().on_attempt_ended(worker.id, message, now_ms));
+    return true;
+  }
+  bool operator()(ipc::ReturnSocket& message) const {
+    // libuv drops descriptors silently when there are no free ones, so the socket may be missing or
+    // be that of another frame (DESIGN 4a).
+    adopts = brought.returned_cookie != 0 && message.cookie == brought.returned_cookie;
+    Counters& counters = workers.context_.counters;
+    ++(adopts ? counters.sockets_returned : counters.sockets_lost);
+    surplus = std::move(message.surplus);
+    return true;
+  }
+  bool operator()(const ipc::WorkerStats& message) const {
+    worker.stats = message;
+    return true;
+  }
+  bool operator()(const ipc::BroadcastDone& message) const {
+    worker.broadcast_done = std::max(worker.broadcast_done, message.broadcast_id);
+    return true;
+  }
+  bool operator()(const ipc::FetchProgress& message) const {
+    return workers.joins_.on_progress(worker.id, message, now_ms);
+  }
+  bool operator()(const ipc::Listening& message) const {
+    workers.listeners_.on_listening(worker.id, message, std::exchange(brought.listener, {}),
+                                    now_ms);
+    return true;
+  }
+  bool operator()(const ipc::ListenersWanted& message) const {
+    workers.listeners_.on_wanted(worker.id, message, now_ms);
+    return true;
+  }
+  bool operator()(const ipc::ListenerTaken& message) const {
+    workers.listeners_.on_taken(worker.id, message, now_ms);
+    return true;
+  }
+  bool operator()(const ipc::Leaving&) const {
+    worker.is_leaving = true;
+    workers.listeners_.on_leaving(worker.id, now_ms);
+    return true;
+  }
+  /// All others are about the cache.
+  bool operator()(const auto& message) const {
+    return workers.cache_.on_message(worker.id, message, now_ms);
+  }
+  bool operator()(const ipc::Ping& message) const {
+    workers.context_.tell(worker.id, ipc::Pong{message.sequence});
+    return true;
+  }
+  bool operator()(const ipc::Pong&) const { return true; }
+};
+
+void Workers::on_connected(WorkerId id, uint64_t now_ms) {
+  if (workers_.size() >= limits::kWorkersMax) {
+    ++context_.counters.workers_refused;
+    context_.tell(id, ipc::Refused{"this broker serves no more workers"});
+    context_.out.push(CloseWorker{id});
+    return;
+  }
+  Worker& worker = workers_[id];
+  worker.id = id;
+  worker.connected_ms = worker.heard_ms = now_ms;
+  context_.timers.set(worker.timer, TimerKind::kWorker, static_cast<uint64_t>(id),
+                      now_ms + context_.config.hello_ms);
+}
+
+bool Workers::on_message(WorkerId id, Bytes payload, Brought brought, std::vector<uint8_t>& surplus,
+                         uint64_t now_ms) {
+  const auto found = workers_.find(id);
+  const bool adopts =
+      found != workers_.end() && handle(found->second, payload, brought, surplus, now_ms);
+  // One that belongs to no message that may carry it.
+  if (brought.listener) context_.out.push(CloseListener{brought.listener->id});
+  return adopts;
+}
+
+bool Workers::handle(Worker& worker, Bytes payload, Brought& brought, std::vector<uint8_t>& surplus,
+                     uint64_t now_ms) {
+  on_heard(worker, now_ms);
+  auto message = ipc::decode_worker_to_broker(payload);
+  bool adopts = false;
+  bool is_fine = message.has_value();
+  if (is_fine && !worker.is_admitted) {
+    const auto* hello = std::get_if<ipc::Hello>(&*message);
+    is_fine = hello != nullptr;
+    if (hello) admit(worker, *hello, now_ms);
+  } else if (is_fine) {
+    is_fine = std::visit(Handler{*this, worker, brought, surplus, adopts, now_ms}, *message);
+  }
+  if (!is_fine) {
+    ++context_.counters.workers_malformed;
+    end(worker, "it sent a message that makes no sense", now_ms);
+  }
+  return adopts;
+}
+
+void Workers::admit(Worker& worker, const ipc::Hello& hello, uint64_t now_ms) {
+  worker.index = hello.index;
+  worker.pid = hello.pid;
+  const bool overlaps = hello.version_min <= ipc::kVersion && hello.version_max >= ipc::kVersionMin;
+  if (!overlaps) {
+    ++context_.counters.workers_refused;
+    const std::string reason =
+        "the broker speaks IPC versions " + std::to_string(ipc::kVersionMin) + " to " +
+        std::to_string(ipc::kVersion) + ", the worker " + std::to_string(hello.version_min) +
+        " to " + std::to_string(hello.version_max) + ": install the same release for both";
+    context_.tell(worker.id, ipc::Refused{reason});
+    end(worker, reason, now_ms);
+    return;
+  }
+  ++context_.counters.workers_admitted;
+  worker.is_admitted = true;
+  worker.version = std::min(hello.version_max, ipc::kVersion);
+  const Config& config = context_.config;
+  context_.tell(worker.id, ipc::Welcome{.version = worker.version,
+                                        .node_id = config.node_id,
+                                        .cache_dir = config.cache_dir,
+                                        .spool_dir = config.spool_dir,
+                                        .syncs_files = config.cache_syncs,
+                                        .presence = cache_.presence_path()});
+  cache_.on_worker(worker.id, worker.index, worker.pid);
+  listeners_.on_admitted(worker.id, worker.index);
+  context_.timers.set(worker.timer, TimerKind::kWorker, static_cast<uint64_t>(worker.id),
+                      now_ms + context_.config.ping_every_ms);
+  context_.out.log(LogLevel::kInfo, LogLine("worker_connected")
+                                        .add("worker", worker.index)
+                                        .add("pid", worker.pid)
+                                        .add("version", worker.version));
+}
+
+bool Workers::is_plausible(const ipc::Fetch& message) {
+  return is_name(message.trace_id);
+}
+
+void Workers::on_timer(WorkerId id, uint64_t now_ms) {
+  const auto found = workers_.find(id);
+  if (found == workers_.end()) return;
+  Worker& worker = found->second;
+  const uint64_t due_ms = worker.timer.at_ms;
+  Timers::fired(worker.timer);
+  if (!worker.is_admitted) {
+    end(worker, "it did not say Hello in time", now_ms);
+    return;
+  }
+  if (now_ms - worker.heard_ms >= context_.config.worker_silence_ms) {
+    end(worker, "it has been silent for too long", now_ms);
+    return;
+  }
+  watch_silence(worker, due_ms, now_ms);
+  if (now_ms - worker.heard_ms >= context_.config.ping_every_ms) {
+    if (worker.asked_ms == 0) worker.asked_ms = now_ms;
+    context_.tell(id, ipc::Ping{++worker.ping_sequence});
+  }
+  context_.timers.set(worker.timer, TimerKind::kWorker, static_cast<uint64_t>(id),
+                      now_ms + context_.config.ping_every_ms);
+}
+
+void Workers::watch_silence(Worker& worker, uint64_t due_ms, uint64_t now_ms) {
+  if (worker.asked_ms == 0 || worker.is_silent) return;
+  // Where the broker itself stood still, answers may lie unread: the wait begins anew.
+  if (now_ms >= due_ms + context_.config.ping_every_ms) worker.asked_ms = now_ms;
+  if (now_ms - worker.asked_ms < context_.config.worker_unanswered_ms) return;
+  worker.is_silent = true;
+  ++context_.counters.workers_silent;
+  context_.out.log(LogLevel::kWarn, LogLine("worker_silent")
+                                        .add("worker", worker.index)
+                                        .add("pid", worker.pid)
+                                        .add("silent_ms", now_ms - worker.heard_ms));
+  listeners_.on_silent(worker.id, now_ms);
+}
+
+void Workers::on_heard(Worker& worker, uint64_t now_ms) {
+  if (std::exchange(worker.is_silent, false)) {
+    context_.out.log(LogLevel::kInfo, LogLine("worker_answers")
+                                          .add("worker", worker.index)
+                                          .add("pid", worker.pid)
+                                          .add("silent_ms", now_ms - worker.heard_ms));
+    listeners_.on_answers(worker.id, now_ms);
+  }
+  worker.heard_ms = now_ms;
+  worker.asked_ms = 0;
+}
+
+bool Workers::take_handoff_place(WorkerId id) {
+  const auto found = workers_.find(id);
+  if (found == workers_.end()) return false;
+  if (found->second.handoffs_awaiting >= limits::kHandoffsAwaitingMax) return false;
+  ++found->second.handoffs_awaiting;
+  return true;
+}
+
+void Workers::on_closed(WorkerId id, std::string_view why, uint64_t now_ms) {
+  const auto found = workers_.find(id);
+  if (found == workers_.end()) return;
+  const bool is_leaving = found->second.is_leaving;
+  Counters& counters = context_.counters;
+  ++(is_leaving ? counters.workers_left : counters.workers_lost);
+  context_.out.log(is_leaving ? LogLevel::kInfo : LogLevel::kWarn,
+                   LogLine(is_leaving ? "worker_left" : "worker_lost")
+                       .add("worker", found->second.index)
+                       .add("pid", found->second.pid)
+                       .add("reason", why));
+  forget(id, now_ms);
+}
+
+void Workers::end(Worker& worker, std::string_view why, uint64_t now_ms) {
+  context_.out.log(LogLevel::kWarn, LogLine("worker_disconnected")
+                                        .add("worker", worker.index)
+                                        .add("pid", worker.pid)
+                                        .add("reason", why));
+  context_.out.push(CloseWorker{worker.id});
+  forget(worker.id, now_ms);
+}
+
+void Workers::forget(WorkerId id, uint64_t now_ms) {
+  Worker& worker = workers_[id];
+  add_counters(gone_, worker.stats);
+  context_.timers.clear(worker.timer, TimerKind::kWorker, static_cast<uint64_t>(id));
+  workers_.erase(id);
+  dispatcher_.on_worker_gone(id, now_ms);
+  joins_.on_worker_gone(id);
+  listeners_.on_gone(id, now_ms);
+  cache_.on_worker_gone(id, now_ms);
+}
+
+uint64_t Workers::broadcast(ipc::BroadcastVerb verb, const std::string& argument) {
+  ++last_broadcast_;
+  for (const auto& [id, worker] : workers_) {
+    if (worker.is_admitted) context_.tell(id, ipc::Broadcast{last_broadcast_, verb, argument});
+  }
+  return last_broadcast_;
+}
+
+std::vector<WorkerId> Workers::admitted() const {
+  std::vector<WorkerId> found;
+  for (const auto& [id, worker] : workers_) {
+    if (worker.is_admitted) found.push_back(id);
+  }
+  return found;
+}
+
+WorkerTotals Workers::totals() const {
+  WorkerTotals totals{.sum = gone_, .admitted = 0};
+  for (const auto& [id, worker] : workers_) {
+    if (!worker.is_admitted) continue;
+    ++totals.admitted;
+    add_counters(totals.sum, worker.stats);
+    totals.sum.clients += worker.stats.clients;
+    totals.sum.fetches += worker.stats.fetches;
+    totals.sum.descriptors += worker.stats.descriptors;
+    totals.sum.rss_bytes += worker.stats.rss_bytes;
+  }
+  return totals;
+}
+
+}  // namespace daphnis::broker

@@ -1,0 +1,104 @@
+#pragma once
+
+#include <absl/container/btree_map.h>
+
+#include <optional>
+#include <string>
+
+#include "broker/base/context.h"
+#include "broker/dispatch/dispatcher.h"
+#include "broker/dispatch/joins.h"
+#include "broker/workers/listeners.h"
+#include "common/ipc/ipc_codec.h"
+
+namespace daphnis::broker {
+
+/// One worker's connection, from its opening to its end. Owned by Workers.
+struct Worker {
+  WorkerId id{};
+  bool is_admitted = false;  ///< Hello was answered by Welcome.
+  uint16_t version = 0;
+  uint32_t index = 0;
+  uint32_t pid = 0;
+  uint64_t connected_ms = 0;
+  uint64_t heard_ms = 0;  ///< When the last message came.
+  uint64_t asked_ms = 0;  ///< Since when a ping awaits an answer; 0: none does.
+  bool is_silent = false;   ///< It has awaited one for too long.
+  bool is_leaving = false;  ///< It said so.
+  uint64_t ping_sequence = 0;
+  size_t handoffs_awaiting = 0;  ///< Sent, HandoffTaken not yet come.
+  uint64_t broadcast_done = 0;   ///< The last broadcast it acknowledged.
+  ipc::WorkerStats stats;        ///< As last reported.
+  TimerSlot timer;
+};
+
+/// What all workers together have done: counters of those that are gone included, gauges of those
+/// that are here.
+struct WorkerTotals {
+  ipc::WorkerStats sum;
+  uint32_t admitted = 0;
+};
+
+/// The workers' side of the IPC (DESIGN 4): admission, pings, who may send what, the bound on
+/// hand-offs. A worker that sends nonsense is disconnected at once. Owned by the broker.
+class Workers {
+ public:
+  Workers(Context& context, Dispatcher& dispatcher, Cache& cache, Joins& joins)
+      : context_(context),
+        dispatcher_(dispatcher),
+        cache_(cache),
+        joins_(joins),
+        listeners_(context) {}
+
+  void on_connected(WorkerId id, uint64_t now_ms);
+  /// What came with a message: the cookie of an L2's socket (0: none), or a listening socket.
+  struct Brought {
+    uint64_t returned_cookie = 0;
+    std::optional<ArrivedListener> listener = {};
+  };
+  /// A message came. The result is true where it is a ReturnSocket whose cookie is
+  /// `returned_cookie`: then `surplus` has been filled and the caller adopts the socket.
+  [[nodiscard]] bool on_message(WorkerId id, Bytes payload, Brought brought,
+                                std::vector<uint8_t>& surplus, uint64_t now_ms);
+  /// The connection is gone.
+  void on_closed(WorkerId id, std::string_view why, uint64_t now_ms);
+  void on_timer(WorkerId id, uint64_t now_ms);
+  void on_second(uint64_t now_ms) { listeners_.on_second(now_ms); }
+
+  /// True where one more hand-off may be sent, which then counts until it is taken.
+  [[nodiscard]] bool take_handoff_place(WorkerId id);
+
+  /// Tells all admitted workers. The number that BroadcastDone will bring back.
+  uint64_t broadcast(ipc::BroadcastVerb verb, const std::string& argument);
+
+  [[nodiscard]] WorkerTotals totals() const;
+  [[nodiscard]] std::vector<WorkerId> admitted() const;
+  [[nodiscard]] const absl::btree_map<WorkerId, Worker>& all() const { return workers_; }
+  [[nodiscard]] const Listeners& listeners() const { return listeners_; }
+
+ private:
+  struct Handler;
+
+  void admit(Worker& worker, const ipc::Hello& hello, uint64_t now_ms);
+  void end(Worker& worker, std::string_view why, uint64_t now_ms);
+  void forget(WorkerId id, uint64_t now_ms);
+  [[nodiscard]] bool handle(Worker& worker, Bytes payload, Brought& brought,
+                            std::vector<uint8_t>& surplus, uint64_t now_ms);
+  void on_heard(Worker& worker, uint64_t now_ms);
+  void watch_silence(Worker& worker, uint64_t due_ms, uint64_t now_ms);
+  void release_handoff(Worker& worker, bool counted) {
+    if (counted && worker.handoffs_awaiting > 0) --worker.handoffs_awaiting;
+  }
+  [[nodiscard]] static bool is_plausible(const ipc::Fetch& message);
+
+  Context& context_;
+  Dispatcher& dispatcher_;
+  Cache& cache_;
+  Joins& joins_;
+  Listeners listeners_;
+  absl::btree_map<WorkerId, Worker> workers_;
+  ipc::WorkerStats gone_;  ///< Counters of workers that are gone.
+  uint64_t last_broadcast_ = 0;
+};
+
+}  // namespace daphnis::broker

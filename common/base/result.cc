@@ -1,0 +1,38 @@
+#include "common/base/result.h"
+
+#include <cstring>
+
+namespace daphnis {
+
+std::string_view name(Errc code) {
+  switch (code) {
+    case Errc::kMalformed:
+      return "malformed";
+    case Errc::kTruncated:
+      return "truncated";
+    case Errc::kTooLarge:
+      return "too_large";
+    case Errc::kUnsupported:
+      return "unsupported";
+    case Errc::kHashMismatch:
+      return "hash_mismatch";
+    case Errc::kUnexpected:
+      return "unexpected";
+    case Errc::kNotFound:
+      return "not_found";
+    case Errc::kInvalid:
+      return "invalid";
+    case Errc::kSystem:
+      return "system";
+  }
+  return "unknown";
+}
+
+std::string Error::text() const {
+  std::string out(name(code));
+  if (!detail.empty()) out.append(": ").append(detail);
+  if (sys != 0) out.append(": ").append(std::strerror(sys));
+  return out;
+}
+
+}  // namespace daphnis

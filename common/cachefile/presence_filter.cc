@@ -1,0 +1,69 @@
+#include "common/cachefile/presence_filter.h"
+
+#include <array>
+#include <atomic>
+#include <cstring>
+
+#include "common/base/check.h"
+
+namespace daphnis {
+namespace {
+
+/// In the first four bytes once all that is held has been added. Another value of another build
+/// with another layout: its readers take nothing for complete.
+constexpr uint32_t kComplete = 0x44504631;
+/// A counter that has come this far has lost count and stays.
+constexpr uint8_t kFull = 255;
+
+/// The key is a cryptographic hash: any of its bytes are as good as a hash of it.
+std::array<size_t, 2> places_of(const RequestKey& key) {
+  std::array<uint64_t, 2> words{};
+  static_assert(sizeof words <= sizeof key);
+  std::memcpy(words.data(), key.data(), sizeof words);
+  return {words[0] % PresenceFilter::kCounters, words[1] % PresenceFilter::kCounters};
+}
+
+}  // namespace
+
+PresenceFilter::PresenceFilter(std::span<uint8_t> memory) : memory_(memory) {
+  check(memory.size() == kBytes && reinterpret_cast<uintptr_t>(memory.data()) % 4 == 0,
+        "a presence filter needs its own size of memory");
+}
+
+uint32_t& PresenceFilter::state() const {
+  return *reinterpret_cast<uint32_t*>(memory_.data());
+}
+
+void PresenceFilter::add(const RequestKey& key) {
+  for (const size_t place : places_of(key)) {
+    const std::atomic_ref counter(counters()[place]);
+    const uint8_t count = counter.load(std::memory_order_relaxed);
+    if (count < kFull) counter.store(count + 1, std::memory_order_relaxed);
+  }
+}
+
+void PresenceFilter::remove(const RequestKey& key) {
+  for (const size_t place : places_of(key)) {
+    const std::atomic_ref counter(counters()[place]);
+    const uint8_t count = counter.load(std::memory_order_relaxed);
+    check(count > 0, "a key leaves the presence filter that never came");
+    if (count < kFull) counter.store(count - 1, std::memory_order_relaxed);
+  }
+}
+
+void PresenceFilter::set_complete(bool is_complete) {
+  const std::atomic_ref state(this->state());
+  state.store(is_complete ? kComplete : 0, std::memory_order_release);
+}
+
+bool PresenceFilter::may_hold(const RequestKey& key) const {
+  const std::atomic_ref state(this->state());
+  if (state.load(std::memory_order_acquire) != kComplete) return true;
+  for (const size_t place : places_of(key)) {
+    const std::atomic_ref counter(counters()[place]);
+    if (counter.load(std::memory_order_relaxed) == 0) return false;
+  }
+  return true;
+}
+
+}  // namespace daphnis

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "common/base/slice.h"
+
+namespace daphnis::http {
+
+/// The phrase of RFC 9110 section 15 for `status`; "Unknown" for one it does not name.
+[[nodiscard]] std::string_view reason_phrase(int status);
+
+/// IMF-fixdate (RFC 9110 section 5.6.7) of seconds since 1970, for years 1970 to 9999; other times
+/// are moved to the nearest of these. 29 bytes; worth keeping for the second it names.
+[[nodiscard]] std::string http_date(int64_t unix_seconds);
+
+/// True where `value` may stand in a field: no control but tab, no space or tab at either end.
+[[nodiscard]] bool is_field_value(std::string_view value);
+
+/// Fields that were checked and written out once, to go into many heads.
+class FieldLines {
+ public:
+  FieldLines& add(std::string_view name, std::string_view value);
+  [[nodiscard]] const std::string& text() const { return text_; }
+
+ private:
+  std::string text_;
+};
+
+/// Builds the head of one HTTP/1 message. Names and values that could break out of their line are a
+/// bug of the caller's and end the process: what a peer wrote must pass is_field_value() first.
+class HeadWriter {
+ public:
+  /// "HTTP/1.1 200 OK". The version is ours whatever the request's was (RFC 9110 section 2.5).
+  [[nodiscard]] static HeadWriter response(int status);
+  /// "GET target HTTP/1.1"; `target` must be of visible ASCII.
+  [[nodiscard]] static HeadWriter request(std::string_view method, std::string_view target);
+
+  HeadWriter& add(std::string_view name, std::string_view value);
+  HeadWriter& add(std::string_view name, uint64_t value);
+  HeadWriter& add(const FieldLines& lines);
+
+  /// The head with its empty line; the writer is spent.
+  [[nodiscard]] std::string finish();
+
+ private:
+  HeadWriter() = default;
+
+  std::string text_;
+};
+
+/// The line before a chunk's data (RFC 9112 section 7.1), in place.
+class ChunkHead {
+ public:
+  /// `size` is the data's, not 0: that would end the body.
+  explicit ChunkHead(uint64_t size);
+
+  [[nodiscard]] Bytes bytes() const { return {digits_.data() + begin_, digits_.size() - begin_}; }
+
+ private:
+  std::array<uint8_t, 18> digits_;  ///< At most 16 digits and CRLF, at the end.
+  size_t begin_;
+};
+
+inline constexpr std::string_view kChunkEnd = "\r\n";  ///< After a chunk's data.
+inline constexpr std::string_view kLastChunk =
+    "0\r\n\r\n";  ///< Ends a whole body; never a cut one.
+inline constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+
+}  // namespace daphnis::http

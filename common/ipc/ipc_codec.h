@@ -1,0 +1,48 @@
+#pragma once
+
+#include <vector>
+
+#include "common/base/result.h"
+#include "common/base/slice.h"
+#include "common/ipc/ipc_messages.h"
+
+namespace daphnis::ipc {
+
+/// A frame on the wire: length of the payload (u32, little endian), flags (u8; bit 0: a descriptor
+/// travels with this frame), payload. The payload is the message's place in its variant (u8), then
+/// its fields: integers little endian, byte strings with a u32 length.
+inline constexpr size_t kFrameHeadBytes = 5;
+
+enum class Carries : uint8_t { kNothing = 0, kDescriptor = 1 };
+
+/// One whole frame.
+[[nodiscard]] std::vector<uint8_t> encode_frame(const WorkerToBroker& message, Carries carries);
+[[nodiscard]] std::vector<uint8_t> encode_frame(const BrokerToWorker& message, Carries carries);
+
+/// The message in a payload. Errors: kMalformed for an unknown type, a value out of its range,
+/// bytes missing or left over. A peer that sends such a thing is disconnected.
+[[nodiscard]] Result<WorkerToBroker> decode_worker_to_broker(Bytes payload);
+[[nodiscard]] Result<BrokerToWorker> decode_broker_to_worker(Bytes payload);
+
+/// Cuts a byte stream into frames. Sans-I/O; owned by a channel. Holds at most one frame
+/// (kIpcFrameBytesMax) and what came with it in one read.
+class FrameReader {
+ public:
+  struct Frame {
+    Bytes payload;  ///< Valid until the next call.
+    bool has_descriptor = false;
+  };
+  enum class Event { kNeedMore, kFrame, kMalformed };
+
+  void append(Bytes bytes);
+  /// The next whole frame, if there is one.
+  [[nodiscard]] Event next(Frame& frame);
+  /// True when no part of a frame is held.
+  [[nodiscard]] bool is_empty() const { return at_ == held_.size(); }
+
+ private:
+  std::vector<uint8_t> held_;
+  size_t at_ = 0;
+};
+
+}  // namespace daphnis::ipc

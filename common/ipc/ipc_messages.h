@@ -1,0 +1,225 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/base/uuid.h"
+#include "common/ipc/ipc_cache.h"
+#include "common/ipc/ipc_listeners.h"
+#include "common/proof/verifier.h"
+#include "common/request/car_request.h"
+
+/// What workers and the broker say to each other (DESIGN 4): two closed one-way sets. Each message
+/// lists its fields once, in `fields`, and ipc_codec.h encodes and decodes from that list. Adding a
+/// message is a compile error at every handler that visits the variant.
+namespace daphnis::ipc {
+
+/// The protocol version this build speaks, and the oldest it still serves.
+inline constexpr uint16_t kVersion = 3;
+inline constexpr uint16_t kVersionMin = 3;
+
+/// How an attempt ended, as the worker that had the stream saw it.
+enum class AttemptOutcome : uint8_t {
+  kComplete,      ///< The walk was completed, or proven bytes cannot be served, whoever sends them.
+  kNotFound,      ///< An abort or an empty body before any byte.
+  kVerifyFailed,  ///< The L2 lied: framing, CID or digest.
+  kAborted,       ///< The connection was cut in mid-body, or ended too early.
+  kStalled,       ///< A deadline passed without bytes or without a proven block.
+  kCancelled,     ///< We ended it: the client left or the fetch was over.
+  kLost,          ///< The socket did not arrive with its frame, or the worker could not use it.
+};
+inline constexpr AttemptOutcome kAttemptOutcomeLast = AttemptOutcome::kLost;
+
+/// Why the broker gives a fetch up (DESIGN 2, step 9).
+enum class FetchFailure : uint8_t {
+  kNoL2,        ///< No L2 is registered: 503.
+  kFailed,      ///< At least one L2 failed or lied: 502.
+  kSilent,      ///< None failed, at least one was silent: 504.
+  kNotFound,    ///< All that were asked said not found: 404.
+  kOverloaded,  ///< A bound of ours was reached: 503.
+  kDraining,    ///< The broker is going away: 503.
+};
+inline constexpr FetchFailure kFetchFailureLast = FetchFailure::kDraining;
+
+// --- Worker to broker ---
+
+/// First message of a worker. The broker answers Welcome or Refused.
+struct Hello {
+  uint16_t version_min = kVersionMin;
+  uint16_t version_max = kVersion;
+  uint32_t index = 0;  ///< The worker's --index.
+  uint32_t pid = 0;
+  static void fields(auto& m, auto&& f) { f(m.version_min, m.version_max, m.index, m.pid); }
+};
+
+/// Asks for a CAR. Answered by Handoff, JoinProgress or FetchFailed.
+struct Fetch {
+  uint64_t fetch_id = 0;  ///< The worker's own number, unique in its connection's life.
+  CarRequest request = {};
+  RequestKey key{};
+  std::string trace_id;      ///< The client's request id, 1..64 of [A-Za-z0-9._-].
+  uint32_t deadline_ms = 0;  ///< How long, from now, the client is ready to wait for a first block.
+  bool must_not_join = false;  ///< What it was joined to or the cache is said to hold was no use.
+  static void fields(auto& m, auto&& f) {
+    f(m.fetch_id, m.request, m.key, m.trace_id, m.deadline_ms, m.must_not_join);
+  }
+};
+
+/// Nobody wants the fetch any more. Attempts that are out become cancelled.
+struct CancelFetch {
+  uint64_t fetch_id = 0;
+  static void fields(auto& m, auto&& f) { f(m.fetch_id); }
+};
+
+/// A Handoff arrived whole; it no longer counts against kHandoffsAwaitingMax.
+struct HandoffTaken {
+  Uuid attempt_id{};
+  static void fields(auto& m, auto&& f) { f(m.attempt_id); }
+};
+
+/// What became of a handed-off attempt. Sent exactly once for each Handoff.
+struct AttemptEnded {
+  uint64_t fetch_id = 0;
+  Uuid attempt_id{};
+  AttemptOutcome outcome = AttemptOutcome::kComplete;
+  bool wants_another = false;  ///< The fetch goes on: pick the next candidate.
+  uint64_t blocks_proven = 0;
+  uint64_t body_bytes = 0;   ///< CAR bytes read from the L2.
+  uint32_t duration_ms = 0;  ///< From the hand-off's arrival.
+  static void fields(auto& m, auto&& f) {
+    f(m.fetch_id, m.attempt_id, m.outcome, m.wants_another, m.blocks_proven, m.body_bytes,
+      m.duration_ms);
+  }
+};
+
+/// Gives an L2's connection back after its answer is fully written. Carries the socket.
+struct ReturnSocket {
+  uint64_t cookie = 0;           ///< SO_COOKIE of the socket that travels with this frame.
+  std::vector<uint8_t> surplus;  ///< Bytes read past the end of the body.
+  static void fields(auto& m, auto&& f) { f(m.cookie, m.surplus); }
+};
+
+/// Counters since the worker's start and gauges of now; sent once a second.
+struct WorkerStats {
+  uint64_t requests = 0;    ///< Requests answered or aborted.
+  uint64_t status_2xx = 0;  ///< 200, 206; complete ones only.
+  uint64_t status_3xx = 0;
+  uint64_t status_4xx = 0;
+  uint64_t status_5xx = 0;
+  uint64_t aborted = 0;      ///< Answers cut after their status went out.
+  uint64_t client_left = 0;  ///< Requests whose client went first.
+  uint64_t bytes_out = 0;    ///< Body bytes written to clients.
+  uint64_t verify_failures = 0;
+  uint32_t clients = 0;  ///< Connections open now.
+  uint32_t fetches = 0;  ///< Fetches under way now.
+  uint32_t descriptors = 0;
+  uint64_t rss_bytes = 0;
+  uint64_t joins = 0;   ///< Requests answered by a fetch that was under way in this worker.
+  uint64_t spools = 0;  ///< Spools begun.
+  uint64_t log_lines_dropped = 0;
+  static void fields(auto& m, auto&& f) {
+    f(m.requests, m.status_2xx, m.status_3xx, m.status_4xx, m.status_5xx, m.aborted, m.client_left,
+      m.bytes_out, m.verify_failures, m.clients, m.fetches, m.descriptors, m.rss_bytes, m.joins,
+      m.spools, m.log_lines_dropped);
+  }
+};
+
+/// Acknowledges a Broadcast once it has taken effect.
+struct BroadcastDone {
+  uint64_t broadcast_id = 0;
+  static void fields(auto& m, auto&& f) { f(m.broadcast_id); }
+};
+
+// --- Both ways ---
+
+struct Ping {
+  uint64_t sequence = 0;
+  static void fields(auto& m, auto&& f) { f(m.sequence); }
+};
+
+struct Pong {
+  uint64_t sequence = 0;
+  static void fields(auto& m, auto&& f) { f(m.sequence); }
+};
+
+// --- Broker to worker ---
+
+/// The worker is admitted and may send Fetch.
+struct Welcome {
+  uint16_t version = kVersion;  ///< The version both will speak.
+  std::string node_id = {};     ///< For Daphnis-Node-Id.
+  std::string cache_dir = {};   ///< Absolute; empty: there is no cache.
+  std::string spool_dir = {};   ///< Absolute; empty: there are no spools outside the cache.
+  bool syncs_files = false;     ///< fdatasync a spool before SpoolDone.
+  std::string presence = {};    ///< Absolute path of a PresenceFilter's memory; empty: none.
+  static void fields(auto& m, auto&& f) {
+    f(m.version, m.node_id, m.cache_dir, m.spool_dir, m.syncs_files, m.presence);
+  }
+};
+
+/// The worker is not admitted; the connection closes after this.
+struct Refused {
+  std::string reason;
+  static void fields(auto& m, auto&& f) { f(m.reason); }
+};
+
+/// An L2's POST for an attempt, socket attached. The worker parses from byte 0 of `received`.
+struct Handoff {
+  uint64_t fetch_id = 0;
+  Uuid attempt_id{};
+  uint64_t cookie = 0;  ///< SO_COOKIE of the socket that travels with this frame.
+  StreamShape shape = StreamShape::kExact;
+  uint32_t attempt_number = 0;  ///< 1 for the fetch's first.
+  std::string l2_id;
+  Admission admission = Admission::kNo;  ///< Whether the cache would keep the answer.
+  std::vector<uint8_t> received;         ///< All the broker read: the head and what came with it.
+  static void fields(auto& m, auto&& f) {
+    f(m.fetch_id, m.attempt_id, m.cookie, m.shape, m.attempt_number, m.l2_id, m.admission,
+      m.received);
+  }
+};
+
+/// The fetch is over without (further) content.
+struct FetchFailed {
+  uint64_t fetch_id = 0;
+  FetchFailure reason = FetchFailure::kNotFound;
+  uint32_t attempts = 0;       ///< Attempts made.
+  uint32_t retry_after_s = 0;  ///< 0: none.
+  static void fields(auto& m, auto&& f) { f(m.fetch_id, m.reason, m.attempts, m.retry_after_s); }
+};
+
+/// What a Broadcast asks of every worker.
+enum class BroadcastVerb : uint8_t {
+  kDrain,     ///< Take no new connections, finish, leave.
+  kLogLevel,  ///< `argument` is debug, info, warn or error.
+};
+inline constexpr BroadcastVerb kBroadcastVerbLast = BroadcastVerb::kLogLevel;
+
+/// Sent to all workers; each answers BroadcastDone.
+struct Broadcast {
+  uint64_t broadcast_id = 0;
+  BroadcastVerb verb = BroadcastVerb::kDrain;
+  std::string argument;
+  static void fields(auto& m, auto&& f) { f(m.broadcast_id, m.verb, m.argument); }
+};
+
+/// Asks a worker to fetch an object for the cache, though no client wants it. No answer: a Fetch
+/// follows, unless the worker has that object or is fetching it.
+struct Warm {
+  CarRequest request = {};
+  static void fields(auto& m, auto&& f) { f(m.request); }
+};
+
+using WorkerToBroker =
+    std::variant<Hello, Fetch, CancelFetch, HandoffTaken, AttemptEnded, ReturnSocket, WorkerStats,
+                 BroadcastDone, Ping, Pong, SpoolReserve, SpoolHeld, SpoolDone, SpoolGone,
+                 FetchProgress, CacheHits, CacheFault, Unlinked, Listening, ListenersWanted,
+                 ListenerTaken, Leaving>;
+using BrokerToWorker = std::variant<Welcome, Refused, Handoff, FetchFailed, Broadcast, Ping, Pong,
+                                    SpoolRoom, SpoolStored, Unlink, SpoolWanted, JoinProgress, Warm,
+                                    ListenerGiven, ListenersGiven, ListenerKept, ListenerRelease>;
+
+}  // namespace daphnis::ipc

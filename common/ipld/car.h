@@ -1,0 +1,133 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "common/base/limits.h"
+#include "common/base/result.h"
+#include "common/base/slice.h"
+#include "common/base/varint.h"
+#include "common/ipld/cid.h"
+
+namespace daphnis {
+
+/// Incremental reader of a CARv1 stream (https://ipld.io/specs/transport/car/carv1/). Sans-I/O and
+/// pull-style like http::Parser: the caller offers bytes, gets one event and offers the rest again.
+/// Any split of the same bytes gives the same events (bodies may be cut differently).
+///
+/// A section's CID is told before its body, and its length is judged before either: more than
+/// kBlockBytesMax is refused from the number alone. Holds at most a header (kCarHeaderBytesMax,
+/// then freed) or a section's head; bodies are views of the offer. The digest is the caller's
+/// affair. Owned by whoever reads the stream; after kFailed it stays failed.
+class CarReader {
+ public:
+  enum class Event : uint8_t {
+    kNeedMore,    ///< All offered bytes were taken; no event yet.
+    kHeader,      ///< The header was valid; roots() if they are kept. Comes once, first.
+    kSection,     ///< cid() and body_size() are known; the body follows.
+    kBody,        ///< `body` is the next part of it, never empty.
+    kSectionEnd,  ///< The body is whole (comes for an empty one too).
+    kFailed,      ///< failure() says why.
+  };
+  struct Step {
+    Event event;
+    size_t consumed;  ///< Bytes of the offer that are done with.
+    Bytes body = {};  ///< For kBody: the last bytes of those consumed.
+  };
+  struct Failure {
+    Errc code;              ///< kMalformed, kTooLarge or kUnsupported.
+    std::string_view what;  ///< A clause for people, static.
+  };
+  /// Roots are always checked; keeping up to kCarHeaderBytesMax / 8 of them is for local files.
+  enum class Roots : bool { kIgnored, kKept };
+
+  explicit CarReader(Roots roots = Roots::kIgnored) : keeps_roots_(roots == Roots::kKept) {}
+
+  /// One event's worth of progress. May be called with an empty span (a pending event still comes).
+  [[nodiscard]] Step step(Bytes offered);
+
+  /// After kSection, instead of being offered the body: the caller passes over body_size() bytes of
+  /// its own accord (a file's reader seeks). No kBody and no kSectionEnd come for this section.
+  void skip_body();
+
+  /// True where the stream may end: after the header and whole sections only. Elsewhere an end of
+  /// input is kTruncated.
+  [[nodiscard]] bool may_end_here() const { return state_ == State::kLength && head_size_ == 0; }
+
+  /// The section's, from its kSection to the next kSection.
+  [[nodiscard]] const Cid& cid() const { return cid_; }
+  [[nodiscard]] size_t body_size() const { return body_size_; }
+
+  /// From kHeader on, where they are kept; in the header's order, repeats included.
+  [[nodiscard]] const std::vector<Cid>& roots() const { return roots_; }
+  /// Valid after kFailed.
+  [[nodiscard]] const Failure& failure() const { return failure_; }
+
+ private:
+  enum class State : uint8_t { kHeaderLength, kHeader, kLength, kCid, kBody, kFailed };
+
+  Step fail_with(Errc code, std::string_view what);
+  // Reads a length into section_size_ and returns the bytes of the offer it took; kTruncated: all.
+  std::expected<size_t, Errc> take_length(Bytes offered);
+  Step read_header_length(Bytes offered);
+  Step read_header(Bytes offered);
+  Step read_length(Bytes offered);
+  Step read_cid(Bytes offered);
+  Step read_body(Bytes offered);
+
+  State state_ = State::kHeaderLength;
+  bool keeps_roots_;
+  uint8_t head_size_ = 0;      // bytes held of a varint or CID that was cut by the end of an offer
+  uint64_t section_size_ = 0;  // header, or CID and body: as its length says
+  size_t body_size_ = 0;
+  size_t body_left_ = 0;
+  Cid cid_;
+  Failure failure_{Errc::kMalformed, {}};
+  std::array<uint8_t, limits::kCidBytesMax> head_;
+  std::vector<uint8_t> header_;
+  std::vector<Cid> roots_;
+};
+
+/// Checks a CARv1 header (DAG-CBOR, without its length) and appends its roots to `roots` unless
+/// that is null. Strict DAG-CBOR but for the order of the keys. Errors: kMalformed, kUnsupported
+/// (version).
+[[nodiscard]] std::expected<void, CarReader::Failure> read_car_header(Bytes header,
+                                                                      std::vector<Cid>* roots);
+
+/// A clause for people that says what is wrong with a section whose CID gave this error of
+/// read_cid().
+[[nodiscard]] std::string_view why_no_cid(Errc code);
+
+/// Room that the writers below need.
+inline constexpr size_t kCarHeaderWrittenMax = 2 + 24 + limits::kCidBytesMax;
+inline constexpr size_t kSectionHeadBytesMax = kVarintBytesMax + limits::kCidBytesMax;
+
+/// Writes a CARv1 header with one root, length included. Returns the bytes written.
+size_t write_car_header(const Cid& root, std::span<uint8_t, kCarHeaderWrittenMax> out);
+
+/// Writes what stands before a section's body: length and CID. Returns the bytes written.
+size_t write_section_head(const Cid& cid, size_t body_size,
+                          std::span<uint8_t, kSectionHeadBytesMax> out);
+
+/// Where the CARv1 lies in a file.
+struct CarExtent {
+  uint64_t offset;      ///< Bytes from the file's start.
+  uint64_t size;        ///< Bytes that the file has of it; at least 1.
+  bool is_cut = false;  ///< A CARv2's payload should have more.
+};
+
+/// Bytes of a file's start that car_extent() decides from.
+inline constexpr size_t kCarV2HeadBytes = 11 + 40;
+
+/// For a local file of `file_size` bytes beginning with `start` (the first kCarV2HeadBytes, or all
+/// of a shorter file): the payload of a CARv2 (https://ipld.io/specs/transport/car/carv2/), or the
+/// whole file where it is none; whether that is a CARv1 shows in reading it. Errors: kTruncated
+/// (the file ends before there is any of it), kMalformed (a payload without bytes or in the
+/// header).
+[[nodiscard]] Result<CarExtent> car_extent(Bytes start, uint64_t file_size);
+
+}  // namespace daphnis

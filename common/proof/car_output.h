@@ -1,0 +1,68 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "common/base/slice.h"
+#include "common/ipld/car.h"
+#include "common/proof/walk.h"
+#include "common/request/car_request.h"
+
+namespace daphnis {
+
+/// Writes an answer: our own CARv1 header, then sections under the links' CIDs; for kRaw the one
+/// block's bytes. Bodies go out as the slices they come in. Owned by a Verifier or a Producer.
+class CarOutput {
+ public:
+  /// Where one call's slices go. Neighbours in memory become one slice, but only among those of the
+  /// same call: what was there before is the caller's.
+  struct Sink {
+    explicit Sink(Slices& slices) : out(slices), begin(slices.size()) {}
+    void append(Slice slice);
+    Slices& out;
+    size_t begin;
+  };
+
+  CarOutput(const CarRequest& request, uint64_t bytes_max)
+      : root_(request.root), format_(request.format), bytes_max_(bytes_max) {}
+
+  /// False where the answer would pass its bound with this block.
+  [[nodiscard]] bool has_room_for(size_t block_size) const;
+
+  /// The head of the section of a block that `link` leads to.
+  struct Head {
+    Head(const Cid& link, size_t block_size) : size(write_section_head(link, block_size, bytes)) {}
+    std::array<uint8_t, kSectionHeadBytesMax> bytes;
+    size_t size;
+  };
+
+  /// Puts out a block under `head`. `as_it_came` is that section's head in the stream, if it came
+  /// in one piece: where it is byte for byte ours, it goes out instead, next to the body.
+  void put(const Head& head, std::span<const Slice> block, const Slice& as_it_came, Sink& sink);
+
+  /// Ends the answer: one without blocks (all of it in identity CIDs) still has a header or bytes.
+  void finish(Sink& sink);
+
+  [[nodiscard]] uint64_t bytes() const { return bytes_; }
+
+ private:
+  void put_header(Sink& sink);
+  void put_copy(Bytes bytes, Sink& sink);
+  void put_slice(Slice slice, Sink& sink);
+
+  Cid root_;
+  AnswerFormat format_;
+  uint64_t bytes_max_;
+  uint64_t bytes_ = 0;
+  bool begun_ = false;
+  BufferRef heads_;  // small copies are carved from it one after another
+  size_t heads_used_ = 0;
+};
+
+/// Why a walk that is done must not be answered, where nothing was put out yet: the path is missing
+/// (kNotFound) or ends at no link (kInvalid). nullopt where it may.
+[[nodiscard]] std::optional<Error> refusal_before_output(const Walk& walk);
+
+}  // namespace daphnis

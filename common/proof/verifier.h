@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "common/base/result.h"
+#include "common/base/slice.h"
+#include "common/proof/walk_budget.h"
+#include "common/request/car_request.h"
+
+namespace daphnis {
+
+/// What an L2 sends for a request (DESIGN 3.1).
+enum class StreamShape : uint8_t {
+  kExact,     ///< A v2 L2: just the blocks asked for (with dups=y it may still omit repeats).
+  kWholeDag,  ///< A legacy L2: the whole DAG below the root, depth-first, repeats omitted.
+};
+
+/// Streaming proof of a CAR from an untrusted L2 against the request (DESIGN 5): the walk says
+/// which CID must come next, a section's CID is compared before its body is read, the body is
+/// hashed as it arrives and held until proven, and only then becomes output. Output is our own
+/// CARv1 header, then sections with the link's CID (format kRaw: the block's bytes alone);
+/// byte-stable per request. Holds one block until it is proven, and up to repeat_bytes_max of
+/// proven ones only where they may be needed again: dups=y, or a whole DAG sent for less than that.
+/// Owned by one stream of one attempt; sans-I/O.
+class Verifier {
+ public:
+  enum class State {
+    kMore,      ///< Wants more bytes.
+    kComplete,  ///< The walk is done: everything the request covers has been put out.
+    kFailed,    ///< failure() says why; nothing after the last proven block was put out.
+  };
+
+  Verifier(const CarRequest& request, StreamShape shape, const WalkBudget& budget = {});
+  ~Verifier();
+  Verifier(Verifier&&) noexcept;
+  Verifier& operator=(Verifier&&) noexcept;
+
+  /// Takes the next bytes of the stream and appends what they prove to `out` (slices of the input
+  /// where that saves a copy). Once kComplete or kFailed, further bytes change nothing but
+  /// surplus_bytes(). An answer without blocks (a root that is an identity CID) is complete at the
+  /// first call, whatever it brings.
+  State on_bytes(const Slice& input, Slices& out);
+
+  /// The stream ended. kFailed (kTruncated) unless the walk was or thereby is complete.
+  State on_end(Slices& out);
+
+  /// True where repeats (dups=y) wait to be put out: a call that puts out many stops after about
+  /// kRepeatSlicesPerCall slices and returns kMore, on_end() too. Call resume() when `out` has
+  /// gone, until this is false; more bytes may be given in between.
+  [[nodiscard]] bool has_more_output() const;
+  State resume(Slices& out);
+
+  [[nodiscard]] State state() const;
+  /// Valid in kFailed: kMalformed, kTruncated, kTooLarge, kUnsupported, kHashMismatch, kUnexpected;
+  /// kNotFound where the request's path does not exist below the root and nothing was put out yet.
+  [[nodiscard]] const Error& failure() const;
+  /// Valid in kFailed: true where proven bytes are at fault (they do not decode, their path is
+  /// missing, a budget is passed), so that every honest L2 would fail the same way.
+  [[nodiscard]] bool is_content_fault() const;
+
+  [[nodiscard]] uint64_t blocks_proven() const;  ///< Blocks of the stream whose digest held.
+  [[nodiscard]] uint64_t output_bytes() const;   ///< Bytes put out so far.
+  /// Bytes offered after the end of the walk. Of a whole DAG sent for less they are no fault.
+  [[nodiscard]] uint64_t surplus_bytes() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace daphnis

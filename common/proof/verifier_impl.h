@@ -1,0 +1,106 @@
+#pragma once
+
+// For verifier.cc and verifier_sections.cc alone.
+
+#include <deque>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "common/ipld/car.h"
+#include "common/ipld/hashes.h"
+#include "common/proof/car_output.h"
+#include "common/proof/held_block.h"
+#include "common/proof/kept_blocks.h"
+#include "common/proof/verifier.h"
+#include "common/proof/walk.h"
+
+namespace daphnis {
+
+/// One verification. The walk says what the answer needs next. Where an L2 sends the whole DAG for
+/// a narrower request, a second walk says what the stream holds next, and blocks that come before
+/// the answer needs them are kept. Where the second walk has passed over what it cannot read, the
+/// stream may hold blocks below that, which nobody can place: they are passed over, and kept where
+/// they can be proven, since they are not sent again where they come up elsewhere. At most as much
+/// of them is passed over as may be kept (WalkBudget::repeat_bytes_max).
+struct Verifier::Impl {
+  Impl(const CarRequest& request, StreamShape shape, const WalkBudget& budget);
+
+  /// What becomes of repeats that a dups=y answer needs.
+  enum class Repeats : uint8_t {
+    kNone,   ///< dups=n.
+    kLazy,   ///< They may come: put out from memory once the stream shows that one was omitted.
+    kEager,  ///< They never come: put out at once.
+  };
+  [[nodiscard]] static Repeats repeats_of(const CarRequest& request, StreamShape shape);
+
+  enum class Section : uint8_t {
+    kNone,      ///< Between sections.
+    kUnjudged,  ///< Its head was read; whether it may come here is not yet known.
+    kBlock,     ///< Its body is read, hashed and held.
+    kIdentity,  ///< Its body is compared with its CID, then dropped.
+    kOdd,       ///< Its body is dropped: it cannot be proven and is no use.
+  };
+  enum class Go : bool { kOn, kStop };
+
+  State run(Slices& out);
+  Go step(CarOutput::Sink& sink);
+  Go put_repeat(std::span<const Slice> block, CarOutput::Sink& sink);
+  std::optional<Go> put_lazy_repeat(CarOutput::Sink& sink);
+  void count_rest(Bytes bytes);
+  Go judge_section(CarOutput::Sink& sink);
+  void begin_block();
+  Go read(CarOutput::Sink& sink);
+  Go at_end(CarOutput::Sink& sink);
+  void on_body(Bytes body, size_t offset);
+  void on_block_end(CarOutput::Sink& sink);
+  void deliver(std::span<const Slice> block, const Slice& section_head, CarOutput::Sink& sink);
+  void keep(const CidKey& key, std::span<const Slice> block);
+  void conclude(CarOutput::Sink& sink);
+  Go pass_over_section();
+  void follow(std::span<const Slice> block);
+  Go fail_stream(Errc code, std::string_view what);
+  void fail_content(Error error);
+  Go fail_nobody(std::string_view what);
+  Go fail_far_repeat();
+  [[nodiscard]] Walk& expected() { return stream_walk ? *stream_walk : walk; }
+  /// The section that came is the one the stream must hold here.
+  [[nodiscard]] bool is_expected() {
+    return expected().state() == Walk::State::kWantsBlock &&
+           expected().next().names_same_block(reader.cid());
+  }
+
+  Walk walk;
+  std::optional<Walk> stream_walk;
+  Sha1 sha1;  ///< The budget's word on blocks that are passed over; the walks know theirs.
+  CarOutput output;
+  Repeats repeats;
+  KeptBlocks kept;
+  size_t passed_over_left;  // bytes of sections that nobody can place
+  CarReader reader;
+  Hasher hasher;
+  HeldBlock held;
+
+  State state = State::kMore;
+  Error failure;
+  bool content_fault = false;
+  bool needs_no_stream = false;
+  std::deque<Slice> inputs;  // more than one only while repeats wait
+  size_t input_at = 0;       // into inputs.front()
+  bool ended = false;
+  bool paused = false;     // repeats wait for the next call
+  size_t slices_left = 0;  // of repeats, in this call
+  bool may_repeat = true;  // the walk moved since kept was asked
+  Section section = Section::kNone;
+  bool section_ended = false;
+  size_t section_at = 0;  // where the head begins in inputs.front(), if it does
+  bool section_starts_here = false;
+  Slice section_head;  // as it came, if in one piece
+  size_t identity_at = 0;
+  uint64_t identity_sections = 0;
+  uint64_t blocks_proven = 0;
+  size_t padding_left = limits::kDrainBytesMax;
+  uint64_t surplus_bytes = 0;
+};
+
+}  // namespace daphnis

@@ -1,0 +1,172 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "common/base/result.h"
+#include "common/base/slice.h"
+#include "common/ipld/cid.h"
+#include "common/ipld/cid_set.h"
+#include "common/ipld/dag_pb.h"
+#include "common/ipld/unixfs.h"
+#include "common/proof/walk_budget.h"
+#include "common/request/car_request.h"
+
+namespace daphnis {
+
+/// Says which block must come next in the answer to a request, is fed that block, and knows when
+/// the answer is complete (https://specs.ipfs.tech/http-gateways/trustless-gateway/). Depth-first
+/// in pre-order, links in encoded order: the blocks along the path, then what the scope covers.
+/// Identity CIDs are walked through and never wanted. With dups=n a block is wanted once, with
+/// dups=y at each occurrence. The same walk checks a stream (Verifier) and makes one (Producer). It
+/// trusts whoever feeds it that the bytes are those of next(). Holds pending links in a compact
+/// stack and a set of what is covered, both bounded; costs work in proportion to the blocks it is
+/// fed. Sans-I/O.
+class Walk {
+ public:
+  enum class State : uint8_t { kWantsBlock, kDone, kFailed };
+
+  /// How the path ended; valid in kDone. Anything but kFound is proven by the blocks up to there.
+  enum class Outcome : uint8_t {
+    kFound,
+    kMissing,   ///< A directory, map or list lacks the next segment, or a leaf has nothing below.
+    kNotALink,  ///< The path ends at a value inside a block, which no CAR can answer.
+  };
+
+  /// What comes of a link whose codec or hash is not ours, of a block that does not decode, and of
+  /// what lies too deep or has too many links.
+  enum class Unreadable : uint8_t {
+    kFails,      ///< The walk fails: the answer needs it.
+    kPassedOver  ///< It is left out, with what is below it: the walk only follows a stream.
+  };
+
+  Walk(const CarRequest& request, const WalkBudget& budget,
+       Unreadable unreadable = Unreadable::kFails);
+
+  [[nodiscard]] State state() const { return state_; }
+  /// The CID of the link that leads to the block wanted. Valid in kWantsBlock.
+  [[nodiscard]] const Cid& next() const { return visit_.cid; }
+  /// Takes the block that was wanted. Reads no bytes of leaves, so slices cost nothing there.
+  State on_block(std::span<const Slice> block);
+
+  [[nodiscard]] Outcome outcome() const { return outcome_; }
+  /// Valid in kFailed: the content's fault, whoever sent it. kMalformed (a block does not decode),
+  /// kUnsupported (codec or hash of a link), kTooLarge (a budget).
+  [[nodiscard]] const Error& failure() const { return failure_; }
+  /// Something was passed over so far: a stream may hold it, and blocks below it, at any place.
+  [[nodiscard]] bool has_passed_over() const { return has_passed_over_; }
+  /// Identity links passed so far: how many sections of such a stream may hold.
+  [[nodiscard]] uint64_t identity_visits() const { return identity_visits_; }
+
+ private:
+  /// What a block is visited for.
+  enum class Mode : uint8_t {
+    kPath,      ///< On the way to the terminal block: one of its links is followed.
+    kTerminal,  ///< What the path names: the scope decides.
+    kAll,       ///< It and everything below.
+    kRange,     ///< Part of a file: what overlaps [from, to) of this node's bytes.
+    kShards,    ///< A HAMT shard and the shards below, not the entries.
+  };
+  struct Visit {
+    Cid cid = {};
+    Mode mode = Mode::kTerminal;
+    size_t depth = 1;   ///< 1 for the root.
+    uint64_t from = 0;  ///< kRange only.
+    uint64_t to = 0;
+  };
+  /// One node's links that are still to be visited: links_[at..], up to the next frame's begin.
+  struct Frame {
+    size_t begin;
+    size_t at;
+    size_t depth;  ///< Of the children.
+  };
+  /// A block in slices, joined only where somebody must read it.
+  class Block;
+
+  // walk.cc: the traversal.
+  void advance();
+  [[nodiscard]] bool take_next();
+  void expand(Block& block);
+  void expand_terminal(Block& block);
+  void expand_entity(Block& block);
+  void push_all(Block& block);
+  void push_links(Block& block);
+  void push_shards(Block& block);
+  void begin_frame();
+  /// Files one link below the node visited; false where the walk failed over it.
+  [[nodiscard]] bool push_link(Bytes cid, Mode mode, uint64_t from = 0, uint64_t to = 0);
+  /// Whether a link can be proven and what it leads to be read; else the walk fails.
+  [[nodiscard]] bool admit(const Cid& cid, Mode mode);
+  [[nodiscard]] bool fits(uint64_t codec, Mode mode) const;
+  void end_frame();
+  [[nodiscard]] bool pass_over();
+  void cover();
+
+  // walk_file.cc: byte ranges of UnixFS files.
+  void expand_range(Block& block);
+  /// [from, to) of a file of `size` bytes; nullopt where it is empty.
+  struct Window {
+    uint64_t from;
+    uint64_t to;
+  };
+  [[nodiscard]] static std::optional<Window> window_of(const ByteRange& range, uint64_t size);
+  [[nodiscard]] std::optional<uint64_t> file_size(const UnixFs& unixfs, size_t links);
+  void retain(Bytes block);
+
+  // walk_path.cc: one step of the path.
+  void expand_path(Block& block);
+  void step_through_dag_pb(Bytes block);
+  void step_through_shard(const UnixFs& unixfs, size_t links, Bytes block);
+  void step_by_name(Bytes block);
+  void step_through_node(Bytes block);
+  void follow(Bytes cid, size_t segments_used);
+  void end_at(Outcome outcome);
+
+  void fail_with(Errc code, std::string_view what);
+  void fail_malformed(std::string_view what);
+
+  WalkBudget budget_;
+  std::vector<std::string> path_;
+  std::optional<ByteRange> range_;
+  DagScope scope_;
+  bool dups_;
+  Unreadable unreadable_;
+  bool has_passed_over_ = false;
+
+  State state_ = State::kWantsBlock;
+  Outcome outcome_ = Outcome::kFound;
+  Visit visit_;                  // being made, or wanted next
+  std::optional<Visit> single_;  // the only link to follow, before the scope begins
+  size_t path_at_ = 0;
+  unsigned hamt_bits_ = 0;      // of the hash of path_[path_at_], used by the shards so far
+  std::vector<uint8_t> links_;  // mode, CID's size, CID; for kRange also from and to
+  std::vector<Frame> frames_;
+  CidSet covered_;  // dups=n: blocks that were visited with all that is below them
+  /// dups=n: file nodes whose block came for a range, by their bytes, should they be met again.
+  absl::flat_hash_map<CidKey, std::vector<uint8_t>> retained_;
+  size_t retained_bytes_ = 0;
+  std::vector<uint8_t> scratch_;
+  uint64_t identity_visits_ = 0;
+  Error failure_;
+};
+
+/// See Walk::Block above; lives for one on_block().
+class Walk::Block {
+ public:
+  Block(std::span<const Slice> slices, std::vector<uint8_t>& scratch)
+      : slices_(slices), scratch_(scratch) {}
+
+  [[nodiscard]] bool is_plain_dag_pb_leaf() const { return daphnis::is_plain_dag_pb_leaf(slices_); }
+  [[nodiscard]] Bytes bytes();
+
+ private:
+  std::span<const Slice> slices_;
+  std::vector<uint8_t>& scratch_;
+};
+
+}  // namespace daphnis

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/result.h"
+#include "common/base/slice.h"
+#include "common/ipld/cid.h"
+
+namespace daphnis {
+
+/// How much below the path's end is wanted (trustless gateway specification, `dag-scope`).
+enum class DagScope : uint8_t { kBlock = 0, kEntity = 1, kAll = 2 };
+
+/// `entity-bytes=from:to`. Negative values count from the end; a negative `to` is exclusive
+/// (0:-N drops the last N bytes), a positive one inclusive; no `to` means to the end.
+struct ByteRange {
+  int64_t from = 0;
+  std::optional<int64_t> to;
+
+  [[nodiscard]] bool operator==(const ByteRange&) const = default;
+};
+
+/// What a client gets: a CAR of part of a DAG, or one block's bytes.
+enum class AnswerFormat : uint8_t { kCar = 0, kRaw = 1 };
+
+/// One canonical request: two spellings of one request are equal here, two different ones never
+/// are. The order is always depth-first. kRaw has no path, scope kBlock, no range and no dups.
+struct CarRequest {
+  Cid root = {};
+  std::vector<std::string> path = {};  ///< Decoded segments; each is_path_segment().
+  DagScope scope = DagScope::kAll;
+  std::optional<ByteRange> bytes = {};  ///< Only with scope kEntity.
+  bool dups = false;
+  AnswerFormat format = AnswerFormat::kCar;
+
+  [[nodiscard]] bool operator==(const CarRequest&) const = default;
+};
+
+/// What a path segment may be: UTF-8, not empty, not "." or "..", without '/' and NUL.
+[[nodiscard]] bool is_path_segment(std::string_view segment);
+
+/// SHA-256 of encode(request): the cache's and the join table's key.
+using RequestKey = std::array<uint8_t, 32>;
+
+/// Length-prefixed fields, never bare concatenation; decode(encode(r)) == r and encode(decode(b))
+/// == b for every b that decodes. Also the request's form in the worker-broker messages.
+[[nodiscard]] std::vector<uint8_t> encode(const CarRequest& request);
+[[nodiscard]] Result<CarRequest> decode_car_request(Bytes bytes);
+[[nodiscard]] RequestKey key_of(const CarRequest& request);
+
+}  // namespace daphnis

@@ -1,0 +1,51 @@
+#include "worker/answer/cache_search.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace daphnis::worker {
+
+std::vector<RequestKey> whole_keys_of(const CarRequest& request) {
+  std::vector<RequestKey> keys;
+  for (const bool dups : {request.dups, !request.dups}) {
+    const CarRequest whole{.root = request.root, .dups = dups};
+    if (whole != request) keys.push_back(key_of(whole));
+  }
+  return keys;
+}
+
+CacheSearch::CacheSearch(Exchange& exchange, Content content, Cache& cache, SearchHost& host)
+    : exchange_(exchange),
+      content_(std::move(content)),
+      cache_(cache),
+      host_(host),
+      key_(content_.key) {}
+
+void CacheSearch::start(uint64_t now_ms) {
+  keys_ = whole_keys_of(content_.request);
+  std::ranges::reverse(keys_);
+  look(now_ms);
+}
+
+void CacheSearch::look(uint64_t now_ms) {
+  const auto on_done = [this](const CachedFile* found, uint64_t at_ms) { on_look(found, at_ms); };
+  const uint64_t waiter = cache_.look_up(key_, keys_, on_done, now_ms);
+  if (waiter != 0) waiter_ = waiter;  // Else it is over, and so may this object be.
+}
+
+void CacheSearch::on_look(const CachedFile* found, uint64_t now_ms) {
+  const bool is_first = key_ == content_.key;
+  Exchange& exchange = exchange_;
+  if (found) {
+    Content content = std::move(content_);
+    if (is_first) return host_.on_cached(exchange, std::move(content), *found, now_ms);
+    return host_.on_whole_cached(exchange, std::move(content), RequestKey(key_), *found, now_ms);
+  }
+  if (is_first && host_.is_under_way(content_)) keys_.clear();
+  if (keys_.empty()) return host_.on_not_cached(exchange, std::move(content_), now_ms);
+  key_ = keys_.back();
+  keys_.pop_back();
+  look(now_ms);
+}
+
+}  // namespace daphnis::worker

@@ -1,0 +1,29 @@
+#include "worker/answer/fetch_answer.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace daphnis::worker {
+
+Rest::Part Rest::take(uint64_t bytes) {
+  const uint64_t skipped = std::min(offset, bytes);
+  const uint64_t taken = std::min(size, bytes - skipped);
+  offset -= skipped;
+  if (size != kNever) size -= taken;
+  return {.offset = skipped, .size = taken};
+}
+
+void FetchAnswer::on_room(uint64_t now_ms) {
+  if (fetch_ != 0) host_.on_reader_room(fetch_, *this, now_ms);
+}
+
+void FetchAnswer::on_over(uint64_t now_ms) {
+  if (fetch_ != 0) host_.on_reader_left(std::exchange(fetch_, 0), *this, now_ms);
+}
+
+void FetchAnswer::note_source(const Fetch& fetch) {
+  exchange_.facts.l2 = fetch.l2_id();
+  exchange_.facts.attempts = fetch.attempts();
+}
+
+}  // namespace daphnis::worker

@@ -1,0 +1,67 @@
+#include "worker/answer/hit_answer.h"
+
+#include <memory>
+#include <utility>
+
+namespace daphnis::worker {
+namespace {
+
+/// Waits for nothing: all of the answer is in the exchange. Owned by it.
+class FileAnswer final : public Responder {
+ public:
+  FileAnswer(Exchange& exchange, Content content, HitHost& host)
+      : exchange_(exchange), content_(std::move(content)), host_(host) {}
+
+  void on_room(uint64_t) override {}
+  void on_over(uint64_t) override {}
+  bool on_file_lost(const FileRange&, int error, uint64_t now_ms) override {
+    host_.on_cached_file_lost(content_.key, error);
+    return resume_elsewhere(exchange_, std::move(content_), host_, now_ms);
+  }
+
+ private:
+  Exchange& exchange_;
+  Content content_;
+  HitHost& host_;
+};
+
+}  // namespace
+
+ResponseHead hit_head(const Exchange& exchange, const Content& content, const AnswerScene& scene,
+                      int64_t stored_s, std::optional<uint64_t> bytes, uint64_t now_ms) {
+  const Timing took{.name = "cache", .us = (now_ms - exchange.started_ms()) * 1'000};
+  const std::string timing = server_timing({&took, 1});
+  ResponseContext context = context_of(exchange, scene, CacheStatus::kHit);
+  context.age_s = age_of(stored_s, scene);
+  context.server_timing = timing;
+  return content.request.format == AnswerFormat::kRaw ? raw_head(content, context, *bytes)
+                                                      : car_head(content, context, bytes);
+}
+
+bool resume_elsewhere(Exchange& exchange, Content content, HitHost& host, uint64_t now_ms) {
+  const uint64_t sent = exchange.content_bytes_written();
+  const ResponseHead& head = exchange.head();
+  exchange.resume();
+  return host.go_on(exchange, std::move(content),
+                    {.offset = head.body_offset + sent, .size = head.body_bytes - sent}, now_ms);
+}
+
+void answer_hit(Exchange& exchange, const Content& content, const CachedFile& cached,
+                const AnswerScene& scene, HitHost& host, uint64_t now_ms) {
+  exchange.facts.cache = CacheStatus::kHit;
+  ResponseHead head =
+      hit_head(exchange, content, scene, cached.stored_s, cached.footer.body_bytes, now_ms);
+  const FileRange range{cached.file, head.body_offset, head.body_bytes};
+  exchange.start(std::move(head), now_ms);
+  if (range.file) {
+    exchange.set_responder(std::make_unique<FileAnswer>(exchange, content, host));
+    exchange.push(range, now_ms);
+  } else {
+    Slices part{
+        cached.body.part(static_cast<size_t>(range.offset), static_cast<size_t>(range.size))};
+    exchange.push(part, now_ms);
+  }
+  exchange.finish(now_ms);
+}
+
+}  // namespace daphnis::worker

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <optional>
+
+#include "worker/answer/content_answer.h"
+#include "worker/answer/resumed_answer.h"
+#include "worker/cache/cache_reads.h"
+#include "worker/client/exchange.h"
+#include "worker/gateway/gateway.h"
+
+namespace daphnis::worker {
+
+/// Who helps where a cached file turns out to be broken while it is sent.
+class HitHost {
+ public:
+  virtual void on_cached_file_lost(const RequestKey& key, int error) = 0;
+  /// Gets the rest of an answer in mid-content elsewhere. True: the exchange's responder has been
+  /// replaced. False: there is nobody to get it; nothing has changed.
+  [[nodiscard]] virtual bool go_on(Exchange& exchange, Content content, Rest rest,
+                                   uint64_t now_ms) = 0;
+
+ protected:
+  ~HitHost() = default;
+};
+
+/// The head of an answer from the cache. `bytes`: of the CAR, where it is known before, or of the
+/// raw block, which always is.
+[[nodiscard]] ResponseHead hit_head(const Exchange& exchange, const Content& content,
+                                    const AnswerScene& scene, int64_t stored_s,
+                                    std::optional<uint64_t> bytes, uint64_t now_ms);
+
+/// What was sent stays; the rest of an answer of known size, of which a file was to be sent, comes
+/// from elsewhere. As HitHost::go_on().
+[[nodiscard]] bool resume_elsewhere(Exchange& exchange, Content content, HitHost& host,
+                                    uint64_t now_ms);
+
+/// Answers all that was asked for from one cached file: a small one from memory, a large one by
+/// parts of the file.
+void answer_hit(Exchange& exchange, const Content& content, const CachedFile& cached,
+                const AnswerScene& scene, HitHost& host, uint64_t now_ms);
+
+}  // namespace daphnis::worker

@@ -1,0 +1,32 @@
+#pragma once
+
+#include "worker/answer/content_answer.h"
+#include "worker/answer/fetch_answer.h"
+#include "worker/gateway/answers.h"
+
+namespace daphnis::worker {
+
+/// Goes on from a fetch with an answer whose file failed after its head had been sent: the same
+/// request makes the same bytes, whoever has them. An answer that cannot be completed is cut. Owned
+/// by its exchange.
+class ResumedAnswer final : public FetchAnswer {
+ public:
+  /// `rest`: of the fetch's output. The exchange is in mid-content.
+  ResumedAnswer(Exchange& exchange, FetchId fetch, Rest rest, const AnswerScene& scene,
+                ReaderHost& host);
+
+  void on_output(Fetch& fetch, Slices& output, uint64_t now_ms) override;
+  void on_file_output(Fetch& fetch, FileRange range, uint64_t now_ms) override;
+  void on_whole(Fetch& fetch, uint64_t now_ms) override;
+  void on_failed(Fetch& fetch, FailureKind why, uint32_t retry_after_s, uint64_t now_ms) override;
+  [[nodiscard]] bool begin_anew(uint64_t now_ms) override;
+
+ private:
+  [[nodiscard]] Rest::Part take(uint64_t bytes);
+
+  Rest rest_;
+  uint64_t next_;  ///< The next wanted byte's place in the fetch's output.
+  const AnswerScene& scene_;
+};
+
+}  // namespace daphnis::worker

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "common/cachefile/cache_file.h"
+#include "common/ipld/cid_set.h"
+
+namespace daphnis::worker {
+
+/// Where each block of a cached CAR lies. Made once per file, in a thread where it takes long, and
+/// shared from then on without change.
+class BlockIndex {
+ public:
+  /// From a file's trailer, whose digest must hold. Errors: as read_cache_trailer(); kNotFound
+  /// where the file keeps no list.
+  [[nodiscard]] static Result<BlockIndex> from_trailer(Bytes trailer, const CacheFooter& footer);
+  /// From a whole CARv1 of ours. Errors: kMalformed.
+  [[nodiscard]] static Result<BlockIndex> from_car(Bytes car);
+
+  struct Place {
+    uint64_t offset;  ///< In the body.
+    uint32_t size;
+  };
+  /// Version 0 and 1 of a CID find the same block.
+  [[nodiscard]] std::optional<Place> find(const Cid& cid) const;
+  [[nodiscard]] size_t memory_bytes() const { return entries_.capacity() * sizeof(Entry); }
+
+ private:
+  struct Entry {
+    CidKey key;
+    uint32_t size;
+    uint64_t offset;
+  };
+  static bool is_before(const CidKey& a, const CidKey& b);
+  void add(const Cid& cid, uint64_t offset, uint32_t size);
+  void sort();
+
+  std::vector<Entry> entries_;
+};
+
+using BlockIndexRef = std::shared_ptr<const BlockIndex>;
+
+}  // namespace daphnis::worker

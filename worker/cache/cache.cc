@@ -1,0 +1,211 @@
+#include "worker/cache/cache.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "common/base/limits.h"
+
+namespace daphnis::worker {
+
+void Cache::on_broker_up(const ipc::Welcome& welcome) {
+  is_open_ = !welcome.cache_dir.empty();
+  hot_.clear();
+  hits_.clear();
+  for (auto& [id, look] : looks_) look.is_unlinked = true;
+  look_of_key_.clear();
+  if (reads_) reads_->set_folder(welcome.cache_dir, welcome.presence);
+}
+
+uint64_t Cache::look_up(const RequestKey& key, std::span<const RequestKey> next, Done done,
+                        uint64_t now_ms) {
+  if (const CachedFile* hot = hot_.find(key)) {
+    done(hot, now_ms);
+    return 0;
+  }
+  const auto under_way = look_of_key_.find(key);
+  if (under_way != look_of_key_.end()) {
+    const uint64_t number = ++last_number_;
+    looks_.at(under_way->second).waiters.push_back({number, std::move(done)});
+    return number;
+  }
+  if (!is_on() || looks_.size() >= limits::kCacheLooksMax) {
+    done(nullptr, now_ms);
+    return 0;
+  }
+  const uint64_t id = ++last_number_;
+  CacheLook look;
+  if (reads_->look_up(key, next, id, look) == CacheReads::When::kNow) {
+    done(take(key, std::move(look)), now_ms);
+    return 0;
+  }
+  Look& later = looks_
+                    .emplace(id, Look{.key = key,
+                                      .deadline_ms = now_ms + limits::kCacheLookMs,
+                                      .token = std::make_shared<char>()})
+                    .first->second;
+  look_of_key_.emplace(key, id);
+  unlinks_.watch(key, later.token);
+  const uint64_t number = ++last_number_;
+  later.waiters.push_back({number, std::move(done)});
+  return number;
+}
+
+uint64_t Cache::read(const CachedFile& file, uint64_t offset, size_t size, ReadDone done,
+                     uint64_t now_ms) {
+  const uint64_t id = ++last_number_;
+  CacheRead read;
+  if (reads_->read(file.file, offset, size, id, read) == CacheReads::When::kLater) {
+    return await(id, std::move(done), now_ms);
+  }
+  done(std::move(read), now_ms);
+  return 0;
+}
+
+uint64_t Cache::index_of(const RequestKey& key, const CachedFile& file, ReadDone done,
+                         uint64_t now_ms) {
+  CacheRead read{.outcome = CacheRead::Outcome::kDone, .index = file.index};
+  if (!read.index && !file.file) {
+    Result<BlockIndex> index = BlockIndex::from_car(file.body.bytes());
+    if (index) {
+      read.index = std::make_shared<BlockIndex>(std::move(*index));
+      hot_.set_index(key, read.index);
+    } else {
+      read = {.outcome = CacheRead::Outcome::kCorrupt, .detail = index.error().text()};
+    }
+  }
+  if (read.index || !file.file) {
+    done(std::move(read), now_ms);
+    return 0;
+  }
+  const auto keep = [this, key, done = std::move(done)](CacheRead made, uint64_t at_ms) {
+    if (made.index) hot_.set_index(key, made.index);
+    done(std::move(made), at_ms);
+  };
+  const uint64_t id = ++last_number_;
+  if (reads_->index_of(file, id, read) == CacheReads::When::kLater) return await(id, keep, now_ms);
+  keep(std::move(read), now_ms);
+  return 0;
+}
+
+uint64_t Cache::await(uint64_t id, ReadDone done, uint64_t now_ms) {
+  readings_.emplace(id, Reading{now_ms + limits::kCacheLookMs, std::move(done)});
+  return id;
+}
+
+void Cache::on_read(uint64_t id, CacheRead read, uint64_t now_ms) {
+  auto reading = readings_.extract(id);
+  if (!reading.empty()) reading.mapped().done(std::move(read), now_ms);
+}
+
+void Cache::forget(uint64_t waiter) {
+  if (waiter == 0 || readings_.erase(waiter) > 0) return;
+  for (auto& [id, look] : looks_) {
+    if (std::erase_if(look.waiters, [&](const Waiter& w) { return w.number == waiter; }) > 0)
+      return;
+  }
+}
+
+void Cache::on_look(uint64_t id, CacheLook look, uint64_t now_ms) {
+  const auto found = looks_.find(id);
+  if (found == looks_.end()) return;
+  Look asked = std::move(found->second);
+  looks_.erase(found);
+  if (asked.is_unlinked) {
+    look = {};
+  } else {
+    look_of_key_.erase(asked.key);
+  }
+  const CachedFile* file = take(asked.key, std::move(look));
+  asked.token.reset();
+  tell(std::move(asked.waiters), file, now_ms);
+}
+
+/// Takes a file in, or complains of it.
+const CachedFile* Cache::take(const RequestKey& key, CacheLook look) {
+  switch (look.outcome) {
+    case CacheLook::Outcome::kFound:
+      break;
+    case CacheLook::Outcome::kMissing:
+      return nullptr;
+    case CacheLook::Outcome::kCorrupt:
+      report(key, ipc::CacheFaultKind::kCorrupt, std::move(look.detail));
+      return nullptr;
+    case CacheLook::Outcome::kUnreadable:
+      report(key, ipc::CacheFaultKind::kUnreadable, std::move(look.detail));
+      return nullptr;
+  }
+  if (look.file.file) unlinks_.watch(key, look.file.file);
+  return &hot_.add(key, std::move(look.file));
+}
+
+void Cache::tell(std::vector<Waiter> waiters, const CachedFile* found, uint64_t now_ms) {
+  // A waiter may look up what puts this one out of the table.
+  const CachedFile file = found ? *found : CachedFile{};
+  for (Waiter& waiter : waiters) waiter.done(found ? &file : nullptr, now_ms);
+}
+
+void Cache::count_hit(const RequestKey& key, uint64_t now_ms) {
+  ++hits_[key];
+  if (hits_.size() >= limits::kCacheHitsMax) return send_hits();
+  hits_ms_ = std::min(hits_ms_, now_ms + limits::kCacheHitsEveryMs);
+}
+
+void Cache::send_hits() {
+  hits_ms_ = kNever;
+  if (hits_.empty()) return;
+  ipc::CacheHits message;
+  message.hits.reserve(hits_.size());
+  for (const auto& [key, hits] : hits_) message.hits.push_back({.key = key, .hits = hits});
+  std::ranges::sort(message.hits, {}, &ipc::KeyHits::key);  // The same in every run.
+  hits_.clear();
+  broker_.send(std::move(message));
+}
+
+void Cache::report(const RequestKey& key, ipc::CacheFaultKind kind, std::string detail) {
+  hot_.drop(key);
+  broker_.send(ipc::CacheFault{.key = key, .kind = kind, .detail = std::move(detail)});
+}
+
+void Cache::on_unlink(const ipc::Unlink& unlink, uint64_t now_ms) {
+  for (const RequestKey& key : unlink.keys) {
+    hot_.drop(key);
+    const auto look = look_of_key_.find(key);
+    if (look == look_of_key_.end()) continue;
+    looks_.at(look->second).is_unlinked = true;
+    look_of_key_.erase(look);
+  }
+  unlinks_.on_unlink(unlink);
+  send_unlinked(now_ms);
+}
+
+/// Says what is closed, and looks again later where anything is not.
+void Cache::send_unlinked(uint64_t now_ms) {
+  for (ipc::Unlinked& done : unlinks_.take_done()) broker_.send(std::move(done));
+  unlinks_ms_ = unlinks_.has_pending() ? now_ms + limits::kUnlinkedEveryMs : kNever;
+}
+
+void Cache::on_time(uint64_t now_ms) {
+  if (now_ms >= hits_ms_) send_hits();
+  if (now_ms >= unlinks_ms_) send_unlinked(now_ms);
+  std::vector<Waiter> late;
+  for (auto& [id, look] : looks_) {
+    if (look.deadline_ms > now_ms) continue;
+    std::ranges::move(look.waiters, std::back_inserter(late));
+    look.waiters.clear();
+    look.deadline_ms = kNever;  // It may still come, and be of use to others.
+  }
+  tell(std::move(late), nullptr, now_ms);
+  while (!readings_.empty() && readings_.begin()->second.deadline_ms <= now_ms) {
+    on_read(readings_.begin()->first, {.outcome = CacheRead::Outcome::kUnavailable}, now_ms);
+  }
+}
+
+uint64_t Cache::next_call_ms() const {
+  uint64_t next_ms = std::min(hits_ms_, unlinks_ms_);
+  if (!readings_.empty()) next_ms = std::min(next_ms, readings_.begin()->second.deadline_ms);
+  for (const auto& [id, look] : looks_) next_ms = std::min(next_ms, look.deadline_ms);
+  return next_ms;
+}
+
+}  // namespace daphnis::worker

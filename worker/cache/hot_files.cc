@@ -1,0 +1,79 @@
+#include "worker/cache/hot_files.h"
+
+#include <iterator>
+#include <utility>
+
+#include "common/base/limits.h"
+
+namespace daphnis::worker {
+namespace {
+
+/// What an entry costs beside its body, so that tiny bodies are bounded too.
+constexpr size_t kEntryBytes = 512;
+
+size_t body_cost(const CachedFile& file) {
+  return file.file ? 0 : file.body.size + kEntryBytes;
+}
+
+}  // namespace
+
+const CachedFile* HotFiles::find(const RequestKey& key) {
+  const auto found = table_.find(key);
+  if (found == table_.end()) return nullptr;
+  order_.splice(order_.begin(), order_, found->second);
+  return &found->second->file;
+}
+
+const CachedFile& HotFiles::add(const RequestKey& key, CachedFile file) {
+  drop(key);
+  order_.push_front({.key = key, .file = std::move(file)});
+  table_.emplace(key, order_.begin());
+  const CachedFile& added = order_.front().file;
+  files_ += added.file ? 1 : 0;
+  body_bytes_ += body_cost(added);
+  while (files_ > limits::kHotFilesMax || body_bytes_ > limits::kHotBodiesBytesMax) {
+    put_out(std::prev(order_.end()));
+  }
+  return added;
+}
+
+void HotFiles::set_index(const RequestKey& key, BlockIndexRef index) {
+  const auto found = table_.find(key);
+  if (found == table_.end()) return;
+  drop_index(found->second->file);
+  if (index->memory_bytes() > limits::kHotIndexBytesMax) return;
+  for (auto at = order_.rbegin();
+       index_bytes_ + index->memory_bytes() > limits::kHotIndexBytesMax && at != order_.rend();
+       ++at) {
+    drop_index(at->file);
+  }
+  index_bytes_ += index->memory_bytes();
+  found->second->file.index = std::move(index);
+}
+
+void HotFiles::drop_index(CachedFile& file) {
+  if (!file.index) return;
+  index_bytes_ -= file.index->memory_bytes();
+  file.index.reset();
+}
+
+void HotFiles::drop(const RequestKey& key) {
+  const auto found = table_.find(key);
+  if (found != table_.end()) put_out(found->second);
+}
+
+void HotFiles::clear() {
+  table_.clear();
+  order_.clear();
+  files_ = body_bytes_ = index_bytes_ = 0;
+}
+
+void HotFiles::put_out(Order::iterator entry) {
+  files_ -= entry->file.file ? 1 : 0;
+  body_bytes_ -= body_cost(entry->file);
+  drop_index(entry->file);
+  table_.erase(entry->key);
+  order_.erase(entry);
+}
+
+}  // namespace daphnis::worker

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <absl/container/flat_hash_map.h>
+
+#include <cstring>
+#include <list>
+
+#include "worker/cache/cache_reads.h"
+
+namespace daphnis::worker {
+
+/// A request's key is the end of a hash; part of it serves as another.
+struct RequestKeyHash {
+  size_t operator()(const RequestKey& key) const {
+    size_t hash = 0;
+    std::memcpy(&hash, key.data(), sizeof hash);
+    return hash;
+  }
+};
+template <class Value>
+using RequestKeyMap = absl::flat_hash_map<RequestKey, Value, RequestKeyHash>;
+
+/// The cached files that were asked for last, open or in memory: at most kHotFilesMax descriptors
+/// and kHotBodiesBytesMax of bodies, the entries' own memory included; and kHotIndexBytesMax of
+/// their indexes. Owned by the Cache.
+class HotFiles {
+ public:
+  /// Null where it is not here. Valid until the next call but find().
+  [[nodiscard]] const CachedFile* find(const RequestKey& key);
+  /// Adds or replaces; puts out what was not asked for the longest.
+  const CachedFile& add(const RequestKey& key, CachedFile file);
+  /// Keeps the index with its file, if that is still here; lets older ones go for it.
+  void set_index(const RequestKey& key, BlockIndexRef index);
+  void drop(const RequestKey& key);
+  void clear();
+
+  [[nodiscard]] size_t size() const { return table_.size(); }
+  [[nodiscard]] size_t files() const { return files_; }
+  [[nodiscard]] size_t body_bytes() const { return body_bytes_; }
+  [[nodiscard]] size_t index_bytes() const { return index_bytes_; }
+
+ private:
+  struct Entry {
+    RequestKey key;
+    CachedFile file;
+  };
+  using Order = std::list<Entry>;  ///< The last one asked for in front.
+
+  void put_out(Order::iterator entry);
+  void drop_index(CachedFile& file);
+
+  Order order_;
+  RequestKeyMap<Order::iterator> table_;
+  size_t files_ = 0;
+  size_t body_bytes_ = 0;
+  size_t index_bytes_ = 0;
+};
+
+}  // namespace daphnis::worker

@@ -1,0 +1,65 @@
+#include "worker/client/access_line.h"
+
+#include <string_view>
+
+#include "common/base/check.h"
+
+namespace daphnis::worker {
+namespace {
+
+std::string_view name(ExchangeEnd end) {
+  switch (end) {
+    case ExchangeEnd::kComplete:
+      return "complete";
+    case ExchangeEnd::kAborted:
+      return "aborted";
+    case ExchangeEnd::kClientLeft:
+      return "client_left";
+    case ExchangeEnd::kClientSlow:
+      return "client_slow";
+  }
+  abort_on_bug("an exchange's end has no name");
+}
+
+std::string_view name(CacheStatus status) {
+  switch (status) {
+    case CacheStatus::kNone:
+      return "";
+    case CacheStatus::kHit:
+      return "HIT";
+    case CacheStatus::kMiss:
+      return "MISS";
+    case CacheStatus::kFetching:
+      return "FETCHING";
+  }
+  abort_on_bug("a cache status has no name");
+}
+
+std::string_view or_dash(std::string_view text) {
+  return text.empty() ? "-" : text;
+}
+
+}  // namespace
+
+LogLine access_line(const Exchange& exchange, ExchangeEnd end, uint64_t now_ms) {
+  const bool has_status = exchange.state() != Exchange::State::kWaiting;
+  const bool has_first_byte = exchange.first_byte_ms() != kNever;
+  LogLine line("access");
+  line.add("request_id", exchange.facts.request_id)
+      .add("client", or_dash(exchange.client()))
+      .add("method", or_dash(exchange.request().method))
+      .add("target", or_dash(exchange.request().target))
+      .add("status", has_status ? exchange.head().status : 0)
+      .add("bytes", exchange.content_bytes_written())
+      .add("duration_ms", now_ms - exchange.started_ms());
+  if (has_first_byte) line.add("ttfb_ms", exchange.first_byte_ms() - exchange.started_ms());
+  if (exchange.facts.attempts > 0) {
+    line.add("l2", or_dash(exchange.facts.l2)).add("attempts", exchange.facts.attempts);
+  }
+  if (exchange.facts.cache != CacheStatus::kNone) line.add("cache", name(exchange.facts.cache));
+  if (!exchange.facts.failure.empty()) line.add("failure", exchange.facts.failure);
+  line.add("outcome", name(end));
+  return line;
+}
+
+}  // namespace daphnis::worker

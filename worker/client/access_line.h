@@ -1,0 +1,13 @@
+#pragma once
+
+#include <cstdint>
+
+#include "common/base/logfmt.h"
+#include "worker/client/exchange.h"
+
+namespace daphnis::worker {
+
+/// The one line that is logged for an exchange that is over (docs/stats.md names the fields).
+[[nodiscard]] LogLine access_line(const Exchange& exchange, ExchangeEnd end, uint64_t now_ms);
+
+}  // namespace daphnis::worker

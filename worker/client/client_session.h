@@ -1,0 +1,114 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "common/http/http_parser.h"
+#include "worker/base/connection.h"
+#include "worker/base/lingering.h"
+#include "worker/base/rate_watch.h"
+#include "worker/base/settings.h"
+#include "worker/client/answer_framer.h"
+#include "worker/client/exchange.h"
+#include "worker/client/idle_clients.h"
+
+namespace daphnis::worker {
+
+/// What all sessions share. Owned by the Worker.
+struct SessionContext {
+  const Settings& settings;
+  RequestSink& sink;
+  bool is_draining = false;  ///< Every answer from now on is its connection's last.
+  IdleClients idle_clients = {};
+  IdleClients half_closed = {};  ///< They ended their side and wait; nothing has gone out to them.
+};
+
+/// One client's HTTP/1 connection (RFC 9112): requests go out one at a time, the next is parsed
+/// only when the answer before it is out. Owns the exchange under way and the input not yet parsed
+/// (at most kClientUnreadBytesMax and one read). A client that ends its side (RFC 9112 section 9.6)
+/// gets the answers to all it has asked for, then the connection closes; one that is gone
+/// altogether looks the same until a write fails. Owned by the Worker.
+class ClientSession final : public Connection, private ExchangeOwner {
+ public:
+  ClientSession(ConnectionId id, Agenda& agenda, SessionContext& context, std::string client,
+                uint64_t now_ms);
+
+  void on_bytes(const Slice& input, uint64_t now_ms) override;
+  void on_eof(uint64_t now_ms) override;
+  void on_lost(uint64_t now_ms) override;
+  void on_written(size_t size, uint64_t now_ms) override;
+  void on_file_awaited() override { rate_.stop(); }
+  void on_file_lost(int error, uint64_t now_ms) override;
+  void on_unsent(size_t kernel_bytes, uint64_t now_ms) override;
+  void on_time(uint64_t now_ms) override;
+  [[nodiscard]] size_t output(std::span<Bytes> views) override;
+  [[nodiscard]] FileRange file_output() override;
+  [[nodiscard]] bool has_file_next() const override;
+  [[nodiscard]] bool wants_input() const override;
+  [[nodiscard]] bool keeps_input() const override { return false; }
+  [[nodiscard]] Ending ending() const override { return ending_; }
+  [[nodiscard]] bool end_looks_whole() const override;
+
+  /// The process ends now: who still waits for an answer is told to come again.
+  void leave(uint64_t now_ms);
+  /// The worker wants to leave. A client that was told that its connection goes on may ask once
+  /// more, within Settings::drain_idle_ms; it learns from that answer that it is the last.
+  void drain(uint64_t now_ms);
+  /// Closes a session that is idle or half-closed: its place is needed.
+  void shed(uint64_t now_ms);
+  /// No request is under way and none has begun.
+  [[nodiscard]] bool is_idle() const { return phase_ == Phase::kReading && !parser_.in_message(); }
+
+ private:
+  enum class Phase : uint8_t {
+    kReading,    ///< Between requests or inside one.
+    kAnswering,  ///< exchange_ and framer_ are set.
+    kClosing,    ///< Nothing more is answered; what still comes in is thrown away.
+  };
+
+  void on_answer(Exchange& exchange, uint64_t now_ms) override;
+
+  void parse(Bytes input, uint64_t now_ms);
+  void parse_unread(uint64_t now_ms);
+  void on_head(uint64_t now_ms);
+  void refuse(const http::Refusal& why, uint64_t now_ms);
+  void open_exchange(http::Head head, uint64_t now_ms);
+  void end_exchange(ExchangeEnd end, uint64_t now_ms);
+  void on_answer_written(uint64_t now_ms);
+  void cut_off(std::string_view head_left, Ending how, uint64_t now_ms);
+  void close(Ending how);
+  void linger(uint64_t now_ms);
+  void watch_reading(uint64_t now_ms);
+  [[nodiscard]] uint64_t idle_ms() const;
+
+  SessionContext& context_;
+  std::string client_;
+  http::Parser parser_{http::Parser::Kind::kRequest};
+  std::string unread_;   ///< Input that came while an answer was under way.
+  std::string interim_;  ///< Goes out before any answer: "100 Continue".
+  std::unique_ptr<Exchange> exchange_;
+  std::optional<AnswerFramer> framer_;
+  Phase phase_ = Phase::kReading;
+  Ending ending_ = Ending::kOpen;
+  std::optional<Lingering> lingering_;
+
+  uint64_t body_bytes_ = 0;  ///< Of the request being read.
+  bool in_request_ = false;  ///< The deadline is the head time's, not the idle time's.
+  uint64_t reading_deadline_ms_;
+  IdleClients::Place idle_;
+  IdleClients::Place half_closed_;
+  bool is_cut_off_ = false;  ///< Refused in mid-message: more of it may be on its way.
+  bool has_ended_ = false;   ///< The client ended its side.
+  /// Of an answer that was cut after its first byte: the rest of its head, which goes out before
+  /// the cut, for at most kLingerMs. Empty: none.
+  std::string head_left_;
+  Ending cut_ending_ = Ending::kClose;  ///< Comes after head_left_.
+  uint64_t cut_deadline_ms_ = kNever;
+  std::unique_ptr<Exchange> aborted_;  ///< Kept, since its responder may be what aborted it.
+
+  RateWatch rate_;
+  uint64_t written_bytes_ = 0;  ///< In the connection's life.
+};
+
+}  // namespace daphnis::worker

@@ -1,0 +1,327 @@
+#include "worker/fetch/fetch.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/base/check.h"
+#include "common/base/limits.h"
+
+namespace daphnis::worker {
+namespace {
+
+constexpr size_t kGiveBytes = 512 * limits::kKiB;  ///< To one reader at once, from memory.
+/// Where all windows together are too large, a spool's may hold so much.
+constexpr size_t kShortWindowBytes = limits::kSpoolPieceBytesMin;
+
+/// Proven bytes that cannot be served, whoever sends them.
+FailureKind content_failure(Errc code) {
+  if (code == Errc::kNotFound) return FailureKind::kPathNotFound;
+  if (code == Errc::kInvalid) return FailureKind::kPathNotALink;
+  if (code == Errc::kTooLarge) return FailureKind::kContentTooLarge;
+  return FailureKind::kUnsupportedContent;
+}
+
+}  // namespace
+
+Fetch::Fetch(FetchId id, CarRequest request, const RequestKey& key, std::string trace_id,
+             uint64_t deadline_ms, FetchMemory& memory, FetchHost& host)
+    : id_(id),
+      request_(std::move(request)),
+      key_(key),
+      trace_id_(std::move(trace_id)),
+      deadline_ms_(deadline_ms),
+      memory_(memory),
+      host_(host),
+      window_(memory.pinned) {}
+
+Fetch::~Fetch() {
+  end();
+}
+
+// --- Readers ---
+
+bool Fetch::is_joinable() const {
+  return state_ != State::kEnded && window_need(0) >= window_.begin();
+}
+
+void Fetch::add_reader(FetchReader& reader, uint64_t now_ms) {
+  check(is_joinable(), "a reader came to a fetch whose beginning is lost");
+  reader.read_ = 0;
+  readers_.push_back(&reader);
+  give(reader, now_ms);
+  settle(now_ms);
+}
+
+void Fetch::remove_reader(FetchReader& reader, uint64_t now_ms) {
+  detach(reader);
+  settle(now_ms);
+}
+
+void Fetch::detach(FetchReader& reader) {
+  const auto found = std::ranges::find(readers_, &reader);
+  check(found != readers_.end(), "a reader left that was not there");
+  if (is_giving_) {
+    *found = nullptr;
+  } else {
+    readers_.erase(found);
+  }
+}
+
+void Fetch::on_room(FetchReader& reader, uint64_t now_ms) {
+  give(reader, now_ms);
+  settle(now_ms);
+}
+
+/// Gives the reader what there is of what it has not read, as far as it has room for it.
+void Fetch::give(FetchReader& reader, uint64_t now_ms) {
+  while (!reader.is_full()) {
+    if (const FilePart part = file_at(reader.read_); part.file) {
+      FileRange range{.file = *part.file, .offset = reader.read_, .size = part.end - reader.read_};
+      reader.read_ = part.end;
+      reader.on_file_output(*this, std::move(range), now_ms);
+    } else if (reader.read_ < window_.end()) {
+      scratch_.clear();
+      window_.read(reader.read_, kGiveBytes, scratch_);
+      reader.read_ += total_size(scratch_);
+      reader.on_output(*this, scratch_, now_ms);
+    } else {
+      break;
+    }
+  }
+  if (!total_ || reader.read_ < *total_) return;
+  detach(reader);
+  reader.on_whole(*this, now_ms);
+}
+
+void Fetch::give_all(uint64_t now_ms) {
+  is_giving_ = true;
+  for (size_t i = 0; i < readers_.size(); ++i) {
+    if (readers_[i]) give(*readers_[i], now_ms);
+  }
+  is_giving_ = false;
+  std::erase(readers_, nullptr);
+}
+
+// --- What is held where ---
+
+Fetch::FilePart Fetch::file_at(uint64_t offset) const {
+  FilePart part;
+  if (joined_file_ && offset < joined_bytes_) part = {&joined_file_, joined_bytes_};
+  const bool is_spooled =
+      spool_ && spool_->file() && spool_->begin() <= offset && offset < spool_->written();
+  if (is_spooled && spool_->written() > part.end) part = {&spool_->file(), spool_->written()};
+  return part;
+}
+
+uint64_t Fetch::window_need(uint64_t offset) const {
+  for (FilePart part = file_at(offset); part.file; part = file_at(offset)) offset = part.end;
+  return offset;
+}
+
+Fetch::Slowest Fetch::slowest() const {
+  Slowest slowest{.need = kNever};
+  for (const FetchReader* reader : readers_) {
+    const uint64_t need = window_need(reader->read_);
+    if (need > slowest.need) continue;
+    slowest = {.need = need,
+               .is_full = (need == slowest.need && slowest.is_full) || reader->is_full()};
+  }
+  return slowest;
+}
+
+/// The stream must wait: for the spool to be written, or for the slowest reader.
+bool Fetch::is_blocked(const Slowest& slowest) const {
+  const bool is_spooling = spool_ && spool_->is_writing();
+  const uint64_t held_from = is_spooling ? spool_->written() : slowest.need;
+  const uint64_t held = window_.end() > held_from ? window_.end() - held_from : 0;
+  size_t may_hold = memory_.window_bytes_max;
+  if (memory_.is_short()) may_hold = is_spooling ? kShortWindowBytes : 0;
+  const bool is_pinning = window_.pinned_bytes() >= 2 * may_hold && window_.begin() >= held_from;
+  if (held < may_hold && !is_pinning) return false;
+  return is_spooling ? held > 0 : slowest.is_full;
+}
+
+/// Keeps what somebody needs and, as long as it is little, the output's beginning.
+void Fetch::trim(const Slowest& slowest) {
+  if (spool_ && spool_->is_writing()) return window_.drop_before(spool_->written());
+  if (is_large()) window_.drop_before(slowest.need);
+}
+
+/// The window may not hold all of the output.
+bool Fetch::is_large() const {
+  const size_t bytes_max = memory_.window_bytes_max;
+  return window_.end() >= bytes_max || window_.pinned_bytes() >= 2 * bytes_max ||
+         memory_.is_short();
+}
+
+void Fetch::consider_spool(bool is_blocked) {
+  if (!may_spool_ || window_.end() == 0) return;
+  const bool is_whole = total_.has_value();
+  const bool is_small = window_.end() <= limits::kAdmitSmallBytesMax;
+  const bool has_start = window_.begin() == 0;
+  const bool is_admitted = has_start && !is_forgeable(request_.root) &&
+                           (admission_ == ipc::Admission::kYes ||
+                            (admission_ == ipc::Admission::kIfSmall && is_whole && is_small));
+  const bool is_due = is_admitted && (is_whole || !is_small);
+  if (!is_due && !is_blocked && !(is_reported_ && has_start)) return;
+  may_spool_ = false;
+  spool_ = host_.open_spool(*this, window_.begin(), is_admitted);
+}
+
+void Fetch::pump_spool(bool is_blocked, uint64_t now_ms) {
+  const auto asked_before = spool_->asked_ms();
+  spool_->pump(window_, total_, is_blocked || is_reported_, now_ms);
+  const auto asked = spool_->asked_ms();
+  if (asked && asked != asked_before) host_.call_at(id_, *asked + limits::kSpoolRoomMs);
+}
+
+void Fetch::settle(uint64_t now_ms) {
+  if (state_ == State::kEnded) return;
+  const bool was_large = is_large();
+  const Slowest slow = was_large ? slowest() : Slowest{.need = 0};
+  consider_spool(was_large && is_blocked(slow));
+  if (spool_) pump_spool(was_large && is_blocked(slow), now_ms);
+  trim(slow);
+  pause(was_large && is_blocked(slow), now_ms);
+  report(now_ms);
+}
+
+void Fetch::pause(bool is_blocked, uint64_t now_ms) {
+  if (!stream_ || std::exchange(is_paused_, is_blocked) == is_blocked) return;
+  if (is_blocked) {
+    stream_->pause(Pause::kClientSlow, now_ms);
+  } else {
+    stream_->resume(Pause::kClientSlow, now_ms);
+  }
+}
+
+// --- The broker and its streams ---
+
+ipc::Fetch Fetch::ask(FetchId question_id, bool must_not_join, uint64_t now_ms) {
+  question_id_ = question_id;
+  const uint64_t left = deadline_ms_ > now_ms ? deadline_ms_ - now_ms : 1;
+  return {.fetch_id = question_id,
+          .request = request_,
+          .key = key_,
+          .trace_id = trace_id_,
+          .deadline_ms = static_cast<uint32_t>(std::min<uint64_t>(left, UINT32_MAX)),
+          .must_not_join = must_not_join};
+}
+
+void Fetch::on_stream(L2Stream& stream, ipc::Admission admission) {
+  check(wants_stream(), "a stream came to a fetch that wants none");
+  stream_ = &stream;
+  is_paused_ = false;
+  admission_ = is_warming_ ? ipc::Admission::kYes : admission;
+  attempts_ = std::max(attempts_ + 1, stream.attempt().number);
+  l2_id_ = stream.attempt().l2_id;
+}
+
+void Fetch::on_output(Slices& output, uint64_t now_ms) {
+  if (output.empty()) return;
+  state_ = State::kStreaming;
+  window_.append(output);
+  give_all(now_ms);
+  settle(now_ms);
+}
+
+void Fetch::on_whole(uint64_t now_ms) {
+  state_ = State::kWhole;
+  total_ = window_.end();
+  stream_ = nullptr;
+  give_all(now_ms);
+  settle(now_ms);
+}
+
+bool Fetch::on_stream_ended(uint64_t now_ms) {
+  const L2Stream& stream = *std::exchange(stream_, nullptr);
+  if (stream.is_content_fault()) {
+    fail(content_failure(stream.failure()->code), 0, now_ms);
+    return false;
+  }
+  const bool lied = stream.outcome() == ipc::AttemptOutcome::kVerifyFailed;
+  has_met_lies_ = has_met_lies_ || lied;
+  if (state_ == State::kStreaming) {
+    const FailureKind why = lied ? FailureKind::kL2Lied : FailureKind::kL2Failed;
+    begin_anew(why, now_ms);
+    if (readers_.empty() && !is_warming_) {
+      fail(why, 0, now_ms);
+      return false;
+    }
+  }
+  if (now_ms >= deadline_ms_) {
+    fail(FailureKind::kDeadline, 0, now_ms);
+    return false;
+  }
+  return true;
+}
+
+/// Forgets all output, for those readers of whose answers nothing has gone out; the others are told
+/// why there is no more.
+void Fetch::begin_anew(FailureKind why, uint64_t now_ms) {
+  state_ = State::kAsking;
+  if (reported_bytes_ > 0) report_failure();
+  reported_bytes_ = 0;
+  if (Spool* spool = std::exchange(spool_, nullptr)) spool->release();
+  may_spool_ = true;
+  joined_file_.reset();
+  joined_bytes_ = 0;
+  window_.clear();
+  std::vector<FetchReader*> lost;
+  std::erase_if(readers_, [&](FetchReader* reader) {
+    reader->read_ = 0;
+    if (reader->begin_anew(now_ms)) return false;
+    lost.push_back(reader);
+    return true;
+  });
+  for (FetchReader* reader : lost) reader->on_failed(*this, why, 0, now_ms);
+}
+
+void Fetch::on_refused(const ipc::FetchFailed& refusal, uint64_t now_ms) {
+  attempts_ = std::max(attempts_, refusal.attempts);
+  // The broker knows that attempts failed; this worker saw how.
+  const bool lied = refusal.reason == ipc::FetchFailure::kFailed && has_met_lies_;
+  fail(lied ? FailureKind::kL2Lied : failure_of(refusal.reason), refusal.retry_after_s, now_ms);
+}
+
+void Fetch::fail(FailureKind why, uint32_t retry_after_s, uint64_t now_ms) {
+  end();
+  for (FetchReader* reader : std::exchange(readers_, {})) {
+    reader->on_failed(*this, why, retry_after_s, now_ms);
+  }
+}
+
+void Fetch::cancel(uint64_t now_ms) {
+  end();
+  if (L2Stream* stream = std::exchange(stream_, nullptr)) stream->cancel(now_ms);
+}
+
+void Fetch::end() {
+  if (std::exchange(state_, State::kEnded) == State::kEnded) return;
+  report_failure();
+  if (spool_) spool_->release();
+  spool_ = nullptr;
+  joined_file_.reset();
+}
+
+void Fetch::on_time(uint64_t now_ms) {
+  if (!spool_) return;
+  const auto asked_ms = spool_->asked_ms();
+  const bool is_late = asked_ms && now_ms >= *asked_ms + limits::kSpoolRoomMs;
+  if (is_late && (is_paused_ || total_)) spool_->give_up();
+  settle(now_ms);
+}
+
+bool Fetch::is_wanted(uint64_t now_ms) const {
+  if (state_ == State::kEnded) return false;
+  if (!readers_.empty() || is_filling_cache() || may_warm()) return true;
+  if (!is_reported_) return false;
+  return !has_reported_end_ || now_ms < reported_ms_ + limits::kSpoolLingerMs;
+}
+
+bool Fetch::may_warm() const {
+  const bool is_coming = state_ == State::kAsking || state_ == State::kStreaming;
+  return is_warming_ && is_coming && may_spool_ && !joined_file_ && window_.begin() == 0;
+}
+
+}  // namespace daphnis::worker

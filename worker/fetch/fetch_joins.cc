@@ -1,0 +1,89 @@
+// How other workers read along in a fetch, and a fetch in what others have.
+
+#include <utility>
+
+#include "common/base/limits.h"
+#include "worker/fetch/fetch.h"
+
+namespace daphnis::worker {
+
+// --- Others that read along ---
+
+void Fetch::on_spool_moved(uint64_t now_ms) {
+  if (state_ == State::kEnded) return;
+  give_all(now_ms);
+  settle(now_ms);
+}
+
+void Fetch::on_wanted(uint64_t now_ms) {
+  is_reported_ = true;
+  settle(now_ms);
+}
+
+void Fetch::report(uint64_t now_ms) {
+  if (!is_reported_ || has_reported_end_) return;
+  const bool is_waiting = state_ == State::kAsking && !joined_file_;
+  const bool is_spooled = spool_ && spool_->begin() == 0 && spool_->state() < Spool::State::kStored;
+  if (!is_spooled) {
+    if (!is_waiting) report_failure();
+    return;
+  }
+  const uint64_t written = spool_->written();
+  const bool is_whole = total_ && written == *total_;
+  const bool is_far = written >= reported_bytes_ + limits::kJoinStepBytes;
+  const bool is_due = reported_bytes_ == 0 || now_ms >= reported_ms_ + limits::kJoinEveryMs;
+  if (!is_whole && written == reported_bytes_) return;
+  if (!is_whole && !is_far && !is_due) {
+    return host_.call_at(id_, reported_ms_ + limits::kJoinEveryMs);
+  }
+  has_reported_end_ = is_whole;
+  reported_bytes_ = written;
+  reported_ms_ = now_ms;
+  host_.tell(ipc::FetchProgress{question_id_,
+                                is_whole ? ipc::JoinState::kWhole : ipc::JoinState::kGoing, written,
+                                spool_->path()});
+  if (is_whole) host_.call_at(id_, now_ms + limits::kSpoolLingerMs);
+}
+
+void Fetch::report_failure() {
+  if (!is_reported_ || has_reported_end_) return;
+  is_reported_ = false;
+  host_.tell(ipc::FetchProgress{
+      .fetch_id = question_id_, .state = ipc::JoinState::kFailed, .bytes = 0, .path = {}});
+}
+
+// --- Reading along ---
+
+void Fetch::on_joined(FileRef file, uint64_t bytes, bool is_whole, uint64_t now_ms) {
+  if (state_ != State::kAsking) return;
+  if (bytes >= joined_bytes_) {  // Else an earlier file has more of it.
+    joined_file_ = std::move(file);
+    joined_bytes_ = bytes;
+  }
+  deadline_ms_ = kNever;
+  if (is_whole) {
+    total_ = bytes;
+    state_ = State::kWhole;
+  }
+  give_all(now_ms);
+  settle(now_ms);
+}
+
+void Fetch::on_cached(const CachedFile& cached, uint64_t now_ms) {
+  if (state_ != State::kAsking) return;
+  if (!has_begun()) stored_s_ = cached.stored_s;
+  const uint64_t bytes = cached.footer.body_bytes;
+  if (cached.file) return on_joined(cached.file, bytes, true, now_ms);
+  state_ = State::kWhole;
+  total_ = bytes;
+  Slices body{cached.body};
+  window_.append(body);
+  give_all(now_ms);
+  settle(now_ms);
+}
+
+void Fetch::on_join_lost(uint64_t deadline_ms) {
+  if (deadline_ms_ == kNever) deadline_ms_ = deadline_ms;
+}
+
+}  // namespace daphnis::worker

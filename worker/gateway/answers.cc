@@ -1,0 +1,237 @@
+#include "worker/gateway/answers.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "common/base/check.h"
+#include "common/base/limits.h"
+#include "common/http/http_writer.h"
+
+namespace daphnis::worker {
+namespace {
+
+struct Row {
+  FailureKind kind;
+  int status;
+  std::string_view code;
+  std::string_view detail;
+  uint32_t retry_after_s = 0;
+  bool must_close = false;
+};
+
+/// In the enum's order. Statuses say whose fault it is: 4xx the client's or the content's, 429 and
+/// 503 ours, 502 the L2s', 504 nobody's in time (DESIGN 8).
+constexpr Row kRows[] = {
+    {FailureKind::kNotFound, 404, "not_found", "no L2 that was asked has this content"},
+    {FailureKind::kPathNotFound, 404, "path_not_found", "the path does not exist below the root"},
+    {FailureKind::kPathNotALink, 501, "path_not_a_link", "the path goes on below a plain value"},
+    {FailureKind::kNotCached, 412, "not_cached", "only-if-cached, and it is not cached here"},
+    {FailureKind::kUnsupportedContent, 406, "content_unsupported",
+     "the content has a codec or hash that cannot be served as asked"},
+    {FailureKind::kContentTooLarge, 410, "content_too_large",
+     "the content is larger or deeper than this server walks"},
+    {FailureKind::kDenied, 410, "denied", "this server does not serve this content"},
+    {FailureKind::kDeniedByLaw, 451, "denied_by_law", "unavailable for legal reasons"},
+    {FailureKind::kNoL2, 503, "no_l2", "no L2 is registered here", 5},
+    {FailureKind::kL2Failed, 502, "l2_failed", "the L2s that have it broke off", 5},
+    {FailureKind::kL2Lied, 502, "l2_bad_content", "what L2s sent did not match the CID", 5},
+    {FailureKind::kL2Timeout, 504, "l2_timeout", "the L2s that were asked did not answer", 5},
+    {FailureKind::kDeadline, 504, "deadline", "the content did not come in time", 5},
+    {FailureKind::kBrokerAway, 503, "broker_away", "the broker is not connected", 2},
+    {FailureKind::kOverloaded, 503, "overloaded", "too many requests at once", 1},
+    {FailureKind::kTooManyRequests, 429, "too_many_requests", "too many requests from you", 1},
+    {FailureKind::kDraining, 503, "draining", "this server is going away", 1, true},
+    {FailureKind::kHeadTimeout, 408, "head_timeout", "the request took too long to come", 0, true},
+    {FailureKind::kBodyTooLarge, 413, "body_too_large", "no request here needs a body", 0, true},
+    {FailureKind::kInternal, 500, "internal", "a fault of this server"},
+};
+static_assert(std::size(kRows) == static_cast<size_t>(kFailureKindLast) + 1);
+static_assert([] {
+  for (size_t i = 0; i < std::size(kRows); ++i) {
+    if (static_cast<size_t>(kRows[i].kind) != i) return false;
+  }
+  return true;
+}());
+
+/// `text` inside a JSON string. Codes, details and request ids have nothing to escape; checked, so
+/// that a new one that does is found by its first test.
+std::string_view as_json(std::string_view text) {
+  const auto is_plain = [](char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; };
+  check(std::ranges::all_of(text, is_plain), "an error's text needs no JSON escapes");
+  return text;
+}
+
+std::string error_body(const Answer& answer, std::string_view request_id) {
+  return fmt::format("{{\"error\":\"{}\",\"code\":\"{}\",\"request_id\":\"{}\"}}\n",
+                     as_json(answer.detail), as_json(answer.code), as_json(request_id));
+}
+
+bool has_no_body(int status) {
+  return status == 204 || status == 304;
+}
+
+std::string_view name(CacheStatus status) {
+  switch (status) {
+    case CacheStatus::kNone:
+      return "";
+    case CacheStatus::kHit:
+      return "HIT";
+    case CacheStatus::kMiss:
+      return "MISS";
+    case CacheStatus::kFetching:
+      return "FETCHING";
+  }
+  return "";
+}
+
+/// Any site may read any answer (fetch specification, CORS; GATEWAY 1.8).
+const http::FieldLines& cors() {
+  static const http::FieldLines lines =
+      http::FieldLines()
+          .add("Access-Control-Allow-Origin", "*")
+          .add("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS")
+          .add("Access-Control-Allow-Headers",
+               "Content-Type, Range, User-Agent, X-Requested-With, If-None-Match, Cache-Control, "
+               "X-Request-Id")
+          .add("Access-Control-Expose-Headers",
+               "Content-Range, Content-Length, Content-Location, X-Ipfs-Path, X-Ipfs-Roots, "
+               "X-Chunked-Output, X-Stream-Output, Etag, Server-Timing, Retry-After, "
+               "X-Request-Id, X-Cache, Daphnis-Node-Id, Saturn-Node-Id, Saturn-Transfer-Id, "
+               "Saturn-Cache-Status");
+  return lines;
+}
+
+void add_context(http::HeadWriter& writer, const ResponseContext& context) {
+  if (!context.date.empty()) writer.add("Date", context.date);
+  writer.add("Server", "daphnis");
+  writer.add("X-Request-Id", context.request_id).add("Saturn-Transfer-Id", context.request_id);
+  if (!context.node_id.empty()) {
+    writer.add("Daphnis-Node-Id", context.node_id).add("Saturn-Node-Id", context.node_id);
+  }
+  if (context.cache != CacheStatus::kNone) {
+    writer.add("X-Cache", name(context.cache)).add("Saturn-Cache-Status", name(context.cache));
+  }
+  if (context.age_s) writer.add("Age", *context.age_s);
+  if (!context.server_timing.empty()) writer.add("Server-Timing", context.server_timing);
+}
+
+bool is_id_char(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' ||
+         c == '_' || c == '-';
+}
+
+}  // namespace
+
+FailureKind failure_of(ipc::FetchFailure failure) {
+  switch (failure) {
+    case ipc::FetchFailure::kNoL2:
+      return FailureKind::kNoL2;
+    case ipc::FetchFailure::kFailed:
+      return FailureKind::kL2Failed;
+    case ipc::FetchFailure::kSilent:
+      return FailureKind::kL2Timeout;
+    case ipc::FetchFailure::kNotFound:
+      return FailureKind::kNotFound;
+    case ipc::FetchFailure::kOverloaded:
+      return FailureKind::kOverloaded;
+    case ipc::FetchFailure::kDraining:
+      return FailureKind::kDraining;
+  }
+  abort_on_bug("a fetch's failure has no answer");
+}
+
+Answer answer_for(FailureKind kind, uint32_t retry_after_s) {
+  const Row& row = kRows[static_cast<size_t>(kind)];
+  return {.status = row.status,
+          .code = row.code,
+          .detail = row.detail,
+          .retry_after_s = retry_after_s > 0 ? retry_after_s : row.retry_after_s,
+          .must_close = row.must_close};
+}
+
+Answer answer_for(const http::Refusal& refusal) {
+  return {.status = refusal.status, .code = refusal.code, .detail = refusal.detail};
+}
+
+Answer answer_for_parser(const http::Refusal& refusal) {
+  Answer answer = answer_for(refusal);
+  answer.must_close = true;
+  return answer;
+}
+
+http::FieldLines lines_of(std::span<const http::Header> headers) {
+  http::FieldLines lines;
+  for (const http::Header& header : headers) lines.add(header.name, header.value);
+  return lines;
+}
+
+ResponseHead make_head(int status, const http::FieldLines& headers, const ResponseContext& context,
+                       std::optional<uint64_t> length) {
+  ResponseHead head{.text = {}, .status = status, .keep_alive = context.keep_alive};
+  auto writer = http::HeadWriter::response(status);
+  if (has_no_body(status)) {
+    head.framing = Framing::kNone;
+  } else if (length) {
+    head.framing = Framing::kLength;
+    head.body_bytes = *length;
+    writer.add("Content-Length", *length);
+  } else if (context.minor == 0) {
+    head.framing = Framing::kToClose;
+    head.keep_alive = head.keep_alive && context.is_head;
+  } else {
+    head.framing = Framing::kChunked;
+    writer.add("Transfer-Encoding", "chunked");
+  }
+  if (context.is_head) {
+    head.framing = Framing::kNone;
+    head.body_bytes = 0;
+  }
+  writer.add(headers);
+  add_context(writer, context);
+  writer.add(cors());
+  // Never on a chunked body: node's fetch takes one that is cut for whole where the head said
+  // close, be the cut a FIN or a reset. RFC 9112 9.6 only recommends to say it.
+  if (!head.keep_alive && head.framing != Framing::kChunked) writer.add("Connection", "close");
+  if (head.keep_alive && context.minor == 0) writer.add("Connection", "keep-alive");
+  head.text = writer.finish();
+  return head;
+}
+
+RenderedAnswer render(const Answer& answer, const ResponseContext& context) {
+  const bool is_error = answer.status >= 400;
+  const std::string body = is_error ? error_body(answer, context.request_id) : answer.body;
+  std::vector<http::Header> headers = answer.headers;
+  if (is_error) {
+    headers.push_back({"Content-Type", "application/json"});
+    headers.push_back({"Cache-Control", "no-store"});
+    headers.push_back({"X-Content-Type-Options", "nosniff"});
+  }
+  if (answer.retry_after_s > 0) {
+    headers.push_back({"Retry-After", std::to_string(answer.retry_after_s)});
+  }
+  ResponseContext final_context = context;
+  final_context.keep_alive = context.keep_alive && !answer.must_close;
+  ResponseHead head = make_head(answer.status, lines_of(headers), final_context, body.size());
+  if (head.framing == Framing::kLength) head.text += body;
+  return {.text = std::move(head.text), .keep_alive = head.keep_alive};
+}
+
+std::string server_timing(std::span<const Timing> timings) {
+  std::string text;
+  for (const Timing& timing : timings) {
+    fmt::format_to(std::back_inserter(text), "{}{};dur={}.{:03}", text.empty() ? "" : ", ",
+                   timing.name, timing.us / 1000, timing.us % 1000);
+  }
+  return text;
+}
+
+std::optional<std::string_view> client_request_id(const http::Head& head) {
+  const std::string* id = head.find("x-request-id");
+  const bool valid = id && !id->empty() && id->size() <= limits::kRequestIdBytesMax &&
+                     std::ranges::all_of(*id, is_id_char);
+  if (!valid) return std::nullopt;
+  return *id;
+}
+
+}  // namespace daphnis::worker

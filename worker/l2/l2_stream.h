@@ -1,0 +1,146 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/http/http_parser.h"
+#include "common/ipc/ipc_messages.h"
+#include "common/proof/verifier.h"
+#include "worker/base/connection.h"
+#include "worker/base/lingering.h"
+#include "worker/base/pause_reasons.h"
+#include "worker/base/rate_watch.h"
+#include "worker/base/settings.h"
+#include "worker/base/stall_clock.h"
+
+namespace daphnis::worker {
+
+class L2Stream;
+
+/// Who takes what a stream proves. Implemented by the Worker; must not destroy the stream in a
+/// call.
+class StreamListener {
+ public:
+  /// Proven output of the attempt, in order. Takes the slices out of `output`.
+  virtual void on_stream_output(L2Stream& stream, Slices& output, uint64_t now_ms) = 0;
+  /// All that the request covers has been put out. The outcome may still be that the L2 sent more.
+  virtual void on_stream_whole(L2Stream& stream, uint64_t now_ms) = 0;
+  /// The attempt's outcome stands. Called exactly once per stream.
+  virtual void on_stream_ended(L2Stream& stream, uint64_t now_ms) = 0;
+
+ protected:
+  ~StreamListener() = default;
+};
+
+/// One handed-off POST of an L2 (DESIGN 4a): parses it from its first byte, proves its body against
+/// the request, answers it, and ends as a socket to close or to give back. Owned by the Worker;
+/// outlives its attempt for as long as the answer takes.
+class L2Stream final : public Connection {
+ public:
+  /// What the hand-off said.
+  struct Attempt {
+    FetchId fetch_id = 0;
+    Uuid id{};
+    uint64_t cookie = 0;
+    StreamShape shape = StreamShape::kExact;
+    uint32_t number = 0;
+    std::string l2_id;
+  };
+
+  L2Stream(ConnectionId id, Agenda& agenda, const Settings& settings, StreamListener& listener,
+           Attempt attempt, const CarRequest& request, uint64_t now_ms);
+
+  /// Takes what the broker had read. Before any other bytes.
+  void start(Bytes received, uint64_t now_ms);
+
+  void on_bytes(const Slice& input, uint64_t now_ms) override;
+  void on_eof(uint64_t now_ms) override;
+  void on_lost(uint64_t now_ms) override;
+  void on_written(size_t size, uint64_t now_ms) override;
+  void on_time(uint64_t now_ms) override;
+  [[nodiscard]] size_t output(std::span<Bytes> views) override;
+  [[nodiscard]] bool wants_input() const override;
+  [[nodiscard]] bool keeps_input() const override { return phase_ == Phase::kReading; }
+  [[nodiscard]] Ending ending() const override { return ending_; }
+
+  void pause(Pause reason, uint64_t now_ms);
+  void resume(Pause reason, uint64_t now_ms);
+  /// Nobody wants the attempt any more: ends the upload by an early answer (410).
+  void cancel(uint64_t now_ms);
+  /// The broker that handed this off is gone: the socket cannot go back to it.
+  void forget_broker() { is_from_this_broker_ = false; }
+
+  [[nodiscard]] const Attempt& attempt() const { return attempt_; }
+  [[nodiscard]] bool is_from_this_broker() const { return is_from_this_broker_; }
+  [[nodiscard]] bool has_ended() const { return outcome_.has_value(); }
+  /// Valid from on_stream_ended() on.
+  [[nodiscard]] ipc::AttemptOutcome outcome() const { return *outcome_; }
+  /// True: proven bytes show that the request cannot be answered (no such path, a budget, a hash we
+  /// do not know), whoever is asked. The outcome is kComplete: the L2 did its part.
+  [[nodiscard]] bool is_content_fault() const { return failure_ && verifier_.is_content_fault(); }
+  [[nodiscard]] const Error* failure() const { return failure_ ? &*failure_ : nullptr; }
+  /// With failure(): proven bytes are at fault, so that every honest L2 would fail the same way.
+  [[nodiscard]] uint64_t blocks_proven() const { return verifier_.blocks_proven(); }
+  [[nodiscard]] uint64_t body_bytes() const { return body_bytes_; }
+  [[nodiscard]] uint64_t started_ms() const { return started_ms_; }
+
+  /// What goes to the broker with the socket. Valid when the ending is kGiveBack.
+  [[nodiscard]] ipc::ReturnSocket give_back() const { return {attempt_.cookie, surplus_}; }
+
+ private:
+  enum class Phase : uint8_t {
+    kReading,    ///< Head and body.
+    kRepeating,  ///< The message was read to its end; what is proven is still being put out.
+    kTail,       ///< The walk is over, the body is not: its end, or the proof of a lie, is awaited.
+    kAnswered,   ///< The message was read to its end; the answer goes out.
+    kClosing,    ///< Answered early; what still comes in is thrown away.
+  };
+
+  void on_head();
+  void on_body(Slice body, uint64_t now_ms);
+  void on_message_end(Bytes past_the_end, uint64_t now_ms);
+  void on_body_proven(Verifier::State state, uint64_t now_ms);
+  void on_cut(uint64_t now_ms);
+  void check_verifier(Verifier::State state, uint64_t now_ms);
+  void flush_output(uint64_t now_ms);
+  void put_out_repeats(uint64_t now_ms);
+  void restart_clocks(uint64_t now_ms);
+
+  void finish_message(ipc::AttemptOutcome outcome, uint64_t now_ms);
+  void settle(ipc::AttemptOutcome outcome, uint64_t now_ms);
+  /// The outcome, with an answer although the message may go on.
+  void end_early(ipc::AttemptOutcome outcome, uint64_t now_ms);
+  void answer(int status, bool keep_alive);
+  void close(Ending how);
+
+  const Settings& settings_;
+  StreamListener& listener_;
+  Attempt attempt_;
+  http::Parser parser_{http::Parser::Kind::kRequest};
+  Verifier verifier_;
+  bool wants_whole_dag_;  ///< The request covers all that a legacy L2 sends.
+  Slices proven_;         ///< Output of the input being taken.
+
+  Phase phase_ = Phase::kReading;
+  Ending ending_ = Ending::kOpen;
+  std::optional<ipc::AttemptOutcome> outcome_;
+  std::optional<Error> failure_;
+  bool says_not_found_ = false;  ///< Daphnis-Not-Found.
+  bool is_from_this_broker_ = true;
+  bool keeps_alive_ = false;  ///< The L2 wants to use the connection again.
+  bool may_go_back_ = true;   ///< As far as the connection itself is concerned.
+
+  std::string output_;
+  std::vector<uint8_t> surplus_;  ///< Bytes past the body's end, for the broker.
+  uint64_t body_bytes_ = 0;
+  uint64_t started_ms_;
+
+  PauseReasons paused_;
+  StallClock stall_;
+  RateWatch rate_;
+  std::optional<Lingering> lingering_;
+};
+
+}  // namespace daphnis::worker

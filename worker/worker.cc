@@ -1,0 +1,105 @@
+#include "worker/worker.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/base/limits.h"
+#include "common/http/http_writer.h"
+
+namespace daphnis::worker {
+
+Worker::Worker(const Settings& settings, uint32_t index, uint32_t pid, Random random)
+    : settings_(settings),
+      random_(std::move(random)),
+      session_context_{.settings = settings_, .sink = *this},
+      broker_(index, pid),
+      listeners_(broker_, index),
+      spools_(broker_, std::to_string(index) + "-" + std::to_string(pid) + "-"),
+      fetch_memory_{.window_bytes_max = settings.fetch_window_bytes} {}
+
+Worker::~Worker() = default;
+
+Connection* Worker::on_client(std::string address, uint64_t now_ms) {
+  if (clients_.size() >= settings_.clients_max && !shed_one(now_ms)) return nullptr;
+  const ConnectionId id = ++last_id_;
+  auto session =
+      std::make_unique<ClientSession>(id, agenda_, session_context_, std::move(address), now_ms);
+  if (is_draining()) session->drain(now_ms);
+  Connection* connection = session.get();
+  clients_.emplace(id, std::move(session));
+  return connection;
+}
+
+/// Closes a client to make room for one that will ask: first one that has ended its side and may be
+/// gone, then the one that has asked for nothing longest.
+bool Worker::shed_one(uint64_t now_ms) {
+  ClientSession* client = session_context_.half_closed.longest();
+  if (!client) client = session_context_.idle_clients.longest();
+  if (client) client->shed(now_ms);
+  return client != nullptr;
+}
+
+void Worker::forget(Connection& connection, uint64_t now_ms) {
+  const ConnectionId id = connection.id();
+  if (connection.ending() == Ending::kOpen) connection.on_lost(now_ms);
+  if (clients_.erase(id) == 0) streams_.erase(id);
+}
+
+bool Worker::on_time(uint64_t now_ms) {
+  while (const std::optional<uint64_t> id = agenda_.take_due(now_ms)) {
+    Connection* connection = nullptr;
+    if (const auto client = clients_.find(*id); client != clients_.end()) {
+      connection = client->second.get();
+    } else if (const auto stream = streams_.find(*id); stream != streams_.end()) {
+      connection = stream->second.get();
+    }
+    if (connection) {
+      Agenda::reset_call(*connection);
+      connection->on_time(now_ms);
+    } else if (Fetch* fetch = find_fetch(*id)) {
+      on_fetch_time(*fetch, now_ms);
+    }
+  }
+  cache_.on_time(now_ms);
+  listeners_.on_time(now_ms);
+  return broker_.on_time(now_ms);
+}
+
+uint64_t Worker::next_call_ms() const {
+  return std::min({agenda_.next_call_ms(), broker_.next_call_ms(), cache_.next_call_ms(),
+                   listeners_.next_call_ms()});
+}
+
+void Worker::on_wall_clock(int64_t unix_seconds) {
+  scene_.date = http::http_date(unix_seconds);
+  scene_.now_s = unix_seconds;
+}
+
+void Worker::drain(uint64_t now_ms) {
+  if (std::exchange(session_context_.is_draining, true)) return;
+  listeners_.leave();
+  for (const auto& [id, client] : clients_) client->drain(now_ms);
+}
+
+void Worker::leave(uint64_t now_ms) {
+  std::vector<FetchId> ids;
+  for (const auto& [id, fetch] : fetches_) ids.push_back(id);
+  std::ranges::sort(ids);
+  for (const FetchId id : ids) {
+    Fetch& fetch = *fetches_.at(id);
+    fetch.fail(FailureKind::kDraining, 0, now_ms);
+    fetch.cancel(now_ms);
+    erase_fetch(fetch);
+  }
+  for (const auto& [id, client] : clients_) client->leave(now_ms);
+}
+
+ipc::WorkerStats Worker::stats() const {
+  ipc::WorkerStats stats = stats_;
+  stats.clients = static_cast<uint32_t>(clients_.size());
+  stats.spools = spools_.opened();
+  stats.fetches = static_cast<uint32_t>(fetches_.size());
+  return stats;
+}
+
+}  // namespace daphnis::worker

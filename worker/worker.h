@@ -1,0 +1,229 @@
+#pragma once
+
+#include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/base/logfmt.h"
+#include "common/ipc/ipc_messages.h"
+#include "worker/answer/cache_search.h"
+#include "worker/answer/content_answer.h"
+#include "worker/answer/hit_answer.h"
+#include "worker/answer/narrow_answer.h"
+#include "worker/base/agenda.h"
+#include "worker/base/settings.h"
+#include "worker/broker/broker_session.h"
+#include "worker/broker/listeners.h"
+#include "worker/cache/cache.h"
+#include "worker/client/client_session.h"
+#include "worker/fetch/fetch.h"
+#include "worker/fetch/join.h"
+#include "worker/fetch/spool_book.h"
+#include "worker/gateway/memo.h"
+#include "worker/l2/l2_stream.h"
+
+namespace daphnis::worker {
+
+/// The whole worker without its sockets: clients and L2 streams come in as Connections that the
+/// shell feeds and drains, the broker as messages. After any input the shell (or a simulation)
+/// takes what has come of it: woken connections, messages, log lines, and when to call next. Owned
+/// by main's shell.
+class Worker final : private RequestSink,
+                     private StreamListener,
+                     private ReaderHost,
+                     private FetchHost,
+                     private SearchHost,
+                     private NarrowHost {
+ public:
+  /// Fills a span with random bytes from a cryptographic source.
+  using Random = std::function<void(std::span<uint8_t>)>;
+
+  Worker(const Settings& settings, uint32_t index, uint32_t pid, Random random);
+  ~Worker();
+
+  /// Without it there is no cache. To be given before a broker is connected; must outlive all but
+  /// the destructor.
+  void set_cache_reads(CacheReads& reads) { cache_.set_reads(&reads); }
+  /// A look-up that was to be answered later.
+  void on_cache_look(uint64_t id, CacheLook look, uint64_t now_ms) {
+    cache_.on_look(id, std::move(look), now_ms);
+  }
+  /// Likewise, something that was to be read.
+  void on_cache_read(uint64_t id, CacheRead read, uint64_t now_ms) {
+    cache_.on_read(id, std::move(read), now_ms);
+  }
+
+  // --- Connections ---
+  /// A client has connected. Null: there are too many, and none of them can be spared; close it.
+  [[nodiscard]] Connection* on_client(std::string address, uint64_t now_ms);
+  /// Puts the connection on the list of woken ones, at its end.
+  void touch(Connection& connection) { agenda_.wake(connection); }
+  /// The connection's socket is closed or given back; the object dies.
+  void forget(Connection& connection, uint64_t now_ms);
+
+  // --- The broker ---
+  void on_broker_connected(uint64_t now_ms) { broker_.on_connected(now_ms); }
+  /// `has_socket`: for a Handoff or a ListenerGiven, that the right descriptor came with it. False:
+  /// drop the connection (broker_problem() says why). A stream to be driven, if there is one, is
+  /// put in `stream`.
+  [[nodiscard]] bool on_broker_message(const ipc::BrokerToWorker& message, bool has_socket,
+                                       uint64_t now_ms, Connection** stream);
+  void on_broker_closed(uint64_t now_ms);
+  [[nodiscard]] const std::string& broker_problem() const { return broker_.why(); }
+  [[nodiscard]] bool has_broker() const { return broker_.is_up(); }
+  /// The L2's message to go with a socket whose connection ends in kGiveBack. Empty: close it
+  /// instead.
+  [[nodiscard]] std::optional<ipc::ReturnSocket> give_back(const Connection& connection) const;
+
+  /// The sockets that clients come in by.
+  [[nodiscard]] Listeners& listeners() { return listeners_; }
+
+  // --- Time ---
+  /// False: the broker has fallen silent, drop its connection.
+  [[nodiscard]] bool on_time(uint64_t now_ms);
+  [[nodiscard]] uint64_t next_call_ms() const;
+  /// The wall clock, for Date fields. To be told about every second.
+  void on_wall_clock(int64_t unix_seconds);
+
+  /// Finish what is under way; clients get one more answer each. Twice does no harm.
+  void drain(uint64_t now_ms);
+  /// The process ends now: whoever still waits is told so, and what is under way is cut.
+  void leave(uint64_t now_ms);
+  [[nodiscard]] bool is_draining() const { return session_context_.is_draining; }
+  /// Nothing is under way any more, nor on its way into the cache.
+  [[nodiscard]] bool is_empty() const {
+    return clients_.empty() && streams_.empty() && spools_.is_empty();
+  }
+
+  // --- Files ---
+  /// Work to be done elsewhere than on the event loop; each ends in on_file_job_done().
+  [[nodiscard]] std::vector<FileJob> take_file_jobs() { return spools_.take_jobs(); }
+  void on_file_job_done(FileJobDone done, uint64_t now_ms);
+
+  // --- What has come of it ---
+  [[nodiscard]] std::vector<Connection*> take_woken() { return agenda_.take_woken(); }
+  [[nodiscard]] std::vector<ipc::WorkerToBroker> take_messages() {
+    spools_.settle();
+    return broker_.take_messages();
+  }
+  [[nodiscard]] std::vector<LogLine> take_access_lines() {
+    return std::exchange(access_lines_, {});
+  }
+  /// The level a Broadcast asked for, once.
+  [[nodiscard]] std::optional<LogLevel> take_log_level() {
+    return std::exchange(log_level_, std::nullopt);
+  }
+  /// Counters and gauges; the shell adds what only the system knows, and sends it.
+  [[nodiscard]] ipc::WorkerStats stats() const;
+  void send(ipc::WorkerToBroker message) { broker_.send(std::move(message)); }
+
+ private:
+  // RequestSink
+  void on_request(Exchange& exchange, uint64_t now_ms) override;
+  void on_refused(Exchange& exchange, const http::Refusal& refusal, uint64_t now_ms) override;
+  void on_exchange_over(Exchange& exchange, ExchangeEnd end, uint64_t now_ms) override;
+  // StreamListener
+  void on_stream_output(L2Stream& stream, Slices& output, uint64_t now_ms) override;
+  void on_stream_whole(L2Stream& stream, uint64_t now_ms) override;
+  void on_stream_ended(L2Stream& stream, uint64_t now_ms) override;
+  // ReaderHost
+  void on_reader_room(FetchId fetch, FetchReader& reader, uint64_t now_ms) override;
+  void on_reader_left(FetchId fetch, FetchReader& reader, uint64_t now_ms) override;
+  // FetchHost
+  void tell(ipc::WorkerToBroker message) override { broker_.send(std::move(message)); }
+  void call_at(FetchId fetch, uint64_t at_ms) override { agenda_.call_at(fetch, at_ms); }
+  [[nodiscard]] Spool* open_spool(const Fetch& fetch, uint64_t begin, bool is_for_cache) override;
+
+  // SearchHost
+  void on_cached(Exchange& exchange, Content content, const CachedFile& file,
+                 uint64_t now_ms) override;
+  void on_whole_cached(Exchange& exchange, Content content, const RequestKey& key,
+                       const CachedFile& file, uint64_t now_ms) override;
+  void on_not_cached(Exchange& exchange, Content content, uint64_t now_ms) override;
+  [[nodiscard]] bool is_under_way(const Content& content) const override;
+  // NarrowHost
+  void on_cached_file_lost(const RequestKey& key, int error) override;
+  [[nodiscard]] bool go_on(Exchange& exchange, Content content, Rest rest,
+                           uint64_t now_ms) override;
+  void on_narrow_missed(Exchange& exchange, Content content, uint64_t now_ms) override;
+
+  [[nodiscard]] bool shed_one(uint64_t now_ms);
+  void name_request(Exchange& exchange);
+  void answer_hit(Exchange& exchange, const Content& content, const CachedFile& file,
+                  uint64_t now_ms);
+  [[nodiscard]] bool begin_waiting(Exchange& exchange);
+  void end_waiting(Exchange& exchange);
+  [[nodiscard]] bool answer_from_memory(Exchange& exchange, const std::string& memory,
+                                        uint64_t now_ms);
+  void start_content(Exchange& exchange, Content content, uint64_t now_ms);
+  void start_fetch(Exchange& exchange, Content content, uint64_t now_ms);
+  void answer_from(Fetch& fetch, Exchange& exchange, std::unique_ptr<FetchAnswer> answer,
+                   uint64_t now_ms);
+  /// A fetch of that content that a new reader can join. `joins`: it was under way already.
+  [[nodiscard]] Fetch& fetch_of(const Content& content, std::string trace_id, bool& joins,
+                                uint64_t now_ms);
+  [[nodiscard]] Fetch& make_fetch(CarRequest wanted, const RequestKey& key, std::string trace_id,
+                                  uint64_t now_ms);
+  void ask(Fetch& fetch, bool must_not_join, uint64_t now_ms);
+  void on_fetch_time(Fetch& fetch, uint64_t now_ms);
+  void fail_fetch(Fetch& fetch, FailureKind why, uint64_t now_ms);
+  /// After anything that may have ended the fetch or left it without use.
+  void settle_fetch(Fetch& fetch, uint64_t now_ms);
+  void erase_fetch(const Fetch& fetch);
+  [[nodiscard]] Fetch* find_fetch(FetchId id);
+  [[nodiscard]] Fetch* asked_fetch(FetchId question_id);
+  [[nodiscard]] Fetch* fed_by(const L2Stream& stream);
+  [[nodiscard]] std::vector<FetchId> asking() const;
+
+  void on_broker_up(uint64_t now_ms);
+  [[nodiscard]] L2Stream* on_handoff(const ipc::Handoff& handoff, bool has_socket, uint64_t now_ms);
+  void on_fetch_failed(const ipc::FetchFailed& refusal, uint64_t now_ms);
+  void on_broadcast(const ipc::Broadcast& broadcast, uint64_t now_ms);
+  void on_spool_moved(FetchId fetch, uint64_t now_ms);
+  void on_spool_stored(const ipc::SpoolStored& stored, uint64_t now_ms);
+  void on_warm(const ipc::Warm& warm, uint64_t now_ms);
+  void on_spool_wanted(const ipc::SpoolWanted& wanted, uint64_t now_ms);
+  void on_join_progress(const ipc::JoinProgress& progress, uint64_t now_ms);
+  void open_join(Fetch& fetch, const ipc::JoinProgress& progress, uint64_t now_ms);
+  void on_join_opened(Fetch& fetch, FileJobDone done, uint64_t now_ms);
+  void read_along(Fetch& fetch, const Join& join, uint64_t now_ms);
+  void look_for_join(Fetch& fetch, ipc::JoinState state, uint64_t now_ms);
+  void on_join_looked(FetchId id, const CachedFile* found, uint64_t now_ms);
+  void lose_join(Fetch& fetch, uint64_t now_ms);
+  void forget_join(FetchId id);
+  void forget_joins(uint64_t now_ms);
+
+  void count(const Exchange& exchange, ExchangeEnd end);
+
+  Settings settings_;
+  Random random_;
+  Agenda agenda_;  ///< Before the connections, which take themselves off it.
+  AnswerScene scene_;
+  SessionContext session_context_;
+  BrokerSession broker_;
+  Listeners listeners_;
+  Cache cache_{broker_};
+  Memo memo_;
+  SpoolBook spools_;  ///< Before the fetches, which point into it.
+  FetchMemory fetch_memory_;
+  uint64_t last_id_ = 0;
+  size_t in_flight_ = 0;  ///< Exchanges that wait for or stream content.
+  // Declared so that clients, whose answers read from fetches, go first.
+  absl::flat_hash_map<ConnectionId, std::unique_ptr<L2Stream>> streams_;
+  absl::flat_hash_map<FetchId, std::unique_ptr<Fetch>> fetches_;
+  absl::flat_hash_map<RequestKey, FetchId> by_key_;   ///< Of those that may be joined.
+  absl::flat_hash_map<FetchId, FetchId> asked_anew_;  ///< Question to fetch, where not the same.
+  absl::flat_hash_set<FetchId> asks_again_;  ///< Refused for now, asked anew when their time comes.
+  absl::flat_hash_map<FetchId, Join> joins_;
+  absl::flat_hash_map<ConnectionId, std::unique_ptr<ClientSession>> clients_;
+  std::vector<LogLine> access_lines_;
+  std::optional<LogLevel> log_level_;
+  ipc::WorkerStats stats_;
+};
+
+}  // namespace daphnis::worker

@@ -1,0 +1,113 @@
+// How the Worker and its broker find, follow and lose each other.
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "worker/worker.h"
+
+namespace daphnis::worker {
+
+bool Worker::on_broker_message(const ipc::BrokerToWorker& message, bool has_socket, uint64_t now_ms,
+                               Connection** stream) {
+  switch (broker_.on_message(message, now_ms)) {
+    case BrokerSession::Verdict::kDrop:
+      return false;
+    case BrokerSession::Verdict::kHandled:
+      return true;
+    case BrokerSession::Verdict::kUp:
+      spools_.on_broker_up(std::get<ipc::Welcome>(message));
+      cache_.on_broker_up(std::get<ipc::Welcome>(message));
+      listeners_.on_broker_up();
+      on_broker_up(now_ms);
+      return true;
+    case BrokerSession::Verdict::kPassOn:
+      break;
+  }
+  struct Handler {
+    Worker& worker;
+    bool has_socket;
+    uint64_t now_ms;
+    Connection** stream;
+
+    void operator()(const ipc::Handoff& handoff) {
+      *stream = worker.on_handoff(handoff, has_socket, now_ms);
+    }
+    void operator()(const ipc::FetchFailed& refusal) { worker.on_fetch_failed(refusal, now_ms); }
+    void operator()(const ipc::Broadcast& broadcast) { worker.on_broadcast(broadcast, now_ms); }
+    void operator()(const ipc::SpoolRoom& room) {
+      worker.on_spool_moved(worker.spools_.on_room(room), now_ms);
+    }
+    void operator()(const ipc::SpoolStored& stored) { worker.on_spool_stored(stored, now_ms); }
+    void operator()(const ipc::Unlink& unlink) { worker.cache_.on_unlink(unlink, now_ms); }
+    void operator()(const ipc::SpoolWanted& wanted) { worker.on_spool_wanted(wanted, now_ms); }
+    void operator()(const ipc::JoinProgress& progress) {
+      worker.on_join_progress(progress, now_ms);
+    }
+    void operator()(const ipc::Warm& warm) { worker.on_warm(warm, now_ms); }
+    void operator()(const ipc::ListenerGiven& given) {
+      worker.listeners_.on_given(given, has_socket);
+    }
+    void operator()(const ipc::ListenersGiven&) { worker.listeners_.on_all_given(); }
+    void operator()(const ipc::ListenerKept& kept) { worker.listeners_.on_kept(kept); }
+    void operator()(const ipc::ListenerRelease& release) { worker.listeners_.on_release(release); }
+    // The session has dealt with these.
+    void operator()(const ipc::Welcome&) {}
+    void operator()(const ipc::Refused&) {}
+    void operator()(const ipc::Ping&) {}
+    void operator()(const ipc::Pong&) {}
+  };
+  std::visit(Handler{*this, has_socket, now_ms, stream}, message);
+  return true;
+}
+
+/// The fetches that wait for a stream, oldest first: the table's order is not the same in every
+/// run. Those that have been told of a whole file do not wait.
+std::vector<FetchId> Worker::asking() const {
+  std::vector<FetchId> ids;
+  for (const auto& [id, fetch] : fetches_) {
+    if (fetch->wants_stream() && !joins_.contains(id)) ids.push_back(id);
+  }
+  std::ranges::sort(ids);
+  return ids;
+}
+
+/// Asks again for all that waits: the broker of before took its knowledge with it.
+void Worker::on_broker_up(uint64_t now_ms) {
+  scene_.node_id = broker_.node_id();
+  for (const FetchId id : asking()) ask(*fetches_.at(id), false, now_ms);
+}
+
+void Worker::on_broker_closed(uint64_t now_ms) {
+  broker_.on_closed();
+  cache_.on_broker_closed();
+  listeners_.on_broker_closed();
+  forget_joins(now_ms);
+  // Handed-off streams go on; only their sockets have nowhere to go back to.
+  for (const auto& [id, stream] : streams_) stream->forget_broker();
+  for (const FetchId id : asking()) agenda_.call_at(id, now_ms + settings_.broker_wait_ms);
+}
+
+std::optional<ipc::ReturnSocket> Worker::give_back(const Connection& connection) const {
+  const auto found = streams_.find(connection.id());
+  if (found == streams_.end() || !found->second->is_from_this_broker() || !broker_.is_up()) {
+    return std::nullopt;
+  }
+  return found->second->give_back();
+}
+
+void Worker::on_broadcast(const ipc::Broadcast& broadcast, uint64_t now_ms) {
+  switch (broadcast.verb) {
+    case ipc::BroadcastVerb::kDrain:
+      drain(now_ms);
+      break;
+    case ipc::BroadcastVerb::kLogLevel: {
+      LogLevel level{};
+      if (parse_log_level(broadcast.argument, level)) log_level_ = level;
+      break;
+    }
+  }
+  broker_.send(ipc::BroadcastDone{broadcast.broadcast_id});
+}
+
+}  // namespace daphnis::worker

@@ -1,0 +1,237 @@
+// How the Worker gets content: questions to the broker, hand-offs, what streams prove.
+
+#include <algorithm>
+#include <utility>
+
+#include "common/base/limits.h"
+#include "worker/worker.h"
+
+namespace daphnis::worker {
+
+Fetch* Worker::find_fetch(FetchId id) {
+  const auto found = fetches_.find(id);
+  return found == fetches_.end() ? nullptr : found->second.get();
+}
+
+/// By the number under which the broker knows it.
+Fetch* Worker::asked_fetch(FetchId question_id) {
+  const auto anew = asked_anew_.find(question_id);
+  Fetch* fetch = find_fetch(anew == asked_anew_.end() ? question_id : anew->second);
+  return fetch && fetch->question_id() == question_id ? fetch : nullptr;
+}
+
+/// The fetch that takes what this stream proves; null where it has gone or takes another's.
+Fetch* Worker::fed_by(const L2Stream& stream) {
+  Fetch* fetch = asked_fetch(stream.attempt().fetch_id);
+  return fetch && fetch->is_fed_by(stream) ? fetch : nullptr;
+}
+
+/// Answers from a fetch, of whose readers there may be more: the content has to come from somebody
+/// else.
+void Worker::start_fetch(Exchange& exchange, Content content, uint64_t now_ms) {
+  bool joins = false;
+  Fetch& fetch = fetch_of(content, exchange.facts.request_id, joins, now_ms);
+  ReaderHost& host = *this;
+  auto answer = std::make_unique<ContentAnswer>(exchange, std::move(content), fetch.id(),
+                                                joins ? CacheStatus::kFetching : CacheStatus::kMiss,
+                                                scene_, host);
+  answer_from(fetch, exchange, std::move(answer), now_ms);
+}
+
+bool Worker::go_on(Exchange& exchange, Content content, Rest rest, uint64_t now_ms) {
+  if (!begin_waiting(exchange)) return false;
+  bool joins = false;
+  Fetch& fetch = fetch_of(content, exchange.facts.request_id, joins, now_ms);
+  ReaderHost& host = *this;
+  auto answer = std::make_unique<ResumedAnswer>(exchange, fetch.id(), rest, scene_, host);
+  answer_from(fetch, exchange, std::move(answer), now_ms);
+  return true;
+}
+
+void Worker::answer_from(Fetch& fetch, Exchange& exchange, std::unique_ptr<FetchAnswer> answer,
+                         uint64_t now_ms) {
+  FetchReader& reader = *answer;
+  exchange.set_responder(std::move(answer));
+  fetch.add_reader(reader, now_ms);
+  settle_fetch(fetch, now_ms);
+}
+
+Fetch& Worker::fetch_of(const Content& content, std::string trace_id, bool& joins,
+                        uint64_t now_ms) {
+  CarRequest wanted = to_fetch(content);
+  const RequestKey key = content.is_head ? key_of(wanted) : content.key;
+  const auto known = by_key_.find(key);
+  Fetch* fetch = known == by_key_.end() ? nullptr : find_fetch(known->second);
+  joins = fetch && fetch->is_joinable();
+  if (!joins) return make_fetch(std::move(wanted), key, std::move(trace_id), now_ms);
+  ++stats_.joins;
+  return *fetch;
+}
+
+Fetch& Worker::make_fetch(CarRequest wanted, const RequestKey& key, std::string trace_id,
+                          uint64_t now_ms) {
+  const FetchId id = ++last_id_;
+  FetchHost& host = *this;
+  auto made = std::make_unique<Fetch>(id, std::move(wanted), key, std::move(trace_id),
+                                      now_ms + settings_.request_ms, fetch_memory_, host);
+  Fetch& fetch = *fetches_.emplace(id, std::move(made)).first->second;
+  by_key_.insert_or_assign(key, id);
+  agenda_.call_at(id, fetch.deadline_ms() + limits::kDeadlineGraceMs);
+  ask(fetch, false, now_ms);
+  return fetch;
+}
+
+/// A fetch without readers; what is known or under way needs none.
+void Worker::on_warm(const ipc::Warm& warm, uint64_t now_ms) {
+  const RequestKey key = key_of(warm.request);
+  if (by_key_.contains(key) || is_draining() || is_forgeable(warm.request.root)) return;
+  Fetch& fetch = make_fetch(warm.request, key, "warm", now_ms);
+  fetch.warm();
+  settle_fetch(fetch, now_ms);
+}
+
+/// Asks the broker, or waits a little for one that is away. Under another number where the broker
+/// has a wrong answer to the last one: more of it may still be on its way.
+void Worker::ask(Fetch& fetch, bool must_not_join, uint64_t now_ms) {
+  if (!broker_.is_up()) return agenda_.call_at(fetch.id(), now_ms + settings_.broker_wait_ms);
+  FetchId question_id = fetch.question_id() == 0 ? fetch.id() : fetch.question_id();
+  if (must_not_join) {
+    asked_anew_.erase(question_id);
+    question_id = ++last_id_;
+    asked_anew_.emplace(question_id, fetch.id());
+  }
+  broker_.send(fetch.ask(question_id, must_not_join, now_ms));
+}
+
+void Worker::on_fetch_time(Fetch& fetch, uint64_t now_ms) {
+  if (!fetch.wants_stream()) {
+    fetch.on_time(now_ms);  // Its stream has deadlines of its own.
+    settle_fetch(fetch, now_ms);
+  } else if (now_ms >= fetch.deadline_ms()) {
+    fail_fetch(fetch, FailureKind::kDeadline, now_ms);
+  } else if (asks_again_.erase(fetch.id()) > 0 && broker_.is_up()) {
+    ask(fetch, false, now_ms);
+  } else if (!broker_.is_up() && !fetch.has_begun()) {
+    fail_fetch(fetch, FailureKind::kBrokerAway, now_ms);
+  }
+}
+
+void Worker::fail_fetch(Fetch& fetch, FailureKind why, uint64_t now_ms) {
+  broker_.send(ipc::CancelFetch{fetch.question_id()});
+  fetch.fail(why, 0, now_ms);
+  erase_fetch(fetch);
+}
+
+void Worker::erase_fetch(const Fetch& fetch) {
+  const FetchId id = fetch.id();
+  const auto by_key = by_key_.find(fetch.key());
+  if (by_key != by_key_.end() && by_key->second == id) by_key_.erase(by_key);
+  asked_anew_.erase(fetch.question_id());
+  asks_again_.erase(id);
+  forget_join(id);
+  fetches_.erase(id);
+}
+
+void Worker::settle_fetch(Fetch& fetch, uint64_t now_ms) {
+  if (fetch.is_wanted(now_ms)) return;
+  const bool is_running =
+      fetch.state() == Fetch::State::kAsking || fetch.state() == Fetch::State::kStreaming;
+  if (is_running) {
+    broker_.send(ipc::CancelFetch{fetch.question_id()});
+    fetch.cancel(now_ms);
+  }
+  erase_fetch(fetch);
+}
+
+void Worker::on_reader_room(FetchId id, FetchReader& reader, uint64_t now_ms) {
+  Fetch* fetch = find_fetch(id);
+  if (!fetch) return;
+  fetch->on_room(reader, now_ms);
+  settle_fetch(*fetch, now_ms);
+}
+
+void Worker::on_reader_left(FetchId id, FetchReader& reader, uint64_t now_ms) {
+  Fetch* fetch = find_fetch(id);
+  if (!fetch) return;
+  fetch->remove_reader(reader, now_ms);
+  settle_fetch(*fetch, now_ms);
+}
+
+void Worker::on_stream_output(L2Stream& stream, Slices& output, uint64_t now_ms) {
+  if (Fetch* fetch = fed_by(stream)) fetch->on_output(output, now_ms);
+}
+
+void Worker::on_stream_whole(L2Stream& stream, uint64_t now_ms) {
+  Fetch* fetch = fed_by(stream);
+  if (!fetch) return;
+  fetch->on_whole(now_ms);
+  settle_fetch(*fetch, now_ms);
+}
+
+void Worker::on_stream_ended(L2Stream& stream, uint64_t now_ms) {
+  const L2Stream::Attempt& attempt = stream.attempt();
+  if (stream.outcome() == ipc::AttemptOutcome::kVerifyFailed) ++stats_.verify_failures;
+  Fetch* fetch = fed_by(stream);
+  const bool wants_another = fetch && fetch->on_stream_ended(now_ms);
+  if (stream.is_from_this_broker()) {
+    const uint64_t took_ms = std::min<uint64_t>(now_ms - stream.started_ms(), UINT32_MAX);
+    broker_.send(ipc::AttemptEnded{.fetch_id = attempt.fetch_id,
+                                   .attempt_id = attempt.id,
+                                   .outcome = stream.outcome(),
+                                   .wants_another = wants_another,
+                                   .blocks_proven = stream.blocks_proven(),
+                                   .body_bytes = stream.body_bytes(),
+                                   .duration_ms = static_cast<uint32_t>(took_ms)});
+  } else if (wants_another) {
+    ask(*fetch, false, now_ms);  // The broker of today has never heard of it.
+  }
+  if (fetch) settle_fetch(*fetch, now_ms);
+}
+
+L2Stream* Worker::on_handoff(const ipc::Handoff& handoff, bool has_socket, uint64_t now_ms) {
+  broker_.send(ipc::HandoffTaken{handoff.attempt_id});
+  Fetch* fetch = asked_fetch(handoff.fetch_id);
+  const bool is_wanted = fetch && fetch->wants_stream();
+  if (!has_socket) {
+    broker_.send(ipc::AttemptEnded{.fetch_id = handoff.fetch_id,
+                                   .attempt_id = handoff.attempt_id,
+                                   .outcome = ipc::AttemptOutcome::kLost,
+                                   .wants_another = is_wanted});
+    return nullptr;
+  }
+  const ConnectionId id = ++last_id_;
+  L2Stream::Attempt attempt{.fetch_id = handoff.fetch_id,
+                            .id = handoff.attempt_id,
+                            .cookie = handoff.cookie,
+                            .shape = handoff.shape,
+                            .number = handoff.attempt_number,
+                            .l2_id = handoff.l2_id};
+  const CarRequest& request = is_wanted ? fetch->request() : CarRequest{};
+  StreamListener& listener = *this;
+  auto made = std::make_unique<L2Stream>(id, agenda_, settings_, listener, std::move(attempt),
+                                         request, now_ms);
+  L2Stream& stream = *streams_.emplace(id, std::move(made)).first->second;
+  if (is_wanted) {
+    forget_join(fetch->id());
+    fetch->on_stream(stream, handoff.admission);
+    stream.start(handoff.received, now_ms);
+  } else {
+    stream.cancel(now_ms);
+  }
+  return &stream;
+}
+
+void Worker::on_fetch_failed(const ipc::FetchFailed& refusal, uint64_t now_ms) {
+  Fetch* fetch = asked_fetch(refusal.fetch_id);
+  if (!fetch || !fetch->wants_stream()) return;  // Crossed with our cancel, or of an older attempt.
+  // A broker that has just begun knows no L2s yet; who is in the midst of an answer waits for them.
+  const bool may_pass = refusal.reason == ipc::FetchFailure::kNoL2 && fetch->has_begun();
+  if (may_pass && now_ms + limits::kAskAgainMs < fetch->deadline_ms()) {
+    asks_again_.insert(fetch->id());
+    return agenda_.call_at(fetch->id(), now_ms + limits::kAskAgainMs);
+  }
+  fetch->on_refused(refusal, now_ms);
+  erase_fetch(*fetch);
+}
+
+}  // namespace daphnis::worker

@@ -1,0 +1,151 @@
+// How the Worker's fetches read along in other workers' spools, and let others read in theirs.
+
+#include <algorithm>
+#include <utility>
+
+#include "common/base/limits.h"
+#include "worker/worker.h"
+
+namespace daphnis::worker {
+
+using ipc::JoinState;
+
+Spool* Worker::open_spool(const Fetch& fetch, uint64_t begin, bool is_for_cache) {
+  return spools_.open(++last_id_, fetch.id(), fetch.request(), begin, is_for_cache);
+}
+
+void Worker::on_spool_moved(FetchId id, uint64_t now_ms) {
+  Fetch* fetch = find_fetch(id);
+  if (!fetch) return;
+  fetch->on_spool_moved(now_ms);
+  settle_fetch(*fetch, now_ms);
+}
+
+void Worker::on_spool_stored(const ipc::SpoolStored& stored, uint64_t now_ms) {
+  const FetchId id = spools_.on_stored(stored);
+  Fetch* fetch = find_fetch(id);
+  if (fetch && fetch->spool()) {
+    // Readers go on in what is a file of the cache from now on, or in one that was not needed.
+    cache_.watch(fetch->key(), fetch->spool()->file());
+    cache_.watch(fetch->spool()->path(), fetch->spool()->file());
+  }
+  on_spool_moved(id, now_ms);
+}
+
+void Worker::on_spool_wanted(const ipc::SpoolWanted& wanted, uint64_t now_ms) {
+  if (Fetch* fetch = asked_fetch(wanted.fetch_id)) return fetch->on_wanted(now_ms);
+  broker_.send(ipc::FetchProgress{
+      .fetch_id = wanted.fetch_id, .state = JoinState::kFailed, .bytes = 0, .path = {}});
+}
+
+void Worker::on_file_job_done(FileJobDone done, uint64_t now_ms) {
+  if (done.kind != FileJob::Kind::kOpen) {
+    return on_spool_moved(spools_.on_job_done(std::move(done)), now_ms);
+  }
+  if (Fetch* fetch = find_fetch(done.owner)) on_join_opened(*fetch, std::move(done), now_ms);
+}
+
+void Worker::on_join_progress(const ipc::JoinProgress& progress, uint64_t now_ms) {
+  Fetch* fetch = asked_fetch(progress.fetch_id);
+  if (!fetch || !fetch->wants_stream()) return;
+  if (progress.state == JoinState::kFailed) return lose_join(*fetch, now_ms);
+  if (progress.state == JoinState::kCached) return look_for_join(*fetch, progress.state, now_ms);
+  if (progress.bytes == 0 && progress.state == JoinState::kGoing) return;
+  const auto found = joins_.find(fetch->id());
+  if (found == joins_.end()) return open_join(*fetch, progress, now_ms);
+  Join& join = found->second;
+  join.state = progress.state;
+  if (join.is_in_cache) return;  // All of it is being looked for there.
+  if (join.path != progress.path) return open_join(*fetch, progress, now_ms);
+  join.bytes = progress.bytes;
+  if (join.file) read_along(*fetch, join, now_ms);
+}
+
+void Worker::read_along(Fetch& fetch, const Join& join, uint64_t now_ms) {
+  fetch.on_joined(join.file, join.bytes, join.state == JoinState::kWhole, now_ms);
+  settle_fetch(fetch, now_ms);
+}
+
+void Worker::open_join(Fetch& fetch, const ipc::JoinProgress& progress, uint64_t now_ms) {
+  if (!spools_.folders().contain(progress.path)) {
+    return look_for_join(fetch, progress.state, now_ms);
+  }
+  auto opening = std::make_shared<char>();
+  cache_.watch(progress.path, opening);
+  cache_.watch(fetch.key(), opening);  // It may have got its place in the cache meanwhile.
+  joins_.insert_or_assign(fetch.id(), Join{.path = progress.path,
+                                           .bytes = progress.bytes,
+                                           .state = progress.state,
+                                           .opening = std::move(opening)});
+  spools_.order({.kind = FileJob::Kind::kOpen, .owner = fetch.id(), .path = progress.path});
+}
+
+void Worker::on_join_opened(Fetch& fetch, FileJobDone done, uint64_t now_ms) {
+  const auto found = joins_.find(fetch.id());
+  if (found == joins_.end() || !found->second.opening || found->second.path != done.path) return;
+  Join& join = found->second;
+  if (!done.file) return look_for_join(fetch, join.state, now_ms);
+  cache_.watch(join.path, done.file);
+  cache_.watch(fetch.key(), done.file);
+  join.file = std::move(done.file);
+  join.opening.reset();
+  read_along(fetch, join, now_ms);
+}
+
+/// What is not (or no longer) among the spools may be in the cache.
+void Worker::look_for_join(Fetch& fetch, JoinState state, uint64_t now_ms) {
+  const FetchId id = fetch.id();
+  forget_join(id);
+  joins_.emplace(id, Join{.state = state, .is_in_cache = true, .since_ms = now_ms});
+  const uint64_t look = cache_.look_up(
+      fetch.key(), {},
+      [this, id](const CachedFile* cached, uint64_t at_ms) { on_join_looked(id, cached, at_ms); },
+      now_ms);
+  if (const auto join = joins_.find(id); look != 0 && join != joins_.end()) {
+    join->second.look = look;
+  }
+}
+
+void Worker::on_join_looked(FetchId id, const CachedFile* found, uint64_t now_ms) {
+  Fetch* fetch = find_fetch(id);
+  if (!fetch || !joins_.contains(id)) return;
+  const Join join = std::move(joins_.extract(id).mapped());
+  if (join.state == JoinState::kGoing) broker_.send(ipc::CancelFetch{fetch->question_id()});
+  if (found) {
+    fetch->on_cached(*found, now_ms);
+    return settle_fetch(*fetch, now_ms);
+  }
+  const bool is_late = now_ms >= join.since_ms + limits::kCacheLookMs;
+  if (join.state == JoinState::kCached && cache_.is_on() && !is_late) {
+    cache_.report(fetch->key(), ipc::CacheFaultKind::kMissing, "");
+  }
+  lose_join(*fetch, now_ms);
+  ask(*fetch, true, now_ms);
+}
+
+/// The fetch has to come from elsewhere, and again within a bounded time.
+void Worker::lose_join(Fetch& fetch, uint64_t now_ms) {
+  forget_join(fetch.id());
+  fetch.on_join_lost(now_ms + settings_.request_ms);
+  agenda_.call_at(fetch.id(), fetch.deadline_ms() + limits::kDeadlineGraceMs);
+}
+
+void Worker::forget_join(FetchId id) {
+  const auto found = joins_.find(id);
+  if (found == joins_.end()) return;
+  if (found->second.look != 0) cache_.forget(found->second.look);
+  joins_.erase(found);
+}
+
+/// The broker that told how far others have come is gone.
+void Worker::forget_joins(uint64_t now_ms) {
+  std::vector<FetchId> lost;
+  for (const auto& [id, join] : joins_) {
+    if (join.state == JoinState::kGoing) lost.push_back(id);
+  }
+  for (const FetchId id : lost) {
+    if (Fetch* fetch = find_fetch(id)) lose_join(*fetch, now_ms);
+  }
+}
+
+}  // namespace daphnis::worker
