@@ -39,10 +39,10 @@ function(daphnis_room folder)
                                 PRIVATE ${room_PRIVATE})
 endfunction()
 
-# daphnis_test(LABEL NAME LIBS...): one Catch2 executable from all sources of ./NAME; each test
-# case becomes a ctest test with LABEL. A case that says skip() (tests/fakes/skip.h) is "skipped".
+# daphnis_test(LABEL NAME LIBS...): one Catch2 executable from all sources below ./NAME; each
+# test case becomes a ctest test with LABEL. A case that says skip() (tests/fakes/skip.h) is "skipped".
 function(daphnis_test label name)
-  file(GLOB sources CONFIGURE_DEPENDS ${name}/*.cc)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${name}/*.cc)
   if(NOT sources)
     return()
   endif()

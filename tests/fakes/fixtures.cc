@@ -6,7 +6,7 @@
 #include <iterator>
 #include <string_view>
 
-#include "tests/unit/formats/hex.h"
+#include "tests/unit/common/hex.h"
 
 namespace daphnis::test {
 namespace {

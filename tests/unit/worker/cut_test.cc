@@ -1,8 +1,8 @@
 // Answers that cannot be completed: as long as nothing of one has gone out, another takes its
 // place; from its first byte on it is cut, and never before its head's end.
 
+#include "tests/unit/worker/fetch/spool_rig.h"
 #include "tests/unit/worker/rig.h"
-#include "tests/unit/worker/spool_rig.h"
 
 namespace daphnis::worker::test {
 namespace {
