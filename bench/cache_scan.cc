@@ -46,8 +46,8 @@ bool make_file(const FolderPaths& paths, uint32_t number) {
   return file && write_all(file.get(), body.data(), body.size()) == 0;
 }
 
-std::vector<CacheIndex::Entry> scan(const FolderPaths& paths, const char* how) {
-  std::vector<CacheIndex::Entry> found;
+std::vector<CacheEntry> scan(const FolderPaths& paths, const char* how) {
+  std::vector<CacheEntry> found;
   double longest = 0;
   const auto begun = Clock::now();
   FolderScan scan(paths);
@@ -64,7 +64,7 @@ std::vector<CacheIndex::Entry> scan(const FolderPaths& paths, const char* how) {
   return found;
 }
 
-void snapshot(const FolderPaths& paths, const std::vector<CacheIndex::Entry>& entries) {
+void snapshot(const FolderPaths& paths, const std::vector<CacheEntry>& entries) {
   const auto begun = Clock::now();
   SnapshotFile file(paths.index(), "bench");
   for (size_t at = 0; at < entries.size(); at += limits::kSnapshotEntriesPerTurn) {

@@ -88,7 +88,7 @@ std::string cache_list(const Broker& broker, uint64_t& cursor) {
   const CacheIndex* index = broker.cache().index();
   std::string out;
   if (!index) return out;
-  cursor = index->visit(cursor, limits::kCacheListEntries, [&](const CacheIndex::Entry& entry) {
+  cursor = index->visit(cursor, limits::kCacheListEntries, [&](const CacheEntry& entry) {
     // The name is "ab/" and the key in hexadecimal digits.
     fmt::format_to(std::back_inserter(out),
                    R"({{"key":"{}","root":"{}","size":{},"stored":{},"idle_s":{},"hits":{},)"
@@ -96,9 +96,8 @@ std::string cache_list(const Broker& broker, uint64_t& cursor) {
                    "\n",
                    std::string_view(cache_file_name(entry.key)).substr(3), entry.root.text(),
                    entry.size, entry.stored_s, entry.idle_s, entry.hits,
-                   entry.unproven_h == CacheIndex::kNeverHours
-                       ? std::string("null")
-                       : std::to_string(entry.unproven_h));
+                   entry.unproven_h == CacheEntry::kNeverHours ? std::string("null")
+                                                               : std::to_string(entry.unproven_h));
   });
   return out;
 }

@@ -5,7 +5,7 @@
 #include <variant>
 #include <vector>
 
-#include "broker/cache/cache_index.h"
+#include "broker/base/cache_types.h"
 
 /// What the broker's core and its cache folder say to each other. The folder (broker/uv/folder)
 /// carries orders out in the order they were given, one at a time, in a thread of its own, so a
@@ -64,7 +64,7 @@ struct FilesUnlinked {
 };
 /// The start-up scan (or one after the folder came back) found these.
 struct FilesFound {
-  std::vector<CacheIndex::Entry> entries;
+  std::vector<CacheEntry> entries;
   bool is_last =
       false;  ///< The scan is over: what the index holds of before and was not found is gone.
 };

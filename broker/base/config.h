@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "broker/cache/cache_policy.h"
+#include "broker/base/cache_types.h"
 #include "common/base/limits.h"
 
 namespace daphnis::broker {

@@ -138,7 +138,7 @@ void Cache::on_event(const FilesUnlinked& event, uint64_t) {
 }
 
 void Cache::on_event(const FilesFound& event, uint64_t) {
-  for (const CacheIndex::Entry& entry : event.entries) index_->found(entry);
+  for (const CacheEntry& entry : event.entries) index_->found(entry);
   if (!event.is_last) return;
   doom(index_->remove_unseen());
   order_proof();

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "broker/base/cache_types.h"
 #include "broker/base/context.h"
-#include "broker/cache/cache_index.h"
 #include "common/ipc/ipc_cache.h"
 
 namespace daphnis::broker {

@@ -59,7 +59,7 @@ std::vector<SpoolId> CacheIndex::grants() {
   return granted;
 }
 
-void CacheIndex::store(const SpoolId& spool, const Entry& entry) {
+void CacheIndex::store(const SpoolId& spool, const CacheEntry& entry) {
   check(!slot_of(entry.key), "a cache entry is stored twice");
   release(spool);
   insert(entry);
@@ -95,7 +95,7 @@ size_t CacheIndex::release_all(WorkerId worker) {
   return gone.size();
 }
 
-void CacheIndex::found(const Entry& entry) {
+void CacheIndex::found(const CacheEntry& entry) {
   if (const auto slot = slot_of(entry.key)) {
     slots_[*slot].scan = scan_;
   } else {
@@ -133,7 +133,7 @@ void CacheIndex::on_proof(const RequestKey& key, bool is_good) {
   if (is_good) slots_[*slot].proven_h = clock_h();
 }
 
-std::optional<CacheIndex::Entry> CacheIndex::find(const RequestKey& key) const {
+std::optional<CacheEntry> CacheIndex::find(const RequestKey& key) const {
   const auto slot = slot_of(key);
   if (!slot) return std::nullopt;
   return entry_of(*slot);
@@ -206,7 +206,7 @@ void CacheIndex::freed(uint64_t doom) {
   dooms_.erase(found);
 }
 
-void CacheIndex::insert(const Entry& entry) {
+void CacheIndex::insert(const CacheEntry& entry) {
   CacheSlot slot = static_cast<CacheSlot>(slots_.size());
   if (free_.empty()) {
     slots_.emplace_back();
@@ -238,7 +238,7 @@ void CacheIndex::insert(const Entry& entry) {
   policy_->add(slot, hash_of(entry.key), entry.size, ++clock_);
 }
 
-CacheIndex::Entry CacheIndex::entry_of(CacheSlot slot) const {
+CacheEntry CacheIndex::entry_of(CacheSlot slot) const {
   const Slot& from = slots_[slot];
   const Cid root = from.root_bytes > 0
                        ? Cid::from_bytes(Bytes(from.root).first(from.root_bytes)).value_or(Cid())
@@ -249,9 +249,8 @@ CacheIndex::Entry CacheIndex::entry_of(CacheSlot slot) const {
           .stored_s = from.stored_s,
           .idle_s = clock_s_ - from.used_s,
           .hits = from.hits,
-          .unproven_h = from.proven_h == 0
-                            ? kNeverHours
-                            : static_cast<uint16_t>(clock_h() - from.proven_h)};
+          .unproven_h = from.proven_h == 0 ? CacheEntry::kNeverHours
+                                           : static_cast<uint16_t>(clock_h() - from.proven_h)};
 }
 
 std::optional<CacheSlot> CacheIndex::slot_of(const RequestKey& key) const {

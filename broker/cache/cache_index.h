@@ -13,24 +13,13 @@
 #include <string>
 #include <vector>
 
+#include "broker/base/cache_types.h"
 #include "broker/base/ids.h"
 #include "broker/cache/cache_policy.h"
 #include "common/cachefile/presence_filter.h"
 #include "common/request/car_request.h"
 
 namespace daphnis::broker {
-
-/// A temporary file some worker is writing: the worker and its own number for it.
-struct SpoolId {
-  WorkerId worker{};
-  uint64_t number = 0;
-
-  [[nodiscard]] bool operator==(const SpoolId&) const = default;
-  template <class H>
-  friend H AbslHashValue(H h, const SpoolId& id) {
-    return H::combine(std::move(h), static_cast<uint64_t>(id.worker), id.number);
-  }
-};
 
 /// What the cache holds, in memory: sizes, use and the sum of all bytes on disk, which never passes
 /// the limit. Three kinds of bytes count: held (files under their own names), reserved (promised to
@@ -44,19 +33,6 @@ class CacheIndex {
     CachePolicyKind policy = CachePolicyKind::kGdsf;
     size_t entries_max = 4'000'000;
     size_t keys_tracked = 1 << 20;  ///< For the frequency sketch: 4 bytes each.
-  };
-  /// An age that means: longer ago than anybody knows.
-  static constexpr uint16_t kNeverHours = 0xffff;
-  /// Ages are in time that passed while a broker ran: whatever the wall clock does, and however
-  /// long there was no broker, they are what they were.
-  struct Entry {
-    RequestKey key;
-    Cid root;
-    uint64_t size = 0;
-    uint32_t stored_s = 0;  ///< Seconds since the epoch: a date for people, of no consequence.
-    uint32_t idle_s = 0;    ///< Seconds since somebody asked for it.
-    uint32_t hits = 0;
-    uint16_t unproven_h = kNeverHours;  ///< Hours since the file was proven, or written.
   };
   /// Files to unlink; their bytes stay charged until freed() is told of `doom`.
   struct Doomed {
@@ -89,7 +65,7 @@ class CacheIndex {
   void stop_waiting(const SpoolId& spool);
   /// The spool became this entry: its reservation is given back and `size` is held instead. Call it
   /// before the file gets its name, and only where find() says that the key is not held.
-  void store(const SpoolId& spool, const Entry& entry);
+  void store(const SpoolId& spool, const CacheEntry& entry);
   /// The spool is gone without an entry.
   void release(const SpoolId& spool);
   /// All spools of a worker are gone. Returns how many there were.
@@ -99,7 +75,7 @@ class CacheIndex {
   void begin_scan();
   [[nodiscard]] bool is_scanning() const { return is_scanning_; }
   /// A scan found this file.
-  void found(const Entry& entry);
+  void found(const CacheEntry& entry);
 
   /// Requests that were answered without asking; feeds the policy also where the key is not held.
   void on_hits(const RequestKey& key, uint32_t hits);
@@ -107,7 +83,7 @@ class CacheIndex {
   [[nodiscard]] bool wants_proof(const RequestKey& key, uint32_t hours);
   /// The key's file was read to be proven, and is good; or nothing can be said of it.
   void on_proof(const RequestKey& key, bool is_good);
-  [[nodiscard]] std::optional<Entry> find(const RequestKey& key) const;
+  [[nodiscard]] std::optional<CacheEntry> find(const RequestKey& key) const;
 
   /// Evicts until all that waits would fit. Call after anything that needs room.
   [[nodiscard]] Doomed make_room();
@@ -158,7 +134,7 @@ class CacheIndex {
   }
   /// Roots of up to this many bytes stand in the slot; CIDv1 with a 256-bit hash has 36.
   static constexpr size_t kShortRootBytes = 39;
-  /// An Entry in less memory: there may be millions.
+  /// A CacheEntry in less memory: there may be millions.
   struct Slot {
     RequestKey key;
     std::array<uint8_t, kShortRootBytes> root;
@@ -192,8 +168,8 @@ class CacheIndex {
     uint64_t bytes;
   };
 
-  void insert(const Entry& entry);
-  [[nodiscard]] Entry entry_of(CacheSlot slot) const;
+  void insert(const CacheEntry& entry);
+  [[nodiscard]] CacheEntry entry_of(CacheSlot slot) const;
   [[nodiscard]] std::optional<CacheSlot> slot_of(const RequestKey& key) const;
   /// Takes the entry out and adds its bytes to `doomed`.
   void doom_slot(CacheSlot slot, Doomed& doomed);

@@ -7,14 +7,13 @@
 #include <string_view>
 #include <vector>
 
+#include "broker/base/cache_types.h"
 #include "broker/cache/frequency_sketch.h"
 
 namespace daphnis::broker {
 
 /// Number of an entry in the cache index; small and reused.
 using CacheSlot = uint32_t;
-
-enum class CachePolicyKind : uint8_t { kGdsf, kLruSp };
 
 /// Decides what a full cache gives up. Knows entries by slot; bytes and files are the index's.
 /// Owned by the cache index.

@@ -63,12 +63,12 @@ void put_snapshot_head(std::vector<uint8_t>& out) {
   put(out, uint32_t{0});
 }
 
-void put_snapshot_frame(std::span<const CacheIndex::Entry> entries, std::vector<uint8_t>& out) {
+void put_snapshot_frame(std::span<const CacheEntry> entries, std::vector<uint8_t>& out) {
   check(entries.size() <= limits::kSnapshotEntriesPerTurn, "too many rows for a frame");
   if (entries.empty()) return;
   const size_t head = out.size();
   out.resize(head + kFrameHeadBytes);
-  for (const CacheIndex::Entry& entry : entries) {
+  for (const CacheEntry& entry : entries) {
     out.insert(out.end(), entry.key.begin(), entry.key.end());
     put(out, entry.size);
     put(out, entry.stored_s);
@@ -128,7 +128,7 @@ bool CacheSnapshot::take_rows(size_t from, size_t to, size_t rows) {
   return false;
 }
 
-std::optional<CacheIndex::Entry> CacheSnapshot::find(const RequestKey& key) const {
+std::optional<CacheEntry> CacheSnapshot::find(const RequestKey& key) const {
   const auto found = std::ranges::lower_bound(
       rows_, key, [](const RequestKey& a, const RequestKey& b) { return a < b; },
       [this](uint32_t row) {
@@ -138,7 +138,7 @@ std::optional<CacheIndex::Entry> CacheSnapshot::find(const RequestKey& key) cons
       });
   if (found == rows_.end() || std::memcmp(&bytes_[*found], key.data(), kKeyBytes) != 0) return {};
   const uint8_t* at = &bytes_[*found] + kKeyBytes;
-  CacheIndex::Entry entry{.key = key, .root = {}};
+  CacheEntry entry{.key = key, .root = {}};
   entry.size = get<uint64_t>(at);
   entry.stored_s = get<uint32_t>(at + 8);
   entry.hits = get<uint32_t>(at + 16);

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "broker/cache/cache_index.h"
+#include "broker/base/cache_types.h"
 #include "common/base/slice.h"
 
 /// DIR/index: what the broker knew of the cached files when it last wrote it down. Only speeds the
@@ -25,7 +25,7 @@ inline constexpr uint16_t kSnapshotVersion = 2;
 
 void put_snapshot_head(std::vector<uint8_t>& out);
 /// At most kSnapshotEntriesPerTurn entries.
-void put_snapshot_frame(std::span<const CacheIndex::Entry> entries, std::vector<uint8_t>& out);
+void put_snapshot_frame(std::span<const CacheEntry> entries, std::vector<uint8_t>& out);
 void put_snapshot_end(std::vector<uint8_t>& out);
 
 /// A snapshot that was read, to look keys up in. Owned by a scan.
@@ -35,7 +35,7 @@ class CacheSnapshot {
   /// Takes what holds: all frames up to the first that is damaged or cut.
   explicit CacheSnapshot(std::vector<uint8_t> bytes);
 
-  [[nodiscard]] std::optional<CacheIndex::Entry> find(const RequestKey& key) const;
+  [[nodiscard]] std::optional<CacheEntry> find(const RequestKey& key) const;
   [[nodiscard]] size_t entries() const { return rows_.size(); }
   /// It was read to its end.
   [[nodiscard]] bool is_whole() const { return is_whole_; }

@@ -280,11 +280,10 @@ void Shell::reopen() {
 }
 
 CacheFolder::EntrySource Shell::entries() const {
-  return [this](uint64_t cursor, size_t count, std::vector<CacheIndex::Entry>& out) {
+  return [this](uint64_t cursor, size_t count, std::vector<CacheEntry>& out) {
     const CacheIndex* index = broker_.cache().index();
     if (!index) return uint64_t{0};
-    return index->visit(cursor, count,
-                        [&](const CacheIndex::Entry& entry) { out.push_back(entry); });
+    return index->visit(cursor, count, [&](const CacheEntry& entry) { out.push_back(entry); });
   };
 }
 

@@ -51,7 +51,7 @@ class CacheFolder {
   /// Appends up to `count` entries of the index from `cursor` on and returns where to go on; 0:
   /// that was all (as CacheIndex::visit). Called on the loop.
   using EntrySource =
-      std::function<uint64_t(uint64_t cursor, size_t count, std::vector<CacheIndex::Entry>& out)>;
+      std::function<uint64_t(uint64_t cursor, size_t count, std::vector<CacheEntry>& out)>;
 
   CacheFolder(uv::Loop& loop, Settings settings, OnEvent on_event);
   ~CacheFolder();

@@ -136,7 +136,7 @@ void CacheFolder::save_snapshot(EntrySource source) {
 }
 
 void CacheFolder::run_snapshot() {
-  std::vector<CacheIndex::Entry> entries;
+  std::vector<CacheEntry> entries;
   snapshot_cursor_ = snapshot_source_(snapshot_cursor_, limits::kSnapshotEntriesPerTurn, entries);
   const bool is_last = snapshot_cursor_ == 0;
   auto written = std::make_shared<Result<void>>();
@@ -159,7 +159,7 @@ Result<void> CacheFolder::write_snapshot(const EntrySource& source) {
   // Half the books are worse than those of before.
   if (paths_.dir.empty() || !was_scanned_) return {};
   SnapshotFile file(paths_.index(), "stop");
-  std::vector<CacheIndex::Entry> entries;
+  std::vector<CacheEntry> entries;
   uint64_t cursor = 0;
   do {
     entries.clear();

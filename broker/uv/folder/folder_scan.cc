@@ -63,7 +63,7 @@ bool FolderScan::open_folder(Batch& batch) {
 }
 
 void FolderScan::look_at(const std::string& name, Batch& batch) {
-  CacheIndex::Entry entry{.key = {}, .root = {}};
+  CacheEntry entry{.key = {}, .root = {}};
   struct stat about {};
   if (::fstatat(folder_.get(), name.c_str(), &about, AT_SYMLINK_NOFOLLOW) != 0) {
     if (errno == EIO) return remove(name, batch);
@@ -96,8 +96,7 @@ void FolderScan::look_at(const std::string& name, Batch& batch) {
   batch.entries.push_back(std::move(entry));
 }
 
-FolderScan::Look FolderScan::look_into(const std::string& name, CacheIndex::Entry& entry,
-                                       Batch& batch) {
+FolderScan::Look FolderScan::look_into(const std::string& name, CacheEntry& entry, Batch& batch) {
   const uv::UniqueFd file(
       ::openat(folder_.get(), name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   int64_t got = file ? 0 : -errno;

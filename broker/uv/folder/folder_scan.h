@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "broker/cache/cache_index.h"
+#include "broker/base/cache_types.h"
 #include "broker/cache/cache_snapshot.h"
 #include "broker/uv/folder/folder_paths.h"
 #include "common/uv/fd.h"
@@ -21,7 +21,7 @@ class FolderScan {
   explicit FolderScan(FolderPaths paths) : paths_(std::move(paths)) {}
 
   struct Batch {
-    std::vector<CacheIndex::Entry> entries;
+    std::vector<CacheEntry> entries;
     uint64_t files_seen = 0;
     uint64_t files_removed = 0;
     bool is_last = false;
@@ -40,7 +40,7 @@ class FolderScan {
   void look_at(const std::string& name, Batch& batch);
   /// Whether the file, unknown to the snapshot, is a valid one; fills in the root.
   enum class Look { kValid, kInvalid, kGone, kTrouble };
-  [[nodiscard]] Look look_into(const std::string& name, CacheIndex::Entry& entry, Batch& batch);
+  [[nodiscard]] Look look_into(const std::string& name, CacheEntry& entry, Batch& batch);
   void remove(const std::string& name, Batch& batch);
   void sample(const RequestKey& key, time_t changed);
 

@@ -30,7 +30,7 @@ Result<void> SnapshotFile::write(const std::vector<uint8_t>& bytes) {
   return {};
 }
 
-Result<void> SnapshotFile::append(std::span<const CacheIndex::Entry> entries) {
+Result<void> SnapshotFile::append(std::span<const CacheEntry> entries) {
   if (auto begun = begin(); !begun) return begun;
   std::vector<uint8_t> frame;
   put_snapshot_frame(entries, frame);

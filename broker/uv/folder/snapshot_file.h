@@ -20,7 +20,7 @@ class SnapshotFile {
   SnapshotFile& operator=(const SnapshotFile&) = delete;
 
   /// The first call makes the file. Errors: kSystem.
-  [[nodiscard]] Result<void> append(std::span<const CacheIndex::Entry> entries);
+  [[nodiscard]] Result<void> append(std::span<const CacheEntry> entries);
   [[nodiscard]] Result<void> finish();
 
  private:

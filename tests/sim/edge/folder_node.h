@@ -42,7 +42,7 @@ class FolderNode {
     std::vector<std::string> names = {};  ///< Of the folder being looked at.
     bool is_over = false;
   };
-  using Entries = std::vector<broker::CacheIndex::Entry>;
+  using Entries = std::vector<broker::CacheEntry>;
 
   // Orders.
   void run_order();

@@ -69,7 +69,7 @@ void FolderNode::scan_step(Scan& scan, Entries& found) {
 void FolderNode::look_at(const std::string& path, Entries& found) {
   Disk::InodeRef inode;
   if (scene_.disk.open(path, inode) != 0) return;  // Evicted since.
-  broker::CacheIndex::Entry entry{.key = {}, .root = {}};
+  broker::CacheEntry entry{.key = {}, .root = {}};
   const size_t name_at = (config_.cache_dir + "/objects/ab/").size();
   std::string tail;
   const uint64_t size = inode->bytes.size();

@@ -60,7 +60,7 @@ TEST_CASE("ages go on in the next broker and stand still without one", "[broker]
     rig.now_ms += day_ms + day_ms / 2;
     rig.broker.on_second(wall_s, rig.now_ms);
     rig.store(worker, 2, kMiB);
-    std::vector<CacheIndex::Entry> entries;
+    std::vector<CacheEntry> entries;
     (void)rig.index().visit(0, 10, [&](const auto& entry) { entries.push_back(entry); });
     put_snapshot_frame(entries, snapshot);
     put_snapshot_end(snapshot);

@@ -24,7 +24,7 @@ Cid root_number(uint64_t number) {
       .value();
 }
 
-CacheIndex::Entry entry_of(uint64_t number, uint64_t size) {
+CacheEntry entry_of(uint64_t number, uint64_t size) {
   return {.key = key_number(number), .root = root_number(number), .size = size};
 }
 
@@ -88,7 +88,7 @@ TEST_CASE("purging a root takes all its entries by multihash and nothing else") 
   CacheIndex index({.limit_bytes = 1000});
   store(index, 1, 10);
   store(index, 2, 10);
-  CacheIndex::Entry part = entry_of(3, 10);
+  CacheEntry part = entry_of(3, 10);
   part.root = root_number(1);
   REQUIRE(index.reserve({kWorker, 3}, 10) == CacheIndex::Reserve::kGranted);
   index.store({kWorker, 3}, part);
@@ -155,7 +155,7 @@ TEST_CASE("a walk over the entries sees each once in bounded steps") {
   size_t seen = 0;
   uint64_t cursor = 0;
   do {
-    cursor = index.visit(cursor, 3, [&](const CacheIndex::Entry&) { ++seen; });
+    cursor = index.visit(cursor, 3, [&](const CacheEntry&) { ++seen; });
   } while (cursor != 0);
   CHECK(seen == 9);
 }

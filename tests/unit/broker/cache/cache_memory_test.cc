@@ -17,7 +17,7 @@ TEST_CASE("an entry of the cache costs at most 200 bytes of memory", "[broker][c
   Hasher hasher;
   for (size_t n = 0; n < kEntries; ++n) {
     const Bytes number(reinterpret_cast<const uint8_t*>(&n), sizeof n);
-    CacheIndex::Entry entry;
+    CacheEntry entry;
     entry.root = hasher.cid_of(codec::kDagPb, hash::kSha2_256, number).value();
     std::ranges::copy(entry.root.multihash().subspan(2), entry.key.begin());
     entry.size = 1'000;

@@ -65,7 +65,7 @@ TEST_CASE("a file that is hit and was not verified for long is next", "[broker][
   rig.hit(3);
   CHECK(rig.ordered() == 3);
   CHECK(rig.index().find(key_for(5))->unproven_h == 24);
-  CHECK(rig.index().find(key_for(2))->unproven_h == CacheIndex::kNeverHours);
+  CHECK(rig.index().find(key_for(2))->unproven_h == CacheEntry::kNeverHours);
 }
 
 TEST_CASE("what was just written counts as verified", "[broker][cache]") {

@@ -69,7 +69,7 @@ TEST_CASE("room is given when a scan has told what lies there", "[broker][cache]
   REQUIRE(rig.room(worker, 2));
   CHECK(rig.room(worker, 2)->bytes == 8 * kMiB);
   CHECK(rig.room(worker, 2)->place == ipc::SpoolPlace::kSpoolDir);
-  const CacheIndex::Entry found{.key = key_for(1), .root = cid_number(1), .size = 11 * kMiB};
+  const CacheEntry found{.key = key_for(1), .root = cid_number(1), .size = 11 * kMiB};
   rig.folder(FilesFound{.entries = {found}, .is_last = false});
   rig.reserve(worker, 3, 8 * kMiB);
   CHECK(rig.room(worker, 3)->bytes == 0);

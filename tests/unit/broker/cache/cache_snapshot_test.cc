@@ -11,8 +11,8 @@
 namespace daphnis::broker {
 namespace {
 
-std::vector<CacheIndex::Entry> some_entries(size_t count) {
-  std::vector<CacheIndex::Entry> entries;
+std::vector<CacheEntry> some_entries(size_t count) {
+  std::vector<CacheEntry> entries;
   for (uint32_t i = 0; i < count; ++i) {
     const std::vector<uint8_t> data{static_cast<uint8_t>(i), static_cast<uint8_t>(i >> 8), 7};
     const Cid root = test::raw_block(data).cid;
@@ -27,7 +27,7 @@ std::vector<CacheIndex::Entry> some_entries(size_t count) {
   return entries;
 }
 
-std::vector<uint8_t> snapshot_of(std::span<const CacheIndex::Entry> entries, size_t per_frame) {
+std::vector<uint8_t> snapshot_of(std::span<const CacheEntry> entries, size_t per_frame) {
   std::vector<uint8_t> bytes;
   put_snapshot_head(bytes);
   for (size_t at = 0; at < entries.size(); at += per_frame) {
@@ -37,7 +37,7 @@ std::vector<uint8_t> snapshot_of(std::span<const CacheIndex::Entry> entries, siz
   return bytes;
 }
 
-bool is_same(const CacheIndex::Entry& a, const CacheIndex::Entry& b) {
+bool is_same(const CacheEntry& a, const CacheEntry& b) {
   return a.key == b.key && a.root == b.root && a.size == b.size && a.stored_s == b.stored_s &&
          a.idle_s == b.idle_s && a.hits == b.hits && a.unproven_h == b.unproven_h;
 }
@@ -56,7 +56,7 @@ TEST_CASE("a snapshot gives back every entry that was put in") {
 }
 
 /// As version 1 was written: `used_s`, and no unproven_h.
-std::vector<uint8_t> snapshot_of_version_1(std::span<const CacheIndex::Entry> entries) {
+std::vector<uint8_t> snapshot_of_version_1(std::span<const CacheEntry> entries) {
   std::vector<uint8_t> rows;
   const auto put = [](std::vector<uint8_t>& out, uint64_t value, size_t bytes) {
     for (size_t i = 0; i < bytes; ++i) out.push_back(static_cast<uint8_t>(value >> (8 * i)));
@@ -96,7 +96,7 @@ TEST_CASE("a snapshot of version 1 is read and its dates become no age") {
     const auto found = snapshot.find(entry.key);
     REQUIRE(found);
     entry.idle_s = 0;
-    entry.unproven_h = CacheIndex::kNeverHours;
+    entry.unproven_h = CacheEntry::kNeverHours;
     CHECK(is_same(*found, entry));
   }
 }

@@ -148,13 +148,13 @@ size_t Rig::files_in(const std::string& name) const {
   return files;
 }
 
-std::optional<CacheIndex::Entry> Rig::found_entry(const RequestKey& key) const {
-  const auto at = std::ranges::find(found, key, &CacheIndex::Entry::key);
+std::optional<CacheEntry> Rig::found_entry(const RequestKey& key) const {
+  const auto at = std::ranges::find(found, key, &CacheEntry::key);
   return at == found.end() ? std::nullopt : std::optional(*at);
 }
 
 CacheFolder::EntrySource Rig::source() {
-  return [this](uint64_t cursor, size_t count, std::vector<CacheIndex::Entry>& out) -> uint64_t {
+  return [this](uint64_t cursor, size_t count, std::vector<CacheEntry>& out) -> uint64_t {
     const size_t end = std::min<size_t>(found.size(), cursor + count);
     out.insert(out.end(), found.begin() + static_cast<ptrdiff_t>(cursor),
                found.begin() + static_cast<ptrdiff_t>(end));

@@ -62,7 +62,7 @@ class Rig {
   [[nodiscard]] std::string object(const CachedFile& file) const;
   [[nodiscard]] bool has(const CachedFile& file) const;
   [[nodiscard]] size_t files_in(const std::string& name) const;
-  [[nodiscard]] std::optional<CacheIndex::Entry> found_entry(const RequestKey& key) const;
+  [[nodiscard]] std::optional<CacheEntry> found_entry(const RequestKey& key) const;
   /// Reads the entries found, as the core's index would be.
   [[nodiscard]] CacheFolder::EntrySource source();
 
@@ -71,7 +71,7 @@ class Rig {
   CacheFolder::Settings settings;
   std::unique_ptr<CacheFolder> folder;
 
-  std::vector<CacheIndex::Entry> found;
+  std::vector<CacheEntry> found;
   size_t scans = 0;
   std::vector<FileStored> answers;
   std::vector<uint64_t> dooms;

@@ -109,7 +109,7 @@ TEST_CASE("a snapshot is also written in the background") {
     write_file(rig.object(file), file.bytes);
   }
   rig.restart();
-  std::vector<CacheIndex::Entry> many;
+  std::vector<CacheEntry> many;
   for (int copy = 0; copy < 100; ++copy) {
     many.insert(many.end(), rig.found.begin(), rig.found.end());
   }
