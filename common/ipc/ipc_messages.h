@@ -9,8 +9,8 @@
 #include "common/base/uuid.h"
 #include "common/ipc/ipc_cache.h"
 #include "common/ipc/ipc_listeners.h"
-#include "common/proof/verifier.h"
 #include "common/request/car_request.h"
+#include "common/request/stream_shape.h"
 
 /// What workers and the broker say to each other (DESIGN 4): two closed one-way sets. Each message
 /// lists its fields once, in `fields`, and ipc_codec.h encodes and decodes from that list. Adding a

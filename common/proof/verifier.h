@@ -8,14 +8,9 @@
 #include "common/base/slice.h"
 #include "common/proof/walk_budget.h"
 #include "common/request/car_request.h"
+#include "common/request/stream_shape.h"
 
 namespace daphnis {
-
-/// What an L2 sends for a request (DESIGN 3.1).
-enum class StreamShape : uint8_t {
-  kExact,     ///< A v2 L2: just the blocks asked for (with dups=y it may still omit repeats).
-  kWholeDag,  ///< A legacy L2: the whole DAG below the root, depth-first, repeats omitted.
-};
 
 /// Streaming proof of a CAR from an untrusted L2 against the request (DESIGN 5): the walk says
 /// which CID must come next, a section's CID is compared before its body is read, the body is

@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "common/base/limits.h"
-#include "common/proof/verifier.h"
+#include "common/proof/walk_budget.h"
 
 namespace daphnis::worker {
 
