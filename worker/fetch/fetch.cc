@@ -5,6 +5,7 @@
 
 #include "common/base/check.h"
 #include "common/base/limits.h"
+#include "worker/broker/fetch_failure.h"
 
 namespace daphnis::worker {
 namespace {

@@ -6,10 +6,10 @@
 
 #include "common/ipc/ipc_messages.h"
 #include "common/request/car_request.h"
+#include "worker/base/failure_kind.h"
 #include "worker/cache/cache_reads.h"
 #include "worker/fetch/fetch_window.h"
 #include "worker/fetch/spool.h"
-#include "worker/gateway/answers.h"
 #include "worker/l2/l2_stream.h"
 
 namespace daphnis::worker {

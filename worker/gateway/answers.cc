@@ -123,24 +123,6 @@ bool is_id_char(char c) {
 
 }  // namespace
 
-FailureKind failure_of(ipc::FetchFailure failure) {
-  switch (failure) {
-    case ipc::FetchFailure::kNoL2:
-      return FailureKind::kNoL2;
-    case ipc::FetchFailure::kFailed:
-      return FailureKind::kL2Failed;
-    case ipc::FetchFailure::kSilent:
-      return FailureKind::kL2Timeout;
-    case ipc::FetchFailure::kNotFound:
-      return FailureKind::kNotFound;
-    case ipc::FetchFailure::kOverloaded:
-      return FailureKind::kOverloaded;
-    case ipc::FetchFailure::kDraining:
-      return FailureKind::kDraining;
-  }
-  abort_on_bug("a fetch's failure has no answer");
-}
-
 Answer answer_for(FailureKind kind, uint32_t retry_after_s) {
   const Row& row = kRows[static_cast<size_t>(kind)];
   return {.status = row.status,

@@ -5,6 +5,7 @@
 
 #include "common/http/http_parser.h"
 #include "common/http/http_writer.h"
+#include "worker/broker/fetch_failure.h"
 
 using namespace daphnis;
 using namespace daphnis::worker;
