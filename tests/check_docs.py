@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Checks what the code and the pages of docs/ point at: each "DESIGN 4a" (also "DESIGN 2, step 9" and
 "DESIGN 2, steps 4 to 9") is a section of docs/design.md, each link between pages leads to a file and
-to a heading of it, each docs/NAME.md that is named exists, and every page has the same port numbers."""
+to a heading of it, each docs/NAME.md that is named exists, so does each file or folder of the code that a
+page names, and every page has the same port numbers."""
 import pathlib
 import re
 import sys
@@ -19,6 +20,7 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 PORTS = {"80", "8080", "8090", "8091"}
 PORT = re.compile(r"(?:[\d.]{7,}|localhost|EDGE|HOST|\]):(\d{2,5})\b")
 PAGE = re.compile(r"\bdocs/[a-z0-9-]+\.md\b")
+CODE = re.compile(r"`((?:common|broker|worker|l2|cmake|tests)/[\w./-]+)`")
 # Fewer than there are, many more than a broken search would find.
 REFERENCES_MIN, LINKS_MIN = 40, 20
 
@@ -89,6 +91,8 @@ def main() -> int:
         if path.suffix == ".md" or path.name == "README":
             links += len(LINK.findall(text))
             found += faults_of_links(path, text)
+            found += [f"there is no {code}" for code in CODE.findall(text)
+                      if not (ROOT / code).exists()]
             found += [f"port {port} is none of ours" for port in PORT.findall(text)
                       if port not in PORTS]
         found += [f"there is no {page}" for page in PAGE.findall(text)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Checks what a reader relies on and a compiler does not: file sizes, line widths, which layer may
-include what, and that notes about later work stand in issues instead of in the code."""
+"""Checks what a reader relies on and a compiler does not: file sizes, line widths, which folder may
+include from which, and that notes about later work stand in issues instead of in the code."""
 import pathlib
 import re
 import sys
@@ -10,10 +10,58 @@ PRODUCT = ("common", "broker", "worker", "l2")
 FOLDERS = (*PRODUCT, "tests", "bench")
 LINES_MAX = 400
 COLUMNS_MAX = 100
+FOLDER_FILES_MAX = 32
+
+# What each folder of the product may include from; what that may use, it may use too. A main.cc is
+# no part of its folder. The CMakeLists.txt of common, broker, worker and l2 link the same.
+MAY_USE = {
+    "common/base": [],
+    "common/http": ["common/base"],
+    "common/hash": ["common/base"],
+    "common/ipld": ["common/hash"],
+    "common/request": ["common/ipld", "common/http"],
+    "common/proof": ["common/request"],
+    "common/cachefile": ["common/request"],
+    "common/ipc": ["common/request"],
+    "common/uv": ["common/ipc"],
+
+    "broker/base": ["common/ipc"],
+    "broker/registry": ["broker/base"],
+    "broker/cache": ["broker/base", "common/cachefile", "common/proof"],
+    "broker/dispatch": ["broker/registry", "broker/cache"],
+    "broker/workers": ["broker/dispatch"],
+    "broker/l2_http": ["broker/workers"],
+    "broker": ["broker/l2_http"],
+    "broker/admin": ["broker"],
+    "broker/uv/folder": ["broker/cache", "common/uv"],
+    "broker/uv": ["broker/admin", "broker/uv/folder"],
+    "broker/main.cc": ["broker/uv"],
+
+    "worker/base": ["common/proof"],
+    "worker/broker": ["worker/base", "common/ipc"],
+    "worker/gateway": ["worker/base"],
+    "worker/client": ["worker/gateway"],
+    "worker/l2": ["worker/base", "common/ipc"],
+    "worker/cache": ["worker/broker", "common/cachefile"],
+    "worker/fetch": ["worker/l2", "worker/cache"],
+    "worker/answer": ["worker/client", "worker/fetch"],
+    "worker": ["worker/answer"],
+    "worker/uv": ["worker", "common/uv"],
+    "worker/main.cc": ["worker/uv"],
+
+    "l2/core": ["common/request"],
+    "l2/disk": ["l2/core", "common/proof"],
+    "l2/uv": ["l2/disk", "common/uv"],
+    "l2/main.cc": ["l2/uv"],
+}
+
 SANS_IO_FORBIDDEN = re.compile(
-    r'#include\s*[<"](uv\.h|sys/socket\.h|sys/epoll\.h|unistd\.h|fcntl\.h|netinet/|'
-    r'(common|broker|worker|l2)/uv/)')
+    r"#include\s*<(uv\.h|sys/socket\.h|sys/epoll\.h|unistd\.h|fcntl\.h|netinet/)")
+INCLUDE = re.compile(r'#include\s*"([^"]+)"')
 LATER = re.compile(r"\b(TODO|FIXME|XXX)\b")
+# A folder's target in CMake, with what it uses.
+TARGET = re.compile(r"^daphnis_room\((\S+?)(?:\s+USES((?:\s+[a-z0-9_/]+)+))?(?:\s+P[^)]*)?\)",
+                    re.MULTILINE)
 
 
 def has_io(name: pathlib.PurePath) -> bool:
@@ -21,8 +69,23 @@ def has_io(name: pathlib.PurePath) -> bool:
     return "uv" in name.parts[:-1] or name.name == "main.cc" or name.parts[:2] == ("l2", "disk")
 
 
-def faults_of(path: pathlib.Path) -> list[str]:
-    name = path.relative_to(ROOT)
+def room_of(name: pathlib.PurePath) -> str:
+    """The row of MAY_USE that a file belongs to."""
+    return str(name if name.name == "main.cc" else name.parent)
+
+
+def reach_of(room: str, may_use: dict[str, list[str]]) -> set[str]:
+    """All that a folder may use, by whatever way."""
+    reach, left = set(), list(may_use.get(room, []))
+    while left:
+        if (used := left.pop()) not in reach:
+            reach.add(used)
+            left += may_use.get(used, [])
+    return reach
+
+
+def faults_of(root: pathlib.Path, path: pathlib.Path) -> list[str]:
+    name = path.relative_to(root)
     lines = path.read_text(encoding="utf-8").splitlines()
     found = []
     if len(lines) > LINES_MAX:
@@ -37,17 +100,75 @@ def faults_of(path: pathlib.Path) -> list[str]:
             found.append(f"{name}:{number}: later work belongs in an issue: {line.strip()}")
         if line != line.rstrip():
             found.append(f"{name}:{number}: white space at the end")
-    if path.suffix == ".h" and "#pragma once" not in lines[0]:
+    if path.suffix == ".h" and not (lines and "#pragma once" in lines[0]):
         found.append(f"{name}: a header begins with #pragma once")
     return found
 
 
-def main() -> int:
-    files = [p for folder in FOLDERS for p in sorted((ROOT / folder).rglob("*"))
+def faults_of_includes(root: pathlib.Path, path: pathlib.Path,
+                       may_use: dict[str, list[str]]) -> list[str]:
+    """What a file of the product includes that its folder may not use."""
+    name = path.relative_to(root)
+    room = room_of(name)
+    if room not in may_use:
+        return [f"{name}: no row of MAY_USE is for {room}"]
+    allowed = {room, *reach_of(room, may_use)}
+    found = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if not (match := INCLUDE.search(line)):
+            continue
+        target = pathlib.PurePosixPath(match[1])
+        if len(target.parts) == 1 or ".." in target.parts:
+            found.append(f"{name}:{number}: include by the path from the top: {target}")
+        elif target.parts[0] in FOLDERS and room_of(target) not in allowed:
+            found.append(f"{name}:{number}: {room} may not use {room_of(target)}: {line.strip()}")
+    return found
+
+
+def faults_of_table(root: pathlib.Path, may_use: dict[str, list[str]]) -> list[str]:
+    """Whether the table is about the folders there are, and the build links what it says."""
+    found = []
+    for room, uses in may_use.items():
+        found += [f"MAY_USE: there is no {it}" for it in (room, *uses) if not (root / it).exists()]
+        if room in reach_of(room, may_use):
+            found.append(f"MAY_USE: {room} uses itself, by way of others")
+    linked = {}
+    for program in PRODUCT:
+        lists = root / program / "CMakeLists.txt"
+        text = lists.read_text(encoding="utf-8") if lists.exists() else ""
+        linked |= {room: uses.split() for room, uses in TARGET.findall(text)}
+    for room in sorted({room for room in may_use if not room.endswith("/main.cc")} | set(linked)):
+        if sorted(linked.get(room, ["nothing"])) != sorted(may_use.get(room, ["nothing"])):
+            found.append(f"MAY_USE: {room} is not what CMakeLists.txt says of it")
+    return found
+
+
+def faults_of_folders(root: pathlib.Path) -> list[str]:
+    found = []
+    for program in PRODUCT:
+        top = root / program
+        for folder in sorted({top, *(path for path in top.rglob("*") if path.is_dir())}):
+            count = sum(path.is_file() for path in folder.glob("*"))
+            if count > FOLDER_FILES_MAX:
+                found.append(f"{folder.relative_to(root)}: {count} files, at most "
+                             f"{FOLDER_FILES_MAX}: split it by idea")
+    return found
+
+
+def faults_below(root: pathlib.Path, may_use: dict[str, list[str]]) -> tuple[int, list[str]]:
+    """How many files there are, and what is wrong with them."""
+    files = [p for folder in FOLDERS for p in sorted((root / folder).rglob("*"))
              if p.suffix in (".cc", ".h")]
-    faults = [fault for path in files for fault in faults_of(path)]
-    print("\n".join(faults) if faults else f"{len(files)} files keep the style")
-    return 1 if faults or not files else 0
+    faults = [fault for path in files for fault in faults_of(root, path)]
+    faults += [fault for path in files if path.relative_to(root).parts[0] in PRODUCT
+               for fault in faults_of_includes(root, path, may_use)]
+    return len(files), faults + faults_of_table(root, may_use) + faults_of_folders(root)
+
+
+def main() -> int:
+    count, faults = faults_below(ROOT, MAY_USE)
+    print("\n".join(faults) if faults else f"{count} files keep the style")
+    return 1 if faults or not count else 0
 
 
 if __name__ == "__main__":
