@@ -14,7 +14,7 @@
 #include "common/uv/log_file.h"
 #include "common/uv/loop.h"
 #include "common/uv/settings.h"
-#include "worker/uv/process.h"
+#include "worker/uv/shell.h"
 
 namespace {
 
@@ -150,8 +150,8 @@ int main(int argc, char** argv) {
   daphnis::uv::Log log("worker-" + std::to_string(options.index));
   log.set_level(level);
   daphnis::uv::Loop loop;
-  daphnis::worker::uv::Process process(loop, log, options);
-  process.start();
+  daphnis::worker::uv::Shell shell(loop, log, options);
+  shell.start();
   const daphnis::uv::Signal on_rotated(loop, SIGUSR1, [&] {
     if (const auto opened = log_file.open(); !opened) {
       log.error(daphnis::LogLine("log_file_not_reopened").add("error", opened.error().text()));
@@ -159,5 +159,5 @@ int main(int argc, char** argv) {
   });
   loop.run();
   log.info(daphnis::LogLine("stopped"));
-  return process.exit_status();
+  return shell.exit_status();
 }

@@ -13,7 +13,7 @@ namespace daphnis::worker::uv {
 
 /// Does FileJobs in libuv's thread pool, a few at a time, so that a slow disk leaves threads to
 /// others. Those that may wait are gathered for a moment: waking a thread, and being woken by it,
-/// costs more than a small file. Owned by the Process. Its end waits for what is being written: the
+/// costs more than a small file. Owned by the Shell. Its end waits for what is being written: the
 /// data must outlive the writing.
 class SpoolFiles {
  public:

@@ -16,7 +16,7 @@
 namespace daphnis::sim {
 
 /// One life of a worker process: its core, its clients' and L2s' sockets, its broker connection.
-/// The counterpart of worker::uv::Process. Owned by the world; destroying it is its sudden death.
+/// The counterpart of worker::uv::Shell. Owned by the world; destroying it is its sudden death.
 class WorkerNode {
  public:
   /// Connects to the broker; null where there is none.

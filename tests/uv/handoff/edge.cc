@@ -68,18 +68,18 @@ void Edge::start_worker() {
   worker_ = add_worker(0);
 }
 
-std::unique_ptr<worker::uv::Process> Edge::add_worker(uint32_t index) {
+std::unique_ptr<worker::uv::Shell> Edge::add_worker(uint32_t index) {
   const auto newest = [this] {
     const auto& all = broker().workers().all();
     return all.empty() ? broker::WorkerId{} : all.rbegin()->first;
   };
   const broker::WorkerId before = newest();
-  auto worker = std::make_unique<worker::uv::Process>(
-      loop_, log_,
-      worker::uv::Options{.socket_path = folder_.path + "/s",
-                          .listen = {"127.0.0.1", client_port_},
-                          .index = index,
-                          .settings = settings_});
+  auto worker =
+      std::make_unique<worker::uv::Shell>(loop_, log_,
+                                          worker::uv::Options{.socket_path = folder_.path + "/s",
+                                                              .listen = {"127.0.0.1", client_port_},
+                                                              .index = index,
+                                                              .settings = settings_});
   worker->start();
   until([&] {  // It accepts clients, and the broker has its copy of the socket.
     return newest() != before && worker->is_listening() &&

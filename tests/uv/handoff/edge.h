@@ -12,7 +12,7 @@
 #include "common/uv/fd.h"
 #include "common/uv/log.h"
 #include "common/uv/loop.h"
-#include "worker/uv/process.h"
+#include "worker/uv/shell.h"
 
 namespace daphnis::test {
 
@@ -36,7 +36,7 @@ class Edge {
   void turn() { loop_.run_once(UV_RUN_NOWAIT); }
   void start_worker();
   /// One more worker, as the test's own: it goes before the Edge does.
-  [[nodiscard]] std::unique_ptr<worker::uv::Process> add_worker(uint32_t index);
+  [[nodiscard]] std::unique_ptr<worker::uv::Shell> add_worker(uint32_t index);
   void start_broker();
   /// As sudden as a kill, but for what the kernel would close.
   void kill_broker() { broker_.reset(); }
@@ -53,7 +53,7 @@ class Edge {
   uv::Loop loop_;
   uv::Log log_;
   std::unique_ptr<broker::Shell> broker_;
-  std::unique_ptr<worker::uv::Process> worker_;
+  std::unique_ptr<worker::uv::Shell> worker_;
   worker::Settings settings_;
   uint16_t client_port_ = 0;
 };

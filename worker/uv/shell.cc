@@ -1,4 +1,4 @@
-#include "worker/uv/process.h"
+#include "worker/uv/shell.h"
 
 #include <sys/socket.h>
 #include <unistd.h>
@@ -20,7 +20,7 @@ constexpr uint64_t kDescriptorsMs = 5'000;  ///< Counting them means reading a f
 
 }  // namespace
 
-Process::Process(daphnis::uv::Loop& loop, daphnis::uv::Log& log, const Options& options)
+Shell::Shell(daphnis::uv::Loop& loop, daphnis::uv::Log& log, const Options& options)
     : loop_(loop),
       log_(log),
       options_(options),
@@ -64,7 +64,7 @@ Process::Process(daphnis::uv::Loop& loop, daphnis::uv::Log& log, const Options& 
   worker_.on_wall_clock(std::time(nullptr));
 }
 
-Process::~Process() {
+Shell::~Shell() {
   for (auto& [id, socket] : sockets_) {
     Connection& connection = socket->connection();
     socket.reset();
@@ -72,7 +72,7 @@ Process::~Process() {
   }
 }
 
-void Process::start() {
+void Shell::start() {
   worker_.listeners().start(options_.listen.text(), loop_.now_ms());
   tick_.start(kTickMs, kTickMs);
   log_.info(LogLine("started")
@@ -82,7 +82,7 @@ void Process::start() {
   settle();
 }
 
-void Process::accept_on(UniqueFd listener, std::string_view from) {
+void Shell::accept_on(UniqueFd listener, std::string_view from) {
   const uint64_t cookie = daphnis::uv::socket_cookie(listener.get());
   if (listeners_.contains(cookie)) return;
   log_.info(LogLine("listening").add("listen", options_.listen.text()).add("from", from));
@@ -91,7 +91,7 @@ void Process::accept_on(UniqueFd listener, std::string_view from) {
                                                [this](UniqueFd fd) { on_client(std::move(fd)); }));
 }
 
-void Process::bind_listener() {
+void Shell::bind_listener() {
   auto bound = ClientListener::bind(options_.listen);
   if (!bound) {
     log_.error(LogLine("start_failed").add("why", bound.error().text()));
@@ -105,7 +105,7 @@ void Process::bind_listener() {
 }
 
 /// Those who wait in a socket that is closed are taken in first, lest nobody else accepts on it.
-void Process::settle_listeners() {
+void Shell::settle_listeners() {
   Listeners& listeners = worker_.listeners();
   if (listeners.take_must_bind()) bind_listener();
   for (const ipc::Listening& offer : listeners.take_offers()) {
@@ -122,14 +122,14 @@ void Process::settle_listeners() {
   }
 }
 
-void Process::on_client(UniqueFd fd) {
+void Shell::on_client(UniqueFd fd) {
   std::string address = daphnis::uv::peer_host(fd.get());
   Connection* connection = worker_.on_client(std::move(address), loop_.now_ms());
   if (connection) add_socket(std::move(fd), *connection);
   settle();  // Another may have had to make room.
 }
 
-void Process::add_socket(UniqueFd fd, Connection& connection) {
+void Shell::add_socket(UniqueFd fd, Connection& connection) {
   auto socket = std::make_unique<Socket>(loop_, std::move(fd), connection, buffers_,
                                          [this](Socket& used) { on_used(used); });
   Socket& added = *socket;
@@ -139,12 +139,12 @@ void Process::add_socket(UniqueFd fd, Connection& connection) {
 
 /// A socket's readiness has been used. It comes after those that its input has woken: their writes
 /// may end a pause before it costs a system call.
-void Process::on_used(Socket& socket) {
+void Shell::on_used(Socket& socket) {
   worker_.touch(socket.connection());
   settle();  // May destroy the socket, and with it the closure that called this.
 }
 
-bool Process::on_broker_message(const ipc::BrokerToWorker& message, UniqueFd socket) {
+bool Shell::on_broker_message(const ipc::BrokerToWorker& message, UniqueFd socket) {
   const bool was_up = worker_.has_broker();
   Connection* stream = nullptr;
   const bool is_fine =
@@ -159,7 +159,7 @@ bool Process::on_broker_message(const ipc::BrokerToWorker& message, UniqueFd soc
   return is_fine;
 }
 
-void Process::on_broker_closed(const std::string& why) {
+void Shell::on_broker_closed(const std::string& why) {
   const bool was_up = worker_.has_broker();
   const std::string& problem = worker_.broker_problem();
   if (was_up || !problem.empty()) {
@@ -169,7 +169,7 @@ void Process::on_broker_closed(const std::string& why) {
   settle();
 }
 
-void Process::sync(Socket& socket) {
+void Shell::sync(Socket& socket) {
   const Socket::Fate fate = socket.sync(loop_.now_ms());
   if (fate == Socket::Fate::kStays) return;
   Connection& connection = socket.connection();
@@ -182,7 +182,7 @@ void Process::sync(Socket& socket) {
   worker_.forget(connection, loop_.now_ms());
 }
 
-void Process::settle() {
+void Shell::settle() {
   settle_listeners();
   for (auto woken = worker_.take_woken(); !woken.empty(); woken = worker_.take_woken()) {
     for (Connection* connection : woken) {
@@ -204,7 +204,7 @@ void Process::settle() {
   arm_timer();
 }
 
-void Process::arm_timer() {
+void Shell::arm_timer() {
   const uint64_t next_ms = worker_.next_call_ms();
   if (next_ms == timer_ms_) return;
   timer_ms_ = next_ms;
@@ -213,13 +213,13 @@ void Process::arm_timer() {
   timer_.start(next_ms > now_ms ? next_ms - now_ms : 0);
 }
 
-void Process::on_timer() {
+void Shell::on_timer() {
   timer_ms_ = kNever;
   if (!worker_.on_time(loop_.now_ms())) link_.drop(worker_.broker_problem());
   settle();
 }
 
-void Process::on_tick() {
+void Shell::on_tick() {
   const uint64_t now_ms = loop_.now_ms();
   worker_.on_wall_clock(std::time(nullptr));
   for (const auto& [id, socket] : sockets_) socket->on_tick(now_ms);
@@ -236,13 +236,13 @@ void Process::on_tick() {
 }
 
 /// The first asks to finish, the second to leave at once.
-void Process::on_signal() {
+void Shell::on_signal() {
   if (is_leaving_) return loop_.stop();
   drain();
 }
 
 /// Leaves once all is done, or when the time for it is over.
-void Process::drain() {
+void Shell::drain() {
   if (std::exchange(is_leaving_, true)) return;
   log_.info(LogLine("draining"));
   worker_.drain(loop_.now_ms());
@@ -251,13 +251,13 @@ void Process::drain() {
 }
 
 /// The time for draining is over.
-void Process::leave() {
+void Shell::leave() {
   worker_.leave(loop_.now_ms());
   settle();
   loop_.stop();
 }
 
-void Process::leave_if_done() {
+void Shell::leave_if_done() {
   if (!worker_.is_empty()) return;
   // Sockets that the broker does not keep end with us.
   for (const auto& [cookie, listener] : listeners_) listener->accept_waiting();

@@ -32,10 +32,10 @@ struct Options {
 
 /// The worker process: the sans-I/O Worker with its sockets, its broker link, its clock and its
 /// log. Owned by main, runs for the process's life.
-class Process {
+class Shell {
  public:
-  Process(daphnis::uv::Loop& loop, daphnis::uv::Log& log, const Options& options);
-  ~Process();
+  Shell(daphnis::uv::Loop& loop, daphnis::uv::Log& log, const Options& options);
+  ~Shell();
 
   /// Begins to accept clients: on what the broker keeps for this worker, else on a socket bound
   /// here. Where that cannot be done the loop stops and exit_status() is not 0.
