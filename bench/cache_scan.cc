@@ -20,7 +20,7 @@
 #include "broker/uv/folder/snapshot_file.h"
 #include "common/ipld/hashes.h"
 
-namespace daphnis::broker {
+namespace daphnis::broker::uv {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -42,7 +42,8 @@ bool make_file(const FolderPaths& paths, uint32_t number) {
   const auto end = std::move(trailer).finish(request);
   body.insert(body.end(), end.begin(), end.end());
   const std::string path = paths.object(key_of(request));
-  const uv::UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640));
+  const daphnis::uv::UniqueFd file(
+      ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640));
   return file && write_all(file.get(), body.data(), body.size()) == 0;
 }
 
@@ -109,7 +110,7 @@ void run(const FolderPaths& paths, uint32_t files, bool keeps) {
   scrub(paths);
   // Cold, as after a reboot; takes root.
   ::sync();
-  const uv::UniqueFd caches(::open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC));
+  const daphnis::uv::UniqueFd caches(::open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC));
   const auto drop = [&] { return caches && ::pwrite(caches.get(), "3", 1, 0) == 1; };
   if (!drop()) return fmt::print("no cold scans: dropping the caches takes root\n");
   (void)scan(paths, "with a snapshot, cold");
@@ -119,17 +120,17 @@ void run(const FolderPaths& paths, uint32_t files, bool keeps) {
 }
 
 }  // namespace
-}  // namespace daphnis::broker
+}  // namespace daphnis::broker::uv
 
 int main(int argc, char** argv) {
-  using daphnis::broker::FolderPaths;
+  using daphnis::broker::uv::FolderPaths;
   const auto files = static_cast<uint32_t>(argc > 1 ? std::atol(argv[1]) : 100'000);
   const std::string parent = argc > 2 ? argv[2] : std::filesystem::temp_directory_path().string();
   std::string name = parent + "/daphnis-cache-scan-XXXXXX";
   if (!::mkdtemp(name.data())) return 1;
   const FolderPaths paths{.dir = name, .spool_dir = {}};
   const bool keeps = argc > 3 && std::string_view(argv[3]) == "keep";
-  if (paths.make_cache_tree()) daphnis::broker::run(paths, files, keeps);
+  if (paths.make_cache_tree()) daphnis::broker::uv::run(paths, files, keeps);
   if (!keeps) std::filesystem::remove_all(name);
   return 0;
 }

@@ -16,7 +16,7 @@
 #include "common/uv/log_file.h"
 #include "common/uv/settings.h"
 
-namespace daphnis::broker {
+namespace daphnis::broker::uv {
 namespace {
 
 /// Descriptors kept for everything that is no L2: workers, admin, files, hand-offs under way.
@@ -41,7 +41,7 @@ struct Options {
   bool chooses_spool_dir = false;  ///< Nobody named one.
 };
 
-void add_cache_options(uv::Settings& settings, Options& options) {
+void add_cache_options(daphnis::uv::Settings& settings, Options& options) {
   constexpr uint64_t kBytesMax = uint64_t{1} << 60;
   Config& config = options.config;
   settings.add("cache-dir", config.cache_dir, "Folder of the cache; none is kept without it");
@@ -97,7 +97,7 @@ void resolve_cache_options(Options& options) {
   }
 }
 
-void add_options(uv::Settings& settings, Options& options) {
+void add_options(daphnis::uv::Settings& settings, Options& options) {
   constexpr uint64_t kMsMax = 3'600'000;
   Config& config = options.config;
   settings.add("socket", options.shell.socket, "Unix socket where workers connect");
@@ -153,7 +153,7 @@ void add_options(uv::Settings& settings, Options& options) {
   add_cache_options(settings, options);
 }
 
-SpoolPlace choose_spool_dir(const std::string& socket, uv::Log& log) {
+SpoolPlace choose_spool_dir(const std::string& socket, daphnis::uv::Log& log) {
   const auto random = [] {
     std::random_device source;
     return uint64_t{source()} << 32 | source();
@@ -167,16 +167,16 @@ SpoolPlace choose_spool_dir(const std::string& socket, uv::Log& log) {
 
 int run(Options& options) {
   resolve_cache_options(options);
-  const uv::LogFile log_file(options.log_file);
+  const daphnis::uv::LogFile log_file(options.log_file);
   if (auto opened = log_file.open(); !opened) {
     std::fprintf(stderr, "daphnis-broker: %s\n", opened.error().text().c_str());
     return opened.error().code == Errc::kInvalid ? kExitUsage : kExitFailure;
   }
-  uv::Log log("broker");
+  daphnis::uv::Log log("broker");
   LogLevel level{};
   check(parse_log_level(options.log_level, level), "the settings let a strange level through");
   log.set_level(level);
-  const uint64_t descriptors = uv::raise_descriptor_limit();
+  const uint64_t descriptors = daphnis::uv::raise_descriptor_limit();
   const uint64_t usable =
       descriptors > 2 * kDescriptorsReserved ? descriptors - kDescriptorsReserved : descriptors / 2;
   options.config.connections_max =
@@ -186,7 +186,7 @@ int run(Options& options) {
     spools = choose_spool_dir(options.shell.socket, log);
     options.config.spool_dir = spools.dir;
   }
-  uv::Loop loop;
+  daphnis::uv::Loop loop;
   {
     Shell shell(loop, log, options.config, options.shell);
     shell.set_log_level(level);
@@ -194,10 +194,10 @@ int run(Options& options) {
       std::fprintf(stderr, "daphnis-broker: %s\n", started.error().text().c_str());
       return started.error().code == Errc::kInvalid ? kExitUsage : kExitFailure;
     }
-    const uv::Signal on_term(loop, SIGTERM, [&] { shell.stop(); });
-    const uv::Signal on_interrupt(loop, SIGINT, [&] { shell.stop(); });
-    const uv::Signal on_hangup(loop, SIGHUP, [&] { shell.reopen(); });
-    const uv::Signal on_rotated(loop, SIGUSR1, [&] {
+    const daphnis::uv::Signal on_term(loop, SIGTERM, [&] { shell.stop(); });
+    const daphnis::uv::Signal on_interrupt(loop, SIGINT, [&] { shell.stop(); });
+    const daphnis::uv::Signal on_hangup(loop, SIGHUP, [&] { shell.reopen(); });
+    const daphnis::uv::Signal on_rotated(loop, SIGUSR1, [&] {
       shell.reopen();
       if (auto opened = log_file.open(); !opened) {
         log.error(LogLine("log_file_not_reopened").add("error", opened.error().text()));
@@ -218,17 +218,17 @@ int run(Options& options) {
 }
 
 }  // namespace
-}  // namespace daphnis::broker
+}  // namespace daphnis::broker::uv
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   // Tables that have shrunk go back to the system. By itself glibc would keep larger and larger
   // blocks on the heap, where one small block above them holds them all.
-  mallopt(M_MMAP_THRESHOLD, daphnis::broker::kMappedBytesMin);
-  daphnis::broker::Options options;
+  mallopt(M_MMAP_THRESHOLD, daphnis::broker::uv::kMappedBytesMin);
+  daphnis::broker::uv::Options options;
   daphnis::uv::Settings settings("daphnis-broker",
                                  "Registers L2s, chooses who is asked, hands answers to workers");
-  daphnis::broker::add_options(settings, options);
+  daphnis::broker::uv::add_options(settings, options);
   if (const auto exit_code = settings.parse(argc, argv)) return *exit_code;
-  return daphnis::broker::run(options);
+  return daphnis::broker::uv::run(options);
 }

@@ -5,7 +5,7 @@
 
 #include "common/base/limits.h"
 
-namespace daphnis::broker {
+namespace daphnis::broker::uv {
 namespace {
 
 /// For the request to come and the answer to be read.
@@ -18,39 +18,41 @@ constexpr size_t kBodyBytesMax = 64 * limits::kKiB;
 struct AdminServer::Connection {
   uint64_t id;
   http::Parser parser{http::Parser::Kind::kRequest};
-  std::unique_ptr<uv::Stream> stream;
-  std::unique_ptr<uv::Timer> timer;
+  std::unique_ptr<daphnis::uv::Stream> stream;
+  std::unique_ptr<daphnis::uv::Timer> timer;
   size_t bytes_read = 0;
   std::string body;  ///< Of the request.
   bool is_answered = false;
   uint64_t cursor = 0;  ///< Where the answer goes on; 0: it does not.
 };
 
-Result<std::unique_ptr<AdminServer>> AdminServer::create(uv::Loop& loop, const uv::Address& address,
+Result<std::unique_ptr<AdminServer>> AdminServer::create(daphnis::uv::Loop& loop,
+                                                         const daphnis::uv::Address& address,
                                                          Source source) {
   std::unique_ptr<AdminServer> self(new AdminServer(loop, std::move(source)));
-  auto listener = uv::TcpListener::create(
+  auto listener = daphnis::uv::TcpListener::create(
       loop, address,
-      [raw = self.get()](uv::UvPtr<uv_tcp_t> tcp) { raw->on_connection(std::move(tcp)); });
+      [raw = self.get()](daphnis::uv::UvPtr<uv_tcp_t> tcp) { raw->on_connection(std::move(tcp)); });
   if (!listener) return std::unexpected(listener.error());
   self->listener_ = std::move(*listener);
   return self;
 }
 
-AdminServer::AdminServer(uv::Loop& loop, Source source) : loop_(loop), source_(std::move(source)) {}
+AdminServer::AdminServer(daphnis::uv::Loop& loop, Source source)
+    : loop_(loop), source_(std::move(source)) {}
 AdminServer::~AdminServer() = default;
 
-void AdminServer::on_connection(uv::UvPtr<uv_tcp_t> tcp) {
+void AdminServer::on_connection(daphnis::uv::UvPtr<uv_tcp_t> tcp) {
   if (connections_.size() >= limits::kAdminConnectionsMax) make_room();
   auto made = std::make_unique<Connection>();
   const uint64_t id = made->id = ++last_id_;
-  made->stream = std::make_unique<uv::Stream>(
+  made->stream = std::make_unique<daphnis::uv::Stream>(
       std::move(tcp),
-      uv::Stream::Events{
+      daphnis::uv::Stream::Events{
           .on_bytes = [this, raw = made.get()](Bytes bytes) { on_bytes(*raw, bytes); },
           .on_end = [this, id](const std::string&) { connections_.erase(id); },
           .on_drained = [this, raw = made.get()] { go_on(*raw); }});
-  made->timer = std::make_unique<uv::Timer>(loop_, [this, id] { connections_.erase(id); });
+  made->timer = std::make_unique<daphnis::uv::Timer>(loop_, [this, id] { connections_.erase(id); });
   made->timer->start(kConnectionMs);
   made->stream->start();
   connections_.emplace(id, std::move(made));
@@ -107,4 +109,4 @@ void AdminServer::go_on(Connection& connection) {
   if (connection.cursor == 0) connection.stream->shutdown();
 }
 
-}  // namespace daphnis::broker
+}  // namespace daphnis::broker::uv

@@ -10,7 +10,7 @@
 #include "broker/admin/admin.h"
 #include "common/uv/stream.h"
 
-namespace daphnis::broker {
+namespace daphnis::broker::uv {
 
 /// The admin endpoint's listener: one request a connection, at most kAdminConnectionsMax
 /// connections, each for at most a few seconds. A new one takes the place of the oldest that has
@@ -25,9 +25,8 @@ class AdminServer {
   };
 
   /// Errors: kInvalid, kSystem.
-  [[nodiscard]] static Result<std::unique_ptr<AdminServer>> create(uv::Loop& loop,
-                                                                   const uv::Address& address,
-                                                                   Source source);
+  [[nodiscard]] static Result<std::unique_ptr<AdminServer>> create(
+      daphnis::uv::Loop& loop, const daphnis::uv::Address& address, Source source);
   ~AdminServer();
 
   [[nodiscard]] uint16_t port() const { return listener_->port(); }
@@ -35,18 +34,18 @@ class AdminServer {
  private:
   struct Connection;
 
-  AdminServer(uv::Loop& loop, Source source);
-  void on_connection(uv::UvPtr<uv_tcp_t> tcp);
+  AdminServer(daphnis::uv::Loop& loop, Source source);
+  void on_connection(daphnis::uv::UvPtr<uv_tcp_t> tcp);
   void make_room();
   void on_bytes(Connection& connection, Bytes bytes);
   void answer(Connection& connection);
   void go_on(Connection& connection);
 
-  uv::Loop& loop_;
+  daphnis::uv::Loop& loop_;
   Source source_;
-  std::unique_ptr<uv::TcpListener> listener_;
+  std::unique_ptr<daphnis::uv::TcpListener> listener_;
   uint64_t last_id_ = 0;
   absl::flat_hash_map<uint64_t, std::unique_ptr<Connection>> connections_;
 };
 
-}  // namespace daphnis::broker
+}  // namespace daphnis::broker::uv

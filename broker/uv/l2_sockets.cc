@@ -6,7 +6,7 @@
 
 #include <utility>
 
-namespace daphnis::broker {
+namespace daphnis::broker::uv {
 namespace {
 
 /// Linux doubles it and has a minimum of its own; what matters is that it is far from megabytes.
@@ -14,11 +14,11 @@ constexpr int kRegistrationSendBufferBytes = 8 * 1024;
 
 }  // namespace
 
-L2Sockets::Added L2Sockets::add(uv::UvPtr<uv_tcp_t> tcp) {
+L2Sockets::Added L2Sockets::add(daphnis::uv::UvPtr<uv_tcp_t> tcp) {
   const ConnId id{++last_id_};
-  auto stream = std::make_unique<uv::Stream>(
+  auto stream = std::make_unique<daphnis::uv::Stream>(
       std::move(tcp),
-      uv::Stream::Events{
+      daphnis::uv::Stream::Events{
           .on_bytes = [this, id](Bytes bytes) { events_.on_bytes(id, bytes); },
           .on_end = [this, id](const std::string& why) { events_.on_closed(id, why); },
           .on_taken =
@@ -27,8 +27,9 @@ L2Sockets::Added L2Sockets::add(uv::UvPtr<uv_tcp_t> tcp) {
                 if (found != streams_.end()) events_.on_unsent(id, found->second->unsent_bytes());
               }});
   stream->start();
-  Added added{
-      .id = id, .address = uv::peer_host(stream->fd()), .cookie = uv::socket_cookie(stream->fd())};
+  Added added{.id = id,
+              .address = daphnis::uv::peer_host(stream->fd()),
+              .cookie = daphnis::uv::socket_cookie(stream->fd())};
   streams_.emplace(id, std::move(stream));
   return added;
 }
@@ -55,12 +56,12 @@ void L2Sockets::tune_registration(ConnId id, unsigned user_timeout_ms) {
   setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout_ms, sizeof user_timeout_ms);
 }
 
-uv::UvPtr<uv_tcp_t> L2Sockets::release(ConnId id) {
+daphnis::uv::UvPtr<uv_tcp_t> L2Sockets::release(ConnId id) {
   const auto found = streams_.find(id);
   if (found == streams_.end()) return nullptr;
-  const std::unique_ptr<uv::Stream> stream = std::move(found->second);
+  const std::unique_ptr<daphnis::uv::Stream> stream = std::move(found->second);
   streams_.erase(found);
   return stream->unsent_bytes() == 0 ? stream->release() : nullptr;
 }
 
-}  // namespace daphnis::broker
+}  // namespace daphnis::broker::uv

@@ -11,7 +11,7 @@
 #include "common/uv/loop.h"
 #include "common/uv/stream.h"
 
-namespace daphnis::broker {
+namespace daphnis::broker::uv {
 
 /// The sockets behind the broker's ConnIds. Owned by the Shell; does what commands say and reports
 /// what the sockets say. Knows nothing of HTTP.
@@ -31,7 +31,7 @@ class L2Sockets {
     uint64_t cookie;
   };
   /// Takes an accepted socket and starts reading, which is reported in a later turn.
-  Added add(uv::UvPtr<uv_tcp_t> tcp);
+  Added add(daphnis::uv::UvPtr<uv_tcp_t> tcp);
 
   /// How much of this and earlier writes the kernel has not taken, in bytes.
   [[nodiscard]] size_t write(ConnId id, std::string bytes);
@@ -41,12 +41,12 @@ class L2Sockets {
   /// otherwise vanish into buffers, and a dead peer with them.
   void tune_registration(ConnId id, unsigned user_timeout_ms);
   /// Gives the socket away. Null where bytes of ours are still unsent: then it is closed instead.
-  [[nodiscard]] uv::UvPtr<uv_tcp_t> release(ConnId id);
+  [[nodiscard]] daphnis::uv::UvPtr<uv_tcp_t> release(ConnId id);
 
  private:
   Events events_;
   uint64_t last_id_ = 0;
-  absl::flat_hash_map<ConnId, std::unique_ptr<uv::Stream>> streams_;
+  absl::flat_hash_map<ConnId, std::unique_ptr<daphnis::uv::Stream>> streams_;
 };
 
-}  // namespace daphnis::broker
+}  // namespace daphnis::broker::uv

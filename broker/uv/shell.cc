@@ -7,7 +7,7 @@
 #include "broker/uv/wall_time.h"
 #include "common/base/check.h"
 
-namespace daphnis::broker {
+namespace daphnis::broker::uv {
 namespace {
 
 constexpr uint64_t kProbeEveryMs = 100;
@@ -17,7 +17,7 @@ constexpr uint64_t kStopCheckMs = 20;  ///< Also the time that last frames to wo
 
 }  // namespace
 
-Shell::Shell(uv::Loop& loop, uv::Log& log, Config config, ShellSettings settings)
+Shell::Shell(daphnis::uv::Loop& loop, daphnis::uv::Log& log, Config config, ShellSettings settings)
     : loop_(loop),
       log_(log),
       settings_(std::move(settings)),
@@ -43,7 +43,7 @@ Shell::Shell(uv::Loop& loop, uv::Log& log, Config config, ShellSettings settings
                   carry_out();
                 }}),
       workers_(loop, {.on_frame =
-                          [this](WorkerId id, Bytes payload, uv::UvPtr<uv_tcp_t> socket) {
+                          [this](WorkerId id, Bytes payload, daphnis::uv::UvPtr<uv_tcp_t> socket) {
                             on_worker_frame(id, payload, std::move(socket));
                           },
                       .on_closed =
@@ -67,7 +67,7 @@ Shell::Shell(uv::Loop& loop, uv::Log& log, Config config, ShellSettings settings
 Shell::~Shell() = default;
 
 Result<void> Shell::start() {
-  descriptors_max_ = uv::raise_descriptor_limit();
+  descriptors_max_ = daphnis::uv::raise_descriptor_limit();
   started_ms_ = loop_.now_ms();
   if (!settings_.stats_file.empty()) {
     auto file = StatsFile::open(loop_, settings_.stats_file);
@@ -107,7 +107,7 @@ void Shell::share_presence() {
   const std::string path =
       FolderPaths{.dir = config.cache_dir, .spool_dir = config.spool_dir}.presence();
   if (path.empty()) return;
-  auto memory = uv::SharedMemory::create(path, PresenceFilter::kBytes);
+  auto memory = daphnis::uv::SharedMemory::create(path, PresenceFilter::kBytes);
   if (!memory) {
     log_.info(LogLine("presence_filter_off").add("reason", memory.error().text()));
     return;
@@ -118,8 +118,8 @@ void Shell::share_presence() {
 
 Result<void> Shell::listen() {
   // The lock on the workers' socket first: a second broker must not get as far as the ports.
-  auto workers =
-      uv::IpcListener::create(loop_, settings_.socket, [this](uv::UvPtr<uv_pipe_t> pipe) {
+  auto workers = daphnis::uv::IpcListener::create(
+      loop_, settings_.socket, [this](daphnis::uv::UvPtr<uv_pipe_t> pipe) {
         const auto id = workers_.add(std::move(pipe));
         if (!id) {
           log_.warn(LogLine("worker_refused").add("reason", "it runs as another user"));
@@ -131,18 +131,19 @@ Result<void> Shell::listen() {
   if (!workers) return std::unexpected(workers.error());
   worker_listener_ = std::move(*workers);
   for (const std::string& text : settings_.l2_listen) {
-    const auto address = uv::parse_address(text);
+    const auto address = daphnis::uv::parse_address(text);
     if (!address) return std::unexpected(address.error());
-    auto listener = uv::TcpListener::create(loop_, *address, [this](uv::UvPtr<uv_tcp_t> tcp) {
-      const auto added = l2s_.add(std::move(tcp));
-      broker_.on_l2_connected(added.id, added.address, added.cookie, loop_.now_ms());
-      carry_out();
-    });
+    auto listener =
+        daphnis::uv::TcpListener::create(loop_, *address, [this](daphnis::uv::UvPtr<uv_tcp_t> tcp) {
+          const auto added = l2s_.add(std::move(tcp));
+          broker_.on_l2_connected(added.id, added.address, added.cookie, loop_.now_ms());
+          carry_out();
+        });
     if (!listener) return std::unexpected(listener.error());
     l2_ports_.push_back((*listener)->port());
     l2_listeners_.push_back(std::move(*listener));
   }
-  const auto address = uv::parse_address(settings_.admin_listen);
+  const auto address = daphnis::uv::parse_address(settings_.admin_listen);
   if (!address) return std::unexpected(address.error());
   auto admin = AdminServer::create(
       loop_, *address,
@@ -159,13 +160,13 @@ Result<void> Shell::listen() {
   return {};
 }
 
-void Shell::on_worker_frame(WorkerId id, Bytes payload, uv::UvPtr<uv_tcp_t> socket) {
+void Shell::on_worker_frame(WorkerId id, Bytes payload, daphnis::uv::UvPtr<uv_tcp_t> socket) {
   uv_os_fd_t fd = -1;
   if (socket && uv_fileno(reinterpret_cast<uv_handle_t*>(socket.get()), &fd) == 0 &&
-      uv::is_listening(fd)) {
+      daphnis::uv::is_listening(fd)) {
     const ArrivedListener arrived{.id = ListenerId{++last_listener_},
-                                  .cookie = uv::socket_cookie(fd)};
-    listeners_.emplace(arrived.id, uv::copy_of(fd));
+                                  .cookie = daphnis::uv::socket_cookie(fd)};
+    listeners_.emplace(arrived.id, daphnis::uv::copy_of(fd));
     broker_.on_worker_listener(id, payload, arrived, loop_.now_ms());
     return carry_out();
   }
@@ -257,10 +258,10 @@ void Shell::on_second() {
 ProcessGauges Shell::gauges() {
   ProcessGauges gauges{.time = wall_time(),
                        .uptime_ms = loop_.now_ms() - started_ms_,
-                       .rss_bytes = uv::resident_bytes(),
-                       .descriptors = uv::open_descriptors(),
+                       .rss_bytes = daphnis::uv::resident_bytes(),
+                       .descriptors = daphnis::uv::open_descriptors(),
                        .descriptors_max = descriptors_max_,
-                       .cpu_us = uv::cpu_time_us(),
+                       .cpu_us = daphnis::uv::cpu_time_us(),
                        .loop_lag_ms = loop_lag_ms_,
                        .log_lines_dropped = log_.lines_dropped(),
                        .stats_lines_dropped = stats_file_ ? stats_file_->lines_dropped() : 0};
@@ -307,4 +308,4 @@ void Shell::stop() {
   stop_.start(kStopCheckMs, kStopCheckMs);
 }
 
-}  // namespace daphnis::broker
+}  // namespace daphnis::broker::uv

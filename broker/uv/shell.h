@@ -17,7 +17,7 @@
 #include "common/uv/random_pool.h"
 #include "common/uv/shared_memory.h"
 
-namespace daphnis::broker {
+namespace daphnis::broker::uv {
 
 /// Where the broker listens and writes.
 struct ShellSettings {
@@ -32,7 +32,7 @@ struct ShellSettings {
 /// loop that must outlive it.
 class Shell {
  public:
-  Shell(uv::Loop& loop, uv::Log& log, Config config, ShellSettings settings);
+  Shell(daphnis::uv::Loop& loop, daphnis::uv::Log& log, Config config, ShellSettings settings);
   ~Shell();
   Shell(const Shell&) = delete;
   Shell& operator=(const Shell&) = delete;
@@ -52,7 +52,7 @@ class Shell {
 
  private:
   [[nodiscard]] Result<void> listen();
-  void on_worker_frame(WorkerId id, Bytes payload, uv::UvPtr<uv_tcp_t> socket);
+  void on_worker_frame(WorkerId id, Bytes payload, daphnis::uv::UvPtr<uv_tcp_t> socket);
   /// After each input: carries out commands and sets the timer.
   void carry_out();
   void carry_out(Command& command);
@@ -67,27 +67,28 @@ class Shell {
   void on_second();
   [[nodiscard]] ProcessGauges gauges();
 
-  uv::Loop& loop_;
-  uv::Log& log_;
+  daphnis::uv::Loop& loop_;
+  daphnis::uv::Log& log_;
   ShellSettings settings_;
-  uv::RandomPool random_;  ///< Before the broker, which draws from it.
+  daphnis::uv::RandomPool random_;  ///< Before the broker, which draws from it.
   Broker broker_;
   StatsWriter stats_writer_;
   L2Sockets l2s_;
   WorkerLinks workers_;
-  absl::flat_hash_map<ListenerId, uv::UniqueFd> listeners_;  ///< The workers', kept for others.
+  absl::flat_hash_map<ListenerId, daphnis::uv::UniqueFd>
+      listeners_;  ///< The workers', kept for others.
   uint64_t last_listener_ = 0;
-  std::vector<std::unique_ptr<uv::TcpListener>> l2_listeners_;
+  std::vector<std::unique_ptr<daphnis::uv::TcpListener>> l2_listeners_;
   std::vector<uint16_t> l2_ports_;
-  std::unique_ptr<uv::IpcListener> worker_listener_;
+  std::unique_ptr<daphnis::uv::IpcListener> worker_listener_;
   std::unique_ptr<CacheFolder> folder_;  ///< Null: neither a cache nor a spool folder.
-  std::unique_ptr<uv::SharedMemory> presence_;
+  std::unique_ptr<daphnis::uv::SharedMemory> presence_;
   std::unique_ptr<AdminServer> admin_;
   std::unique_ptr<StatsFile> stats_file_;
-  uv::Timer timer_;
-  uv::Timer probe_;   ///< Measures how late timers fire.
-  uv::Timer second_;  ///< Stats.
-  uv::Timer stop_;
+  daphnis::uv::Timer timer_;
+  daphnis::uv::Timer probe_;   ///< Measures how late timers fire.
+  daphnis::uv::Timer second_;  ///< Stats.
+  daphnis::uv::Timer stop_;
   std::vector<Command> commands_;
   uint64_t armed_ms_ = 0;  ///< When timer_ fires; 0: it does not.
   uint64_t started_ms_ = 0;
@@ -98,4 +99,4 @@ class Shell {
   bool is_stopping_ = false;
 };
 
-}  // namespace daphnis::broker
+}  // namespace daphnis::broker::uv

@@ -11,7 +11,7 @@
 #include "common/base/limits.h"
 #include "common/uv/owned_path.h"
 
-namespace daphnis::broker {
+namespace daphnis::broker::uv {
 namespace {
 
 /// poll's POLLOUT promises room for this much in a pipe.
@@ -22,9 +22,9 @@ bool takes_a_line(int fd) {
   return ::poll(&waiting, 1, 0) == 1 && (waiting.revents & POLLOUT) != 0;
 }
 
-Result<uv::UniqueFd> open_stats(const std::string& path) {
-  if (path != "-") return uv::open_owned_file(path, O_WRONLY | O_APPEND | O_CREAT);
-  uv::UniqueFd fd(::dup(STDOUT_FILENO));
+Result<daphnis::uv::UniqueFd> open_stats(const std::string& path) {
+  if (path != "-") return daphnis::uv::open_owned_file(path, O_WRONLY | O_APPEND | O_CREAT);
+  daphnis::uv::UniqueFd fd(::dup(STDOUT_FILENO));
   if (!fd) return fail_sys(errno, "no standard output for statistics");
   return fd;
 }
@@ -35,11 +35,11 @@ Result<uv::UniqueFd> open_stats(const std::string& path) {
 struct StatsFile::Write {
   uv_fs_t request{};
   std::string bytes;
-  std::shared_ptr<uv::UniqueFd> file;
+  std::shared_ptr<daphnis::uv::UniqueFd> file;
   StatsFile* owner;  ///< Null once it is gone.
 };
 
-Result<std::unique_ptr<StatsFile>> StatsFile::open(uv::Loop& loop, std::string path) {
+Result<std::unique_ptr<StatsFile>> StatsFile::open(daphnis::uv::Loop& loop, std::string path) {
   std::unique_ptr<StatsFile> self(new StatsFile(loop, std::move(path)));
   if (auto opened = self->reopen(); !opened) return std::unexpected(opened.error());
   return self;
@@ -55,7 +55,7 @@ Result<void> StatsFile::reopen() {
   struct stat about {};
   const bool is_file = ::fstat(fd->get(), &about) == 0 && S_ISREG(about.st_mode);
   sink_ = is_file ? Sink::kFile : Sink::kStream;
-  file_ = std::make_shared<uv::UniqueFd>(std::move(*fd));
+  file_ = std::make_shared<daphnis::uv::UniqueFd>(std::move(*fd));
   return {};
 }
 
@@ -102,4 +102,4 @@ void StatsFile::write_file() {
   }
 }
 
-}  // namespace daphnis::broker
+}  // namespace daphnis::broker::uv

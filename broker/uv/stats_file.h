@@ -7,7 +7,7 @@
 #include "common/uv/fd.h"
 #include "common/uv/loop.h"
 
-namespace daphnis::broker {
+namespace daphnis::broker::uv {
 
 /// Where stats lines go: a file that is appended to, or stdout ("-"). Never blocks the loop: files
 /// are written by libuv's thread pool, stdout only while it takes a whole line. What does not fit
@@ -15,7 +15,8 @@ namespace daphnis::broker {
 class StatsFile {
  public:
   /// Errors: kSystem.
-  [[nodiscard]] static Result<std::unique_ptr<StatsFile>> open(uv::Loop& loop, std::string path);
+  [[nodiscard]] static Result<std::unique_ptr<StatsFile>> open(daphnis::uv::Loop& loop,
+                                                               std::string path);
   ~StatsFile();
   StatsFile(const StatsFile&) = delete;
   StatsFile& operator=(const StatsFile&) = delete;
@@ -32,17 +33,17 @@ class StatsFile {
   struct Write;
   enum class Sink : uint8_t { kFile, kStream };
 
-  StatsFile(uv::Loop& loop, std::string path) : loop_(loop), path_(std::move(path)) {}
+  StatsFile(daphnis::uv::Loop& loop, std::string path) : loop_(loop), path_(std::move(path)) {}
   void write_file();
   void write_stream(const std::string& line);
 
-  uv::Loop& loop_;
+  daphnis::uv::Loop& loop_;
   std::string path_;
   Sink sink_ = Sink::kFile;
-  std::shared_ptr<uv::UniqueFd> file_;  ///< Shared with the write under way.
+  std::shared_ptr<daphnis::uv::UniqueFd> file_;  ///< Shared with the write under way.
   std::string queue_;
   Write* write_ = nullptr;  ///< Under way; frees itself.
   uint64_t lines_dropped_ = 0;
 };
 
-}  // namespace daphnis::broker
+}  // namespace daphnis::broker::uv

@@ -4,7 +4,7 @@
 #include <ctime>
 #include <string>
 
-namespace daphnis::broker {
+namespace daphnis::broker::uv {
 
 /// Now, in seconds since the epoch.
 [[nodiscard]] inline uint32_t wall_seconds() {
@@ -23,4 +23,4 @@ namespace daphnis::broker {
   return std::string(text, size) + "." + std::string(3 - ms.size(), '0') + ms + "Z";
 }
 
-}  // namespace daphnis::broker
+}  // namespace daphnis::broker::uv

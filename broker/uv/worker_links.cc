@@ -4,17 +4,17 @@
 
 #include <utility>
 
-namespace daphnis::broker {
+namespace daphnis::broker::uv {
 
-std::optional<WorkerId> WorkerLinks::add(uv::UvPtr<uv_pipe_t> pipe) {
+std::optional<WorkerId> WorkerLinks::add(daphnis::uv::UvPtr<uv_pipe_t> pipe) {
   const WorkerId id{++last_id_};
-  auto channel = std::make_unique<uv::IpcChannel>(
+  auto channel = std::make_unique<daphnis::uv::IpcChannel>(
       std::move(pipe),
-      uv::IpcChannel::Events{
+      daphnis::uv::IpcChannel::Events{
           .on_frame = [this, id](Bytes payload,
-                                 uv::UniqueFd) { events_.on_frame(id, payload, nullptr); },
+                                 daphnis::uv::UniqueFd) { events_.on_frame(id, payload, nullptr); },
           .on_socket_frame =
-              [this, id](Bytes payload, uv::UvPtr<uv_tcp_t> socket) {
+              [this, id](Bytes payload, daphnis::uv::UvPtr<uv_tcp_t> socket) {
                 events_.on_frame(id, payload, std::move(socket));
               },
           .on_closed =
@@ -32,18 +32,20 @@ void WorkerLinks::send(WorkerId id, std::vector<uint8_t> frame) {
   if (found != channels_.end()) found->second->send(std::move(frame));
 }
 
-void WorkerLinks::send(WorkerId id, std::vector<uint8_t> frame, uv::UvPtr<uv_tcp_t> socket) {
+void WorkerLinks::send(WorkerId id, std::vector<uint8_t> frame,
+                       daphnis::uv::UvPtr<uv_tcp_t> socket) {
   const auto found = channels_.find(id);
   if (found != channels_.end()) found->second->send(std::move(frame), std::move(socket));
 }
 
 void WorkerLinks::send_copy(WorkerId id, std::vector<uint8_t> frame, int socket) {
   const auto found = channels_.find(id);
-  if (found != channels_.end()) found->second->send(loop_, std::move(frame), uv::copy_of(socket));
+  if (found != channels_.end())
+    found->second->send(loop_, std::move(frame), daphnis::uv::copy_of(socket));
 }
 
 void WorkerLinks::close(WorkerId id) {
   channels_.erase(id);
 }
 
-}  // namespace daphnis::broker
+}  // namespace daphnis::broker::uv

@@ -11,33 +11,33 @@
 #include "common/uv/ipc_channel.h"
 #include "common/uv/loop.h"
 
-namespace daphnis::broker {
+namespace daphnis::broker::uv {
 
 /// The IPC channels behind the broker's WorkerIds. Owned by the Shell.
 class WorkerLinks {
  public:
   struct Events {
     /// `socket` is what came with a frame that announces one, if it did arrive.
-    std::function<void(WorkerId, Bytes payload, uv::UvPtr<uv_tcp_t> socket)> on_frame;
+    std::function<void(WorkerId, Bytes payload, daphnis::uv::UvPtr<uv_tcp_t> socket)> on_frame;
     std::function<void(WorkerId, const std::string& why)> on_closed;
   };
-  WorkerLinks(uv::Loop& loop, Events events) : loop_(loop), events_(std::move(events)) {}
+  WorkerLinks(daphnis::uv::Loop& loop, Events events) : loop_(loop), events_(std::move(events)) {}
 
   /// Takes an accepted pipe. nullopt: its peer is not of our user and was cut off (DESIGN 4).
-  std::optional<WorkerId> add(uv::UvPtr<uv_pipe_t> pipe);
+  std::optional<WorkerId> add(daphnis::uv::UvPtr<uv_pipe_t> pipe);
 
   void send(WorkerId id, std::vector<uint8_t> frame);
-  void send(WorkerId id, std::vector<uint8_t> frame, uv::UvPtr<uv_tcp_t> socket);
+  void send(WorkerId id, std::vector<uint8_t> frame, daphnis::uv::UvPtr<uv_tcp_t> socket);
   /// Sends a copy of `socket`, which the caller keeps. Where none can be made the frame goes alone.
   void send_copy(WorkerId id, std::vector<uint8_t> frame, int socket);
   /// Closes once what was sent had a turn's time to go out.
   void close(WorkerId id);
 
  private:
-  uv::Loop& loop_;
+  daphnis::uv::Loop& loop_;
   Events events_;
   uint64_t last_id_ = 0;
-  absl::flat_hash_map<WorkerId, std::unique_ptr<uv::IpcChannel>> channels_;
+  absl::flat_hash_map<WorkerId, std::unique_ptr<daphnis::uv::IpcChannel>> channels_;
 };
 
-}  // namespace daphnis::broker
+}  // namespace daphnis::broker::uv

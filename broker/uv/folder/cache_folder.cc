@@ -5,9 +5,9 @@
 #include "broker/uv/folder/folder_sweep.h"
 #include "common/base/check.h"
 
-namespace daphnis::broker {
+namespace daphnis::broker::uv {
 
-CacheFolder::CacheFolder(uv::Loop& loop, Settings settings, OnEvent on_event)
+CacheFolder::CacheFolder(daphnis::uv::Loop& loop, Settings settings, OnEvent on_event)
     : loop_(loop),
       settings_(std::move(settings)),
       paths_{.dir = settings_.dir, .spool_dir = settings_.spool_dir},
@@ -128,7 +128,7 @@ void CacheFolder::on_probe(const ProbeResult& result) {
 }
 
 bool CacheFolder::is_stuck() const {
-  const auto hangs = [this](const uv::PoolTask& task) {
+  const auto hangs = [this](const daphnis::uv::PoolTask& task) {
     return task.is_busy() && loop_.now_ms() - task.started_ms() > limits::kFolderSilentMs;
   };
   return hangs(order_task_) || hangs(probe_task_);
@@ -147,4 +147,4 @@ void CacheFolder::set_up() {
   if (is_scan_wanted_) begin_scan();
 }
 
-}  // namespace daphnis::broker
+}  // namespace daphnis::broker::uv

@@ -19,7 +19,7 @@
 #include "common/uv/loop.h"
 #include "common/uv/pool_task.h"
 
-namespace daphnis::broker {
+namespace daphnis::broker::uv {
 
 /// The cache's files: carries the core's orders out, scans at the start, verifies in the background
 /// what lies there, and watches whether the folder is of any use (DESIGN 7). All of it in libuv's
@@ -53,7 +53,7 @@ class CacheFolder {
   using EntrySource =
       std::function<uint64_t(uint64_t cursor, size_t count, std::vector<CacheEntry>& out)>;
 
-  CacheFolder(uv::Loop& loop, Settings settings, OnEvent on_event);
+  CacheFolder(daphnis::uv::Loop& loop, Settings settings, OnEvent on_event);
   ~CacheFolder();
   CacheFolder(const CacheFolder&) = delete;
   CacheFolder& operator=(const CacheFolder&) = delete;
@@ -108,7 +108,7 @@ class CacheFolder {
   void run_sweep();
   void run_snapshot();
 
-  uv::Loop& loop_;
+  daphnis::uv::Loop& loop_;
   Settings settings_;
   FolderPaths paths_;
   OnEvent on_event_;
@@ -117,36 +117,36 @@ class CacheFolder {
 
   std::deque<FolderOrder> orders_;
   std::shared_ptr<FolderRound> round_;  ///< The orders under way.
-  uv::PoolTask order_task_;
+  daphnis::uv::PoolTask order_task_;
 
   bool is_up_ = true;
   std::string down_why_;         ///< What open() met and nobody was told of yet.
   bool is_scan_wanted_ = false;  ///< start_scan() came.
-  uv::Timer probe_timer_;
-  uv::PoolTask probe_task_;
+  daphnis::uv::Timer probe_timer_;
+  daphnis::uv::PoolTask probe_task_;
 
   std::shared_ptr<FolderScan> scan_;  ///< Null: none goes on.
   uint64_t scan_began_ms_ = 0;
   bool was_scanned_ = false;
   /// Keys whose files were taken away since the scan began: what it saw of them is past.
   absl::flat_hash_set<RequestKey> gone_;
-  uv::PoolTask scan_task_;
+  daphnis::uv::PoolTask scan_task_;
 
   std::shared_ptr<FolderScrub> scrub_;
   std::vector<RequestKey> wanted_;  ///< By ProveFile; not yet the scrubber's.
   uint64_t scrub_owed_bytes_ = 0;  ///< Read and not yet waited for.
   /// Not to be told before the scrubber has let go of what it may have open.
   std::vector<FilesUnlinked> unlinked_;
-  uv::Timer scrub_timer_;
-  uv::PoolTask scrub_task_;
+  daphnis::uv::Timer scrub_timer_;
+  daphnis::uv::PoolTask scrub_task_;
 
-  uv::Timer sweep_timer_;
-  uv::PoolTask sweep_task_;
+  daphnis::uv::Timer sweep_timer_;
+  daphnis::uv::PoolTask sweep_task_;
 
   EntrySource snapshot_source_;
   uint64_t snapshot_cursor_ = 0;
   std::shared_ptr<SnapshotFile> snapshot_;  ///< Null: none is being written.
-  uv::PoolTask snapshot_task_;
+  daphnis::uv::PoolTask snapshot_task_;
 };
 
-}  // namespace daphnis::broker
+}  // namespace daphnis::broker::uv

@@ -4,7 +4,7 @@
 #include "broker/uv/folder/folder_sweep.h"
 
 /// What the cache folder does by itself: scans, scrubbing, sweeps and snapshots.
-namespace daphnis::broker {
+namespace daphnis::broker::uv {
 namespace {
 
 /// What a step of the scrubber costs beside the bytes it read, so that many small files do not go
@@ -169,4 +169,4 @@ Result<void> CacheFolder::write_snapshot(const EntrySource& source) {
   return file.finish();
 }
 
-}  // namespace daphnis::broker
+}  // namespace daphnis::broker::uv

@@ -10,7 +10,7 @@
 
 #include "common/uv/fd.h"
 
-namespace daphnis::broker {
+namespace daphnis::broker::uv {
 
 int for_each_name(const std::string& folder, const std::function<void(const std::string&)>& visit) {
   struct Closer {
@@ -51,7 +51,8 @@ int write_all(int fd, const uint8_t* data, size_t size) {
 }
 
 Result<std::vector<uint8_t>> read_whole_file(const std::string& path, uint64_t bytes_max) {
-  const uv::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  const daphnis::uv::UniqueFd file(
+      ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   struct stat about {};
   if (!file || ::fstat(file.get(), &about) != 0) return fail_sys(errno, "cannot open " + path);
   const auto size = static_cast<uint64_t>(about.st_size);
@@ -63,4 +64,4 @@ Result<std::vector<uint8_t>> read_whole_file(const std::string& path, uint64_t b
   return bytes;
 }
 
-}  // namespace daphnis::broker
+}  // namespace daphnis::broker::uv

@@ -8,7 +8,7 @@
 #include "common/base/result.h"
 
 /// Plain, blocking file work for the thread pool.
-namespace daphnis::broker {
+namespace daphnis::broker::uv {
 
 /// Calls `visit` for each name in `folder` but "." and "..". Returns 0 or an errno: what was
 /// visited until then counts.
@@ -25,4 +25,4 @@ namespace daphnis::broker {
 [[nodiscard]] Result<std::vector<uint8_t>> read_whole_file(const std::string& path,
                                                            uint64_t bytes_max);
 
-}  // namespace daphnis::broker
+}  // namespace daphnis::broker::uv

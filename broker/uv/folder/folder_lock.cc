@@ -10,7 +10,7 @@
 #include "broker/uv/folder/folder_files.h"
 #include "common/base/slice.h"
 
-namespace daphnis::broker {
+namespace daphnis::broker::uv {
 namespace {
 
 /// What the holder wrote into the file: "process 123".
@@ -26,7 +26,8 @@ std::string holder_of(int fd) {
 
 Result<void> FolderLock::take() {
   // Open for reading, or the file system could not be remounted read-only.
-  uv::UniqueFd file(::open(path_.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640));
+  daphnis::uv::UniqueFd file(
+      ::open(path_.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640));
   if (!file) return fail_sys(errno, "cannot open " + path_);
   if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return fail_sys(errno, "cannot lock " + path_);
@@ -36,7 +37,8 @@ Result<void> FolderLock::take() {
   }
   // Only for the message above: a full disk is no reason to do without the lock.
   const std::string text = "process " + std::to_string(::getpid()) + "\n";
-  const uv::UniqueFd note(::open(path_.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW));
+  const daphnis::uv::UniqueFd note(
+      ::open(path_.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW));
   if (note) (void)write_all(note.get(), as_bytes(text).data(), text.size());
   file_ = std::move(file);
   return {};
@@ -49,4 +51,4 @@ bool FolderLock::is_held() const {
          held.st_dev == named.st_dev && held.st_ino == named.st_ino;
 }
 
-}  // namespace daphnis::broker
+}  // namespace daphnis::broker::uv

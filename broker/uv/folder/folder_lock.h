@@ -5,7 +5,7 @@
 #include "common/base/result.h"
 #include "common/uv/fd.h"
 
-namespace daphnis::broker {
+namespace daphnis::broker::uv {
 
 /// DIR/lock, locked by flock(2) as long as this lives, so that one cache folder never has two
 /// brokers. The kernel frees it with the process, however that ends. Owned by the CacheFolder.
@@ -21,7 +21,7 @@ class FolderLock {
 
  private:
   std::string path_;
-  uv::UniqueFd file_;
+  daphnis::uv::UniqueFd file_;
 };
 
-}  // namespace daphnis::broker
+}  // namespace daphnis::broker::uv

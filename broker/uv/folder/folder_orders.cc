@@ -14,7 +14,7 @@
 #include "common/cachefile/cache_file.h"
 #include "common/uv/fd.h"
 
-namespace daphnis::broker {
+namespace daphnis::broker::uv {
 namespace {
 
 /// After this the loop is told what is done, and that the disk answers.
@@ -61,7 +61,8 @@ std::string FolderWork::store(const StoreFile& order) {
   if (paths_.dir.empty() || !is_spool_name(order.name)) return "no name of a spool: " + order.name;
   const std::string from = paths_.tmp() + "/" + order.name;
   {
-    const uv::UniqueFd file(::open(from.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    const daphnis::uv::UniqueFd file(
+        ::open(from.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
     if (!file) {
       const int sys = errno;
       // A single file that is not there is its writer's affair, a missing tmp/ is not.
@@ -140,4 +141,4 @@ bool FolderWork::carry_out(const Quarantine& order) {
   return true;
 }
 
-}  // namespace daphnis::broker
+}  // namespace daphnis::broker::uv

@@ -10,7 +10,7 @@
 #include "broker/base/cache_folder.h"
 #include "broker/uv/folder/folder_paths.h"
 
-namespace daphnis::broker {
+namespace daphnis::broker::uv {
 
 /// One order while it is carried out, in steps of bounded work. Blocks; runs in the thread pool,
 /// one step at a time. Owned by the CacheFolder's step under way.
@@ -69,4 +69,4 @@ class FolderRound {
   size_t taken_ = 0;  ///< Of those: taken.
 };
 
-}  // namespace daphnis::broker
+}  // namespace daphnis::broker::uv

@@ -9,7 +9,7 @@
 #include "common/cachefile/cache_file.h"
 #include "common/uv/owned_path.h"
 
-namespace daphnis::broker {
+namespace daphnis::broker::uv {
 namespace {
 
 constexpr mode_t kFolderMode = 0750;
@@ -28,18 +28,18 @@ std::string FolderPaths::presence() const {
 }
 
 Result<void> FolderPaths::make_cache_tree() const {
-  const auto top = uv::make_owned_folder(dir, kFolderMode);
+  const auto top = daphnis::uv::make_owned_folder(dir, kFolderMode);
   if (!top) return std::unexpected(top.error());
   for (const char* name : {"objects", "tmp", "quarantine"}) {
-    auto made = uv::make_owned_folder_in(top->get(), dir, name, kFolderMode);
+    auto made = daphnis::uv::make_owned_folder_in(top->get(), dir, name, kFolderMode);
     if (!made) return made;
   }
-  const auto middle = uv::open_owned_folder(objects());
+  const auto middle = daphnis::uv::open_owned_folder(objects());
   if (!middle) return std::unexpected(middle.error());
   for (const char high : kHex) {
     for (const char low : kHex) {
       auto made =
-          uv::make_owned_folder_in(middle->get(), objects(), {high, low}, kFolderMode);
+          daphnis::uv::make_owned_folder_in(middle->get(), objects(), {high, low}, kFolderMode);
       if (!made) return made;
     }
   }
@@ -48,7 +48,7 @@ Result<void> FolderPaths::make_cache_tree() const {
 
 Result<void> FolderPaths::make_spool_dir() const {
   if (spool_dir.empty()) return {};
-  const auto made = uv::make_owned_folder(spool_dir, kSpoolDirMode);
+  const auto made = daphnis::uv::make_owned_folder(spool_dir, kSpoolDirMode);
   if (made) return {};
   Error error = made.error();
   error.detail += " (--spool-dir names the spool folder)";
@@ -100,4 +100,4 @@ bool is_folder_trouble(int sys) {
   }
 }
 
-}  // namespace daphnis::broker
+}  // namespace daphnis::broker::uv

@@ -6,7 +6,7 @@
 #include "common/base/result.h"
 #include "common/request/car_request.h"
 
-namespace daphnis::broker {
+namespace daphnis::broker::uv {
 
 /// The cache folder's and the spool folder's layout (docs/cache.md). All functions here block: they
 /// are for the thread pool and for the start.
@@ -43,4 +43,4 @@ struct FolderPaths {
 /// rather than one file. `sys` is an errno; includes what may_pass().
 [[nodiscard]] bool is_folder_trouble(int sys);
 
-}  // namespace daphnis::broker
+}  // namespace daphnis::broker::uv

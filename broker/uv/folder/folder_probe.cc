@@ -12,7 +12,7 @@
 #include "common/base/limits.h"
 #include "common/uv/fd.h"
 
-namespace daphnis::broker {
+namespace daphnis::broker::uv {
 namespace {
 
 constexpr size_t kProbeBytes = 4096;
@@ -23,7 +23,7 @@ constexpr uint64_t kRoomInodes = 16;
 
 Result<void> write_probe(const std::string& path) {
   (void)::unlink(path.c_str());  // Of a broker that was killed.
-  uv::UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640));
+  daphnis::uv::UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640));
   if (!file) return fail_sys(errno, "cannot make " + path);
   const std::array<uint8_t, kProbeBytes> bytes{};
   int sys = write_all(file.get(), bytes.data(), bytes.size());
@@ -86,4 +86,4 @@ ProbeResult probe_folder(const FolderPaths& paths, FolderLock& lock, ProbeAfter 
   return result;
 }
 
-}  // namespace daphnis::broker
+}  // namespace daphnis::broker::uv

@@ -6,7 +6,7 @@
 #include "broker/uv/folder/folder_lock.h"
 #include "broker/uv/folder/folder_paths.h"
 
-namespace daphnis::broker {
+namespace daphnis::broker::uv {
 
 /// What the names of the probe's own files in tmp/ begin with.
 inline constexpr std::string_view kProbeName = "probe";
@@ -28,4 +28,4 @@ enum class ProbeAfter : uint8_t {
 [[nodiscard]] ProbeResult probe_folder(const FolderPaths& paths, FolderLock& lock,
                                        ProbeAfter after);
 
-}  // namespace daphnis::broker
+}  // namespace daphnis::broker::uv

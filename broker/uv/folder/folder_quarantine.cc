@@ -15,7 +15,7 @@
 #include "common/base/limits.h"
 #include "common/cachefile/cache_file.h"
 
-namespace daphnis::broker {
+namespace daphnis::broker::uv {
 namespace {
 
 struct Kept {
@@ -64,4 +64,4 @@ bool quarantine_file(const FolderPaths& paths, const RequestKey& key) {
   return true;
 }
 
-}  // namespace daphnis::broker
+}  // namespace daphnis::broker::uv

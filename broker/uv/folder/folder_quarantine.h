@@ -3,11 +3,11 @@
 #include "broker/uv/folder/folder_paths.h"
 #include "common/request/car_request.h"
 
-namespace daphnis::broker {
+namespace daphnis::broker::uv {
 
 /// Moves the key's file to quarantine/KEY.N, N counting up, and removes the oldest there until at
 /// most kQuarantineFilesMax and kQuarantineBytesMax are left. A file that passes those bounds by
 /// itself is not kept. False: it could not be moved and still stands under objects/. Blocks.
 [[nodiscard]] bool quarantine_file(const FolderPaths& paths, const RequestKey& key);
 
-}  // namespace daphnis::broker
+}  // namespace daphnis::broker::uv

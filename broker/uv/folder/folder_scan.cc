@@ -12,7 +12,7 @@
 #include "broker/uv/folder/folder_files.h"
 #include "common/uv/owned_path.h"
 
-namespace daphnis::broker {
+namespace daphnis::broker::uv {
 namespace {
 
 constexpr unsigned kFolders = 256;
@@ -53,7 +53,8 @@ void FolderScan::read_snapshot() {
 bool FolderScan::open_folder(Batch& batch) {
   const unsigned number = next_folder_++;
   const std::string path = paths_.objects() + "/" + kHex[number >> 4] + kHex[number & 15];
-  folder_ = uv::UniqueFd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+  folder_ =
+      daphnis::uv::UniqueFd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
   const int sys =
       folder_ ? for_each_name(path, [this](const std::string& name) { names_.push_back(name); })
               : errno;
@@ -72,8 +73,8 @@ void FolderScan::look_at(const std::string& name, Batch& batch) {
   }
   const unsigned number = next_folder_ - 1;
   // What others own or may write, they could change after it was proven.
-  if (!S_ISREG(about.st_mode) || !uv::is_owned(about) || !parse_cache_file_name(name, entry.key) ||
-      entry.key[0] != number) {
+  if (!S_ISREG(about.st_mode) || !daphnis::uv::is_owned(about) ||
+      !parse_cache_file_name(name, entry.key) || entry.key[0] != number) {
     return remove(name, batch);
   }
   entry.size = static_cast<uint64_t>(about.st_size);
@@ -97,7 +98,7 @@ void FolderScan::look_at(const std::string& name, Batch& batch) {
 }
 
 FolderScan::Look FolderScan::look_into(const std::string& name, CacheEntry& entry, Batch& batch) {
-  const uv::UniqueFd file(
+  const daphnis::uv::UniqueFd file(
       ::openat(folder_.get(), name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   int64_t got = file ? 0 : -errno;
   for (const size_t wanted : {kTailBytes, kTailBytesMax}) {
@@ -146,4 +147,4 @@ std::vector<RequestKey> FolderScan::take_sample() {
   return keys;
 }
 
-}  // namespace daphnis::broker
+}  // namespace daphnis::broker::uv

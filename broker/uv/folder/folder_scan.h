@@ -11,7 +11,7 @@
 #include "broker/uv/folder/folder_paths.h"
 #include "common/uv/fd.h"
 
-namespace daphnis::broker {
+namespace daphnis::broker::uv {
 
 /// One walk over objects/, in steps of at most kFilesFoundMax files. Files that the snapshot knows
 /// with their size are believed; of others the end is read, and whatever is no valid cache file is
@@ -47,10 +47,10 @@ class FolderScan {
   FolderPaths paths_;
   std::unique_ptr<CacheSnapshot> snapshot_;  ///< Read by the first step.
   unsigned next_folder_ = 0;
-  uv::UniqueFd folder_;
+  daphnis::uv::UniqueFd folder_;
   std::vector<std::string> names_;  ///< Of folder_, not yet looked at.
   std::vector<uint8_t> tail_;
   std::vector<std::pair<time_t, RequestKey>> youngest_;  ///< A heap, the oldest on top.
 };
 
-}  // namespace daphnis::broker
+}  // namespace daphnis::broker::uv

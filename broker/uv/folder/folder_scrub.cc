@@ -11,7 +11,7 @@
 
 #include "broker/uv/folder/folder_files.h"
 
-namespace daphnis::broker {
+namespace daphnis::broker::uv {
 namespace {
 
 constexpr unsigned kFolders = 256;
@@ -82,7 +82,8 @@ void FolderScrub::open(const RequestKey& key, Step& step) {
   file_.emplace();
   file_->key = key;
   const std::string path = paths_.object(key);
-  file_->fd = uv::UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  file_->fd =
+      daphnis::uv::UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!file_->fd) {
     if (errno == EIO) return close(step, unreadable(-EIO));
     file_.reset();  // Evicted since, or a trouble of the folder's rather than the file's.
@@ -161,4 +162,4 @@ int64_t FolderScrub::read_gently(uint8_t* into, size_t size, uint64_t offset) {
   return got;
 }
 
-}  // namespace daphnis::broker
+}  // namespace daphnis::broker::uv

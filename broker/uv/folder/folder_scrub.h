@@ -11,7 +11,7 @@
 #include "broker/uv/folder/folder_paths.h"
 #include "common/uv/fd.h"
 
-namespace daphnis::broker {
+namespace daphnis::broker::uv {
 
 /// Reads the cached files one after another and proves each anew: first what is wanted and a sample
 /// that was given, then all, folder by folder, round after round. In steps that read about
@@ -47,7 +47,7 @@ class FolderScrub {
   /// The file being proven.
   struct File {
     RequestKey key{};
-    uv::UniqueFd fd;
+    daphnis::uv::UniqueFd fd;
     CacheFooter footer;
     uint64_t offset = 0;
     std::optional<CachedFileProof> proof;  ///< Once the trailer was read.
@@ -71,4 +71,4 @@ class FolderScrub {
   std::optional<File> file_;
 };
 
-}  // namespace daphnis::broker
+}  // namespace daphnis::broker::uv

@@ -16,7 +16,7 @@
 #include "common/base/slice.h"
 #include "common/uv/fd.h"
 
-namespace daphnis::broker {
+namespace daphnis::broker::uv {
 namespace {
 
 /// How far a file's time and a process's may disagree, seconds.
@@ -38,7 +38,7 @@ std::optional<pid_t> pid_of(std::string_view name) {
 /// is no such process.
 std::optional<time_t> started_at(pid_t pid) {
   const std::string path = "/proc/" + std::to_string(pid) + "/stat";
-  const uv::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const daphnis::uv::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   std::array<uint8_t, 1024> text;
   const int64_t size = file ? read_at(file.get(), text.data(), text.size(), 0) : -1;
   if (size <= 0) return {};
@@ -108,4 +108,4 @@ size_t sweep_spools(const FolderPaths& paths, time_t quiet_s) {
   return in_tmp + sweep_folder(paths.spool_dir, quiet_s);
 }
 
-}  // namespace daphnis::broker
+}  // namespace daphnis::broker::uv

@@ -6,7 +6,7 @@
 
 #include "broker/uv/folder/folder_paths.h"
 
-namespace daphnis::broker {
+namespace daphnis::broker::uv {
 
 /// Removes from tmp/ and from the spool folder what no living process writes: files of workers that
 /// died (a spool is called INDEX-PID-NUMBER), also where their pid was given to somebody else
@@ -19,4 +19,4 @@ size_t sweep_spools(const FolderPaths& paths, time_t quiet_s);
 /// The same in one folder.
 size_t sweep_folder(const std::string& folder, time_t quiet_s);
 
-}  // namespace daphnis::broker
+}  // namespace daphnis::broker::uv

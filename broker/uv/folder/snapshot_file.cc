@@ -8,7 +8,7 @@
 
 #include "broker/uv/folder/folder_files.h"
 
-namespace daphnis::broker {
+namespace daphnis::broker::uv {
 
 SnapshotFile::~SnapshotFile() {
   if (file_) (void)::unlink(path_.c_str());
@@ -17,7 +17,8 @@ SnapshotFile::~SnapshotFile() {
 Result<void> SnapshotFile::begin() {
   if (file_) return {};
   (void)::unlink(path_.c_str());  // Of a broker that was killed.
-  file_ = uv::UniqueFd(::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640));
+  file_ =
+      daphnis::uv::UniqueFd(::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640));
   if (!file_) return fail_sys(errno, "cannot make " + path_);
   std::vector<uint8_t> head;
   put_snapshot_head(head);
@@ -50,4 +51,4 @@ Result<void> SnapshotFile::finish() {
   return {};
 }
 
-}  // namespace daphnis::broker
+}  // namespace daphnis::broker::uv

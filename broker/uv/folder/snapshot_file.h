@@ -6,7 +6,7 @@
 #include "broker/cache/cache_snapshot.h"
 #include "common/uv/fd.h"
 
-namespace daphnis::broker {
+namespace daphnis::broker::uv {
 
 /// Writes DIR/index under another name, which replaces it once all is on the disk. Blocks. Owned by
 /// whoever writes; unlinks what it wrote unless finish() came.
@@ -29,7 +29,7 @@ class SnapshotFile {
 
   std::string index_;
   std::string path_;
-  uv::UniqueFd file_;
+  daphnis::uv::UniqueFd file_;
 };
 
-}  // namespace daphnis::broker
+}  // namespace daphnis::broker::uv

@@ -15,12 +15,12 @@
 #include "broker/uv/folder/folder_sweep.h"
 #include "common/uv/owned_path.h"
 
-namespace daphnis::broker {
+namespace daphnis::broker::uv {
 namespace {
 
 /// The folder's lock; none where another broker has it. Error: an errno.
-Result<uv::UniqueFd> lock_folder(const std::string& path) {
-  uv::UniqueFd folder(
+Result<daphnis::uv::UniqueFd> lock_folder(const std::string& path) {
+  daphnis::uv::UniqueFd folder(
       ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
   if (!folder) return fail_sys(errno, "cannot open the spool folder " + path);
   if (::flock(folder.get(), LOCK_EX | LOCK_NB) != 0) {
@@ -30,7 +30,7 @@ Result<uv::UniqueFd> lock_folder(const std::string& path) {
 }
 
 /// Makes the folder and locks it.
-Result<uv::UniqueFd> take_folder(const std::string& path) {
+Result<daphnis::uv::UniqueFd> take_folder(const std::string& path) {
   auto made = FolderPaths{.dir = {}, .spool_dir = path}.make_spool_dir();
   if (!made) return std::unexpected(made.error());
   return lock_folder(path);
@@ -48,7 +48,7 @@ void remove_earlier(const std::string& base) {
   for (const std::string& path : earlier) {
     struct stat about {};
     if (::lstat(path.c_str(), &about) != 0 || !S_ISDIR(about.st_mode)) continue;
-    if (about.st_uid != ::geteuid() || !uv::is_owned(about)) continue;
+    if (about.st_uid != ::geteuid() || !daphnis::uv::is_owned(about)) continue;
     const auto lock = lock_folder(path);
     if (!lock) continue;
     (void)sweep_folder(path, 0);
@@ -80,4 +80,4 @@ SpoolPlace take_spool_place(const std::string& base, const std::function<uint64_
   return place;
 }
 
-}  // namespace daphnis::broker
+}  // namespace daphnis::broker::uv

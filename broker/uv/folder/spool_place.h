@@ -6,13 +6,13 @@
 
 #include "common/uv/fd.h"
 
-namespace daphnis::broker {
+namespace daphnis::broker::uv {
 
 /// Where spools outside the cache go when nobody named a folder for them.
 struct SpoolPlace {
   std::string dir;    ///< Made, and ours alone; empty: there is none, and the edge does without.
   std::string lack;   ///< Why it is not the place asked for; empty: it is.
-  uv::UniqueFd lock;  ///< As long as it lives nobody else takes the folder for a left one.
+  daphnis::uv::UniqueFd lock;  ///< As long as it lives nobody else takes the folder for a left one.
 };
 
 /// Takes the folder `base`, under /dev/shm the same for one socket in every life of its broker.
@@ -22,4 +22,4 @@ struct SpoolPlace {
 [[nodiscard]] SpoolPlace take_spool_place(const std::string& base,
                                           const std::function<uint64_t()>& random);
 
-}  // namespace daphnis::broker
+}  // namespace daphnis::broker::uv

@@ -14,7 +14,7 @@
 
 namespace daphnis::sim {
 
-/// One life of the broker process: its core and its sockets. The counterpart of broker::Shell.
+/// One life of the broker process: its core and its sockets. The counterpart of broker::uv::Shell.
 /// Owned by the world; destroying it is its sudden death.
 class BrokerNode {
  public:

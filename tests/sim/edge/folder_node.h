@@ -18,7 +18,7 @@ namespace daphnis::sim {
 /// Why a cached file is not, byte for byte, the answer to the request of that key; empty: it is.
 [[nodiscard]] std::string fault_of_file(const std::string& bytes, const RequestKey& key);
 
-/// One life of the broker's hands on the disk: the counterpart of broker::CacheFolder. Carries
+/// One life of the broker's hands on the disk: the counterpart of broker::uv::CacheFolder. Carries
 /// orders out one after the other, scans, sweeps, scrubs and probes. Owned by the broker's node;
 /// what is under way when it goes is done as far as it came.
 class FolderNode {

@@ -5,12 +5,12 @@
 
 #include "tests/uv/broker/folder/rig.h"
 
-namespace daphnis::broker::test {
+namespace daphnis::broker::uv::test {
 namespace {
 
 TEST_CASE("a stats file that somebody could have planted is refused and left as it is") {
   const TempFolder temp;
-  uv::Loop loop;
+  daphnis::uv::Loop loop;
   const std::string victim = temp.path + "/victim";
   write_file(victim, as_bytes("precious"));
   std::filesystem::create_symlink(victim, temp.path + "/link");
@@ -25,4 +25,4 @@ TEST_CASE("a stats file that somebody could have planted is refused and left as 
 }
 
 }  // namespace
-}  // namespace daphnis::broker::test
+}  // namespace daphnis::broker::uv::test

@@ -56,11 +56,12 @@ Edge::~Edge() {
 }
 
 void Edge::start_broker() {
-  broker_ = std::make_unique<broker::Shell>(loop_, log_, broker::Config{},
-                                            broker::ShellSettings{.socket = folder_.path + "/s",
-                                                                  .l2_listen = {"127.0.0.1:0"},
-                                                                  .admin_listen = "127.0.0.1:0",
-                                                                  .stats_file = ""});
+  broker_ =
+      std::make_unique<broker::uv::Shell>(loop_, log_, broker::Config{},
+                                          broker::uv::ShellSettings{.socket = folder_.path + "/s",
+                                                                    .l2_listen = {"127.0.0.1:0"},
+                                                                    .admin_listen = "127.0.0.1:0",
+                                                                    .stats_file = ""});
   REQUIRE(broker_->start());
 }
 

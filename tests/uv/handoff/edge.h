@@ -52,7 +52,7 @@ class Edge {
   uv::UniqueFd null_;
   uv::Loop loop_;
   uv::Log log_;
-  std::unique_ptr<broker::Shell> broker_;
+  std::unique_ptr<broker::uv::Shell> broker_;
   std::unique_ptr<worker::uv::Shell> worker_;
   worker::Settings settings_;
   uint16_t client_port_ = 0;

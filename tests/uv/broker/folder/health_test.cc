@@ -6,7 +6,7 @@
 
 #include "tests/uv/broker/folder/rig.h"
 
-namespace daphnis::broker::test {
+namespace daphnis::broker::uv::test {
 namespace {
 
 void until_down(Rig& rig) {
@@ -282,4 +282,4 @@ TEST_CASE("out of descriptors is told and no file is lost by it") {
 }
 
 }  // namespace
-}  // namespace daphnis::broker::test
+}  // namespace daphnis::broker::uv::test

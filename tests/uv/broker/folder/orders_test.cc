@@ -3,7 +3,7 @@
 
 #include "tests/uv/broker/folder/rig.h"
 
-namespace daphnis::broker::test {
+namespace daphnis::broker::uv::test {
 namespace {
 
 TEST_CASE("a proven file gets its name and a doomed one loses it") {
@@ -157,4 +157,4 @@ TEST_CASE("without a cache spools are unlinked all the same") {
 }
 
 }  // namespace
-}  // namespace daphnis::broker::test
+}  // namespace daphnis::broker::uv::test

@@ -9,7 +9,7 @@
 #include <cstring>
 #include <fstream>
 
-namespace daphnis::broker::test {
+namespace daphnis::broker::uv::test {
 
 TempFolder::TempFolder() {
   std::string name = (std::filesystem::temp_directory_path() / "daphnis-folder-XXXXXX").string();
@@ -96,7 +96,7 @@ void Rig::restart() {
 void Rig::until(const std::function<bool()>& holds) {
   constexpr uint64_t kPatienceMs = 60'000;
   bool is_late = false;
-  uv::Timer timer(loop, [&] { is_late = true; });
+  daphnis::uv::Timer timer(loop, [&] { is_late = true; });
   timer.start(kPatienceMs);
   while (!holds() && !is_late) loop.run_once();
   REQUIRE(holds());
@@ -108,7 +108,7 @@ void Rig::until_idle() {
 
 void Rig::for_ms(uint64_t ms) {
   bool is_over = false;
-  uv::Timer timer(loop, [&] { is_over = true; });
+  daphnis::uv::Timer timer(loop, [&] { is_over = true; });
   timer.start(ms);
   while (!is_over) loop.run_once();
 }
@@ -180,4 +180,4 @@ void rot(const std::string& path, uint64_t at) {
   REQUIRE(file);
 }
 
-}  // namespace daphnis::broker::test
+}  // namespace daphnis::broker::uv::test

@@ -10,7 +10,7 @@
 #include "broker/uv/folder/cache_folder.h"
 #include "tests/fakes/cached_files.h"
 
-namespace daphnis::broker::test {
+namespace daphnis::broker::uv::test {
 
 using daphnis::test::cached_dag;
 using daphnis::test::CachedFile;
@@ -66,7 +66,7 @@ class Rig {
   /// Reads the entries found, as the core's index would be.
   [[nodiscard]] CacheFolder::EntrySource source();
 
-  uv::Loop loop;
+  daphnis::uv::Loop loop;
   std::string path;
   CacheFolder::Settings settings;
   std::unique_ptr<CacheFolder> folder;
@@ -87,4 +87,4 @@ void write_file(const std::string& path, Bytes bytes);
 /// Changes one byte in place.
 void rot(const std::string& path, uint64_t at);
 
-}  // namespace daphnis::broker::test
+}  // namespace daphnis::broker::uv::test

@@ -9,7 +9,7 @@
 
 #include "tests/uv/broker/folder/rig.h"
 
-namespace daphnis::broker::test {
+namespace daphnis::broker::uv::test {
 namespace {
 
 /// key -> (root, size): what every scan must agree on.
@@ -245,4 +245,4 @@ TEST_CASE("files that were renamed and are not in the snapshot are found") {
 }
 
 }  // namespace
-}  // namespace daphnis::broker::test
+}  // namespace daphnis::broker::uv::test

@@ -2,7 +2,7 @@
 
 #include "tests/uv/broker/folder/rig.h"
 
-namespace daphnis::broker::test {
+namespace daphnis::broker::uv::test {
 namespace {
 
 constexpr uint64_t kFast = 1 * limits::kGiB;
@@ -145,4 +145,4 @@ TEST_CASE("files that come and go under the scrubber are no fault") {
 }
 
 }  // namespace
-}  // namespace daphnis::broker::test
+}  // namespace daphnis::broker::uv::test

@@ -8,7 +8,7 @@
 
 #include "tests/uv/broker/folder/rig.h"
 
-namespace daphnis::broker::test {
+namespace daphnis::broker::uv::test {
 namespace {
 
 namespace fs = std::filesystem;
@@ -118,4 +118,4 @@ TEST_CASE("the next start removes what a killed broker left under another name")
 }
 
 }  // namespace
-}  // namespace daphnis::broker::test
+}  // namespace daphnis::broker::uv::test
