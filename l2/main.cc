@@ -10,6 +10,7 @@
 
 #include "common/base/check.h"
 #include "common/base/limits.h"
+#include "common/base/names.h"
 #include "common/uv/fd.h"
 #include "common/uv/settings.h"
 #include "l2/disk/pack.h"
@@ -64,7 +65,7 @@ int run_serve(const ServeFlags& flags, bool checks_only) {
                        .capacity = flags.capacity,
                        .generation = flags.legacy ? Generation::kLegacy : Generation::kV2,
                        .log_file = flags.log_file};
-  if (!flags.id.empty() && !is_l2_id(flags.id)) {
+  if (!flags.id.empty() && !is_name(flags.id)) {
     return complain("--id takes 1 to 64 of A-Z a-z 0-9 . _ -");
   }
   check(parse_log_level(flags.log_level, options.log_level), "the settings let a level through");

@@ -6,6 +6,7 @@
 #include "broker/cache/cache.h"
 #include "common/base/check.h"
 #include "common/base/limits.h"
+#include "common/base/names.h"
 
 /// The part of the cache that keeps account of spools.
 namespace daphnis::broker {
@@ -14,10 +15,7 @@ namespace {
 /// A name without a folder, which no path can be made of that leads elsewhere.
 bool is_plain_name(std::string_view name) {
   return !name.empty() && name.size() <= limits::kSpoolNameBytesMax && name.front() != '.' &&
-         std::ranges::all_of(name, [](char c) {
-           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                  c == '.' || c == '_' || c == '-';
-         });
+         std::ranges::all_of(name, is_name_char);
 }
 
 std::string_view name_of(std::string_view path) {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "broker/base/names.h"
+#include "common/base/names.h"
 
 namespace daphnis::broker {
 namespace {

@@ -4,12 +4,13 @@
 #include <charconv>
 
 #include "common/base/check.h"
+#include "common/base/names.h"
 
 namespace daphnis::l2 {
 
 L1Session::L1Session(SessionConfig config, Random random)
     : config_(std::move(config)), backoff_(random), holdings_backoff_(std::move(random)) {
-  check(is_l2_id(config_.l2_id), "an L2 id that may not stand in a request");
+  check(is_name(config_.l2_id), "an L2 id that may not stand in a request");
 }
 
 L1Session::Stats L1Session::stats() const {
@@ -242,14 +243,6 @@ std::optional<uint64_t> parse_retry_after_ms(std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
   if (error != std::errc{} || end != text.data() + text.size()) return {};
   return uint64_t{seconds} * 1000;
-}
-
-bool is_l2_id(std::string_view text) {
-  return !text.empty() && text.size() <= limits::kL2IdBytesMax &&
-         std::ranges::all_of(text, [](char c) {
-           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                  c == '.' || c == '_' || c == '-';
-         });
 }
 
 }  // namespace daphnis::l2

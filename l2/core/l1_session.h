@@ -164,7 +164,4 @@ class L1Session {
 /// Retry-After (RFC 9110 section 10.2.3) in seconds, as milliseconds; a date is not read.
 [[nodiscard]] std::optional<uint64_t> parse_retry_after_ms(std::string_view text);
 
-/// 1 to 64 of [A-Za-z0-9._-] (DESIGN 3).
-[[nodiscard]] bool is_l2_id(std::string_view text);
-
 }  // namespace daphnis::l2

@@ -3,17 +3,14 @@
 #include <algorithm>
 #include <charconv>
 
+#include "common/base/names.h"
+
 namespace daphnis::l2 {
 namespace {
 
 std::unexpected<Error> not_a_url(std::string_view text) {
   return fail(Errc::kInvalid,
               "not an L1's address: " + std::string(text) + " (wanted is http://HOST:PORT)");
-}
-
-bool is_host_byte(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' ||
-         c == '-' || c == '_';
 }
 
 bool is_ipv6_byte(char c) {
@@ -51,7 +48,7 @@ Result<L1Url> parse_l1_url(std::string_view text) {
     const size_t end = std::min(rest.find(':'), rest.size());
     url.host = rest.substr(0, end);
     after_host = rest.substr(end);
-    if (!std::ranges::all_of(url.host, is_host_byte)) return not_a_url(text);
+    if (!std::ranges::all_of(url.host, is_name_char)) return not_a_url(text);
   }
   if (url.host.empty() || url.host.size() > 253) return not_a_url(text);
   if (after_host.empty()) return url;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/base/limits.h"
+#include "common/base/names.h"
 #include "common/request/request_target.h"
 
 namespace daphnis::l2 {
@@ -90,16 +91,6 @@ bool read_wish(const object& line, Order& order) {
   return true;
 }
 
-bool is_id_text(std::string_view text) {
-  if (text.empty() || text.size() > limits::kRequestIdBytesMax) return false;
-  for (const char c : text) {
-    const bool is_plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-                          (c >= 'A' && c <= 'Z') || c == '.' || c == '_' || c == '-';
-    if (!is_plain) return false;
-  }
-  return true;
-}
-
 }  // namespace
 
 struct OrderReader::State {
@@ -123,7 +114,7 @@ std::optional<Order> OrderReader::read(std::string_view line) {
   Order order{.request_id = *id, .request = {.root = *root}};
   bool is_odd = false;
   const std::string_view trace = text_field(fields, "traceId", is_odd);
-  if (is_id_text(trace)) order.trace_id = trace;
+  if (is_name(trace)) order.trace_id = trace;
   order.is_understood = read_wish(fields, order);
   return order;
 }

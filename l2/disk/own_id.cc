@@ -7,8 +7,9 @@
 #include <array>
 #include <cerrno>
 
+#include "common/base/limits.h"
+#include "common/base/names.h"
 #include "common/base/uuid.h"
-#include "l2/core/l1_session.h"
 #include "l2/disk/file.h"
 
 namespace daphnis::l2 {
@@ -22,7 +23,7 @@ Result<std::string> read_id(const std::string& path) {
   if (!size) return std::unexpected(size.error());
   std::string_view id = as_text(Bytes(bytes).first(*size));
   while (id.ends_with('\n') || id.ends_with('\r')) id.remove_suffix(1);
-  if (!is_l2_id(id)) {
+  if (!is_name(id)) {
     return fail(Errc::kMalformed, path + " holds no L2 id (1 to 64 of A-Z a-z 0-9 . _ -)");
   }
   return std::string(id);

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "common/base/check.h"
-#include "common/base/limits.h"
+#include "common/base/names.h"
 #include "common/http/http_writer.h"
 
 namespace daphnis::worker {
@@ -116,11 +116,6 @@ void add_context(http::HeadWriter& writer, const ResponseContext& context) {
   if (!context.server_timing.empty()) writer.add("Server-Timing", context.server_timing);
 }
 
-bool is_id_char(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' ||
-         c == '_' || c == '-';
-}
-
 }  // namespace
 
 Answer answer_for(FailureKind kind, uint32_t retry_after_s) {
@@ -210,9 +205,7 @@ std::string server_timing(std::span<const Timing> timings) {
 
 std::optional<std::string_view> client_request_id(const http::Head& head) {
   const std::string* id = head.find("x-request-id");
-  const bool valid = id && !id->empty() && id->size() <= limits::kRequestIdBytesMax &&
-                     std::ranges::all_of(*id, is_id_char);
-  if (!valid) return std::nullopt;
+  if (!id || !is_name(*id)) return std::nullopt;
   return *id;
 }
 

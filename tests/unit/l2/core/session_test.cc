@@ -216,13 +216,3 @@ TEST_CASE("a stopped session closes its registration and asks for nothing more",
   CHECK(rig.closed == 1);
   CHECK_FALSE(rig.session.wakes_at_ms());
 }
-
-TEST_CASE("L2 ids are plain and short", "[l2][session]") {
-  CHECK(is_l2_id("a"));
-  CHECK(is_l2_id(std::string(64, 'z')));
-  CHECK(is_l2_id("0b5a0c7c-6a5a-4f0e-9d2e-0123456789ab"));
-  for (const std::string& text : {std::string(), std::string(65, 'z'), std::string("a b"),
-                                  std::string("a/b"), std::string("ä"), std::string("a\n")}) {
-    CHECK_FALSE(is_l2_id(text));
-  }
-}
