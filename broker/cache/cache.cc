@@ -18,10 +18,10 @@ Cache::Cache(Context& context) : context_(context), dooms_(context) {
   index_->begin_scan();  // The folder's first one.
 }
 
-void Cache::set_presence(const PresenceFilter& presence, std::string path) {
-  check(index_ != nullptr, "a presence filter without a cache");
-  index_->set_presence(presence);
-  presence_path_ = std::move(path);
+void Cache::set_filter(const CountingBloomFilter& filter, std::string path) {
+  check(index_ != nullptr, "a counting Bloom filter without a cache");
+  index_->set_filter(filter);
+  filter_path_ = std::move(path);
 }
 
 void Cache::on_request(const RequestKey& key) {

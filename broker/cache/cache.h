@@ -27,8 +27,8 @@ class Cache {
   explicit Cache(Context& context);
 
   /// Memory that workers can map under that path. Before there is any worker.
-  void set_presence(const PresenceFilter& presence, std::string path);
-  [[nodiscard]] const std::string& presence_path() const { return presence_path_; }
+  void set_filter(const CountingBloomFilter& filter, std::string path);
+  [[nodiscard]] const std::string& filter_path() const { return filter_path_; }
 
   // --- For fetches ---
   /// A client's request reached the broker.
@@ -152,13 +152,13 @@ class Cache {
 
   Context& context_;
   std::unique_ptr<CacheIndex> index_;  ///< Null: there is no cache.
-  std::string presence_path_;          ///< Empty: workers have to look at the disk.
+  std::string filter_path_;            ///< Empty: workers have to look at the disk.
   Dooms dooms_;
   bool is_folder_up_ = true;
   absl::btree_map<WorkerId, Peer> peers_;
   absl::flat_hash_map<SpoolId, Storing> storing_;
   absl::flat_hash_map<RequestKey, SpoolId> storing_by_key_;
-  std::deque<RequestKey> proofs_;       ///< Wanted, in the order of their hits.
+  std::deque<RequestKey> proofs_;      ///< Wanted, in the order of their hits.
   std::optional<RequestKey> proving_;  ///< The one that was ordered.
   std::vector<RequestKey> settled_;
   uint64_t failures_unsaid_ = 0;  ///< Spools that failed since the last line that told so.

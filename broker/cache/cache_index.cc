@@ -186,7 +186,7 @@ CacheIndex::Doomed CacheIndex::remove_unused(uint64_t idle_s, size_t entries_max
 void CacheIndex::begin_scan() {
   ++scan_;
   is_scanning_ = true;
-  if (presence_) presence_->set_complete(false);
+  if (filter_) filter_->set_complete(false);
 }
 
 CacheIndex::Doomed CacheIndex::remove_unseen() {
@@ -195,7 +195,7 @@ CacheIndex::Doomed CacheIndex::remove_unseen() {
     if (slots_[slot].is_held && slots_[slot].scan != scan_) doom_slot(slot, doomed);
   }
   is_scanning_ = false;
-  if (presence_) presence_->set_complete(true);
+  if (filter_) filter_->set_complete(true);
   return doomed;
 }
 
@@ -225,7 +225,7 @@ void CacheIndex::insert(const CacheEntry& entry) {
             .is_held = true,
             .is_proof_wanted = false,
             .scan = scan_};
-  if (presence_) presence_->add(entry.key);
+  if (filter_) filter_->add(entry.key);
   const Bytes root = entry.root.bytes();
   if (root.size() <= kShortRootBytes) {
     std::ranges::copy(root, to.root.begin());
@@ -270,7 +270,7 @@ void CacheIndex::doom_slot(CacheSlot slot, Doomed& doomed) {
 void CacheIndex::forget(CacheSlot slot) {
   check(slots_[slot].is_held, "a cache slot is forgotten twice");
   policy_->remove(slot);
-  if (presence_) presence_->remove(slots_[slot].key);
+  if (filter_) filter_->remove(slots_[slot].key);
   held_bytes_ -= slots_[slot].size;
   by_key_.erase(slot);
   long_roots_.erase(slot);

@@ -16,7 +16,7 @@
 #include "broker/base/cache_types.h"
 #include "broker/base/ids.h"
 #include "broker/cache/cache_policy.h"
-#include "common/cachefile/presence_filter.h"
+#include "common/cachefile/counting_bloom_filter.h"
 #include "common/request/car_request.h"
 
 namespace daphnis::broker {
@@ -46,7 +46,7 @@ class CacheIndex {
   CacheIndex& operator=(const CacheIndex&) = delete;
 
   /// Where workers see which keys are held, from the next scan's end on. Before there is any entry.
-  void set_presence(const PresenceFilter& presence) { presence_ = presence; }
+  void set_filter(const CountingBloomFilter& filter) { filter_ = filter; }
 
   /// A clock that only goes forward while the broker runs, in milliseconds; ages follow it.
   void set_time(uint64_t now_ms);
@@ -177,7 +177,7 @@ class CacheIndex {
 
   Config config_;
   std::unique_ptr<CachePolicy> policy_;
-  std::optional<PresenceFilter> presence_;
+  std::optional<CountingBloomFilter> filter_;
   std::deque<Slot> slots_;  ///< A deque, since a growing vector would hold twice the memory.
   absl::flat_hash_map<CacheSlot, Cid> long_roots_;
   std::vector<CacheSlot> free_;

@@ -97,23 +97,23 @@ Result<void> Shell::open_folder() {
         carry_out();
       });
   if (auto opened = folder_->open(); !opened) return opened;
-  share_presence();
+  share_filter();
   return {};
 }
 
 /// Without it workers look at the disk for every request: slower, and no worse.
-void Shell::share_presence() {
+void Shell::share_filter() {
   const Config& config = broker_.config();
   const std::string path =
-      FolderPaths{.dir = config.cache_dir, .spool_dir = config.spool_dir}.presence();
+      FolderPaths{.dir = config.cache_dir, .spool_dir = config.spool_dir}.filter();
   if (path.empty()) return;
-  auto memory = daphnis::uv::SharedMemory::create(path, PresenceFilter::kBytes);
+  auto memory = daphnis::uv::SharedMemory::create(path, CountingBloomFilter::kBytes);
   if (!memory) {
-    log_.info(LogLine("presence_filter_off").add("reason", memory.error().text()));
+    log_.info(LogLine("bloom_filter_off").add("reason", memory.error().text()));
     return;
   }
-  presence_ = std::move(*memory);
-  broker_.cache().set_presence(PresenceFilter(presence_->bytes()), path);
+  filter_ = std::move(*memory);
+  broker_.cache().set_filter(CountingBloomFilter(filter_->bytes()), path);
 }
 
 Result<void> Shell::listen() {

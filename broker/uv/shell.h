@@ -58,7 +58,7 @@ class Shell {
   void carry_out(Command& command);
   /// Opens the cache's folder and starts its scan, where there is one.
   [[nodiscard]] Result<void> open_folder();
-  void share_presence();
+  void share_filter();
   /// What the cache holds, for its snapshot.
   [[nodiscard]] CacheFolder::EntrySource entries() const;
   void write_snapshot();
@@ -82,7 +82,7 @@ class Shell {
   std::vector<uint16_t> l2_ports_;
   std::unique_ptr<daphnis::uv::IpcListener> worker_listener_;
   std::unique_ptr<CacheFolder> folder_;  ///< Null: neither a cache nor a spool folder.
-  std::unique_ptr<daphnis::uv::SharedMemory> presence_;
+  std::unique_ptr<daphnis::uv::SharedMemory> filter_;
   std::unique_ptr<AdminServer> admin_;
   std::unique_ptr<StatsFile> stats_file_;
   daphnis::uv::Timer timer_;

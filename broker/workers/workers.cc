@@ -168,7 +168,7 @@ void Workers::admit(Worker& worker, const ipc::Hello& hello, uint64_t now_ms) {
                                         .cache_dir = config.cache_dir,
                                         .spool_dir = config.spool_dir,
                                         .syncs_files = config.cache_syncs,
-                                        .presence = cache_.presence_path()});
+                                        .filter = cache_.filter_path()});
   cache_.on_worker(worker.id, worker.index, worker.pid);
   listeners_.on_admitted(worker.id, worker.index);
   context_.timers.set(worker.timer, TimerKind::kWorker, static_cast<uint64_t>(worker.id),

@@ -154,9 +154,9 @@ struct Welcome {
   std::string cache_dir = {};   ///< Absolute; empty: there is no cache.
   std::string spool_dir = {};   ///< Absolute; empty: there are no spools outside the cache.
   bool syncs_files = false;     ///< fdatasync a spool before SpoolDone.
-  std::string presence = {};    ///< Absolute path of a PresenceFilter's memory; empty: none.
+  std::string filter = {};      ///< Absolute path of a CountingBloomFilter's memory; empty: none.
   static void fields(auto& m, auto&& f) {
-    f(m.version, m.node_id, m.cache_dir, m.spool_dir, m.syncs_files, m.presence);
+    f(m.version, m.node_id, m.cache_dir, m.spool_dir, m.syncs_files, m.filter);
   }
 };
 

@@ -14,7 +14,7 @@ void Cache::on_broker_up(const ipc::Welcome& welcome) {
   hits_.clear();
   for (auto& [id, look] : looks_) look.is_unlinked = true;
   look_of_key_.clear();
-  if (reads_) reads_->set_folder(welcome.cache_dir, welcome.presence);
+  if (reads_) reads_->set_folder(welcome.cache_dir, welcome.filter);
 }
 
 uint64_t Cache::look_up(const RequestKey& key, std::span<const RequestKey> next, Done done,

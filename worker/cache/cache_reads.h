@@ -52,9 +52,9 @@ struct CacheRead {
 /// are the Worker's on_cache_look() and on_cache_read(), with the number the question had.
 class CacheReads {
  public:
-  /// Where the cache is from now on, and the memory of its PresenceFilter (Welcome). No folder: all
-  /// look-ups miss. No memory, or none that can be had: all are looked for on the disk.
-  virtual void set_folder(const std::string& folder, const std::string& presence) = 0;
+  /// Where the cache is from now on, and the memory of its CountingBloomFilter (Welcome). No
+  /// folder: all look-ups miss. No memory, or none that can be had: all are looked for on the disk.
+  virtual void set_folder(const std::string& folder, const std::string& filter) = 0;
 
   enum class When : uint8_t { kNow, kLater };
   /// Opens the key's file; trusts its footer where the sizes add up. `next` may be looked up if it

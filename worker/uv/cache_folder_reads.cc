@@ -184,15 +184,15 @@ CacheRead read_index(int fd, const CacheFooter& footer) {
 CacheFolderReads::CacheFolderReads(daphnis::uv::Loop& loop, Events events, bool verifies)
     : loop_(loop), events_(std::move(events)), verifies_(verifies) {}
 
-void CacheFolderReads::set_folder(const std::string& folder, const std::string& presence) {
+void CacheFolderReads::set_folder(const std::string& folder, const std::string& filter) {
   folder_ = folder;
-  presence_.reset();
+  filter_.reset();
   memory_.reset();
-  if (presence.empty()) return;
-  auto memory = daphnis::uv::SharedMemory::open(presence, PresenceFilter::kBytes);
+  if (filter.empty()) return;
+  auto memory = daphnis::uv::SharedMemory::open(filter, CountingBloomFilter::kBytes);
   if (!memory) return;
   memory_ = std::move(*memory);
-  presence_.emplace(memory_->bytes());
+  filter_.emplace(memory_->bytes());
 }
 
 std::string CacheFolderReads::path_of(const RequestKey& key) const {
@@ -201,7 +201,7 @@ std::string CacheFolderReads::path_of(const RequestKey& key) const {
 
 CacheReads::When CacheFolderReads::look_up(const RequestKey& key, std::span<const RequestKey> next,
                                            uint64_t id, CacheLook& out) {
-  if (presence_ && !presence_->may_hold(key)) return When::kNow;
+  if (filter_ && !filter_->may_hold(key)) return When::kNow;
   const std::string path = path_of(key);
   UniqueFd fd(open_cached(path));
   if (!fd && errno == ENOENT) return When::kNow;

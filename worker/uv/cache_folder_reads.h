@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-#include "common/cachefile/presence_filter.h"
+#include "common/cachefile/counting_bloom_filter.h"
 #include "common/uv/loop.h"
 #include "common/uv/pool_task.h"
 #include "common/uv/shared_memory.h"
@@ -29,7 +29,7 @@ class CacheFolderReads final : public CacheReads {
 
   CacheFolderReads(daphnis::uv::Loop& loop, Events events, bool verifies = false);
 
-  void set_folder(const std::string& folder, const std::string& presence) override;
+  void set_folder(const std::string& folder, const std::string& filter) override;
   [[nodiscard]] When look_up(const RequestKey& key, std::span<const RequestKey> next, uint64_t id,
                              CacheLook& out) override;
   [[nodiscard]] When read(const FileRef& file, uint64_t offset, size_t size, uint64_t id,
@@ -45,8 +45,8 @@ class CacheFolderReads final : public CacheReads {
   Events events_;
   std::string folder_;
   bool verifies_;
-  std::unique_ptr<daphnis::uv::SharedMemory> memory_;  ///< Of presence_.
-  std::optional<PresenceFilter> presence_;
+  std::unique_ptr<daphnis::uv::SharedMemory> memory_;  ///< Of filter_.
+  std::optional<CountingBloomFilter> filter_;
   absl::flat_hash_map<uint64_t, std::unique_ptr<daphnis::uv::PoolTask>> tasks_;
 };
 

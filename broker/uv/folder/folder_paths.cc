@@ -22,9 +22,9 @@ std::string FolderPaths::object(const RequestKey& key) const {
   return objects() + "/" + cache_file_name(key);
 }
 
-std::string FolderPaths::presence() const {
+std::string FolderPaths::filter() const {
   if (dir.empty() || spool_dir.empty()) return {};
-  return spool_dir + "/presence-" + std::to_string(::getpid()) + "-0";
+  return spool_dir + "/filter-" + std::to_string(::getpid()) + "-0";
 }
 
 Result<void> FolderPaths::make_cache_tree() const {

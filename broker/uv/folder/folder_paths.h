@@ -20,9 +20,9 @@ struct FolderPaths {
   [[nodiscard]] std::string quarantine() const { return dir + "/quarantine"; }
   [[nodiscard]] std::string lock() const { return dir + "/lock"; }
   [[nodiscard]] std::string index() const { return dir + "/index"; }
-  /// Of the PresenceFilter's memory; named as spools are, so that a sweep takes what a dead broker
-  /// left. Empty: there is no place in memory for it.
-  [[nodiscard]] std::string presence() const;
+  /// Of the CountingBloomFilter's memory; named as spools are, so that a sweep takes what a dead
+  /// broker left. Empty: there is no place in memory for it.
+  [[nodiscard]] std::string filter() const;
 
   /// Makes what is missing of the cache folder; what is there stays, if it follows the rule for
   /// paths of ours (owned_path.h). Errors: kSystem, kInvalid (it does not).

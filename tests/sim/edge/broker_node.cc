@@ -32,15 +32,15 @@ BrokerNode::BrokerNode(Scene& scene, const broker::Config& config)
   folder_.open();
   const bool is_shared = core_.cache().exists() && !scene_.chance.one_in(4);
   if (!is_shared) return;
-  presence_path_ = fmt::format("presence-{}", scene_.chance.bits());
-  const auto presence = std::make_shared<SharedPresence>();
-  scene_.presences.emplace(presence_path_, presence);
-  core_.cache().set_presence(presence->filter, presence_path_);
+  filter_path_ = fmt::format("filter-{}", scene_.chance.bits());
+  const auto filter = std::make_shared<SharedFilter>();
+  scene_.filters.emplace(filter_path_, filter);
+  core_.cache().set_filter(filter->filter, filter_path_);
 }
 
 BrokerNode::~BrokerNode() {
   add_up();
-  scene_.presences.erase(presence_path_);
+  scene_.filters.erase(filter_path_);
 }
 
 ConnId BrokerNode::add(std::unique_ptr<Socket> socket) {

@@ -58,7 +58,7 @@ class BrokerNode {
   Alarm timer_;
   Alarm second_;
   uint64_t last_id_ = 0;
-  std::string presence_path_;  ///< Empty: workers look at the disk.
+  std::string filter_path_;  ///< Empty: workers look at the disk.
 };
 
 }  // namespace daphnis::sim

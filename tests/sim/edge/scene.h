@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "common/base/slice.h"
-#include "common/cachefile/presence_filter.h"
+#include "common/cachefile/counting_bloom_filter.h"
 #include "tests/sim/edge/chance.h"
 #include "tests/sim/edge/clock.h"
 #include "tests/sim/edge/disk.h"
@@ -90,10 +90,12 @@ struct Tally {
   uint64_t spools_lost = 0;
 };
 
-/// A presence filter's memory, as long as a process has it mapped.
-struct SharedPresence {
-  std::vector<uint32_t> words = std::vector<uint32_t>(PresenceFilter::kBytes / sizeof(uint32_t));
-  PresenceFilter filter{{reinterpret_cast<uint8_t*>(words.data()), PresenceFilter::kBytes}};
+/// A counting Bloom filter's memory, as long as a process has it mapped.
+struct SharedFilter {
+  std::vector<uint32_t> words =
+      std::vector<uint32_t>(CountingBloomFilter::kBytes / sizeof(uint32_t));
+  CountingBloomFilter filter{
+      {reinterpret_cast<uint8_t*>(words.data()), CountingBloomFilter::kBytes}};
 };
 
 /// What all parts of one run share. Owned by the world, outlives its parts.
@@ -133,8 +135,8 @@ struct Scene {
   Clock clock;
   Network network;
   Disk disk;
-  std::set<uint32_t> pids;                                           ///< Of the workers that run.
-  std::map<std::string, std::shared_ptr<SharedPresence>> presences;  ///< By path.
+  std::set<uint32_t> pids;                                       ///< Of the workers that run.
+  std::map<std::string, std::shared_ptr<SharedFilter>> filters;  ///< By path.
   uint32_t last_pid = 1000;
   BufferPool pool;
   Weather weather;

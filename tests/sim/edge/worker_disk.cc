@@ -131,15 +131,15 @@ CacheLook WorkerDisk::look(const std::string& path) {
   return out;
 }
 
-void WorkerDisk::set_folder(const std::string& folder, const std::string& presence) {
+void WorkerDisk::set_folder(const std::string& folder, const std::string& filter) {
   folder_ = folder;
-  const auto found = scene_.presences.find(presence);
-  presence_ = found == scene_.presences.end() ? nullptr : found->second;
+  const auto found = scene_.filters.find(filter);
+  filter_ = found == scene_.filters.end() ? nullptr : found->second;
 }
 
 worker::CacheReads::When WorkerDisk::look_up(const RequestKey& key, std::span<const RequestKey>,
                                              uint64_t id, CacheLook& out) {
-  if (presence_ && !presence_->filter.may_hold(key)) return When::kNow;
+  if (filter_ && !filter_->filter.may_hold(key)) return When::kNow;
   const std::string path = folder_ + "/objects/" + cache_file_name(key);
   if (!scene_.disk.is_cold()) {
     out = look(path);

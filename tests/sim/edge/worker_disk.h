@@ -44,7 +44,7 @@ class WorkerDisk final : public worker::CacheReads {
   /// Does a job, a few at a time.
   void start(worker::FileJob job);
 
-  void set_folder(const std::string& folder, const std::string& presence) override;
+  void set_folder(const std::string& folder, const std::string& filter) override;
   [[nodiscard]] When look_up(const RequestKey& key, std::span<const RequestKey> next, uint64_t id,
                              worker::CacheLook& out) override;
   [[nodiscard]] When read(const worker::FileRef& file, uint64_t offset, size_t size, uint64_t id,
@@ -77,7 +77,7 @@ class WorkerDisk final : public worker::CacheReads {
   Scene& scene_;
   Events events_;
   std::string folder_;
-  std::shared_ptr<SharedPresence> presence_;  ///< Null: there is none.
+  std::shared_ptr<SharedFilter> filter_;  ///< Null: there is none.
   std::deque<worker::FileJob> waiting_;
   std::list<Run> runs_;
   std::map<uint64_t, DiskTask> reads_;

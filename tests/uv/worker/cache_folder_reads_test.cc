@@ -149,20 +149,20 @@ TEST_CASE("a file that is not there is missing and no fault") {
 TEST_CASE("what the broker rules out is not looked for on the disk") {
   Folder folder;
   const std::string path = "/dev/shm/daphnis-test-" + std::to_string(::getpid());
-  const auto memory = daphnis::uv::SharedMemory::create(path, PresenceFilter::kBytes);
+  const auto memory = daphnis::uv::SharedMemory::create(path, CountingBloomFilter::kBytes);
   REQUIRE(memory);
-  PresenceFilter presence((*memory)->bytes());
+  CountingBloomFilter filter((*memory)->bytes());
   folder.reads.set_folder(folder.path.string(), path);
   CHECK(folder.look().outcome == Outcome::kMissing);
   CHECK(folder.was_later);  // Nothing is complete yet.
-  presence.set_complete(true);
+  filter.set_complete(true);
   folder.store("0123456789");
   CHECK(folder.look().outcome == Outcome::kMissing);
   CHECK_FALSE(folder.was_later);
-  presence.add(folder.key);
+  filter.add(folder.key);
   CHECK(folder.look().outcome == Outcome::kFound);
   folder.reads.set_folder(folder.path.string(), "/dev/shm/none");
-  presence.remove(folder.key);
+  filter.remove(folder.key);
   CHECK(folder.look().outcome == Outcome::kFound);
 }
 

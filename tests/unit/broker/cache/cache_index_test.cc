@@ -161,10 +161,11 @@ TEST_CASE("a walk over the entries sees each once in bounded steps") {
 }
 
 TEST_CASE("what workers see of the keys follows the entries from the first scan's end on") {
-  std::vector<uint32_t> memory(PresenceFilter::kBytes / 4);
-  const PresenceFilter seen({reinterpret_cast<uint8_t*>(memory.data()), PresenceFilter::kBytes});
+  std::vector<uint32_t> memory(CountingBloomFilter::kBytes / 4);
+  const CountingBloomFilter seen(
+      {reinterpret_cast<uint8_t*>(memory.data()), CountingBloomFilter::kBytes});
   CacheIndex index({.limit_bytes = 1000});
-  index.set_presence(seen);
+  index.set_filter(seen);
   index.found(entry_of(1, 100));
   CHECK(seen.may_hold(entry_of(2, 1).key));
   static_cast<void>(index.remove_unseen());

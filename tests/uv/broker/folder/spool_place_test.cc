@@ -100,7 +100,7 @@ TEST_CASE("the next start removes what a killed broker left under another name")
   const std::string left = shared.take().dir;
   const std::string dead = std::to_string(dead_pid());
   write_file(left + "/0-" + dead + "-7", as_bytes("of a dead worker"));
-  write_file(left + "/presence-" + dead + "-0", as_bytes("of a dead broker"));
+  write_file(left + "/filter-" + dead + "-0", as_bytes("of a dead broker"));
   CHECK(shared.take().dir != left);
   CHECK_FALSE(fs::exists(left));
   // A living worker may still read along there, and what is somebody else's is not looked into.

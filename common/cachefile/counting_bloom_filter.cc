@@ -1,4 +1,4 @@
-#include "common/cachefile/presence_filter.h"
+#include "common/cachefile/counting_bloom_filter.h"
 
 #include <array>
 #include <atomic>
@@ -20,21 +20,21 @@ std::array<size_t, 2> places_of(const RequestKey& key) {
   std::array<uint64_t, 2> words{};
   static_assert(sizeof words <= sizeof key);
   std::memcpy(words.data(), key.data(), sizeof words);
-  return {words[0] % PresenceFilter::kCounters, words[1] % PresenceFilter::kCounters};
+  return {words[0] % CountingBloomFilter::kCounters, words[1] % CountingBloomFilter::kCounters};
 }
 
 }  // namespace
 
-PresenceFilter::PresenceFilter(std::span<uint8_t> memory) : memory_(memory) {
+CountingBloomFilter::CountingBloomFilter(std::span<uint8_t> memory) : memory_(memory) {
   check(memory.size() == kBytes && reinterpret_cast<uintptr_t>(memory.data()) % 4 == 0,
-        "a presence filter needs its own size of memory");
+        "a counting Bloom filter needs its own size of memory");
 }
 
-uint32_t& PresenceFilter::state() const {
+uint32_t& CountingBloomFilter::state() const {
   return *reinterpret_cast<uint32_t*>(memory_.data());
 }
 
-void PresenceFilter::add(const RequestKey& key) {
+void CountingBloomFilter::add(const RequestKey& key) {
   for (const size_t place : places_of(key)) {
     const std::atomic_ref counter(counters()[place]);
     const uint8_t count = counter.load(std::memory_order_relaxed);
@@ -42,21 +42,21 @@ void PresenceFilter::add(const RequestKey& key) {
   }
 }
 
-void PresenceFilter::remove(const RequestKey& key) {
+void CountingBloomFilter::remove(const RequestKey& key) {
   for (const size_t place : places_of(key)) {
     const std::atomic_ref counter(counters()[place]);
     const uint8_t count = counter.load(std::memory_order_relaxed);
-    check(count > 0, "a key leaves the presence filter that never came");
+    check(count > 0, "a key leaves the counting Bloom filter that never came");
     if (count < kFull) counter.store(count - 1, std::memory_order_relaxed);
   }
 }
 
-void PresenceFilter::set_complete(bool is_complete) {
+void CountingBloomFilter::set_complete(bool is_complete) {
   const std::atomic_ref state(this->state());
   state.store(is_complete ? kComplete : 0, std::memory_order_release);
 }
 
-bool PresenceFilter::may_hold(const RequestKey& key) const {
+bool CountingBloomFilter::may_hold(const RequestKey& key) const {
   const std::atomic_ref state(this->state());
   if (state.load(std::memory_order_acquire) != kComplete) return true;
   for (const size_t place : places_of(key)) {

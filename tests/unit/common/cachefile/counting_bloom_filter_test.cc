@@ -1,4 +1,4 @@
-#include "common/cachefile/presence_filter.h"
+#include "common/cachefile/counting_bloom_filter.h"
 
 #include <catch2/catch.hpp>
 #include <random>
@@ -9,8 +9,8 @@ namespace {
 
 /// Memory as a shared mapping gives it.
 struct Memory {
-  std::vector<uint32_t> words = std::vector<uint32_t>(PresenceFilter::kBytes / 4);
-  std::span<uint8_t> bytes{reinterpret_cast<uint8_t*>(words.data()), PresenceFilter::kBytes};
+  std::vector<uint32_t> words = std::vector<uint32_t>(CountingBloomFilter::kBytes / 4);
+  std::span<uint8_t> bytes{reinterpret_cast<uint8_t*>(words.data()), CountingBloomFilter::kBytes};
 };
 
 RequestKey key_number(uint64_t n) {
@@ -20,9 +20,9 @@ RequestKey key_number(uint64_t n) {
   return key;
 }
 
-TEST_CASE("a presence filter that is not complete rules nothing out") {
+TEST_CASE("a counting Bloom filter that is not complete rules nothing out") {
   const Memory memory;
-  PresenceFilter filter(memory.bytes);
+  CountingBloomFilter filter(memory.bytes);
   CHECK(filter.may_hold(key_number(1)));
   filter.set_complete(true);
   CHECK_FALSE(filter.may_hold(key_number(1)));
@@ -30,11 +30,12 @@ TEST_CASE("a presence filter that is not complete rules nothing out") {
   CHECK(filter.may_hold(key_number(1)));
 }
 
-TEST_CASE("a presence filter never rules out what it holds and seldom fails to what it does not") {
+TEST_CASE(
+    "a counting Bloom filter never rules out what it holds and seldom fails to what it does not") {
   constexpr uint64_t kHeld = 50'000;
   const Memory memory;
-  PresenceFilter broker(memory.bytes);
-  const PresenceFilter worker(memory.bytes);
+  CountingBloomFilter broker(memory.bytes);
+  const CountingBloomFilter worker(memory.bytes);
   for (uint64_t n = 0; n < kHeld; ++n) broker.add(key_number(n));
   broker.set_complete(true);
   uint64_t ruled_out = 0;
@@ -49,9 +50,9 @@ TEST_CASE("a presence filter never rules out what it holds and seldom fails to w
   CHECK_FALSE(worker.may_hold(key_number(1)));
 }
 
-TEST_CASE("a presence filter that has lost count of a key goes on to hold it") {
+TEST_CASE("a counting Bloom filter that has lost count of a key goes on to hold it") {
   const Memory memory;
-  PresenceFilter filter(memory.bytes);
+  CountingBloomFilter filter(memory.bytes);
   filter.set_complete(true);
   const RequestKey key = key_number(1);
   for (int i = 0; i < 300; ++i) filter.add(key);

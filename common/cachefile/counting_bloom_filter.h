@@ -14,14 +14,14 @@ namespace daphnis {
 /// and for a moment lack what has just come: the broker, who is asked next, knows better then.
 ///
 /// A view of memory that outlives it. One writes, any number read, without locks.
-class PresenceFilter {
+class CountingBloomFilter {
  public:
   static constexpr size_t kCounters = size_t{1} << 21;
   /// The memory it needs; all zero at first, which tells nothing yet.
   static constexpr size_t kBytes = 64 + kCounters;
 
   /// `memory` has kBytes, aligned to 4.
-  explicit PresenceFilter(std::span<uint8_t> memory);
+  explicit CountingBloomFilter(std::span<uint8_t> memory);
 
   void add(const RequestKey& key);
   /// Only what was added.
