@@ -29,9 +29,9 @@ void Worker::on_request(Exchange& exchange, uint64_t now_ms) {
     return give(exchange, *answer, scene_, CacheStatus::kNone, now_ms);
   }
   Content content = std::move(std::get<Content>(decision));
-  const CachedFile* hot = cache_.find_hot(content.key);
-  if (!hot) return start_content(exchange, std::move(content), now_ms);
-  answer_hit(exchange, content, *hot, now_ms);
+  const CachedFile* file = cache_.find_open(content.key);
+  if (!file) return start_content(exchange, std::move(content), now_ms);
+  answer_hit(exchange, content, *file, now_ms);
   if (!memory.empty()) memo_.add(std::move(memory), std::move(content));
 }
 
@@ -39,9 +39,9 @@ void Worker::on_request(Exchange& exchange, uint64_t now_ms) {
 bool Worker::answer_from_memory(Exchange& exchange, const std::string& memory, uint64_t now_ms) {
   const Memo::Entry content = memo_.find(memory);
   if (!content) return false;
-  const CachedFile* hot = cache_.find_hot(content->key);
-  if (hot) answer_hit(exchange, *content, *hot, now_ms);
-  return hot != nullptr;
+  const CachedFile* file = cache_.find_open(content->key);
+  if (file) answer_hit(exchange, *content, *file, now_ms);
+  return file != nullptr;
 }
 
 void Worker::on_refused(Exchange& exchange, const http::Refusal& refusal, uint64_t now_ms) {
@@ -118,8 +118,7 @@ bool Worker::is_under_way(const Content& content) const {
 void Worker::on_cached_file_lost(const RequestKey& key, int error) {
   // EBADMSG is also what file systems with checksums of their own say.
   const bool is_corrupt = error == 0 || error == EBADMSG;
-  cache_.report(key,
-                is_corrupt ? ipc::CacheFaultKind::kCorrupt : ipc::CacheFaultKind::kUnreadable,
+  cache_.report(key, is_corrupt ? ipc::CacheFaultKind::kCorrupt : ipc::CacheFaultKind::kUnreadable,
                 error == 0         ? "shorter than its footer says"
                 : error == EBADMSG ? "a checksum does not hold"
                                    : std::strerror(error));

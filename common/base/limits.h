@@ -201,13 +201,13 @@ inline constexpr size_t kCacheLooksMax = 256;               ///< For files; beyo
 inline constexpr uint64_t kCacheLookMs = 2'000;             ///< A disk that takes longer: missed.
 inline constexpr uint64_t kCacheHitsEveryMs = 1'000;        ///< CacheHits are sent so often.
 inline constexpr uint64_t kUnlinkedEveryMs = 100;           ///< Unlinked files are looked at again.
-inline constexpr size_t kHotFilesMax = 1024;                ///< Cached files a worker holds open.
-inline constexpr size_t kHotIndexBytesMax = 32 * kMiB;      ///< Of places of their blocks.
-inline constexpr size_t kNarrowStepBytes = 256 * kKiB;      ///< Of such an answer made at once.
-inline constexpr size_t kMemoriesMax = 8'192;               ///< Heads whose decision is known.
-inline constexpr size_t kMemoryBytesMax = 512;              ///< Of one such head.
-inline constexpr size_t kHotBodyBytesMax = 64 * kKiB;       ///< A cached body kept in memory.
-inline constexpr size_t kHotBodiesBytesMax = 64 * kMiB;     ///< All of them.
+inline constexpr size_t kOpenFilesMax = 1024;               ///< Cached files a worker holds open.
+inline constexpr size_t kOpenFileIndexesBytesMax = 32 * kMiB;  ///< All their indexes of blocks.
+inline constexpr size_t kNarrowStepBytes = 256 * kKiB;         ///< Of such an answer made at once.
+inline constexpr size_t kMemoriesMax = 8'192;                  ///< Heads whose decision is known.
+inline constexpr size_t kMemoryBytesMax = 512;                 ///< Of one such head.
+inline constexpr size_t kOpenFileBodyBytesMax = 64 * kKiB;     ///< A cached body kept in memory.
+inline constexpr size_t kOpenFileBodiesBytesMax = 64 * kMiB;   ///< All of them.
 
 // --- Cache folder ---
 inline constexpr size_t kFolderOrdersMax = 1 << 20;  ///< Given and not yet carried out.

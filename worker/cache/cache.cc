@@ -10,7 +10,7 @@ namespace daphnis::worker {
 
 void Cache::on_broker_up(const ipc::Welcome& welcome) {
   is_open_ = !welcome.cache_dir.empty();
-  hot_.clear();
+  open_files_.clear();
   hits_.clear();
   for (auto& [id, look] : looks_) look.is_unlinked = true;
   look_of_key_.clear();
@@ -19,8 +19,8 @@ void Cache::on_broker_up(const ipc::Welcome& welcome) {
 
 uint64_t Cache::look_up(const RequestKey& key, std::span<const RequestKey> next, Done done,
                         uint64_t now_ms) {
-  if (const CachedFile* hot = hot_.find(key)) {
-    done(hot, now_ms);
+  if (const CachedFile* file = open_files_.find(key)) {
+    done(file, now_ms);
     return 0;
   }
   const auto under_way = look_of_key_.find(key);
@@ -69,7 +69,7 @@ uint64_t Cache::index_of(const RequestKey& key, const CachedFile& file, ReadDone
     Result<BlockIndex> index = BlockIndex::from_car(file.body.bytes());
     if (index) {
       read.index = std::make_shared<BlockIndex>(std::move(*index));
-      hot_.set_index(key, read.index);
+      open_files_.set_index(key, read.index);
     } else {
       read = {.outcome = CacheRead::Outcome::kCorrupt, .detail = index.error().text()};
     }
@@ -79,7 +79,7 @@ uint64_t Cache::index_of(const RequestKey& key, const CachedFile& file, ReadDone
     return 0;
   }
   const auto keep = [this, key, done = std::move(done)](CacheRead made, uint64_t at_ms) {
-    if (made.index) hot_.set_index(key, made.index);
+    if (made.index) open_files_.set_index(key, made.index);
     done(std::move(made), at_ms);
   };
   const uint64_t id = ++last_number_;
@@ -136,7 +136,7 @@ const CachedFile* Cache::take(const RequestKey& key, CacheLook look) {
       return nullptr;
   }
   if (look.file.file) unlinks_.watch(key, look.file.file);
-  return &hot_.add(key, std::move(look.file));
+  return &open_files_.add(key, std::move(look.file));
 }
 
 void Cache::tell(std::vector<Waiter> waiters, const CachedFile* found, uint64_t now_ms) {
@@ -163,13 +163,13 @@ void Cache::send_hits() {
 }
 
 void Cache::report(const RequestKey& key, ipc::CacheFaultKind kind, std::string detail) {
-  hot_.drop(key);
+  open_files_.drop(key);
   broker_.send(ipc::CacheFault{.key = key, .kind = kind, .detail = std::move(detail)});
 }
 
 void Cache::on_unlink(const ipc::Unlink& unlink, uint64_t now_ms) {
   for (const RequestKey& key : unlink.keys) {
-    hot_.drop(key);
+    open_files_.drop(key);
     const auto look = look_of_key_.find(key);
     if (look == look_of_key_.end()) continue;
     looks_.at(look->second).is_unlinked = true;

@@ -9,14 +9,14 @@
 
 #include "worker/broker/broker_session.h"
 #include "worker/cache/cache_reads.h"
-#include "worker/cache/hot_files.h"
+#include "worker/cache/open_file_cache.h"
 #include "worker/cache/unlinks.h"
 
 namespace daphnis::worker {
 
-/// The worker's side of the shared cache: finds files, keeps the hot ones, counts their hits for
-/// the broker and closes what it unlinks. Without CacheReads, or without a folder, all look-ups
-/// miss. Owned by the Worker.
+/// The worker's side of the shared cache: finds files, keeps those asked for last open, counts
+/// their hits for the broker and closes what it unlinks. Without CacheReads, or without a folder,
+/// all look-ups miss. Owned by the Worker.
 class Cache {
  public:
   /// `found` is null where the cache does not have it; valid during the call.
@@ -32,11 +32,11 @@ class Cache {
   void on_broker_closed() { unlinks_.forget_pending(); }
   [[nodiscard]] bool is_on() const { return reads_ && is_open_; }
 
-  /// What is hot. Valid until the next call.
-  [[nodiscard]] const CachedFile* find_hot(const RequestKey& key) { return hot_.find(key); }
-  /// Finds a file, hot or not. Calls `done` within the call, and returns 0; or later, once, unless
-  /// the number it returns is forgotten before. One that takes longer than kCacheLookMs missed.
-  /// `next`: what may be looked up if it is missing.
+  /// What is open. Valid until the next call.
+  [[nodiscard]] const CachedFile* find_open(const RequestKey& key) { return open_files_.find(key); }
+  /// Finds a file, open already or not. Calls `done` within the call, and returns 0; or later,
+  /// once, unless the number it returns is forgotten before. One that takes longer than
+  /// kCacheLookMs missed. `next`: what may be looked up if it is missing.
   uint64_t look_up(const RequestKey& key, std::span<const RequestKey> next, Done done,
                    uint64_t now_ms);
   void forget(uint64_t waiter);
@@ -66,7 +66,7 @@ class Cache {
   void on_time(uint64_t now_ms);
   [[nodiscard]] uint64_t next_call_ms() const;
 
-  [[nodiscard]] const HotFiles& hot() const { return hot_; }
+  [[nodiscard]] const OpenFileCache& open_files() const { return open_files_; }
 
  private:
   struct Waiter {
@@ -95,7 +95,7 @@ class Cache {
   BrokerSession& broker_;
   CacheReads* reads_ = nullptr;
   bool is_open_ = false;
-  HotFiles hot_;
+  OpenFileCache open_files_;
   Unlinks unlinks_;
   uint64_t last_number_ = 0;        ///< Of looks, their waiters and reads.
   std::map<uint64_t, Look> looks_;  ///< Under way, oldest first; at most kCacheLooksMax.

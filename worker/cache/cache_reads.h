@@ -14,7 +14,7 @@ namespace daphnis::worker {
 /// A file of the cache: one whole, proven answer. Small ones are held in memory instead of open.
 struct CachedFile {
   FileRef file = {};  ///< Null where `body` holds the answer.
-  Slice body = {};    ///< All of the answer where it has at most kHotBodyBytesMax.
+  Slice body = {};    ///< All of the answer where it has at most kOpenFileBodyBytesMax.
   CacheFooter footer = {};
   int64_t stored_s = 0;      ///< When it was stored, in seconds since 1970.
   BlockIndexRef index = {};  ///< Null until somebody needed it.

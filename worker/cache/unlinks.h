@@ -8,7 +8,7 @@
 
 #include "common/ipc/ipc_cache.h"
 #include "worker/base/files.h"
-#include "worker/cache/hot_files.h"
+#include "worker/cache/open_file_cache.h"
 
 namespace daphnis::worker {
 

@@ -99,7 +99,7 @@ bool look_at(UniqueFd fd, Reader read, bool verifies, CacheLook& out) {
   if (verifies && !read_sums(fd.get(), *footer, read, sums, out, is_cold)) return !is_cold;
   out.outcome = Outcome::kFound;
   out.file = {.footer = *footer, .stored_s = status.st_mtim.tv_sec};
-  if (footer->body_bytes > limits::kHotBodyBytesMax) {
+  if (footer->body_bytes > limits::kOpenFileBodyBytesMax) {
     out.file.file = std::make_shared<SystemFile>(std::move(fd), std::move(sums));
     return true;
   }

@@ -119,7 +119,7 @@ CacheLook WorkerDisk::look(const std::string& path) {
   out.outcome = CacheLook::Outcome::kFound;
   out.file = {.footer = *footer,
               .stored_s = 1'700'000'000 + static_cast<int64_t>(inode->changed_ms / 1000)};
-  if (footer->body_bytes > limits::kHotBodyBytesMax) {
+  if (footer->body_bytes > limits::kOpenFileBodyBytesMax) {
     out.file.file = std::make_shared<OpenFile>(std::move(inode));
     return out;
   }

@@ -13,8 +13,8 @@ namespace daphnis::worker::test {
 /// A cache folder without a disk. Answers at once, or when told to.
 class MemoryCache final : public CacheReads {
  public:
-  /// Stores an answer; those that are to be read as files are longer than kHotBodyBytesMax or are
-  /// said to be.
+  /// Stores an answer; those that are to be read as files are longer than kOpenFileBodyBytesMax or
+  /// are said to be.
   std::shared_ptr<MemoryFile> store(const CarRequest& request, std::string body,
                                     std::vector<CachedBlock> blocks = {}, bool is_small = false) {
     CacheTrailerWriter writer;

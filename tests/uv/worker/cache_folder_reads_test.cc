@@ -103,7 +103,7 @@ struct Folder {
 };
 
 constexpr int kTriesMax = 100;
-const std::string kLarge(limits::kHotBodyBytesMax + 1, 'x');
+const std::string kLarge(limits::kOpenFileBodyBytesMax + 1, 'x');
 
 }  // namespace
 

@@ -63,7 +63,7 @@ TEST_CASE("a cached CAR is answered from its file without a word to the broker",
   CHECK_THAT(edge.lines[0], Contains("cache=HIT") && Contains("outcome=complete"));
 }
 
-TEST_CASE("a file that is hot is not looked up again", "[worker]") {
+TEST_CASE("a file that is open is not looked up again", "[worker]") {
   CachedEdge edge;
   for (int i = 0; i < 3; ++i) CHECK(body_of(edge.get(edge.car.target())) == text(edge.car.bytes));
   CHECK(edge.cache.looked_up.size() == 1);
@@ -294,8 +294,8 @@ TEST_CASE("a new broker finds no files held open", "[worker]") {
   CHECK(edge.sent<ipc::Fetch>().size() == 1);
 }
 
-TEST_CASE("hot files are bounded and the ones asked for last stay", "[worker]") {
-  HotFiles hot;
+TEST_CASE("open files are bounded and the ones asked for last stay", "[worker]") {
+  OpenFileCache files;
   const FileRef file = std::make_shared<MemoryFile>("x");
   const auto key = [](size_t number) {
     RequestKey out{};
@@ -303,18 +303,18 @@ TEST_CASE("hot files are bounded and the ones asked for last stay", "[worker]") 
     out[1] = static_cast<uint8_t>(number >> 8);
     return out;
   };
-  for (size_t i = 0; i < limits::kHotFilesMax; ++i) hot.add(key(i), {.file = file});
-  CHECK(hot.find(key(0)));
-  hot.add(key(5'000), {.file = file});
-  CHECK(hot.files() == limits::kHotFilesMax);
-  CHECK(hot.find(key(0)));
-  CHECK_FALSE(hot.find(key(1)));
-  hot.clear();
+  for (size_t i = 0; i < limits::kOpenFilesMax; ++i) files.add(key(i), {.file = file});
+  CHECK(files.find(key(0)));
+  files.add(key(5'000), {.file = file});
+  CHECK(files.files() == limits::kOpenFilesMax);
+  CHECK(files.find(key(0)));
+  CHECK_FALSE(files.find(key(1)));
+  files.clear();
   CHECK(file.use_count() == 1);
-  const Slice body = Slice::copy_of(std::vector<uint8_t>(limits::kHotBodyBytesMax));
-  for (size_t i = 0; i < 3'000; ++i) hot.add(key(i), {.body = body});
-  CHECK(hot.body_bytes() <= limits::kHotBodiesBytesMax);
-  CHECK(hot.size() > 900);
+  const Slice body = Slice::copy_of(std::vector<uint8_t>(limits::kOpenFileBodyBytesMax));
+  for (size_t i = 0; i < 3'000; ++i) files.add(key(i), {.body = body});
+  CHECK(files.body_bytes() <= limits::kOpenFileBodiesBytesMax);
+  CHECK(files.size() > 900);
 }
 
 }  // namespace daphnis::worker::test

@@ -188,7 +188,7 @@ TEST_CASE("the rest of a range of a block that cannot be read comes from an L2",
 
 TEST_CASE("a disk that is too slow for a part sends the request to the L2s", "[worker]") {
   WholeEdge edge;
-  edge.get("format=car");  // Hot.
+  edge.get("format=car");  // It is open from now on.
   edge.cache.is_cold = true;
   Peer& client = edge.connect();
   edge.send(client, "GET " + edge.car.target() + "&car-dups=y HTTP/1.1\r\nHost: edge\r\n\r\n");

@@ -15,8 +15,8 @@ http::Head head_of(std::string target, std::vector<http::Header> headers = {}) {
 }
 
 /// A worker whose cache holds one CAR, asked for twice: the second answer came the short way.
-struct HotEdge : Rig {
-  HotEdge() {
+struct OpenFileEdge : Rig {
+  OpenFileEdge() {
     worker.set_cache_reads(cache);
     cache.store({.root = car.root}, text(car.bytes), {}, true);
     start_broker("/cache");
@@ -35,13 +35,13 @@ struct HotEdge : Rig {
 }  // namespace
 
 TEST_CASE("the short way gives the same answer as the long one", "[worker]") {
-  HotEdge edge;
+  OpenFileEdge edge;
   CHECK(edge.first[0] == edge.first[1]);
   CHECK_THAT(edge.get("User-Agent: x\r\nX-Request-Id: abc\r\n"), Contains("X-Request-Id: abc\r\n"));
 }
 
-TEST_CASE("conditions and only-if-cached are heard of a hot request", "[worker]") {
-  HotEdge edge;
+TEST_CASE("conditions and only-if-cached are heard of a request for an open file", "[worker]") {
+  OpenFileEdge edge;
   const std::string& known = edge.first[0];
   const size_t etag_at = known.find("Etag: ") + 6;
   const std::string etag = known.substr(etag_at, known.find("\r\n", etag_at) - etag_at);
@@ -54,8 +54,8 @@ TEST_CASE("conditions and only-if-cached are heard of a hot request", "[worker]"
   CHECK(status_line(edge.get("", "POST")) == "HTTP/1.1 405 Method Not Allowed");
 }
 
-TEST_CASE("what is no longer hot is looked for", "[worker]") {
-  HotEdge edge;
+TEST_CASE("what is no longer open is looked for", "[worker]") {
+  OpenFileEdge edge;
   const RequestKey key = key_of({.root = edge.car.root});
   edge.cache.remove(key);
   edge.tell(ipc::Unlink{.doom = 1, .keys = {key}, .paths = {}});

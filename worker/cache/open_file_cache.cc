@@ -1,4 +1,4 @@
-#include "worker/cache/hot_files.h"
+#include "worker/cache/open_file_cache.h"
 
 #include <iterator>
 #include <utility>
@@ -17,33 +17,34 @@ size_t body_cost(const CachedFile& file) {
 
 }  // namespace
 
-const CachedFile* HotFiles::find(const RequestKey& key) {
+const CachedFile* OpenFileCache::find(const RequestKey& key) {
   const auto found = table_.find(key);
   if (found == table_.end()) return nullptr;
   order_.splice(order_.begin(), order_, found->second);
   return &found->second->file;
 }
 
-const CachedFile& HotFiles::add(const RequestKey& key, CachedFile file) {
+const CachedFile& OpenFileCache::add(const RequestKey& key, CachedFile file) {
   drop(key);
   order_.push_front({.key = key, .file = std::move(file)});
   table_.emplace(key, order_.begin());
   const CachedFile& added = order_.front().file;
   files_ += added.file ? 1 : 0;
   body_bytes_ += body_cost(added);
-  while (files_ > limits::kHotFilesMax || body_bytes_ > limits::kHotBodiesBytesMax) {
+  while (files_ > limits::kOpenFilesMax || body_bytes_ > limits::kOpenFileBodiesBytesMax) {
     put_out(std::prev(order_.end()));
   }
   return added;
 }
 
-void HotFiles::set_index(const RequestKey& key, BlockIndexRef index) {
+void OpenFileCache::set_index(const RequestKey& key, BlockIndexRef index) {
   const auto found = table_.find(key);
   if (found == table_.end()) return;
   drop_index(found->second->file);
-  if (index->memory_bytes() > limits::kHotIndexBytesMax) return;
+  if (index->memory_bytes() > limits::kOpenFileIndexesBytesMax) return;
   for (auto at = order_.rbegin();
-       index_bytes_ + index->memory_bytes() > limits::kHotIndexBytesMax && at != order_.rend();
+       index_bytes_ + index->memory_bytes() > limits::kOpenFileIndexesBytesMax &&
+       at != order_.rend();
        ++at) {
     drop_index(at->file);
   }
@@ -51,24 +52,24 @@ void HotFiles::set_index(const RequestKey& key, BlockIndexRef index) {
   found->second->file.index = std::move(index);
 }
 
-void HotFiles::drop_index(CachedFile& file) {
+void OpenFileCache::drop_index(CachedFile& file) {
   if (!file.index) return;
   index_bytes_ -= file.index->memory_bytes();
   file.index.reset();
 }
 
-void HotFiles::drop(const RequestKey& key) {
+void OpenFileCache::drop(const RequestKey& key) {
   const auto found = table_.find(key);
   if (found != table_.end()) put_out(found->second);
 }
 
-void HotFiles::clear() {
+void OpenFileCache::clear() {
   table_.clear();
   order_.clear();
   files_ = body_bytes_ = index_bytes_ = 0;
 }
 
-void HotFiles::put_out(Order::iterator entry) {
+void OpenFileCache::put_out(Order::iterator entry) {
   files_ -= entry->file.file ? 1 : 0;
   body_bytes_ -= body_cost(entry->file);
   drop_index(entry->file);

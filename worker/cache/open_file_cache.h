@@ -20,10 +20,10 @@ struct RequestKeyHash {
 template <class Value>
 using RequestKeyMap = absl::flat_hash_map<RequestKey, Value, RequestKeyHash>;
 
-/// The cached files that were asked for last, open or in memory: at most kHotFilesMax descriptors
-/// and kHotBodiesBytesMax of bodies, the entries' own memory included; and kHotIndexBytesMax of
-/// their indexes. Owned by the Cache.
-class HotFiles {
+/// The cached files that were asked for last, open or in memory: at most kOpenFilesMax descriptors
+/// and kOpenFileBodiesBytesMax of bodies, the entries' own memory included; and
+/// kOpenFileIndexesBytesMax of their indexes. Owned by the Cache.
+class OpenFileCache {
  public:
   /// Null where it is not here. Valid until the next call but find().
   [[nodiscard]] const CachedFile* find(const RequestKey& key);
