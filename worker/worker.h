@@ -14,7 +14,7 @@
 #include "worker/answer/cache_search.h"
 #include "worker/answer/content_answer.h"
 #include "worker/answer/hit_answer.h"
-#include "worker/answer/narrow_answer.h"
+#include "worker/answer/sub_dag_answer.h"
 #include "worker/base/agenda.h"
 #include "worker/base/settings.h"
 #include "worker/broker/broker_session.h"
@@ -38,7 +38,7 @@ class Worker final : private RequestSink,
                      private ReaderHost,
                      private FetchHost,
                      private SearchHost,
-                     private NarrowHost {
+                     private SubDagHost {
  public:
   /// Fills a span with random bytes from a cryptographic source.
   using Random = std::function<void(std::span<uint8_t>)>;
@@ -146,11 +146,11 @@ class Worker final : private RequestSink,
                        const CachedFile& file, uint64_t now_ms) override;
   void on_not_cached(Exchange& exchange, Content content, uint64_t now_ms) override;
   [[nodiscard]] bool is_under_way(const Content& content) const override;
-  // NarrowHost
+  // SubDagHost
   void on_cached_file_lost(const RequestKey& key, int error) override;
   [[nodiscard]] bool go_on(Exchange& exchange, Content content, Rest rest,
                            uint64_t now_ms) override;
-  void on_narrow_missed(Exchange& exchange, Content content, uint64_t now_ms) override;
+  void on_sub_dag_missed(Exchange& exchange, Content content, uint64_t now_ms) override;
 
   [[nodiscard]] bool shed_one(uint64_t now_ms);
   void name_request(Exchange& exchange);

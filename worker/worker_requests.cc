@@ -94,15 +94,15 @@ void Worker::on_cached(Exchange& exchange, Content content, const CachedFile& fi
 void Worker::on_whole_cached(Exchange& exchange, Content content, const RequestKey& key,
                              const CachedFile& file, uint64_t now_ms) {
   cache_.count_hit(key, now_ms);
-  NarrowHost& host = *this;
-  auto answer = std::make_unique<NarrowAnswer>(exchange, std::move(content), key, file, scene_,
+  SubDagHost& host = *this;
+  auto answer = std::make_unique<SubDagAnswer>(exchange, std::move(content), key, file, scene_,
                                                settings_.budget, cache_, host);
-  NarrowAnswer& begun = *answer;
+  SubDagAnswer& begun = *answer;
   exchange.set_responder(std::move(answer));
   begun.start(now_ms);
 }
 
-void Worker::on_narrow_missed(Exchange& exchange, Content content, uint64_t now_ms) {
+void Worker::on_sub_dag_missed(Exchange& exchange, Content content, uint64_t now_ms) {
   on_not_cached(exchange, std::move(content), now_ms);
 }
 

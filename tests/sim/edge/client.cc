@@ -124,7 +124,7 @@ void Client::count_source(const http::Head& head) {
   if (*source == "FETCHING") ++scene_.tally.fetching;
   if (*source == "HIT") ++scene_.tally.hits;
   const bool has_file = !scene_.disk.list("/cache/objects/" + cache_file_name(wish().key)).empty();
-  if (*source == "HIT" && !has_file) ++scene_.tally.narrow_hits;
+  if (*source == "HIT" && !has_file) ++scene_.tally.sub_dag_hits;
   if (*source != "HIT" && plan_.must_hit) fail("missed what the cache holds");
 }
 

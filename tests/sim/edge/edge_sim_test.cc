@@ -27,7 +27,7 @@ void check_happened(const char* what, uint64_t count) {
 /// What must have happened to files for the runs to be worth something.
 void check_files(const Tally& sum) {
   check_happened("hits", sum.hits);
-  check_happened("narrow hits", sum.narrow_hits);
+  check_happened("sub-DAG hits", sum.sub_dag_hits);
   check_happened("hits without L2s", sum.hits_without_l2);
   check_happened("answers of fetches under way", sum.fetching);
   check_happened("stores", sum.cache_stores);
@@ -152,7 +152,7 @@ TEST_CASE("whatever happens every fetch ends once and no cut answer looks comple
   WARN(sum.steps << " steps, " << sum.requests << " requests, " << sum.whole << " whole, "
                  << sum.refused << " refused, " << sum.cut << " cut, " << sum.handoffs
                  << " hand-offs, " << sum.sockets_returned << " returned");
-  WARN(sum.hits << " hits, " << sum.narrow_hits << " narrow, " << sum.fetching << " along, "
+  WARN(sum.hits << " hits, " << sum.sub_dag_hits << " of a sub-DAG, " << sum.fetching << " along, "
                 << sum.fetches_joined << " joined, " << sum.joins_broken << " leaders lost, "
                 << sum.joins_went_on << " went on, " << sum.cache_stores << " stored, "
                 << sum.cache_evictions << " evicted, " << sum.rooms_refused << " rooms refused, "

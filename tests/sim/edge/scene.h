@@ -56,8 +56,8 @@ struct Tally {
   uint64_t broker_deaths = 0;
   uint64_t steps = 0;
   // The cache and the disk.
-  uint64_t hits = 0;         ///< Answers with X-Cache: HIT,
-  uint64_t narrow_hits = 0;  ///< of which from the file of the whole DAG.
+  uint64_t hits = 0;          ///< Answers with X-Cache: HIT,
+  uint64_t sub_dag_hits = 0;  ///< of which from the file of the whole DAG.
   uint64_t hits_without_l2 = 0;
   uint64_t fetching = 0;         ///< Answers with X-Cache: FETCHING.
   uint64_t joins_opened = 0;     ///< Spools of another worker that were opened.

@@ -1,4 +1,4 @@
-#include "worker/answer/narrow_answer.h"
+#include "worker/answer/sub_dag_answer.h"
 
 #include <utility>
 
@@ -6,9 +6,9 @@
 
 namespace daphnis::worker {
 
-NarrowAnswer::NarrowAnswer(Exchange& exchange, Content content, const RequestKey& key,
+SubDagAnswer::SubDagAnswer(Exchange& exchange, Content content, const RequestKey& key,
                            const CachedFile& file, const AnswerScene& scene,
-                           const WalkBudget& budget, Cache& cache, NarrowHost& host)
+                           const WalkBudget& budget, Cache& cache, SubDagHost& host)
     : exchange_(exchange),
       content_(std::move(content)),
       key_(key),
@@ -18,13 +18,13 @@ NarrowAnswer::NarrowAnswer(Exchange& exchange, Content content, const RequestKey
       host_(host),
       producer_(content_.request, budget) {}
 
-void NarrowAnswer::start(uint64_t now_ms) {
+void SubDagAnswer::start(uint64_t now_ms) {
   const auto on_done = [this](CacheRead read, uint64_t at_ms) { on_index(std::move(read), at_ms); };
   const uint64_t waiter = cache_.index_of(key_, file_, on_done, now_ms);
   if (waiter != 0) waiter_ = waiter;  // Else it is over, and so may this object be.
 }
 
-void NarrowAnswer::on_index(CacheRead read, uint64_t now_ms) {
+void SubDagAnswer::on_index(CacheRead read, uint64_t now_ms) {
   waiter_ = 0;
   if (read.outcome != CacheRead::Outcome::kDone) {
     complain(read);
@@ -38,7 +38,7 @@ void NarrowAnswer::on_index(CacheRead read, uint64_t now_ms) {
   exchange_.finish(now_ms);
 }
 
-void NarrowAnswer::answer_raw(uint64_t now_ms) {
+void SubDagAnswer::answer_raw(uint64_t now_ms) {
   const auto place = index_->find(content_.request.root);
   if (!place) return give_up(now_ms);
   ResponseHead head = hit_head(exchange_, content_, scene_, file_.stored_s, place->size, now_ms);
@@ -54,16 +54,16 @@ void NarrowAnswer::answer_raw(uint64_t now_ms) {
   exchange_.finish(now_ms);
 }
 
-void NarrowAnswer::start_car(uint64_t now_ms) {
+void SubDagAnswer::start_car(uint64_t now_ms) {
   exchange_.start(hit_head(exchange_, content_, scene_, file_.stored_s, std::nullopt, now_ms),
                   now_ms);
 }
 
-void NarrowAnswer::produce(uint64_t now_ms) {
+void SubDagAnswer::produce(uint64_t now_ms) {
   now_ms_ = now_ms;
   while (!exchange_.is_full()) {
     Slices out;
-    const Producer::State state = producer_.produce(*this, limits::kNarrowStepBytes, out);
+    const Producer::State state = producer_.produce(*this, limits::kSubDagStepBytes, out);
     const bool is_first = exchange_.state() == Exchange::State::kWaiting;
     if (state == Producer::State::kFailed && out.empty()) return on_produce_failed(now_ms);
     if (is_first && !out.empty()) start_car(now_ms);
@@ -83,7 +83,7 @@ void NarrowAnswer::produce(uint64_t now_ms) {
 }
 
 /// The walk's own refusals are as good as if an L2 had sent the blocks.
-void NarrowAnswer::on_produce_failed(uint64_t now_ms) {
+void SubDagAnswer::on_produce_failed(uint64_t now_ms) {
   if (!exchange_.may_take_back()) return go_on_elsewhere(now_ms);
   exchange_.take_back(now_ms);
   const bool is_path = !is_block_missing_ && producer_.failure().code == Errc::kNotFound;
@@ -91,7 +91,7 @@ void NarrowAnswer::on_produce_failed(uint64_t now_ms) {
   give(exchange_, answer_for(FailureKind::kPathNotFound), scene_, CacheStatus::kHit, now_ms);
 }
 
-void NarrowAnswer::go_on_elsewhere(uint64_t now_ms) {
+void SubDagAnswer::go_on_elsewhere(uint64_t now_ms) {
   Exchange& exchange = exchange_;
   const Rest rest{.offset = exchange.content_bytes_written() + exchange.content().bytes()};
   if (is_block_missing_ && host_.go_on(exchange, std::move(content_), rest, now_ms)) return;
@@ -99,7 +99,7 @@ void NarrowAnswer::go_on_elsewhere(uint64_t now_ms) {
   exchange.abort(now_ms);
 }
 
-BlockSource::Read NarrowAnswer::read(const Cid& cid, Slices& into) {
+BlockSource::Read SubDagAnswer::read(const Cid& cid, Slices& into) {
   if (!awaited_) {
     const auto place = index_->find(cid);
     if (!place) {
@@ -128,7 +128,7 @@ BlockSource::Read NarrowAnswer::read(const Cid& cid, Slices& into) {
   return Read::kMissing;
 }
 
-void NarrowAnswer::on_block(CacheRead read, uint64_t now_ms) {
+void SubDagAnswer::on_block(CacheRead read, uint64_t now_ms) {
   awaited_ = std::move(read);
   if (is_reading_) return;
   waiter_ = 0;
@@ -136,22 +136,22 @@ void NarrowAnswer::on_block(CacheRead read, uint64_t now_ms) {
   produce(now_ms);
 }
 
-void NarrowAnswer::on_room(uint64_t now_ms) {
+void SubDagAnswer::on_room(uint64_t now_ms) {
   const bool goes_on = exchange_.state() == Exchange::State::kContent && !is_waiting_;
   if (goes_on && content_.request.format == AnswerFormat::kCar) produce(now_ms);
 }
 
-void NarrowAnswer::complain(CacheRead& read) {
+void SubDagAnswer::complain(CacheRead& read) {
   const bool is_corrupt = read.outcome == CacheRead::Outcome::kCorrupt;
   if (!is_corrupt && read.outcome != CacheRead::Outcome::kUnreadable) return;
   const auto kind = is_corrupt ? ipc::CacheFaultKind::kCorrupt : ipc::CacheFaultKind::kUnreadable;
   cache_.report(key_, kind, std::move(read.detail));
 }
 
-void NarrowAnswer::give_up(uint64_t now_ms) {
+void SubDagAnswer::give_up(uint64_t now_ms) {
   exchange_.facts.cache = CacheStatus::kNone;
   Exchange& exchange = exchange_;
-  host_.on_narrow_missed(exchange, std::move(content_), now_ms);
+  host_.on_sub_dag_missed(exchange, std::move(content_), now_ms);
 }
 
 }  // namespace daphnis::worker

@@ -11,23 +11,23 @@
 namespace daphnis::worker {
 
 /// Who gets the content elsewhere where the file was of no use after all.
-class NarrowHost : public HitHost {
+class SubDagHost : public HitHost {
  public:
   /// Nothing of the answer has been sent. Replaces the answer, and so ends it.
-  virtual void on_narrow_missed(Exchange& exchange, Content content, uint64_t now_ms) = 0;
+  virtual void on_sub_dag_missed(Exchange& exchange, Content content, uint64_t now_ms) = 0;
 
  protected:
-  ~NarrowHost() = default;
+  ~SubDagHost() = default;
 };
 
 /// Answers a part of what one cached file holds whole: the walk over the file's blocks makes the
 /// CAR anew, a raw block is part of the file. The blocks were proven before they were stored and
 /// are not hashed again. Owned by its exchange.
-class NarrowAnswer final : public Responder, private BlockSource {
+class SubDagAnswer final : public Responder, private BlockSource {
  public:
   /// `key`: the file's.
-  NarrowAnswer(Exchange& exchange, Content content, const RequestKey& key, const CachedFile& file,
-               const AnswerScene& scene, const WalkBudget& budget, Cache& cache, NarrowHost& host);
+  SubDagAnswer(Exchange& exchange, Content content, const RequestKey& key, const CachedFile& file,
+               const AnswerScene& scene, const WalkBudget& budget, Cache& cache, SubDagHost& host);
 
   /// May end within the call, and this object with it.
   void start(uint64_t now_ms);
@@ -59,7 +59,7 @@ class NarrowAnswer final : public Responder, private BlockSource {
   CachedFile file_;
   const AnswerScene& scene_;
   Cache& cache_;
-  NarrowHost& host_;
+  SubDagHost& host_;
   BlockIndexRef index_;
   Producer producer_;
   uint64_t waiter_ = 0;
