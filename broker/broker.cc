@@ -109,14 +109,14 @@ void Broker::on_timer(uint64_t now_ms) {
 void Broker::settle(uint64_t now_ms) {
   // Rerouting sends order lines, which may find more L2s that do not read; each L2 is dropped once.
   do {
-    for (const L2No no : std::exchange(registrations_.doomed(), {})) {
+    for (const L2No no : std::exchange(registrations_.given_up(), {})) {
       if (L2* l2 = registrations_.registry().find(no)) {
         l2_server_.drop(*l2, "it does not read its orders", now_ms);
       }
     }
     dispatcher_.reroute(now_ms);
     joins_.settle(now_ms);
-  } while (!registrations_.doomed().empty());
+  } while (!registrations_.given_up().empty());
 }
 
 void Broker::set_log_level(LogLevel level) {

@@ -167,7 +167,7 @@ void add_cache(Families& out, const Broker& broker, const ProcessGauges& process
     out.family("cache_bytes", "Bytes that count against the limit", MetricType::Gauge);
     out.put(index->held_bytes(), "kind", "held");
     out.put(index->reserved_bytes(), "kind", "reserved");
-    out.put(index->doomed_bytes(), "kind", "doomed");
+    out.put(index->deferred_bytes(), "kind", "doomed");
     out.gauge("cache_entries", "Files held", index->entries());
   }
   out.gauge("spools", "Temporary files open at workers", cache.spools());

@@ -99,7 +99,7 @@ Json cache_of(const Broker& broker, const Counters& now, const Counters& before)
   out.add("limit_bytes", index ? index->limit_bytes() : 0);
   out.add("used_bytes", index ? index->charged_bytes() : 0);
   out.add("reserved_bytes", index ? index->reserved_bytes() : 0);
-  out.add("doomed_bytes", index ? index->doomed_bytes() : 0);
+  out.add("doomed_bytes", index ? index->deferred_bytes() : 0);
   out.add("entries", index ? uint64_t{index->entries()} : 0);
   out.add("spools", cache.spools()).add("spool_dir_bytes", cache.spool_dir_bytes());
   out.add("hits", now.cache_hits - before.cache_hits);

@@ -24,14 +24,14 @@ struct StoreFile {
 };
 /// Answered by FilesUnlinked. What is not there counts as unlinked.
 struct UnlinkFiles {
-  uint64_t doom = 0;
+  uint64_t deferred_free = 0;
   std::vector<RequestKey> keys;
 };
 /// Files in tmp/ (or in the spool folder) of a worker that died, or of a spool that is not kept.
-/// Answered by FilesUnlinked where there is a doom.
+/// Answered by FilesUnlinked where it is for a deferred free.
 struct UnlinkSpools {
   std::vector<std::string> paths;
-  uint64_t doom = 0;
+  uint64_t deferred_free = 0;
 };
 /// Moves the key's file to quarantine/, or unlinks it where that fails. No answer.
 struct Quarantine {
@@ -60,7 +60,7 @@ struct FileStored {
   std::string why;  ///< Where it is not.
 };
 struct FilesUnlinked {
-  uint64_t doom = 0;
+  uint64_t deferred_free = 0;
 };
 /// The start-up scan (or one after the folder came back) found these.
 struct FilesFound {

@@ -10,7 +10,7 @@
 /// The part of the cache that deals with entries and the folder; cache_spools.cc has the spools.
 namespace daphnis::broker {
 
-Cache::Cache(Context& context) : context_(context), dooms_(context) {
+Cache::Cache(Context& context) : context_(context), deferred_frees_(context) {
   const Config& config = context.config;
   if (config.cache_dir.empty()) return;
   index_ = std::make_unique<CacheIndex>(
@@ -75,16 +75,16 @@ bool Cache::on_message(WorkerId id, const ipc::CacheFault& message, uint64_t) {
 }
 
 bool Cache::on_message(WorkerId id, const ipc::Unlinked& message, uint64_t) {
-  dooms_.on_confirmed(message.doom, id);
+  deferred_frees_.on_confirmed(message.deferred_free, id);
   pump();
   return true;
 }
 
 void Cache::drop(const RequestKey& key) {
-  CacheIndex::Doomed doomed = index_->remove(key);
+  CacheIndex::Evicted evicted = index_->remove(key);
   // Also where the index has not heard of the file: a worker has.
-  if (doomed.doom == 0) doomed.keys.push_back(key);
-  doom(std::move(doomed));
+  if (evicted.deferred_free == 0) evicted.keys.push_back(key);
+  defer_free(std::move(evicted));
 }
 
 void Cache::quarantine(const RequestKey& key, const std::string& why, std::string_view by) {
@@ -134,13 +134,13 @@ void Cache::on_event(const FileStored& event, uint64_t) {
 void Cache::on_event(const FilesUnlinked& event, uint64_t) {
   std::vector<WorkerId> workers;
   for (const auto& [id, peer] : peers_) workers.push_back(id);
-  dooms_.on_files_unlinked(event.doom, workers);
+  deferred_frees_.on_files_unlinked(event.deferred_free, workers);
 }
 
 void Cache::on_event(const FilesFound& event, uint64_t) {
   for (const CacheEntry& entry : event.entries) index_->found(entry);
   if (!event.is_last) return;
-  doom(index_->remove_unseen());
+  defer_free(index_->remove_unseen());
   order_proof();
 }
 
@@ -168,24 +168,24 @@ void Cache::on_event(const FolderHealth& event, uint64_t) {
   while (!waiting_.empty()) refuse_waiting();
 }
 
-void Cache::doom(CacheIndex::Doomed&& doomed) {
-  dooms_.add(doomed.doom, std::move(doomed.keys));
+void Cache::defer_free(CacheIndex::Evicted&& evicted) {
+  deferred_frees_.add(evicted.deferred_free, std::move(evicted.keys));
 }
 
 void Cache::pump() {
-  for (const Dooms::Freed& room : dooms_.take_freed()) {
+  for (const DeferredFrees::Freed& room : deferred_frees_.take_freed()) {
     if (room.place == ipc::SpoolPlace::kSpoolDir) {
       spool_dir_bytes_ -= room.bytes;
-    } else if (index_ && room.index_doom != 0) {
-      index_->freed(room.index_doom);
+    } else if (index_ && room.index_free != 0) {
+      index_->freed(room.index_free);
     } else if (index_) {
       index_->release(room.spool);
     }
   }
   if (!index_) return;
-  CacheIndex::Doomed evicted = index_->make_room();
+  CacheIndex::Evicted evicted = index_->make_room();
   context_.counters.cache_evictions += evicted.keys.size();
-  doom(std::move(evicted));
+  defer_free(std::move(evicted));
   for (const SpoolId& id : index_->grants()) {
     std::erase_if(waiting_, [&](const Waiting& one) { return one.spool == id; });
     Spool* spool = find(id);

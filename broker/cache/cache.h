@@ -11,8 +11,8 @@
 
 #include "broker/base/cache_folder.h"
 #include "broker/base/context.h"
-#include "broker/cache/cache_dooms.h"
 #include "broker/cache/cache_index.h"
+#include "broker/cache/deferred_frees.h"
 
 namespace daphnis::broker {
 
@@ -83,7 +83,7 @@ class Cache {
   [[nodiscard]] const CacheIndex* index() const { return index_.get(); }
   [[nodiscard]] uint64_t spool_dir_bytes() const { return spool_dir_bytes_; }
   [[nodiscard]] size_t spools() const;
-  [[nodiscard]] size_t dooms() const { return dooms_.size(); }
+  [[nodiscard]] size_t deferred_frees() const { return deferred_frees_.size(); }
   /// Files that were hit and are to be proven.
   [[nodiscard]] size_t proofs_waiting() const { return proofs_.size() + (proving_ ? 1 : 0); }
 
@@ -128,7 +128,7 @@ class Cache {
   void on_spool_failed(WorkerId id, uint32_t error, uint64_t now_ms);
   void refuse_done(const SpoolId& id, const ipc::SpoolDone& message, bool is_held);
 
-  Removed remove(CacheIndex::Doomed&& doomed, uint64_t bytes_before);
+  Removed remove(CacheIndex::Evicted&& evicted, uint64_t bytes_before);
 
   // cache_proofs.cc: what is hit is proven first.
   void want_proof(const RequestKey& key);
@@ -146,14 +146,14 @@ class Cache {
   void on_event(const FileCorrupt& event, uint64_t now_ms);
   void on_event(const FileProven& event, uint64_t now_ms);
   void on_event(const FolderHealth& event, uint64_t now_ms);
-  void doom(CacheIndex::Doomed&& doomed);
+  void defer_free(CacheIndex::Evicted&& evicted);
   /// Evicts for what waits, takes back what is free, grants what fits.
   void pump();
 
   Context& context_;
   std::unique_ptr<CacheIndex> index_;  ///< Null: there is no cache.
   std::string filter_path_;            ///< Empty: workers have to look at the disk.
-  Dooms dooms_;
+  DeferredFrees deferred_frees_;
   bool is_folder_up_ = true;
   absl::btree_map<WorkerId, Peer> peers_;
   absl::flat_hash_map<SpoolId, Storing> storing_;

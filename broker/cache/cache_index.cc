@@ -139,48 +139,48 @@ std::optional<CacheEntry> CacheIndex::find(const RequestKey& key) const {
   return entry_of(*slot);
 }
 
-CacheIndex::Doomed CacheIndex::make_room() {
-  Doomed doomed;
-  // What is doomed already will come back, so only the rest must be evicted for.
+CacheIndex::Evicted CacheIndex::make_room() {
+  Evicted evicted;
+  // What is evicted already will be free later, so only the rest must be evicted for.
   const auto wanted = [&] { return held_bytes_ + reserved_bytes_ + waiting_bytes_; };
   while (wanted() > config_.limit_bytes || entries() > config_.entries_max) {
     const auto victim = policy_->victim(++clock_);
     if (!victim) break;
     ++evictions_;
-    doom_slot(*victim, doomed);
+    evict_slot(*victim, evicted);
   }
-  return doomed;
+  return evicted;
 }
 
-CacheIndex::Doomed CacheIndex::remove(const RequestKey& key) {
-  Doomed doomed;
-  if (const auto slot = slot_of(key)) doom_slot(*slot, doomed);
-  return doomed;
+CacheIndex::Evicted CacheIndex::remove(const RequestKey& key) {
+  Evicted evicted;
+  if (const auto slot = slot_of(key)) evict_slot(*slot, evicted);
+  return evicted;
 }
 
-CacheIndex::Doomed CacheIndex::remove_root(Bytes multihash) {
-  Doomed doomed;
+CacheIndex::Evicted CacheIndex::remove_root(Bytes multihash) {
+  Evicted evicted;
   for (CacheSlot slot = 0; slot < slots_.size(); ++slot) {
     if (!slots_[slot].is_held) continue;
-    if (std::ranges::equal(entry_of(slot).root.multihash(), multihash)) doom_slot(slot, doomed);
+    if (std::ranges::equal(entry_of(slot).root.multihash(), multihash)) evict_slot(slot, evicted);
   }
-  return doomed;
+  return evicted;
 }
 
-CacheIndex::Doomed CacheIndex::remove_all() {
-  Doomed doomed;
+CacheIndex::Evicted CacheIndex::remove_all() {
+  Evicted evicted;
   for (CacheSlot slot = 0; slot < slots_.size(); ++slot) {
-    if (slots_[slot].is_held) doom_slot(slot, doomed);
+    if (slots_[slot].is_held) evict_slot(slot, evicted);
   }
-  return doomed;
+  return evicted;
 }
 
-CacheIndex::Doomed CacheIndex::remove_unused(uint64_t idle_s, size_t entries_max) {
-  Doomed doomed;
-  for (CacheSlot slot = 0; slot < slots_.size() && doomed.keys.size() < entries_max; ++slot) {
-    if (slots_[slot].is_held && clock_s_ - slots_[slot].used_s > idle_s) doom_slot(slot, doomed);
+CacheIndex::Evicted CacheIndex::remove_unused(uint64_t idle_s, size_t entries_max) {
+  Evicted evicted;
+  for (CacheSlot slot = 0; slot < slots_.size() && evicted.keys.size() < entries_max; ++slot) {
+    if (slots_[slot].is_held && clock_s_ - slots_[slot].used_s > idle_s) evict_slot(slot, evicted);
   }
-  return doomed;
+  return evicted;
 }
 
 void CacheIndex::begin_scan() {
@@ -189,21 +189,21 @@ void CacheIndex::begin_scan() {
   if (filter_) filter_->set_complete(false);
 }
 
-CacheIndex::Doomed CacheIndex::remove_unseen() {
-  Doomed doomed;
+CacheIndex::Evicted CacheIndex::remove_unseen() {
+  Evicted evicted;
   for (CacheSlot slot = 0; slot < slots_.size(); ++slot) {
-    if (slots_[slot].is_held && slots_[slot].scan != scan_) doom_slot(slot, doomed);
+    if (slots_[slot].is_held && slots_[slot].scan != scan_) evict_slot(slot, evicted);
   }
   is_scanning_ = false;
   if (filter_) filter_->set_complete(true);
-  return doomed;
+  return evicted;
 }
 
-void CacheIndex::freed(uint64_t doom) {
-  const auto found = dooms_.find(doom);
-  if (found == dooms_.end()) return;
-  doomed_bytes_ -= found->second;
-  dooms_.erase(found);
+void CacheIndex::freed(uint64_t deferred_free) {
+  const auto found = deferred_frees_.find(deferred_free);
+  if (found == deferred_frees_.end()) return;
+  deferred_bytes_ -= found->second;
+  deferred_frees_.erase(found);
 }
 
 void CacheIndex::insert(const CacheEntry& entry) {
@@ -259,11 +259,11 @@ std::optional<CacheSlot> CacheIndex::slot_of(const RequestKey& key) const {
   return *found;
 }
 
-void CacheIndex::doom_slot(CacheSlot slot, Doomed& doomed) {
-  if (doomed.doom == 0) doomed.doom = ++last_doom_;
-  doomed.keys.push_back(slots_[slot].key);
-  dooms_[doomed.doom] += slots_[slot].size;
-  doomed_bytes_ += slots_[slot].size;
+void CacheIndex::evict_slot(CacheSlot slot, Evicted& evicted) {
+  if (evicted.deferred_free == 0) evicted.deferred_free = ++last_free_;
+  evicted.keys.push_back(slots_[slot].key);
+  deferred_frees_[evicted.deferred_free] += slots_[slot].size;
+  deferred_bytes_ += slots_[slot].size;
   forget(slot);
 }
 

@@ -23,7 +23,7 @@ namespace daphnis::broker {
 
 /// What the cache holds, in memory: sizes, use and the sum of all bytes on disk, which never passes
 /// the limit. Three kinds of bytes count: held (files under their own names), reserved (promised to
-/// spools before they are written) and doomed (unlinked, but some worker may still have a
+/// spools before they are written) and deferred (unlinked, but some worker may still have a
 /// descriptor open). Owned by the broker; knows no files: it says what to unlink and is told what
 /// happened.
 class CacheIndex {
@@ -34,9 +34,9 @@ class CacheIndex {
     size_t entries_max = 4'000'000;
     size_t keys_tracked = 1 << 20;  ///< For the frequency sketch: 4 bytes each.
   };
-  /// Files to unlink; their bytes stay charged until freed() is told of `doom`.
-  struct Doomed {
-    uint64_t doom = 0;  ///< 0: nothing.
+  /// Files to unlink; their bytes stay charged until freed() is told of `deferred_free`.
+  struct Evicted {
+    uint64_t deferred_free = 0;  ///< 0: nothing.
     std::vector<RequestKey> keys;
   };
   enum class Reserve { kGranted, kWaits, kRefused };
@@ -86,17 +86,17 @@ class CacheIndex {
   [[nodiscard]] std::optional<CacheEntry> find(const RequestKey& key) const;
 
   /// Evicts until all that waits would fit. Call after anything that needs room.
-  [[nodiscard]] Doomed make_room();
-  [[nodiscard]] Doomed remove(const RequestKey& key);
+  [[nodiscard]] Evicted make_room();
+  [[nodiscard]] Evicted remove(const RequestKey& key);
   /// Every entry whose root has this multihash (v0 and v1 twins alike).
-  [[nodiscard]] Doomed remove_root(Bytes multihash);
-  [[nodiscard]] Doomed remove_all();
+  [[nodiscard]] Evicted remove_root(Bytes multihash);
+  [[nodiscard]] Evicted remove_all();
   /// What nobody asked for in `idle_s` seconds, at most `entries_max` at a time.
-  [[nodiscard]] Doomed remove_unused(uint64_t idle_s, size_t entries_max);
+  [[nodiscard]] Evicted remove_unused(uint64_t idle_s, size_t entries_max);
   /// What was not found or stored since begin_scan().
-  [[nodiscard]] Doomed remove_unseen();
+  [[nodiscard]] Evicted remove_unseen();
   /// No descriptor of these files is open any more.
-  void freed(uint64_t doom);
+  void freed(uint64_t deferred_free);
   /// Reservations that can be given now, in the order they were asked for.
   [[nodiscard]] std::vector<SpoolId> grants();
 
@@ -104,10 +104,10 @@ class CacheIndex {
   [[nodiscard]] uint64_t limit_bytes() const { return config_.limit_bytes; }
   [[nodiscard]] uint64_t held_bytes() const { return held_bytes_; }
   [[nodiscard]] uint64_t reserved_bytes() const { return reserved_bytes_; }
-  [[nodiscard]] uint64_t doomed_bytes() const { return doomed_bytes_; }
+  [[nodiscard]] uint64_t deferred_bytes() const { return deferred_bytes_; }
   [[nodiscard]] uint64_t waiting_bytes() const { return waiting_bytes_; }
   [[nodiscard]] uint64_t charged_bytes() const {
-    return held_bytes_ + reserved_bytes_ + doomed_bytes_;
+    return held_bytes_ + reserved_bytes_ + deferred_bytes_;
   }
   [[nodiscard]] size_t entries() const { return slots_.size() - free_.size(); }
   [[nodiscard]] uint64_t evictions() const { return evictions_; }
@@ -171,8 +171,8 @@ class CacheIndex {
   void insert(const CacheEntry& entry);
   [[nodiscard]] CacheEntry entry_of(CacheSlot slot) const;
   [[nodiscard]] std::optional<CacheSlot> slot_of(const RequestKey& key) const;
-  /// Takes the entry out and adds its bytes to `doomed`.
-  void doom_slot(CacheSlot slot, Doomed& doomed);
+  /// Takes the entry out and adds its bytes to `evicted`.
+  void evict_slot(CacheSlot slot, Evicted& evicted);
   void forget(CacheSlot slot);
 
   Config config_;
@@ -183,12 +183,13 @@ class CacheIndex {
   std::vector<CacheSlot> free_;
   absl::flat_hash_set<CacheSlot, KeyHash, KeyEqual> by_key_{0, KeyHash{&slots_}, KeyEqual{&slots_}};
   absl::flat_hash_map<SpoolId, uint64_t> spools_;  ///< Bytes reserved.
-  absl::flat_hash_map<uint64_t, uint64_t> dooms_;  ///< Bytes doomed.
+  absl::flat_hash_map<uint64_t, uint64_t>
+      deferred_frees_;  ///< Bytes, by the number of the deferred free.
   std::deque<Waiting> waiting_;
-  uint64_t last_doom_ = 0;
+  uint64_t last_free_ = 0;
   uint64_t held_bytes_ = 0;
   uint64_t reserved_bytes_ = 0;
-  uint64_t doomed_bytes_ = 0;
+  uint64_t deferred_bytes_ = 0;
   uint64_t waiting_bytes_ = 0;
   uint64_t clock_ = 0;
   uint32_t clock_s_ = kClockBeginS;

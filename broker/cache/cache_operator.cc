@@ -12,9 +12,9 @@ constexpr uint64_t kSecondsPerDay = 86'400;
 
 }  // namespace
 
-Cache::Removed Cache::remove(CacheIndex::Doomed&& doomed, uint64_t bytes_before) {
-  const Removed removed{doomed.keys.size(), bytes_before - index_->held_bytes()};
-  doom(std::move(doomed));
+Cache::Removed Cache::remove(CacheIndex::Evicted&& evicted, uint64_t bytes_before) {
+  const Removed removed{evicted.keys.size(), bytes_before - index_->held_bytes()};
+  defer_free(std::move(evicted));
   pump();
   return removed;
 }

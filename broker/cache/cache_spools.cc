@@ -39,7 +39,7 @@ void Cache::on_worker_gone(WorkerId id, uint64_t) {
     if (index_) index_->stop_waiting({id, number});
     retire_linked({id, number}, spool);
   }
-  dooms_.on_worker_gone(id);
+  deferred_frees_.on_worker_gone(id);
   for (auto& [other, theirs] : peers_) {
     for (auto& [number, spool] : theirs.spools) std::erase(spool.readers, id);
   }
@@ -256,8 +256,8 @@ void Cache::on_room_timer(uint64_t now_ms) {
 }
 
 void Cache::retire(const SpoolId& id, const Spool& spool) {
-  dooms_.add({.spool = id, .place = spool.place, .bytes = spool.bytes},
-             path_of(spool.place, spool.name), readers_of(spool));
+  deferred_frees_.add({.spool = id, .place = spool.place, .bytes = spool.bytes},
+                      path_of(spool.place, spool.name), readers_of(spool));
 }
 
 std::vector<WorkerId> Cache::readers_of(const Spool& spool) const {
@@ -272,8 +272,8 @@ void Cache::retire_linked(const SpoolId& id, const Spool& spool) {
   // A worker may bring along what lies in a folder that this broker was not given.
   const bool has_folder = !config.cache_dir.empty() || !config.spool_dir.empty();
   if (!has_folder) return retire(id, spool);
-  dooms_.add_linked({.spool = id, .place = spool.place, .bytes = spool.bytes},
-                    path_of(spool.place, spool.name), readers_of(spool));
+  deferred_frees_.add_linked({.spool = id, .place = spool.place, .bytes = spool.bytes},
+                             path_of(spool.place, spool.name), readers_of(spool));
 }
 
 std::string Cache::path_of(ipc::SpoolPlace place, const std::string& name) const {

@@ -19,7 +19,7 @@ class Pick {
   /// The same, whether it was asked or not.
   bool consider(L2No no) {
     L2* l2 = registry_.find(no);
-    if (!l2 || l2->is_doomed) return true;
+    if (!l2 || l2->is_given_up) return true;
     if (l2->is_behind(now_ms_)) {
       take_behind(*l2);
       return true;

@@ -155,7 +155,7 @@ void L2Server::drop(L2& l2, std::string_view reason, uint64_t now_ms) {
   L2Connection* connection = find(l2.conn);
   check(connection != nullptr, "a registered L2 has no connection");
   const std::string end = Registrations::stream_end(l2.registration, reason);
-  const bool is_stuck = l2.is_doomed;
+  const bool is_stuck = l2.is_given_up;
   dispatcher_.on_stream_lost(l2, now_ms);
   registrations_.remove(l2, reason, now_ms);
   if (is_stuck) {

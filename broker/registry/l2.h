@@ -60,7 +60,7 @@ struct L2 {
   uint64_t taken_ms = 0;       ///< When it last took some, or had nothing to take.
   uint64_t over_since_ms = 0;  ///< Since when it has had more than its bound; 0: it has not.
   bool is_accused = false;     ///< Seen stuck once; the next look decides.
-  bool is_doomed = false;      ///< To be dropped at the end of this input.
+  bool is_given_up = false;    ///< To be dropped at the end of this input.
   TimerSlot heartbeat;
   L2Tally tally;
 

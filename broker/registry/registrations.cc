@@ -97,7 +97,7 @@ void Registrations::send_line(L2& l2, std::string_view line, uint64_t now_ms) {
 }
 
 void Registrations::write(L2& l2, std::string bytes, uint64_t now_ms) {
-  if (l2.is_doomed) return;
+  if (l2.is_given_up) return;
   if (l2.unsent_bytes == 0) l2.taken_ms = now_ms;
   l2.unsent_bytes += bytes.size();
   if (l2.over_since_ms == 0 && l2.unsent_bytes >= l2.unsent_bytes_max()) l2.over_since_ms = now_ms;
@@ -128,9 +128,9 @@ void Registrations::on_timer(L2No no, uint64_t now_ms) {
   } else if (!std::exchange(l2->is_accused, true)) {
     // After a pause of this process the clock accuses every L2 before its socket was looked at.
     arm(*l2, now_ms + limits::kL2BehindMs);
-  } else if (!std::exchange(l2->is_doomed, true)) {
+  } else if (!std::exchange(l2->is_given_up, true)) {
     ++context_.counters.drops_stuck;
-    doomed_.push_back(no);
+    given_up_.push_back(no);
   }
 }
 

@@ -14,8 +14,8 @@ namespace daphnis::broker {
 
 /// The registration streams (DESIGN 3.1): their heads, heartbeats, order lines and ends; keeps
 /// registry, ring and holdings in step. Owned by the broker. An L2 that must go is only marked
-/// (is_doomed, and in doomed()), since its fetches are the dispatcher's business; the broker drops
-/// it at the input's end.
+/// (is_given_up, and in given_up()), since its fetches are the dispatcher's business; the broker
+/// drops it at the input's end.
 class Registrations {
  public:
   explicit Registrations(Context& context)
@@ -36,7 +36,7 @@ class Registrations {
   /// So much of what was written has not been taken by the kernel.
   void on_unsent(L2& l2, size_t unsent_bytes, uint64_t now_ms);
 
-  [[nodiscard]] std::vector<L2No>& doomed() { return doomed_; }
+  [[nodiscard]] std::vector<L2No>& given_up() { return given_up_; }
   [[nodiscard]] Registry& registry() { return registry_; }
   [[nodiscard]] const Registry& registry() const { return registry_; }
   [[nodiscard]] const Ring& ring() const { return ring_; }
@@ -56,7 +56,7 @@ class Registrations {
   Registry registry_;
   Ring ring_;
   Holdings holdings_;
-  std::vector<L2No> doomed_;
+  std::vector<L2No> given_up_;
 };
 
 }  // namespace daphnis::broker

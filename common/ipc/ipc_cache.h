@@ -118,8 +118,8 @@ struct CacheFault {
 
 /// No descriptor of the files of that Unlink is open in this worker any more.
 struct Unlinked {
-  uint64_t doom = 0;
-  static void fields(auto& m, auto&& f) { f(m.doom); }
+  uint64_t deferred_free = 0;
+  static void fields(auto& m, auto&& f) { f(m.deferred_free); }
 };
 
 // --- Broker to worker ---
@@ -142,10 +142,10 @@ struct SpoolStored {
 /// These files are no longer in the cache. Close what is open of them and answer Unlinked as soon
 /// as no answer under way reads from them; a joiner's spool files are meant by `paths`.
 struct Unlink {
-  uint64_t doom = 0;
+  uint64_t deferred_free = 0;
   std::vector<RequestKey> keys;
   std::vector<std::string> paths;
-  static void fields(auto& m, auto&& f) { f(m.doom, m.keys, m.paths); }
+  static void fields(auto& m, auto&& f) { f(m.deferred_free, m.keys, m.paths); }
 };
 
 /// Another worker wants to read along: spool that fetch from its start and report FetchProgress.

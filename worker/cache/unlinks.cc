@@ -56,7 +56,7 @@ void Unlinks::sweep() {
 }
 
 void Unlinks::on_unlink(const ipc::Unlink& unlink) {
-  Pending pending{.doom = unlink.doom, .uses = {}};
+  Pending pending{.deferred_free = unlink.deferred_free, .uses = {}};
   for (const RequestKey& key : unlink.keys) move_uses(keys_, key, pending.uses);
   for (const std::string& path : unlink.paths) move_uses(paths_, path, pending.uses);
   pending_.push_back(std::move(pending));
@@ -67,7 +67,7 @@ std::vector<ipc::Unlinked> Unlinks::take_done() {
   std::erase_if(pending_, [&done](Pending& pending) {
     drop_expired(pending.uses);
     if (!pending.uses.empty()) return false;
-    done.push_back({.doom = pending.doom});
+    done.push_back({.deferred_free = pending.deferred_free});
     return true;
   });
   return done;

@@ -27,7 +27,7 @@ class Unlinks {
   /// The broker's message. What this worker can do without of those files is to be dropped before
   /// the next take_done().
   void on_unlink(const ipc::Unlink& unlink);
-  /// The dooms of which nothing is in use any more, once each.
+  /// The deferred frees of which nothing is in use any more, once each.
   [[nodiscard]] std::vector<ipc::Unlinked> take_done();
   [[nodiscard]] bool has_pending() const { return !pending_.empty(); }
   /// The broker has gone, and its messages with it.
@@ -36,7 +36,7 @@ class Unlinks {
  private:
   using Uses = std::vector<std::weak_ptr<const void>>;
   struct Pending {
-    uint64_t doom;
+    uint64_t deferred_free;
     Uses uses;
   };
 

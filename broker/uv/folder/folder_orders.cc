@@ -121,7 +121,7 @@ bool FolderWork::carry_out(const UnlinkFiles& order) {
     if (!paths_.dir.empty()) unlink(paths_.object(order.keys[at_]));
   }
   if (at_ < order.keys.size()) return false;
-  event_ = FilesUnlinked{order.doom};
+  event_ = FilesUnlinked{order.deferred_free};
   return true;
 }
 
@@ -130,7 +130,7 @@ bool FolderWork::carry_out(const UnlinkSpools& order) {
     if (const std::string path = paths_.spool(order.paths[at_]); !path.empty()) unlink(path);
   }
   if (at_ < order.paths.size()) return false;
-  if (order.doom != 0) event_ = FilesUnlinked{order.doom};
+  if (order.deferred_free != 0) event_ = FilesUnlinked{order.deferred_free};
   return true;
 }
 

@@ -259,7 +259,7 @@ void BrokerNode::check_files_quiet() {
     if (count != 0) scene_.fail(fmt::format("the broker's cache still has {} {}", count, what));
   };
   expect_none(cache.spools(), "spools");
-  expect_none(cache.dooms(), "dooms");
+  expect_none(cache.deferred_frees(), "deferred frees");
   expect_none(cache.spool_dir_bytes(), "bytes in the spool folder");
   if (!core_.config().cache_dir.empty() && !folder_.is_quiet()) scene_.fail("the folder is busy");
   const std::string objects = core_.config().cache_dir + "/objects/";
@@ -284,7 +284,7 @@ void BrokerNode::check_files_quiet() {
   if (cache.index()->entries() != files) scene_.fail("the index knows files that are not there");
   expect_none(cache.index()->reserved_bytes(), "bytes reserved");
   expect_none(cache.index()->waiting_bytes(), "bytes waited for");
-  expect_none(cache.index()->doomed_bytes(), "bytes doomed");
+  expect_none(cache.index()->deferred_bytes(), "bytes to be freed");
 }
 
 /// Also what a broker saw that died.

@@ -46,7 +46,7 @@ struct Words {
     return fmt::format("CacheFault {}: kind {}", short_name(m.key), static_cast<int>(m.kind));
   }
   std::string operator()(const ipc::Unlinked& m) const {
-    return fmt::format("Unlinked {:x}", m.doom);
+    return fmt::format("Unlinked {:x}", m.deferred_free);
   }
   std::string operator()(const ipc::Fetch& m) const {
     return fmt::format("Fetch {} of {}{}", m.fetch_id, short_name(m.key),
@@ -70,14 +70,15 @@ struct Words {
                        static_cast<int>(m.state), m.bytes, m.path);
   }
   std::string operator()(const ipc::Unlink& m) const {
-    return fmt::format("Unlink {:x}:{}{}", m.doom, short_names(m.keys), short_names(m.paths));
+    return fmt::format("Unlink {:x}:{}{}", m.deferred_free, short_names(m.keys),
+                       short_names(m.paths));
   }
   // Orders and events of the folder.
   std::string operator()(const broker::StoreFile& m) const {
     return fmt::format("store {} as {}", m.name, short_name(m.key));
   }
   std::string operator()(const broker::UnlinkFiles& m) const {
-    return fmt::format("unlink for {:x}:{}", m.doom, short_names(m.keys));
+    return fmt::format("unlink for {:x}:{}", m.deferred_free, short_names(m.keys));
   }
   std::string operator()(const broker::UnlinkSpools& m) const {
     return "unlink" + short_names(m.paths);
@@ -89,7 +90,7 @@ struct Words {
     return fmt::format("{} {}", short_name(m.key), m.is_stored ? "is stored" : m.why);
   }
   std::string operator()(const broker::FilesUnlinked& m) const {
-    return fmt::format("unlinked for {:x}", m.doom);
+    return fmt::format("unlinked for {:x}", m.deferred_free);
   }
   std::string operator()(const broker::FilesFound& m) const {
     std::string found = m.is_last ? "found the last:" : "found:";

@@ -160,7 +160,7 @@ std::vector<DiskTask::Part> FolderNode::parts_of(const UnlinkFiles& order) {
   for (const RequestKey& key : order.keys) {
     parts.emplace_back([this, key] { scene_.disk.unlink(object(key)); });
   }
-  answer_ = FilesUnlinked{order.doom};
+  answer_ = FilesUnlinked{order.deferred_free};
   return parts;
 }
 
@@ -169,7 +169,7 @@ std::vector<DiskTask::Part> FolderNode::parts_of(const UnlinkSpools& order) {
   for (const std::string& path : order.paths) {
     parts.emplace_back([this, path] { scene_.disk.unlink(path); });
   }
-  if (order.doom != 0) answer_ = FilesUnlinked{order.doom};
+  if (order.deferred_free != 0) answer_ = FilesUnlinked{order.deferred_free};
   return parts;
 }
 

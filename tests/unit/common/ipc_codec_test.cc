@@ -75,7 +75,8 @@ TEST_CASE("lists of keys and of counted keys come out of the codec as they went 
   REQUIRE(decoded);
   CHECK(std::get<CacheHits>(*decoded).hits == hits.hits);
 
-  const Unlink unlink{.doom = 4, .keys = {RequestKey{5}, RequestKey{6}}, .paths = {"/a", ""}};
+  const Unlink unlink{
+      .deferred_free = 4, .keys = {RequestKey{5}, RequestKey{6}}, .paths = {"/a", ""}};
   const auto told = decode_broker_to_worker(payload_of(encode_frame(unlink, Carries::kNothing)));
   REQUIRE(told);
   CHECK(std::get<Unlink>(*told).keys == unlink.keys);

@@ -31,7 +31,7 @@ class CacheChaos {
     uint64_t bytes = 0;
     bool is_asking = false;
   };
-  struct Doom {
+  struct DeferredFree {
     uint64_t bytes = 0;
     std::set<WorkerId> readers = {};            ///< Of a spool.
     std::optional<std::set<WorkerId>> open_at;  ///< Once the folder has unlinked.
@@ -122,33 +122,33 @@ class CacheChaos {
       rig_.folder(FileStored{
           .spool = store->spool, .key = store->key, .is_stored = pick(5) != 0, .why = "a test"});
     } else if (const auto* unlink = std::get_if<UnlinkFiles>(&order)) {
-      auto& doom = dooms_.at(unlink->doom);
-      doom.open_at.emplace(workers_.begin(), workers_.end());
-      rig_.folder(FilesUnlinked{unlink->doom});
-      free(unlink->doom);
+      auto& deferred_free = deferred_frees_.at(unlink->deferred_free);
+      deferred_free.open_at.emplace(workers_.begin(), workers_.end());
+      rig_.folder(FilesUnlinked{unlink->deferred_free});
+      free(unlink->deferred_free);
     } else if (const auto* spools = std::get_if<UnlinkSpools>(&order)) {
-      if (spools->doom == 0) return;
-      auto& doom = dooms_.at(spools->doom);
-      doom.open_at = doom.readers;
-      rig_.folder(FilesUnlinked{spools->doom});
-      free(spools->doom);
+      if (spools->deferred_free == 0) return;
+      auto& deferred_free = deferred_frees_.at(spools->deferred_free);
+      deferred_free.open_at = deferred_free.readers;
+      rig_.folder(FilesUnlinked{spools->deferred_free});
+      free(spools->deferred_free);
     }
   }
   void confirm() {
     std::vector<std::pair<WorkerId, uint64_t>> open;
-    for (const auto& [number, doom] : dooms_) {
-      if (!doom.open_at) continue;
-      for (const WorkerId worker : *doom.open_at) open.emplace_back(worker, number);
+    for (const auto& [number, deferred_free] : deferred_frees_) {
+      if (!deferred_free.open_at) continue;
+      for (const WorkerId worker : *deferred_free.open_at) open.emplace_back(worker, number);
     }
     if (open.empty()) return;
     const auto [worker, number] = open[pick(open.size())];
-    dooms_[number].open_at->erase(worker);
+    deferred_frees_[number].open_at->erase(worker);
     rig_.confirm(worker, number);
     free(number);
   }
   void free(uint64_t number) {
-    const Doom& doom = dooms_.at(number);
-    if (doom.open_at && doom.open_at->empty()) dooms_.erase(number);
+    const DeferredFree& deferred_free = deferred_frees_.at(number);
+    if (deferred_free.open_at && deferred_free.open_at->empty()) deferred_frees_.erase(number);
   }
   void fault(WorkerId worker) {
     const uint64_t n = pick(30);
@@ -180,11 +180,11 @@ class CacheChaos {
     rig_.kill_worker(worker);
     observe();
     CHECK(leaving_.empty());
-    for (auto doom = dooms_.begin(); doom != dooms_.end();) {
-      const uint64_t number = (doom++)->first;
-      dooms_[number].readers.erase(worker);
-      if (!dooms_[number].open_at) continue;
-      dooms_[number].open_at->erase(worker);
+    for (auto deferred_free = deferred_frees_.begin(); deferred_free != deferred_frees_.end();) {
+      const uint64_t number = (deferred_free++)->first;
+      deferred_frees_[number].readers.erase(worker);
+      if (!deferred_frees_[number].open_at) continue;
+      deferred_frees_[number].open_at->erase(worker);
       free(number);
     }
   }
@@ -195,17 +195,18 @@ class CacheChaos {
       if (const auto* store = std::get_if<StoreFile>(&order)) {
         REQUIRE(held_.emplace(store->key, store->size).second);
       } else if (const auto* unlink = std::get_if<UnlinkFiles>(&order)) {
-        REQUIRE_FALSE(dooms_.contains(unlink->doom));
-        Doom& doom = dooms_[unlink->doom];
+        REQUIRE_FALSE(deferred_frees_.contains(unlink->deferred_free));
+        DeferredFree& deferred_free = deferred_frees_[unlink->deferred_free];
         for (const RequestKey& key : unlink->keys) {
           const auto found = held_.find(key);
           if (found == held_.end()) continue;
-          doom.bytes += found->second;
+          deferred_free.bytes += found->second;
           held_.erase(found);
         }
-      } else if (const auto* spool = std::get_if<UnlinkSpools>(&order); spool && spool->doom != 0) {
+      } else if (const auto* spool = std::get_if<UnlinkSpools>(&order);
+                 spool && spool->deferred_free != 0) {
         REQUIRE_FALSE(leaving_.empty());
-        dooms_[spool->doom] = leaving_.front();
+        deferred_frees_[spool->deferred_free] = leaving_.front();
         leaving_.pop_front();
       }
       pending_.push_back(order);
@@ -227,7 +228,7 @@ class CacheChaos {
     uint64_t sum = 0;
     for (const auto& [key, spool] : spools_) sum += spool.bytes;
     for (const auto& [key, bytes] : held_) sum += bytes;
-    for (const auto& [number, doom] : dooms_) sum += doom.bytes;
+    for (const auto& [number, deferred_free] : deferred_frees_) sum += deferred_free.bytes;
     return sum;
   }
 
@@ -245,9 +246,9 @@ class CacheChaos {
       observe();
     }
     CHECK(rig_.index().charged_bytes() == 0);
-    CHECK(rig_.broker.cache().dooms() == 0);
+    CHECK(rig_.broker.cache().deferred_frees() == 0);
     CHECK(rig_.broker.cache().spools() == 0);
-    CHECK(dooms_.empty());
+    CHECK(deferred_frees_.empty());
   }
 
   std::mt19937_64 random_;
@@ -255,8 +256,8 @@ class CacheChaos {
   std::vector<WorkerId> workers_;
   std::map<SpoolKey, Spool> spools_;
   std::map<RequestKey, uint64_t> held_;
-  std::map<uint64_t, Doom> dooms_;
-  std::deque<Doom> leaving_;  ///< Spools whose files are about to be ordered away.
+  std::map<uint64_t, DeferredFree> deferred_frees_;
+  std::deque<DeferredFree> leaving_;  ///< Spools whose files are about to be ordered away.
   std::deque<FolderOrder> pending_;
   std::map<WorkerId, size_t> rooms_seen_;
   uint64_t last_spool_ = 0;
@@ -318,10 +319,10 @@ TEST_CASE("workers are told of a great purge in parts", "[broker][cache]") {
   REQUIRE(unlinks.size() == 3);
   CHECK(unlinks[0].keys.size() == limits::kUnlinkKeysMax);
   CHECK(unlinks[2].keys.size() == 2'500 - 2 * limits::kUnlinkKeysMax);
-  rig.confirm(worker, unlinks[0].doom);
-  rig.confirm(worker, unlinks[2].doom);
-  CHECK(rig.index().doomed_bytes() == 2'500);
-  rig.confirm(worker, unlinks[1].doom);
+  rig.confirm(worker, unlinks[0].deferred_free);
+  rig.confirm(worker, unlinks[2].deferred_free);
+  CHECK(rig.index().deferred_bytes() == 2'500);
+  rig.confirm(worker, unlinks[1].deferred_free);
   CHECK(rig.index().charged_bytes() == 0);
 }
 

@@ -57,11 +57,11 @@ TEST_CASE("what is unlinked stays charged until its last descriptor is closed") 
   store(index, 1, 900);
   const SpoolId spool{kWorker, 2};
   CHECK(index.reserve(spool, 500) == CacheIndex::Reserve::kWaits);
-  const auto doomed = index.make_room();
-  REQUIRE(doomed.keys == std::vector{key_number(1)});
+  const auto evicted = index.make_room();
+  REQUIRE(evicted.keys == std::vector{key_number(1)});
   CHECK(index.charged_bytes() == 900);
   CHECK(index.grants().empty());
-  index.freed(doomed.doom);
+  index.freed(evicted.deferred_free);
   CHECK(index.charged_bytes() == 0);
   CHECK(index.grants() == std::vector{spool});
   CHECK(index.reserved_bytes() == 500);
@@ -92,8 +92,8 @@ TEST_CASE("purging a root takes all its entries by multihash and nothing else") 
   part.root = root_number(1);
   REQUIRE(index.reserve({kWorker, 3}, 10) == CacheIndex::Reserve::kGranted);
   index.store({kWorker, 3}, part);
-  const auto doomed = index.remove_root(root_number(1).multihash());
-  CHECK(doomed.keys.size() == 2);
+  const auto evicted = index.remove_root(root_number(1).multihash());
+  CHECK(evicted.keys.size() == 2);
   CHECK(index.find(key_number(2)));
   CHECK(index.entries() == 1);
 }
@@ -104,9 +104,9 @@ TEST_CASE("the sum of all bytes never passes the limit whatever happens") {
   CacheIndex index({.limit_bytes = kLimit, .policy = kind, .keys_tracked = 1024});
   std::mt19937_64 random(11);
   std::map<uint64_t, uint64_t> spools;
-  std::vector<uint64_t> dooms;
-  const auto doom = [&](const CacheIndex::Doomed& doomed) {
-    if (doomed.doom != 0) dooms.push_back(doomed.doom);
+  std::vector<uint64_t> deferred frees;
+  const auto defer_free = [&](const CacheIndex::Evicted& evicted) {
+    if (evicted.deferred_free != 0) deferred frees.push_back(evicted.deferred_free);
   };
   for (int step = 0; step < 20'000; ++step) {
     const uint64_t number = random() % 300;
@@ -117,7 +117,7 @@ TEST_CASE("the sum of all bytes never passes the limit whatever happens") {
         if (index.reserve({kWorker, number}, 1 + random() % 800) == CacheIndex::Reserve::kGranted) {
           spools[number] = 1;
         }
-        doom(index.make_room());
+        defer_free(index.make_room());
         break;
       case 2:
         if (spools.erase(number) > 0 && !index.find(key_number(number))) {
@@ -130,19 +130,19 @@ TEST_CASE("the sum of all bytes never passes the limit whatever happens") {
         index.on_hits(key_number(number), 1);
         break;
       case 4:
-        if (!dooms.empty()) {
-          index.freed(dooms.back());
-          dooms.pop_back();
+        if (!deferred frees.empty()) {
+          index.freed(deferred frees.back());
+          deferred frees.pop_back();
         }
         for (const auto& spool : index.grants()) spools[spool.number] = 1;
         break;
       default:
-        doom(index.remove(key_number(number)));
+        defer_free(index.remove(key_number(number)));
     }
     REQUIRE(index.charged_bytes() <= kLimit);
   }
-  doom(index.remove_all());
-  for (const uint64_t number : dooms) index.freed(number);
+  defer_free(index.remove_all());
+  for (const uint64_t number : deferred frees) index.freed(number);
   index.release_all(kWorker);
   CHECK(index.charged_bytes() == 0);
   CHECK(index.entries() == 0);

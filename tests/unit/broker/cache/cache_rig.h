@@ -49,9 +49,9 @@ class CacheRig : public Rig {
       if (const auto* store = std::get_if<StoreFile>(&order)) {
         folder(FileStored{.spool = store->spool, .key = store->key, .is_stored = true, .why = {}});
       } else if (const auto* unlink = std::get_if<UnlinkFiles>(&order)) {
-        folder(FilesUnlinked{unlink->doom});
+        folder(FilesUnlinked{unlink->deferred_free});
       } else if (const auto* spools = std::get_if<UnlinkSpools>(&order)) {
-        if (spools->doom != 0) folder(FilesUnlinked{spools->doom});
+        if (spools->deferred_free != 0) folder(FilesUnlinked{spools->deferred_free});
       }
     }
   }
@@ -93,10 +93,12 @@ class CacheRig : public Rig {
     REQUIRE(stored(worker, spool) == true);
   }
   bool holds(uint64_t n) const { return index().find(key_for(n)).has_value(); }
-  void confirm(WorkerId worker, uint64_t doom) { tell(worker, ipc::Unlinked{doom}); }
-  /// All dooms that the worker has been told of.
+  void confirm(WorkerId worker, uint64_t deferred_free) {
+    tell(worker, ipc::Unlinked{deferred_free});
+  }
+  /// All deferred frees that the worker has been told of.
   void confirm_all(WorkerId worker) {
-    for (const auto& unlink : inbox<ipc::Unlink>(worker)) confirm(worker, unlink.doom);
+    for (const auto& unlink : inbox<ipc::Unlink>(worker)) confirm(worker, unlink.deferred_free);
   }
 
   void fetch_number(WorkerId worker, uint64_t fetch_id, uint64_t n) {

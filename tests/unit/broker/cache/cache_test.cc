@@ -71,7 +71,7 @@ TEST_CASE("a second file of one key is thrown away", "[broker][cache]") {
   CHECK(rig.inbox<ipc::Unlink>(worker)[0].paths == std::vector<std::string>{"/cache/tmp/0-77-2"});
   rig.confirm_all(worker);
   CHECK(rig.index().charged_bytes() == kMiB);
-  CHECK(rig.broker.cache().dooms() == 0);
+  CHECK(rig.broker.cache().deferred_frees() == 0);
 }
 
 TEST_CASE("a file larger than its room is not taken", "[broker][cache]") {
@@ -102,18 +102,18 @@ TEST_CASE("a full cache evicts and grants when every worker has let go", "[broke
   const auto unlink = rig.inbox<ipc::Unlink>(other)[0];
   CHECK(unlink.keys == std::vector{key_for(1)});
   const WorkerId late = rig.connect_worker();
-  rig.confirm(worker, unlink.doom);
-  rig.confirm(worker, unlink.doom);
-  rig.confirm(late, unlink.doom);
-  CHECK(rig.index().doomed_bytes() == 6 * kMiB);
+  rig.confirm(worker, unlink.deferred_free);
+  rig.confirm(worker, unlink.deferred_free);
+  rig.confirm(late, unlink.deferred_free);
+  CHECK(rig.index().deferred_bytes() == 6 * kMiB);
   CHECK_FALSE(rig.room(worker, 2));
   SECTION("the other confirms") {
-    rig.confirm(other, unlink.doom);
+    rig.confirm(other, unlink.deferred_free);
   }
   SECTION("the other dies") {
     rig.kill_worker(other);
   }
-  CHECK(rig.index().doomed_bytes() == 0);
+  CHECK(rig.index().deferred_bytes() == 0);
   REQUIRE(rig.room(worker, 2));
   CHECK(rig.room(worker, 2)->bytes == 8 * kMiB);
   CHECK(rig.index().charged_bytes() == 8 * kMiB);

@@ -246,8 +246,8 @@ TEST_CASE("an unlinked file is closed at once where nobody reads it", "[worker]"
   const RequestKey key = key_of(edge.car_request);
   edge.cache.remove(key);
   CHECK(edge.file.use_count() > 1);
-  edge.tell(ipc::Unlink{.doom = 7, .keys = {key}, .paths = {}});
-  CHECK(edge.only<ipc::Unlinked>().doom == 7);
+  edge.tell(ipc::Unlink{.deferred_free = 7, .keys = {key}, .paths = {}});
+  CHECK(edge.only<ipc::Unlinked>().deferred_free == 7);
   CHECK(edge.file.use_count() == 1);
   edge.get(edge.car.target());
   CHECK(edge.sent<ipc::Fetch>().size() == 1);
@@ -259,13 +259,13 @@ TEST_CASE("an unlinked file that a client still reads is closed when that is ove
   client.room = 100;
   edge.send(client, "GET " + edge.car.target() + " HTTP/1.1\r\nHost: edge\r\n\r\n");
   edge.cache.remove(key_of(edge.car_request));
-  edge.tell(ipc::Unlink{.doom = 8, .keys = {key_of(edge.car_request)}, .paths = {}});
+  edge.tell(ipc::Unlink{.deferred_free = 8, .keys = {key_of(edge.car_request)}, .paths = {}});
   edge.pass_time(10 * limits::kUnlinkedEveryMs);
   CHECK(edge.sent<ipc::Unlinked>().empty());
   edge.give_room(client, SIZE_MAX);
   CHECK(body_of(client.received) == text(edge.car.bytes));
   edge.pass_time(limits::kUnlinkedEveryMs);
-  CHECK(edge.only<ipc::Unlinked>().doom == 8);
+  CHECK(edge.only<ipc::Unlinked>().deferred_free == 8);
 }
 
 TEST_CASE("a file unlinked while it is being opened is not used", "[worker]") {
@@ -273,12 +273,12 @@ TEST_CASE("a file unlinked while it is being opened is not used", "[worker]") {
   edge.cache.is_cold = true;
   Peer& client = edge.connect();
   edge.send(client, "GET " + edge.car.target() + " HTTP/1.1\r\nHost: edge\r\n\r\n");
-  edge.tell(ipc::Unlink{.doom = 9, .keys = {key_of(edge.car_request)}, .paths = {}});
+  edge.tell(ipc::Unlink{.deferred_free = 9, .keys = {key_of(edge.car_request)}, .paths = {}});
   CHECK(edge.sent<ipc::Unlinked>().empty());
   edge.cache.is_cold = false;
   edge.answer_looks(edge.cache);
   edge.pass_time(limits::kUnlinkedEveryMs);
-  CHECK(edge.only<ipc::Unlinked>().doom == 9);
+  CHECK(edge.only<ipc::Unlinked>().deferred_free == 9);
   CHECK(edge.sent<ipc::Fetch>().size() == 1);
   CHECK(edge.file.use_count() == 2);  // The fake folder's.
 }

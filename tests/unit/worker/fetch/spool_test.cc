@@ -235,12 +235,12 @@ TEST_CASE("a file that was not needed takes room until the last reader has close
   rig.give_room(rig.first, 6'000);
   const auto done = rig.only<ipc::SpoolDone>();
   rig.tell(ipc::SpoolStored{done.spool, true});
-  rig.tell(ipc::Unlink{.doom = 5, .keys = {}, .paths = {"/cache/tmp/" + done.name}});
+  rig.tell(ipc::Unlink{.deferred_free = 5, .keys = {}, .paths = {"/cache/tmp/" + done.name}});
   CHECK(rig.sent<ipc::Unlinked>().empty());
   rig.give_room(rig.first, SIZE_MAX);
   CHECK(dechunked(rig.first.received) == rig.body());
   rig.pass_time(limits::kUnlinkedEveryMs);
-  CHECK(rig.only<ipc::Unlinked>().doom == 5);
+  CHECK(rig.only<ipc::Unlinked>().deferred_free == 5);
 }
 
 TEST_CASE("a new broker is told of the spools that are open", "[spool]") {

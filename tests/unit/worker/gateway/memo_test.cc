@@ -58,7 +58,7 @@ TEST_CASE("what is no longer open is looked for", "[worker]") {
   OpenFileEdge edge;
   const RequestKey key = key_of({.root = edge.car.root});
   edge.cache.remove(key);
-  edge.tell(ipc::Unlink{.doom = 1, .keys = {key}, .paths = {}});
+  edge.tell(ipc::Unlink{.deferred_free = 1, .keys = {key}, .paths = {}});
   edge.get("");
   CHECK(edge.sent<ipc::Fetch>().size() == 1);
 }

@@ -132,11 +132,11 @@ TEST_CASE("a full disk is told once and recovery needs no restart") {
   until_down(rig);
   rig.for_ms(200);
   CHECK(rig.health.size() == 1);
-  // Serving goes on: what is there stays, what is doomed goes.
+  // Serving goes on: what is there stays, what is evicted goes.
   CHECK(rig.has(file));
   rig.unlink(cached_dag(2).key, 3);
   rig.until_idle();
-  CHECK(rig.dooms == std::vector<uint64_t>{3});
+  CHECK(rig.deferred frees == std::vector<uint64_t>{3});
   std::filesystem::remove(disk.path + "/hog");
   until_up(rig);
   CHECK(rig.health.size() == 2);

@@ -6,7 +6,7 @@
 namespace daphnis::broker::uv::test {
 namespace {
 
-TEST_CASE("a proven file gets its name and a doomed one loses it") {
+TEST_CASE("a proven file gets its name and an evicted one loses it") {
   const TempFolder temp;
   Rig rig(temp.path);
   rig.start();
@@ -18,8 +18,8 @@ TEST_CASE("a proven file gets its name and a doomed one loses it") {
   CHECK(rig.has(file));
   CHECK(rig.files_in("tmp") == 0);
   rig.unlink(file.key, 77);
-  rig.until([&] { return !rig.dooms.empty(); });
-  CHECK(rig.dooms == std::vector<uint64_t>{77});
+  rig.until([&] { return !rig.deferred frees.empty(); });
+  CHECK(rig.deferred frees == std::vector<uint64_t>{77});
   CHECK_FALSE(rig.has(file));
 }
 
@@ -37,14 +37,14 @@ TEST_CASE("orders are carried out in the order they are given") {
   CHECK(rig.has(file));
   CHECK(rig.answers.size() == 200);
   CHECK(std::ranges::all_of(rig.answers, &FileStored::is_stored));
-  CHECK(std::ranges::is_sorted(rig.dooms));
+  CHECK(std::ranges::is_sorted(rig.deferred frees));
 }
 
 TEST_CASE("what is not there counts as unlinked however many it are") {
   const TempFolder temp;
   Rig rig(temp.path);
   rig.start();
-  UnlinkFiles many{.doom = 5, .keys = {}};
+  UnlinkFiles many{.deferred_free = 5, .keys = {}};
   for (uint32_t i = 0; i < 3000; ++i) {
     RequestKey key{};
     key[0] = static_cast<uint8_t>(i);
@@ -53,7 +53,7 @@ TEST_CASE("what is not there counts as unlinked however many it are") {
   }
   rig.folder->order(std::move(many));
   rig.until_idle();
-  CHECK(rig.dooms == std::vector<uint64_t>{5});
+  CHECK(rig.deferred frees == std::vector<uint64_t>{5});
   CHECK(rig.health.empty());
 }
 
@@ -97,11 +97,11 @@ TEST_CASE("spools are unlinked only in the two folders that hold spools") {
   const std::string elsewhere = temp.path + "/precious";
   const std::string object = rig.settings.dir + "/tmp/../lock";
   for (const auto& path : {in_tmp, in_spool, elsewhere}) write_file(path, as_bytes("x"));
-  rig.folder->order(
-      UnlinkSpools{.paths = {in_tmp, in_spool, elsewhere, object, "0-1-1", ""}, .doom = 5});
+  rig.folder->order(UnlinkSpools{.paths = {in_tmp, in_spool, elsewhere, object, "0-1-1", ""},
+                                 .deferred_free = 5});
   rig.folder->order(UnlinkSpools{.paths = {in_tmp}});
   rig.until_idle();
-  CHECK(rig.dooms == std::vector<uint64_t>{5});
+  CHECK(rig.deferred frees == std::vector<uint64_t>{5});
   CHECK_FALSE(std::filesystem::exists(in_tmp));
   CHECK_FALSE(std::filesystem::exists(in_spool));
   CHECK(std::filesystem::exists(elsewhere));

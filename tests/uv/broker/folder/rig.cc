@@ -55,7 +55,7 @@ void Rig::on_event(FolderEvent&& event) {
   } else if (auto* stored = std::get_if<FileStored>(&event)) {
     answers.push_back(std::move(*stored));
   } else if (auto* unlinked = std::get_if<FilesUnlinked>(&event)) {
-    dooms.push_back(unlinked->doom);
+    deferred frees.push_back(unlinked->deferred_free);
   } else if (auto* bad = std::get_if<FileCorrupt>(&event)) {
     corrupt.push_back(std::move(*bad));
   } else if (const auto* end = std::get_if<FileProven>(&event)) {
@@ -126,8 +126,8 @@ FileStored Rig::stored(const CachedFile& file) {
   return answers.back();
 }
 
-void Rig::unlink(const RequestKey& key, uint64_t doom) {
-  folder->order(UnlinkFiles{doom, {key}});
+void Rig::unlink(const RequestKey& key, uint64_t deferred_free) {
+  folder->order(UnlinkFiles{deferred_free, {key}});
 }
 
 std::string Rig::object(const CachedFile& file) const {

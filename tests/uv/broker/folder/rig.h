@@ -57,7 +57,7 @@ class Rig {
   void store(const CachedFile& file, uint64_t number = 1);
   /// Likewise, and waits for the answer.
   FileStored stored(const CachedFile& file);
-  void unlink(const RequestKey& key, uint64_t doom = 1);
+  void unlink(const RequestKey& key, uint64_t deferred_free = 1);
 
   [[nodiscard]] std::string object(const CachedFile& file) const;
   [[nodiscard]] bool has(const CachedFile& file) const;
@@ -74,7 +74,7 @@ class Rig {
   std::vector<CacheEntry> found;
   size_t scans = 0;
   std::vector<FileStored> answers;
-  std::vector<uint64_t> dooms;
+  std::vector<uint64_t> deferred frees;
   std::vector<FileCorrupt> corrupt;
   std::vector<FileProven> proven;
   std::vector<FolderHealth> health;

@@ -214,10 +214,10 @@ TEST_CASE("a file that is evicted while the scan runs is not told as found after
   Rig other(temp.path);
   REQUIRE(other.open());
   other.folder->start_scan();
-  UnlinkFiles doomed{.doom = 9, .keys = {}};
-  for (const auto& file : files) doomed.keys.push_back(file.key);
+  UnlinkFiles evicted{.deferred_free = 9, .keys = {}};
+  for (const auto& file : files) evicted.keys.push_back(file.key);
   const RequestKey again = files[17].key;
-  other.folder->order(std::move(doomed));
+  other.folder->order(std::move(evicted));
   other.store(files[17]);
   other.until([&] { return other.scans > 0 && !other.answers.empty(); });
   for (const auto& entry : other.found) CHECK(entry.key == again);
