@@ -98,7 +98,7 @@ void Broker::on_timer(uint64_t now_ms) {
       case TimerKind::kRoom:
         cache_.on_room_timer(now_ms);
         break;
-      case TimerKind::kJoiner:
+      case TimerKind::kFollower:
         joins_.on_timer(due->id, now_ms);
         break;
     }
@@ -136,7 +136,8 @@ void Broker::drain(uint64_t now_ms) {
 }
 
 bool Broker::is_quiet() const {
-  return dispatcher_.fetches() == 0 && dispatcher_.attempts().live() == 0 && joins_.joiners() == 0;
+  return dispatcher_.fetches() == 0 && dispatcher_.attempts().live() == 0 &&
+         joins_.followers() == 0;
 }
 
 }  // namespace daphnis::broker

@@ -199,7 +199,7 @@ void add_cache(Families& out, const Broker& broker, const ProcessGauges& process
   out.counter("spools_lost_total", "Open spools of workers that went", counters.spools_lost);
   out.counter("spools_failed_total", "Spools given up since the disk refused something",
               counters.spools_failed);
-  out.gauge("joiners", "Fetches that wait for another worker's", broker.joins().joiners());
+  out.gauge("joiners", "Fetches that wait for another worker's", broker.joins().followers());
   out.counter("joins_total", "Fetches that began to wait for another worker's", counters.joins);
   out.counter("joins_passed_on_total", "Of these, fetched anew since the other failed",
               counters.joins_passed_on);

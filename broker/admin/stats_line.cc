@@ -149,7 +149,7 @@ std::string StatsWriter::line(Broker& broker, const ProcessGauges& process, uint
   line.add("cancelled", now.fetches_cancelled - before_.fetches_cancelled);
   line.add("cached", now.fetches_cached - before_.fetches_cached);
   line.add("joined", now.fetches_joined - before_.fetches_joined);
-  line.add("joiners", broker.joins().joiners());
+  line.add("joiners", broker.joins().followers());
   line.add("failed", failures_of(now, before_));
   line.add("attempts", now.attempts - before_.attempts);
   line.add("handoffs", now.handoffs - before_.handoffs);

@@ -14,12 +14,12 @@
 namespace daphnis::broker {
 
 /// Sees to it that an object is fetched once, whoever asks for it (DESIGN 7). The first fetch of a
-/// key is dispatched and leads; fetches of other workers wait for it as joiners, are told how far
-/// its spool has come, and end with it. A leader that fails is followed by its oldest joiner. What
-/// the cache holds is not fetched at all. Owned by the broker; every Fetch comes here first.
+/// key is dispatched and leads; fetches of other workers wait for it as followers, are told how far
+/// its spool has come, and end with it. A leader that fails is followed by its oldest follower.
+/// What the cache holds is not fetched at all. Owned by the broker; every Fetch comes here first.
 ///
-/// A flight is a key's fetch with its joiners. It lives from the Fetch until its leader's fetch has
-/// ended and nobody waits; one that was served stays joinable for kFlightEndedMs, since its file
+/// A group is a key's fetch with its followers. It lives from the Fetch until its leader's fetch
+/// has ended and nobody waits; one that was served stays joinable for kGroupEndedMs, since its file
 /// may not have its name yet. The leader's worker answers for what it does not know any more.
 class Joins {
  public:
@@ -34,17 +34,17 @@ class Joins {
   [[nodiscard]] bool on_progress(WorkerId worker, const ipc::FetchProgress& message,
                                  uint64_t now_ms);
   void on_worker_gone(WorkerId worker);
-  /// A joiner has waited as long as it was ready to.
-  void on_timer(uint64_t joiner, uint64_t now_ms);
+  /// A follower has waited as long as it was ready to.
+  void on_timer(uint64_t follower, uint64_t now_ms);
   /// Draws the conclusions from what this input has ended at the dispatcher and in the cache.
   void settle(uint64_t now_ms);
 
-  [[nodiscard]] size_t joiners() const { return joiners_.size(); }
-  [[nodiscard]] size_t flights() const { return flights_.size(); }
+  [[nodiscard]] size_t followers() const { return followers_.size(); }
+  [[nodiscard]] size_t groups() const { return groups_.size(); }
 
  private:
   using FetchId = std::pair<WorkerId, uint64_t>;
-  struct Joiner {
+  struct Follower {
     RequestKey key{};
     WorkerId worker{};
     ipc::Fetch message;
@@ -53,7 +53,7 @@ class Joins {
     bool knows_path = false;  ///< It was told where the leader's spool lies.
     bool has_bytes = false;
   };
-  struct Flight {
+  struct Group {
     uint64_t number = 0;
     bool has_leader = false;  ///< Else its file is being stored, or settle() finds the next one.
     FetchId leader{};
@@ -61,45 +61,45 @@ class Joins {
     bool is_served = false;     ///< The leader's fetch was complete.
     bool is_forgotten = false;  ///< Served too long ago to be joined anew.
     ipc::FetchProgress last;    ///< With an empty path: nothing is known.
-    std::deque<uint64_t> joiners;
+    std::deque<uint64_t> followers;
   };
-  using Flights = absl::flat_hash_map<RequestKey, Flight>;
+  using Groups = absl::flat_hash_map<RequestKey, Group>;
 
   /// True where the fetch need not be dispatched now.
   [[nodiscard]] bool join(WorkerId worker, ipc::Fetch& message, uint64_t now_ms);
   void dispatch(WorkerId worker, ipc::Fetch&& message, uint64_t now_ms);
-  void lead(const RequestKey& key, Flight& flight, const FetchId& leader);
-  void drop_leader(Flight& flight);
-  void park(const RequestKey& key, Flight& flight, WorkerId worker, ipc::Fetch&& message,
+  void lead(const RequestKey& key, Group& group, const FetchId& leader);
+  void drop_leader(Group& group);
+  void park(const RequestKey& key, Group& group, WorkerId worker, ipc::Fetch&& message,
             uint64_t now_ms);
   /// Asks the leader for a spool where that has not been done.
-  void want(Flight& flight);
-  /// Tells of the flight's last progress. True where it was the last word.
-  [[nodiscard]] bool relay(const Flight& flight, Joiner& joiner);
-  void tell(const Joiner& joiner, ipc::JoinState state);
-  /// Ends those joiners for which `is_over` is true.
-  void end_joiners(Flight& flight, auto&& is_over);
-  [[nodiscard]] Joiner take(uint64_t number);
-  /// Takes the flight's leader away; its joiners are told, and settle() picks the next leader.
-  void fail(const RequestKey& key, Flight& flight);
+  void want(Group& group);
+  /// Tells of the group's last progress. True where it was the last word.
+  [[nodiscard]] bool relay(const Group& group, Follower& follower);
+  void tell(const Follower& follower, ipc::JoinState state);
+  /// Ends those followers for which `is_over` is true.
+  void end_followers(Group& group, auto&& is_over);
+  [[nodiscard]] Follower take(uint64_t number);
+  /// Takes the group's leader away; its followers are told, and settle() picks the next leader.
+  void fail(const RequestKey& key, Group& group);
   void on_end(const Dispatcher::FetchEnd& end, uint64_t now_ms);
   void on_settled(const RequestKey& key);
   void pass_on(const RequestKey& key, uint64_t now_ms);
-  /// Makes an end of a flight that nobody leads or waits for.
+  /// Makes an end of a group that nobody leads or waits for.
   void drop_if_idle(const RequestKey& key);
   void forget_old(uint64_t now_ms);
 
   Context& context_;
   Dispatcher& dispatcher_;
   Cache& cache_;
-  Flights flights_;
+  Groups groups_;
   absl::btree_map<FetchId, RequestKey> leaders_;
-  absl::btree_map<uint64_t, Joiner> joiners_;
-  absl::btree_map<FetchId, uint64_t> joiners_by_fetch_;
+  absl::btree_map<uint64_t, Follower> followers_;
+  absl::btree_map<FetchId, uint64_t> followers_by_fetch_;
   std::vector<RequestKey> to_pass_on_;
   struct Served {
     RequestKey key;
-    uint64_t flight;
+    uint64_t group;
     uint64_t at_ms;
   };
   std::deque<Served> served_;  ///< In order of time.

@@ -76,7 +76,7 @@ struct SpoolDone {
   static void fields(auto& m, auto&& f) { f(m.spool, m.name, m.key, m.root, m.size); }
 };
 
-/// The spool's file is unlinked and its descriptor closed. Its room is free again once no joiner
+/// The spool's file is unlinked and its descriptor closed. Its room is free again once no follower
 /// reads from it.
 struct SpoolGone {
   uint64_t spool = 0;
@@ -140,7 +140,7 @@ struct SpoolStored {
 };
 
 /// These files are no longer in the cache. Close what is open of them and answer Unlinked as soon
-/// as no answer under way reads from them; a joiner's spool files are meant by `paths`.
+/// as no answer under way reads from them; a follower's spool files are meant by `paths`.
 struct Unlink {
   uint64_t deferred_free = 0;
   std::vector<RequestKey> keys;

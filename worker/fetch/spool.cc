@@ -124,7 +124,7 @@ void Spool::write_part(const FetchWindow& window, uint64_t size, bool is_end, bo
               .may_wait = is_small_file && !is_urgent};
   if (size > 0) window.read(submitted_, static_cast<size_t>(size), job.data);
   if (is_end) job.data.push_back(trailer_);
-  flights_.push_back({.offset = submitted_, .size = size});
+  writes_.push_back({.offset = submitted_, .size = size});
   in_flight_ += size;
   submitted_ += size;
   is_ended_ = is_end;
@@ -153,15 +153,15 @@ void Spool::on_created(const FileJobDone& done) {
 }
 
 void Spool::on_written(const FileJobDone& done) {
-  const auto flight = std::ranges::find(flights_, done.offset, &Flight::offset);
-  check(flight != flights_.end(), "a write ended that was not under way");
-  flight->is_done = true;
-  in_flight_ -= flight->size;
-  while (!flights_.empty() && flights_.front().is_done) {
-    written_ = flights_.front().offset + flights_.front().size;
-    flights_.pop_front();
+  const auto write = std::ranges::find(writes_, done.offset, &Write::offset);
+  check(write != writes_.end(), "a write ended that was not under way");
+  write->is_done = true;
+  in_flight_ -= write->size;
+  while (!writes_.empty() && writes_.front().is_done) {
+    written_ = writes_.front().offset + writes_.front().size;
+    writes_.pop_front();
   }
-  if (state_ != State::kSealing || !flights_.empty()) return;
+  if (state_ != State::kSealing || !writes_.empty()) return;
   if (folders_.syncs_files) {
     order({.kind = FileJob::Kind::kSync, .file = file_});
   } else {

@@ -100,7 +100,7 @@ class Spool {
   [[nodiscard]] std::optional<uint64_t> asked_ms() const { return asked_ms_; }
 
  private:
-  struct Flight {
+  struct Write {
     uint64_t offset;
     uint64_t size;  ///< Of output; the trailer does not count.
     bool is_done = false;
@@ -145,8 +145,8 @@ class Spool {
   bool is_ended_ = false;  ///< The trailer has been submitted too.
   uint64_t submitted_;
   uint64_t written_;
-  std::deque<Flight> flights_;  ///< Writes under way, in order of offset.
-  uint64_t in_flight_ = 0;      ///< Their bytes.
+  std::deque<Write> writes_;  ///< Writes under way, in order of offset.
+  uint64_t in_flight_ = 0;    ///< Their bytes.
 };
 
 }  // namespace daphnis::worker

@@ -231,7 +231,7 @@ void BrokerNode::check_quiet() {
   expect_none(dispatcher.fetches(), "fetches");
   expect_none(dispatcher.attempts().live(), "attempts");
   expect_none(dispatcher.waiting(), "waiting fetches");
-  expect_none(core_.joins().joiners(), "joiners");
+  expect_none(core_.joins().followers(), "followers");
   for (const auto& [id, worker] : core_.workers().all()) {
     expect_none(worker.handoffs_awaiting, "awaited hand-offs");
   }

@@ -167,7 +167,7 @@ TEST_CASE("a file that does not get its name in time holds nobody up", "[broker]
   CHECK(rig.broker.is_quiet());
 }
 
-TEST_CASE("a leader that fails is followed by its oldest joiner", "[broker][joins]") {
+TEST_CASE("a leader that fails is followed by its oldest follower", "[broker][joins]") {
   Party party;
   CacheRig& rig = party.rig;
   party.lead();
@@ -203,7 +203,7 @@ TEST_CASE("a leader that fails is followed by its oldest joiner", "[broker][join
   CHECK(rig.broker.counters().joins_passed_on == 1);
 }
 
-TEST_CASE("an attempt that another one follows disturbs no joiner", "[broker][joins]") {
+TEST_CASE("an attempt that another one follows disturbs no follower", "[broker][joins]") {
   Party party;
   CacheRig& rig = party.rig;
   party.lead();
@@ -211,7 +211,7 @@ TEST_CASE("an attempt that another one follows disturbs no joiner", "[broker][jo
   rig.fetch_number(party.second, 20, 7);
   party.end(party.leader, AttemptOutcome::kAborted, true);
   CHECK(rig.told(party.second, 20).empty());
-  CHECK(rig.broker.joins().joiners() == 1);
+  CHECK(rig.broker.joins().followers() == 1);
 }
 
 TEST_CASE("one question has one answer for all", "[broker][joins]") {
@@ -238,7 +238,7 @@ TEST_CASE("one question has one answer for all", "[broker][joins]") {
   CHECK(rig.broker.is_quiet());
 }
 
-TEST_CASE("joiners of a stream outlive the broker's drain", "[broker][joins]") {
+TEST_CASE("followers of a stream outlive the broker's drain", "[broker][joins]") {
   Party party;
   CacheRig& rig = party.rig;
   party.lead();
@@ -252,7 +252,7 @@ TEST_CASE("joiners of a stream outlive the broker's drain", "[broker][joins]") {
   CHECK(rig.broker.is_quiet());
 }
 
-TEST_CASE("a joiner waits for a first byte as long as its fetch may", "[broker][joins]") {
+TEST_CASE("a follower waits for a first byte as long as its fetch may", "[broker][joins]") {
   Party party;
   CacheRig& rig = party.rig;
   party.lead();
@@ -262,18 +262,18 @@ TEST_CASE("a joiner waits for a first byte as long as its fetch may", "[broker][
     CHECK_FALSE(rig.failure(party.second, 20));
     rig.advance(1);
     CHECK(rig.failure(party.second, 20) == FetchFailure::kSilent);
-    CHECK(rig.broker.joins().joiners() == 0);
+    CHECK(rig.broker.joins().followers() == 0);
   }
   SECTION("one comes") {
     rig.advance(4'000);
     rig.progress(party.leader, 1, JoinState::kGoing, 1);
     rig.advance(60'000);
     CHECK_FALSE(rig.failure(party.second, 20));
-    CHECK(rig.broker.joins().joiners() == 1);
+    CHECK(rig.broker.joins().followers() == 1);
   }
 }
 
-TEST_CASE("a joiner that leaves disturbs nobody", "[broker][joins]") {
+TEST_CASE("a follower that leaves disturbs nobody", "[broker][joins]") {
   Party party;
   CacheRig& rig = party.rig;
   party.lead();
@@ -314,7 +314,7 @@ TEST_CASE("a fetch that is over is joined while its worker remembers it", "[brok
     CHECK(party.orders() == 2);
   }
   SECTION("it is long ago") {
-    rig.advance(limits::kFlightEndedMs);
+    rig.advance(limits::kGroupEndedMs);
     rig.fetch_number(party.second, 20, 7);
     CHECK(party.wanted(party.leader) == 0);
     CHECK(party.orders() == 2);
@@ -363,7 +363,7 @@ TEST_CASE("an id that is waiting already makes no sense", "[broker][joins]") {
   rig.fetch_number(party.second, 20, 7);
   rig.fetch_number(party.second, 20, 8);
   CHECK(rig.workers[party.second].is_closed);
-  CHECK(rig.broker.joins().joiners() == 0);
+  CHECK(rig.broker.joins().followers() == 0);
 }
 
 TEST_CASE("progress that makes no sense ends the connection", "[broker][joins]") {

@@ -74,7 +74,7 @@ TEST_CASE("a leader that cannot be read along says so", "[spool][join]") {
   CHECK(rig.only<ipc::FetchProgress>().state == ipc::JoinState::kFailed);
 }
 
-TEST_CASE("a joiner reads the leader's spool as far as it goes", "[spool][join]") {
+TEST_CASE("a follower reads the leader's spool as far as it goes", "[spool][join]") {
   SpoolRig rig;
   const std::string path = "/cache/tmp/1-1-1";
   rig.disk.files[path] = std::make_shared<MemoryFile>(rig.body());
@@ -110,7 +110,7 @@ TEST_CASE("after the leader's failure readers go on from where they are", "[spoo
   CHECK(rig.worker.stats().fetches == 0);
 }
 
-TEST_CASE("a joiner that is failed without an L2 cuts what has begun", "[spool][join]") {
+TEST_CASE("a follower that is failed without an L2 cuts what has begun", "[spool][join]") {
   SpoolRig rig;
   begin_reading_along(rig);
   rig.join(ipc::JoinState::kFailed, 0, "");
@@ -119,7 +119,7 @@ TEST_CASE("a joiner that is failed without an L2 cuts what has begun", "[spool][
   CHECK_THAT(rig.first.received, !Contains("\r\n0\r\n\r\n"));
 }
 
-TEST_CASE("a joiner that finds no file asks anew under another number", "[spool][join]") {
+TEST_CASE("a follower that finds no file asks anew under another number", "[spool][join]") {
   SpoolRig rig;
   SECTION("of a spool") {
     rig.join(ipc::JoinState::kGoing, 5'000, "/shm/1-1-1");
@@ -147,7 +147,7 @@ TEST_CASE("a joiner that finds no file asks anew under another number", "[spool]
   CHECK(rig.worker.stats().fetches == 0);
 }
 
-TEST_CASE("a joiner asks the next broker when its own has gone", "[spool][join]") {
+TEST_CASE("a follower asks the next broker when its own has gone", "[spool][join]") {
   SpoolRig rig;
   begin_reading_along(rig);
   rig.stop_broker();
@@ -156,7 +156,7 @@ TEST_CASE("a joiner asks the next broker when its own has gone", "[spool][join]"
   CHECK(dechunked(rig.first.received) == rig.body());
 }
 
-TEST_CASE("a joiner in mid-answer asks a broker again that knows no L2 yet", "[spool][join]") {
+TEST_CASE("a follower in mid-answer asks a broker again that knows no L2 yet", "[spool][join]") {
   SpoolRig rig;
   begin_reading_along(rig);
   rig.stop_broker();
@@ -169,7 +169,7 @@ TEST_CASE("a joiner in mid-answer asks a broker again that knows no L2 yet", "[s
   CHECK(dechunked(rig.first.received) == rig.body());
 }
 
-TEST_CASE("a joiner in mid-answer whose broker never comes back is cut at its deadline",
+TEST_CASE("a follower in mid-answer whose broker never comes back is cut at its deadline",
           "[spool][join]") {
   const Settings settings;
   SpoolRig rig;
