@@ -4,8 +4,8 @@
 
 namespace daphnis::broker {
 
-Broker::Broker(Config config, RandomSource random)
-    : context_{.config = std::move(config),
+Broker::Broker(Settings settings, RandomSource random)
+    : context_{.settings = std::move(settings),
                .random = std::move(random),
                .out = {},
                .timers = {},

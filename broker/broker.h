@@ -22,7 +22,7 @@ namespace daphnis::broker {
 /// CloseWorker the number means nothing any more; inputs for it are ignored.
 class Broker {
  public:
-  Broker(Config config, RandomSource random);
+  Broker(Settings settings, RandomSource random);
   Broker(const Broker&) = delete;
   Broker& operator=(const Broker&) = delete;
 
@@ -87,7 +87,7 @@ class Broker {
   [[nodiscard]] const L2Server& l2_server() const { return l2_server_; }
   [[nodiscard]] const Counters& counters() const { return context_.counters; }
   [[nodiscard]] Counters& counters() { return context_.counters; }
-  [[nodiscard]] const Config& config() const { return context_.config; }
+  [[nodiscard]] const Settings& settings() const { return context_.settings; }
   [[nodiscard]] bool is_draining() const { return is_draining_; }
   /// No fetch and no attempt is under way.
   [[nodiscard]] bool is_quiet() const;

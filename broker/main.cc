@@ -14,7 +14,7 @@
 #include "broker/uv/shell.h"
 #include "common/base/check.h"
 #include "common/uv/log_file.h"
-#include "common/uv/settings.h"
+#include "common/uv/settings_reader.h"
 
 namespace daphnis::broker::uv {
 namespace {
@@ -28,7 +28,7 @@ constexpr int kExitUsage = 2;  ///< Trying again is no use.
 constexpr int kMappedBytesMin = 256 * 1024;
 
 struct Options {
-  Config config;
+  Settings settings;
   ShellSettings shell{.socket = "daphnis.sock",
                       .l2_listen = {"127.0.0.1:8090"},
                       .admin_listen = "127.0.0.1:8091",
@@ -41,29 +41,29 @@ struct Options {
   bool chooses_spool_dir = false;  ///< Nobody named one.
 };
 
-void add_cache_options(daphnis::uv::Settings& settings, Options& options) {
+void add_cache_options(daphnis::uv::SettingsReader& reader, Options& options) {
   constexpr uint64_t kBytesMax = uint64_t{1} << 60;
-  Config& config = options.config;
-  settings.add("cache-dir", config.cache_dir, "Folder of the cache; none is kept without it");
-  settings.add_size("cache-limit", config.cache_limit_bytes, uint64_t{0}, kBytesMax,
-                    "Bytes the cache may have on disk");
-  settings.add_word("cache-policy", options.cache_policy, {"gdsf", "lru-sp"},
-                    "What a full cache gives up");
-  settings.add_word("cache-fsync", options.cache_fsync, {"none", "data"},
-                    "What is flushed before a file gets its name");
-  settings.add_number("cache-expire-days", config.cache_expire_days, 0U, 36'500U,
-                      "Days after which a file goes that nobody asked for; 0: never");
-  settings.add_number("cache-scrub-mib-s", options.cache_scrub_mib_s, uint64_t{0}, uint64_t{65'536},
-                      "MiB/s that are read to verify cached files; 0: none");
-  settings.add_number(
-      "cache-verify-hours", config.cache_verify_hours, 0U, 26'280U,
+  Settings& settings = options.settings;
+  reader.add("cache-dir", settings.cache_dir, "Folder of the cache; none is kept without it");
+  reader.add_size("cache-limit", settings.cache_limit_bytes, uint64_t{0}, kBytesMax,
+                  "Bytes the cache may have on disk");
+  reader.add_word("cache-policy", options.cache_policy, {"gdsf", "lru-sp"},
+                  "What a full cache gives up");
+  reader.add_word("cache-fsync", options.cache_fsync, {"none", "data"},
+                  "What is flushed before a file gets its name");
+  reader.add_number("cache-expire-days", settings.cache_expire_days, 0U, 36'500U,
+                    "Days after which a file goes that nobody asked for; 0: never");
+  reader.add_number("cache-scrub-mib-s", options.cache_scrub_mib_s, uint64_t{0}, uint64_t{65'536},
+                    "MiB/s that are read to verify cached files; 0: none");
+  reader.add_number(
+      "cache-verify-hours", settings.cache_verify_hours, 0U, 26'280U,
       "A cached file that is asked for and was not verified for so long is next; 0: none is");
-  settings.add("spool-dir", config.spool_dir,
-               "Folder for what slow clients and other workers read along without a cache; none: "
-               "nowhere. By default a folder of this broker's own under /dev/shm, or none where "
-               "it can have none there");
-  settings.add_size("spool-limit", config.spool_limit_bytes, uint64_t{0}, kBytesMax,
-                    "Bytes the spool folder may hold");
+  reader.add("spool-dir", settings.spool_dir,
+             "Folder for what slow clients and other workers read along without a cache; none: "
+             "nowhere. By default a folder of this broker's own under /dev/shm, or none where "
+             "it can have none there");
+  reader.add_size("spool-limit", settings.spool_limit_bytes, uint64_t{0}, kBytesMax,
+                  "Bytes the spool folder may hold");
 }
 
 /// The same folder for the same socket in every life, another one for another broker.
@@ -82,66 +82,66 @@ std::string absolute(const std::string& path) {
 
 /// What the broker is told, made of what the operator wrote.
 void resolve_cache_options(Options& options) {
-  Config& config = options.config;
-  config.cache_policy =
+  Settings& settings = options.settings;
+  settings.cache_policy =
       options.cache_policy == "lru-sp" ? CachePolicyKind::kLruSp : CachePolicyKind::kGdsf;
-  config.cache_syncs = options.cache_fsync == "data";
-  config.cache_scrub_bytes_per_s = options.cache_scrub_mib_s * limits::kMiB;
-  if (!config.cache_dir.empty()) config.cache_dir = absolute(config.cache_dir);
-  if (config.spool_dir == "none") {
-    config.spool_dir.clear();
-  } else if (config.spool_dir.empty()) {
+  settings.cache_syncs = options.cache_fsync == "data";
+  settings.cache_scrub_bytes_per_s = options.cache_scrub_mib_s * limits::kMiB;
+  if (!settings.cache_dir.empty()) settings.cache_dir = absolute(settings.cache_dir);
+  if (settings.spool_dir == "none") {
+    settings.spool_dir.clear();
+  } else if (settings.spool_dir.empty()) {
     options.chooses_spool_dir = true;
   } else {
-    config.spool_dir = absolute(config.spool_dir);
+    settings.spool_dir = absolute(settings.spool_dir);
   }
 }
 
-void add_options(daphnis::uv::Settings& settings, Options& options) {
+void add_options(daphnis::uv::SettingsReader& reader, Options& options) {
   constexpr uint64_t kMsMax = 3'600'000;
-  Config& config = options.config;
-  settings.add("socket", options.shell.socket, "Unix socket where workers connect");
-  settings.add_address("l2-listen", options.shell.l2_listen, 0,
-                       "Address for L2s; may be repeated. Whoever reaches it may register");
-  settings.add_address("admin-listen", options.shell.admin_listen, 0,
-                       "Address of the admin endpoint");
-  settings.add("stats-file", options.shell.stats_file,
-               "File that gets a JSON line a second; - is stdout");
-  settings.add_word("log-level", options.log_level, {"debug", "info", "warn", "error"},
-                    "Least level logged");
-  settings.add("log-file", options.log_file, "File for the log, opened anew on SIGUSR1");
-  settings.add("node-id", config.node_id, "This node's name, for Daphnis-Node-Id");
+  Settings& settings = options.settings;
+  reader.add("socket", options.shell.socket, "Unix socket where workers connect");
+  reader.add_address("l2-listen", options.shell.l2_listen, 0,
+                     "Address for L2s; may be repeated. Whoever reaches it may register");
+  reader.add_address("admin-listen", options.shell.admin_listen, 0,
+                     "Address of the admin endpoint");
+  reader.add("stats-file", options.shell.stats_file,
+             "File that gets a JSON line a second; - is stdout");
+  reader.add_word("log-level", options.log_level, {"debug", "info", "warn", "error"},
+                  "Least level logged");
+  reader.add("log-file", options.log_file, "File for the log, opened anew on SIGUSR1");
+  reader.add("node-id", settings.node_id, "This node's name, for Daphnis-Node-Id");
   const auto ms = [&](const char* name, uint64_t& value, const char* help) {
-    settings.add_number(name, value, uint64_t{1}, kMsMax, help);
+    reader.add_number(name, value, uint64_t{1}, kMsMax, help);
   };
-  ms("first-byte-ms", config.first_byte_ms, "From an order to the head of the L2's POST");
-  ms("fetch-deadline-ms", config.fetch_deadline_ms_max, "Longest wait for a first block");
-  ms("suspect-ms", config.suspect_ms, "How long an L2 that lied is asked last");
-  ms("heartbeat-ms", config.heartbeat_ms, "Between heartbeats on a registration");
-  ms("l2-stuck-ms", config.l2_stuck_ms, "An L2 that takes nothing for so long is dropped");
-  ms("replace-every-ms", config.replace_every_ms, "How often an id may change its connection");
-  ms("l2-head-ms", config.head_ms, "For the head of an L2's request to arrive");
-  ms("l2-idle-ms", config.idle_ms, "An L2's idle connection is closed after this");
-  ms("linger-ms", config.linger_ms, "Draining after an early answer");
-  ms("worker-hello-ms", config.hello_ms, "For a worker's first message to arrive");
-  ms("worker-silence-ms", config.worker_silence_ms, "A silent worker is cut off after this");
-  settings.add_number("tries", config.tries_max, 1U, 32U,
-                      "L2s that may fail or be silent for one fetch");
-  settings.add_number("candidates", config.candidates_max, size_t{1}, limits::kCandidatesMax,
-                      "L2s that are asked for one fetch");
-  settings.add_number("l2s-max", config.l2s_max, size_t{1}, size_t{1'000'000},
-                      "L2s registered at once");
+  ms("first-byte-ms", settings.first_byte_ms, "From an order to the head of the L2's POST");
+  ms("fetch-deadline-ms", settings.fetch_deadline_ms_max, "Longest wait for a first block");
+  ms("suspect-ms", settings.suspect_ms, "How long an L2 that lied is asked last");
+  ms("heartbeat-ms", settings.heartbeat_ms, "Between heartbeats on a registration");
+  ms("l2-stuck-ms", settings.l2_stuck_ms, "An L2 that takes nothing for so long is dropped");
+  ms("replace-every-ms", settings.replace_every_ms, "How often an id may change its connection");
+  ms("l2-head-ms", settings.head_ms, "For the head of an L2's request to arrive");
+  ms("l2-idle-ms", settings.idle_ms, "An L2's idle connection is closed after this");
+  ms("linger-ms", settings.linger_ms, "Draining after an early answer");
+  ms("worker-hello-ms", settings.hello_ms, "For a worker's first message to arrive");
+  ms("worker-silence-ms", settings.worker_silence_ms, "A silent worker is cut off after this");
+  reader.add_number("tries", settings.tries_max, 1U, 32U,
+                    "L2s that may fail or be silent for one fetch");
+  reader.add_number("candidates", settings.candidates_max, size_t{1}, limits::kCandidatesMax,
+                    "L2s that are asked for one fetch");
+  reader.add_number("l2s-max", settings.l2s_max, size_t{1}, size_t{1'000'000},
+                    "L2s registered at once");
   const auto per_address = [&](const char* name, size_t& value, const char* help) {
-    settings.add_number(name, value, size_t{0}, size_t{1'000'000'000}, help);
+    reader.add_number(name, value, size_t{0}, size_t{1'000'000'000}, help);
   };
-  per_address("l2s-per-address", config.l2s_per_address,
+  per_address("l2s-per-address", settings.l2s_per_address,
               "L2s of one address, or of one /64 of IPv6; 0: no bound");
-  per_address("l2-connections-per-address", config.l2_connections_per_address,
+  per_address("l2-connections-per-address", settings.l2_connections_per_address,
               "Their connections at the broker; 0: no bound");
-  per_address("holdings-per-address", config.holdings_per_address,
+  per_address("holdings-per-address", settings.holdings_per_address,
               "The roots they may announce; 0: no bound");
-  settings
-      .add("l2-origins", config.l2_origins,
+  reader
+      .add("l2-origins", settings.l2_origins,
            "Web pages (scheme://host[:port]) that may use the L2s' port; may be repeated")
       ->check(CLI::Validator(
           [](std::string& text) {
@@ -149,8 +149,8 @@ void add_options(daphnis::uv::Settings& settings, Options& options) {
           },
           "ORIGIN"))
       ->expected(1, static_cast<int>(limits::kL2OriginsMax));
-  settings.add_number("retry-after-s", config.retry_after_s, 1U, 3600U, "Sent with every 503");
-  add_cache_options(settings, options);
+  reader.add_number("retry-after-s", settings.retry_after_s, 1U, 3600U, "Sent with every 503");
+  add_cache_options(reader, options);
 }
 
 SpoolPlace choose_spool_dir(const std::string& socket, daphnis::uv::Log& log) {
@@ -179,16 +179,16 @@ int run(Options& options) {
   const uint64_t descriptors = daphnis::uv::raise_descriptor_limit();
   const uint64_t usable =
       descriptors > 2 * kDescriptorsReserved ? descriptors - kDescriptorsReserved : descriptors / 2;
-  options.config.connections_max =
-      static_cast<size_t>(std::min<uint64_t>(options.config.connections_max, usable));
+  options.settings.connections_max =
+      static_cast<size_t>(std::min<uint64_t>(options.settings.connections_max, usable));
   SpoolPlace spools;
   if (options.chooses_spool_dir) {
     spools = choose_spool_dir(options.shell.socket, log);
-    options.config.spool_dir = spools.dir;
+    options.settings.spool_dir = spools.dir;
   }
   daphnis::uv::Loop loop;
   {
-    Shell shell(loop, log, options.config, options.shell);
+    Shell shell(loop, log, options.settings, options.shell);
     shell.set_log_level(level);
     if (auto started = shell.start(); !started) {
       std::fprintf(stderr, "daphnis-broker: %s\n", started.error().text().c_str());
@@ -226,9 +226,9 @@ int main(int argc, char** argv) {
   // blocks on the heap, where one small block above them holds them all.
   mallopt(M_MMAP_THRESHOLD, daphnis::broker::uv::kMappedBytesMin);
   daphnis::broker::uv::Options options;
-  daphnis::uv::Settings settings("daphnis-broker",
-                                 "Registers L2s, chooses who is asked, hands answers to workers");
-  daphnis::broker::uv::add_options(settings, options);
-  if (const auto exit_code = settings.parse(argc, argv)) return *exit_code;
+  daphnis::uv::SettingsReader reader(
+      "daphnis-broker", "Registers L2s, chooses who is asked, hands answers to workers");
+  daphnis::broker::uv::add_options(reader, options);
+  if (const auto exit_code = reader.parse(argc, argv)) return *exit_code;
   return daphnis::broker::uv::run(options);
 }

@@ -12,7 +12,7 @@
 #include "common/base/limits.h"
 #include "common/base/names.h"
 #include "common/uv/fd.h"
-#include "common/uv/settings.h"
+#include "common/uv/settings_reader.h"
 #include "l2/disk/pack.h"
 #include "l2/disk/unpack.h"
 #include "l2/uv/serve.h"
@@ -41,50 +41,50 @@ struct ServeFlags {
   std::string log_file;
 };
 
-CLI::App* add_serve(uv::Settings& settings, ServeFlags& flags) {
-  CLI::App* command = settings.begin_command(
+CLI::App* add_serve(uv::SettingsReader& reader, ServeFlags& flags) {
+  CLI::App* command = reader.begin_command(
       "serve", "Register at edges (L1s) and answer them from a folder of CAR files");
-  settings.add("l1", flags.l1, "An edge, http://HOST:PORT; may be given many times");
-  settings.add("store", flags.store, "Folder with .car files (versions 1 and 2)")
+  reader.add("l1", flags.l1, "An edge, http://HOST:PORT; may be given many times");
+  reader.add("store", flags.store, "Folder with .car files (versions 1 and 2)")
       ->check(CLI::ExistingDirectory);
-  settings.add("id", flags.id, "Name of this L2; made and kept in the store by default");
-  settings.add_number("capacity", flags.capacity, uint32_t{1}, limits::kL2CapacityMax,
-                      "Answers at once per edge");
-  settings.add_flag("legacy", flags.legacy, "Behave like a node of the historical network");
-  settings.add_word("log-level", flags.log_level, {"debug", "info", "warn", "error"},
-                    "Least level logged");
-  settings.add("log-file", flags.log_file, "File for the log, opened anew on SIGUSR1");
+  reader.add("id", flags.id, "Name of this L2; made and kept in the store by default");
+  reader.add_number("capacity", flags.capacity, uint32_t{1}, limits::kL2CapacityMax,
+                    "Answers at once per edge");
+  reader.add_flag("legacy", flags.legacy, "Behave like a node of the historical network");
+  reader.add_word("log-level", flags.log_level, {"debug", "info", "warn", "error"},
+                  "Least level logged");
+  reader.add("log-file", flags.log_file, "File for the log, opened anew on SIGUSR1");
   return command;
 }
 
 /// `checks_only`: nothing is started.
 int run_serve(const ServeFlags& flags, bool checks_only) {
-  ServeOptions options{.l1s = {},
-                       .l2_id = flags.id,
-                       .store = flags.store,
-                       .capacity = flags.capacity,
-                       .generation = flags.legacy ? Generation::kLegacy : Generation::kV2,
-                       .log_file = flags.log_file};
+  ServeSettings settings{.l1s = {},
+                         .l2_id = flags.id,
+                         .store = flags.store,
+                         .capacity = flags.capacity,
+                         .generation = flags.legacy ? Generation::kLegacy : Generation::kV2,
+                         .log_file = flags.log_file};
   if (!flags.id.empty() && !is_name(flags.id)) {
     return complain("--id takes 1 to 64 of A-Z a-z 0-9 . _ -");
   }
-  check(parse_log_level(flags.log_level, options.log_level), "the settings let a level through");
+  check(parse_log_level(flags.log_level, settings.log_level), "the settings let a level through");
   for (const std::string& text : flags.l1) {
     std::istringstream words(text);  // DAPHNIS_L1 may name several.
     for (std::string word; words >> word;) {
       const auto url = parse_l1_url(word);
       if (!url) return complain(url.error().detail);
-      if (std::ranges::find(options.l1s, *url) == options.l1s.end()) options.l1s.push_back(*url);
+      if (std::ranges::find(settings.l1s, *url) == settings.l1s.end()) settings.l1s.push_back(*url);
     }
   }
   // Not required() above: that is judged before `serve --config FILE` has been read.
-  if (options.l1s.empty()) return complain("serve needs --l1 http://HOST:PORT");
-  if (options.store.empty()) return complain("serve needs --store FOLDER");
+  if (settings.l1s.empty()) return complain("serve needs --l1 http://HOST:PORT");
+  if (settings.store.empty()) return complain("serve needs --store FOLDER");
   if (checks_only) {
     fmt::print("daphnis-l2: the settings are good\n");
     return 0;
   }
-  return serve(options);
+  return serve(settings);
 }
 
 struct PackFlags {
@@ -94,8 +94,8 @@ struct PackFlags {
   bool force = false;
 };
 
-CLI::App* add_pack(uv::Settings& settings, PackFlags& flags) {
-  CLI::App* command = settings.app().add_subcommand(
+CLI::App* add_pack(uv::SettingsReader& reader, PackFlags& flags) {
+  CLI::App* command = reader.app().add_subcommand(
       "pack", "Pack a file or folder (UnixFS) into a CAR and print its root CID");
   command->add_option("path", flags.path, "The file or folder")->required();
   command->add_option("-o,--output", flags.output, "The CAR to write; - is standard output")
@@ -130,8 +130,8 @@ struct UnpackFlags {
   uint64_t max_bytes = limits::kOutputBytesMax;
 };
 
-CLI::App* add_unpack(uv::Settings& settings, UnpackFlags& flags) {
-  CLI::App* command = settings.app().add_subcommand(
+CLI::App* add_unpack(uv::SettingsReader& reader, UnpackFlags& flags) {
+  CLI::App* command = reader.app().add_subcommand(
       "unpack", "Prove every block of a CAR and write its file or folder");
   command->add_option("car", flags.input, "The CAR; - is standard input")->required();
   command->add_option("-o,--output", flags.output, "Where to; must not exist")->required();
@@ -145,18 +145,18 @@ CLI::App* add_unpack(uv::Settings& settings, UnpackFlags& flags) {
 std::atomic<bool> is_interrupted = false;
 
 int run_unpack(const UnpackFlags& flags) {
-  UnpackOptions options{.bytes_max = flags.max_bytes, .is_interrupted = &is_interrupted};
+  UnpackSettings settings{.bytes_max = flags.max_bytes, .is_interrupted = &is_interrupted};
   if (!flags.root.empty()) {
     const auto root = Cid::from_text(flags.root);
     if (!root) return complain("--root takes a CID: " + root.error().detail);
-    options.root = *root;
+    settings.root = *root;
   }
   uv::raise_descriptor_limit();
   struct sigaction interrupt {};  // Without SA_RESTART: a read that waits must end.
   interrupt.sa_handler = [](int) { is_interrupted = true; };
   sigaction(SIGINT, &interrupt, nullptr);
   sigaction(SIGTERM, &interrupt, nullptr);
-  const auto unpacked = unpack(flags.input, flags.output, options);
+  const auto unpacked = unpack(flags.input, flags.output, settings);
   if (!unpacked) return fail_with(unpacked.error());
   if (unpacked->left_over_blocks > 0) {
     fmt::print(stderr, "daphnis-l2: {} blocks behind the end were left out\n",
@@ -170,17 +170,17 @@ int run_unpack(const UnpackFlags& flags) {
 }
 
 int run(int argc, char** argv) {
-  uv::Settings settings("daphnis-l2", "Serves content-addressed files from home to edges");
-  settings.app().require_subcommand(1);
-  settings.set_checks_more();
+  uv::SettingsReader reader("daphnis-l2", "Serves content-addressed files from home to edges");
+  reader.app().require_subcommand(1);
+  reader.set_checks_more();
   ServeFlags serve_flags;
-  const CLI::App* serve_command = add_serve(settings, serve_flags);
+  const CLI::App* serve_command = add_serve(reader, serve_flags);
   PackFlags pack_flags;
-  const CLI::App* pack_command = add_pack(settings, pack_flags);
+  const CLI::App* pack_command = add_pack(reader, pack_flags);
   UnpackFlags unpack_flags;
-  const CLI::App* unpack_command = add_unpack(settings, unpack_flags);
-  if (const auto exit_code = settings.parse(argc, argv)) return *exit_code;
-  if (*serve_command) return run_serve(serve_flags, settings.checks_only());
+  const CLI::App* unpack_command = add_unpack(reader, unpack_flags);
+  if (const auto exit_code = reader.parse(argc, argv)) return *exit_code;
+  if (*serve_command) return run_serve(serve_flags, reader.checks_only());
   if (*pack_command) return run_pack(pack_flags);
   if (*unpack_command) return run_unpack(unpack_flags);
   return 2;

@@ -13,12 +13,12 @@
 #include "common/uv/log.h"
 #include "common/uv/log_file.h"
 #include "common/uv/loop.h"
-#include "common/uv/settings.h"
+#include "common/uv/settings_reader.h"
 #include "worker/uv/shell.h"
 
 namespace {
 
-using daphnis::worker::uv::Options;
+using daphnis::worker::uv::ShellSettings;
 
 constexpr int kExitUsage = 2;  ///< Trying again is no use.
 constexpr int kExitFailure = 1;
@@ -47,11 +47,11 @@ bool parse_access_log(std::string_view text, uint32_t& every) {
          every <= kEveryMax;
 }
 
-void add_logs(daphnis::uv::Settings& settings, Texts& texts) {
-  settings.add_word("log-level", texts.log_level, {"debug", "info", "warn", "error"},
-                    "Least level logged");
-  settings.add("log-file", texts.log_file, "File for the log, opened anew on SIGUSR1");
-  settings
+void add_logs(daphnis::uv::SettingsReader& reader, Texts& texts) {
+  reader.add_word("log-level", texts.log_level, {"debug", "info", "warn", "error"},
+                  "Least level logged");
+  reader.add("log-file", texts.log_file, "File for the log, opened anew on SIGUSR1");
+  reader
       .add("access-log", texts.access_log,
            "A line for each request, whatever the level: on, off or sampled:N, one in N")
       ->check(CLI::Validator(
@@ -62,10 +62,10 @@ void add_logs(daphnis::uv::Settings& settings, Texts& texts) {
           "on|off|sampled:N"));
 }
 
-void add_times(daphnis::uv::Settings& settings, daphnis::worker::Settings& to) {
+void add_times(daphnis::uv::SettingsReader& reader, daphnis::worker::Settings& to) {
   constexpr uint64_t kMsMax = 3'600'000;
   const auto ms = [&](const char* name, uint64_t& value, const char* help) {
-    settings.add_number(name, value, uint64_t{1}, kMsMax, help);
+    reader.add_number(name, value, uint64_t{1}, kMsMax, help);
   };
   ms("client-head-ms", to.client_head_ms, "A request must be whole within this time");
   ms("client-idle-ms", to.client_idle_ms, "Keep-alive between requests");
@@ -79,78 +79,78 @@ void add_times(daphnis::uv::Settings& settings, daphnis::worker::Settings& to) {
   ms("drain-idle-ms", to.drain_idle_ms, "Meanwhile, a client's time to ask once more");
 }
 
-void add_limits(daphnis::uv::Settings& settings, daphnis::worker::Settings& to) {
+void add_limits(daphnis::uv::SettingsReader& reader, daphnis::worker::Settings& to) {
   using daphnis::limits::kGiB;
   using daphnis::limits::kKiB;
   using daphnis::limits::kMiB;
   constexpr size_t kCountMax = 1'000'000;
-  settings.add_size("client-rate-min", to.client_rate_min, uint64_t{0}, uint64_t{kGiB},
-                    "Bytes a second a reading client must take");
-  settings.add_size("l2-rate-min", to.l2_rate_min, uint64_t{0}, uint64_t{kGiB},
-                    "Bytes a second an L2 must send while it is read");
-  settings.add_number("requests-max", to.requests_max, size_t{1}, kCountMax,
-                      "Requests in flight; beyond: 503");
-  settings.add_number("clients-max", to.clients_max, size_t{1}, kCountMax,
-                      "Connections; beyond, idle ones make room");
-  settings.add_size("output-high-bytes", to.output_high_bytes, size_t{4 * kKiB}, size_t{kGiB},
-                    "Output queued for one client");
-  settings.add_size("fetch-window-bytes", to.fetch_window_bytes, size_t{4 * kKiB}, size_t{kGiB},
-                    "Proven bytes held for late clients");
-  settings.add_number("walk-depth-max", to.budget.depth_max, size_t{1}, kCountMax,
-                      "Nodes from root to leaf");
-  settings.add_size("walk-pending-bytes-max", to.budget.pending_bytes_max, size_t{kKiB},
-                    size_t{64 * kGiB}, "Links not yet visited");
-  settings.add_size("walk-seen-bytes-max", to.budget.seen_bytes_max, size_t{kKiB},
-                    size_t{64 * kGiB}, "Memory of visited links");
-  settings.add_size("answer-bytes-max", to.budget.output_bytes_max, uint64_t{1}, uint64_t{1} << 60,
-                    "One answer");
-  settings.add_size("repeat-bytes-max", to.budget.repeat_bytes_max, size_t{0}, size_t{64 * kGiB},
-                    "Blocks kept to repeat them");
+  reader.add_size("client-rate-min", to.client_rate_min, uint64_t{0}, uint64_t{kGiB},
+                  "Bytes a second a reading client must take");
+  reader.add_size("l2-rate-min", to.l2_rate_min, uint64_t{0}, uint64_t{kGiB},
+                  "Bytes a second an L2 must send while it is read");
+  reader.add_number("requests-max", to.requests_max, size_t{1}, kCountMax,
+                    "Requests in flight; beyond: 503");
+  reader.add_number("clients-max", to.clients_max, size_t{1}, kCountMax,
+                    "Connections; beyond, idle ones make room");
+  reader.add_size("output-high-bytes", to.output_high_bytes, size_t{4 * kKiB}, size_t{kGiB},
+                  "Output queued for one client");
+  reader.add_size("fetch-window-bytes", to.fetch_window_bytes, size_t{4 * kKiB}, size_t{kGiB},
+                  "Proven bytes held for late clients");
+  reader.add_number("walk-depth-max", to.budget.depth_max, size_t{1}, kCountMax,
+                    "Nodes from root to leaf");
+  reader.add_size("walk-pending-bytes-max", to.budget.pending_bytes_max, size_t{kKiB},
+                  size_t{64 * kGiB}, "Links not yet visited");
+  reader.add_size("walk-seen-bytes-max", to.budget.seen_bytes_max, size_t{kKiB}, size_t{64 * kGiB},
+                  "Memory of visited links");
+  reader.add_size("answer-bytes-max", to.budget.output_bytes_max, uint64_t{1}, uint64_t{1} << 60,
+                  "One answer");
+  reader.add_size("repeat-bytes-max", to.budget.repeat_bytes_max, size_t{0}, size_t{64 * kGiB},
+                  "Blocks kept to repeat them");
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  Options options;
+  ShellSettings shell_settings;
   Texts texts;
-  daphnis::uv::Settings settings("daphnis-worker", "Serves CARs to HTTP clients, proven");
-  options.socket_path = "daphnis.sock";
-  settings.add("socket", options.socket_path, "The broker's Unix socket");
-  settings.add_address("listen", texts.listen, 1, "Address for clients, shared by all workers");
-  settings.add_number("index", options.index, 0U, 1'000'000U, "This worker's number");
-  add_logs(settings, texts);
-  add_times(settings, options.settings);
+  daphnis::uv::SettingsReader reader("daphnis-worker", "Serves CARs to HTTP clients, proven");
+  shell_settings.socket_path = "daphnis.sock";
+  reader.add("socket", shell_settings.socket_path, "The broker's Unix socket");
+  reader.add_address("listen", texts.listen, 1, "Address for clients, shared by all workers");
+  reader.add_number("index", shell_settings.index, 0U, 1'000'000U, "This worker's number");
+  add_logs(reader, texts);
+  add_times(reader, shell_settings.settings);
   bool allows_sha1 = false;
-  settings.add_flag("allow-sha1", allows_sha1, "Serve CIDs of sha1, which can be forged; uncached");
-  settings.add_word("cache-verify", texts.cache_verify, {"scrub", "always"},
-                    "always: what is sent of a cached file is checked by its checksums before");
-  add_limits(settings, options.settings);
-  if (const auto exit_code = settings.parse(argc, argv)) return *exit_code;
+  reader.add_flag("allow-sha1", allows_sha1, "Serve CIDs of sha1, which can be forged; uncached");
+  reader.add_word("cache-verify", texts.cache_verify, {"scrub", "always"},
+                  "always: what is sent of a cached file is checked by its checksums before");
+  add_limits(reader, shell_settings.settings);
+  if (const auto exit_code = reader.parse(argc, argv)) return *exit_code;
 
   const auto listen = daphnis::uv::parse_address(texts.listen);
   daphnis::LogLevel level{};
   daphnis::check(listen && daphnis::parse_log_level(texts.log_level, level) &&
-                     parse_access_log(texts.access_log, options.access_line_every),
+                     parse_access_log(texts.access_log, shell_settings.access_line_every),
                  "the settings let something strange through");
-  options.listen = *listen;
+  shell_settings.listen = *listen;
   const daphnis::uv::LogFile log_file(texts.log_file);
   if (const auto opened = log_file.open(); !opened) {
     std::fprintf(stderr, "daphnis-worker: %s\n", opened.error().text().c_str());
     return opened.error().code == daphnis::Errc::kInvalid ? kExitUsage : kExitFailure;
   }
-  if (allows_sha1) options.settings.budget.sha1 = daphnis::Sha1::kAllowed;
-  options.verifies_hits = texts.cache_verify == "always";
+  if (allows_sha1) shell_settings.settings.budget.sha1 = daphnis::Sha1::kAllowed;
+  shell_settings.verifies_hits = texts.cache_verify == "always";
 
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGHUP, SIG_IGN);  // There is nothing to read again; the terminal's end is not ours.
   // A quarter is left to L2s, the broker, and what comes in a rush.
   const uint64_t descriptors = daphnis::uv::raise_descriptor_limit();
-  options.settings.clients_max =
-      std::min<uint64_t>(options.settings.clients_max, descriptors / 4 * 3);
-  daphnis::uv::Log log("worker-" + std::to_string(options.index));
+  shell_settings.settings.clients_max =
+      std::min<uint64_t>(shell_settings.settings.clients_max, descriptors / 4 * 3);
+  daphnis::uv::Log log("worker-" + std::to_string(shell_settings.index));
   log.set_level(level);
   daphnis::uv::Loop loop;
-  daphnis::worker::uv::Shell shell(loop, log, options);
+  daphnis::worker::uv::Shell shell(loop, log, shell_settings);
   shell.start();
   const daphnis::uv::Signal on_rotated(loop, SIGUSR1, [&] {
     if (const auto opened = log_file.open(); !opened) {

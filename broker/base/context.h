@@ -3,8 +3,8 @@
 #include <functional>
 
 #include "broker/base/commands.h"
-#include "broker/base/config.h"
 #include "broker/base/counters.h"
+#include "broker/base/settings.h"
 #include "broker/base/timers.h"
 #include "common/base/uuid.h"
 #include "common/ipc/ipc_codec.h"
@@ -16,7 +16,7 @@ using RandomSource = std::function<Uuid()>;
 
 /// What every part of the broker needs. Owned by the broker, outlives its parts.
 struct Context {
-  Config config;
+  Settings settings;
   RandomSource random;
   Outbox out;
   Timers timers;

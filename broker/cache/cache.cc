@@ -11,10 +11,10 @@
 namespace daphnis::broker {
 
 Cache::Cache(Context& context) : context_(context), deferred_frees_(context) {
-  const Config& config = context.config;
-  if (config.cache_dir.empty()) return;
-  index_ = std::make_unique<CacheIndex>(
-      CacheIndex::Config{.limit_bytes = config.cache_limit_bytes, .policy = config.cache_policy});
+  const Settings& settings = context.settings;
+  if (settings.cache_dir.empty()) return;
+  index_ = std::make_unique<CacheIndex>(CacheIndex::Settings{
+      .limit_bytes = settings.cache_limit_bytes, .policy = settings.cache_policy});
   index_->begin_scan();  // The folder's first one.
 }
 

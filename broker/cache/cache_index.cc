@@ -18,25 +18,25 @@ uint64_t hash_of(const RequestKey& key) {
 
 }  // namespace
 
-CacheIndex::CacheIndex(const Config& config)
-    : config_(config), policy_(make_cache_policy(config.policy, config.keys_tracked)) {}
+CacheIndex::CacheIndex(const Settings& settings)
+    : settings_(settings), policy_(make_cache_policy(settings.policy, settings.keys_tracked)) {}
 
 void CacheIndex::on_request(const RequestKey& key) {
   policy_->on_request(hash_of(key));
 }
 
 bool CacheIndex::admits(const RequestKey& key, uint64_t size) const {
-  if (config_.limit_bytes == 0 || size > config_.limit_bytes) return false;
-  const double fill = static_cast<double>(held_bytes_) / static_cast<double>(config_.limit_bytes);
+  if (settings_.limit_bytes == 0 || size > settings_.limit_bytes) return false;
+  const double fill = static_cast<double>(held_bytes_) / static_cast<double>(settings_.limit_bytes);
   return policy_->admits(hash_of(key), size, fill);
 }
 
 CacheIndex::Reserve CacheIndex::reserve(const SpoolId& spool, uint64_t bytes) {
   uint64_t& reserved = spools_[spool];
-  const bool fits = bytes <= config_.limit_bytes && reserved <= config_.limit_bytes - bytes;
+  const bool fits = bytes <= settings_.limit_bytes && reserved <= settings_.limit_bytes - bytes;
   if (is_scanning_ || !fits || waiting_.size() >= limits::kCacheWaitingMax)
     return Reserve::kRefused;
-  if (waiting_.empty() && charged_bytes() + bytes <= config_.limit_bytes) {
+  if (waiting_.empty() && charged_bytes() + bytes <= settings_.limit_bytes) {
     reserved += bytes;
     reserved_bytes_ += bytes;
     return Reserve::kGranted;
@@ -48,7 +48,7 @@ CacheIndex::Reserve CacheIndex::reserve(const SpoolId& spool, uint64_t bytes) {
 
 std::vector<SpoolId> CacheIndex::grants() {
   std::vector<SpoolId> granted;
-  while (!waiting_.empty() && charged_bytes() + waiting_.front().bytes <= config_.limit_bytes) {
+  while (!waiting_.empty() && charged_bytes() + waiting_.front().bytes <= settings_.limit_bytes) {
     const Waiting next = waiting_.front();
     waiting_.pop_front();
     waiting_bytes_ -= next.bytes;
@@ -143,7 +143,7 @@ CacheIndex::Evicted CacheIndex::make_room() {
   Evicted evicted;
   // What is evicted already will be free later, so only the rest must be evicted for.
   const auto wanted = [&] { return held_bytes_ + reserved_bytes_ + waiting_bytes_; };
-  while (wanted() > config_.limit_bytes || entries() > config_.entries_max) {
+  while (wanted() > settings_.limit_bytes || entries() > settings_.entries_max) {
     const auto victim = policy_->victim(++clock_);
     if (!victim) break;
     ++evictions_;

@@ -28,7 +28,7 @@ namespace daphnis::broker {
 /// happened.
 class CacheIndex {
  public:
-  struct Config {
+  struct Settings {
     uint64_t limit_bytes = 0;
     CachePolicyKind policy = CachePolicyKind::kGdsf;
     size_t entries_max = 4'000'000;
@@ -41,7 +41,7 @@ class CacheIndex {
   };
   enum class Reserve { kGranted, kWaits, kRefused };
 
-  explicit CacheIndex(const Config& config);
+  explicit CacheIndex(const Settings& settings);
   CacheIndex(const CacheIndex&) = delete;
   CacheIndex& operator=(const CacheIndex&) = delete;
 
@@ -100,8 +100,8 @@ class CacheIndex {
   /// Reservations that can be given now, in the order they were asked for.
   [[nodiscard]] std::vector<SpoolId> grants();
 
-  void set_limit(uint64_t limit_bytes) { config_.limit_bytes = limit_bytes; }
-  [[nodiscard]] uint64_t limit_bytes() const { return config_.limit_bytes; }
+  void set_limit(uint64_t limit_bytes) { settings_.limit_bytes = limit_bytes; }
+  [[nodiscard]] uint64_t limit_bytes() const { return settings_.limit_bytes; }
   [[nodiscard]] uint64_t held_bytes() const { return held_bytes_; }
   [[nodiscard]] uint64_t reserved_bytes() const { return reserved_bytes_; }
   [[nodiscard]] uint64_t deferred_bytes() const { return deferred_bytes_; }
@@ -175,7 +175,7 @@ class CacheIndex {
   void evict_slot(CacheSlot slot, Evicted& evicted);
   void forget(CacheSlot slot);
 
-  Config config_;
+  Settings settings_;
   std::unique_ptr<CachePolicy> policy_;
   std::optional<CountingBloomFilter> filter_;
   std::deque<Slot> slots_;  ///< A deque, since a growing vector would hold twice the memory.

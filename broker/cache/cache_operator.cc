@@ -47,7 +47,7 @@ void Cache::set_limit(uint64_t bytes) {
 
 void Cache::on_second(uint64_t now_ms) {
   if (index_) index_->set_time(now_ms);
-  const uint64_t days = context_.config.cache_expire_days;
+  const uint64_t days = context_.settings.cache_expire_days;
   if (!index_ || days == 0 || now_ms < expired_ms_ + limits::kCacheExpireEveryMs) return;
   expired_ms_ = now_ms;
   const uint64_t before = index_->held_bytes();

@@ -9,10 +9,10 @@ namespace daphnis::broker {
 /// A file was hit. One that was not proven for long is queued; where too many are, its next hit
 /// comes back to it.
 void Cache::want_proof(const RequestKey& key) {
-  const Config& config = context_.config;
-  if (config.cache_verify_hours == 0 || config.cache_scrub_bytes_per_s == 0) return;
+  const Settings& settings = context_.settings;
+  if (settings.cache_verify_hours == 0 || settings.cache_scrub_bytes_per_s == 0) return;
   if (proofs_.size() >= limits::kProofsWaitingMax) return;
-  if (!index_->wants_proof(key, config.cache_verify_hours)) return;
+  if (!index_->wants_proof(key, settings.cache_verify_hours)) return;
   proofs_.push_back(key);
   order_proof();
 }

@@ -53,7 +53,7 @@ bool Cache::on_message(WorkerId id, const ipc::SpoolReserve& message, uint64_t n
   if (message.bytes == 0 || (!is_new && peer.spools[message.spool].asked != 0)) return false;
   if (is_new) {
     // While a scan goes on the cache gives no room; those who only read along need none of it.
-    const bool has_other = !message.is_for_cache && !context_.config.spool_dir.empty();
+    const bool has_other = !message.is_for_cache && !context_.settings.spool_dir.empty();
     const bool is_in_cache = is_up() && !(has_other && index_->is_scanning());
     const bool has_place = is_in_cache || has_other;
     if (!has_place || peer.spools.size() >= limits::kSpoolsPerWorkerMax) {
@@ -69,7 +69,7 @@ bool Cache::on_message(WorkerId id, const ipc::SpoolReserve& message, uint64_t n
   }
   Spool& spool = peer.spools[message.spool];
   if (spool.place == ipc::SpoolPlace::kSpoolDir) {
-    const uint64_t limit = context_.config.spool_limit_bytes;
+    const uint64_t limit = context_.settings.spool_limit_bytes;
     if (message.bytes <= limit && spool_dir_bytes_ <= limit - message.bytes) {
       spool_dir_bytes_ += message.bytes;
       grant(spool_id, spool, message.bytes);
@@ -199,9 +199,9 @@ bool Cache::is_spool_path(std::string_view path) const {
   const std::string_view name = name_of(path);
   if (!is_plain_name(name)) return false;
   const std::string text(name);
-  const Config& config = context_.config;
+  const Settings& settings = context_.settings;
   return (index_ && path == path_of(ipc::SpoolPlace::kCache, text)) ||
-         (!config.spool_dir.empty() && path == path_of(ipc::SpoolPlace::kSpoolDir, text));
+         (!settings.spool_dir.empty() && path == path_of(ipc::SpoolPlace::kSpoolDir, text));
 }
 
 Cache::Spool* Cache::find(const SpoolId& id) {
@@ -268,17 +268,17 @@ std::vector<WorkerId> Cache::readers_of(const Spool& spool) const {
 }
 
 void Cache::retire_linked(const SpoolId& id, const Spool& spool) {
-  const Config& config = context_.config;
+  const Settings& settings = context_.settings;
   // A worker may bring along what lies in a folder that this broker was not given.
-  const bool has_folder = !config.cache_dir.empty() || !config.spool_dir.empty();
+  const bool has_folder = !settings.cache_dir.empty() || !settings.spool_dir.empty();
   if (!has_folder) return retire(id, spool);
   deferred_frees_.add_linked({.spool = id, .place = spool.place, .bytes = spool.bytes},
                              path_of(spool.place, spool.name), readers_of(spool));
 }
 
 std::string Cache::path_of(ipc::SpoolPlace place, const std::string& name) const {
-  return place == ipc::SpoolPlace::kCache ? context_.config.cache_dir + "/tmp/" + name
-                                          : context_.config.spool_dir + "/" + name;
+  return place == ipc::SpoolPlace::kCache ? context_.settings.cache_dir + "/tmp/" + name
+                                          : context_.settings.spool_dir + "/" + name;
 }
 
 void Cache::unlink_spool(ipc::SpoolPlace place, const std::string& name) {

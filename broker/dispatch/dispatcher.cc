@@ -37,7 +37,7 @@ bool Dispatcher::on_fetch(WorkerId worker, ipc::Fetch&& message, uint64_t now_ms
   fetch.request = std::move(message.request);
   fetch.trace_id = std::move(message.trace_id);
   fetch.patience_ms =
-      std::min<uint64_t>(message.deadline_ms, context_.config.fetch_deadline_ms_max);
+      std::min<uint64_t>(message.deadline_ms, context_.settings.fetch_deadline_ms_max);
   fetch.deadline_ms = now_ms + fetch.patience_ms;
   by_worker_.emplace(key, fetch.no);
   fetches_.emplace(fetch.no, std::move(made));
@@ -48,14 +48,14 @@ bool Dispatcher::on_fetch(WorkerId worker, ipc::Fetch&& message, uint64_t now_ms
 void Dispatcher::find_candidate(Fetch& fetch, uint64_t now_ms) {
   fetch.state = Fetch::State::kChoosing;
   const bool is_spent =
-      fetch.tries() >= context_.config.tries_max || now_ms >= fetch.deadline_ms || is_draining_;
+      fetch.tries() >= context_.settings.tries_max || now_ms >= fetch.deadline_ms || is_draining_;
   const Choice choice = is_spent ? Choice{} : choose(fetch, now_ms);
   if (!choice.l2) {
     if (choice.is_crowded) ++context_.counters.queues_full;
     give_up(fetch, failure_of(fetch, choice.is_crowded));
   } else if (choice.must_wait) {
     // What an L2 that is behind would get, it would not read: it is silent for as long.
-    const uint64_t until_ms = now_ms + context_.config.first_byte_ms;
+    const uint64_t until_ms = now_ms + context_.settings.first_byte_ms;
     wait_for(fetch, *choice.l2,
              choice.is_behind ? std::min(until_ms, fetch.deadline_ms) : fetch.deadline_ms);
   } else {
@@ -64,7 +64,7 @@ void Dispatcher::find_candidate(Fetch& fetch, uint64_t now_ms) {
 }
 
 Choice Dispatcher::choose(Fetch& fetch, uint64_t now_ms) {
-  Choice choice = choose_candidate(fetch, registrations_, context_.config.candidates_max, now_ms);
+  Choice choice = choose_candidate(fetch, registrations_, context_.settings.candidates_max, now_ms);
   while (!choice.l2 && fetch.asked_again < fetch.answered_for.size()) {
     const L2No no = fetch.answered_for[fetch.asked_again++];
     choice = choose_again(fetch, registrations_, no, now_ms);
@@ -101,7 +101,7 @@ void Dispatcher::start_attempt(Fetch& fetch, L2& l2, uint64_t now_ms) {
   fetch.l2 = l2.no;
   fetch.attempt = id;
   context_.timers.set(fetch.timer, TimerKind::kFetch, static_cast<uint64_t>(fetch.no),
-                      std::min(now_ms + context_.config.first_byte_ms, fetch.deadline_ms));
+                      std::min(now_ms + context_.settings.first_byte_ms, fetch.deadline_ms));
   registrations_.send_line(l2,
                            order_line(id, fetch.request, fetch.trace_id, fetch.deadline_ms - now_ms,
                                       l2.registration.generation),
@@ -180,7 +180,7 @@ void Dispatcher::refuse(WorkerId worker, uint64_t worker_fetch_id, ipc::FetchFai
       .fetch_id = worker_fetch_id,
       .reason = reason,
       .attempts = static_cast<uint32_t>(attempts),
-      .retry_after_s = may_help_to_retry ? context_.config.retry_after_s : 0};
+      .retry_after_s = may_help_to_retry ? context_.settings.retry_after_s : 0};
   context_.tell(worker, message);
 }
 

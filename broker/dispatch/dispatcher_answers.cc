@@ -206,7 +206,7 @@ void Dispatcher::tally(L2& l2, const ipc::AttemptEnded& message, uint64_t now_ms
       break;
     case ipc::AttemptOutcome::kVerifyFailed:
       ++l2.tally.lied;
-      l2.suspect_until_ms = now_ms + context_.config.suspect_ms;
+      l2.suspect_until_ms = now_ms + context_.settings.suspect_ms;
       break;
     case ipc::AttemptOutcome::kAborted:
       ++l2.tally.failed;

@@ -36,7 +36,7 @@ struct Fetch {
   State state = State::kChoosing;
   L2No l2{};
   Uuid attempt{};
-  /// At most Config::candidates_max, distinct but for those asked again.
+  /// At most Settings::candidates_max, distinct but for those asked again.
   std::vector<L2No> asked;
   /// L2s in whose name an answer came without an id, which may be a stranger's, and did not settle
   /// the matter. Each is asked once more after all others, for an answer with the id.

@@ -81,7 +81,7 @@ void Joins::park(const RequestKey& key, Group& group, WorkerId worker, ipc::Fetc
   follower.worker = worker;
   follower.message = std::move(message);
   follower.deadline_ms = now_ms + std::min<uint64_t>(follower.message.deadline_ms,
-                                                     context_.config.fetch_deadline_ms_max);
+                                                     context_.settings.fetch_deadline_ms_max);
   followers_by_fetch_[FetchId(worker, follower.message.fetch_id)] = number;
   group.followers.push_back(number);
   if (cache_.is_storing(key)) {

@@ -42,7 +42,7 @@ Reason reason_of(Registry::Refusal refusal) {
 
 bool L2Server::on_head(L2Connection& connection, Bytes rest, uint64_t now_ms) {
   // Also registrations: no deployed node sends these fields, and a browser is told the truth.
-  const auto& origins = context_.config.l2_origins;
+  const auto& origins = context_.settings.l2_origins;
   if (is_from_web_page(connection.head(), origins) || is_from_browser(connection.head(), origins)) {
     ++context_.counters.web_pages_refused;
     return end_with(connection, 403, "not_for_web_pages", "this port is not for web pages", now_ms);
@@ -147,7 +147,7 @@ bool L2Server::take_answer(L2Connection& connection, const DataTarget& target, B
       return hand_off(connection, *id, answer.attempt->worker, rest, now_ms);
     case Dispatcher::Verdict::kNotFound:
       connection.state = L2Connection::State::kNotFound;
-      arm(connection, now_ms + context_.config.head_ms);
+      arm(connection, now_ms + context_.settings.head_ms);
       return true;
     case Dispatcher::Verdict::kWrongRoot:
       return end_with(connection, 400, "wrong_root", "this request id is for another CID", now_ms);
@@ -202,7 +202,7 @@ bool L2Server::begin_holdings(L2Connection& connection, const std::string& l2_id
   if (connection.head().expects_continue) {
     say(connection, std::string(http::kContinue));
   }
-  arm(connection, now_ms + context_.config.body_ms);
+  arm(connection, now_ms + context_.settings.body_ms);
   return true;
 }
 
@@ -273,7 +273,7 @@ void L2Server::on_end(L2Connection& connection, uint64_t now_ms) {
   }
   connection.state = L2Connection::State::kHead;
   connection.rest();
-  arm(connection, now_ms + context_.config.idle_ms);
+  arm(connection, now_ms + context_.settings.idle_ms);
 }
 
 void L2Server::on_refused(L2Connection& connection, uint64_t now_ms) {

@@ -31,15 +31,15 @@ void L2Server::on_connected(ConnId id, const std::string& address, uint64_t cook
   }
   peers_.add(made->network);
   set_idle(*made, true);
-  arm(*made, now_ms + context_.config.first_head_ms);
+  arm(*made, now_ms + context_.settings.first_head_ms);
   connections_.emplace(id, std::move(made));
 }
 
 bool L2Server::has_place_for(Network network) {
-  const size_t bound = context_.config.l2_connections_per_address;
+  const size_t bound = context_.settings.l2_connections_per_address;
   const bool is_full = bound != 0 && peers_.connections(network) >= bound;
   if (is_full && !displace(peers_.longest_idle(network))) return false;
-  return connections_.size() < context_.config.connections_max || displace(peers_.longest_idle());
+  return connections_.size() < context_.settings.connections_max || displace(peers_.longest_idle());
 }
 
 bool L2Server::displace(std::optional<ConnId> idle) {
@@ -88,7 +88,7 @@ void L2Server::feed(L2Connection& connection, Bytes bytes, uint64_t now_ms) {
       case http::Parser::Event::kNeedMore:
         if (connection.state == L2Connection::State::kHead && !had_begun &&
             connection.has_begun()) {
-          arm(connection, now_ms + context_.config.head_ms);
+          arm(connection, now_ms + context_.settings.head_ms);
         }
         return;
       case http::Parser::Event::kHead:
@@ -197,13 +197,13 @@ void L2Server::linger(L2Connection& connection, uint64_t now_ms) {
   connection.drained_bytes = 0;
   connection.holdings.reset();
   context_.out.push(ShutdownL2{connection.id});
-  arm(connection, now_ms + context_.config.linger_ms);
+  arm(connection, now_ms + context_.settings.linger_ms);
 }
 
 bool L2Server::end_with(L2Connection& connection, int status, std::string_view code,
                         std::string_view detail, uint64_t now_ms) {
   context_.out.push(WriteL2{connection.id, answer(status, code, detail, Connection::kClose,
-                                                  context_.config.retry_after_s)});
+                                                  context_.settings.retry_after_s)});
   linger(connection, now_ms);
   return false;
 }

@@ -20,8 +20,8 @@ namespace daphnis::broker {
 /// workers, takes holdings and not-founds, and answers everything else. Owned by the broker.
 ///
 /// An early answer (to a message that was not read to its end) is also a cancel: status,
-/// `Connection: close`, our side ended, at most kDrainBytesMax or Config::linger_ms drained, close
-/// (DESIGN 4a).
+/// `Connection: close`, our side ended, at most kDrainBytesMax or Settings::linger_ms drained,
+/// close (DESIGN 4a).
 class L2Server {
  public:
   L2Server(Context& context, Registrations& registrations, Dispatcher& dispatcher, Workers& workers)

@@ -59,7 +59,7 @@ std::expected<Registry::Admission, Registry::Refusal> Registrations::open(
     head.push_back('\n');
   }
   write(l2, std::move(head), now_ms);
-  arm(l2, now_ms + context_.config.heartbeat_ms);
+  arm(l2, now_ms + context_.settings.heartbeat_ms);
   LogLine line(admitted->replaced ? "l2_replaced" : "l2_registered");
   line.add("l2", l2.id()).add("address", address);
   line.add("generation", l2.is_v2() ? "v2" : "legacy").add("capacity", l2.registration.capacity);
@@ -112,7 +112,7 @@ void Registrations::on_unsent(L2& l2, size_t unsent_bytes, uint64_t now_ms) {
 }
 
 bool Registrations::is_stuck(const L2& l2, uint64_t now_ms) const {
-  const uint64_t patience_ms = context_.config.l2_stuck_ms;
+  const uint64_t patience_ms = context_.settings.l2_stuck_ms;
   return (l2.unsent_bytes > 0 && now_ms - l2.taken_ms >= patience_ms) ||
          (l2.over_since_ms != 0 && now_ms - l2.over_since_ms >= patience_ms);
 }
@@ -124,7 +124,7 @@ void Registrations::on_timer(L2No no, uint64_t now_ms) {
   if (!is_stuck(*l2, now_ms)) {
     l2->is_accused = false;
     send_line(*l2, "\n", now_ms);
-    arm(*l2, now_ms + context_.config.heartbeat_ms);
+    arm(*l2, now_ms + context_.settings.heartbeat_ms);
   } else if (!std::exchange(l2->is_accused, true)) {
     // After a pause of this process the clock accuses every L2 before its socket was looked at.
     arm(*l2, now_ms + limits::kL2BehindMs);

@@ -20,8 +20,8 @@ class Registrations {
  public:
   explicit Registrations(Context& context)
       : context_(context),
-        registry_(context.config),
-        holdings_(context.config.holdings_per_address) {}
+        registry_(context.settings),
+        holdings_(context.settings.holdings_per_address) {}
 
   /// Opens a stream on `conn`: the response's head and the first heartbeat. On a replacement the
   /// former stream is told why and ended. Error: to be answered with 503.

@@ -15,7 +15,7 @@ std::expected<Registry::Admission, Registry::Refusal> Registry::admit(Registrati
                                                                       uint64_t now_ms) {
   if (L2* old = find(registration.l2_id)) {
     const bool is_too_soon =
-        old->replaced_ms != 0 && now_ms - old->replaced_ms < config_.replace_every_ms;
+        old->replaced_ms != 0 && now_ms - old->replaced_ms < settings_.replace_every_ms;
     if (is_too_soon) return std::unexpected(Refusal::kTooSoon);
     const Network network = network_of(address);
     if (network != old->network && is_full(network)) return std::unexpected(Refusal::kAddressFull);
@@ -34,7 +34,7 @@ std::expected<Registry::Admission, Registry::Refusal> Registry::admit(Registrati
     ++old->session;
     return taken;
   }
-  if (l2s_.size() >= config_.l2s_max) return std::unexpected(Refusal::kFull);
+  if (l2s_.size() >= settings_.l2s_max) return std::unexpected(Refusal::kFull);
   if (is_full(network_of(address))) return std::unexpected(Refusal::kAddressFull);
   auto made = std::make_unique<L2>();
   L2* l2 = made.get();
@@ -58,8 +58,8 @@ void Registry::remove(L2No no) {
 
 bool Registry::is_full(Network network) const {
   const auto found = per_network_.find(network);
-  return config_.l2s_per_address != 0 && found != per_network_.end() &&
-         found->second >= config_.l2s_per_address;
+  return settings_.l2s_per_address != 0 && found != per_network_.end() &&
+         found->second >= settings_.l2s_per_address;
 }
 
 void Registry::enter_address(L2& l2, const std::string& address) {

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "broker/base/config.h"
+#include "broker/base/settings.h"
 #include "broker/registry/l2.h"
 
 namespace daphnis::broker {
@@ -18,11 +18,11 @@ namespace daphnis::broker {
 /// or fetches; the broker keeps those in step.
 class Registry {
  public:
-  explicit Registry(const Config& config) : config_(config) {}
+  explicit Registry(const Settings& settings) : settings_(settings) {}
 
   enum class Refusal : uint8_t {
-    kFull,         ///< Config::l2s_max are registered.
-    kAddressFull,  ///< Config::l2s_per_address of this address's network are.
+    kFull,         ///< Settings::l2s_max are registered.
+    kAddressFull,  ///< Settings::l2s_per_address of this address's network are.
     kTooSoon,      ///< The id changed its connection less than replace_every_ms ago.
   };
   struct Admission {
@@ -59,7 +59,7 @@ class Registry {
   void enter_address(L2& l2, const std::string& address);
   void leave_address(const L2& l2);
 
-  const Config& config_;
+  const Settings& settings_;
   uint64_t last_no_ = 0;
   absl::btree_map<L2No, std::unique_ptr<L2>> l2s_;  ///< Ordered: every run does the same.
   absl::flat_hash_map<std::string, L2No> by_id_;

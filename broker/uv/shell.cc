@@ -17,11 +17,12 @@ constexpr uint64_t kStopCheckMs = 20;  ///< Also the time that last frames to wo
 
 }  // namespace
 
-Shell::Shell(daphnis::uv::Loop& loop, daphnis::uv::Log& log, Config config, ShellSettings settings)
+Shell::Shell(daphnis::uv::Loop& loop, daphnis::uv::Log& log, Settings settings,
+             ShellSettings shell_settings)
     : loop_(loop),
       log_(log),
-      settings_(std::move(settings)),
-      broker_(std::move(config),
+      shell_settings_(std::move(shell_settings)),
+      broker_(std::move(settings),
               [this] {
                 Uuid bytes{};
                 random_.fill(bytes);
@@ -69,15 +70,15 @@ Shell::~Shell() = default;
 Result<void> Shell::start() {
   descriptors_max_ = daphnis::uv::raise_descriptor_limit();
   started_ms_ = loop_.now_ms();
-  if (!settings_.stats_file.empty()) {
-    auto file = StatsFile::open(loop_, settings_.stats_file);
+  if (!shell_settings_.stats_file.empty()) {
+    auto file = StatsFile::open(loop_, shell_settings_.stats_file);
     if (!file) return std::unexpected(file.error());
     stats_file_ = std::move(*file);
   }
   broker_.on_second(wall_seconds(), loop_.now_ms());
   if (auto opened = open_folder(); !opened) return opened;
   if (auto listening = listen(); !listening) return listening;
-  if (folder_ && !broker_.config().cache_dir.empty()) folder_->start_scan();
+  if (folder_ && !broker_.settings().cache_dir.empty()) folder_->start_scan();
   probe_due_ms_ = loop_.now_ms() + kProbeEveryMs;
   probe_.start(kProbeEveryMs);
   second_.start(kStatsEveryMs, kStatsEveryMs);
@@ -85,13 +86,13 @@ Result<void> Shell::start() {
 }
 
 Result<void> Shell::open_folder() {
-  const Config& config = broker_.config();
-  if (config.cache_dir.empty() && config.spool_dir.empty()) return {};
+  const Settings& settings = broker_.settings();
+  if (settings.cache_dir.empty() && settings.spool_dir.empty()) return {};
   folder_ = std::make_unique<CacheFolder>(
       loop_,
-      CacheFolder::Settings{.dir = config.cache_dir,
-                            .spool_dir = config.spool_dir,
-                            .scrub_bytes_per_s = config.cache_scrub_bytes_per_s},
+      CacheFolder::Settings{.dir = settings.cache_dir,
+                            .spool_dir = settings.spool_dir,
+                            .scrub_bytes_per_s = settings.cache_scrub_bytes_per_s},
       [this](const FolderEvent& event) {
         broker_.on_folder(event, loop_.now_ms());
         carry_out();
@@ -103,9 +104,9 @@ Result<void> Shell::open_folder() {
 
 /// Without it workers look at the disk for every request: slower, and no worse.
 void Shell::share_filter() {
-  const Config& config = broker_.config();
+  const Settings& settings = broker_.settings();
   const std::string path =
-      FolderPaths{.dir = config.cache_dir, .spool_dir = config.spool_dir}.filter();
+      FolderPaths{.dir = settings.cache_dir, .spool_dir = settings.spool_dir}.filter();
   if (path.empty()) return;
   auto memory = daphnis::uv::SharedMemory::create(path, CountingBloomFilter::kBytes);
   if (!memory) {
@@ -119,7 +120,7 @@ void Shell::share_filter() {
 Result<void> Shell::listen() {
   // The lock on the workers' socket first: a second broker must not get as far as the ports.
   auto workers = daphnis::uv::IpcListener::create(
-      loop_, settings_.socket, [this](daphnis::uv::UvPtr<uv_pipe_t> pipe) {
+      loop_, shell_settings_.socket, [this](daphnis::uv::UvPtr<uv_pipe_t> pipe) {
         const auto id = workers_.add(std::move(pipe));
         if (!id) {
           log_.warn(LogLine("worker_refused").add("reason", "it runs as another user"));
@@ -130,7 +131,7 @@ Result<void> Shell::listen() {
       });
   if (!workers) return std::unexpected(workers.error());
   worker_listener_ = std::move(*workers);
-  for (const std::string& text : settings_.l2_listen) {
+  for (const std::string& text : shell_settings_.l2_listen) {
     const auto address = daphnis::uv::parse_address(text);
     if (!address) return std::unexpected(address.error());
     auto listener =
@@ -143,7 +144,7 @@ Result<void> Shell::listen() {
     l2_ports_.push_back((*listener)->port());
     l2_listeners_.push_back(std::move(*listener));
   }
-  const auto address = daphnis::uv::parse_address(settings_.admin_listen);
+  const auto address = daphnis::uv::parse_address(shell_settings_.admin_listen);
   if (!address) return std::unexpected(address.error());
   auto admin = AdminServer::create(
       loop_, *address,
@@ -208,7 +209,7 @@ void Shell::carry_out(Command& command) {
   } else if (const auto* shutdown = std::get_if<ShutdownL2>(&command)) {
     l2s_.shutdown(shutdown->conn);
   } else if (const auto* tune = std::get_if<TuneRegistration>(&command)) {
-    l2s_.tune_registration(tune->conn, settings_.registration_timeout_ms);
+    l2s_.tune_registration(tune->conn, shell_settings_.registration_timeout_ms);
   } else if (const auto* close_worker = std::get_if<CloseWorker>(&command)) {
     workers_.close(close_worker->worker);
   } else if (auto* give = std::get_if<GiveListener>(&command)) {

@@ -32,7 +32,8 @@ struct ShellSettings {
 /// loop that must outlive it.
 class Shell {
  public:
-  Shell(daphnis::uv::Loop& loop, daphnis::uv::Log& log, Config config, ShellSettings settings);
+  Shell(daphnis::uv::Loop& loop, daphnis::uv::Log& log, Settings settings,
+        ShellSettings shell_settings);
   ~Shell();
   Shell(const Shell&) = delete;
   Shell& operator=(const Shell&) = delete;
@@ -69,7 +70,7 @@ class Shell {
 
   daphnis::uv::Loop& loop_;
   daphnis::uv::Log& log_;
-  ShellSettings settings_;
+  ShellSettings shell_settings_;
   daphnis::uv::RandomPool random_;  ///< Before the broker, which draws from it.
   Broker broker_;
   StatsWriter stats_writer_;

@@ -112,7 +112,7 @@ void Workers::on_connected(WorkerId id, uint64_t now_ms) {
   worker.id = id;
   worker.connected_ms = worker.heard_ms = now_ms;
   context_.timers.set(worker.timer, TimerKind::kWorker, static_cast<uint64_t>(id),
-                      now_ms + context_.config.hello_ms);
+                      now_ms + context_.settings.hello_ms);
 }
 
 bool Workers::on_message(WorkerId id, Bytes payload, Brought brought, std::vector<uint8_t>& surplus,
@@ -162,17 +162,17 @@ void Workers::admit(Worker& worker, const ipc::Hello& hello, uint64_t now_ms) {
   ++context_.counters.workers_admitted;
   worker.is_admitted = true;
   worker.version = std::min(hello.version_max, ipc::kVersion);
-  const Config& config = context_.config;
+  const Settings& settings = context_.settings;
   context_.tell(worker.id, ipc::Welcome{.version = worker.version,
-                                        .node_id = config.node_id,
-                                        .cache_dir = config.cache_dir,
-                                        .spool_dir = config.spool_dir,
-                                        .syncs_files = config.cache_syncs,
+                                        .node_id = settings.node_id,
+                                        .cache_dir = settings.cache_dir,
+                                        .spool_dir = settings.spool_dir,
+                                        .syncs_files = settings.cache_syncs,
                                         .filter = cache_.filter_path()});
   cache_.on_worker(worker.id, worker.index, worker.pid);
   listeners_.on_admitted(worker.id, worker.index);
   context_.timers.set(worker.timer, TimerKind::kWorker, static_cast<uint64_t>(worker.id),
-                      now_ms + context_.config.ping_every_ms);
+                      now_ms + context_.settings.ping_every_ms);
   context_.out.log(LogLevel::kInfo, LogLine("worker_connected")
                                         .add("worker", worker.index)
                                         .add("pid", worker.pid)
@@ -193,24 +193,24 @@ void Workers::on_timer(WorkerId id, uint64_t now_ms) {
     end(worker, "it did not say Hello in time", now_ms);
     return;
   }
-  if (now_ms - worker.heard_ms >= context_.config.worker_silence_ms) {
+  if (now_ms - worker.heard_ms >= context_.settings.worker_silence_ms) {
     end(worker, "it has been silent for too long", now_ms);
     return;
   }
   watch_silence(worker, due_ms, now_ms);
-  if (now_ms - worker.heard_ms >= context_.config.ping_every_ms) {
+  if (now_ms - worker.heard_ms >= context_.settings.ping_every_ms) {
     if (worker.asked_ms == 0) worker.asked_ms = now_ms;
     context_.tell(id, ipc::Ping{++worker.ping_sequence});
   }
   context_.timers.set(worker.timer, TimerKind::kWorker, static_cast<uint64_t>(id),
-                      now_ms + context_.config.ping_every_ms);
+                      now_ms + context_.settings.ping_every_ms);
 }
 
 void Workers::watch_silence(Worker& worker, uint64_t due_ms, uint64_t now_ms) {
   if (worker.asked_ms == 0 || worker.is_silent) return;
   // Where the broker itself stood still, answers may lie unread: the wait begins anew.
-  if (now_ms >= due_ms + context_.config.ping_every_ms) worker.asked_ms = now_ms;
-  if (now_ms - worker.asked_ms < context_.config.worker_unanswered_ms) return;
+  if (now_ms >= due_ms + context_.settings.ping_every_ms) worker.asked_ms = now_ms;
+  if (now_ms - worker.asked_ms < context_.settings.worker_unanswered_ms) return;
   worker.is_silent = true;
   ++context_.counters.workers_silent;
   context_.out.log(LogLevel::kWarn, LogLine("worker_silent")

@@ -12,7 +12,7 @@ namespace daphnis::uv {
 [[nodiscard]] std::vector<std::string> names_of(const CLI::App& app);
 
 /// CLI11's reader of settings files, which here also knows where each key stands and refuses keys
-/// that nobody knows. Owned by Settings and its App.
+/// that nobody knows. Owned by SettingsReader and its App.
 class SettingsFile final : public CLI::ConfigTOML {
  public:
   struct Entry {

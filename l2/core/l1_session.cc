@@ -8,9 +8,9 @@
 
 namespace daphnis::l2 {
 
-L1Session::L1Session(SessionConfig config, Random random)
-    : config_(std::move(config)), backoff_(random), holdings_backoff_(std::move(random)) {
-  check(is_name(config_.l2_id), "an L2 id that may not stand in a request");
+L1Session::L1Session(SessionSettings settings, Random random)
+    : settings_(std::move(settings)), backoff_(random), holdings_backoff_(std::move(random)) {
+  check(is_name(settings_.l2_id), "an L2 id that may not stand in a request");
 }
 
 L1Session::Stats L1Session::stats() const {
@@ -34,9 +34,9 @@ void L1Session::stop() {
 }
 
 void L1Session::open(uint64_t now_ms) {
-  std::string target = "/register/" + config_.l2_id;
-  if (config_.generation == Generation::kV2) {
-    target += "?v=2&capacity=" + std::to_string(config_.capacity);
+  std::string target = "/register/" + settings_.l2_id;
+  if (settings_.generation == Generation::kV2) {
+    target += "?v=2&capacity=" + std::to_string(settings_.capacity);
   }
   state_ = State::kOpening;
   until_ms_ = now_ms + limits::kRegistrationAnswerMs;
@@ -142,7 +142,7 @@ void L1Session::on_line(std::string_view line, uint64_t now_ms) {
     return;
   }
   ++stats_.orders;
-  if (config_.generation == Generation::kLegacy) {
+  if (settings_.generation == Generation::kLegacy) {
     *order = Order{.request_id = order->request_id, .request = {.root = order->request.root}};
   }
   if (queued_.size() == limits::kOrdersQueuedMax) {
@@ -158,7 +158,7 @@ void L1Session::on_line(std::string_view line, uint64_t now_ms) {
 }
 
 void L1Session::start_queued(uint64_t now_ms) {
-  while (active_.size() < config_.capacity && !queued_.empty()) {
+  while (active_.size() < settings_.capacity && !queued_.empty()) {
     Queued next = std::move(queued_.front());
     queued_.pop_front();
     if ((next.begin_by_ms && *next.begin_by_ms <= now_ms) ||
@@ -181,7 +181,7 @@ void L1Session::on_holdings(Holdings holdings, uint64_t) {
 }
 
 void L1Session::tell() {
-  const bool may = state_ == State::kRegistered && config_.generation == Generation::kV2;
+  const bool may = state_ == State::kRegistered && settings_.generation == Generation::kV2;
   if (!may || telling_ != Telling::kIdle || current_ == announced_) return;
   being_announced_ = current_;
   update_ = HoldingsUpdate(announced_, current_);
@@ -195,7 +195,8 @@ void L1Session::post_holdings() {
     return tell();
   }
   telling_ = Telling::kPosting;
-  commands_.emplace_back(PostHoldings{"/holdings/" + config_.l2_id, update_.body(), session_key_});
+  commands_.emplace_back(
+      PostHoldings{"/holdings/" + settings_.l2_id, update_.body(), session_key_});
 }
 
 void L1Session::on_holdings_answer(const L1Refusal& answer, uint64_t now_ms) {

@@ -22,7 +22,7 @@ namespace daphnis::l2 {
 /// Which protocol an L2 speaks: ours, or that of the nodes that are out there (for tests).
 enum class Generation : uint8_t { kV2, kLegacy };
 
-struct SessionConfig {
+struct SessionSettings {
   std::string l2_id;
   uint32_t capacity = limits::kL2CapacityDefault;
   Generation generation = Generation::kV2;
@@ -72,7 +72,7 @@ class L1Session {
     uint64_t orders_dropped = 0;  ///< Beyond the queue's bound, or past their deadline in it.
   };
 
-  L1Session(SessionConfig config, Random random);
+  L1Session(SessionSettings settings, Random random);
 
   void start(uint64_t now_ms);
   /// Leaves the L1: queued orders are dropped, uploads under way may end by themselves.
@@ -134,7 +134,7 @@ class L1Session {
     commands_.emplace_back(WriteLog{level, std::move(line)});
   }
 
-  SessionConfig config_;
+  SessionSettings settings_;
   Backoff backoff_;
   Backoff holdings_backoff_;
   OrderReader reader_;

@@ -45,7 +45,7 @@ bool exists(const std::string& path) {
 }  // namespace
 
 Result<Packed> pack(const std::string& path, const std::string& output,
-                    const PackOptions& options) {
+                    const PackSettings& settings) {
   if (path == "-") {
     return fail(Errc::kInvalid,
                 "standard input cannot be packed, since a file is read twice: save it to a file "
@@ -53,12 +53,12 @@ Result<Packed> pack(const std::string& path, const std::string& output,
   }
   const bool is_stream = output == "-";
   // Before the work, and once more at its end.
-  if (!is_stream && !options.replaces && exists(output)) return output_exists(output);
-  const auto tree = PackTree::read(path, options);
+  if (!is_stream && !settings.replaces && exists(output)) return output_exists(output);
+  const auto tree = PackTree::read(path, settings);
   if (!tree) return std::unexpected(tree.error());
   const Cid& root = tree->totals().root;
   auto writer = is_stream ? CarWriter::on_standard_output(root)
-                          : CarWriter::create(output, root, options.replaces);
+                          : CarWriter::create(output, root, settings.replaces);
   if (!writer) return std::unexpected(writer.error());
   std::vector<size_t> pending{0};
   while (!pending.empty()) {

@@ -8,7 +8,7 @@
 
 namespace daphnis::l2 {
 
-struct PackOptions {
+struct PackSettings {
   bool with_hidden = false;  ///< Names that begin with a dot, inside a folder.
   bool replaces = false;     ///< A file that the output's name has already.
 };
@@ -21,7 +21,7 @@ struct Packed {
 };
 
 /// Packs a file, or a folder with everything below it, into the CARv1 `output` ("-": standard
-/// output; what is there already is an error unless PackOptions::replaces). A file gets the CID
+/// output; what is there already is an error unless PackSettings::replaces). A file gets the CID
 /// that the public `ipfs-car pack --no-wrap` gives it: raw leaves of 1 MiB, 1024 links a node,
 /// CIDv1, sha2-256. A folder becomes a basic UnixFS directory; at more entries than fit into one
 /// block (2 MiB) it is refused. The root comes first, then depth-first, each block once: what a
@@ -30,6 +30,6 @@ struct Packed {
 /// exists or is a terminal; "-" as input, which cannot be read twice), kUnexpected (a file changed
 /// meanwhile), kSystem.
 [[nodiscard]] Result<Packed> pack(const std::string& path, const std::string& output,
-                                  const PackOptions& options);
+                                  const PackSettings& settings);
 
 }  // namespace daphnis::l2

@@ -19,7 +19,7 @@ std::unexpected<Error> cannot_list(const std::string& path) {
 
 }  // namespace
 
-Result<PackTree> PackTree::read(const std::string& path, const PackOptions& options) {
+Result<PackTree> PackTree::read(const std::string& path, const PackSettings& settings) {
   PackTree tree;
   struct stat status {};
   if (stat(path.c_str(), &status) != 0) {
@@ -29,7 +29,7 @@ Result<PackTree> PackTree::read(const std::string& path, const PackOptions& opti
   tree.items_.push_back({.path = path, .name = {}, .is_folder = S_ISDIR(status.st_mode)});
   // items_ grows while folders are listed.
   for (size_t i = 0; i < tree.items_.size(); ++i) {
-    auto done = tree.items_[i].is_folder ? tree.list(i, options) : read_file(tree.items_[i]);
+    auto done = tree.items_[i].is_folder ? tree.list(i, settings) : read_file(tree.items_[i]);
     if (!done) return std::unexpected(done.error());
   }
   for (size_t i = tree.items_.size(); i-- > 0;) {
@@ -44,7 +44,7 @@ Result<PackTree> PackTree::read(const std::string& path, const PackOptions& opti
   return tree;
 }
 
-Result<void> PackTree::list(size_t folder, const PackOptions& options) {
+Result<void> PackTree::list(size_t folder, const PackSettings& settings) {
   const std::string path = items_[folder].path;
   const std::unique_ptr<DIR, int (*)(DIR*)> listing(opendir(path.c_str()), closedir);
   if (!listing) return cannot_list(path);
@@ -56,7 +56,7 @@ Result<void> PackTree::list(size_t folder, const PackOptions& options) {
     if (!entry) break;
     std::string name = entry->d_name;
     if (name == "." || name == "..") continue;
-    if (name.starts_with('.') && !options.with_hidden) {
+    if (name.starts_with('.') && !settings.with_hidden) {
       ++totals_.hidden_left_out;
       continue;
     }

@@ -26,7 +26,7 @@ class PackTree {
   };
 
   /// Looks at `path` and all below it and hashes the files. Errors as pack().
-  [[nodiscard]] static Result<PackTree> read(const std::string& path, const PackOptions& options);
+  [[nodiscard]] static Result<PackTree> read(const std::string& path, const PackSettings& settings);
 
   [[nodiscard]] const std::vector<Item>& items() const { return items_; }  ///< The root is first.
   [[nodiscard]] std::vector<uint8_t> folder_block(const Item& folder) const;
@@ -34,7 +34,7 @@ class PackTree {
 
  private:
   [[nodiscard]] Result<void> add(const std::string& path, std::string name, size_t& index);
-  [[nodiscard]] Result<void> list(size_t folder, const PackOptions& options);
+  [[nodiscard]] Result<void> list(size_t folder, const PackSettings& settings);
   [[nodiscard]] static Result<void> read_file(Item& item);
   [[nodiscard]] Result<void> seal_folder(Item& folder);
 

@@ -15,8 +15,8 @@ Result<std::unique_ptr<BlockInput>> open_input(const std::string& input) {
   return StreamInput::open(File(fd, "the stream"));
 }
 
-Result<Cid> root_of(const BlockInput& input, const UnpackOptions& options) {
-  if (options.root) return *options.root;
+Result<Cid> root_of(const BlockInput& input, const UnpackSettings& settings) {
+  if (settings.root) return *settings.root;
   if (input.roots().size() == 1) return input.roots().front();
   return fail(Errc::kInvalid, "the CAR names " + std::to_string(input.roots().size()) +
                                   " roots: say which with --root CID");
@@ -25,18 +25,18 @@ Result<Cid> root_of(const BlockInput& input, const UnpackOptions& options) {
 }  // namespace
 
 Result<Unpacked> unpack(const std::string& input, const std::string& path,
-                        const UnpackOptions& options) {
+                        const UnpackSettings& settings) {
   auto target = UnpackTarget::create(path);
   if (!target) return std::unexpected(target.error());
   auto blocks = open_input(input);
   if (!blocks) return std::unexpected(blocks.error());
-  const auto root = root_of(**blocks, options);
+  const auto root = root_of(**blocks, settings);
   if (!root) return std::unexpected(root.error());
 
-  OutputTree output(target->folder(), options.bytes_max);
+  OutputTree output(target->folder(), settings.bytes_max);
   Unpacker unpacker(**blocks, output,
                     input == "-" ? Unpacker::Repeats::kMayBeLeftOut : Unpacker::Repeats::kCome);
-  auto done = unpacker.run(*root, UnpackTarget::kName, options.is_interrupted);
+  auto done = unpacker.run(*root, UnpackTarget::kName, settings.is_interrupted);
   if (!done) return std::unexpected(done.error());
   const auto left_over = (*blocks)->finish();
   if (!left_over) return std::unexpected(left_over.error());

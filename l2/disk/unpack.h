@@ -12,7 +12,7 @@
 
 namespace daphnis::l2 {
 
-struct UnpackOptions {
+struct UnpackSettings {
   std::optional<Cid> root = {};                  ///< Else the header's only one.
   uint64_t bytes_max = limits::kOutputBytesMax;  ///< Of files written; a small CAR can hold a lot.
   /// Becomes true when the work is to be given up.
@@ -36,6 +36,6 @@ struct Unpacked {
 /// kHashMismatch, kNotFound (a block is missing), kUnsupported (no UnixFS), kTooLarge, kInvalid,
 /// kSystem; `detail` is a sentence.
 [[nodiscard]] Result<Unpacked> unpack(const std::string& input, const std::string& path,
-                                      const UnpackOptions& options);
+                                      const UnpackSettings& settings);
 
 }  // namespace daphnis::l2

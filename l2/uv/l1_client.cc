@@ -19,14 +19,14 @@ void keep_start(Bytes bytes, std::string& held) {
 
 }  // namespace
 
-L1Client::L1Client(uv::Loop& loop, uv::Log& log, Store& store, L1Url url, SessionConfig config,
+L1Client::L1Client(uv::Loop& loop, uv::Log& log, Store& store, L1Url url, SessionSettings settings,
                    Random random)
     : loop_(loop),
       log_(log),
       url_(std::move(url)),
-      generation_(config.generation),
-      links_kept_max_(config.capacity),
-      session_(std::move(config), std::move(random)),
+      generation_(settings.generation),
+      links_kept_max_(settings.capacity),
+      session_(std::move(settings), std::move(random)),
       clock_(loop,
              [this] {
                session_.on_time(loop_.now_ms());

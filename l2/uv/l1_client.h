@@ -19,7 +19,7 @@ namespace daphnis::l2 {
 /// kept for more of them. Owned by `serve`.
 class L1Client {
  public:
-  L1Client(uv::Loop& loop, uv::Log& log, Store& store, L1Url url, SessionConfig config,
+  L1Client(uv::Loop& loop, uv::Log& log, Store& store, L1Url url, SessionSettings settings,
            Random random);
   L1Client(const L1Client&) = delete;
   L1Client& operator=(const L1Client&) = delete;

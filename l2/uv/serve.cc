@@ -26,7 +26,7 @@ constexpr uint64_t kRegisterAnywayMs = 3'000;
 /// The running L2. Owned by serve(), dead before its loop.
 class Server {
  public:
-  Server(uv::Loop& loop, uv::Log& log, Store& store, const ServeOptions& options,
+  Server(uv::Loop& loop, uv::Log& log, Store& store, const ServeSettings& settings,
          const std::string& l2_id, const uv::LogFile& log_file);
 
  private:
@@ -56,7 +56,7 @@ Random random_source() {
   return [engine] { return (*engine)(); };
 }
 
-Server::Server(uv::Loop& loop, uv::Log& log, Store& store, const ServeOptions& options,
+Server::Server(uv::Loop& loop, uv::Log& log, Store& store, const ServeSettings& settings,
                const std::string& l2_id, const uv::LogFile& log_file)
     : loop_(loop),
       log_(log),
@@ -73,12 +73,12 @@ Server::Server(uv::Loop& loop, uv::Log& log, Store& store, const ServeOptions& o
                     }
                   }),
       flush_log_(loop, [this] { log_.flush(); }) {
-  const SessionConfig config{l2_id, options.capacity, options.generation};
+  const SessionSettings session{l2_id, settings.capacity, settings.generation};
   const Random random = random_source();
-  for (const L1Url& url : options.l1s) {
-    clients_.push_back(std::make_unique<L1Client>(loop, log, store, url, config, random));
+  for (const L1Url& url : settings.l1s) {
+    clients_.push_back(std::make_unique<L1Client>(loop, log, store, url, session, random));
   }
-  watch_ = std::make_unique<StoreWatch>(loop, log, store, options.store,
+  watch_ = std::make_unique<StoreWatch>(loop, log, store, settings.store,
                                         StoreWatch::Events{.on_holdings =
                                                                [this](const Holdings& holdings) {
                                                                  for (auto& client : clients_)
@@ -119,23 +119,23 @@ void Server::finish() {
 
 }  // namespace
 
-int serve(const ServeOptions& options) {
-  const uv::LogFile log_file(options.log_file);
+int serve(const ServeSettings& settings) {
+  const uv::LogFile log_file(settings.log_file);
   if (const auto opened = log_file.open(); !opened) {
     std::fprintf(stderr, "daphnis-l2: %s\n", opened.error().text().c_str());
     return opened.error().code == Errc::kInvalid ? 2 : 1;
   }
   uv::Log log("l2");
-  log.set_level(options.log_level);
-  const auto lock = StoreLock::take(options.store);
+  log.set_level(settings.log_level);
+  const auto lock = StoreLock::take(settings.store);
   if (!lock && lock.error().code == Errc::kInvalid) {
     std::fprintf(stderr, "daphnis-l2: %s\n", lock.error().detail.c_str());
     return 1;
   }
   if (!lock) log.warn(LogLine("store_not_locked").add("error", lock.error().text()));
-  std::string l2_id = options.l2_id;
+  std::string l2_id = settings.l2_id;
   if (l2_id.empty()) {
-    auto own = own_id(options.store);
+    auto own = own_id(settings.store);
     if (!own) {
       std::fprintf(stderr, "daphnis-l2: %s\n", own.error().text().c_str());
       return 1;
@@ -146,12 +146,12 @@ int serve(const ServeOptions& options) {
   std::signal(SIGHUP, SIG_IGN);  // There is nothing to read again; the terminal's end is not ours.
   uv::raise_descriptor_limit();
   LogLine line("serving");
-  log.info(line.add("id", l2_id).add("store", options.store).add("l1s", options.l1s.size()));
+  log.info(line.add("id", l2_id).add("store", settings.store).add("l1s", settings.l1s.size()));
 
-  Store store(options.store);
+  Store store(settings.store);
   uv::Loop loop;
   {
-    const Server server(loop, log, store, options, l2_id, log_file);
+    const Server server(loop, log, store, settings, l2_id, log_file);
     loop.run();  // Until stopped, and until what runs in the thread pool is done.
   }
   log.info(LogLine("stopped"));

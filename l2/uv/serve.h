@@ -10,7 +10,7 @@
 
 namespace daphnis::l2 {
 
-struct ServeOptions {
+struct ServeSettings {
   std::vector<L1Url> l1s;
   std::string l2_id;  ///< Empty: the one kept in the store, made where there is none yet.
   std::string store;
@@ -21,6 +21,6 @@ struct ServeOptions {
 };
 
 /// `daphnis-l2 serve`: runs until SIGTERM or SIGINT. Returns the exit code.
-[[nodiscard]] int serve(const ServeOptions& options);
+[[nodiscard]] int serve(const ServeSettings& settings);
 
 }  // namespace daphnis::l2

@@ -20,10 +20,10 @@ constexpr uint64_t kDescriptorsMs = 5'000;  ///< Counting them means reading a f
 
 }  // namespace
 
-Shell::Shell(daphnis::uv::Loop& loop, daphnis::uv::Log& log, const Options& options)
+Shell::Shell(daphnis::uv::Loop& loop, daphnis::uv::Log& log, const ShellSettings& settings)
     : loop_(loop),
       log_(log),
-      options_(options),
+      settings_(settings),
       cache_reads_(loop,
                    {.on_look =
                         [this](uint64_t id, CacheLook look) {
@@ -35,8 +35,8 @@ Shell::Shell(daphnis::uv::Loop& loop, daphnis::uv::Log& log, const Options& opti
                           worker_.on_cache_read(id, std::move(read), loop_.now_ms());
                           settle();
                         }},
-                   options.verifies_hits),
-      worker_(options.settings, options.index, static_cast<uint32_t>(::getpid()),
+                   settings.verifies_hits),
+      worker_(settings.settings, settings.index, static_cast<uint32_t>(::getpid()),
               [this](std::span<uint8_t> out) { random_.fill(out); }),
       spool_files_(loop,
                    [this](FileJobDone done) {
@@ -49,7 +49,7 @@ Shell::Shell(daphnis::uv::Loop& loop, daphnis::uv::Log& log, const Options& opti
       terminate_(loop, SIGTERM, [this] { on_signal(); }),
       interrupt_(loop, SIGINT, [this] { on_signal(); }),
       flush_log_(loop, [this] { log_.flush(); }),
-      link_(loop, options.socket_path,
+      link_(loop, settings.socket_path,
             {.on_connected =
                  [this] {
                    worker_.on_broker_connected(loop_.now_ms());
@@ -73,26 +73,26 @@ Shell::~Shell() {
 }
 
 void Shell::start() {
-  worker_.listeners().start(options_.listen.text(), loop_.now_ms());
+  worker_.listeners().start(settings_.listen.text(), loop_.now_ms());
   tick_.start(kTickMs, kTickMs);
   log_.info(LogLine("started")
-                .add("listen", options_.listen.text())
-                .add("socket", options_.socket_path)
-                .add("index", options_.index));
+                .add("listen", settings_.listen.text())
+                .add("socket", settings_.socket_path)
+                .add("index", settings_.index));
   settle();
 }
 
 void Shell::accept_on(UniqueFd listener, std::string_view from) {
   const uint64_t cookie = daphnis::uv::socket_cookie(listener.get());
   if (listeners_.contains(cookie)) return;
-  log_.info(LogLine("listening").add("listen", options_.listen.text()).add("from", from));
+  log_.info(LogLine("listening").add("listen", settings_.listen.text()).add("from", from));
   listeners_.emplace(
       cookie, std::make_unique<ClientListener>(loop_, std::move(listener),
                                                [this](UniqueFd fd) { on_client(std::move(fd)); }));
 }
 
 void Shell::bind_listener() {
-  auto bound = ClientListener::bind(options_.listen);
+  auto bound = ClientListener::bind(settings_.listen);
   if (!bound) {
     log_.error(LogLine("start_failed").add("why", bound.error().text()));
     exit_status_ = bound.error().code == Errc::kInvalid ? 2 : 1;  // 2: trying again is no use.
@@ -193,7 +193,7 @@ void Shell::settle() {
   for (FileJob& job : worker_.take_file_jobs()) spool_files_.start(std::move(job));
   link_.send(worker_.take_messages());
   for (const LogLine& line : worker_.take_access_lines()) {
-    const uint32_t every = options_.access_line_every;
+    const uint32_t every = settings_.access_line_every;
     if (every != 0 && access_lines_++ % every == 0) log_.access(line);
   }
   if (const auto level = worker_.take_log_level()) log_.set_level(*level);
@@ -246,7 +246,7 @@ void Shell::drain() {
   if (std::exchange(is_leaving_, true)) return;
   log_.info(LogLine("draining"));
   worker_.drain(loop_.now_ms());
-  leave_.start(options_.settings.drain_ms);
+  leave_.start(settings_.settings.drain_ms);
   settle();
 }
 

@@ -21,12 +21,12 @@
 namespace daphnis::worker::uv {
 
 /// What main was told.
-struct Options {
+struct ShellSettings {
   std::string socket_path;
   daphnis::uv::Address listen;
   uint32_t index = 0;
   uint32_t access_line_every = 1;  ///< One access line in so many is written; 0: none.
-  bool verifies_hits = false;  ///< What is sent of a cached file is checked by its sums before.
+  bool verifies_hits = false;      ///< What is sent of a cached file is checked by its sums before.
   Settings settings = {};
 };
 
@@ -34,7 +34,7 @@ struct Options {
 /// log. Owned by main, runs for the process's life.
 class Shell {
  public:
-  Shell(daphnis::uv::Loop& loop, daphnis::uv::Log& log, const Options& options);
+  Shell(daphnis::uv::Loop& loop, daphnis::uv::Log& log, const ShellSettings& settings);
   ~Shell();
 
   /// Begins to accept clients: on what the broker keeps for this worker, else on a socket bound
@@ -68,7 +68,7 @@ class Shell {
 
   daphnis::uv::Loop& loop_;
   daphnis::uv::Log& log_;
-  Options options_;
+  ShellSettings settings_;
   uint64_t access_lines_ = 0;
   BufferPool pool_;  ///< Before all that holds slices of it.
   ReadBuffers buffers_{pool_};

@@ -12,16 +12,16 @@ namespace daphnis::sim {
 using broker::ConnId;
 using broker::WorkerId;
 
-BrokerNode::BrokerNode(Scene& scene, const broker::Config& config)
+BrokerNode::BrokerNode(Scene& scene, const broker::Settings& settings)
     : scene_(scene),
-      core_(config,
+      core_(settings,
             [this] {
               Uuid bytes;
               for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(scene_.chance.bits());
               return bytes;
             }),
-      charges_(scene, config),
-      folder_(scene, config, [this](const broker::FolderEvent& event) { on_folder(event); }),
+      charges_(scene, settings),
+      folder_(scene, settings, [this](const broker::FolderEvent& event) { on_folder(event); }),
       timer_(scene.clock,
              [this] {
                core_.on_timer(scene_.clock.now_ms());
@@ -261,8 +261,8 @@ void BrokerNode::check_files_quiet() {
   expect_none(cache.spools(), "spools");
   expect_none(cache.deferred_frees(), "deferred frees");
   expect_none(cache.spool_dir_bytes(), "bytes in the spool folder");
-  if (!core_.config().cache_dir.empty() && !folder_.is_quiet()) scene_.fail("the folder is busy");
-  const std::string objects = core_.config().cache_dir + "/objects/";
+  if (!core_.settings().cache_dir.empty() && !folder_.is_quiet()) scene_.fail("the folder is busy");
+  const std::string objects = core_.settings().cache_dir + "/objects/";
   size_t files = 0;
   for (const Disk::InodeRef& inode : scene_.disk.inodes()) {
     const std::string& name = inode->name;

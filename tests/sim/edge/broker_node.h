@@ -18,7 +18,7 @@ namespace daphnis::sim {
 /// Owned by the world; destroying it is its sudden death.
 class BrokerNode {
  public:
-  BrokerNode(Scene& scene, const broker::Config& config);
+  BrokerNode(Scene& scene, const broker::Settings& settings);
   ~BrokerNode();
 
   void on_l2(std::unique_ptr<Socket> socket);

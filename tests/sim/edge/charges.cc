@@ -6,8 +6,8 @@ namespace daphnis::sim {
 
 void Charges::on_message(broker::WorkerId worker, const ipc::WorkerToBroker& message) {
   const auto add = [&](const std::string& name) {
-    spools_.insert(config_.cache_dir + "/tmp/" + name);
-    spools_.insert(config_.spool_dir + "/" + name);
+    spools_.insert(settings_.cache_dir + "/tmp/" + name);
+    spools_.insert(settings_.spool_dir + "/" + name);
   };
   if (const auto* hello = std::get_if<ipc::Hello>(&message)) {
     prefixes_[worker] = fmt::format("{}-{}-", hello->index, hello->pid);
@@ -26,7 +26,7 @@ void Charges::on_event(const broker::FolderEvent& event) {
 }
 
 void Charges::find(const broker::Cache& cache) {
-  const std::string objects = config_.cache_dir + "/objects/";
+  const std::string objects = settings_.cache_dir + "/objects/";
   for (const Disk::InodeRef& inode : scene_.disk.inodes()) {
     const std::string& name = inode->name;
     if (known_.contains(inode->number)) {
@@ -50,7 +50,7 @@ void Charges::check(const broker::Cache& cache) {
   uint64_t not_found = 0;
   for (const Disk::InodeRef& inode : scene_.disk.inodes()) {
     const auto known = known_.find(inode->number);
-    if (known == known_.end() && inode->name.starts_with(config_.cache_dir + "/objects/")) {
+    if (known == known_.end() && inode->name.starts_with(settings_.cache_dir + "/objects/")) {
       not_found += inode->room();
     }
     if (known == known_.end()) continue;

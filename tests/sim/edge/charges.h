@@ -18,7 +18,7 @@ namespace daphnis::sim {
 /// which has a bound of its own. Owned by the broker's node.
 class Charges {
  public:
-  Charges(Scene& scene, const broker::Config& config) : scene_(scene), config_(config) {}
+  Charges(Scene& scene, const broker::Settings& settings) : scene_(scene), settings_(settings) {}
 
   void on_message(broker::WorkerId worker, const ipc::WorkerToBroker& message);
   void on_event(const broker::FolderEvent& event);
@@ -32,7 +32,7 @@ class Charges {
   void find(const broker::Cache& cache);
 
   Scene& scene_;
-  broker::Config config_;
+  broker::Settings settings_;
   std::map<broker::WorkerId, std::string> prefixes_;  ///< Of the names of a worker's spools.
   std::set<std::string> spools_;                      ///< Paths.
   std::map<uint64_t, Place> known_;                   ///< By the inode's number.

@@ -41,9 +41,9 @@ std::string fault_of_file(const std::string& bytes, const RequestKey& key) {
   return fine ? std::string() : fine.error().text();
 }
 
-FolderNode::FolderNode(Scene& scene, const broker::Config& config, OnEvent on_event)
+FolderNode::FolderNode(Scene& scene, const broker::Settings& settings, OnEvent on_event)
     : scene_(scene),
-      config_(config),
+      settings_(settings),
       on_event_(std::move(on_event)),
       order_task_(scene),
       probe_timer_(scene.clock, [this] { probe(); }),
@@ -60,13 +60,13 @@ FolderNode::~FolderNode() {
 
 void FolderNode::open() {
   sweep(0);
-  if (config_.cache_dir.empty()) return;
+  if (settings_.cache_dir.empty()) return;
   probe_timer_.after(kProbeEveryMs);
   begin_scan();
 }
 
 std::string FolderNode::object(const RequestKey& key) const {
-  return config_.cache_dir + "/objects/" + cache_file_name(key);
+  return settings_.cache_dir + "/objects/" + cache_file_name(key);
 }
 
 // --- Orders ---
@@ -128,13 +128,13 @@ std::string FolderNode::fault_of(const std::string& path, uint64_t size) {
 /// Looks at the file first; what it is about to be called may change meanwhile.
 std::vector<DiskTask::Part> FolderNode::parts_of(const StoreFile& order) {
   return {[this, order] {
-            store_fault_ = fault_of(config_.cache_dir + "/tmp/" + order.name, order.size);
+            store_fault_ = fault_of(settings_.cache_dir + "/tmp/" + order.name, order.size);
           },
           [this, order] { store(order); }};
 }
 
 void FolderNode::store(const StoreFile& order) {
-  const std::string from = config_.cache_dir + "/tmp/" + order.name;
+  const std::string from = settings_.cache_dir + "/tmp/" + order.name;
   const std::string to = object(order.key);
   std::string why = std::exchange(store_fault_, {});
   if (why.empty()) {
@@ -176,7 +176,7 @@ std::vector<DiskTask::Part> FolderNode::parts_of(const UnlinkSpools& order) {
 std::vector<DiskTask::Part> FolderNode::parts_of(const Quarantine& order) {
   return {[this, key = order.key] {
     const std::string name = cache_file_name(key).substr(3);
-    const std::string to = config_.cache_dir + "/quarantine/" + name;
+    const std::string to = settings_.cache_dir + "/quarantine/" + name;
     if (scene_.disk.rename(object(key), to) != 0) scene_.disk.unlink(object(key));
   }};
 }

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "broker/base/cache_folder.h"
-#include "broker/base/config.h"
+#include "broker/base/settings.h"
 #include "tests/sim/edge/disk_task.h"
 #include "tests/sim/edge/scene.h"
 
@@ -25,7 +25,7 @@ class FolderNode {
  public:
   using OnEvent = std::function<void(const broker::FolderEvent&)>;
 
-  FolderNode(Scene& scene, const broker::Config& config, OnEvent on_event);
+  FolderNode(Scene& scene, const broker::Settings& settings, OnEvent on_event);
   ~FolderNode();
 
   /// Removes strays and begins the scan.
@@ -77,7 +77,7 @@ class FolderNode {
   void release_scrubbed();
 
   Scene& scene_;
-  broker::Config config_;
+  broker::Settings settings_;
   OnEvent on_event_;
 
   std::optional<RequestKey> wanted_;  ///< By ProveFile.

@@ -55,7 +55,7 @@ void FolderNode::scan_step(Scan& scan, Entries& found) {
     scan.names.pop_back();
     return look_at(path, found);
   }
-  const std::string objects = config_.cache_dir + "/objects/";
+  const std::string objects = settings_.cache_dir + "/objects/";
   for (const std::string& path : scene_.disk.list(objects)) {
     const std::string folder = path.substr(objects.size(), 2);
     if (folder <= scan.last_folder) continue;
@@ -70,7 +70,7 @@ void FolderNode::look_at(const std::string& path, Entries& found) {
   Disk::InodeRef inode;
   if (scene_.disk.open(path, inode) != 0) return;  // Evicted since.
   broker::CacheEntry entry{.key = {}, .root = {}};
-  const size_t name_at = (config_.cache_dir + "/objects/ab/").size();
+  const size_t name_at = (settings_.cache_dir + "/objects/ab/").size();
   std::string tail;
   const uint64_t size = inode->bytes.size();
   const size_t wanted = std::min<size_t>(size, broker::kTailBytesMax);
@@ -94,8 +94,8 @@ void FolderNode::look_at(const std::string& path, Entries& found) {
 void FolderNode::sweep(uint64_t quiet_ms) {
   sweep_timer_.after(kSweepEveryMs);
   std::vector<std::string> folders;
-  if (!config_.cache_dir.empty()) folders.push_back(config_.cache_dir + "/tmp/");
-  if (!config_.spool_dir.empty()) folders.push_back(config_.spool_dir + "/");
+  if (!settings_.cache_dir.empty()) folders.push_back(settings_.cache_dir + "/tmp/");
+  if (!settings_.spool_dir.empty()) folders.push_back(settings_.spool_dir + "/");
   for (const std::string& folder : folders) {
     for (const std::string& path : scene_.disk.list(folder)) {
       const size_t begin = path.find('-', folder.size()) + 1;
@@ -123,7 +123,7 @@ void FolderNode::scrub() {
     bool is_good = false;
   };
   auto look = std::make_shared<Look>();
-  const std::string objects = config_.cache_dir + "/objects/";
+  const std::string objects = settings_.cache_dir + "/objects/";
   auto open = [this, look, objects] {
     if (const auto wanted = std::exchange(wanted_, std::nullopt)) {
       look->key = *wanted;

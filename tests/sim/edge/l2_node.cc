@@ -21,7 +21,7 @@ L2Node::L2Node(Scene& scene, const Traits& traits, Dial dial)
     : scene_(scene),
       traits_(traits),
       dial_(std::move(dial)),
-      session_(traits.config, [this] { return scene_.chance.bits(); }),
+      session_(traits.settings, [this] { return scene_.chance.bits(); }),
       clock_(scene.clock,
              [this] {
                session_.on_time(scene_.clock.now_ms());
@@ -170,14 +170,14 @@ void L2Node::run(l2::StartUpload& command) {
   const l2::Order& order = command.order;
   const Mood mood = choose_mood();
   ++scene_.tally.moods[static_cast<size_t>(mood)];
-  scene_.trace("{} answers {} in mood {}", traits_.config.l2_id, text_of(order.request_id),
+  scene_.trace("{} answers {} in mood {}", traits_.settings.l2_id, text_of(order.request_id),
                static_cast<int>(mood));
   if (mood == Mood::kSilent) {
     silent_[order.request_id] = scene_.clock.now_ms() + kSilentMs;
     patience_.after(kSilentMs);
     return;
   }
-  const auto generation = traits_.config.generation;
+  const auto generation = traits_.settings.generation;
   send({.id = order.request_id, .plan = plan_upload(scene_, order, generation, mood, store_)});
   if (mood != Mood::kTwice) return;
   Uuid other = order.request_id;
@@ -187,7 +187,7 @@ void L2Node::run(l2::StartUpload& command) {
 }
 
 void L2Node::run(l2::WriteLog& command) {
-  scene_.trace("{}: {}", traits_.config.l2_id, command.line.text());
+  scene_.trace("{}: {}", traits_.settings.l2_id, command.line.text());
 }
 
 void L2Node::send(L2Line::Upload upload) {
@@ -209,7 +209,7 @@ void L2Node::send(L2Line::Upload upload) {
 }
 
 void L2Node::on_upload_done(const Uuid& id, int status) {
-  scene_.trace("{}: {} was answered {}", traits_.config.l2_id, text_of(id), status);
+  scene_.trace("{}: {} was answered {}", traits_.settings.l2_id, text_of(id), status);
   scene_.note(static_cast<uint64_t>(status));
   if (doubled_.erase(id) > 0) return;
   session_.on_upload_done(id, scene_.clock.now_ms());
@@ -228,10 +228,10 @@ void L2Node::close_idle() {
 }
 
 void L2Node::check_quiet() {
-  if (!is_registered()) scene_.fail(traits_.config.l2_id + " did not come back");
-  if (session_.uploads() != 0) scene_.fail(traits_.config.l2_id + " still has orders");
-  if (!lines_.empty()) scene_.fail(traits_.config.l2_id + " is left blocked in an answer");
-  if (holdings_) scene_.fail(traits_.config.l2_id + " still tells its holdings");
+  if (!is_registered()) scene_.fail(traits_.settings.l2_id + " did not come back");
+  if (session_.uploads() != 0) scene_.fail(traits_.settings.l2_id + " still has orders");
+  if (!lines_.empty()) scene_.fail(traits_.settings.l2_id + " is left blocked in an answer");
+  if (holdings_) scene_.fail(traits_.settings.l2_id + " still tells its holdings");
 }
 
 }  // namespace daphnis::sim

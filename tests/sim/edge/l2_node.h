@@ -21,7 +21,7 @@ namespace daphnis::sim {
 class L2Node {
  public:
   struct Traits {
-    l2::SessionConfig config;
+    l2::SessionSettings settings;
     std::string address;
     std::set<size_t> dags;  ///< In Content::dags.
     bool has_hole = false;  ///< One block is missing.

@@ -33,17 +33,17 @@ World::World(uint64_t seed, Kind kind)
 World::~World() = default;
 
 void World::start_broker() {
-  broker_ = std::make_unique<BrokerNode>(scene_, config_);
+  broker_ = std::make_unique<BrokerNode>(scene_, broker_settings_);
 }
 
 void World::start_worker(unsigned number) {
-  workers_[number] =
-      std::make_unique<WorkerNode>(scene_, number, settings_, [this]() -> std::unique_ptr<Socket> {
-        if (!broker_) return nullptr;
-        auto ends = scene_.network.connect("worker");
-        broker_->on_worker(std::move(ends.far));
-        return std::move(ends.near);
-      });
+  workers_[number] = std::make_unique<WorkerNode>(scene_, number, worker_settings_,
+                                                  [this]() -> std::unique_ptr<Socket> {
+                                                    if (!broker_) return nullptr;
+                                                    auto ends = scene_.network.connect("worker");
+                                                    broker_->on_worker(std::move(ends.far));
+                                                    return std::move(ends.near);
+                                                  });
 }
 
 void World::start_l2(unsigned number) {
@@ -151,7 +151,7 @@ void World::mend() {
   }
   mend_disk();
   revive();
-  broker_->set_limit(config_.cache_limit_bytes);
+  broker_->set_limit(broker_settings_.cache_limit_bytes);
 }
 
 void World::check_quiet() {
@@ -216,7 +216,7 @@ void World::run() {
   if (scene_.faults.empty()) check_service();
   if (scene_.faults.empty()) check_memory();
   if (scene_.faults.empty() && has_only_v2_) check_first_hits();
-  if (scene_.faults.empty() && !config_.cache_dir.empty()) check_hits();
+  if (scene_.faults.empty() && !broker_settings_.cache_dir.empty()) check_hits();
   broker_.reset();
   scene_.tally.reads_failed = scene_.disk.faults().reads;
   scene_.tally.writes_failed = scene_.disk.faults().writes;

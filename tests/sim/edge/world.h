@@ -61,8 +61,8 @@ class World {
 
   Scene scene_;
   Kind kind_;
-  broker::Config config_;
-  worker::Settings settings_;
+  broker::Settings broker_settings_;
+  worker::Settings worker_settings_;
   std::vector<L2Node::Traits> traits_;
   std::vector<const Wish*> asked_;  ///< What clients choose from.
 

@@ -20,8 +20,8 @@ void World::draw_disk() {
   const bool has_cache = !chance.one_in(3);
   const bool has_spool_dir = chance.one_in(2);
   has_disk_ = has_cache || has_spool_dir;
-  if (has_cache) config_.cache_dir = "/cache";
-  if (has_spool_dir) config_.spool_dir = "/spool";
+  if (has_cache) broker_settings_.cache_dir = "/cache";
+  if (has_spool_dir) broker_settings_.spool_dir = "/spool";
   // Room for a step of a spool and little else, so that the one has to give way to the other.
   constexpr uint64_t kStep = limits::kSpoolStepBytes;
   constexpr uint64_t kLimits[] = {20'000,
@@ -30,14 +30,15 @@ void World::draw_disk() {
                                   kStep + 200'000,
                                   2 * kStep + 1'000,
                                   64 * uint64_t{limits::kMiB}};
-  config_.cache_limit_bytes = chance.pick(kLimits);
-  config_.spool_limit_bytes = chance.one_in(2) ? kStep + 100'000 : 256 * uint64_t{limits::kMiB};
-  config_.cache_syncs = chance.one_in(2);
-  if (chance.one_in(2)) config_.cache_policy = broker::CachePolicyKind::kLruSp;
+  broker_settings_.cache_limit_bytes = chance.pick(kLimits);
+  broker_settings_.spool_limit_bytes =
+      chance.one_in(2) ? kStep + 100'000 : 256 * uint64_t{limits::kMiB};
+  broker_settings_.cache_syncs = chance.one_in(2);
+  if (chance.one_in(2)) broker_settings_.cache_policy = broker::CachePolicyKind::kLruSp;
   if (!has_disk_) return;
   constexpr size_t kWindows[] = {16 * limits::kKiB, 64 * limits::kKiB,
                                  limits::kFetchWindowBytesMax};
-  settings_.fetch_window_bytes = chance.pick(kWindows);
+  worker_settings_.fetch_window_bytes = chance.pick(kWindows);
   Disk::Manners manners{.cold_one_in = static_cast<unsigned>(chance.below(4))};
   verbs_left_ = static_cast<unsigned>(chance.below(8));
   if (kind_ == Kind::kStorm) {
@@ -88,7 +89,7 @@ void World::interfere() {
       revival_.after(chance.between(100, 2'000));
       break;
     case 3: {
-      const uint64_t limit = config_.cache_limit_bytes;
+      const uint64_t limit = broker_settings_.cache_limit_bytes;
       const uint64_t bytes = chance.one_in(3) ? limit : chance.below(2 * limit);
       scene_.trace("the limit is {}", bytes);
       if (broker_) broker_->set_limit(bytes);

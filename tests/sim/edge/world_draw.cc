@@ -32,26 +32,26 @@ void World::draw_weather() {
 void World::draw_settings() {
   Chance& chance = scene_.chance;
   // Shorter than an operator's, so that a run sees every deadline pass.
-  settings_.client_head_ms = 5'000;
-  settings_.client_idle_ms = 20'000;
-  settings_.l2_first_block_ms = 3'000;
-  settings_.l2_idle_ms = 4'000;
-  settings_.request_ms = 10'000;
-  settings_.broker_wait_ms = 1'000;
+  worker_settings_.client_head_ms = 5'000;
+  worker_settings_.client_idle_ms = 20'000;
+  worker_settings_.l2_first_block_ms = 3'000;
+  worker_settings_.l2_idle_ms = 4'000;
+  worker_settings_.request_ms = 10'000;
+  worker_settings_.broker_wait_ms = 1'000;
   constexpr size_t kHigh[] = {2'048, 20'000, 1 << 20};
-  settings_.output_high_bytes = chance.pick(kHigh);
-  if (kind_ == Kind::kStorm && chance.one_in(5)) settings_.requests_max = 4;
+  worker_settings_.output_high_bytes = chance.pick(kHigh);
+  if (kind_ == Kind::kStorm && chance.one_in(5)) worker_settings_.requests_max = 4;
 }
 
 void World::draw_l2s() {
   Chance& chance = scene_.chance;
   for (size_t i = 0; i < kL2s; ++i) {
     L2Node::Traits traits;
-    traits.config.l2_id = "home-" + std::to_string(i);
+    traits.settings.l2_id = "home-" + std::to_string(i);
     const bool is_legacy = !has_only_v2_ && chance.one_in(3);
-    traits.config.generation = is_legacy ? l2::Generation::kLegacy : l2::Generation::kV2;
-    if (traits.config.generation == l2::Generation::kV2) {
-      traits.config.capacity = static_cast<uint32_t>(chance.between(1, 4));
+    traits.settings.generation = is_legacy ? l2::Generation::kLegacy : l2::Generation::kV2;
+    if (traits.settings.generation == l2::Generation::kV2) {
+      traits.settings.capacity = static_cast<uint32_t>(chance.between(1, 4));
     }
     traits.address = "10.0.0." + std::to_string(chance.one_in(3) ? 1 : i + 1);
     for (size_t dag = 0; dag < Content::instance().dags.size(); ++dag) {

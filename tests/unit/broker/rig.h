@@ -29,8 +29,8 @@ inline Cid cid_number(uint64_t n) {
 /// messages. Owned by a test case.
 class Rig {
  public:
-  explicit Rig(Config config = {}, uint64_t seed = 1)
-      : random_(seed), broker(std::move(config), [this] { return random_bytes(); }) {}
+  explicit Rig(Settings settings = {}, uint64_t seed = 1)
+      : random_(seed), broker(std::move(settings), [this] { return random_bytes(); }) {}
 
   struct Conn {
     std::string out;       ///< Everything the broker wrote.
@@ -307,8 +307,8 @@ class Rig {
   std::vector<std::string> log;
   std::vector<FolderOrder> folder_orders;
   std::map<ListenerId, uint64_t> kept_listeners;  ///< By the shell; their cookies.
-  bool workers_answer = true;  ///< Pings.
-  std::set<WorkerId> mute_workers;  ///< But these do not.
+  bool workers_answer = true;                     ///< Pings.
+  std::set<WorkerId> mute_workers;                ///< But these do not.
 };
 
 }  // namespace daphnis::broker

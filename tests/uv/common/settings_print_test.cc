@@ -5,7 +5,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "common/uv/settings.h"
+#include "common/uv/settings_reader.h"
 
 namespace daphnis::uv {
 namespace {
@@ -28,7 +28,7 @@ TEST_CASE("a flag beats the file, that beats a variable, and what they set can b
   std::vector<std::string> listen = {"0.0.0.0:9"};
   std::string socket = "default", maybe = "default", untouched = "default";
   int answer = 0;
-  Settings settings("program", "does something");
+  SettingsReader settings("program", "does something");
   settings.add("l2-listen", listen, "");
   settings.add("socket", socket, "");
   settings.add("maybe", maybe, "");

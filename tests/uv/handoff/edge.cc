@@ -57,7 +57,7 @@ Edge::~Edge() {
 
 void Edge::start_broker() {
   broker_ =
-      std::make_unique<broker::uv::Shell>(loop_, log_, broker::Config{},
+      std::make_unique<broker::uv::Shell>(loop_, log_, broker::Settings{},
                                           broker::uv::ShellSettings{.socket = folder_.path + "/s",
                                                                     .l2_listen = {"127.0.0.1:0"},
                                                                     .admin_listen = "127.0.0.1:0",
@@ -75,12 +75,12 @@ std::unique_ptr<worker::uv::Shell> Edge::add_worker(uint32_t index) {
     return all.empty() ? broker::WorkerId{} : all.rbegin()->first;
   };
   const broker::WorkerId before = newest();
-  auto worker =
-      std::make_unique<worker::uv::Shell>(loop_, log_,
-                                          worker::uv::Options{.socket_path = folder_.path + "/s",
-                                                              .listen = {"127.0.0.1", client_port_},
-                                                              .index = index,
-                                                              .settings = settings_});
+  auto worker = std::make_unique<worker::uv::Shell>(
+      loop_, log_,
+      worker::uv::ShellSettings{.socket_path = folder_.path + "/s",
+                                .listen = {"127.0.0.1", client_port_},
+                                .index = index,
+                                .settings = settings_});
   worker->start();
   until([&] {  // It accepts clients, and the broker has its copy of the socket.
     return newest() != before && worker->is_listening() &&

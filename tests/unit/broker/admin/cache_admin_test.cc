@@ -110,7 +110,7 @@ TEST_CASE("web pages give the cache no orders", "[broker][cache][admin]") {
 }
 
 TEST_CASE("an edge without a cache says so to its operator", "[broker][cache][admin]") {
-  CacheRig rig(Config{});
+  CacheRig rig(Settings{});
   CHECK(ask(rig, "POST", "/cache/purge?all=1").status == "404");
   CHECK(ask(rig, "GET", "/cache").body.empty());
 }

@@ -7,9 +7,9 @@ namespace daphnis::broker {
 namespace {
 
 TEST_CASE("what nobody asked for expires", "[broker][cache]") {
-  Config config = cache_config();
-  config.cache_expire_days = 2;
-  CacheRig rig(config);
+  Settings settings = cache_config();
+  settings.cache_expire_days = 2;
+  CacheRig rig(settings);
   const uint64_t day_ms = 86'400'000;
   const uint32_t wall_s = 1'700'000'000;
   rig.broker.on_second(wall_s, rig.now_ms);
@@ -28,9 +28,9 @@ TEST_CASE("what nobody asked for expires", "[broker][cache]") {
 }
 
 TEST_CASE("steps of the wall clock expire nothing", "[broker][cache]") {
-  Config config = cache_config();
-  config.cache_expire_days = 2;
-  CacheRig rig(config);
+  Settings settings = cache_config();
+  settings.cache_expire_days = 2;
+  CacheRig rig(settings);
   const int64_t day_s = 86'400;
   const int64_t wall_s = 1'700'000'000;
   rig.broker.on_second(static_cast<uint32_t>(wall_s), rig.now_ms);
@@ -46,14 +46,14 @@ TEST_CASE("steps of the wall clock expire nothing", "[broker][cache]") {
 }
 
 TEST_CASE("ages go on in the next broker and stand still without one", "[broker][cache]") {
-  Config config = cache_config();
-  config.cache_expire_days = 2;
+  Settings settings = cache_config();
+  settings.cache_expire_days = 2;
   const uint64_t day_ms = 86'400'000;
   const uint32_t wall_s = 1'700'000'000;
   std::vector<uint8_t> snapshot;
   put_snapshot_head(snapshot);
   {
-    CacheRig rig(config);
+    CacheRig rig(settings);
     rig.broker.on_second(wall_s, rig.now_ms);
     const WorkerId worker = rig.connect_worker();
     rig.store(worker, 1, kMiB);
@@ -66,7 +66,7 @@ TEST_CASE("ages go on in the next broker and stand still without one", "[broker]
     put_snapshot_end(snapshot);
   }
   const CacheSnapshot read(snapshot);
-  CacheRig rig(config);
+  CacheRig rig(settings);
   // A year later by the wall clock, with a file that no snapshot knows.
   rig.broker.on_second(wall_s + 365 * 86'400, rig.now_ms);
   FilesFound found{.entries = {*read.find(key_for(1)), *read.find(key_for(2))}, .is_last = true};

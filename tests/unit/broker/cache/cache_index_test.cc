@@ -104,9 +104,9 @@ TEST_CASE("the sum of all bytes never passes the limit whatever happens") {
   CacheIndex index({.limit_bytes = kLimit, .policy = kind, .keys_tracked = 1024});
   std::mt19937_64 random(11);
   std::map<uint64_t, uint64_t> spools;
-  std::vector<uint64_t> deferred frees;
+  std::vector<uint64_t> deferred;
   const auto defer_free = [&](const CacheIndex::Evicted& evicted) {
-    if (evicted.deferred_free != 0) deferred frees.push_back(evicted.deferred_free);
+    if (evicted.deferred_free != 0) deferred.push_back(evicted.deferred_free);
   };
   for (int step = 0; step < 20'000; ++step) {
     const uint64_t number = random() % 300;
@@ -130,9 +130,9 @@ TEST_CASE("the sum of all bytes never passes the limit whatever happens") {
         index.on_hits(key_number(number), 1);
         break;
       case 4:
-        if (!deferred frees.empty()) {
-          index.freed(deferred frees.back());
-          deferred frees.pop_back();
+        if (!deferred.empty()) {
+          index.freed(deferred.back());
+          deferred.pop_back();
         }
         for (const auto& spool : index.grants()) spools[spool.number] = 1;
         break;
@@ -142,7 +142,7 @@ TEST_CASE("the sum of all bytes never passes the limit whatever happens") {
     REQUIRE(index.charged_bytes() <= kLimit);
   }
   defer_free(index.remove_all());
-  for (const uint64_t number : deferred frees) index.freed(number);
+  for (const uint64_t number : deferred) index.freed(number);
   index.release_all(kWorker);
   CHECK(index.charged_bytes() == 0);
   CHECK(index.entries() == 0);

@@ -9,7 +9,7 @@ constexpr uint64_t kHourMs = 3'600'000;
 
 /// A rig whose index holds files that no snapshot knew.
 struct ProofRig : CacheRig {
-  explicit ProofRig(const Config& config = cache_config()) : CacheRig(config) {
+  explicit ProofRig(const Settings& settings = cache_config()) : CacheRig(settings) {
     pass(0);
     FilesFound found{.entries = {}, .is_last = true};
     for (uint64_t n = 1; n <= 5; ++n) {
@@ -118,14 +118,14 @@ TEST_CASE("a proof that cannot be had holds up no other", "[broker][cache]") {
 }
 
 TEST_CASE("hits ask for no proof where nothing is scrubbed or nobody wants it", "[broker][cache]") {
-  Config config = cache_config();
+  Settings settings = cache_config();
   SECTION("no scrubber") {
-    config.cache_scrub_bytes_per_s = 0;
+    settings.cache_scrub_bytes_per_s = 0;
   }
   SECTION("no hours") {
-    config.cache_verify_hours = 0;
+    settings.cache_verify_hours = 0;
   }
-  ProofRig rig(config);
+  ProofRig rig(settings);
   rig.hit(1);
   CHECK(rig.ordered() == 0);
   CHECK(rig.broker.cache().proofs_waiting() == 0);

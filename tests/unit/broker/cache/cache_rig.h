@@ -10,7 +10,7 @@ namespace daphnis::broker {
 
 inline constexpr uint64_t kMiB = limits::kMiB;
 
-inline Config cache_config(uint64_t limit_bytes = 100 * kMiB) {
+inline Settings cache_config(uint64_t limit_bytes = 100 * kMiB) {
   return {.cache_dir = "/cache",
           .cache_limit_bytes = limit_bytes,
           .spool_dir = "/spools",
@@ -24,8 +24,8 @@ inline RequestKey key_for(uint64_t n) {
 /// A rig with a pretended folder. Owned by a test case.
 class CacheRig : public Rig {
  public:
-  explicit CacheRig(Config config = cache_config(), uint64_t seed = 1)
-      : Rig(std::move(config), seed) {
+  explicit CacheRig(Settings settings = cache_config(), uint64_t seed = 1)
+      : Rig(std::move(settings), seed) {
     if (broker.cache().exists()) folder(FilesFound{.entries = {}, .is_last = true});
   }
 

@@ -3,9 +3,9 @@
 namespace daphnis::broker {
 
 TEST_CASE("spools outside the cache have a limit of their own", "[broker][cache]") {
-  Config config = cache_config();
-  config.cache_dir.clear();
-  CacheRig rig(config);
+  Settings settings = cache_config();
+  settings.cache_dir.clear();
+  CacheRig rig(settings);
   const WorkerId worker = rig.connect_worker();
   rig.reserve(worker, 1, 8 * kMiB, true);
   CHECK(rig.room(worker, 1)->bytes == 0);

@@ -3,9 +3,9 @@
 namespace daphnis::broker {
 
 TEST_CASE("a worker learns of the folders when it is welcomed", "[broker][cache]") {
-  Config config = cache_config();
-  config.cache_syncs = true;
-  CacheRig rig(config);
+  Settings settings = cache_config();
+  settings.cache_syncs = true;
+  CacheRig rig(settings);
   const auto welcome = rig.inbox<ipc::Welcome>(rig.connect_worker());
   REQUIRE(welcome.size() == 1);
   CHECK(welcome[0].cache_dir == "/cache");
@@ -236,7 +236,7 @@ TEST_CASE("hand-offs say whether the answer is worth keeping", "[broker][cache]"
     CHECK(admission(rig, rig.connect_worker(), 1) == ipc::Admission::kNo);
   }
   SECTION("nor does one that is not there") {
-    CacheRig rig(Config{});
+    CacheRig rig(Settings{});
     CHECK(admission(rig, rig.connect_worker(), 1) == ipc::Admission::kNo);
   }
 }

@@ -9,7 +9,7 @@ using ipc::JoinState;
 
 /// A leader whose stream was handed off, and two workers to join it.
 struct Party {
-  explicit Party(Config config = cache_config()) : rig(std::move(config)) {
+  explicit Party(Settings settings = cache_config()) : rig(std::move(settings)) {
     home = rig.register_l2("home", "?v=2&capacity=8");
     leader = rig.connect_worker();
     second = rig.connect_worker();

@@ -48,9 +48,9 @@ TEST_CASE("who is no browser is no web page", "[broker][web_pages]") {
 }
 
 TEST_CASE("web pages of listed origins are let through", "[broker][web_pages]") {
-  Config config;
-  config.l2_origins = {"https://good.example", "http://localhost:8000"};
-  Rig rig(config);
+  Settings settings;
+  settings.l2_origins = {"https://good.example", "http://localhost:8000"};
+  Rig rig(settings);
   CHECK(rig.status(ask(rig, "GET /register/a",
                        "Origin: https://good.example\r\nSec-Fetch-Site: cross-site\r\n"
                        "User-Agent: Mozilla/5.0\r\n")) == 200);

@@ -115,7 +115,7 @@ TEST_CASE("the root is first and each block is in the CAR once", "[l2][pack]") {
 TEST_CASE("an older CAR is replaced when that is wanted and a failed pack leaves it alone",
           "[l2][pack]") {
   const TempFolder folder;
-  const PackOptions forced{.replaces = true};
+  const PackSettings forced{.replaces = true};
   folder.write("out.car", as_bytes("old"));
   CHECK(pack(folder.at("absent"), folder.at("out.car"), forced).error().code == Errc::kNotFound);
   std::filesystem::create_directories(folder.at("in"));

@@ -17,12 +17,12 @@ using namespace daphnis::test;
 namespace {
 
 /// Refused, and nothing is left but the CAR.
-Error refusal(const Cid& root, const Sections& sections, const UnpackOptions& options = {}) {
+Error refusal(const Cid& root, const Sections& sections, const UnpackSettings& settings = {}) {
   const TempFolder folder;
   folder.write("in.car", car_of(root, sections));
   Error error;
   for (const bool is_stream : {false, true}) {
-    const auto result = unpack_in(folder, is_stream, options);
+    const auto result = unpack_in(folder, is_stream, settings);
     REQUIRE_FALSE(result);
     CHECK(folder.entries() == 1);
     error = result.error();
@@ -195,9 +195,9 @@ TEST_CASE("a small CAR that holds far too much is stopped", "[l2][unpack]") {
     sections.insert(sections.begin(), directory(entries));
     below = {sections.front().first, 0, 0};
   }
-  UnpackOptions options;
-  options.bytes_max = 1 << 20;
-  CHECK(refusal(sections.front().first, sections, options).code == Errc::kTooLarge);
+  UnpackSettings settings;
+  settings.bytes_max = 1 << 20;
+  CHECK(refusal(sections.front().first, sections, settings).code == Errc::kTooLarge);
 }
 
 TEST_CASE("what is no UnixFS is refused in words", "[l2][unpack]") {

@@ -136,7 +136,7 @@ TEST_CASE("a full disk is told once and recovery needs no restart") {
   CHECK(rig.has(file));
   rig.unlink(cached_dag(2).key, 3);
   rig.until_idle();
-  CHECK(rig.deferred frees == std::vector<uint64_t>{3});
+  CHECK(rig.deferred_frees == std::vector<uint64_t>{3});
   std::filesystem::remove(disk.path + "/hog");
   until_up(rig);
   CHECK(rig.health.size() == 2);

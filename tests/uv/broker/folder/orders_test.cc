@@ -18,8 +18,8 @@ TEST_CASE("a proven file gets its name and an evicted one loses it") {
   CHECK(rig.has(file));
   CHECK(rig.files_in("tmp") == 0);
   rig.unlink(file.key, 77);
-  rig.until([&] { return !rig.deferred frees.empty(); });
-  CHECK(rig.deferred frees == std::vector<uint64_t>{77});
+  rig.until([&] { return !rig.deferred_frees.empty(); });
+  CHECK(rig.deferred_frees == std::vector<uint64_t>{77});
   CHECK_FALSE(rig.has(file));
 }
 
@@ -37,7 +37,7 @@ TEST_CASE("orders are carried out in the order they are given") {
   CHECK(rig.has(file));
   CHECK(rig.answers.size() == 200);
   CHECK(std::ranges::all_of(rig.answers, &FileStored::is_stored));
-  CHECK(std::ranges::is_sorted(rig.deferred frees));
+  CHECK(std::ranges::is_sorted(rig.deferred_frees));
 }
 
 TEST_CASE("what is not there counts as unlinked however many it are") {
@@ -53,7 +53,7 @@ TEST_CASE("what is not there counts as unlinked however many it are") {
   }
   rig.folder->order(std::move(many));
   rig.until_idle();
-  CHECK(rig.deferred frees == std::vector<uint64_t>{5});
+  CHECK(rig.deferred_frees == std::vector<uint64_t>{5});
   CHECK(rig.health.empty());
 }
 
@@ -101,7 +101,7 @@ TEST_CASE("spools are unlinked only in the two folders that hold spools") {
                                  .deferred_free = 5});
   rig.folder->order(UnlinkSpools{.paths = {in_tmp}});
   rig.until_idle();
-  CHECK(rig.deferred frees == std::vector<uint64_t>{5});
+  CHECK(rig.deferred_frees == std::vector<uint64_t>{5});
   CHECK_FALSE(std::filesystem::exists(in_tmp));
   CHECK_FALSE(std::filesystem::exists(in_spool));
   CHECK(std::filesystem::exists(elsewhere));

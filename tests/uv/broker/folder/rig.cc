@@ -55,7 +55,7 @@ void Rig::on_event(FolderEvent&& event) {
   } else if (auto* stored = std::get_if<FileStored>(&event)) {
     answers.push_back(std::move(*stored));
   } else if (auto* unlinked = std::get_if<FilesUnlinked>(&event)) {
-    deferred frees.push_back(unlinked->deferred_free);
+    deferred_frees.push_back(unlinked->deferred_free);
   } else if (auto* bad = std::get_if<FileCorrupt>(&event)) {
     corrupt.push_back(std::move(*bad));
   } else if (const auto* end = std::get_if<FileProven>(&event)) {

@@ -74,7 +74,7 @@ class Rig {
   std::vector<CacheEntry> found;
   size_t scans = 0;
   std::vector<FileStored> answers;
-  std::vector<uint64_t> deferred frees;
+  std::vector<uint64_t> deferred_frees;
   std::vector<FileCorrupt> corrupt;
   std::vector<FileProven> proven;
   std::vector<FolderHealth> health;

@@ -113,7 +113,7 @@ TEST_CASE("what is unlinked is told of when the scrubber has closed it") {
   rig.until([&] { return rig.folder->counts().bytes_scrubbed > 0; });
   REQUIRE(rig.folder->counts().files_scrubbed == 0);
   rig.folder->order(UnlinkFiles{.deferred_free = 7, .keys = {file.key}});
-  rig.until([&] { return !rig.deferred frees.empty(); });
+  rig.until([&] { return !rig.deferred_frees.empty(); });
   for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
     std::error_code error;
     const std::string target = std::filesystem::read_symlink(entry.path(), error);

@@ -12,7 +12,7 @@ namespace daphnis::broker {
 
 /// What an operator may set. Owned by main (or a test), copied into the broker. Times in
 /// milliseconds.
-struct Config {
+struct Settings {
   std::string node_id = "daphnis";
   // DESIGN 2, step 8.
   uint64_t first_byte_ms = 800;  ///< From the order line to the head of the L2's POST.

@@ -1,4 +1,4 @@
-#include "common/uv/settings.h"
+#include "common/uv/settings_reader.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -87,7 +87,7 @@ std::string unknown_argument(const CLI::App& app) {
 
 }  // namespace
 
-Settings::Settings(const std::string& program, const std::string& what_it_does)
+SettingsReader::SettingsReader(const std::string& program, const std::string& what_it_does)
     : app_(what_it_does, program), file_(std::make_shared<SettingsFile>(app_)) {
   app_.set_config("--config", "", "File with settings: one `name = value` a line")
       ->configurable(false);
@@ -102,17 +102,18 @@ Settings::Settings(const std::string& program, const std::string& what_it_does)
   app_.config_formatter(file_);
 }
 
-Settings::~Settings() = default;
+SettingsReader::~SettingsReader() = default;
 
-CLI::App* Settings::begin_command(const std::string& name, const std::string& help) {
+CLI::App* SettingsReader::begin_command(const std::string& name, const std::string& help) {
   scope_ = app_.add_subcommand(name, help);
   scope_->fallthrough();  // For `NAME --config FILE`.
   scope_->get_help_ptr()->configurable(false);
   return scope_;
 }
 
-CLI::Option* Settings::add_word(const std::string& name, std::string& value,
-                                const std::vector<std::string>& words, const std::string& help) {
+CLI::Option* SettingsReader::add_word(const std::string& name, std::string& value,
+                                      const std::vector<std::string>& words,
+                                      const std::string& help) {
   const CLI::Validator is_word(
       [words](std::string& text) {
         if (std::ranges::find(words, text) != words.end()) return std::string();
@@ -122,7 +123,7 @@ CLI::Option* Settings::add_word(const std::string& name, std::string& value,
   return add(name, value, help)->check(is_word);
 }
 
-CLI::Validator Settings::size_reader() {
+CLI::Validator SettingsReader::size_reader() {
   return CLI::Validator(
       [](std::string& text) {
         uint64_t bytes = 0;
@@ -135,7 +136,7 @@ CLI::Validator Settings::size_reader() {
       "SIZE");
 }
 
-CLI::Validator Settings::address_check(uint16_t least_port) {
+CLI::Validator SettingsReader::address_check(uint16_t least_port) {
   return CLI::Validator(
       [least_port](std::string& text) {
         const auto address = parse_address(text);
@@ -145,7 +146,7 @@ CLI::Validator Settings::address_check(uint16_t least_port) {
       "HOST:PORT");
 }
 
-std::optional<Settings::End> Settings::judge(int argc, const char* const* argv) {
+std::optional<SettingsReader::End> SettingsReader::judge(int argc, const char* const* argv) {
   // CLI11 reports by exception; none leaves this function.
   try {
     app_.parse(argc, argv);
@@ -165,14 +166,14 @@ std::optional<Settings::End> Settings::judge(int argc, const char* const* argv) 
   return std::nullopt;
 }
 
-std::optional<int> Settings::parse(int argc, const char* const* argv) {
+std::optional<int> SettingsReader::parse(int argc, const char* const* argv) {
   const auto end = judge(argc, argv);
   if (!end) return std::nullopt;
   std::fputs(end->text.c_str(), end->exit_code == 0 ? stdout : stderr);
   return end->exit_code;
 }
 
-std::string Settings::set_values() const {
+std::string SettingsReader::set_values() const {
   std::string out;
   for (const CLI::Option* option : app_.get_options()) {
     if (!option->get_configurable() || option->get_lnames().empty()) continue;
@@ -183,7 +184,7 @@ std::string Settings::set_values() const {
   return out;
 }
 
-std::string Settings::complaint(const CLI::Error& error, int argc, const char* const* argv) {
+std::string SettingsReader::complaint(const CLI::Error& error, int argc, const char* const* argv) {
   // CLI11 looks for what is missing before it looks for what nobody takes, and a typo is both.
   if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError) ||
       error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError)) {
@@ -208,7 +209,7 @@ std::string Settings::complaint(const CLI::Error& error, int argc, const char* c
   return origin_of(*option, app_, *file_, argc, argv) + ": " + why;
 }
 
-CLI::Option* Settings::named(CLI::Option* option, std::string_view name) {
+CLI::Option* SettingsReader::named(CLI::Option* option, std::string_view name) {
   std::string variable = "DAPHNIS_";
   for (const char c : name) {
     variable.push_back(c == '-' ? '_'

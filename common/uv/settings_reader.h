@@ -18,7 +18,7 @@ class SettingsFile;
 /// A flag beats the file, the file beats a variable. A name has one meaning in all programs. With
 /// `--check-config` a program judges its settings and goes no further. Owned by main, used once at
 /// start.
-class Settings {
+class SettingsReader {
  public:
   /// How a program ends that has read its settings.
   struct End {
@@ -26,10 +26,10 @@ class Settings {
     std::string text;   ///< For stdout where the exit code is 0, else for stderr.
   };
 
-  Settings(const std::string& program, const std::string& what_it_does);
-  ~Settings();
-  Settings(const Settings&) = delete;
-  Settings& operator=(const Settings&) = delete;
+  SettingsReader(const std::string& program, const std::string& what_it_does);
+  ~SettingsReader();
+  SettingsReader(const SettingsReader&) = delete;
+  SettingsReader& operator=(const SettingsReader&) = delete;
 
   /// Settings added from here on belong to this command; its section of a file has its name.
   CLI::App* begin_command(const std::string& name, const std::string& help);

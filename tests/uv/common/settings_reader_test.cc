@@ -1,4 +1,4 @@
-#include "common/uv/settings.h"
+#include "common/uv/settings_reader.h"
 
 #include <unistd.h>
 
@@ -26,7 +26,7 @@ struct Program {
     settings.add_number("capacity", capacity, 1U, 256U, "At once");
   }
 
-  std::optional<Settings::End> judge(std::vector<const char*> words) {
+  std::optional<SettingsReader::End> judge(std::vector<const char*> words) {
     words.insert(words.begin(), "program");
     return settings.judge(static_cast<int>(words.size()), words.data());
   }
@@ -39,7 +39,7 @@ struct Program {
     return end->text;
   }
 
-  Settings settings{"program", "Does things"};
+  SettingsReader settings{"program", "Does things"};
   uint32_t tries = 3;
   uint64_t limit = 10 << 20;
   std::vector<std::string> listen = {"127.0.0.1:1"};
