@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include <algorithm>
-
 #include "common/base/check.h"
 #include "common/base/limits.h"
 
@@ -46,7 +44,6 @@ std::vector<Uuid> Attempts::of_worker(WorkerId worker) const {
   for (const auto& [id, attempt] : live_) {
     if (attempt.worker == worker) ids.push_back(id);
   }
-  std::ranges::sort(ids);  // The table's own order differs from run to run.
   std::ranges::sort(ids);  // The table's order is not the same in every run.
   return ids;
 }
