@@ -25,7 +25,7 @@ void Broker::on_l2_connected(ConnId conn, const std::string& address, uint64_t c
 
 void Broker::on_l2_bytes(ConnId conn, Bytes bytes, uint64_t now_ms) {
   l2_server_.on_bytes(conn, bytes, now_ms);
-  settle(now_ms);
+  after_input(now_ms);
 }
 
 void Broker::on_l2_unsent(ConnId conn, size_t unsent_bytes, uint64_t now_ms) {
@@ -34,7 +34,7 @@ void Broker::on_l2_unsent(ConnId conn, size_t unsent_bytes, uint64_t now_ms) {
 
 void Broker::on_l2_closed(ConnId conn, std::string_view why, uint64_t now_ms) {
   l2_server_.on_closed(conn, why, now_ms);
-  settle(now_ms);
+  after_input(now_ms);
 }
 
 void Broker::on_worker_connected(WorkerId worker, uint64_t now_ms) {
@@ -52,24 +52,24 @@ void Broker::on_worker_message(WorkerId worker, Bytes payload, const std::option
   } else if (socket) {
     context_.out.push(CloseL2{socket->conn});
   }
-  settle(now_ms);
+  after_input(now_ms);
 }
 
 void Broker::on_worker_listener(WorkerId worker, Bytes payload, const ArrivedListener& listener,
                                 uint64_t now_ms) {
   std::vector<uint8_t> surplus;
   static_cast<void>(workers_.on_message(worker, payload, {.listener = listener}, surplus, now_ms));
-  settle(now_ms);
+  after_input(now_ms);
 }
 
 void Broker::on_worker_closed(WorkerId worker, std::string_view why, uint64_t now_ms) {
   workers_.on_closed(worker, why, now_ms);
-  settle(now_ms);
+  after_input(now_ms);
 }
 
 void Broker::on_folder(const FolderEvent& event, uint64_t now_ms) {
   cache_.on_folder(event, now_ms);
-  settle(now_ms);
+  after_input(now_ms);
 }
 
 void Broker::on_second(uint32_t wall_s, uint64_t now_ms) {
@@ -77,7 +77,7 @@ void Broker::on_second(uint32_t wall_s, uint64_t now_ms) {
   cache_.on_second(now_ms);
   workers_.on_second(now_ms);
   if (warmer_.waiting() > 0 && !is_draining_) warmer_.on_second(workers_.admitted());
-  settle(now_ms);
+  after_input(now_ms);
 }
 
 void Broker::on_timer(uint64_t now_ms) {
@@ -103,10 +103,10 @@ void Broker::on_timer(uint64_t now_ms) {
         break;
     }
   }
-  settle(now_ms);
+  after_input(now_ms);
 }
 
-void Broker::settle(uint64_t now_ms) {
+void Broker::after_input(uint64_t now_ms) {
   // Rerouting sends order lines, which may find more L2s that do not read; each L2 is dropped once.
   do {
     for (const L2No no : std::exchange(registrations_.given_up(), {})) {
@@ -115,7 +115,7 @@ void Broker::settle(uint64_t now_ms) {
       }
     }
     dispatcher_.reroute(now_ms);
-    joins_.settle(now_ms);
+    joins_.after_input(now_ms);
   } while (!registrations_.given_up().empty());
 }
 
@@ -132,7 +132,7 @@ void Broker::drain(uint64_t now_ms) {
   is_draining_ = true;
   dispatcher_.drain(now_ms);
   l2_server_.drain(now_ms);
-  settle(now_ms);
+  after_input(now_ms);
 }
 
 bool Broker::is_quiet() const {

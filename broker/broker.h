@@ -94,7 +94,7 @@ class Broker {
 
  private:
   /// What inputs have put off: L2s to drop, fetches to reroute.
-  void settle(uint64_t now_ms);
+  void after_input(uint64_t now_ms);
 
   Context context_;
   Registrations registrations_;

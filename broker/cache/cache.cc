@@ -128,7 +128,7 @@ void Cache::on_event(const FileStored& event, uint64_t) {
   if (peers_.contains(event.spool.worker)) {
     context_.tell(event.spool.worker, ipc::SpoolStored{event.spool.number, is_held});
   }
-  settled_.push_back(storing.key);
+  ended_stores_.push_back(storing.key);
 }
 
 void Cache::on_event(const FilesUnlinked& event, uint64_t) {

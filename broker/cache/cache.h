@@ -43,7 +43,9 @@ class Cache {
   /// `reader` was told of the spool at `path`, so its bytes stay charged until that worker lets go.
   void share(WorkerId owner, const std::string& path, WorkerId reader);
   /// Keys whose storing has ended, well or not, since the last call.
-  [[nodiscard]] std::vector<RequestKey> take_settled() { return std::exchange(settled_, {}); }
+  [[nodiscard]] std::vector<RequestKey> take_ended_stores() {
+    return std::exchange(ended_stores_, {});
+  }
   /// A path of a spool of ours, as FetchProgress may name it.
   [[nodiscard]] bool is_spool_path(std::string_view path) const;
 
@@ -160,7 +162,7 @@ class Cache {
   absl::flat_hash_map<RequestKey, SpoolId> storing_by_key_;
   std::deque<RequestKey> proofs_;      ///< Wanted, in the order of their hits.
   std::optional<RequestKey> proving_;  ///< The one that was ordered.
-  std::vector<RequestKey> settled_;
+  std::vector<RequestKey> ended_stores_;
   uint64_t failures_unsaid_ = 0;  ///< Spools that failed since the last line that told so.
   uint64_t failures_log_ms_ = 0;  ///< When the next such line may be written.
   std::deque<Waiting> waiting_;   ///< In the index's order.

@@ -231,14 +231,14 @@ void Joins::on_timer(uint64_t number, uint64_t now_ms) {
   drop_if_idle(follower.key);
 }
 
-void Joins::settle(uint64_t now_ms) {
+void Joins::after_input(uint64_t now_ms) {
   while (true) {
     const auto ended = dispatcher_.take_ended();
-    const auto settled = cache_.take_settled();
+    const auto stores = cache_.take_ended_stores();
     const auto to_pass_on = std::exchange(to_pass_on_, {});
-    if (ended.empty() && settled.empty() && to_pass_on.empty()) return;
+    if (ended.empty() && stores.empty() && to_pass_on.empty()) return;
     for (const auto& end : ended) on_end(end, now_ms);
-    for (const RequestKey& key : settled) on_settled(key);
+    for (const RequestKey& key : stores) on_store_ended(key);
     for (const RequestKey& key : to_pass_on) pass_on(key, now_ms);
   }
 }
@@ -265,7 +265,7 @@ void Joins::on_end(const Dispatcher::FetchEnd& end, uint64_t now_ms) {
   }
 }
 
-void Joins::on_settled(const RequestKey& key) {
+void Joins::on_store_ended(const RequestKey& key) {
   const auto found = groups_.find(key);
   if (found == groups_.end() || cache_.is_storing(key)) return;
   Group& group = found->second;
@@ -294,7 +294,7 @@ void Joins::pass_on(const RequestKey& key, uint64_t now_ms) {
   if (found == groups_.end() || found->second.has_leader || cache_.is_storing(key)) return;
   Group& group = found->second;
   if (cache_.holds(key)) {
-    on_settled(key);
+    on_store_ended(key);
     return;
   }
   while (!group.followers.empty() && !group.has_leader) {

@@ -37,7 +37,7 @@ class Joins {
   /// A follower has waited as long as it was ready to.
   void on_timer(uint64_t follower, uint64_t now_ms);
   /// Draws the conclusions from what this input has ended at the dispatcher and in the cache.
-  void settle(uint64_t now_ms);
+  void after_input(uint64_t now_ms);
 
   [[nodiscard]] size_t followers() const { return followers_.size(); }
   [[nodiscard]] size_t groups() const { return groups_.size(); }
@@ -55,7 +55,8 @@ class Joins {
   };
   struct Group {
     uint64_t number = 0;
-    bool has_leader = false;  ///< Else its file is being stored, or settle() finds the next one.
+    bool has_leader =
+        false;  ///< Else its file is being stored, or after_input() finds the next one.
     FetchId leader{};
     bool is_wanted = false;     ///< SpoolWanted was sent.
     bool is_served = false;     ///< The leader's fetch was complete.
@@ -80,10 +81,11 @@ class Joins {
   /// Ends those followers for which `is_over` is true.
   void end_followers(Group& group, auto&& is_over);
   [[nodiscard]] Follower take(uint64_t number);
-  /// Takes the group's leader away; its followers are told, and settle() picks the next leader.
+  /// Takes the group's leader away; its followers are told, and after_input() picks the next
+  /// leader.
   void fail(const RequestKey& key, Group& group);
   void on_end(const Dispatcher::FetchEnd& end, uint64_t now_ms);
-  void on_settled(const RequestKey& key);
+  void on_store_ended(const RequestKey& key);
   void pass_on(const RequestKey& key, uint64_t now_ms);
   /// Makes an end of a group that nobody leads or waits for.
   void drop_if_idle(const RequestKey& key);

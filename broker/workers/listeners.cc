@@ -13,14 +13,14 @@ void Listeners::on_silent(WorkerId worker, uint64_t now_ms) {
   const auto found = servers_.find(worker);
   if (found == servers_.end()) return;
   found->second.is_silent = true;
-  settle_all(now_ms);
+  assign_all(now_ms);
 }
 
 void Listeners::on_answers(WorkerId worker, uint64_t now_ms) {
   const auto found = servers_.find(worker);
   if (found == servers_.end()) return;
   found->second.is_silent = false;
-  settle_all(now_ms);
+  assign_all(now_ms);
 }
 
 void Listeners::on_leaving(WorkerId worker, uint64_t now_ms) {
@@ -28,13 +28,13 @@ void Listeners::on_leaving(WorkerId worker, uint64_t now_ms) {
   if (found == servers_.end()) return;
   found->second.is_leaving = true;
   forget_holder(worker);
-  settle_all(now_ms);
+  assign_all(now_ms);
 }
 
 void Listeners::on_gone(WorkerId worker, uint64_t now_ms) {
   if (servers_.erase(worker) == 0) return;
   forget_holder(worker);
-  settle_all(now_ms);
+  assign_all(now_ms);
 }
 
 void Listeners::on_listening(WorkerId worker, const ipc::Listening& message,
@@ -60,14 +60,14 @@ void Listeners::on_listening(WorkerId worker, const ipc::Listening& message,
   }
   context_.tell(worker, ipc::ListenerKept{.listener_id = static_cast<uint64_t>(listener->id),
                                           .cookie = message.cookie});
-  settle(*listener, now_ms);
+  assign(*listener, now_ms);
 }
 
 void Listeners::on_wanted(WorkerId worker, const ipc::ListenersWanted& message, uint64_t now_ms) {
   const auto found = servers_.find(worker);
   if (found == servers_.end()) return;
   found->second.address = message.address;
-  settle_all(now_ms);
+  assign_all(now_ms);
   context_.tell(worker, ipc::ListenersGiven{});
 }
 
@@ -76,14 +76,14 @@ void Listeners::on_taken(WorkerId worker, const ipc::ListenerTaken& message, uin
   const auto found = listeners_.find(ListenerId{message.listener_id});
   if (found == listeners_.end()) return;
   if (Holder* holder = find_holder(found->second, worker)) holder->has_refused = true;
-  settle(found->second, now_ms);
+  assign(found->second, now_ms);
 }
 
 void Listeners::on_second(uint64_t now_ms) {
   for (auto& [id, listener] : listeners_) {
     std::erase_if(listener.holders, [](const Holder& holder) { return holder.has_refused; });
   }
-  settle_all(now_ms);
+  assign_all(now_ms);
   absl::erase_if(listeners_, [&](const auto& entry) {
     const Listener& listener = entry.second;
     if (!listener.unserved_since_ms || may_be_served(listener) ||
@@ -98,11 +98,11 @@ void Listeners::on_second(uint64_t now_ms) {
   });
 }
 
-void Listeners::settle_all(uint64_t now_ms) {
-  for (auto& [id, listener] : listeners_) settle(listener, now_ms);
+void Listeners::assign_all(uint64_t now_ms) {
+  for (auto& [id, listener] : listeners_) assign(listener, now_ms);
 }
 
-void Listeners::settle(Listener& listener, uint64_t now_ms) {
+void Listeners::assign(Listener& listener, uint64_t now_ms) {
   if (give_to_own(listener)) {
     take_back(listener, std::nullopt);
   } else if (!give_to_stand_in(listener)) {

@@ -72,8 +72,8 @@ class Listeners {
   };
 
   /// Sees to it that the right workers accept on it, and nobody else.
-  void settle(Listener& listener, uint64_t now_ms);
-  void settle_all(uint64_t now_ms);
+  void assign(Listener& listener, uint64_t now_ms);
+  void assign_all(uint64_t now_ms);
   [[nodiscard]] static bool serves(const Server& server, const Listener& listener) {
     return !server.is_silent && !server.is_leaving && server.address == listener.address;
   }

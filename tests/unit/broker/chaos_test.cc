@@ -17,7 +17,7 @@ class Chaos {
       REQUIRE(rig_.broker.dispatcher().attempts().live() <=
               rig_.broker.dispatcher().fetches() + streams_.size());
     }
-    settle();
+    end_everything();
   }
 
  private:
@@ -123,7 +123,7 @@ class Chaos {
     }
   }
 
-  void settle() {
+  void end_everything() {
     for (int round = 0; round < 20; ++round) {
       rig_.advance(5'000);
       collect();

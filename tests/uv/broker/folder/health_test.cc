@@ -127,7 +127,7 @@ TEST_CASE("a full disk is told once and recovery needs no restart") {
   const CachedFile file = cached_dag(1);
   REQUIRE(rig.stored(file).is_stored);
   // A probe under way would give a page back after the disk is full.
-  rig.settle();
+  rig.until_pool_idle();
   fill(disk);
   until_down(rig);
   rig.for_ms(200);
@@ -168,7 +168,7 @@ TEST_CASE("a read only disk is told and recovery needs no restart") {
   Rig rig(disk.path);
   rig.start();
   REQUIRE(rig.stored(cached_dag(1)).is_stored);
-  rig.settle();
+  rig.until_pool_idle();
   disk.remount("ro");
   rig.unlink(cached_dag(1).key, 1);
   until_down(rig);
@@ -204,7 +204,7 @@ TEST_CASE("a disk out of inodes is told and recovery needs no restart") {
   Rig rig(disk.path);
   rig.start();
   REQUIRE(rig.stored(cached_dag(1)).is_stored);
-  rig.settle();
+  rig.until_pool_idle();
   std::filesystem::create_directory(disk.path + "/hog");
   for (int i = 0;; ++i) {
     if (!std::ofstream(disk.path + "/hog/" + std::to_string(i))) break;
@@ -222,7 +222,7 @@ TEST_CASE("a folder that is deleted is made anew and locked anew") {
   Rig rig(temp.path);
   rig.start();
   REQUIRE(rig.stored(cached_dag(1)).is_stored);
-  rig.settle();
+  rig.until_pool_idle();
   std::filesystem::remove_all(rig.settings.dir);
   until_up(rig);
   CHECK(rig.health.size() >= 2);
@@ -237,7 +237,7 @@ TEST_CASE("one folder of objects that is deleted is made anew") {
   Rig rig(temp.path);
   rig.start();
   const CachedFile file = cached_dag(1);
-  rig.settle();
+  rig.until_pool_idle();
   std::filesystem::remove_all(std::filesystem::path(rig.object(file)).parent_path());
   CHECK_FALSE(rig.stored(file).is_stored);
   until_up(rig);
@@ -249,7 +249,7 @@ TEST_CASE("a folder that another edge took meanwhile is left to it") {
   Rig first(temp.path);
   first.settings.probe_every_ms = 200;
   first.restart();
-  first.settle();
+  first.until_pool_idle();
   std::filesystem::remove_all(first.settings.dir);
   Rig second(temp.path);
   second.start();

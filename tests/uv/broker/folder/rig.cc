@@ -77,10 +77,10 @@ void Rig::start() {
 void Rig::stop() {
   folder.reset();
   // A probe under way has a share in the lock, as it would until a process is gone.
-  settle();
+  until_pool_idle();
 }
 
-void Rig::settle() {
+void Rig::until_pool_idle() {
   while (loop.raw()->active_reqs.count > 0) loop.run_once();
 }
 

@@ -50,7 +50,7 @@ class Rig {
   void until_idle();
   /// Turns the loop until nothing is under way in the thread pool, and nothing will be before the
   /// loop turns again: for who changes the folder behind its back.
-  void settle();
+  void until_pool_idle();
   void for_ms(uint64_t ms);
 
   /// Puts the file into tmp/, under a living worker's name, and orders that it be stored.
