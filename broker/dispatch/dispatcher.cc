@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "broker/registry/orders.h"
+#include "broker/registry/order_line.h"
 #include "common/base/check.h"
 #include "common/ipc/ipc_codec.h"
 

@@ -10,7 +10,7 @@
 
 #include "broker/base/cache_folder.h"
 #include "broker/uv/folder/folder_lock.h"
-#include "broker/uv/folder/folder_orders.h"
+#include "broker/uv/folder/folder_tasks.h"
 #include "broker/uv/folder/folder_paths.h"
 #include "broker/uv/folder/folder_probe.h"
 #include "broker/uv/folder/folder_scan.h"

@@ -1,4 +1,4 @@
-#include "broker/uv/folder/folder_orders.h"
+#include "broker/uv/folder/folder_tasks.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

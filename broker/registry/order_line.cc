@@ -1,4 +1,4 @@
-#include "broker/registry/orders.h"
+#include "broker/registry/order_line.h"
 
 #include <fmt/format.h>
 
