@@ -162,7 +162,7 @@ AdminAnswer admin_answer(const http::Head& head, std::string_view body, Broker& 
   const std::string_view path = std::string_view(head.target).substr(0, head.target.find('?'));
   if (head.method == "POST" && path.starts_with(kLogLevel)) return {set_log_level(head, broker)};
   if (head.method == "POST" && path.starts_with("/cache/")) {
-    const CacheReply reply = cache_order(head, path, body, broker);
+    const CacheReply reply = cache_command(head, path, body, broker);
     return {respond(&head, reply.status, reply.type, reply.body)};
   }
   if (head.method != "GET" && head.method != "HEAD") {

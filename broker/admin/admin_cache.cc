@@ -75,8 +75,8 @@ CacheReply warm(std::string_view body, Broker& broker) {
 
 }  // namespace
 
-CacheReply cache_order(const http::Head& head, std::string_view path, std::string_view body,
-                       Broker& broker) {
+CacheReply cache_command(const http::Head& head, std::string_view path, std::string_view body,
+                         Broker& broker) {
   if (!broker.cache().exists()) return {404, kText, "this edge has no cache\n"};
   if (path == "/cache/purge") return purge(head.target, broker);
   if (path == "/cache/limit") return set_limit(head.target, broker);

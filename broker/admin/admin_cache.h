@@ -17,8 +17,8 @@ struct CacheReply {
 
 /// POST /cache/purge?cid=CID or ?all=1, /cache/limit?bytes=SIZE, /cache/warm with a CID a line in
 /// the body. `path` is without the query.
-[[nodiscard]] CacheReply cache_order(const http::Head& head, std::string_view path,
-                                     std::string_view body, Broker& broker);
+[[nodiscard]] CacheReply cache_command(const http::Head& head, std::string_view path,
+                                       std::string_view body, Broker& broker);
 
 /// Entries as NDJSON, from `cursor` on, which is moved; 0 afterwards: that was all.
 [[nodiscard]] std::string cache_list(const Broker& broker, uint64_t& cursor);

@@ -48,7 +48,7 @@ struct SetScrub {
   uint64_t bytes_per_s = 0;  ///< 0: no scrubbing.
 };
 
-using FolderOrder =
+using FolderTask =
     std::variant<StoreFile, UnlinkFiles, UnlinkSpools, Quarantine, ProveFile, SetScrub>;
 
 // --- Events ---

@@ -55,8 +55,8 @@ struct GiveListener {
 struct CloseListener {
   ListenerId listener;
 };
-struct OrderFolder {
-  FolderOrder order;
+struct GiveTask {
+  FolderTask task;
 };
 struct WriteLog {
   LogLevel level;
@@ -64,7 +64,7 @@ struct WriteLog {
 };
 
 using Command = std::variant<WriteL2, TuneRegistration, ShutdownL2, CloseL2, HandOff, SendWorker,
-                             CloseWorker, GiveListener, CloseListener, OrderFolder, WriteLog>;
+                             CloseWorker, GiveListener, CloseListener, GiveTask, WriteLog>;
 
 /// Collects commands during one input. Owned by the broker; emptied by the shell after each input.
 class Outbox {

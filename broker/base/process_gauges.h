@@ -20,7 +20,7 @@ struct ProcessGauges {
   uint64_t cache_files_scrubbed = 0;
   uint64_t cache_bytes_scrubbed = 0;
   uint64_t cache_strays_removed = 0;  ///< Left by workers that died.
-  uint64_t cache_orders = 0;          ///< Given to the folder and not yet carried out.
+  uint64_t cache_tasks = 0;           ///< Given to the folder and not yet carried out.
 };
 
 }  // namespace daphnis::broker

@@ -93,7 +93,7 @@ void Cache::quarantine(const RequestKey& key, const std::string& why, std::strin
                                         .add("file", cache_file_name(key))
                                         .add("found_by", by)
                                         .add("reason", why));
-  context_.out.push(OrderFolder{Quarantine{key, why}});
+  context_.out.push(GiveTask{Quarantine{key, why}});
   drop(key);
 }
 
@@ -141,7 +141,7 @@ void Cache::on_event(const FilesFound& event, uint64_t) {
   for (const CacheEntry& entry : event.entries) index_->found(entry);
   if (!event.is_last) return;
   defer_free(index_->remove_unseen());
-  order_proof();
+  start_proof();
 }
 
 void Cache::on_event(const FileCorrupt& event, uint64_t) {

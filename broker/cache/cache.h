@@ -134,7 +134,7 @@ class Cache {
 
   // cache_proofs.cc: what is hit is proven first.
   void want_proof(const RequestKey& key);
-  void order_proof();
+  void start_proof();
   void end_proof(const RequestKey& key, bool is_good);
   void forget_proof();
 

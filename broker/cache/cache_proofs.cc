@@ -14,23 +14,23 @@ void Cache::want_proof(const RequestKey& key) {
   if (proofs_.size() >= limits::kProofsWaitingMax) return;
   if (!index_->wants_proof(key, settings.cache_verify_hours)) return;
   proofs_.push_back(key);
-  order_proof();
+  start_proof();
 }
 
 /// One at a time: what the scrubber has not begun may still be evicted.
-void Cache::order_proof() {
+void Cache::start_proof() {
   if (proving_ || !is_folder_up_ || index_->is_scanning()) return;
   while (!proofs_.empty() && !index_->find(proofs_.front())) proofs_.pop_front();
   if (proofs_.empty()) return;
   proving_ = proofs_.front();
   proofs_.pop_front();
-  context_.out.push(OrderFolder{ProveFile{*proving_}});
+  context_.out.push(GiveTask{ProveFile{*proving_}});
 }
 
 void Cache::end_proof(const RequestKey& key, bool is_good) {
   index_->on_proof(key, is_good);
   if (proving_ == key) proving_.reset();
-  order_proof();
+  start_proof();
 }
 
 /// The folder went down and has forgotten what it was to do.

@@ -134,7 +134,7 @@ bool Cache::on_message(WorkerId id, const ipc::SpoolDone& message, uint64_t now_
   peers_[id].spools.erase(message.spool);
   storing_[spool_id] = {.key = message.key, .name = message.name};
   storing_by_key_[message.key] = spool_id;
-  context_.out.push(OrderFolder{StoreFile{spool_id, message.name, message.key, message.size}});
+  context_.out.push(GiveTask{StoreFile{spool_id, message.name, message.key, message.size}});
   pump();
   return true;
 }
@@ -282,7 +282,7 @@ std::string Cache::path_of(ipc::SpoolPlace place, const std::string& name) const
 }
 
 void Cache::unlink_spool(ipc::SpoolPlace place, const std::string& name) {
-  context_.out.push(OrderFolder{UnlinkSpools{.paths = {path_of(place, name)}}});
+  context_.out.push(GiveTask{UnlinkSpools{.paths = {path_of(place, name)}}});
 }
 
 size_t Cache::spools() const {

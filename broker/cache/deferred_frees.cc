@@ -18,7 +18,7 @@ void DeferredFrees::add(uint64_t index_free, std::vector<RequestKey> keys) {
     const size_t count = std::min(limits::kUnlinkKeysMax, keys.size() - at);
     const auto from = keys.begin() + static_cast<std::ptrdiff_t>(at);
     std::vector<RequestKey> part(from, from + static_cast<std::ptrdiff_t>(count));
-    context_.out.push(OrderFolder{UnlinkFiles{++last_, part}});
+    context_.out.push(GiveTask{UnlinkFiles{++last_, part}});
     deferred_frees_[last_] =
         DeferredFree{.room = {.index_free = index_free}, .keys = std::move(part), .open_at = {}};
     if (index_free != 0) ++parts_left_[index_free];
@@ -41,7 +41,7 @@ void DeferredFrees::add(const Freed& spool, const std::string& path,
 
 void DeferredFrees::add_linked(const Freed& spool, const std::string& path,
                                const std::vector<WorkerId>& readers) {
-  context_.out.push(OrderFolder{UnlinkSpools{.paths = {path}, .deferred_free = ++last_}});
+  context_.out.push(GiveTask{UnlinkSpools{.paths = {path}, .deferred_free = ++last_}});
   deferred_frees_[last_] = DeferredFree{
       .room = spool, .keys = {}, .path = path, .open_at = {readers.begin(), readers.end()}};
 }

@@ -216,8 +216,8 @@ void Shell::carry_out(Command& command) {
     workers_.send_copy(give->worker, std::move(give->frame), listeners_[give->listener].get());
   } else if (const auto* listener = std::get_if<CloseListener>(&command)) {
     listeners_.erase(listener->listener);
-  } else if (auto* order = std::get_if<OrderFolder>(&command)) {
-    if (folder_) folder_->order(std::move(order->order));
+  } else if (auto* give_task = std::get_if<GiveTask>(&command)) {
+    if (folder_) folder_->add(std::move(give_task->task));
   } else if (const auto* log = std::get_if<WriteLog>(&command)) {
     log_.write(log->level, log->line);
   }
@@ -270,7 +270,7 @@ ProcessGauges Shell::gauges() {
   gauges.cache_files_scrubbed = folder_->counts().files_scrubbed;
   gauges.cache_bytes_scrubbed = folder_->counts().bytes_scrubbed;
   gauges.cache_strays_removed = folder_->counts().strays_removed;
-  gauges.cache_orders = folder_->orders_pending();
+  gauges.cache_tasks = folder_->tasks_pending();
   return gauges;
 }
 

@@ -210,10 +210,10 @@ inline constexpr size_t kOpenFileBodyBytesMax = 64 * kKiB;     ///< A cached bod
 inline constexpr size_t kOpenFileBodiesBytesMax = 64 * kMiB;   ///< All of them.
 
 // --- Cache folder ---
-inline constexpr size_t kFolderOrdersMax = 1 << 20;  ///< Given and not yet carried out.
-inline constexpr size_t kFolderStepFiles = 256;      ///< Files of one turn in the thread pool.
-inline constexpr size_t kFilesFoundMax = 1024;       ///< Entries of one FilesFound.
-inline constexpr size_t kQuarantineFilesMax = 64;    ///< Corrupt files kept to be looked at,
+inline constexpr size_t kFolderTasksMax = 1 << 20;  ///< Given and not yet carried out.
+inline constexpr size_t kFolderStepFiles = 256;     ///< Files of one turn in the thread pool.
+inline constexpr size_t kFilesFoundMax = 1024;      ///< Entries of one FilesFound.
+inline constexpr size_t kQuarantineFilesMax = 64;   ///< Corrupt files kept to be looked at,
 inline constexpr uint64_t kQuarantineBytesMax = 256 * kMiB;  ///< and their bytes.
 inline constexpr size_t kSnapshotEntriesPerTurn = 1024;      ///< Written at once.
 inline constexpr uint64_t kSnapshotBytesMax = 1 * kGiB;      ///< A larger one is not read.

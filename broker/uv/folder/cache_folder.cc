@@ -13,7 +13,7 @@ CacheFolder::CacheFolder(daphnis::uv::Loop& loop, Settings settings, OnEvent on_
       paths_{.dir = settings_.dir, .spool_dir = settings_.spool_dir},
       on_event_(std::move(on_event)),
       lock_(std::make_shared<FolderLock>(paths_.lock())),
-      order_task_(loop),
+      round_task_(loop),
       probe_timer_(loop, [this] { probe(); }),
       probe_task_(loop),
       scan_task_(loop),
@@ -49,44 +49,44 @@ Result<void> CacheFolder::open() {
 
 // --- Orders ---
 
-void CacheFolder::order(FolderOrder order) {
-  check(orders_.size() < limits::kFolderOrdersMax, "too many orders for the cache folder");
+void CacheFolder::add(FolderTask task) {
+  check(tasks_.size() < limits::kFolderTasksMax, "too many orders for the cache folder");
   if (scan_) {
-    if (const auto* unlink = std::get_if<UnlinkFiles>(&order)) {
+    if (const auto* unlink = std::get_if<UnlinkFiles>(&task)) {
       gone_.insert(unlink->keys.begin(), unlink->keys.end());
-    } else if (const auto* quarantine = std::get_if<Quarantine>(&order)) {
+    } else if (const auto* quarantine = std::get_if<Quarantine>(&task)) {
       gone_.insert(quarantine->key);
-    } else if (const auto* store = std::get_if<StoreFile>(&order)) {
+    } else if (const auto* store = std::get_if<StoreFile>(&task)) {
       gone_.erase(store->key);
     }
   }
-  orders_.push_back(std::move(order));
-  run_orders();
+  tasks_.push_back(std::move(task));
+  run_tasks();
 }
 
-void CacheFolder::run_orders() {
-  if (order_task_.is_busy()) return;
+void CacheFolder::run_tasks() {
+  if (round_task_.is_busy()) return;
   if (!round_) {
-    if (orders_.empty()) return;
-    round_ = std::make_shared<FolderRound>(orders_, paths_);
+    if (tasks_.empty()) return;
+    round_ = std::make_shared<FolderRound>(tasks_, paths_);
   }
-  order_task_.start([round = round_] { round->step(); }, [this] { on_orders_step(); });
+  round_task_.start([round = round_] { round->step(); }, [this] { on_round_step(); });
 }
 
-void CacheFolder::on_orders_step() {
+void CacheFolder::on_round_step() {
   const auto round = round_;  // What an event leads to may already start the next step, or round.
   const auto done = round->take_done();
   if (round->is_done()) round_.reset();
-  for (FolderWork& work : done) on_order_done(work);
-  run_orders();
+  for (FolderWork& work : done) on_task_done(work);
+  run_tasks();
 }
 
-void CacheFolder::on_order_done(FolderWork& work) {
-  if (const auto* scrub = std::get_if<SetScrub>(&work.order())) {
+void CacheFolder::on_task_done(FolderWork& work) {
+  if (const auto* scrub = std::get_if<SetScrub>(&work.task())) {
     settings_.scrub_bytes_per_s = scrub->bytes_per_s;
     pace_scrub();
   }
-  if (const auto* prove = std::get_if<ProveFile>(&work.order()); prove && is_up_) {
+  if (const auto* prove = std::get_if<ProveFile>(&work.task()); prove && is_up_) {
     wanted_.push_back(prove->key);
     pace_scrub();
   }
@@ -131,7 +131,7 @@ bool CacheFolder::is_stuck() const {
   const auto hangs = [this](const daphnis::uv::PoolTask& task) {
     return task.is_busy() && loop_.now_ms() - task.started_ms() > limits::kFolderSilentMs;
   };
-  return hangs(order_task_) || hangs(probe_task_);
+  return hangs(round_task_) || hangs(probe_task_);
 }
 
 void CacheFolder::set_down(const std::string& why) {

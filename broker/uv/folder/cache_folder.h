@@ -10,11 +10,11 @@
 
 #include "broker/base/cache_folder.h"
 #include "broker/uv/folder/folder_lock.h"
-#include "broker/uv/folder/folder_tasks.h"
 #include "broker/uv/folder/folder_paths.h"
 #include "broker/uv/folder/folder_probe.h"
 #include "broker/uv/folder/folder_scan.h"
 #include "broker/uv/folder/folder_scrub.h"
+#include "broker/uv/folder/folder_tasks.h"
 #include "broker/uv/folder/snapshot_file.h"
 #include "common/uv/loop.h"
 #include "common/uv/pool_task.h"
@@ -68,8 +68,8 @@ class CacheFolder {
   /// and neither a FilesFound nor a FileStored has named since the scan began is not there any
   /// more.
   void start_scan();
-  /// Orders are carried out in the order they are given. At most kFolderOrdersMax may be pending.
-  void order(FolderOrder order);
+  /// Orders are carried out in the order they are given. At most kFolderTasksMax may be pending.
+  void add(FolderTask task);
 
   /// Writes DIR/index in the background, a thousand entries a turn. Does nothing while a
   /// former one is being written, while the folder is down, and before the first scan is over.
@@ -80,16 +80,16 @@ class CacheFolder {
   [[nodiscard]] bool is_up() const { return is_up_; }
   [[nodiscard]] bool is_scanning() const { return scan_ != nullptr; }
   [[nodiscard]] bool is_writing_snapshot() const { return snapshot_ != nullptr; }
-  [[nodiscard]] size_t orders_pending() const {
-    return orders_.size() + (round_ ? round_->size() : 0);
+  [[nodiscard]] size_t tasks_pending() const {
+    return tasks_.size() + (round_ ? round_->size() : 0);
   }
   [[nodiscard]] const Counts& counts() const { return counts_; }
 
  private:
   // cache_folder.cc: orders and health.
-  void run_orders();
-  void on_orders_step();
-  void on_order_done(FolderWork& work);
+  void run_tasks();
+  void on_round_step();
+  void on_task_done(FolderWork& work);
   void probe();
   void on_probe(const ProbeResult& result);
   void set_down(const std::string& why);
@@ -115,9 +115,9 @@ class CacheFolder {
   std::shared_ptr<FolderLock> lock_;  ///< Shared with the probe under way, as all of its kind.
   Counts counts_;
 
-  std::deque<FolderOrder> orders_;
+  std::deque<FolderTask> tasks_;
   std::shared_ptr<FolderRound> round_;  ///< The orders under way.
-  daphnis::uv::PoolTask order_task_;
+  daphnis::uv::PoolTask round_task_;
 
   bool is_up_ = true;
   std::string down_why_;         ///< What open() met and nobody was told of yet.
@@ -134,7 +134,7 @@ class CacheFolder {
 
   std::shared_ptr<FolderScrub> scrub_;
   std::vector<RequestKey> wanted_;  ///< By ProveFile; not yet the scrubber's.
-  uint64_t scrub_owed_bytes_ = 0;  ///< Read and not yet waited for.
+  uint64_t scrub_owed_bytes_ = 0;   ///< Read and not yet waited for.
   /// Not to be told before the scrubber has let go of what it may have open.
   std::vector<FilesUnlinked> unlinked_;
   daphnis::uv::Timer scrub_timer_;

@@ -46,7 +46,7 @@ std::string fault_of(int fd, uint64_t size) {
 }  // namespace
 
 bool FolderWork::step() {
-  return std::visit([this](const auto& order) { return carry_out(order); }, order_);
+  return std::visit([this](const auto& task) { return carry_out(task); }, task_);
 }
 
 void FolderWork::note(int sys, const std::string& what) {
@@ -57,9 +57,9 @@ void FolderWork::unlink(const std::string& path) {
   if (::unlink(path.c_str()) != 0 && errno != ENOENT) note(errno, "cannot unlink " + path);
 }
 
-std::string FolderWork::store(const StoreFile& order) {
-  if (paths_.dir.empty() || !is_spool_name(order.name)) return "no name of a spool: " + order.name;
-  const std::string from = paths_.tmp() + "/" + order.name;
+std::string FolderWork::store(const StoreFile& task) {
+  if (paths_.dir.empty() || !is_spool_name(task.name)) return "no name of a spool: " + task.name;
+  const std::string from = paths_.tmp() + "/" + task.name;
   {
     const daphnis::uv::UniqueFd file(
         ::open(from.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
@@ -70,23 +70,23 @@ std::string FolderWork::store(const StoreFile& order) {
         note(sys, "cannot open " + from);
       return "cannot open " + from + ": " + text_of(sys);
     }
-    if (std::string fault = fault_of(file.get(), order.size); !fault.empty()) return fault;
+    if (std::string fault = fault_of(file.get(), task.size); !fault.empty()) return fault;
   }
-  const std::string to = paths_.object(order.key);
+  const std::string to = paths_.object(task.key);
   if (::rename(from.c_str(), to.c_str()) == 0) return {};
   const int sys = errno;
   note(sys, "cannot rename " + from);
   return "cannot rename " + from + ": " + text_of(sys);
 }
 
-FolderRound::FolderRound(std::deque<FolderOrder>& orders, const FolderPaths& paths) {
+FolderRound::FolderRound(std::deque<FolderTask>& tasks, const FolderPaths& paths) {
   do {
-    works_.emplace_back(std::move(orders.front()), paths);
-    orders.pop_front();
+    works_.emplace_back(std::move(tasks.front()), paths);
+    tasks.pop_front();
     // A single file each. Any other may be long, and goes alone.
-  } while (works_.size() < limits::kFolderStepFiles && !orders.empty() &&
-           std::holds_alternative<StoreFile>(works_.back().order()) &&
-           std::holds_alternative<StoreFile>(orders.front()));
+  } while (works_.size() < limits::kFolderStepFiles && !tasks.empty() &&
+           std::holds_alternative<StoreFile>(works_.back().task()) &&
+           std::holds_alternative<StoreFile>(tasks.front()));
 }
 
 void FolderRound::step() {
@@ -102,42 +102,41 @@ std::span<FolderWork> FolderRound::take_done() {
   return std::span(works_).subspan(first, at_ - first);
 }
 
-bool FolderWork::carry_out(const StoreFile& order) {
-  FileStored stored{
-      .spool = order.spool, .key = order.key, .is_stored = false, .why = store(order)};
+bool FolderWork::carry_out(const StoreFile& task) {
+  FileStored stored{.spool = task.spool, .key = task.key, .is_stored = false, .why = store(task)};
   stored.is_stored = stored.why.empty();
   if (!stored.is_stored && !paths_.dir.empty()) {
-    if (is_spool_name(order.name)) unlink(paths_.tmp() + "/" + order.name);
+    if (is_spool_name(task.name)) unlink(paths_.tmp() + "/" + task.name);
     // The core holds no such key now, so no file of that name may be a hit: one that the scan of
     // a start has not reached yet could be.
-    unlink(paths_.object(order.key));
+    unlink(paths_.object(task.key));
   }
   event_ = std::move(stored);
   return true;
 }
 
-bool FolderWork::carry_out(const UnlinkFiles& order) {
-  for (size_t i = 0; i < limits::kFolderStepFiles && at_ < order.keys.size(); ++i, ++at_) {
-    if (!paths_.dir.empty()) unlink(paths_.object(order.keys[at_]));
+bool FolderWork::carry_out(const UnlinkFiles& task) {
+  for (size_t i = 0; i < limits::kFolderStepFiles && at_ < task.keys.size(); ++i, ++at_) {
+    if (!paths_.dir.empty()) unlink(paths_.object(task.keys[at_]));
   }
-  if (at_ < order.keys.size()) return false;
-  event_ = FilesUnlinked{order.deferred_free};
+  if (at_ < task.keys.size()) return false;
+  event_ = FilesUnlinked{task.deferred_free};
   return true;
 }
 
-bool FolderWork::carry_out(const UnlinkSpools& order) {
-  for (size_t i = 0; i < limits::kFolderStepFiles && at_ < order.paths.size(); ++i, ++at_) {
-    if (const std::string path = paths_.spool(order.paths[at_]); !path.empty()) unlink(path);
+bool FolderWork::carry_out(const UnlinkSpools& task) {
+  for (size_t i = 0; i < limits::kFolderStepFiles && at_ < task.paths.size(); ++i, ++at_) {
+    if (const std::string path = paths_.spool(task.paths[at_]); !path.empty()) unlink(path);
   }
-  if (at_ < order.paths.size()) return false;
-  if (order.deferred_free != 0) event_ = FilesUnlinked{order.deferred_free};
+  if (at_ < task.paths.size()) return false;
+  if (task.deferred_free != 0) event_ = FilesUnlinked{task.deferred_free};
   return true;
 }
 
-bool FolderWork::carry_out(const Quarantine& order) {
+bool FolderWork::carry_out(const Quarantine& task) {
   if (paths_.dir.empty()) return true;
-  const std::string path = paths_.object(order.key);
-  if (!quarantine_file(paths_, order.key)) unlink(path);
+  const std::string path = paths_.object(task.key);
+  if (!quarantine_file(paths_, task.key)) unlink(path);
   return true;
 }
 

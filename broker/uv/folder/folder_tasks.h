@@ -16,32 +16,32 @@ namespace daphnis::broker::uv {
 /// one step at a time. Owned by the CacheFolder's step under way.
 class FolderWork {
  public:
-  FolderWork(FolderOrder order, FolderPaths paths)
-      : order_(std::move(order)), paths_(std::move(paths)) {}
+  FolderWork(FolderTask task, FolderPaths paths)
+      : task_(std::move(task)), paths_(std::move(paths)) {}
 
   /// Does the next part. True: the order is done.
   [[nodiscard]] bool step();
 
-  [[nodiscard]] const FolderOrder& order() const { return order_; }
+  [[nodiscard]] const FolderTask& task() const { return task_; }
   /// Valid when done: the answer, where the order has one.
   [[nodiscard]] std::optional<FolderEvent>& event() { return event_; }
   /// Why the folder as a whole is of no use; empty: as far as seen it is.
   [[nodiscard]] const std::string& trouble() const { return trouble_; }
 
  private:
-  bool carry_out(const StoreFile& order);
-  bool carry_out(const UnlinkFiles& order);
-  bool carry_out(const UnlinkSpools& order);
-  bool carry_out(const Quarantine& order);
+  bool carry_out(const StoreFile& task);
+  bool carry_out(const UnlinkFiles& task);
+  bool carry_out(const UnlinkSpools& task);
+  bool carry_out(const Quarantine& task);
   bool carry_out(const ProveFile&) { return true; }  // Both are the scrubber's.
   bool carry_out(const SetScrub&) { return true; }
 
   /// Why the file cannot be stored; empty: it is.
-  [[nodiscard]] std::string store(const StoreFile& order);
+  [[nodiscard]] std::string store(const StoreFile& task);
   void unlink(const std::string& path);
   void note(int sys, const std::string& what);
 
-  FolderOrder order_;
+  FolderTask task_;
   FolderPaths paths_;
   size_t at_ = 0;  ///< Keys or paths done.
   std::optional<FolderEvent> event_;
@@ -53,7 +53,7 @@ class FolderWork {
 class FolderRound {
  public:
   /// Takes from the front of `orders`, at least one.
-  FolderRound(std::deque<FolderOrder>& orders, const FolderPaths& paths);
+  FolderRound(std::deque<FolderTask>& tasks, const FolderPaths& paths);
 
   void step();
   // Between two steps:

@@ -171,9 +171,9 @@ void BrokerNode::carry_out(broker::Command& command) {
   } else if (const auto* close_worker = std::get_if<broker::CloseWorker>(&command)) {
     scene_.fail("the broker disconnects a worker");
     workers_.erase(close_worker->worker);
-  } else if (auto* order = std::get_if<broker::OrderFolder>(&command)) {
-    scene_.trace_words("folder <", order->order);
-    folder_.order(std::move(order->order));
+  } else if (auto* given = std::get_if<broker::GiveTask>(&command)) {
+    scene_.trace_words("folder <", given->task);
+    folder_.order(std::move(given->task));
   } else if (const auto* log = std::get_if<broker::WriteLog>(&command)) {
     scene_.trace("broker: {}", log->line.text());
     scene_.note(log->line.text().size());

@@ -116,7 +116,7 @@ std::string words(const ipc::BrokerToWorker& message) {
   return std::visit(Words{}, message);
 }
 
-std::string words(const broker::FolderOrder& order) {
+std::string words(const broker::FolderTask& order) {
   return std::visit(Words{}, order);
 }
 

@@ -11,7 +11,7 @@ namespace daphnis::sim {
 // What is said about files, in words for the trace; empty for all else.
 [[nodiscard]] std::string words(const ipc::WorkerToBroker& message);
 [[nodiscard]] std::string words(const ipc::BrokerToWorker& message);
-[[nodiscard]] std::string words(const broker::FolderOrder& order);
+[[nodiscard]] std::string words(const broker::FolderTask& order);
 [[nodiscard]] std::string words(const broker::FolderEvent& event);
 [[nodiscard]] std::string words(const worker::FileJob& job);
 

@@ -71,7 +71,7 @@ std::string FolderNode::object(const RequestKey& key) const {
 
 // --- Orders ---
 
-void FolderNode::order(broker::FolderOrder order) {
+void FolderNode::order(broker::FolderTask order) {
   ++scene_.tally.orders;
   if (scan_) {
     if (const auto* unlink = std::get_if<UnlinkFiles>(&order)) {

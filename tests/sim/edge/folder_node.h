@@ -30,7 +30,7 @@ class FolderNode {
 
   /// Removes strays and begins the scan.
   void open();
-  void order(broker::FolderOrder order);
+  void order(broker::FolderTask order);
 
   [[nodiscard]] bool is_quiet() const {
     return orders_.empty() && !order_task_.is_busy() && !scan_ && is_up_;
@@ -81,8 +81,8 @@ class FolderNode {
   OnEvent on_event_;
 
   std::optional<RequestKey> wanted_;  ///< By ProveFile.
-  std::deque<broker::FolderOrder> orders_;
-  std::optional<broker::FolderOrder> order_;  ///< Under way.
+  std::deque<broker::FolderTask> orders_;
+  std::optional<broker::FolderTask> order_;  ///< Under way.
   std::optional<broker::FolderEvent> answer_;
   std::string trouble_;
   std::string store_fault_;

@@ -272,7 +272,7 @@ class Rig {
     deliver(c.worker, c.frame);
   }
   void carry_out(CloseListener& c) { REQUIRE(kept_listeners.erase(c.listener) == 1); }
-  void carry_out(OrderFolder& c) { folder_orders.push_back(std::move(c.order)); }
+  void carry_out(GiveTask& c) { folder_tasks.push_back(std::move(c.task)); }
   void carry_out(WriteLog& c) {
     log.push_back("level=" + std::string(name(c.level)) + " " + c.line.text());
   }
@@ -305,7 +305,7 @@ class Rig {
   std::map<ConnId, Conn> conns;
   std::map<WorkerId, FakeWorker> workers;
   std::vector<std::string> log;
-  std::vector<FolderOrder> folder_orders;
+  std::vector<FolderTask> folder_tasks;
   std::map<ListenerId, uint64_t> kept_listeners;  ///< By the shell; their cookies.
   bool workers_answer = true;                     ///< Pings.
   std::set<WorkerId> mute_workers;                ///< But these do not.

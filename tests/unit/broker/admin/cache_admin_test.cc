@@ -98,7 +98,7 @@ TEST_CASE("the operator warms by a list of CIDs", "[broker][cache][admin]") {
   CHECK(rig.inbox<ipc::Warm>(first).size() == limits::kWarmsPerSecond / 2 + 1);
 }
 
-TEST_CASE("web pages give the cache no orders", "[broker][cache][admin]") {
+TEST_CASE("web pages give the cache no commands", "[broker][cache][admin]") {
   CacheRig rig;
   fill(rig, 1);
   CHECK(ask(rig, "POST", "/cache/purge?all=1", {{"Host", "evil.example"}}).status == "403");

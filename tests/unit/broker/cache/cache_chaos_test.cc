@@ -116,17 +116,17 @@ class CacheChaos {
   void answer_order() {
     observe();
     if (pending_.empty()) return;
-    const FolderOrder order = pending_.front();
+    const FolderTask task = pending_.front();
     pending_.pop_front();
-    if (const auto* store = std::get_if<StoreFile>(&order)) {
+    if (const auto* store = std::get_if<StoreFile>(&task)) {
       rig_.folder(FileStored{
           .spool = store->spool, .key = store->key, .is_stored = pick(5) != 0, .why = "a test"});
-    } else if (const auto* unlink = std::get_if<UnlinkFiles>(&order)) {
+    } else if (const auto* unlink = std::get_if<UnlinkFiles>(&task)) {
       auto& deferred_free = deferred_frees_.at(unlink->deferred_free);
       deferred_free.open_at.emplace(workers_.begin(), workers_.end());
       rig_.folder(FilesUnlinked{unlink->deferred_free});
       free(unlink->deferred_free);
-    } else if (const auto* spools = std::get_if<UnlinkSpools>(&order)) {
+    } else if (const auto* spools = std::get_if<UnlinkSpools>(&task)) {
       if (spools->deferred_free == 0) return;
       auto& deferred_free = deferred_frees_.at(spools->deferred_free);
       deferred_free.open_at = deferred_free.readers;
@@ -191,10 +191,10 @@ class CacheChaos {
 
   /// Takes note of what orders and messages say.
   void observe() {
-    for (const FolderOrder& order : std::exchange(rig_.folder_orders, {})) {
-      if (const auto* store = std::get_if<StoreFile>(&order)) {
+    for (const FolderTask& task : std::exchange(rig_.folder_tasks, {})) {
+      if (const auto* store = std::get_if<StoreFile>(&task)) {
         REQUIRE(held_.emplace(store->key, store->size).second);
-      } else if (const auto* unlink = std::get_if<UnlinkFiles>(&order)) {
+      } else if (const auto* unlink = std::get_if<UnlinkFiles>(&task)) {
         REQUIRE_FALSE(deferred_frees_.contains(unlink->deferred_free));
         DeferredFree& deferred_free = deferred_frees_[unlink->deferred_free];
         for (const RequestKey& key : unlink->keys) {
@@ -203,13 +203,13 @@ class CacheChaos {
           deferred_free.bytes += found->second;
           held_.erase(found);
         }
-      } else if (const auto* spool = std::get_if<UnlinkSpools>(&order);
+      } else if (const auto* spool = std::get_if<UnlinkSpools>(&task);
                  spool && spool->deferred_free != 0) {
         REQUIRE_FALSE(leaving_.empty());
         deferred_frees_[spool->deferred_free] = leaving_.front();
         leaving_.pop_front();
       }
-      pending_.push_back(order);
+      pending_.push_back(task);
     }
     for (const WorkerId worker : workers_) {
       const auto rooms = rig_.inbox<ipc::SpoolRoom>(worker);
@@ -258,7 +258,7 @@ class CacheChaos {
   std::map<RequestKey, uint64_t> held_;
   std::map<uint64_t, DeferredFree> deferred_frees_;
   std::deque<DeferredFree> leaving_;  ///< Spools whose files are about to be ordered away.
-  std::deque<FolderOrder> pending_;
+  std::deque<FolderTask> pending_;
   std::map<WorkerId, size_t> rooms_seen_;
   uint64_t last_spool_ = 0;
   bool is_up_ = true;

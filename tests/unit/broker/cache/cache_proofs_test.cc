@@ -27,12 +27,12 @@ struct ProofRig : CacheRig {
   }
   void hit(uint64_t n) { tell(worker, ipc::CacheHits{{{key_for(n), 1}}}); }
   /// The file that was ordered to be proven since the last call; 0: none. Never two.
-  uint64_t ordered() {
-    const auto orders = orders_of<ProveFile>();
-    folder_orders.clear();
-    REQUIRE(orders.size() <= 1);
+  uint64_t proof_started() {
+    const auto tasks = tasks_of<ProveFile>();
+    folder_tasks.clear();
+    REQUIRE(tasks.size() <= 1);
     for (uint64_t n = 1; n <= 5; ++n) {
-      if (!orders.empty() && orders.front().key == key_for(n)) return n;
+      if (!tasks.empty() && tasks.front().key == key_for(n)) return n;
     }
     return 0;
   }
@@ -43,27 +43,27 @@ struct ProofRig : CacheRig {
 
 TEST_CASE("a file that is hit and was not verified for long is next", "[broker][cache]") {
   ProofRig rig;
-  CHECK(rig.ordered() == 0);
+  CHECK(rig.proof_started() == 0);
   rig.hit(3);
-  CHECK(rig.ordered() == 3);
+  CHECK(rig.proof_started() == 3);
   // Nor is it asked for twice, and the others wait in the order of their hits.
   rig.hit(3);
   rig.hit(5);
   rig.hit(1);
-  CHECK(rig.ordered() == 0);
+  CHECK(rig.proof_started() == 0);
   CHECK(rig.broker.cache().proofs_waiting() == 3);
   rig.proven(3);
-  CHECK(rig.ordered() == 5);
+  CHECK(rig.proof_started() == 5);
   rig.proven(5);
-  CHECK(rig.ordered() == 1);
+  CHECK(rig.proof_started() == 1);
   rig.proven(1);
   CHECK(rig.broker.cache().proofs_waiting() == 0);
   rig.pass(23);
   rig.hit(3);
-  CHECK(rig.ordered() == 0);
+  CHECK(rig.proof_started() == 0);
   rig.pass(1);
   rig.hit(3);
-  CHECK(rig.ordered() == 3);
+  CHECK(rig.proof_started() == 3);
   CHECK(rig.index().find(key_for(5))->unproven_h == 24);
   CHECK(rig.index().find(key_for(2))->unproven_h == CacheEntry::kNeverHours);
 }
@@ -71,12 +71,12 @@ TEST_CASE("a file that is hit and was not verified for long is next", "[broker][
 TEST_CASE("what was just written counts as verified", "[broker][cache]") {
   ProofRig rig;
   rig.store(rig.worker, 9, kMiB);
-  rig.folder_orders.clear();
+  rig.folder_tasks.clear();
   rig.hit(9);
-  CHECK(rig.orders_of<ProveFile>().empty());
+  CHECK(rig.tasks_of<ProveFile>().empty());
   rig.pass(24);
   rig.hit(9);
-  CHECK(rig.orders_of<ProveFile>().size() == 1);
+  CHECK(rig.tasks_of<ProveFile>().size() == 1);
 }
 
 TEST_CASE("a proof that cannot be had holds up no other", "[broker][cache]") {
@@ -84,36 +84,36 @@ TEST_CASE("a proof that cannot be had holds up no other", "[broker][cache]") {
   rig.hit(1);
   rig.hit(2);
   rig.hit(3);
-  CHECK(rig.ordered() == 1);
+  CHECK(rig.proof_started() == 1);
   SECTION("the file is gone") {
     (void)rig.broker.cache().purge(cid_number(2));
     rig.carry_out();
     rig.proven(1, false);
-    CHECK(rig.ordered() == 3);
+    CHECK(rig.proof_started() == 3);
     rig.proven(3);
     rig.hit(1);  // Not proven, so its next hit asks again.
-    CHECK(rig.ordered() == 1);
+    CHECK(rig.proof_started() == 1);
   }
   SECTION("the file is corrupt") {
     rig.folder(FileCorrupt{key_for(1), "a bit"});
     CHECK_FALSE(rig.holds(1));
-    CHECK(rig.ordered() == 2);
+    CHECK(rig.proof_started() == 2);
   }
   SECTION("the folder goes down") {
     rig.folder(FolderHealth{.is_up = false, .why = "gone"});
-    CHECK(rig.ordered() == 0);
+    CHECK(rig.proof_started() == 0);
     rig.folder(FolderHealth{.is_up = true, .why = {}});
     FilesFound found{.entries = {}, .is_last = true};
     for (uint64_t n = 1; n <= 5; ++n) {
       found.entries.push_back({.key = key_for(n), .root = cid_number(n), .size = 10});
     }
     rig.folder(found);
-    CHECK(rig.ordered() == 2);
+    CHECK(rig.proof_started() == 2);
     rig.hit(1);
     rig.proven(2);
-    CHECK(rig.ordered() == 3);
+    CHECK(rig.proof_started() == 3);
     rig.proven(3);
-    CHECK(rig.ordered() == 1);
+    CHECK(rig.proof_started() == 1);
   }
 }
 
@@ -127,7 +127,7 @@ TEST_CASE("hits ask for no proof where nothing is scrubbed or nobody wants it", 
   }
   ProofRig rig(settings);
   rig.hit(1);
-  CHECK(rig.ordered() == 0);
+  CHECK(rig.proof_started() == 0);
   CHECK(rig.broker.cache().proofs_waiting() == 0);
 }
 

@@ -35,22 +35,22 @@ class CacheRig : public Rig {
     broker.on_folder(event, now_ms);
     carry_out();
   }
-  template <class Order>
-  std::vector<Order> orders_of() const {
-    std::vector<Order> found;
-    for (const FolderOrder& order : folder_orders) {
-      if (const auto* one = std::get_if<Order>(&order)) found.push_back(*one);
+  template <class Task>
+  std::vector<Task> tasks_of() const {
+    std::vector<Task> found;
+    for (const FolderTask& task : folder_tasks) {
+      if (const auto* one = std::get_if<Task>(&task)) found.push_back(*one);
     }
     return found;
   }
   /// Answers all orders there are as a folder does that works.
   void run_folder() {
-    for (const FolderOrder& order : std::exchange(folder_orders, {})) {
-      if (const auto* store = std::get_if<StoreFile>(&order)) {
+    for (const FolderTask& task : std::exchange(folder_tasks, {})) {
+      if (const auto* store = std::get_if<StoreFile>(&task)) {
         folder(FileStored{.spool = store->spool, .key = store->key, .is_stored = true, .why = {}});
-      } else if (const auto* unlink = std::get_if<UnlinkFiles>(&order)) {
+      } else if (const auto* unlink = std::get_if<UnlinkFiles>(&task)) {
         folder(FilesUnlinked{unlink->deferred_free});
-      } else if (const auto* spools = std::get_if<UnlinkSpools>(&order)) {
+      } else if (const auto* spools = std::get_if<UnlinkSpools>(&task)) {
         if (spools->deferred_free != 0) folder(FilesUnlinked{spools->deferred_free});
       }
     }

@@ -20,8 +20,8 @@ TEST_CASE("spools outside the cache have a limit of their own", "[broker][cache]
   rig.tell(worker, ipc::SpoolGone{2});
   CHECK(rig.broker.cache().spool_dir_bytes() == 8 * kMiB);
   rig.kill_worker(worker);
-  REQUIRE(rig.orders_of<UnlinkSpools>().size() == 1);
-  CHECK(rig.orders_of<UnlinkSpools>()[0].paths == std::vector<std::string>{"/spools/1-77-3"});
+  REQUIRE(rig.tasks_of<UnlinkSpools>().size() == 1);
+  CHECK(rig.tasks_of<UnlinkSpools>()[0].paths == std::vector<std::string>{"/spools/1-77-3"});
   CHECK(rig.broker.cache().spool_dir_bytes() == 8 * kMiB);
   rig.run_folder();
   CHECK(rig.broker.cache().spool_dir_bytes() == 0);
@@ -35,9 +35,9 @@ TEST_CASE("the spools of a worker that dies are unlinked and then free", "[broke
   rig.reserve(dying, 2, 8 * kMiB);
   rig.kill_worker(dying);
   CHECK(rig.broker.counters().spools_lost == 2);
-  REQUIRE(rig.orders_of<UnlinkSpools>().size() == 2);
-  CHECK(rig.orders_of<UnlinkSpools>()[0].paths == std::vector<std::string>{"/cache/tmp/1-77-1"});
-  CHECK(rig.orders_of<UnlinkSpools>()[1].paths == std::vector<std::string>{"/cache/tmp/1-77-2"});
+  REQUIRE(rig.tasks_of<UnlinkSpools>().size() == 2);
+  CHECK(rig.tasks_of<UnlinkSpools>()[0].paths == std::vector<std::string>{"/cache/tmp/1-77-1"});
+  CHECK(rig.tasks_of<UnlinkSpools>()[1].paths == std::vector<std::string>{"/cache/tmp/1-77-2"});
   CHECK(rig.index().charged_bytes() == 16 * kMiB);
   rig.reserve(other, 1, 8 * kMiB);
   CHECK(rig.room(other, 1)->bytes == 0);

@@ -23,11 +23,11 @@ TEST_CASE("a spool that is done becomes a file and is held", "[broker][cache]") 
   CHECK(rig.room(worker, 1)->place == ipc::SpoolPlace::kCache);
   CHECK(rig.index().reserved_bytes() == 8 * kMiB);
   rig.done(worker, 1, 7, 5 * kMiB);
-  const auto orders = rig.orders_of<StoreFile>();
-  REQUIRE(orders.size() == 1);
-  CHECK(orders[0].name == "0-77-1");
-  CHECK(orders[0].key == key_for(7));
-  CHECK(orders[0].size == 5 * kMiB);
+  const auto tasks = rig.tasks_of<StoreFile>();
+  REQUIRE(tasks.size() == 1);
+  CHECK(tasks[0].name == "0-77-1");
+  CHECK(tasks[0].key == key_for(7));
+  CHECK(tasks[0].size == 5 * kMiB);
   CHECK_FALSE(rig.stored(worker, 1));
   CHECK_FALSE(rig.broker.cache().holds(key_for(7)));
   rig.run_folder();
@@ -47,8 +47,8 @@ TEST_CASE("what the folder cannot store is not held", "[broker][cache]") {
   rig.folder(FileStored{.spool = {worker, 1}, .key = key_for(7), .is_stored = false, .why = "EIO"});
   CHECK(rig.stored(worker, 1) == false);
   CHECK_FALSE(rig.holds(7));
-  REQUIRE(rig.orders_of<UnlinkSpools>().size() == 1);
-  CHECK(rig.orders_of<UnlinkSpools>()[0].paths == std::vector<std::string>{"/cache/tmp/0-77-1"});
+  REQUIRE(rig.tasks_of<UnlinkSpools>().size() == 1);
+  CHECK(rig.tasks_of<UnlinkSpools>()[0].paths == std::vector<std::string>{"/cache/tmp/0-77-1"});
   rig.run_folder();
   rig.confirm_all(worker);
   CHECK(rig.index().charged_bytes() == 0);
@@ -61,8 +61,8 @@ TEST_CASE("a second file of one key is thrown away", "[broker][cache]") {
   rig.reserve(worker, 2, 8 * kMiB);
   rig.done(worker, 2, 7, kMiB);
   CHECK(rig.stored(worker, 2) == true);
-  CHECK(rig.orders_of<StoreFile>().empty());
-  REQUIRE(rig.orders_of<UnlinkSpools>().size() == 1);
+  CHECK(rig.tasks_of<StoreFile>().empty());
+  REQUIRE(rig.tasks_of<UnlinkSpools>().size() == 1);
   // It takes room until it is unlinked and its own worker has closed it, too.
   CHECK(rig.index().charged_bytes() == 9 * kMiB);
   rig.run_folder();
@@ -94,8 +94,8 @@ TEST_CASE("a full cache evicts and grants when every worker has let go", "[broke
   rig.reserve(worker, 2, 8 * kMiB);
   CHECK_FALSE(rig.room(worker, 2));
   CHECK(rig.inbox<ipc::Unlink>(worker).empty());
-  REQUIRE(rig.orders_of<UnlinkFiles>().size() == 1);
-  CHECK(rig.orders_of<UnlinkFiles>()[0].keys == std::vector{key_for(1)});
+  REQUIRE(rig.tasks_of<UnlinkFiles>().size() == 1);
+  CHECK(rig.tasks_of<UnlinkFiles>()[0].keys == std::vector{key_for(1)});
   rig.run_folder();
   REQUIRE(rig.inbox<ipc::Unlink>(worker).size() == 1);
   REQUIRE(rig.inbox<ipc::Unlink>(other).size() == 1);
@@ -202,7 +202,7 @@ TEST_CASE("a worker that names files elsewhere is disconnected", "[broker][cache
     rig.progress(worker, 1, ipc::JoinState::kGoing, 1, "/cache/tmp/" + name);
   }
   CHECK(rig.workers[worker].is_closed);
-  CHECK(rig.orders_of<StoreFile>().empty());
+  CHECK(rig.tasks_of<StoreFile>().empty());
   rig.run_folder();
   CHECK(rig.index().charged_bytes() == 0);
 }
@@ -281,7 +281,7 @@ TEST_CASE("a file found of no use is dropped everywhere", "[broker][cache]") {
     rig.folder(FileCorrupt{.key = key_for(7), .why = "another digest"});
   }
   CHECK_FALSE(rig.holds(7));
-  CHECK(rig.orders_of<Quarantine>().size() == quarantined);
+  CHECK(rig.tasks_of<Quarantine>().size() == quarantined);
   CHECK(rig.broker.counters().cache_quarantined == quarantined);
   rig.run_folder();
   CHECK(rig.inbox<ipc::Unlink>(other).size() == 1);

@@ -103,7 +103,7 @@ void Rig::until(const std::function<bool()>& holds) {
 }
 
 void Rig::until_idle() {
-  until([this] { return folder->orders_pending() == 0; });
+  until([this] { return folder->tasks_pending() == 0; });
 }
 
 void Rig::for_ms(uint64_t ms) {
@@ -116,7 +116,7 @@ void Rig::for_ms(uint64_t ms) {
 void Rig::store(const CachedFile& file, uint64_t number) {
   const std::string name = "0-" + std::to_string(::getpid()) + "-" + std::to_string(number);
   write_file(settings.dir + "/tmp/" + name, file.bytes);
-  folder->order(StoreFile{{WorkerId{1}, number}, name, file.key, file.bytes.size()});
+  folder->add(StoreFile{{WorkerId{1}, number}, name, file.key, file.bytes.size()});
 }
 
 FileStored Rig::stored(const CachedFile& file) {
@@ -127,7 +127,7 @@ FileStored Rig::stored(const CachedFile& file) {
 }
 
 void Rig::unlink(const RequestKey& key, uint64_t deferred_free) {
-  folder->order(UnlinkFiles{deferred_free, {key}});
+  folder->add(UnlinkFiles{deferred_free, {key}});
 }
 
 std::string Rig::object(const CachedFile& file) const {

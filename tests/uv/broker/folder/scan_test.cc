@@ -217,7 +217,7 @@ TEST_CASE("a file that is evicted while the scan runs is not told as found after
   UnlinkFiles evicted{.deferred_free = 9, .keys = {}};
   for (const auto& file : files) evicted.keys.push_back(file.key);
   const RequestKey again = files[17].key;
-  other.folder->order(std::move(evicted));
+  other.folder->add(std::move(evicted));
   other.store(files[17]);
   other.until([&] { return other.scans > 0 && !other.answers.empty(); });
   for (const auto& entry : other.found) CHECK(entry.key == again);

@@ -23,7 +23,7 @@ TEST_CASE("bit rot anywhere in a file is found by the scrub") {
   rig.until([&] { return !rig.corrupt.empty(); });
   CHECK(rig.corrupt.front().key == bad.key);
   CHECK_FALSE(rig.corrupt.front().why.empty());
-  rig.folder->order(Quarantine{bad.key, rig.corrupt.front().why});
+  rig.folder->add(Quarantine{bad.key, rig.corrupt.front().why});
   rig.until_idle();
   rig.corrupt.clear();
   CHECK_FALSE(rig.has(bad));
@@ -40,12 +40,12 @@ TEST_CASE("the scrubber keeps to its budget and can be switched off and on") {
   for (uint32_t i = 0; i < 4; ++i) REQUIRE(rig.stored(cached_dag(i, 4, 250'000)).is_stored);
   rig.for_ms(60);
   CHECK(rig.folder->counts().bytes_scrubbed == 0);
-  rig.folder->order(SetScrub{4 * limits::kMiB});
+  rig.folder->add(SetScrub{4 * limits::kMiB});
   const uint64_t begun = rig.loop.now_ms();
   rig.until([&] { return rig.folder->counts().bytes_scrubbed >= 4'000'000; });
   const uint64_t took = rig.loop.now_ms() - begun;
   CHECK(took >= 650);  // 4 MB at 4 MiB a second, the last step unpaid.
-  rig.folder->order(SetScrub{0});
+  rig.folder->add(SetScrub{0});
   rig.until_idle();
   rig.for_ms(30);
   const uint64_t so_far = rig.folder->counts().bytes_scrubbed;
@@ -89,10 +89,10 @@ TEST_CASE("a file that is wanted is proven before all others and its end is told
   const CachedFile old = in_version_1(files[7]);
   write_file(rig.object(old), old.bytes);
   rot(rig.object(rotten), rotten.body_bytes / 2);
-  rig.folder->order(ProveFile{old.key});
-  rig.folder->order(ProveFile{rotten.key});
-  rig.folder->order(ProveFile{cached_dag(kFiles).key});
-  rig.folder->order(SetScrub{kFast});
+  rig.folder->add(ProveFile{old.key});
+  rig.folder->add(ProveFile{rotten.key});
+  rig.folder->add(ProveFile{cached_dag(kFiles).key});
+  rig.folder->add(SetScrub{kFast});
   rig.until([&] { return rig.proven.size() >= 2; });
   REQUIRE(rig.corrupt.size() == 1);
   CHECK(rig.corrupt.front().key == rotten.key);
@@ -112,7 +112,7 @@ TEST_CASE("what is unlinked is told of when the scrubber has closed it") {
   REQUIRE(rig.stored(file).is_stored);
   rig.until([&] { return rig.folder->counts().bytes_scrubbed > 0; });
   REQUIRE(rig.folder->counts().files_scrubbed == 0);
-  rig.folder->order(UnlinkFiles{.deferred_free = 7, .keys = {file.key}});
+  rig.folder->add(UnlinkFiles{.deferred_free = 7, .keys = {file.key}});
   rig.until([&] { return !rig.deferred_frees.empty(); });
   for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
     std::error_code error;

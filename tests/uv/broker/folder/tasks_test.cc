@@ -23,7 +23,7 @@ TEST_CASE("a proven file gets its name and an evicted one loses it") {
   CHECK_FALSE(rig.has(file));
 }
 
-TEST_CASE("orders are carried out in the order they are given") {
+TEST_CASE("tasks are carried out in the order they are given") {
   const TempFolder temp;
   Rig rig(temp.path);
   rig.start();
@@ -51,7 +51,7 @@ TEST_CASE("what is not there counts as unlinked however many it are") {
     key[1] = static_cast<uint8_t>(i >> 8);
     many.keys.push_back(key);
   }
-  rig.folder->order(std::move(many));
+  rig.folder->add(std::move(many));
   rig.until_idle();
   CHECK(rig.deferred_frees == std::vector<uint64_t>{5});
   CHECK(rig.health.empty());
@@ -65,7 +65,7 @@ TEST_CASE("a file that is not what its writer says is refused and removed") {
   const auto refused = [&](CachedFile file, uint64_t size_told, uint64_t number) {
     const std::string name = "0-" + std::to_string(::getpid()) + "-" + std::to_string(number);
     write_file(rig.settings.dir + "/tmp/" + name, file.bytes);
-    rig.folder->order(StoreFile{{WorkerId{1}, number}, name, file.key, size_told});
+    rig.folder->add(StoreFile{{WorkerId{1}, number}, name, file.key, size_told});
     rig.until_idle();
     CHECK_FALSE(rig.answers.back().is_stored);
     CHECK_FALSE(rig.answers.back().why.empty());
@@ -79,8 +79,8 @@ TEST_CASE("a file that is not what its writer says is refused and removed") {
   CachedFile tiny = good;
   tiny.bytes.resize(3);
   refused(tiny, 3, 3);
-  rig.folder->order(StoreFile{{WorkerId{1}, 4}, "0-1-4", good.key, 100});
-  rig.folder->order(StoreFile{{WorkerId{1}, 5}, "../objects/00/x", good.key, 100});
+  rig.folder->add(StoreFile{{WorkerId{1}, 4}, "0-1-4", good.key, 100});
+  rig.folder->add(StoreFile{{WorkerId{1}, 5}, "../objects/00/x", good.key, 100});
   rig.until_idle();
   CHECK(rig.answers.size() == 5);
   CHECK_FALSE(rig.answers[3].is_stored);
@@ -97,9 +97,9 @@ TEST_CASE("spools are unlinked only in the two folders that hold spools") {
   const std::string elsewhere = temp.path + "/precious";
   const std::string object = rig.settings.dir + "/tmp/../lock";
   for (const auto& path : {in_tmp, in_spool, elsewhere}) write_file(path, as_bytes("x"));
-  rig.folder->order(UnlinkSpools{.paths = {in_tmp, in_spool, elsewhere, object, "0-1-1", ""},
-                                 .deferred_free = 5});
-  rig.folder->order(UnlinkSpools{.paths = {in_tmp}});
+  rig.folder->add(UnlinkSpools{.paths = {in_tmp, in_spool, elsewhere, object, "0-1-1", ""},
+                               .deferred_free = 5});
+  rig.folder->add(UnlinkSpools{.paths = {in_tmp}});
   rig.until_idle();
   CHECK(rig.deferred_frees == std::vector<uint64_t>{5});
   CHECK_FALSE(std::filesystem::exists(in_tmp));
@@ -115,7 +115,7 @@ TEST_CASE("quarantine keeps the newest few and never serves them") {
   const CachedFile file = cached_dag(1);
   for (size_t round = 0; round < limits::kQuarantineFilesMax + 5; ++round) {
     REQUIRE(rig.stored(file).is_stored);
-    rig.folder->order(Quarantine{file.key, "rotten"});
+    rig.folder->add(Quarantine{file.key, "rotten"});
     rig.until_idle();
     CHECK_FALSE(rig.has(file));
   }
@@ -123,7 +123,7 @@ TEST_CASE("quarantine keeps the newest few and never serves them") {
   const std::string hex = cache_file_name(file.key).substr(3);
   CHECK_FALSE(std::filesystem::exists(rig.settings.dir + "/quarantine/" + hex + ".5"));
   CHECK(std::filesystem::exists(rig.settings.dir + "/quarantine/" + hex + ".69"));
-  rig.folder->order(Quarantine{cached_dag(2).key, "not there"});
+  rig.folder->add(Quarantine{cached_dag(2).key, "not there"});
   rig.until_idle();
   CHECK(rig.health.empty());
 }
@@ -135,7 +135,7 @@ TEST_CASE("a huge damaged file is not kept in quarantine") {
   const CachedFile file = cached_dag(1);
   REQUIRE(rig.stored(file).is_stored);
   std::filesystem::resize_file(rig.object(file), limits::kQuarantineBytesMax + 1);
-  rig.folder->order(Quarantine{file.key, "huge"});
+  rig.folder->add(Quarantine{file.key, "huge"});
   rig.until_idle();
   CHECK_FALSE(rig.has(file));
   CHECK(rig.files_in("quarantine") == 0);
@@ -150,7 +150,7 @@ TEST_CASE("without a cache spools are unlinked all the same") {
   rig.folder->start_scan();
   const std::string spool = rig.settings.spool_dir + "/0-1-2";
   write_file(spool, as_bytes("x"));
-  rig.folder->order(UnlinkSpools{.paths = {spool}});
+  rig.folder->add(UnlinkSpools{.paths = {spool}});
   rig.until_idle();
   CHECK_FALSE(std::filesystem::exists(spool));
   CHECK(rig.folder->write_snapshot(rig.source()));
