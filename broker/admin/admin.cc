@@ -103,12 +103,12 @@ std::string set_log_level(const http::Head& head, Broker& broker) {
 
 /// Without a length, since that is not known before it has been listed: the connection's end is the
 /// body's.
-AdminAnswer list(const http::Head& head, const Broker& broker) {
+AdminReply list(const http::Head& head, const Broker& broker) {
   auto start = http::HeadWriter::response(200);
   start.add("Content-Type", kNdjson).add("Connection", "close").add("Cache-Control", "no-store");
-  AdminAnswer answer{start.finish()};
-  if (head.method != "HEAD") answer.text += cache_list(broker, answer.cursor);
-  return answer;
+  AdminReply reply{start.finish()};
+  if (head.method != "HEAD") reply.text += cache_list(broker, reply.cursor);
+  return reply;
 }
 
 /// Not draining, and what `require` names, separated by commas, is there. The list is the whole
@@ -153,8 +153,8 @@ std::string look(const http::Head& head, std::string_view path, const Broker& br
 
 }  // namespace
 
-AdminAnswer admin_answer(const http::Head& head, std::string_view body, Broker& broker,
-                         const ProcessGauges& process, uint64_t now_ms) {
+AdminReply admin_reply(const http::Head& head, std::string_view body, Broker& broker,
+                       const ProcessGauges& process, uint64_t now_ms) {
   const std::string* host = head.find("host");
   if (is_from_web_page(head) || (host && !is_literal_host(*host))) {
     return {respond(&head, 403, kText, "not for web pages; name this host by its address\n")};

@@ -10,7 +10,7 @@
 namespace daphnis::broker {
 
 /// A response: the head and the body, or its beginning.
-struct AdminAnswer {
+struct AdminReply {
   std::string text;
   /// Where a longer body goes on, by admin_more(); 0: this is all.
   uint64_t cursor = 0;
@@ -26,9 +26,8 @@ struct AdminAnswer {
 /// request with an Origin, or whose Host is neither an address literal nor localhost, is refused
 /// with 403: it comes from a page in a browser (DNS rebinding), and this endpoint has no other
 /// lock.
-[[nodiscard]] AdminAnswer admin_answer(const http::Head& head, std::string_view body,
-                                       Broker& broker, const ProcessGauges& process,
-                                       uint64_t now_ms);
+[[nodiscard]] AdminReply admin_reply(const http::Head& head, std::string_view body, Broker& broker,
+                                     const ProcessGauges& process, uint64_t now_ms);
 /// More of an answer's body; moves the cursor.
 [[nodiscard]] std::string admin_more(const Broker& broker, uint64_t& cursor);
 

@@ -135,7 +135,7 @@ void add_fetches(Families& out, const Broker& broker) {
                 counters.first_byte);
 }
 
-void add_answers(Families& out, const Broker& broker) {
+void add_deliveries(Families& out, const Broker& broker) {
   const Counters& counters = broker.counters();
   out.counter("handoffs_total", "Sockets handed to workers", counters.handoffs);
   out.counter("handoffs_refused_total", "POSTs answered 503 since their worker has too many",
@@ -144,13 +144,13 @@ void add_answers(Families& out, const Broker& broker) {
               counters.sockets_returned);
   out.counter("sockets_lost_total", "Sockets lost on the way back", counters.sockets_lost);
   out.counter("answers_without_id_total", "POSTs that were matched by CID and address",
-              counters.answers_without_id);
+              counters.deliveries_without_id);
   out.family("answers_refused_total", "POSTs that were no use", MetricType::Counter);
-  out.put(counters.answers_malformed, "reason", "malformed");
-  out.put(counters.answers_wrong_root, "reason", "wrong_root");
-  out.put(counters.answers_unknown, "reason", "unknown");
-  out.put(counters.answers_double, "reason", "double");
-  out.put(counters.answers_late, "reason", "late");
+  out.put(counters.deliveries_malformed, "reason", "malformed");
+  out.put(counters.deliveries_wrong_root, "reason", "wrong_root");
+  out.put(counters.deliveries_unknown, "reason", "unknown");
+  out.put(counters.deliveries_double, "reason", "double");
+  out.put(counters.deliveries_late, "reason", "late");
   out.counter("car_bytes_through_broker_total",
               "Body bytes of CARs the broker read apart from those handed off",
               counters.car_bytes_through_broker);
@@ -261,7 +261,7 @@ std::string metrics_text(const Broker& broker, const ProcessGauges& process, uin
   Families out;
   add_l2s(out, broker, now_ms);
   add_fetches(out, broker);
-  add_answers(out, broker);
+  add_deliveries(out, broker);
   add_cache(out, broker, process);
   add_workers(out, broker);
   add_process(out, process);

@@ -66,7 +66,7 @@ Json silence_of(const Workers& workers, uint64_t now_ms) {
   return out;
 }
 
-Json answers_of(const Counters& now, const Counters& before) {
+Json deliveries_of(const Counters& now, const Counters& before) {
   Json out;
   for (size_t i = 0; i <= static_cast<size_t>(ipc::kAttemptOutcomeLast); ++i) {
     const auto outcome = static_cast<ipc::AttemptOutcome>(i);
@@ -76,9 +76,9 @@ Json answers_of(const Counters& now, const Counters& before) {
             is_not_found ? now.not_found - before.not_found : now.outcomes[i] - before.outcomes[i]);
   }
   out.add("silent", now.silent - before.silent).add("l2_lost", now.l2_lost - before.l2_lost);
-  out.add("late", now.answers_late - before.answers_late);
-  out.add("double", now.answers_double - before.answers_double);
-  out.add("unknown", now.answers_unknown - before.answers_unknown);
+  out.add("late", now.deliveries_late - before.deliveries_late);
+  out.add("double", now.deliveries_double - before.deliveries_double);
+  out.add("unknown", now.deliveries_unknown - before.deliveries_unknown);
   return out;
 }
 
@@ -153,7 +153,7 @@ std::string StatsWriter::line(Broker& broker, const ProcessGauges& process, uint
   line.add("failed", failures_of(now, before_));
   line.add("attempts", now.attempts - before_.attempts);
   line.add("handoffs", now.handoffs - before_.handoffs);
-  line.add("answers", answers_of(now, before_)).add("first_byte_ms", first_byte);
+  line.add("answers", deliveries_of(now, before_)).add("first_byte_ms", first_byte);
   line.add("registrations", now.registrations - before_.registrations);
   line.add("losses", now.losses - before_.losses);
   line.add("refused", now.registrations_refused - before_.registrations_refused);

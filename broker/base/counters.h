@@ -29,14 +29,14 @@ struct Counters {
   uint64_t handoffs = 0;
   uint64_t handoffs_refused = 0;  ///< kHandoffsAwaitingMax was reached.
   uint64_t sockets_returned = 0;
-  uint64_t sockets_lost = 0;        ///< A ReturnSocket without its socket, or with another.
-  uint64_t answers_wrong_root = 0;  ///< 400
-  uint64_t answers_unknown = 0;     ///< 404
-  uint64_t answers_late = 0;        ///< 410
-  uint64_t answers_double = 0;      ///< 409
-  uint64_t answers_malformed = 0;   ///< 400: no such path, no id to match.
-  uint64_t answers_without_id = 0;  ///< Matched by CID and address.
-  uint64_t web_pages_refused = 0;   ///< 403: a web page made a browser ask.
+  uint64_t sockets_lost = 0;           ///< A ReturnSocket without its socket, or with another.
+  uint64_t deliveries_wrong_root = 0;  ///< 400
+  uint64_t deliveries_unknown = 0;     ///< 404
+  uint64_t deliveries_late = 0;        ///< 410
+  uint64_t deliveries_double = 0;      ///< 409
+  uint64_t deliveries_malformed = 0;   ///< 400: no such path, no id to match.
+  uint64_t deliveries_without_id = 0;  ///< Matched by CID and address.
+  uint64_t web_pages_refused = 0;      ///< 403: a web page made a browser ask.
   uint64_t car_bytes_through_broker = 0;
   uint64_t drained_bytes = 0;  ///< Of CARs, after an early answer (DESIGN 4a).
   // Registrations.
@@ -63,7 +63,7 @@ struct Counters {
   uint64_t workers_left = 0;        ///< Gone as they said they would.
   uint64_t workers_silent = 0;      ///< Left a ping unanswered for too long.
   uint64_t listener_stand_ins = 0;  ///< A worker began to serve another's listening socket.
-  uint64_t workers_malformed = 0;  ///< Disconnected for a message that makes no sense.
+  uint64_t workers_malformed = 0;   ///< Disconnected for a message that makes no sense.
 
   // The cache.
   uint64_t cache_hits = 0;    ///< Requests that workers answered without a fetch.

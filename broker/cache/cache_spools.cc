@@ -82,11 +82,11 @@ bool Cache::on_message(WorkerId id, const ipc::SpoolReserve& message, uint64_t n
   const uint64_t promised = index_->reserved_bytes() + index_->waiting_bytes();
   const bool may_fit = promised <= index_->limit_bytes() &&
                        message.bytes <= index_->limit_bytes() - promised && is_up();
-  const auto answer =
+  const auto result =
       may_fit ? index_->reserve(spool_id, message.bytes) : CacheIndex::Reserve::kRefused;
-  if (answer == CacheIndex::Reserve::kGranted) grant(spool_id, spool, message.bytes);
-  if (answer == CacheIndex::Reserve::kWaits) wait(spool_id, spool, message.bytes, now_ms);
-  if (answer == CacheIndex::Reserve::kRefused) refuse(spool_id);
+  if (result == CacheIndex::Reserve::kGranted) grant(spool_id, spool, message.bytes);
+  if (result == CacheIndex::Reserve::kWaits) wait(spool_id, spool, message.bytes, now_ms);
+  if (result == CacheIndex::Reserve::kRefused) refuse(spool_id);
   pump();
   return true;
 }

@@ -30,7 +30,7 @@ struct Attempt {
 
 /// What a POST for a finished attempt is told.
 enum class AttemptEnd : uint8_t {
-  kAnswered,   ///< 409: a POST for it came before.
+  kDelivered,  ///< 409: a POST for it came before.
   kCancelled,  ///< 410: it was given up before its POST came.
 };
 

@@ -65,8 +65,8 @@ void Dispatcher::find_candidate(Fetch& fetch, uint64_t now_ms) {
 
 Choice Dispatcher::choose(Fetch& fetch, uint64_t now_ms) {
   Choice choice = choose_candidate(fetch, registrations_, context_.settings.candidates_max, now_ms);
-  while (!choice.l2 && fetch.asked_again < fetch.answered_for.size()) {
-    const L2No no = fetch.answered_for[fetch.asked_again++];
+  while (!choice.l2 && fetch.asked_again < fetch.delivered_for.size()) {
+    const L2No no = fetch.delivered_for[fetch.asked_again++];
     choice = choose_again(fetch, registrations_, no, now_ms);
   }
   return choice;
@@ -87,7 +87,7 @@ ipc::FetchFailure Dispatcher::failure_of(const Fetch& fetch, bool is_crowded) co
 void Dispatcher::start_attempt(Fetch& fetch, L2& l2, uint64_t now_ms) {
   const Uuid id = uuid_v4(context_.random());
   const bool is_asked_again =
-      std::ranges::find(fetch.answered_for, l2.no) != fetch.answered_for.end();
+      std::ranges::find(fetch.delivered_for, l2.no) != fetch.delivered_for.end();
   attempts_.add(id, {.fetch = fetch.no,
                      .l2 = l2.no,
                      .worker = fetch.worker,

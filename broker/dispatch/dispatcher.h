@@ -73,19 +73,19 @@ class Dispatcher {
     kNotFound,   ///< Taken as the L2's word; 200.
     kWrongRoot,  ///< 400
     kUnknown,    ///< 404
-    kAnswered,   ///< 409
+    kDelivered,  ///< 409
     kCancelled,  ///< 410
   };
-  struct Answer {
+  struct Decision {
     Verdict verdict;
     Attempt* attempt = nullptr;  ///< For kHandOff; valid until the next call.
   };
   /// A POST's head came for this attempt and this root, `not_found` being what it says that the L2
   /// lacks. Says what to do; does it for kNotFound. `is_anonymous`: it came without an id, so it
   /// says nothing of the L2: no holding, tally or health changes, and the L2 may be asked again.
-  [[nodiscard]] Answer on_answer(const Uuid& attempt_id, const Cid& root,
-                                 std::optional<NotFound> not_found, bool is_anonymous,
-                                 uint64_t now_ms);
+  [[nodiscard]] Decision on_delivery(const Uuid& attempt_id, const Cid& root,
+                                     std::optional<NotFound> not_found, bool is_anonymous,
+                                     uint64_t now_ms);
   /// The attempt's id for a POST without one: the only attempt for that root that is out to an L2
   /// registered from that address (DESIGN 3.1), unless that one needs an id.
   [[nodiscard]] std::optional<Uuid> only_attempt(const std::string& address, const Cid& root);

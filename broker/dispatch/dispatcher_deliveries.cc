@@ -10,34 +10,34 @@ namespace {
 
 /// An answer without an id that settled nothing: the L2 in whose name it came is to be asked again.
 void note_anonymous(Fetch& fetch, L2No no) {
-  fetch.answered_for.push_back(no);
+  fetch.delivered_for.push_back(no);
   ++fetch.unheard;
 }
 
 }  // namespace
 
-Dispatcher::Answer Dispatcher::on_answer(const Uuid& attempt_id, const Cid& root,
-                                         std::optional<NotFound> not_found, bool is_anonymous,
-                                         uint64_t now_ms) {
+Dispatcher::Decision Dispatcher::on_delivery(const Uuid& attempt_id, const Cid& root,
+                                             std::optional<NotFound> not_found, bool is_anonymous,
+                                             uint64_t now_ms) {
   Counters& counters = context_.counters;
   Attempt* attempt = attempts_.find(attempt_id);
   if (!attempt) {
     const auto end = attempts_.finished(attempt_id, now_ms);
-    ++(!end                            ? counters.answers_unknown
-       : end == AttemptEnd::kCancelled ? counters.answers_late
-                                       : counters.answers_double);
+    ++(!end                            ? counters.deliveries_unknown
+       : end == AttemptEnd::kCancelled ? counters.deliveries_late
+                                       : counters.deliveries_double);
     if (!end) return {Verdict::kUnknown};
-    return {end == AttemptEnd::kCancelled ? Verdict::kCancelled : Verdict::kAnswered};
+    return {end == AttemptEnd::kCancelled ? Verdict::kCancelled : Verdict::kDelivered};
   }
   if (attempt->state == Attempt::State::kHandedOff) {
-    ++counters.answers_double;
-    return {Verdict::kAnswered};
+    ++counters.deliveries_double;
+    return {Verdict::kDelivered};
   }
   Fetch* fetch = find(attempt->fetch);
   check(fetch != nullptr, "an ordered attempt has no fetch");
   if (!fetch->request.root.names_same_block(root)) {
     // Not an answer: the attempt stays open, since anybody could have sent this by mistake.
-    ++counters.answers_wrong_root;
+    ++counters.deliveries_wrong_root;
     return {Verdict::kWrongRoot};
   }
   counters.first_byte.record(now_ms - attempt->ordered_ms);
@@ -52,7 +52,7 @@ Dispatcher::Answer Dispatcher::on_answer(const Uuid& attempt_id, const Cid& root
     take_not_found(*fetch, attempt->l2, *not_found);
   }
   if (context_.out.logs(LogLevel::kDebug)) log_attempt(LogLevel::kDebug, *fetch, "not_found");
-  end_attempt(attempt_id, AttemptEnd::kAnswered, now_ms);
+  end_attempt(attempt_id, AttemptEnd::kDelivered, now_ms);
   find_candidate(*fetch, now_ms);
   return {Verdict::kNotFound};
 }
@@ -108,7 +108,7 @@ void Dispatcher::refuse_hand_off(const Uuid& attempt_id, uint64_t now_ms) {
   Fetch* fetch = find(attempts_.find(attempt_id)->fetch);
   check(fetch != nullptr, "an ordered attempt has no fetch");
   ++fetch->lost;
-  end_attempt(attempt_id, AttemptEnd::kAnswered, now_ms);
+  end_attempt(attempt_id, AttemptEnd::kDelivered, now_ms);
   find_candidate(*fetch, now_ms);
 }
 
@@ -143,7 +143,7 @@ bool Dispatcher::on_attempt_ended(WorkerId worker, const ipc::AttemptEnded& mess
     if (attempt->needs_id) --fetch->unheard;
     blame(*fetch, message.outcome);
   }
-  end_attempt(message.attempt_id, AttemptEnd::kAnswered, now_ms);
+  end_attempt(message.attempt_id, AttemptEnd::kDelivered, now_ms);
   if (is_current) on_streamed(*fetch, message, now_ms);
   return counted;
 }

@@ -40,7 +40,7 @@ struct Fetch {
   std::vector<L2No> asked;
   /// L2s in whose name an answer came without an id, which may be a stranger's, and did not settle
   /// the matter. Each is asked once more after all others, for an answer with the id.
-  std::vector<L2No> answered_for;
+  std::vector<L2No> delivered_for;
   size_t asked_again = 0;  ///< How many of these were, from the first on.
   uint32_t unheard = 0;    ///< How many of these have not answered with an id.
   // What the asked ones said; they decide the final status.

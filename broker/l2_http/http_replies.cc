@@ -4,8 +4,8 @@
 
 namespace daphnis::broker {
 
-std::string answer(int status, std::string_view code, std::string_view detail,
-                   Connection connection, uint32_t retry_after_s) {
+std::string reply(int status, std::string_view code, std::string_view detail, Connection connection,
+                  uint32_t retry_after_s) {
   std::string body = R"({"code":")";
   body.append(code).append(R"(","detail":")").append(detail).append("\"}\n");
   auto head = http::HeadWriter::response(status);
@@ -15,7 +15,7 @@ std::string answer(int status, std::string_view code, std::string_view detail,
   return head.finish() + body;
 }
 
-std::string answer_ok(std::string_view json) {
+std::string reply_ok(std::string_view json) {
   auto head = http::HeadWriter::response(200);
   head.add("Content-Type", "application/json").add("Content-Length", json.size() + 1);
   return head.finish().append(json).append("\n");

@@ -11,9 +11,9 @@ enum class Connection : uint8_t { kKeep, kClose };
 
 /// A whole response with a one-line JSON body {"code":…,"detail":…}. `code` and `detail` must be
 /// plain text without quotes. 503 gets a Retry-After.
-[[nodiscard]] std::string answer(int status, std::string_view code, std::string_view detail,
-                                 Connection connection, uint32_t retry_after_s);
+[[nodiscard]] std::string reply(int status, std::string_view code, std::string_view detail,
+                                Connection connection, uint32_t retry_after_s);
 /// A whole 200 with this JSON line (without line end) as body, keeping the connection.
-[[nodiscard]] std::string answer_ok(std::string_view json);
+[[nodiscard]] std::string reply_ok(std::string_view json);
 
 }  // namespace daphnis::broker

@@ -57,7 +57,7 @@ bool L2Server::on_head(L2Connection& connection, Bytes rest, uint64_t now_ms) {
     return false;
   }
   if (const auto* data = std::get_if<DataTarget>(&target)) {
-    return take_answer(connection, *data, rest, now_ms);
+    return take_delivery(connection, *data, rest, now_ms);
   }
   if (const auto* holdings = std::get_if<HoldingsTarget>(&target)) {
     return begin_holdings(connection, holdings->l2_id, now_ms);
@@ -127,24 +127,24 @@ void L2Server::refuse_registration(L2Connection& connection, std::string_view co
   end_with(connection, 503, code, detail, now_ms);
 }
 
-bool L2Server::take_answer(L2Connection& connection, const DataTarget& target, Bytes rest,
-                           uint64_t now_ms) {
+bool L2Server::take_delivery(L2Connection& connection, const DataTarget& target, Bytes rest,
+                             uint64_t now_ms) {
   connection.drains_car = true;
   const bool is_anonymous = !target.attempt_id;
   const std::optional<Uuid> id =
       is_anonymous ? dispatcher_.only_attempt(connection.address, target.root) : target.attempt_id;
   if (!id) {
-    ++context_.counters.answers_malformed;
+    ++context_.counters.deliveries_malformed;
     return end_with(connection, 400, "no_request_id",
                     "without an id there must be exactly one order for this CID out to you",
                     now_ms);
   }
-  context_.counters.answers_without_id += is_anonymous ? 1 : 0;
-  const auto answer =
-      dispatcher_.on_answer(*id, target.root, target.not_found, is_anonymous, now_ms);
-  switch (answer.verdict) {
+  context_.counters.deliveries_without_id += is_anonymous ? 1 : 0;
+  const auto decision =
+      dispatcher_.on_delivery(*id, target.root, target.not_found, is_anonymous, now_ms);
+  switch (decision.verdict) {
     case Dispatcher::Verdict::kHandOff:
-      return hand_off(connection, *id, answer.attempt->worker, rest, now_ms);
+      return hand_off(connection, *id, decision.attempt->worker, rest, now_ms);
     case Dispatcher::Verdict::kNotFound:
       connection.state = L2Connection::State::kNotFound;
       arm(connection, now_ms + context_.settings.head_ms);
@@ -153,7 +153,7 @@ bool L2Server::take_answer(L2Connection& connection, const DataTarget& target, B
       return end_with(connection, 400, "wrong_root", "this request id is for another CID", now_ms);
     case Dispatcher::Verdict::kUnknown:
       return end_with(connection, 404, "unknown_request", "no such request id", now_ms);
-    case Dispatcher::Verdict::kAnswered:
+    case Dispatcher::Verdict::kDelivered:
       return end_with(connection, 409, "already_answered", "this request was answered before",
                       now_ms);
     case Dispatcher::Verdict::kCancelled:
@@ -250,7 +250,7 @@ bool L2Server::refuse_removal(L2Connection& connection, uint64_t now_ms) {
 
 void L2Server::on_end(L2Connection& connection, uint64_t now_ms) {
   if (connection.state == L2Connection::State::kNotFound) {
-    say(connection, answer_ok(R"({"code":"not_found_taken"})"));
+    say(connection, reply_ok(R"({"code":"not_found_taken"})"));
   } else if (connection.state == L2Connection::State::kHoldings) {
     connection.holdings->finish(
         [&](HoldingsParser::Verb verb, const Cid& root) { take_root(connection, verb, root); });
@@ -260,8 +260,8 @@ void L2Server::on_end(L2Connection& connection, uint64_t now_ms) {
     }
     count_holdings(connection);
     say(connection,
-        answer_ok(fmt::format(R"({{"added":{},"removed":{},"junk":{}}})", connection.holdings_added,
-                              connection.holdings_removed, connection.holdings->junk())));
+        reply_ok(fmt::format(R"({{"added":{},"removed":{},"junk":{}}})", connection.holdings_added,
+                             connection.holdings_removed, connection.holdings->junk())));
     connection.holdings.reset();
   }
   connection.drains_car = false;

@@ -202,8 +202,8 @@ void L2Server::linger(L2Connection& connection, uint64_t now_ms) {
 
 bool L2Server::end_with(L2Connection& connection, int status, std::string_view code,
                         std::string_view detail, uint64_t now_ms) {
-  context_.out.push(WriteL2{connection.id, answer(status, code, detail, Connection::kClose,
-                                                  context_.settings.retry_after_s)});
+  context_.out.push(WriteL2{connection.id, reply(status, code, detail, Connection::kClose,
+                                                 context_.settings.retry_after_s)});
   linger(connection, now_ms);
   return false;
 }

@@ -22,7 +22,7 @@ struct AdminServer::Connection {
   std::unique_ptr<daphnis::uv::Timer> timer;
   size_t bytes_read = 0;
   std::string body;  ///< Of the request.
-  bool is_answered = false;
+  bool has_replied = false;
   uint64_t cursor = 0;  ///< Where the answer goes on; 0: it does not.
 };
 
@@ -60,7 +60,7 @@ void AdminServer::on_connection(daphnis::uv::UvPtr<uv_tcp_t> tcp) {
 
 void AdminServer::make_room() {
   const auto oldest = std::ranges::min_element(connections_, {}, [](const auto& entry) {
-    return std::pair(entry.second->is_answered, entry.first);
+    return std::pair(entry.second->has_replied, entry.first);
   });
   connections_.erase(oldest);
 }
@@ -71,7 +71,7 @@ void AdminServer::on_bytes(Connection& connection, Bytes bytes) {
     connections_.erase(connection.id);
     return;
   }
-  while (!connection.is_answered) {
+  while (!connection.has_replied) {
     const auto step = connection.parser.step(bytes);
     bytes = bytes.subspan(step.consumed);
     switch (step.event) {
@@ -83,19 +83,19 @@ void AdminServer::on_bytes(Connection& connection, Bytes bytes) {
         connection.body.append(as_text(step.body));
         break;
       case http::Parser::Event::kEnd:
-        answer(connection);
+        reply(connection);
         break;
       case http::Parser::Event::kRefused:
-        connection.is_answered = true;
+        connection.has_replied = true;
         connection.stream->write(admin_refusal(connection.parser.refusal()));
         connection.stream->shutdown();
     }
   }
 }
 
-void AdminServer::answer(Connection& connection) {
-  connection.is_answered = true;
-  AdminAnswer said = source_.answer(connection.parser.head(), connection.body);
+void AdminServer::reply(Connection& connection) {
+  connection.has_replied = true;
+  AdminReply said = source_.reply(connection.parser.head(), connection.body);
   connection.cursor = said.cursor;
   connection.stream->write(std::move(said.text));
   if (connection.cursor == 0) connection.stream->shutdown();

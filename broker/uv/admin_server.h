@@ -19,7 +19,7 @@ namespace daphnis::broker::uv {
 class AdminServer {
  public:
   struct Source {
-    std::function<AdminAnswer(const http::Head& head, std::string_view body)> answer;
+    std::function<AdminReply(const http::Head& head, std::string_view body)> reply;
     /// What follows the answer's text; moves the cursor, to 0 at the end.
     std::function<std::string(uint64_t& cursor)> more;
   };
@@ -38,7 +38,7 @@ class AdminServer {
   void on_connection(daphnis::uv::UvPtr<uv_tcp_t> tcp);
   void make_room();
   void on_bytes(Connection& connection, Bytes bytes);
-  void answer(Connection& connection);
+  void reply(Connection& connection);
   void go_on(Connection& connection);
 
   daphnis::uv::Loop& loop_;

@@ -148,12 +148,12 @@ Result<void> Shell::listen() {
   if (!address) return std::unexpected(address.error());
   auto admin = AdminServer::create(
       loop_, *address,
-      {.answer =
+      {.reply =
            [this](const http::Head& head, std::string_view body) {
-             AdminAnswer answer = admin_answer(head, body, broker_, gauges(), loop_.now_ms());
+             AdminReply reply = admin_reply(head, body, broker_, gauges(), loop_.now_ms());
              log_.set_level(broker_.log_level());
              carry_out();
-             return answer;
+             return reply;
            },
        .more = [this](uint64_t& cursor) { return admin_more(broker_, cursor); }});
   if (!admin) return std::unexpected(admin.error());

@@ -16,7 +16,7 @@ void Listeners::on_silent(WorkerId worker, uint64_t now_ms) {
   assign_all(now_ms);
 }
 
-void Listeners::on_answers(WorkerId worker, uint64_t now_ms) {
+void Listeners::on_heard_again(WorkerId worker, uint64_t now_ms) {
   const auto found = servers_.find(worker);
   if (found == servers_.end()) return;
   found->second.is_silent = false;

@@ -32,7 +32,7 @@ class Listeners {
   /// It leaves pings unanswered: another one takes its part.
   void on_silent(WorkerId worker, uint64_t now_ms);
   /// It answers again.
-  void on_answers(WorkerId worker, uint64_t now_ms);
+  void on_heard_again(WorkerId worker, uint64_t now_ms);
   void on_leaving(WorkerId worker, uint64_t now_ms);
   void on_gone(WorkerId worker, uint64_t now_ms);
 

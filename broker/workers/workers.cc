@@ -226,7 +226,7 @@ void Workers::on_heard(Worker& worker, uint64_t now_ms) {
                                           .add("worker", worker.index)
                                           .add("pid", worker.pid)
                                           .add("silent_ms", now_ms - worker.heard_ms));
-    listeners_.on_answers(worker.id, now_ms);
+    listeners_.on_heard_again(worker.id, now_ms);
   }
   worker.heard_ms = now_ms;
   worker.asked_ms = 0;

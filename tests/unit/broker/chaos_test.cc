@@ -51,7 +51,7 @@ class Chaos {
         break;
       case 8:
       case 9:
-        if (!registrations_.empty()) answer(registrations_[pick(registrations_.size())]);
+        if (!registrations_.empty()) deliver(registrations_[pick(registrations_.size())]);
         break;
       case 10:
         rig_.advance(pick(500));
@@ -74,7 +74,7 @@ class Chaos {
     open_.erase(at);
     rig_.tell(worker, ipc::CancelFetch{id});
   }
-  void answer(ConnId home) {
+  void deliver(ConnId home) {
     const auto orders = rig_.orders(home);
     if (orders.empty()) return;
     const std::string& order = orders[orders.size() - 1 - pick(std::min<size_t>(3, orders.size()))];

@@ -226,7 +226,7 @@ class Rig {
       now_ms = std::max(now_ms, *due);
       broker.on_timer(now_ms);
       carry_out();
-      answer_pings();
+      send_pongs();
     }
     now_ms = end;
   }
@@ -241,9 +241,9 @@ class Rig {
   }
 
  private:
-  void answer_pings() {
+  void send_pongs() {
     for (auto& [id, worker] : workers) {
-      if (std::exchange(worker.is_pinged, false) && !worker.is_closed && workers_answer &&
+      if (std::exchange(worker.is_pinged, false) && !worker.is_closed && workers_pong &&
           !mute_workers.contains(id)) {
         tell(id, ipc::Pong{});
       }
@@ -307,7 +307,7 @@ class Rig {
   std::vector<std::string> log;
   std::vector<FolderTask> folder_tasks;
   std::map<ListenerId, uint64_t> kept_listeners;  ///< By the shell; their cookies.
-  bool workers_answer = true;                     ///< Pings.
+  bool workers_pong = true;                       ///< Pings.
   std::set<WorkerId> mute_workers;                ///< But these do not.
 };
 

@@ -6,23 +6,23 @@
 namespace daphnis::broker {
 namespace {
 
-struct Answer {
+struct Reply {
   std::string status;
   std::string body;
 };
 
 /// The whole answer, as a client reads it.
-Answer ask(CacheRig& rig, const std::string& method, const std::string& target,
-           std::vector<http::Header> headers = {{"Host", "localhost"}},
-           const std::string& body = "") {
+Reply ask(CacheRig& rig, const std::string& method, const std::string& target,
+          std::vector<http::Header> headers = {{"Host", "localhost"}},
+          const std::string& body = "") {
   http::Head head;
   head.method = method;
   head.target = target;
   head.headers = std::move(headers);
-  AdminAnswer answer = admin_answer(head, body, rig.broker, {}, rig.now_ms);
+  AdminReply reply = admin_reply(head, body, rig.broker, {}, rig.now_ms);
   rig.carry_out();
-  while (answer.cursor != 0) answer.text += admin_more(rig.broker, answer.cursor);
-  return {answer.text.substr(9, 3), answer.text.substr(answer.text.find("\r\n\r\n") + 4)};
+  while (reply.cursor != 0) reply.text += admin_more(rig.broker, reply.cursor);
+  return {reply.text.substr(9, 3), reply.text.substr(reply.text.find("\r\n\r\n") + 4)};
 }
 
 void fill(CacheRig& rig, uint64_t entries) {
@@ -39,11 +39,11 @@ TEST_CASE("the operator lists what the cache holds", "[broker][cache][admin]") {
   CacheRig rig;
   CHECK(ask(rig, "GET", "/cache").body.empty());
   fill(rig, 2 * limits::kCacheListEntries + 5);
-  const Answer answer = ask(rig, "GET", "/cache");
-  CHECK(answer.status == "200");
-  CHECK(static_cast<size_t>(std::ranges::count(answer.body, '\n')) ==
+  const Reply reply = ask(rig, "GET", "/cache");
+  CHECK(reply.status == "200");
+  CHECK(static_cast<size_t>(std::ranges::count(reply.body, '\n')) ==
         2 * limits::kCacheListEntries + 5);
-  CHECK(answer.body.find("\"root\":\"" + cid_number(4).text() + "\",\"size\":14,") !=
+  CHECK(reply.body.find("\"root\":\"" + cid_number(4).text() + "\",\"size\":14,") !=
         std::string::npos);
   CHECK(ask(rig, "HEAD", "/cache").body.empty());
 }

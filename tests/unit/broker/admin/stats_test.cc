@@ -18,8 +18,8 @@ http::Head request(const std::string& method, const std::string& target,
   return head;
 }
 
-std::string body_of(const std::string& answer) {
-  return answer.substr(answer.find("\r\n\r\n") + 4);
+std::string body_of(const std::string& reply) {
+  return reply.substr(reply.find("\r\n\r\n") + 4);
 }
 
 }  // namespace
@@ -94,7 +94,7 @@ TEST_CASE("the admin endpoint answers what operators and machines ask", "[broker
   rig.register_l2("home", "?v=2");
   rig.connect_worker();
   const auto ask = [&](const http::Head& head) {
-    return admin_answer(head, "", rig.broker, {.time = "now", .rss_bytes = 7}, rig.now_ms).text;
+    return admin_reply(head, "", rig.broker, {.time = "now", .rss_bytes = 7}, rig.now_ms).text;
   };
   CHECK(ask(request("GET", "/healthz")).starts_with("HTTP/1.1 200 "));
   CHECK(ask(request("GET", "/readyz")).starts_with("HTTP/1.1 200 "));
@@ -125,7 +125,7 @@ TEST_CASE("readiness says what is there, and is refused where what is required i
   Rig rig;
   simdjson::dom::parser parser;
   const auto ask = [&](const std::string& query) {
-    return admin_answer(request("GET", "/readyz" + query), "", rig.broker, {}, rig.now_ms).text;
+    return admin_reply(request("GET", "/readyz" + query), "", rig.broker, {}, rig.now_ms).text;
   };
   const auto status = [&](const std::string& query) { return ask(query).substr(9, 3); };
   const auto count = [&](const char* key) { return uint64_t(parser.parse(body_of(ask("")))[key]); };
@@ -156,7 +156,7 @@ TEST_CASE("readiness says what is there, and is refused where what is required i
 TEST_CASE("the admin endpoint is not for web pages", "[broker][admin]") {
   Rig rig;
   const auto status = [&](std::vector<http::Header> headers) {
-    return admin_answer(request("GET", "/l2s", std::move(headers)), "", rig.broker, {}, rig.now_ms)
+    return admin_reply(request("GET", "/l2s", std::move(headers)), "", rig.broker, {}, rig.now_ms)
         .text.substr(9, 3);
   };
   CHECK(status({{"Host", "127.0.0.1"}, {"Origin", "http://127.0.0.1"}}) == "403");
@@ -172,7 +172,7 @@ TEST_CASE("the log level is set here and at the workers", "[broker][admin]") {
   Rig rig;
   const WorkerId worker = rig.connect_worker();
   const auto post = [&](const std::string& target) {
-    return admin_answer(request("POST", target), "", rig.broker, {}, rig.now_ms).text.substr(9, 3);
+    return admin_reply(request("POST", target), "", rig.broker, {}, rig.now_ms).text.substr(9, 3);
   };
   CHECK(post("/log-level/debug") == "200");
   rig.carry_out();

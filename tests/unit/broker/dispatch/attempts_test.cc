@@ -32,11 +32,11 @@ TEST_CASE("no more ends are remembered than the bound and the oldest go first",
   const auto most = static_cast<uint32_t>(limits::kAttemptsRememberedMax);
   for (uint32_t n = 0; n <= most; ++n) {
     attempts.add(id_of(n), {});
-    attempts.finish(id_of(n), AttemptEnd::kAnswered, 1'000);
+    attempts.finish(id_of(n), AttemptEnd::kDelivered, 1'000);
   }
   CHECK(attempts.remembered() == most);
   CHECK_FALSE(attempts.finished(id_of(0), 1'000));
-  CHECK(attempts.finished(id_of(1), 1'000) == AttemptEnd::kAnswered);
+  CHECK(attempts.finished(id_of(1), 1'000) == AttemptEnd::kDelivered);
 }
 
 }  // namespace daphnis::broker

@@ -82,7 +82,7 @@ TEST_CASE("a good answer without an id is served and not counted for the L2", "[
                      AttemptOutcome::kComplete);
   at.check_nothing_is_said_of_it();
   CHECK(at.rig.broker.counters().fetches_served == 1);
-  CHECK(at.rig.broker.counters().answers_without_id == 1);
+  CHECK(at.rig.broker.counters().deliveries_without_id == 1);
   CHECK(at.rig.broker.is_quiet());
 }
 

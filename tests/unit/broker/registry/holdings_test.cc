@@ -159,9 +159,9 @@ TEST_CASE("a registration's session key speaks for the L2 from anywhere and noth
     return rig.announce("home", cid_number(1), address, verb, session);
   };
   SECTION("without it nothing is removed, be it at the registered address") {
-    const std::string answer = says("192.0.2.1", "remove", "");
-    CHECK(answer.find(" 403 ") != std::string::npos);
-    CHECK(answer.find("session_needed") != std::string::npos);
+    const std::string reply = says("192.0.2.1", "remove", "");
+    CHECK(reply.find(" 403 ") != std::string::npos);
+    CHECK(reply.find("session_needed") != std::string::npos);
     CHECK(holdings.size() == 1);
   }
   SECTION("a wrong one is refused at any address") {
@@ -247,10 +247,9 @@ TEST_CASE("of all not-founds only the lack of the root strikes a holding", "[bro
     const ConnId home = rig.register_l2("home", is.query);
     const WorkerId worker = rig.connect_worker();
     rig.announce("home", d);
-    rig.tell(worker, ipc::Fetch{.fetch_id = 1,
-                                .request = is.request,
-                                .trace_id = "t",
-                                .deadline_ms = 1'000});
+    rig.tell(
+        worker,
+        ipc::Fetch{.fetch_id = 1, .request = is.request, .trace_id = "t", .deadline_ms = 1'000});
     CHECK(rig.status(rig.post_not_found(home, d, is.says)) == 200);
     CHECK(rig.failure(worker, 1) == FetchFailure::kNotFound);
     CHECK(rig.broker.registrations().holdings().size() == (is.strikes ? 0 : 1));

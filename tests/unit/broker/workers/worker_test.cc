@@ -81,7 +81,7 @@ TEST_CASE("a worker that makes no sense is disconnected", "[broker][workers]") {
 
 TEST_CASE("pings go both ways and silence ends the connection", "[broker][workers]") {
   Rig rig({.ping_every_ms = 5'000});
-  rig.workers_answer = false;
+  rig.workers_pong = false;
   const WorkerId id = rig.connect_worker();
   rig.tell(id, ipc::Ping{5});
   REQUIRE(rig.inbox<ipc::Pong>(id).size() == 1);

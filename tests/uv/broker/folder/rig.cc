@@ -53,7 +53,7 @@ void Rig::on_event(FolderEvent&& event) {
     found.insert(found.end(), files->entries.begin(), files->entries.end());
     scans += files->is_last ? 1 : 0;
   } else if (auto* stored = std::get_if<FileStored>(&event)) {
-    answers.push_back(std::move(*stored));
+    stored_events.push_back(std::move(*stored));
   } else if (auto* unlinked = std::get_if<FilesUnlinked>(&event)) {
     deferred_frees.push_back(unlinked->deferred_free);
   } else if (auto* bad = std::get_if<FileCorrupt>(&event)) {
@@ -120,10 +120,10 @@ void Rig::store(const CachedFile& file, uint64_t number) {
 }
 
 FileStored Rig::stored(const CachedFile& file) {
-  const size_t before = answers.size();
+  const size_t before = stored_events.size();
   store(file, before + 1);
-  until([&] { return answers.size() > before; });
-  return answers.back();
+  until([&] { return stored_events.size() > before; });
+  return stored_events.back();
 }
 
 void Rig::unlink(const RequestKey& key, uint64_t deferred_free) {

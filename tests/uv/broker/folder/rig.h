@@ -73,7 +73,7 @@ class Rig {
 
   std::vector<CacheEntry> found;
   size_t scans = 0;
-  std::vector<FileStored> answers;
+  std::vector<FileStored> stored_events;
   std::vector<uint64_t> deferred_frees;
   std::vector<FileCorrupt> corrupt;
   std::vector<FileProven> proven;

@@ -219,7 +219,7 @@ TEST_CASE("a file that is evicted while the scan runs is not told as found after
   const RequestKey again = files[17].key;
   other.folder->add(std::move(evicted));
   other.store(files[17]);
-  other.until([&] { return other.scans > 0 && !other.answers.empty(); });
+  other.until([&] { return other.scans > 0 && !other.stored_events.empty(); });
   for (const auto& entry : other.found) CHECK(entry.key == again);
   CHECK(other.has(files[17]));
 }

@@ -11,10 +11,10 @@ TEST_CASE("a proven file gets its name and an evicted one loses it") {
   Rig rig(temp.path);
   rig.start();
   const CachedFile file = cached_dag(1);
-  const FileStored answer = rig.stored(file);
-  INFO(answer.why);
-  CHECK(answer.is_stored);
-  CHECK(answer.key == file.key);
+  const FileStored event = rig.stored(file);
+  INFO(event.why);
+  CHECK(event.is_stored);
+  CHECK(event.key == file.key);
   CHECK(rig.has(file));
   CHECK(rig.files_in("tmp") == 0);
   rig.unlink(file.key, 77);
@@ -32,11 +32,11 @@ TEST_CASE("tasks are carried out in the order they are given") {
     rig.unlink(file.key, round);
     rig.store(file, round);
   }
-  CHECK(rig.answers.empty());  // Nothing is answered from within order().
+  CHECK(rig.stored_events.empty());  // Nothing is answered from within order().
   rig.until_idle();
   CHECK(rig.has(file));
-  CHECK(rig.answers.size() == 200);
-  CHECK(std::ranges::all_of(rig.answers, &FileStored::is_stored));
+  CHECK(rig.stored_events.size() == 200);
+  CHECK(std::ranges::all_of(rig.stored_events, &FileStored::is_stored));
   CHECK(std::ranges::is_sorted(rig.deferred_frees));
 }
 
@@ -67,8 +67,8 @@ TEST_CASE("a file that is not what its writer says is refused and removed") {
     write_file(rig.settings.dir + "/tmp/" + name, file.bytes);
     rig.folder->add(StoreFile{{WorkerId{1}, number}, name, file.key, size_told});
     rig.until_idle();
-    CHECK_FALSE(rig.answers.back().is_stored);
-    CHECK_FALSE(rig.answers.back().why.empty());
+    CHECK_FALSE(rig.stored_events.back().is_stored);
+    CHECK_FALSE(rig.stored_events.back().why.empty());
     CHECK_FALSE(rig.has(file));
     CHECK(rig.files_in("tmp") == 0);
   };
@@ -82,9 +82,9 @@ TEST_CASE("a file that is not what its writer says is refused and removed") {
   rig.folder->add(StoreFile{{WorkerId{1}, 4}, "0-1-4", good.key, 100});
   rig.folder->add(StoreFile{{WorkerId{1}, 5}, "../objects/00/x", good.key, 100});
   rig.until_idle();
-  CHECK(rig.answers.size() == 5);
-  CHECK_FALSE(rig.answers[3].is_stored);
-  CHECK_FALSE(rig.answers[4].is_stored);
+  CHECK(rig.stored_events.size() == 5);
+  CHECK_FALSE(rig.stored_events[3].is_stored);
+  CHECK_FALSE(rig.stored_events[4].is_stored);
   CHECK(rig.health.empty());  // A single file's fault is not the folder's.
 }
 
