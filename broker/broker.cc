@@ -95,8 +95,8 @@ void Broker::on_timer(uint64_t now_ms) {
       case TimerKind::kWorker:
         workers_.on_timer(WorkerId{due->id}, now_ms);
         break;
-      case TimerKind::kRoom:
-        cache_.on_room_timer(now_ms);
+      case TimerKind::kReservation:
+        cache_.on_reservation_timer(now_ms);
         break;
       case TimerKind::kFollower:
         joins_.on_timer(due->id, now_ms);

@@ -195,7 +195,7 @@ void add_cache(Families& out, const Broker& broker, const ProcessGauges& process
   out.counter("cache_strays_removed_total", "Temporary files of dead workers removed",
               process.cache_strays_removed);
   out.gauge("cache_orders", "Orders the folder has not carried out yet", process.cache_tasks);
-  out.counter("spool_rooms_refused_total", "Reservations refused", counters.rooms_refused);
+  out.counter("spool_rooms_refused_total", "Reservations refused", counters.reservations_refused);
   out.counter("spools_lost_total", "Open spools of workers that went", counters.spools_lost);
   out.counter("spools_failed_total", "Spools given up since the disk refused something",
               counters.spools_failed);

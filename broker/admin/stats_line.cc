@@ -109,7 +109,7 @@ Json cache_of(const Broker& broker, const Counters& now, const Counters& before)
   out.add("expired", now.cache_expired - before.cache_expired);
   out.add("faults", now.cache_faults - before.cache_faults);
   out.add("quarantined", now.cache_quarantined - before.cache_quarantined);
-  out.add("refused", now.rooms_refused - before.rooms_refused);
+  out.add("refused", now.reservations_refused - before.reservations_refused);
   return out;
 }
 

@@ -76,13 +76,13 @@ struct Counters {
   uint64_t cache_evictions = 0;
   uint64_t cache_purged = 0;  ///< Purged by the operator.
   uint64_t cache_expired = 0;
-  uint64_t rooms_refused = 0;    ///< Reservations refused.
-  uint64_t spools_lost = 0;      ///< Open ones of workers that went.
-  uint64_t spools_failed = 0;    ///< Given up for a disk that refused something.
-  uint64_t fetches_joined = 0;   ///< Ended by another worker's fetch.
-  uint64_t fetches_cached = 0;   ///< Ended since the cache holds the object.
-  uint64_t joins = 0;            ///< Fetches that began to wait for another worker's.
-  uint64_t joins_passed_on = 0;  ///< Of these, fetched anew since the other failed.
+  uint64_t reservations_refused = 0;  ///< Reservations refused.
+  uint64_t spools_lost = 0;           ///< Open ones of workers that went.
+  uint64_t spools_failed = 0;         ///< Given up for a disk that refused something.
+  uint64_t fetches_joined = 0;        ///< Ended by another worker's fetch.
+  uint64_t fetches_cached = 0;        ///< Ended since the cache holds the object.
+  uint64_t joins = 0;                 ///< Fetches that began to wait for another worker's.
+  uint64_t joins_passed_on = 0;       ///< Of these, fetched anew since the other failed.
 
   Histogram first_byte;         ///< Order line to POST head, since the start.
   Histogram first_byte_second;  ///< The same since the last stats line.

@@ -9,7 +9,7 @@
 namespace daphnis::broker {
 
 /// Whose deadline it is.
-enum class TimerKind : uint8_t { kFetch, kConnection, kL2, kWorker, kRoom, kFollower };
+enum class TimerKind : uint8_t { kFetch, kConnection, kL2, kWorker, kReservation, kFollower };
 
 /// When its owner's next deadline is; kept by the owner, changed by Timers alone.
 struct TimerSlot {

@@ -173,17 +173,17 @@ void Cache::defer_free(CacheIndex::Evicted&& evicted) {
 }
 
 void Cache::pump() {
-  for (const DeferredFrees::Freed& room : deferred_frees_.take_freed()) {
-    if (room.place == ipc::SpoolPlace::kSpoolDir) {
-      spool_dir_bytes_ -= room.bytes;
-    } else if (index_ && room.index_free != 0) {
-      index_->freed(room.index_free);
+  for (const DeferredFrees::Freed& freed : deferred_frees_.take_freed()) {
+    if (freed.place == ipc::SpoolPlace::kSpoolDir) {
+      spool_dir_bytes_ -= freed.bytes;
+    } else if (index_ && freed.index_free != 0) {
+      index_->freed(freed.index_free);
     } else if (index_) {
-      index_->release(room.spool);
+      index_->release(freed.spool);
     }
   }
   if (!index_) return;
-  CacheIndex::Evicted evicted = index_->make_room();
+  CacheIndex::Evicted evicted = index_->evict_to_fit();
   context_.counters.cache_evictions += evicted.keys.size();
   defer_free(std::move(evicted));
   for (const SpoolId& id : index_->grants()) {

@@ -64,7 +64,7 @@ class Cache {
   void on_folder(const FolderEvent& event, uint64_t now_ms);
 
   // --- Time ---
-  void on_room_timer(uint64_t now_ms);
+  void on_reservation_timer(uint64_t now_ms);
   /// Once a second; expires a little once a minute.
   void on_second(uint64_t now_ms);
 
@@ -166,7 +166,7 @@ class Cache {
   uint64_t failures_unsaid_ = 0;  ///< Spools that failed since the last line that told so.
   uint64_t failures_log_ms_ = 0;  ///< When the next such line may be written.
   std::deque<Waiting> waiting_;   ///< In the index's order.
-  TimerSlot room_timer_;
+  TimerSlot reservation_timer_;
   uint64_t expired_ms_ = 0;  ///< When expiry was looked at last.
   uint64_t spool_dir_bytes_ = 0;
 };

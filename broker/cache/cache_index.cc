@@ -139,7 +139,7 @@ std::optional<CacheEntry> CacheIndex::find(const RequestKey& key) const {
   return entry_of(*slot);
 }
 
-CacheIndex::Evicted CacheIndex::make_room() {
+CacheIndex::Evicted CacheIndex::evict_to_fit() {
   Evicted evicted;
   // What is evicted already will be free later, so only the rest must be evicted for.
   const auto wanted = [&] { return held_bytes_ + reserved_bytes_ + waiting_bytes_; };

@@ -86,7 +86,7 @@ class CacheIndex {
   [[nodiscard]] std::optional<CacheEntry> find(const RequestKey& key) const;
 
   /// Evicts until all that waits would fit. Call after anything that needs room.
-  [[nodiscard]] Evicted make_room();
+  [[nodiscard]] Evicted evict_to_fit();
   [[nodiscard]] Evicted remove(const RequestKey& key);
   /// Every entry whose root has this multihash (v0 and v1 twins alike).
   [[nodiscard]] Evicted remove_root(Bytes multihash);

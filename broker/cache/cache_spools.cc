@@ -217,7 +217,7 @@ void Cache::grant(const SpoolId& id, Spool& spool, uint64_t bytes) {
 }
 
 void Cache::refuse(const SpoolId& id) {
-  ++context_.counters.rooms_refused;
+  ++context_.counters.reservations_refused;
   Spool* spool = find(id);
   const auto place = spool ? spool->place : ipc::SpoolPlace::kCache;
   context_.tell(id.worker, ipc::SpoolRoom{id.number, 0, place});
@@ -230,9 +230,9 @@ void Cache::refuse(const SpoolId& id) {
 
 void Cache::wait(const SpoolId& id, Spool& spool, uint64_t bytes, uint64_t now_ms) {
   spool.asked = bytes;
-  waiting_.push_back({id, now_ms + limits::kRoomWaitMs});
+  waiting_.push_back({id, now_ms + limits::kReservationWaitMs});
   if (waiting_.size() == 1) {
-    context_.timers.set(room_timer_, TimerKind::kRoom, 0, waiting_.front().until_ms);
+    context_.timers.set(reservation_timer_, TimerKind::kReservation, 0, waiting_.front().until_ms);
   }
 }
 
@@ -246,11 +246,11 @@ void Cache::refuse_waiting() {
   refuse(id);
 }
 
-void Cache::on_room_timer(uint64_t now_ms) {
-  Timers::fired(room_timer_);
+void Cache::on_reservation_timer(uint64_t now_ms) {
+  Timers::fired(reservation_timer_);
   while (!waiting_.empty() && waiting_.front().until_ms <= now_ms) refuse_waiting();
   if (!waiting_.empty()) {
-    context_.timers.set(room_timer_, TimerKind::kRoom, 0, waiting_.front().until_ms);
+    context_.timers.set(reservation_timer_, TimerKind::kReservation, 0, waiting_.front().until_ms);
   }
   pump();
 }

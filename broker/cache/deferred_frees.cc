@@ -20,7 +20,7 @@ void DeferredFrees::add(uint64_t index_free, std::vector<RequestKey> keys) {
     std::vector<RequestKey> part(from, from + static_cast<std::ptrdiff_t>(count));
     context_.out.push(GiveTask{UnlinkFiles{++last_, part}});
     deferred_frees_[last_] =
-        DeferredFree{.room = {.index_free = index_free}, .keys = std::move(part), .open_at = {}};
+        DeferredFree{.freed = {.index_free = index_free}, .keys = std::move(part), .open_at = {}};
     if (index_free != 0) ++parts_left_[index_free];
   }
 }
@@ -36,14 +36,14 @@ void DeferredFrees::add(const Freed& spool, const std::string& path,
     context_.tell(reader, ipc::Unlink{.deferred_free = number, .keys = {}, .paths = {path}});
   }
   deferred_frees_[number] = DeferredFree{
-      .room = spool, .keys = {}, .is_unlinked = true, .open_at = {readers.begin(), readers.end()}};
+      .freed = spool, .keys = {}, .is_unlinked = true, .open_at = {readers.begin(), readers.end()}};
 }
 
 void DeferredFrees::add_linked(const Freed& spool, const std::string& path,
                                const std::vector<WorkerId>& readers) {
   context_.out.push(GiveTask{UnlinkSpools{.paths = {path}, .deferred_free = ++last_}});
   deferred_frees_[last_] = DeferredFree{
-      .room = spool, .keys = {}, .path = path, .open_at = {readers.begin(), readers.end()}};
+      .freed = spool, .keys = {}, .path = path, .open_at = {readers.begin(), readers.end()}};
 }
 
 void DeferredFrees::on_files_unlinked(uint64_t deferred_free,
@@ -81,13 +81,13 @@ void DeferredFrees::on_worker_gone(WorkerId worker) {
 
 bool DeferredFrees::end_if_over(Table::iterator deferred_free) {
   if (!deferred_free->second.is_unlinked || !deferred_free->second.open_at.empty()) return false;
-  const Freed room = deferred_free->second.room;
+  const Freed freed = deferred_free->second.freed;
   deferred_frees_.erase(deferred_free);
-  if (room.index_free == 0) {
-    freed_.push_back(room);
-  } else if (const auto parts = parts_left_.find(room.index_free); --parts->second == 0) {
+  if (freed.index_free == 0) {
+    freed_.push_back(freed);
+  } else if (const auto parts = parts_left_.find(freed.index_free); --parts->second == 0) {
     parts_left_.erase(parts);
-    freed_.push_back(room);
+    freed_.push_back(freed);
   }
   return true;
 }

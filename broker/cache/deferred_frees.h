@@ -52,7 +52,7 @@ class DeferredFrees {
 
  private:
   struct DeferredFree {
-    Freed room;
+    Freed freed;
     std::vector<RequestKey> keys;  ///< Until the workers are told.
     std::string path = {};         ///< Instead: of a spool.
     bool is_unlinked = false;

@@ -45,9 +45,9 @@ class Pick {
 
  private:
   void take(L2& l2, L2*& free, L2*& queue) {
-    if (l2.has_room()) {
+    if (l2.has_free_place()) {
       if (!free) free = &l2;
-    } else if (l2.has_queue_room()) {
+    } else if (l2.has_queue_place()) {
       if (!queue || l2.waiting.size() < queue->waiting.size()) queue = &l2;
     } else {
       is_crowded_ = true;
@@ -55,7 +55,7 @@ class Pick {
   }
 
   void take_behind(L2& l2) {
-    if (!l2.has_queue_room()) {
+    if (!l2.has_queue_place()) {
       is_crowded_ = true;
     } else if (!behind_) {
       behind_ = &l2;

@@ -145,7 +145,7 @@ void Dispatcher::leave_queue(Fetch& fetch) {
 }
 
 void Dispatcher::serve_queue(L2& l2, uint64_t now_ms) {
-  while (!l2.waiting.empty() && l2.has_room() && !l2.is_behind(now_ms) && !l2.is_given_up &&
+  while (!l2.waiting.empty() && l2.has_free_place() && !l2.is_behind(now_ms) && !l2.is_given_up &&
          !is_draining_) {
     Fetch* fetch = find(l2.waiting.front());
     check(fetch != nullptr, "a fetch that is gone waits for an L2");

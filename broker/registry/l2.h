@@ -76,8 +76,8 @@ struct L2 {
     return unsent_bytes >= unsent_bytes_max() ||
            (unsent_bytes > 0 && now_ms - taken_ms >= limits::kL2BehindMs);
   }
-  [[nodiscard]] bool has_room() const { return attempts.size() < registration.capacity; }
-  [[nodiscard]] bool has_queue_room() const { return waiting.size() < limits::kL2QueueMax; }
+  [[nodiscard]] bool has_free_place() const { return attempts.size() < registration.capacity; }
+  [[nodiscard]] bool has_queue_place() const { return waiting.size() < limits::kL2QueueMax; }
   [[nodiscard]] bool is_suspect(uint64_t now_ms) const { return now_ms < suspect_until_ms; }
 };
 

@@ -13,7 +13,7 @@ enum class L2State : uint8_t { kIdle, kBusy, kFull, kSuspect };
 [[nodiscard]] inline L2State state_of(const L2& l2, uint64_t now_ms) {
   if (l2.is_suspect(now_ms)) return L2State::kSuspect;
   if (l2.attempts.empty()) return L2State::kIdle;
-  return l2.has_room() ? L2State::kBusy : L2State::kFull;
+  return l2.has_free_place() ? L2State::kBusy : L2State::kFull;
 }
 
 [[nodiscard]] inline std::string_view name(L2State state) {

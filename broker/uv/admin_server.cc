@@ -43,7 +43,7 @@ AdminServer::AdminServer(daphnis::uv::Loop& loop, Source source)
 AdminServer::~AdminServer() = default;
 
 void AdminServer::on_connection(daphnis::uv::UvPtr<uv_tcp_t> tcp) {
-  if (connections_.size() >= limits::kAdminConnectionsMax) make_room();
+  if (connections_.size() >= limits::kAdminConnectionsMax) drop_oldest();
   auto made = std::make_unique<Connection>();
   const uint64_t id = made->id = ++last_id_;
   made->stream = std::make_unique<daphnis::uv::Stream>(
@@ -58,7 +58,7 @@ void AdminServer::on_connection(daphnis::uv::UvPtr<uv_tcp_t> tcp) {
   connections_.emplace(id, std::move(made));
 }
 
-void AdminServer::make_room() {
+void AdminServer::drop_oldest() {
   const auto oldest = std::ranges::min_element(connections_, {}, [](const auto& entry) {
     return std::pair(entry.second->has_replied, entry.first);
   });

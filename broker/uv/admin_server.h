@@ -36,7 +36,7 @@ class AdminServer {
 
   AdminServer(daphnis::uv::Loop& loop, Source source);
   void on_connection(daphnis::uv::UvPtr<uv_tcp_t> tcp);
-  void make_room();
+  void drop_oldest();
   void on_bytes(Connection& connection, Bytes bytes);
   void reply(Connection& connection);
   void go_on(Connection& connection);

@@ -43,7 +43,7 @@ void Listeners::on_listening(WorkerId worker, const ipc::Listening& message,
   // be that of another frame (DESIGN 4a).
   const bool has_come = arrived && arrived->cookie != 0 && arrived->cookie == message.cookie;
   Listener* listener = has_come ? find_by_cookie(message.cookie) : nullptr;
-  if (has_come && !listener && has_room(message.slot)) {
+  if (has_come && !listener && may_keep_another(message.slot)) {
     listener = &listeners_[arrived->id];
     *listener = {.id = arrived->id,
                  .cookie = message.cookie,
@@ -188,7 +188,7 @@ Listeners::Listener* Listeners::find_by_cookie(uint64_t cookie) {
   return found == listeners_.end() ? nullptr : &found->second;
 }
 
-bool Listeners::has_room(uint32_t slot) const {
+bool Listeners::may_keep_another(uint32_t slot) const {
   const auto of_slot = std::ranges::count_if(
       listeners_, [&](const auto& entry) { return entry.second.slot == slot; });
   return listeners_.size() < limits::kListenersMax &&

@@ -87,7 +87,7 @@ class Listeners {
   [[nodiscard]] static Holder* find_holder(Listener& listener, WorkerId worker);
   [[nodiscard]] Listener* find_by_cookie(uint64_t cookie);
   void forget_holder(WorkerId worker);
-  [[nodiscard]] bool has_room(uint32_t slot) const;
+  [[nodiscard]] bool may_keep_another(uint32_t slot) const;
   /// Somebody may yet serve it: a worker of that address that neither leaves nor answers.
   [[nodiscard]] bool may_be_served(const Listener& listener) const;
 

@@ -17,9 +17,9 @@ namespace {
 
 constexpr size_t kProbeBytes = 4096;
 /// Free again after a full disk: this much, or this part of a small one.
-constexpr uint64_t kRoomBytes = 16 * limits::kMiB;
-constexpr uint64_t kRoomPart = 20;
-constexpr uint64_t kRoomInodes = 16;
+constexpr uint64_t kFreeBytesMin = 16 * limits::kMiB;
+constexpr uint64_t kFreePart = 20;
+constexpr uint64_t kFreeInodesMin = 16;
 
 Result<void> write_probe(const std::string& path) {
   (void)::unlink(path.c_str());  // Of a broker that was killed.
@@ -45,19 +45,19 @@ Result<void> try_files(const FolderPaths& paths) {
   return done;
 }
 
-Result<void> find_room(const FolderPaths& paths) {
+Result<void> check_free_space(const FolderPaths& paths) {
   struct statvfs about {};
   if (::statvfs(paths.tmp().c_str(), &about) != 0) {
     return fail_sys(errno, "cannot look at " + paths.tmp());
   }
   const uint64_t free_bytes = uint64_t{about.f_bavail} * about.f_frsize;
   const uint64_t wanted =
-      std::min(kRoomBytes, uint64_t{about.f_blocks} * about.f_frsize / kRoomPart);
+      std::min(kFreeBytesMin, uint64_t{about.f_blocks} * about.f_frsize / kFreePart);
   if (free_bytes < wanted) {
     return fail_sys(ENOSPC, std::to_string(free_bytes) + " bytes are free, " +
                                 std::to_string(wanted) + " are wanted to go on");
   }
-  if (about.f_files > 0 && about.f_favail < std::min(kRoomInodes, uint64_t{about.f_files} / 2)) {
+  if (about.f_files > 0 && about.f_favail < std::min(kFreeInodesMin, uint64_t{about.f_files} / 2)) {
     return fail_sys(ENOSPC, std::to_string(about.f_favail) + " inodes are free");
   }
   return {};
@@ -80,7 +80,7 @@ ProbeResult probe_folder(const FolderPaths& paths, FolderLock& lock, ProbeAfter 
   Result<void> done;
   if (!is_there || after == ProbeAfter::kTrouble) done = restore(paths, lock, is_held);
   if (done) done = try_files(paths);
-  if (done && after == ProbeAfter::kTrouble) done = find_room(paths);
+  if (done && after == ProbeAfter::kTrouble) done = check_free_space(paths);
   result.is_ok = done.has_value();
   if (!done) result.why = done.error().text();
   return result;

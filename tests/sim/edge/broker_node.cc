@@ -206,7 +206,7 @@ void BrokerNode::check_bounds() {
     waiting += l2.waiting.size();
     if (l2.attempts.size() > l2.registration.capacity)
       scene_.fail(l2.id() + " is over its capacity");
-    const bool takes_orders = l2.has_room() && !l2.is_behind(scene_.clock.now_ms());
+    const bool takes_orders = l2.has_free_place() && !l2.is_behind(scene_.clock.now_ms());
     if (!l2.waiting.empty() && takes_orders) scene_.fail(l2.id() + " is idle and has a queue");
   });
   const broker::Dispatcher& dispatcher = core_.dispatcher();
@@ -300,7 +300,7 @@ void BrokerNode::add_up() {
   tally.cache_downs += counters.cache_downs;
   tally.fetches_cached += counters.fetches_cached;
   tally.fetches_joined += counters.fetches_joined;
-  tally.rooms_refused += counters.rooms_refused;
+  tally.reservations_refused += counters.reservations_refused;
   tally.spools_lost += counters.spools_lost;
 }
 

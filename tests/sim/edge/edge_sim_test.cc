@@ -36,7 +36,7 @@ void check_files(const Tally& sum) {
   check_happened("fetches that the cache ended", sum.fetches_cached);
   check_happened("spools of others opened", sum.joins_opened);
   check_happened("looks and reads that came later", sum.reads_later);
-  check_happened("refused rooms", sum.rooms_refused);
+  check_happened("refused rooms", sum.reservations_refused);
   check_happened("files in the spool folder", sum.spool_dir_files);
   check_happened("purges", sum.purges);
   check_happened("limits", sum.limits_set);
@@ -155,14 +155,14 @@ TEST_CASE("whatever happens every fetch ends once and no cut answer looks comple
   WARN(sum.hits << " hits, " << sum.sub_dag_hits << " of a sub-DAG, " << sum.fetching << " along, "
                 << sum.fetches_joined << " joined, " << sum.joins_broken << " leaders lost, "
                 << sum.joins_went_on << " went on, " << sum.cache_stores << " stored, "
-                << sum.cache_evictions << " evicted, " << sum.rooms_refused << " rooms refused, "
-                << sum.purges << " purges, " << sum.files_lost << " files lost, "
-                << sum.cache_quarantined << " quarantined, " << sum.cache_downs << " downs, "
-                << sum.strays_removed << " strays, " << sum.cache_stores_double << " double, "
-                << sum.cache_stores_failed << " not stored, " << sum.spools_lost << " spools lost, "
-                << sum.orders_dropped << " orders dropped, " << sum.jobs_cut << " jobs cut, "
-                << sum.spool_dir_files << " in the spool folder, " << sum.hits_without_l2
-                << " hits without L2s");
+                << sum.cache_evictions << " evicted, " << sum.reservations_refused
+                << " rooms refused, " << sum.purges << " purges, " << sum.files_lost
+                << " files lost, " << sum.cache_quarantined << " quarantined, " << sum.cache_downs
+                << " downs, " << sum.strays_removed << " strays, " << sum.cache_stores_double
+                << " double, " << sum.cache_stores_failed << " not stored, " << sum.spools_lost
+                << " spools lost, " << sum.orders_dropped << " orders dropped, " << sum.jobs_cut
+                << " jobs cut, " << sum.spool_dir_files << " in the spool folder, "
+                << sum.hits_without_l2 << " hits without L2s");
 }
 
 TEST_CASE("with honest L2s every client gets exactly what there is") {

@@ -86,7 +86,7 @@ struct Tally {
   uint64_t cache_downs = 0;
   uint64_t fetches_cached = 0;
   uint64_t fetches_joined = 0;
-  uint64_t rooms_refused = 0;
+  uint64_t reservations_refused = 0;
   uint64_t spools_lost = 0;
 };
 

@@ -212,14 +212,14 @@ class CacheChaos {
       pending_.push_back(task);
     }
     for (const WorkerId worker : workers_) {
-      const auto rooms = rig_.inbox<ipc::SpoolRoom>(worker);
-      for (size_t& seen = rooms_seen_[worker]; seen < rooms.size(); ++seen) {
-        const ipc::SpoolRoom& room = rooms[seen];
-        const auto spool = spools_.find({worker, room.spool});
+      const auto reservations = rig_.inbox<ipc::SpoolRoom>(worker);
+      for (size_t& seen = rooms_seen_[worker]; seen < reservations.size(); ++seen) {
+        const ipc::SpoolRoom& reservation = reservations[seen];
+        const auto spool = spools_.find({worker, reservation.spool});
         if (spool == spools_.end()) continue;
         REQUIRE(spool->second.is_asking);
         spool->second.is_asking = false;
-        spool->second.bytes += room.bytes;
+        spool->second.bytes += reservation.bytes;
         if (spool->second.bytes == 0) spools_.erase(spool);
       }
     }
@@ -234,7 +234,7 @@ class CacheChaos {
 
   void finish() {
     rig_.folder(FolderHealth{.is_up = true, .why = {}});
-    rig_.advance(limits::kRoomWaitMs);
+    rig_.advance(limits::kReservationWaitMs);
     observe();
     for (const auto& [key, spool] : spools_) CHECK_FALSE(spool.is_asking);
     while (!workers_.empty()) kill();

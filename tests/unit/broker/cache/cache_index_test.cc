@@ -57,7 +57,7 @@ TEST_CASE("what is unlinked stays charged until its last descriptor is closed") 
   store(index, 1, 900);
   const SpoolId spool{kWorker, 2};
   CHECK(index.reserve(spool, 500) == CacheIndex::Reserve::kWaits);
-  const auto evicted = index.make_room();
+  const auto evicted = index.evict_to_fit();
   REQUIRE(evicted.keys == std::vector{key_number(1)});
   CHECK(index.charged_bytes() == 900);
   CHECK(index.grants().empty());
@@ -117,7 +117,7 @@ TEST_CASE("the sum of all bytes never passes the limit whatever happens") {
         if (index.reserve({kWorker, number}, 1 + random() % 800) == CacheIndex::Reserve::kGranted) {
           spools[number] = 1;
         }
-        defer_free(index.make_room());
+        defer_free(index.evict_to_fit());
         break;
       case 2:
         if (spools.erase(number) > 0 && !index.find(key_number(number))) {

@@ -60,7 +60,7 @@ class CacheRig : public Rig {
     tell(worker, ipc::SpoolReserve{spool, bytes, is_for_cache});
   }
   /// What the last SpoolRoom for the spool said; nullopt: there is none.
-  std::optional<ipc::SpoolRoom> room(WorkerId worker, uint64_t spool) const {
+  std::optional<ipc::SpoolRoom> reservation(WorkerId worker, uint64_t spool) const {
     std::optional<ipc::SpoolRoom> last;
     for (const auto& one : inbox<ipc::SpoolRoom>(worker)) {
       if (one.spool == spool) last = one;
@@ -86,8 +86,8 @@ class CacheRig : public Rig {
   void store(WorkerId worker, uint64_t n, uint64_t size) {
     const uint64_t spool = 1'000'000 + n;
     reserve(worker, spool, size);
-    REQUIRE(room(worker, spool));
-    REQUIRE(room(worker, spool)->bytes == size);
+    REQUIRE(reservation(worker, spool));
+    REQUIRE(reservation(worker, spool)->bytes == size);
     done(worker, spool, n, size);
     run_folder();
     REQUIRE(stored(worker, spool) == true);

@@ -55,29 +55,29 @@ TEST_CASE("a spool that a worker brought along may be open at any other", "[brok
   CHECK(rig.index().charged_bytes() == 0);
 }
 
-TEST_CASE("room is given when a scan has told what lies there", "[broker][cache]") {
+TEST_CASE("reservations are granted when a scan has told what lies there", "[broker][cache]") {
   CacheRig rig(cache_config(20 * kMiB));
   const WorkerId worker = rig.connect_worker();
   rig.folder(FolderHealth{.is_up = false, .why = "gone"});
   rig.folder(FolderHealth{.is_up = true, .why = {}});
   CHECK(rig.broker.cache().admission(key_for(2)) == ipc::Admission::kNo);
   rig.reserve(worker, 1, 8 * kMiB);
-  REQUIRE(rig.room(worker, 1));
-  CHECK(rig.room(worker, 1)->bytes == 0);
+  REQUIRE(rig.reservation(worker, 1));
+  CHECK(rig.reservation(worker, 1)->bytes == 0);
   // Who only reads along needs no room in the cache.
   rig.reserve(worker, 2, 8 * kMiB, false);
-  REQUIRE(rig.room(worker, 2));
-  CHECK(rig.room(worker, 2)->bytes == 8 * kMiB);
-  CHECK(rig.room(worker, 2)->place == ipc::SpoolPlace::kSpoolDir);
+  REQUIRE(rig.reservation(worker, 2));
+  CHECK(rig.reservation(worker, 2)->bytes == 8 * kMiB);
+  CHECK(rig.reservation(worker, 2)->place == ipc::SpoolPlace::kSpoolDir);
   const CacheEntry found{.key = key_for(1), .root = cid_number(1), .size = 11 * kMiB};
   rig.folder(FilesFound{.entries = {found}, .is_last = false});
   rig.reserve(worker, 3, 8 * kMiB);
-  CHECK(rig.room(worker, 3)->bytes == 0);
+  CHECK(rig.reservation(worker, 3)->bytes == 0);
   rig.folder(FilesFound{.entries = {}, .is_last = true});
   CHECK(rig.broker.cache().admission(key_for(2)) == ipc::Admission::kYes);
   rig.reserve(worker, 4, 8 * kMiB);
-  REQUIRE(rig.room(worker, 4));
-  CHECK(rig.room(worker, 4)->bytes == 8 * kMiB);
+  REQUIRE(rig.reservation(worker, 4));
+  CHECK(rig.reservation(worker, 4)->bytes == 8 * kMiB);
 }
 
 }  // namespace daphnis::broker

@@ -8,14 +8,14 @@ TEST_CASE("spools outside the cache have a limit of their own", "[broker][cache]
   CacheRig rig(settings);
   const WorkerId worker = rig.connect_worker();
   rig.reserve(worker, 1, 8 * kMiB, true);
-  CHECK(rig.room(worker, 1)->bytes == 0);
+  CHECK(rig.reservation(worker, 1)->bytes == 0);
   rig.reserve(worker, 2, 8 * kMiB, false);
-  CHECK(rig.room(worker, 2)->bytes == 8 * kMiB);
-  CHECK(rig.room(worker, 2)->place == ipc::SpoolPlace::kSpoolDir);
+  CHECK(rig.reservation(worker, 2)->bytes == 8 * kMiB);
+  CHECK(rig.reservation(worker, 2)->place == ipc::SpoolPlace::kSpoolDir);
   rig.reserve(worker, 3, 8 * kMiB, false);
-  CHECK(rig.room(worker, 3)->bytes == 8 * kMiB);
+  CHECK(rig.reservation(worker, 3)->bytes == 8 * kMiB);
   rig.reserve(worker, 4, 1, false);
-  CHECK(rig.room(worker, 4)->bytes == 0);
+  CHECK(rig.reservation(worker, 4)->bytes == 0);
   CHECK(rig.broker.cache().spool_dir_bytes() == 16 * kMiB);
   rig.tell(worker, ipc::SpoolGone{2});
   CHECK(rig.broker.cache().spool_dir_bytes() == 8 * kMiB);
@@ -40,11 +40,11 @@ TEST_CASE("the spools of a worker that dies are unlinked and then free", "[broke
   CHECK(rig.tasks_of<UnlinkSpools>()[1].paths == std::vector<std::string>{"/cache/tmp/1-77-2"});
   CHECK(rig.index().charged_bytes() == 16 * kMiB);
   rig.reserve(other, 1, 8 * kMiB);
-  CHECK(rig.room(other, 1)->bytes == 0);
+  CHECK(rig.reservation(other, 1)->bytes == 0);
   rig.run_folder();
   CHECK(rig.index().charged_bytes() == 0);
   rig.reserve(other, 2, 20 * kMiB);
-  CHECK(rig.room(other, 2)->bytes == 20 * kMiB);
+  CHECK(rig.reservation(other, 2)->bytes == 20 * kMiB);
 }
 
 TEST_CASE("spools that fail on their disk are counted and told now and then", "[broker][cache]") {

@@ -18,9 +18,9 @@ TEST_CASE("a spool that is done becomes a file and is held", "[broker][cache]") 
   rig.broker.on_second(1'700'000'000, rig.now_ms);
   const WorkerId worker = rig.connect_worker();
   rig.reserve(worker, 1, 8 * kMiB);
-  REQUIRE(rig.room(worker, 1));
-  CHECK(rig.room(worker, 1)->bytes == 8 * kMiB);
-  CHECK(rig.room(worker, 1)->place == ipc::SpoolPlace::kCache);
+  REQUIRE(rig.reservation(worker, 1));
+  CHECK(rig.reservation(worker, 1)->bytes == 8 * kMiB);
+  CHECK(rig.reservation(worker, 1)->place == ipc::SpoolPlace::kCache);
   CHECK(rig.index().reserved_bytes() == 8 * kMiB);
   rig.done(worker, 1, 7, 5 * kMiB);
   const auto tasks = rig.tasks_of<StoreFile>();
@@ -74,7 +74,7 @@ TEST_CASE("a second file of one key is thrown away", "[broker][cache]") {
   CHECK(rig.broker.cache().deferred_frees() == 0);
 }
 
-TEST_CASE("a file larger than its room is not taken", "[broker][cache]") {
+TEST_CASE("a file larger than its reservation is not taken", "[broker][cache]") {
   CacheRig rig;
   const WorkerId worker = rig.connect_worker();
   rig.reserve(worker, 1, kMiB);
@@ -92,7 +92,7 @@ TEST_CASE("a full cache evicts and grants when every worker has let go", "[broke
   const WorkerId other = rig.connect_worker();
   rig.store(worker, 1, 6 * kMiB);
   rig.reserve(worker, 2, 8 * kMiB);
-  CHECK_FALSE(rig.room(worker, 2));
+  CHECK_FALSE(rig.reservation(worker, 2));
   CHECK(rig.inbox<ipc::Unlink>(worker).empty());
   REQUIRE(rig.tasks_of<UnlinkFiles>().size() == 1);
   CHECK(rig.tasks_of<UnlinkFiles>()[0].keys == std::vector{key_for(1)});
@@ -106,7 +106,7 @@ TEST_CASE("a full cache evicts and grants when every worker has let go", "[broke
   rig.confirm(worker, unlink.deferred_free);
   rig.confirm(late, unlink.deferred_free);
   CHECK(rig.index().deferred_bytes() == 6 * kMiB);
-  CHECK_FALSE(rig.room(worker, 2));
+  CHECK_FALSE(rig.reservation(worker, 2));
   SECTION("the other confirms") {
     rig.confirm(other, unlink.deferred_free);
   }
@@ -114,52 +114,52 @@ TEST_CASE("a full cache evicts and grants when every worker has let go", "[broke
     rig.kill_worker(other);
   }
   CHECK(rig.index().deferred_bytes() == 0);
-  REQUIRE(rig.room(worker, 2));
-  CHECK(rig.room(worker, 2)->bytes == 8 * kMiB);
+  REQUIRE(rig.reservation(worker, 2));
+  CHECK(rig.reservation(worker, 2)->bytes == 8 * kMiB);
   CHECK(rig.index().charged_bytes() == 8 * kMiB);
 }
 
-TEST_CASE("room that cannot be had is refused", "[broker][cache]") {
+TEST_CASE("a reservation that cannot be had is refused", "[broker][cache]") {
   CacheRig rig(cache_config(10 * kMiB));
   const WorkerId worker = rig.connect_worker();
   SECTION("more than the whole cache") {
     rig.reserve(worker, 1, 10 * kMiB + 1);
-    CHECK(rig.room(worker, 1)->bytes == 0);
+    CHECK(rig.reservation(worker, 1)->bytes == 0);
     rig.reserve(worker, 2, UINT64_MAX);
-    CHECK(rig.room(worker, 2)->bytes == 0);
+    CHECK(rig.reservation(worker, 2)->bytes == 0);
   }
   SECTION("a step that would make a spool larger than the cache") {
     rig.reserve(worker, 1, 8 * kMiB);
     rig.reserve(worker, 1, 8 * kMiB);
-    CHECK(rig.room(worker, 1)->bytes == 0);
+    CHECK(rig.reservation(worker, 1)->bytes == 0);
     rig.tell(worker, ipc::SpoolGone{1});
   }
   SECTION("what other spools have") {
     rig.reserve(worker, 1, 8 * kMiB);
     rig.reserve(worker, 2, 8 * kMiB);
-    CHECK(rig.room(worker, 2)->bytes == 0);
+    CHECK(rig.reservation(worker, 2)->bytes == 0);
     rig.tell(worker, ipc::SpoolGone{1});
   }
   SECTION("what does not come free in time") {
     rig.store(worker, 7, 6 * kMiB);
     rig.reserve(worker, 2, 8 * kMiB);
     rig.run_folder();
-    rig.advance(limits::kRoomWaitMs - 1);
-    CHECK_FALSE(rig.room(worker, 2));
+    rig.advance(limits::kReservationWaitMs - 1);
+    CHECK_FALSE(rig.reservation(worker, 2));
     rig.advance(1);
-    REQUIRE(rig.room(worker, 2));
-    CHECK(rig.room(worker, 2)->bytes == 0);
+    REQUIRE(rig.reservation(worker, 2));
+    CHECK(rig.reservation(worker, 2)->bytes == 0);
     rig.confirm_all(worker);
   }
   SECTION("while the folder is down") {
     rig.folder(FolderHealth{.is_up = false, .why = "no space left"});
     rig.reserve(worker, 1, kMiB);
-    CHECK(rig.room(worker, 1)->bytes == 0);
+    CHECK(rig.reservation(worker, 1)->bytes == 0);
     rig.folder(FolderHealth{.is_up = true, .why = {}});
     rig.folder(FilesFound{.entries = {}, .is_last = true});
     rig.reserve(worker, 2, kMiB);
-    REQUIRE(rig.room(worker, 2));
-    CHECK(rig.room(worker, 2)->bytes == kMiB);
+    REQUIRE(rig.reservation(worker, 2));
+    CHECK(rig.reservation(worker, 2)->bytes == kMiB);
     rig.tell(worker, ipc::SpoolGone{2});
   }
   CHECK(rig.index().charged_bytes() == 0);
