@@ -244,7 +244,7 @@ void Dispatcher::on_timer(FetchNo no, uint64_t now_ms) {
   find_candidate(*fetch, now_ms);
 }
 
-void Dispatcher::on_stream_lost(L2& l2, uint64_t now_ms) {
+void Dispatcher::on_registration_lost(L2& l2, uint64_t now_ms) {
   for (const Uuid& id : std::vector<Uuid>(l2.attempts)) {
     const Attempt* attempt = attempts_.find(id);
     if (attempt->state != Attempt::State::kOrdered) continue;

@@ -63,7 +63,7 @@ class Dispatcher {
   // --- From L2s ---
   /// Everything the L2's stream was told is void: it was lost or replaced. Called while the L2 is
   /// still registered; its fetches find other candidates when reroute() is called after that.
-  void on_stream_lost(L2& l2, uint64_t now_ms);
+  void on_registration_lost(L2& l2, uint64_t now_ms);
   void reroute(uint64_t now_ms);
   /// Gives orders to an L2 that may have room for them, to those that wait for it.
   void serve_queue(L2& l2, uint64_t now_ms);

@@ -109,9 +109,9 @@ void L2Server::open_registration(L2Connection& connection, Registration registra
   const std::optional<ConnId> replaced_id = opened->replaced;
   if (!replaced_id) return;
   // What the former stream was told may never have arrived.
-  dispatcher_.on_stream_lost(*opened->l2, now_ms);
+  dispatcher_.on_registration_lost(*opened->l2, now_ms);
   L2Connection* replaced = find(*replaced_id);
-  const std::string end = Registrations::stream_end(former, "replaced by a newer connection");
+  const std::string end = Registrations::registration_end(former, "replaced by a newer connection");
   if (!end.empty()) context_.out.push(WriteL2{replaced->id, end});
   linger(*replaced, now_ms);
 }

@@ -18,7 +18,7 @@ std::string hex_of(const Uuid& key) {
   return out;
 }
 
-std::string stream_head(const Registration& registration, const Uuid& session_key) {
+std::string registration_head(const Registration& registration, const Uuid& session_key) {
   auto head = http::HeadWriter::response(200);
   head.add("Content-Type", "application/x-ndjson").add("Cache-Control", "no-cache");
   // nginx in front of us would otherwise hold the lines back.
@@ -31,7 +31,8 @@ std::string stream_head(const Registration& registration, const Uuid& session_ke
 
 }  // namespace
 
-std::string Registrations::stream_end(const Registration& registration, std::string_view reason) {
+std::string Registrations::registration_end(const Registration& registration,
+                                            std::string_view reason) {
   if (!registration.is_chunked) return {};
   return "0\r\nDaphnis-Reason: " + std::string(reason) + "\r\n\r\n";
 }
@@ -52,7 +53,7 @@ std::expected<Registry::Admission, Registry::Refusal> Registrations::open(
   ++context_.counters.registrations;
   context_.out.push(TuneRegistration{conn});
   l2.session_key = context_.random();
-  std::string head = stream_head(l2.registration, l2.session_key);
+  std::string head = registration_head(l2.registration, l2.session_key);
   if (l2.registration.is_chunked) {
     append_chunk(head, "\n");
   } else {

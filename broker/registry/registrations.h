@@ -44,8 +44,8 @@ class Registrations {
   [[nodiscard]] const Holdings& holdings() const { return holdings_; }
 
   /// The end of a stream, with the reason as a trailer.
-  [[nodiscard]] static std::string stream_end(const Registration& registration,
-                                              std::string_view reason);
+  [[nodiscard]] static std::string registration_end(const Registration& registration,
+                                                    std::string_view reason);
 
  private:
   void write(L2& l2, std::string bytes, uint64_t now_ms);
