@@ -99,7 +99,7 @@ void Broker::on_timer(uint64_t now_ms) {
         cache_.on_reservation_timer(now_ms);
         break;
       case TimerKind::kFollower:
-        joins_.on_timer(due->id, now_ms);
+        joins_.on_timer(FollowerNo{due->id}, now_ms);
         break;
     }
   }

@@ -15,14 +15,15 @@ Fetch* Dispatcher::find(FetchNo no) {
 }
 
 bool Dispatcher::on_fetch(WorkerId worker, ipc::Fetch&& message, uint64_t now_ms) {
-  const std::pair key(worker, message.fetch_id);
+  const WorkerFetchId worker_fetch_id{message.fetch_id};
+  const std::pair key(worker, worker_fetch_id);
   if (by_worker_.contains(key)) return false;
   if (is_draining_ || fetches_.size() >= limits::kFetchesMax) {
-    refuse(worker, message.fetch_id,
+    refuse(worker, worker_fetch_id,
            is_draining_ ? ipc::FetchFailure::kDraining : ipc::FetchFailure::kOverloaded, 0);
     ended_.push_back(
         {.worker = worker,
-         .worker_fetch_id = message.fetch_id,
+         .worker_fetch_id = worker_fetch_id,
          .how = FetchEnd::How::kFailed,
          .reason = is_draining_ ? ipc::FetchFailure::kDraining : ipc::FetchFailure::kOverloaded});
     return true;
@@ -31,7 +32,7 @@ bool Dispatcher::on_fetch(WorkerId worker, ipc::Fetch&& message, uint64_t now_ms
   Fetch& fetch = *made;
   fetch.no = FetchNo{++last_no_};
   fetch.worker = worker;
-  fetch.worker_fetch_id = message.fetch_id;
+  fetch.worker_fetch_id = worker_fetch_id;
   fetch.key = key_of_multihash(message.request.root);
   fetch.request_key = message.key;
   fetch.request = std::move(message.request);
@@ -171,13 +172,13 @@ void Dispatcher::give_up(Fetch& fetch, ipc::FetchFailure reason) {
   erase(fetch, FetchEnd::How::kFailed, reason);
 }
 
-void Dispatcher::refuse(WorkerId worker, uint64_t worker_fetch_id, ipc::FetchFailure reason,
+void Dispatcher::refuse(WorkerId worker, WorkerFetchId worker_fetch_id, ipc::FetchFailure reason,
                         size_t attempts) {
   ++context_.counters.fetches_failed[static_cast<size_t>(reason)];
   const bool may_help_to_retry =
       reason != ipc::FetchFailure::kNotFound && reason != ipc::FetchFailure::kFailed;
   const ipc::FetchFailed message{
-      .fetch_id = worker_fetch_id,
+      .fetch_id = static_cast<uint64_t>(worker_fetch_id),
       .reason = reason,
       .attempts = static_cast<uint32_t>(attempts),
       .retry_after_s = may_help_to_retry ? context_.settings.retry_after_s : 0};
@@ -206,7 +207,7 @@ void Dispatcher::abandon(Fetch& fetch, uint64_t now_ms) {
   erase(fetch, FetchEnd::How::kOver);
 }
 
-void Dispatcher::on_cancel(WorkerId worker, uint64_t worker_fetch_id, uint64_t now_ms) {
+void Dispatcher::on_cancel(WorkerId worker, WorkerFetchId worker_fetch_id, uint64_t now_ms) {
   const auto found = by_worker_.find(std::pair(worker, worker_fetch_id));
   if (found != by_worker_.end()) abandon(*find(found->second), now_ms);
 }

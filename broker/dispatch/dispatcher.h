@@ -29,7 +29,7 @@ class Dispatcher {
   /// A new fetch. False where the worker has one of that id: such a worker makes no sense.
   [[nodiscard]] bool on_fetch(WorkerId worker, ipc::Fetch&& message, uint64_t now_ms);
   /// Nobody wants it any more. Unknown ones are ignored: the cancel may have crossed our answer.
-  void on_cancel(WorkerId worker, uint64_t worker_fetch_id, uint64_t now_ms);
+  void on_cancel(WorkerId worker, WorkerFetchId worker_fetch_id, uint64_t now_ms);
   /// True where the hand-off still counted against kHandoffsAwaitingMax until now.
   [[nodiscard]] bool on_handoff_taken(WorkerId worker, const Uuid& attempt_id);
   /// As on_handoff_taken, for an attempt that ends. Unknown ones are ignored: a worker outlives
@@ -39,7 +39,7 @@ class Dispatcher {
   /// What the worker had asked for ends with it.
   void on_worker_gone(WorkerId worker, uint64_t now_ms);
 
-  [[nodiscard]] bool knows(WorkerId worker, uint64_t worker_fetch_id) const {
+  [[nodiscard]] bool knows(WorkerId worker, WorkerFetchId worker_fetch_id) const {
     return by_worker_.contains(std::pair(worker, worker_fetch_id));
   }
   /// How a fetch ended.
@@ -50,7 +50,7 @@ class Dispatcher {
       kOver,    ///< Its worker wants no more, or is gone.
     };
     WorkerId worker{};
-    uint64_t worker_fetch_id = 0;
+    WorkerFetchId worker_fetch_id{};
     How how = How::kOver;
     ipc::FetchFailure reason{};  ///< Of kFailed, with the attempts made.
     size_t attempts = 0;
@@ -58,7 +58,8 @@ class Dispatcher {
   /// The fetches that have ended since the last call, in order.
   [[nodiscard]] std::vector<FetchEnd> take_ended() { return std::exchange(ended_, {}); }
   /// Says FetchFailed to a worker.
-  void refuse(WorkerId worker, uint64_t worker_fetch_id, ipc::FetchFailure reason, size_t attempts);
+  void refuse(WorkerId worker, WorkerFetchId worker_fetch_id, ipc::FetchFailure reason,
+              size_t attempts);
 
   // --- From L2s ---
   /// Everything the L2's stream was told is void: it was lost or replaced. Called while the L2 is
@@ -129,7 +130,7 @@ class Dispatcher {
   const Cache& cache_;
   Attempts attempts_;
   absl::flat_hash_map<FetchNo, std::unique_ptr<Fetch>> fetches_;
-  absl::flat_hash_map<std::pair<WorkerId, uint64_t>, FetchNo> by_worker_;
+  absl::flat_hash_map<std::pair<WorkerId, WorkerFetchId>, FetchNo> by_worker_;
   std::vector<FetchNo> to_reroute_;
   std::vector<FetchEnd> ended_;
   uint64_t last_no_ = 0;

@@ -94,7 +94,7 @@ ipc::Handoff Dispatcher::hand_off(const Uuid& attempt_id, uint64_t) {
   attempt->state = Attempt::State::kHandedOff;
   fetch->state = Fetch::State::kStreaming;
   context_.timers.clear(fetch->timer, TimerKind::kFetch, static_cast<uint64_t>(fetch->no));
-  return {.fetch_id = fetch->worker_fetch_id,
+  return {.fetch_id = static_cast<uint64_t>(fetch->worker_fetch_id),
           .attempt_id = attempt_id,
           .shape = l2->is_v2() ? StreamShape::kExact : StreamShape::kWholeDag,
           .attempt_number = static_cast<uint32_t>(fetch->asked.size()),

@@ -24,7 +24,7 @@ struct Fetch {
 
   FetchNo no{};
   WorkerId worker{};
-  uint64_t worker_fetch_id = 0;
+  WorkerFetchId worker_fetch_id{};
   CarRequest request;
   std::string trace_id;
   uint64_t key = 0;  ///< Of the root's multihash.

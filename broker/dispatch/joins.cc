@@ -14,8 +14,8 @@ constexpr uint64_t kStoringWaitMs = 1'000;
 }  // namespace
 
 bool Joins::on_fetch(WorkerId worker, ipc::Fetch&& message, uint64_t now_ms) {
-  const bool is_double = followers_by_fetch_.contains(FetchId(worker, message.fetch_id)) ||
-                         dispatcher_.knows(worker, message.fetch_id);
+  const bool is_double = followers_by_fetch_.contains(id_of(worker, message.fetch_id)) ||
+                         dispatcher_.knows(worker, WorkerFetchId{message.fetch_id});
   if (is_double) return false;
   ++context_.counters.fetches;
   cache_.on_request(message.key);
@@ -53,13 +53,13 @@ void Joins::dispatch(WorkerId worker, ipc::Fetch&& message, uint64_t now_ms) {
   Group& group = groups_[message.key];
   const bool may_lead = group.followers.empty() &&
                         (!group.has_leader || group.is_served || group.leader.first == worker);
-  if (may_lead) lead(message.key, group, FetchId(worker, message.fetch_id));
+  if (may_lead) lead(message.key, group, id_of(worker, message.fetch_id));
   check(dispatcher_.on_fetch(worker, std::move(message), now_ms), "a fetch is dispatched twice");
 }
 
 void Joins::lead(const RequestKey& key, Group& group, const FetchId& leader) {
   drop_leader(group);
-  group.number = ++last_number_;
+  group.no = GroupNo{++last_no_};
   group.has_leader = true;
   group.leader = leader;
   leaders_[leader] = key;
@@ -75,33 +75,34 @@ void Joins::drop_leader(Group& group) {
 void Joins::park(const RequestKey& key, Group& group, WorkerId worker, ipc::Fetch&& message,
                  uint64_t now_ms) {
   ++context_.counters.joins;
-  const uint64_t number = ++last_number_;
-  Follower& follower = followers_[number];
+  const FollowerNo no{++last_no_};
+  Follower& follower = followers_[no];
   follower.key = key;
   follower.worker = worker;
   follower.message = std::move(message);
   follower.deadline_ms = now_ms + std::min<uint64_t>(follower.message.deadline_ms,
                                                      context_.settings.fetch_deadline_ms_max);
-  followers_by_fetch_[FetchId(worker, follower.message.fetch_id)] = number;
-  group.followers.push_back(number);
+  followers_by_fetch_[id_of(worker, follower.message.fetch_id)] = no;
+  group.followers.push_back(no);
   if (cache_.is_storing(key)) {
     // It is told of the file when that has its name, which no slow disk may hold up for long.
     const uint64_t patience_ms = now_ms + kStoringWaitMs;
-    context_.timers.set(follower.timer, TimerKind::kFollower, number,
+    context_.timers.set(follower.timer, TimerKind::kFollower, static_cast<uint64_t>(no),
                         std::min(patience_ms, follower.deadline_ms));
     return;
   }
-  context_.timers.set(follower.timer, TimerKind::kFollower, number, follower.deadline_ms);
+  context_.timers.set(follower.timer, TimerKind::kFollower, static_cast<uint64_t>(no),
+                      follower.deadline_ms);
   want(group);
   if (relay(group, follower)) {
     group.followers.pop_back();
-    (void)take(number);
+    (void)take(no);
   }
 }
 
 void Joins::want(Group& group) {
   if (!group.has_leader || std::exchange(group.is_wanted, true)) return;
-  context_.tell(group.leader.first, ipc::SpoolWanted{group.leader.second});
+  context_.tell(group.leader.first, ipc::SpoolWanted{static_cast<uint64_t>(group.leader.second)});
 }
 
 bool Joins::relay(const Group& group, Follower& follower) {
@@ -125,33 +126,33 @@ void Joins::tell(const Follower& follower, ipc::JoinState state) {
 }
 
 void Joins::end_followers(Group& group, auto&& is_over) {
-  std::erase_if(group.followers, [&](uint64_t number) {
-    if (!is_over(followers_.at(number))) return false;
-    (void)take(number);
+  std::erase_if(group.followers, [&](FollowerNo no) {
+    if (!is_over(followers_.at(no))) return false;
+    (void)take(no);
     return true;
   });
 }
 
-Joins::Follower Joins::take(uint64_t number) {
-  const auto found = followers_.find(number);
+Joins::Follower Joins::take(FollowerNo no) {
+  const auto found = followers_.find(no);
   check(found != followers_.end(), "an unknown follower ends");
   Follower follower = std::move(found->second);
   followers_.erase(found);
-  context_.timers.clear(follower.timer, TimerKind::kFollower, number);
-  followers_by_fetch_.erase(FetchId(follower.worker, follower.message.fetch_id));
+  context_.timers.clear(follower.timer, TimerKind::kFollower, static_cast<uint64_t>(no));
+  followers_by_fetch_.erase(id_of(follower.worker, follower.message.fetch_id));
   return follower;
 }
 
-void Joins::on_cancel(WorkerId worker, uint64_t fetch_id, uint64_t now_ms) {
+void Joins::on_cancel(WorkerId worker, WorkerFetchId fetch_id, uint64_t now_ms) {
   const auto found = followers_by_fetch_.find(FetchId(worker, fetch_id));
   if (found == followers_by_fetch_.end()) {
     dispatcher_.on_cancel(worker, fetch_id, now_ms);
     return;
   }
   ++context_.counters.fetches_cancelled;
-  const uint64_t number = found->second;
-  const RequestKey key = take(number).key;
-  std::erase(groups_[key].followers, number);
+  const FollowerNo no = found->second;
+  const RequestKey key = take(no).key;
+  std::erase(groups_[key].followers, no);
   drop_if_idle(key);
 }
 
@@ -161,7 +162,7 @@ bool Joins::on_progress(WorkerId worker, const ipc::FetchProgress& message, uint
       (message.path.empty() ? message.state != ipc::JoinState::kWhole && message.bytes == 0
                             : cache_.is_spool_path(message.path));
   if (!is_sane && message.state != ipc::JoinState::kFailed) return false;
-  const auto leader = leaders_.find(FetchId(worker, message.fetch_id));
+  const auto leader = leaders_.find(id_of(worker, message.fetch_id));
   if (leader == leaders_.end()) return true;  // Its followers have left, or found another.
   const RequestKey key = leader->second;
   Group& group = groups_.at(key);
@@ -180,8 +181,8 @@ bool Joins::on_progress(WorkerId worker, const ipc::FetchProgress& message, uint
 
 void Joins::fail(const RequestKey& key, Group& group) {
   drop_leader(group);
-  for (const uint64_t number : group.followers) {
-    Follower& follower = followers_.at(number);
+  for (const FollowerNo no : group.followers) {
+    Follower& follower = followers_.at(no);
     follower.knows_path = follower.has_bytes = false;
     tell(follower, ipc::JoinState::kFailed);
   }
@@ -190,40 +191,41 @@ void Joins::fail(const RequestKey& key, Group& group) {
 }
 
 void Joins::on_worker_gone(WorkerId worker) {
-  std::vector<uint64_t> left;
-  for (auto it = followers_by_fetch_.lower_bound(FetchId(worker, 0));
+  std::vector<FollowerNo> left;
+  for (auto it = followers_by_fetch_.lower_bound(id_of(worker, 0));
        it != followers_by_fetch_.end() && it->first.first == worker; ++it) {
     left.push_back(it->second);
   }
-  for (const uint64_t number : left) {
+  for (const FollowerNo no : left) {
     ++context_.counters.fetches_cancelled;
-    const RequestKey key = take(number).key;
-    std::erase(groups_[key].followers, number);
+    const RequestKey key = take(no).key;
+    std::erase(groups_[key].followers, no);
     drop_if_idle(key);
   }
   std::vector<RequestKey> led;
-  for (auto it = leaders_.lower_bound(FetchId(worker, 0));
+  for (auto it = leaders_.lower_bound(id_of(worker, 0));
        it != leaders_.end() && it->first.first == worker; ++it) {
     led.push_back(it->second);
   }
   for (const RequestKey& key : led) fail(key, groups_.at(key));
 }
 
-void Joins::on_timer(uint64_t number, uint64_t now_ms) {
-  const auto found = followers_.find(number);
+void Joins::on_timer(FollowerNo no, uint64_t now_ms) {
+  const auto found = followers_.find(no);
   if (found == followers_.end()) return;
   Timers::fired(found->second.timer);
   if (found->second.has_bytes) return;
   const bool is_over = now_ms >= found->second.deadline_ms;
   if (!is_over && !cache_.is_storing(found->second.key)) {
-    context_.timers.set(found->second.timer, TimerKind::kFollower, number,
+    context_.timers.set(found->second.timer, TimerKind::kFollower, static_cast<uint64_t>(no),
                         found->second.deadline_ms);
     return;
   }
-  Follower follower = take(number);
-  std::erase(groups_[follower.key].followers, number);
+  Follower follower = take(no);
+  std::erase(groups_[follower.key].followers, no);
   if (is_over) {
-    dispatcher_.refuse(follower.worker, follower.message.fetch_id, ipc::FetchFailure::kSilent, 0);
+    dispatcher_.refuse(follower.worker, WorkerFetchId{follower.message.fetch_id},
+                       ipc::FetchFailure::kSilent, 0);
   } else {
     follower.message.deadline_ms = static_cast<uint32_t>(follower.deadline_ms - now_ms);
     dispatch(follower.worker, std::move(follower.message), now_ms);
@@ -252,14 +254,15 @@ void Joins::on_end(const Dispatcher::FetchEnd& end, uint64_t now_ms) {
   if (end.how == How::kFailed) {
     // One question, one answer: the followers' L2s would be the same.
     end_followers(group, [&](const Follower& follower) {
-      dispatcher_.refuse(follower.worker, follower.message.fetch_id, end.reason, end.attempts);
+      dispatcher_.refuse(follower.worker, WorkerFetchId{follower.message.fetch_id}, end.reason,
+                         end.attempts);
       return true;
     });
     drop_leader(group);
     drop_if_idle(key);
   } else if (end.how == How::kServed || group.last.state == ipc::JoinState::kWhole) {
     group.is_served = true;
-    served_.push_back({key, group.number, now_ms});
+    served_.push_back({key, group.no, now_ms});
   } else {
     fail(key, group);
   }
@@ -298,16 +301,17 @@ void Joins::pass_on(const RequestKey& key, uint64_t now_ms) {
     return;
   }
   while (!group.followers.empty() && !group.has_leader) {
-    const uint64_t number = group.followers.front();
+    const FollowerNo no = group.followers.front();
     group.followers.pop_front();
-    Follower follower = take(number);
+    Follower follower = take(no);
     if (follower.deadline_ms <= now_ms) {
-      dispatcher_.refuse(follower.worker, follower.message.fetch_id, ipc::FetchFailure::kSilent, 0);
+      dispatcher_.refuse(follower.worker, WorkerFetchId{follower.message.fetch_id},
+                         ipc::FetchFailure::kSilent, 0);
       continue;
     }
     ++context_.counters.joins_passed_on;
     follower.message.deadline_ms = static_cast<uint32_t>(follower.deadline_ms - now_ms);
-    lead(key, group, FetchId(follower.worker, follower.message.fetch_id));
+    lead(key, group, id_of(follower.worker, follower.message.fetch_id));
     if (!group.followers.empty()) want(group);
     check(dispatcher_.on_fetch(follower.worker, std::move(follower.message), now_ms),
           "a follower is dispatched twice");
@@ -329,7 +333,7 @@ void Joins::forget_old(uint64_t now_ms) {
     const Served oldest = served_.front();
     served_.pop_front();
     const auto found = groups_.find(oldest.key);
-    if (found == groups_.end() || found->second.number != oldest.group) continue;
+    if (found == groups_.end() || found->second.no != oldest.group) continue;
     found->second.is_forgotten = true;
     drop_if_idle(oldest.key);
   }

@@ -29,21 +29,23 @@ class Joins {
   /// False where the worker has a fetch of that id: such a worker makes no sense.
   [[nodiscard]] bool on_fetch(WorkerId worker, ipc::Fetch&& message, uint64_t now_ms);
   /// Nobody wants it any more, be it dispatched or joined.
-  void on_cancel(WorkerId worker, uint64_t fetch_id, uint64_t now_ms);
+  void on_cancel(WorkerId worker, WorkerFetchId fetch_id, uint64_t now_ms);
   /// False: it makes no sense.
   [[nodiscard]] bool on_progress(WorkerId worker, const ipc::FetchProgress& message,
                                  uint64_t now_ms);
   void on_worker_gone(WorkerId worker);
   /// A follower has waited as long as it was ready to.
-  void on_timer(uint64_t follower, uint64_t now_ms);
+  void on_timer(FollowerNo no, uint64_t now_ms);
   /// Draws the conclusions from what this input has ended at the dispatcher and in the cache.
   void after_input(uint64_t now_ms);
 
   [[nodiscard]] size_t followers() const { return followers_.size(); }
-  [[nodiscard]] size_t groups() const { return groups_.size(); }
 
  private:
-  using FetchId = std::pair<WorkerId, uint64_t>;
+  using FetchId = std::pair<WorkerId, WorkerFetchId>;
+  [[nodiscard]] static FetchId id_of(WorkerId worker, uint64_t fetch_id) {
+    return {worker, WorkerFetchId{fetch_id}};
+  }
   struct Follower {
     RequestKey key{};
     WorkerId worker{};
@@ -54,7 +56,7 @@ class Joins {
     bool has_bytes = false;
   };
   struct Group {
-    uint64_t number = 0;
+    GroupNo no{};
     bool has_leader =
         false;  ///< Else its file is being stored, or after_input() finds the next one.
     FetchId leader{};
@@ -62,7 +64,7 @@ class Joins {
     bool is_served = false;     ///< The leader's fetch was complete.
     bool is_forgotten = false;  ///< Served too long ago to be joined anew.
     ipc::FetchProgress last;    ///< With an empty path: nothing is known.
-    std::deque<uint64_t> followers;
+    std::deque<FollowerNo> followers;
   };
   using Groups = absl::flat_hash_map<RequestKey, Group>;
 
@@ -80,7 +82,7 @@ class Joins {
   void tell(const Follower& follower, ipc::JoinState state);
   /// Ends those followers for which `is_over` is true.
   void end_followers(Group& group, auto&& is_over);
-  [[nodiscard]] Follower take(uint64_t number);
+  [[nodiscard]] Follower take(FollowerNo no);
   /// Takes the group's leader away; its followers are told, and after_input() picks the next
   /// leader.
   void fail(const RequestKey& key, Group& group);
@@ -96,16 +98,16 @@ class Joins {
   Cache& cache_;
   Groups groups_;
   absl::btree_map<FetchId, RequestKey> leaders_;
-  absl::btree_map<uint64_t, Follower> followers_;
-  absl::btree_map<FetchId, uint64_t> followers_by_fetch_;
+  absl::btree_map<FollowerNo, Follower> followers_;
+  absl::btree_map<FetchId, FollowerNo> followers_by_fetch_;
   std::vector<RequestKey> to_pass_on_;
   struct Served {
     RequestKey key;
-    uint64_t group;
+    GroupNo group;
     uint64_t at_ms;
   };
   std::deque<Served> served_;  ///< In order of time.
-  uint64_t last_number_ = 0;
+  uint64_t last_no_ = 0;       ///< Of followers and groups.
 };
 
 }  // namespace daphnis::broker

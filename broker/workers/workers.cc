@@ -41,7 +41,7 @@ struct Workers::Handler {
     return is_plausible(message) && workers.joins_.on_fetch(worker.id, std::move(message), now_ms);
   }
   bool operator()(const ipc::CancelFetch& message) const {
-    workers.joins_.on_cancel(worker.id, message.fetch_id, now_ms);
+    workers.joins_.on_cancel(worker.id, WorkerFetchId{message.fetch_id}, now_ms);
     return true;
   }
   bool operator()(const ipc::HandoffTaken& message) const {
