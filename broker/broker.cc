@@ -107,7 +107,8 @@ void Broker::on_timer(uint64_t now_ms) {
 }
 
 void Broker::after_input(uint64_t now_ms) {
-  // Rerouting sends order lines, which may find more L2s that do not read; each L2 is dropped once.
+  // Rerouting writes order lines, by which more L2s may turn out not to read. The loop ends since
+  // each L2 is dropped once.
   do {
     for (const L2No no : std::exchange(registrations_.given_up(), {})) {
       if (L2* l2 = registrations_.registry().find(no)) {

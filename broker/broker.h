@@ -14,12 +14,12 @@
 namespace daphnis::broker {
 
 /// The whole broker without its sockets: inputs are on_*(…, now_ms), outputs are commands that the
-/// shell carries out in order after each input. One thread; `now_ms` is a monotonic clock that
-/// never goes back and is never 0. Owned by the shell or by a simulation, which may run any number
-/// of them.
+/// shell carries out in order after each input. All calls come from one thread. `now_ms` is a
+/// monotonic clock in milliseconds and never 0. Owned by the shell or by a simulation, which may
+/// run any number of brokers.
 ///
 /// The caller gives out ConnIds and WorkerIds and never uses one twice. After CloseL2, HandOff or
-/// CloseWorker the number means nothing any more; inputs for it are ignored.
+/// CloseWorker the broker ignores inputs for that number.
 class Broker {
  public:
   Broker(Settings settings, RandomSource random);
@@ -30,25 +30,25 @@ class Broker {
   /// `address` is the peer's, without port; `cookie` the socket's SO_COOKIE.
   void on_l2_connected(ConnId conn, const std::string& address, uint64_t cookie, uint64_t now_ms);
   void on_l2_bytes(ConnId conn, Bytes bytes, uint64_t now_ms);
-  /// How much of what was written the kernel has not taken: after each WriteL2, and whenever it
-  /// takes some of that later.
+  /// `unsent_bytes` of what was written are not yet in the kernel. The shell calls this after each
+  /// WriteL2, and whenever the kernel takes some bytes later.
   void on_l2_unsent(ConnId conn, size_t unsent_bytes, uint64_t now_ms);
-  /// The peer ended its side or the connection failed (`why` not empty).
+  /// The peer ended its side (`why` is empty) or the connection failed.
   void on_l2_closed(ConnId conn, std::string_view why, uint64_t now_ms);
 
   // --- Workers ---
   void on_worker_connected(WorkerId worker, uint64_t now_ms);
-  /// A socket that came with a message, under the number it will have as a connection.
+  /// A socket that came with a worker's message, under the ConnId that it will have.
   struct Arrived {
     ConnId conn;
     std::string address;
     uint64_t cookie = 0;
   };
-  /// One message. With a socket that does not belong to it, or to no message that may carry one,
-  /// the socket is closed (CloseL2).
+  /// One message, with the socket that came beside it. A socket that does not belong to the message
+  /// is closed (CloseL2).
   void on_worker_message(WorkerId worker, Bytes payload, const std::optional<Arrived>& socket,
                          uint64_t now_ms);
-  /// One message that brought a listening socket (CloseListener, where it is of no use).
+  /// One message that brought a listening socket; CloseListener follows where it is of no use.
   void on_worker_listener(WorkerId worker, Bytes payload, const ArrivedListener& listener,
                           uint64_t now_ms);
   void on_worker_closed(WorkerId worker, std::string_view why, uint64_t now_ms);
@@ -57,21 +57,22 @@ class Broker {
   void on_folder(const FolderEvent& event, uint64_t now_ms);
 
   // --- Time ---
-  /// At the start and once a second. `wall_s` is in seconds since the epoch and may jump; only
-  /// dates of cached files depend on it.
+  /// Must be called at the start and once a second. `wall_s` is in seconds since the epoch and may
+  /// jump; only the dates of cached files depend on it.
   void on_second(uint32_t wall_s, uint64_t now_ms);
-  /// When on_timer must be called at the latest; nullopt: not before another input.
+  /// The latest time for the next on_timer(); nullopt: no deadline is set.
   [[nodiscard]] std::optional<uint64_t> next_deadline() const { return context_.timers.next(); }
   void on_timer(uint64_t now_ms);
 
   // --- The operator ---
   void set_log_level(LogLevel level);
   [[nodiscard]] LogLevel log_level() const { return context_.out.log_level(); }
-  /// The same at all workers.
+  /// Sets the level here and at all workers.
   void broadcast_log_level(LogLevel level);
   [[nodiscard]] Cache& cache() { return cache_; }
   [[nodiscard]] Warmer& warmer() { return warmer_; }
-  /// Ends registrations and what no worker streams yet. Handed-off streams are the workers' own.
+  /// Ends all registrations and every fetch that no worker streams yet. Streams that were handed
+  /// off go on at their workers.
   void drain(uint64_t now_ms);
 
   // --- Outputs ---
@@ -89,11 +90,12 @@ class Broker {
   [[nodiscard]] Counters& counters() { return context_.counters; }
   [[nodiscard]] const Settings& settings() const { return context_.settings; }
   [[nodiscard]] bool is_draining() const { return is_draining_; }
-  /// No fetch and no attempt is under way.
+  /// True where no fetch and no attempt is under way.
   [[nodiscard]] bool is_quiet() const;
 
  private:
-  /// What inputs have put off: L2s to drop, fetches to reroute.
+  /// Ends each input: drops the L2s that were given up, finds other L2s for fetches that lost
+  /// theirs, and moves followers on whose leader has ended.
   void after_input(uint64_t now_ms);
 
   Context context_;

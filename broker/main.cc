@@ -19,12 +19,12 @@
 namespace daphnis::broker::uv {
 namespace {
 
-/// Descriptors kept for everything that is no L2: workers, admin, files, hand-offs under way.
+/// Descriptors kept free of L2s: for workers, admin, files and hand-offs under way.
 constexpr uint64_t kDescriptorsReserved = 512;
 
 constexpr int kExitFailure = 1;
-constexpr int kExitUsage = 2;  ///< Trying again is no use.
-/// Blocks of memory of at least so many bytes are the system's own mappings.
+constexpr int kExitUsage = 2;  ///< The settings are wrong, so another start would fail too.
+/// malloc maps each block of at least this many bytes by itself.
 constexpr int kMappedBytesMin = 256 * 1024;
 
 struct Options {
@@ -38,7 +38,7 @@ struct Options {
   std::string cache_policy = "gdsf";
   std::string cache_fsync = "none";
   uint64_t cache_scrub_mib_s = 8;
-  bool chooses_spool_dir = false;  ///< Nobody named one.
+  bool chooses_spool_dir = false;  ///< The operator named no spool folder.
 };
 
 void add_cache_options(daphnis::uv::SettingsReader& reader, Options& options) {
@@ -66,7 +66,8 @@ void add_cache_options(daphnis::uv::SettingsReader& reader, Options& options) {
                   "Bytes the spool folder may hold");
 }
 
-/// The same folder for the same socket in every life, another one for another broker.
+/// The spool folder of a broker on this socket: the same after each start, and not another
+/// broker's.
 std::string default_spool_dir(const std::string& socket) {
   const std::string path = std::filesystem::absolute(socket).lexically_normal();
   uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
@@ -80,7 +81,7 @@ std::string absolute(const std::string& path) {
   return text;
 }
 
-/// What the broker is told, made of what the operator wrote.
+/// Turns the words that the operator wrote into the core's settings.
 void resolve_cache_options(Options& options) {
   Settings& settings = options.settings;
   settings.cache_policy =
@@ -212,7 +213,7 @@ int run(Options& options) {
                  .add("descriptors_max", descriptors));
     loop.run();
   }
-  loop.run();  // Closes and the last stats line finish.
+  loop.run();  // Handles close and the last stats line is written.
   log.info(LogLine("stopped"));
   return 0;
 }
@@ -222,8 +223,9 @@ int run(Options& options) {
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
-  // Tables that have shrunk go back to the system. By itself glibc would keep larger and larger
-  // blocks on the heap, where one small block above them holds them all.
+  // Large tables get mappings of their own, so that their memory goes back to the system when they
+  // shrink. glibc would otherwise raise the threshold and keep such blocks on the heap, where one
+  // small block above them holds them all.
   mallopt(M_MMAP_THRESHOLD, daphnis::broker::uv::kMappedBytesMin);
   daphnis::broker::uv::Options options;
   daphnis::uv::SettingsReader reader(

@@ -7,43 +7,44 @@
 
 #include "broker/base/cache_types.h"
 
-/// What the broker's core and its cache folder say to each other. The folder (broker/uv/folder)
-/// carries orders out in the order they were given, one at a time, in a thread of its own, so a
-/// file that is stored again after its eviction is never taken away by the eviction's unlink. A
-/// simulation keeps the files in memory instead.
+/// The tasks that the broker's core gives its cache folder, and the events that the folder reports.
+/// The folder (broker/uv/folder) carries tasks out in the order they were given, one at a time, in
+/// the thread pool, so the unlink of an evicted file never takes away a file that was stored under
+/// the same name later. A simulation keeps the files in memory instead.
 namespace daphnis::broker {
 
-// --- Orders ---
+// --- Tasks ---
 
-/// tmp/NAME becomes the key's file under objects/. Answered by FileStored.
+/// Renames tmp/NAME to the key's file under objects/. FileStored reports the end.
 struct StoreFile {
   SpoolId spool;
   std::string name;
   RequestKey key{};
-  uint64_t size = 0;  ///< The file must have it.
+  uint64_t size = 0;  ///< The bytes that the file must have.
 };
-/// Answered by FilesUnlinked. What is not there counts as unlinked.
+/// Unlinks the keys' files under objects/; a missing file counts as unlinked. FilesUnlinked reports
+/// the end.
 struct UnlinkFiles {
   uint64_t deferred_free = 0;
   std::vector<RequestKey> keys;
 };
-/// Files in tmp/ (or in the spool folder) of a worker that died, or of a spool that is not kept.
-/// Answered by FilesUnlinked where it is for a deferred free.
+/// Unlinks files in tmp/ or in the spool folder: those of a worker that died, or of a spool that is
+/// not kept. FilesUnlinked reports the end where the task belongs to a deferred free.
 struct UnlinkSpools {
   std::vector<std::string> paths;
   uint64_t deferred_free = 0;
 };
-/// Moves the key's file to quarantine/, or unlinks it where that fails. No answer.
+/// Moves the key's file to quarantine/, or unlinks it where the move fails. No event follows.
 struct Quarantine {
   RequestKey key{};
   std::string reason;
 };
-/// The key's file is to be proven before all others. Answered by FileProven or FileCorrupt; by
-/// nothing where the folder goes down before, or where nothing is scrubbed.
+/// Makes the scrubber prove the key's file before all others. FileProven or FileCorrupt reports the
+/// end; neither comes where the folder goes down first or where nothing is scrubbed.
 struct ProveFile {
   RequestKey key{};
 };
-/// After the limit, the expiry or the scrubber's budget changed. No answer.
+/// Sets how fast the scrubber reads. No event follows.
 struct SetScrub {
   uint64_t bytes_per_s = 0;  ///< 0: no scrubbing.
 };
@@ -57,29 +58,30 @@ struct FileStored {
   SpoolId spool;
   RequestKey key{};
   bool is_stored = false;
-  std::string why;  ///< Where it is not.
+  std::string why;  ///< The reason, where the file is not stored.
 };
 struct FilesUnlinked {
   uint64_t deferred_free = 0;
 };
-/// The start-up scan (or one after the folder came back) found these.
+/// Entries that a scan found: the one at the start, or one after the folder came back.
 struct FilesFound {
   std::vector<CacheEntry> entries;
-  bool is_last =
-      false;  ///< The scan is over: what the index holds of before and was not found is gone.
+  /// The scan is over: an entry of the index that no FilesFound and no FileStored has named since
+  /// the scan began has no file any more.
+  bool is_last = false;
 };
-/// The scrubber read a file that is not what it says it is.
+/// The scrubber read a file that does not hold what its name and trailer say.
 struct FileCorrupt {
   RequestKey key{};
   std::string why;
 };
-/// The scrubber has come to the end of a file, asked to or not.
+/// The scrubber has read a file to its end, be it by ProveFile or in its own rounds.
 struct FileProven {
   RequestKey key{};
-  bool is_good = false;  ///< It is what it must be. False: it was gone, or could not be opened.
+  bool is_good = false;  ///< The file is proven. False: it was gone, or could not be opened.
 };
-/// Nothing can be stored (disk full, read-only, I/O error, folder gone), or it can again. While it
-/// is down the broker admits nothing and places spools in the spool folder.
+/// The folder cannot store files (disk full, read-only, I/O error, folder gone), or can again.
+/// While the folder is down the broker admits nothing and places spools in the spool folder.
 struct FolderHealth {
   bool is_up = false;
   std::string why;

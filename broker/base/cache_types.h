@@ -7,12 +7,12 @@
 #include "common/ipld/cid.h"
 #include "common/request/car_request.h"
 
-/// What the cache, its folder and its configuration have in common.
+/// Types that the cache, its folder and the settings share.
 namespace daphnis::broker {
 
 enum class CachePolicyKind : uint8_t { kGdsf, kLruSp };
 
-/// A temporary file some worker is writing: the worker and its own number for it.
+/// Names a spool, a temporary file that a worker writes: the worker, and its own number for it.
 struct SpoolId {
   WorkerId worker{};
   uint64_t number = 0;
@@ -24,17 +24,17 @@ struct SpoolId {
   }
 };
 
-/// One object of the cache. Ages are in time that passed while a broker ran: whatever the wall
-/// clock does, and however long there was no broker, they are what they were.
+/// One object of the cache. Ages count only time in which a broker ran, so neither a jump of the
+/// wall clock nor a time without a broker changes them.
 struct CacheEntry {
-  /// An age that means: longer ago than anybody knows.
+  /// The age of a file of which no proof is known.
   static constexpr uint16_t kNeverHours = 0xffff;
 
   RequestKey key;
   Cid root;
   uint64_t size = 0;
-  uint32_t stored_s = 0;  ///< Seconds since the epoch: a date for people, of no consequence.
-  uint32_t idle_s = 0;    ///< Seconds since somebody asked for it.
+  uint32_t stored_s = 0;  ///< Seconds since the epoch; a date for people that decides nothing.
+  uint32_t idle_s = 0;    ///< Seconds since a client asked for the object.
   uint32_t hits = 0;
   uint16_t unproven_h = kNeverHours;  ///< Hours since the file was proven, or written.
 };

@@ -12,7 +12,7 @@
 
 namespace daphnis::broker {
 
-/// What the shell (or a simulation) carries out, in order.
+/// Commands are what the shell (or a simulation) carries out for the core, in their order.
 
 /// Writes to an L2's connection.
 struct WriteL2 {
@@ -27,11 +27,12 @@ struct TuneRegistration {
 struct ShutdownL2 {
   ConnId conn;
 };
-/// Closes the connection now. The broker has forgotten it.
+/// Closes the connection now. The core has forgotten the connection.
 struct CloseL2 {
   ConnId conn;
 };
-/// Gives the connection's socket to a worker, attached to this frame. The broker has forgotten it.
+/// Gives the connection's socket to a worker, attached to this frame. The core has forgotten the
+/// connection.
 struct HandOff {
   ConnId conn;
   WorkerId worker;
@@ -41,20 +42,21 @@ struct SendWorker {
   WorkerId worker;
   std::vector<uint8_t> frame;
 };
-/// Ends a worker's connection once everything is written. The broker has forgotten it.
+/// Ends a worker's connection once everything is written. The core has forgotten the worker.
 struct CloseWorker {
   WorkerId worker;
 };
-/// Sends a worker this frame and a copy of the listening socket that is kept.
+/// Sends a worker this frame and a copy of a listening socket, which the shell keeps.
 struct GiveListener {
   ListenerId listener;
   WorkerId worker;
   std::vector<uint8_t> frame;
 };
-/// Closes the copy that is kept.
+/// Closes the listening socket that the shell keeps.
 struct CloseListener {
   ListenerId listener;
 };
+/// Gives the cache folder a task.
 struct GiveTask {
   FolderTask task;
 };
@@ -71,7 +73,8 @@ class Outbox {
  public:
   void push(Command command) { commands_.push_back(std::move(command)); }
   [[nodiscard]] bool is_empty() const { return commands_.empty(); }
-  /// Moves everything into `out`, whose old content goes and whose memory is used again.
+  /// Moves all commands into `out`. The old content of `out` is dropped, and its memory is used for
+  /// the next commands.
   void drain(std::vector<Command>& out) {
     out.clear();
     std::swap(out, commands_);
@@ -79,7 +82,8 @@ class Outbox {
 
   void set_log_level(LogLevel level) { log_level_ = level; }
   [[nodiscard]] LogLevel log_level() const { return log_level_; }
-  /// Ask before building a line below warn.
+  /// True where a line of this level is written. Callers ask this before they build a line below
+  /// warn, which costs more than the question.
   [[nodiscard]] bool logs(LogLevel level) const { return level >= log_level_; }
   void log(LogLevel level, LogLine line) {
     if (logs(level)) push(WriteLog{level, std::move(line)});

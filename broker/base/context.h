@@ -14,14 +14,14 @@ namespace daphnis::broker {
 /// 16 bytes from a cryptographic source (a seeded one in simulations).
 using RandomSource = std::function<Uuid()>;
 
-/// What every part of the broker needs. Owned by the broker, outlives its parts.
+/// What every part of the broker needs. Owned by the broker; outlives the parts.
 struct Context {
   Settings settings;
   RandomSource random;
   Outbox out;
   Timers timers;
   Counters counters;
-  int64_t wall_ahead_s = 0;  ///< Seconds since the epoch, less those of the monotonic clock.
+  int64_t wall_ahead_s = 0;  ///< Wall clock less monotonic clock, in seconds.
 
   [[nodiscard]] uint32_t wall_s(uint64_t now_ms) const {
     return static_cast<uint32_t>(static_cast<int64_t>(now_ms / 1000) + wall_ahead_s);

@@ -7,44 +7,45 @@
 
 namespace daphnis::broker {
 
-/// What has happened since the broker's start. Owned by the broker; every part counts here.
-/// docs/stats.md explains each field.
+/// Counts of what has happened since the broker's start. Owned by the broker; every part counts
+/// here. docs/stats.md explains each field.
 struct Counters {
-  // Fetches, as workers asked for them.
+  // Fetches that workers asked for.
   uint64_t fetches = 0;
   uint64_t fetches_served = 0;     ///< A worker reported a complete CAR.
-  uint64_t fetches_cancelled = 0;  ///< By the worker, or with it.
-  uint64_t fetches_given_up = 0;   ///< The worker wanted no other candidate after a failure.
+  uint64_t fetches_cancelled = 0;  ///< Cancelled by the worker, or ended with it.
+  uint64_t fetches_given_up = 0;   ///< A stream failed and the worker wanted no other L2.
   uint64_t fetches_failed[static_cast<size_t>(ipc::kFetchFailureLast) + 1] = {};
-  uint64_t queues_full = 0;     ///< Every L2 left to ask had kL2QueueMax waiting.
-  uint64_t fetches_queued = 0;  ///< Had to wait for a place at an L2.
-  // Attempts, as they ended.
+  uint64_t queues_full = 0;     ///< Fetches for which each L2 left had kL2QueueMax waiting.
+  uint64_t fetches_queued = 0;  ///< Fetches that had to wait for a place at an L2.
+  // Attempts, by how they ended.
   uint64_t attempts = 0;
   uint64_t attempts_first_hit = 0;  ///< Fetches whose first attempt brought a complete CAR.
   uint64_t not_found = 0;
-  uint64_t silent = 0;   ///< No POST before the first-byte deadline.
-  uint64_t l2_lost = 0;  ///< Its registration ended before its POST.
-  uint64_t outcomes[static_cast<size_t>(ipc::kAttemptOutcomeLast) + 1] = {};  ///< By workers.
+  uint64_t silent = 0;   ///< Attempts without a POST before the first-byte deadline.
+  uint64_t l2_lost = 0;  ///< Attempts whose L2 was lost before its POST.
+  uint64_t outcomes[static_cast<size_t>(ipc::kAttemptOutcomeLast) + 1] =
+      {};  ///< As workers reported them.
   // POSTs.
   uint64_t handoffs = 0;
-  uint64_t handoffs_refused = 0;  ///< kHandoffsAwaitingMax was reached.
+  uint64_t handoffs_refused = 0;  ///< POSTs refused since kHandoffsAwaitingMax was reached.
   uint64_t sockets_returned = 0;
-  uint64_t sockets_lost = 0;           ///< A ReturnSocket without its socket, or with another.
+  uint64_t sockets_lost = 0;           ///< ReturnSockets that came without their own socket.
   uint64_t deliveries_wrong_root = 0;  ///< 400
   uint64_t deliveries_unknown = 0;     ///< 404
   uint64_t deliveries_late = 0;        ///< 410
   uint64_t deliveries_double = 0;      ///< 409
-  uint64_t deliveries_malformed = 0;   ///< 400: no such path, no id to match.
-  uint64_t deliveries_without_id = 0;  ///< Matched by CID and address.
-  uint64_t web_pages_refused = 0;      ///< 403: a web page made a browser ask.
+  uint64_t deliveries_malformed = 0;   ///< 400: there is no id, and none can be told.
+  uint64_t deliveries_without_id = 0;  ///< POSTs without an id, matched by CID and address.
+  uint64_t web_pages_refused = 0;      ///< 403: a web page made a browser send the request.
   uint64_t car_bytes_through_broker = 0;
-  uint64_t drained_bytes = 0;  ///< Of CARs, after an early answer (DESIGN 4a).
+  uint64_t drained_bytes = 0;  ///< Of CARs, after an early reply (DESIGN 4a).
   // Registrations.
   uint64_t registrations = 0;
   uint64_t registrations_refused = 0;
   uint64_t replacements = 0;
   uint64_t losses = 0;
-  uint64_t drops_stuck = 0;  ///< Losses because an L2 did not read.
+  uint64_t drops_stuck = 0;  ///< Losses since the L2 did not read.
   // Holdings.
   uint64_t holdings_added = 0;
   uint64_t holdings_removed = 0;
@@ -52,39 +53,39 @@ struct Counters {
   uint64_t holdings_over_bound = 0;
   // Connections.
   uint64_t connections = 0;
-  uint64_t connections_refused = 0;    ///< A bound was reached and nobody was idle.
-  uint64_t connections_displaced = 0;  ///< Idle ones that gave way to new ones.
+  uint64_t connections_refused = 0;    ///< At a bound, where no other connection was idle.
+  uint64_t connections_displaced = 0;  ///< Idle ones closed in favour of new ones.
   uint64_t connections_timed_out = 0;
-  uint64_t requests_refused = 0;  ///< The HTTP parser refused them.
+  uint64_t requests_refused = 0;  ///< Requests that the HTTP parser refused.
   // Workers.
   uint64_t workers_admitted = 0;
   uint64_t workers_refused = 0;
-  uint64_t workers_lost = 0;        ///< Gone without having said so.
-  uint64_t workers_left = 0;        ///< Gone as they said they would.
-  uint64_t workers_silent = 0;      ///< Left a ping unanswered for too long.
-  uint64_t listener_stand_ins = 0;  ///< A worker began to serve another's listening socket.
+  uint64_t workers_lost = 0;        ///< Gone without a Leaving.
+  uint64_t workers_left = 0;        ///< Gone after a Leaving.
+  uint64_t workers_silent = 0;      ///< Times a worker left a ping unanswered for too long.
+  uint64_t listener_stand_ins = 0;  ///< Times a worker began to serve another's socket.
   uint64_t workers_malformed = 0;   ///< Disconnected for a message that makes no sense.
 
   // The cache.
   uint64_t cache_hits = 0;    ///< Requests that workers answered without a fetch.
-  uint64_t cache_stores = 0;  ///< Files that got their names.
+  uint64_t cache_stores = 0;  ///< Files that got their final names.
   uint64_t cache_stores_failed = 0;
-  uint64_t cache_stores_double = 0;  ///< Of a key that was held already.
+  uint64_t cache_stores_double = 0;  ///< Files of a key that was held already.
   uint64_t cache_downs = 0;          ///< Times the folder stopped taking files.
-  uint64_t cache_faults = 0;         ///< Entries that workers could not use.
+  uint64_t cache_faults = 0;         ///< Files that workers could not use.
   uint64_t cache_quarantined = 0;    ///< Corrupt files, found by workers or the scrubber.
   uint64_t cache_evictions = 0;
   uint64_t cache_purged = 0;  ///< Purged by the operator.
   uint64_t cache_expired = 0;
   uint64_t reservations_refused = 0;  ///< Reservations refused.
-  uint64_t spools_lost = 0;           ///< Open ones of workers that went.
-  uint64_t spools_failed = 0;         ///< Given up for a disk that refused something.
-  uint64_t fetches_joined = 0;        ///< Ended by another worker's fetch.
-  uint64_t fetches_cached = 0;        ///< Ended since the cache holds the object.
-  uint64_t joins = 0;                 ///< Fetches that began to wait for another worker's.
-  uint64_t joins_passed_on = 0;       ///< Of these, fetched anew since the other failed.
+  uint64_t spools_lost = 0;           ///< Open spools of workers that are gone.
+  uint64_t spools_failed = 0;         ///< Spools given up since the disk refused something.
+  uint64_t fetches_joined = 0;        ///< Fetches that ended with another worker's.
+  uint64_t fetches_cached = 0;        ///< Fetches that ended since the cache holds the object.
+  uint64_t joins = 0;                 ///< Fetches that became followers of another worker's.
+  uint64_t joins_passed_on = 0;       ///< Followers that became leaders since theirs failed.
 
-  Histogram first_byte;         ///< Order line to POST head, since the start.
+  Histogram first_byte;         ///< Order line to POST head, since the start, in ms.
   Histogram first_byte_second;  ///< The same since the last stats line.
 };
 

@@ -8,8 +8,8 @@
 
 namespace daphnis::broker {
 
-/// Counts of durations in milliseconds, 16 buckets to each power of two (error at most 1/16; exact
-/// below 16 ms). Up to 2^20 ms; longer ones count as that. A value type.
+/// Counts durations in milliseconds, in 16 buckets to each power of two: a value is known to within
+/// 1/16, below 16 ms exactly. A duration of 2^20 ms or more counts as 2^20 - 1. A value type.
 class Histogram {
  public:
   void record(uint64_t value_ms) {
@@ -33,7 +33,7 @@ class Histogram {
     }
     return upper_of(kBuckets - 1);
   }
-  /// How many values are at most `bound_ms`, to the precision of a bucket.
+  /// The number of values up to `bound_ms`, to the precision of a bucket.
   [[nodiscard]] uint64_t at_most(uint64_t bound_ms) const {
     uint64_t seen = 0;
     for (size_t i = 0; i < kBuckets && upper_of(i) <= bound_ms; ++i) seen += counts_[i];

@@ -4,10 +4,10 @@
 
 namespace daphnis::broker {
 
-/// Numbers the broker gives out; none is ever used twice in a process's life.
+/// Numbers by which the broker names things; it uses none twice in a process's life.
 enum class ConnId : uint64_t {};    ///< One TCP connection of an L2. Given out by the shell.
 enum class WorkerId : uint64_t {};  ///< One connection of a worker. Given out by the shell.
-enum class L2No : uint64_t {};      ///< One L2 from its registration until it is lost.
+enum class L2No : uint64_t {};      ///< One L2, from its registration until it is lost.
 /// One fetch that is dispatched to L2s, from its start to its end.
 enum class FetchNo : uint64_t {};
 enum class FollowerNo : uint64_t {};  ///< One fetch that waits for another worker's.

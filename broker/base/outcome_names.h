@@ -6,7 +6,7 @@
 
 namespace daphnis::broker {
 
-/// Stable names for stats and metrics.
+/// The names of outcomes in stats and metrics; operators rely on them.
 [[nodiscard]] inline std::string_view name(ipc::AttemptOutcome outcome) {
   switch (outcome) {
     case ipc::AttemptOutcome::kComplete:

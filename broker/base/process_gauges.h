@@ -5,7 +5,8 @@
 
 namespace daphnis::broker {
 
-/// What only the shell can know; given with each question for stats.
+/// Gauges of the process, which only the shell can read; it passes them with each request for
+/// stats.
 struct ProcessGauges {
   std::string time;  ///< Now, RFC 3339, UTC, milliseconds.
   uint64_t uptime_ms = 0;
@@ -16,11 +17,11 @@ struct ProcessGauges {
   uint64_t loop_lag_ms = 0;  ///< The worst lateness of a timer since the last stats line.
   uint64_t log_lines_dropped = 0;
   uint64_t stats_lines_dropped = 0;
-  // The cache's folder.
+  // The cache folder.
   uint64_t cache_files_scrubbed = 0;
   uint64_t cache_bytes_scrubbed = 0;
-  uint64_t cache_strays_removed = 0;  ///< Left by workers that died.
-  uint64_t cache_tasks = 0;           ///< Given to the folder and not yet carried out.
+  uint64_t cache_strays_removed = 0;  ///< Temporary files of workers that died.
+  uint64_t cache_tasks = 0;           ///< Tasks given to the folder and not yet carried out.
 };
 
 }  // namespace daphnis::broker

@@ -10,24 +10,23 @@
 
 namespace daphnis::broker {
 
-/// What an operator may set. Owned by main (or a test), copied into the broker. Times in
-/// milliseconds.
+/// The settings of the core. Owned by main (or a test), copied into the broker.
 struct Settings {
   std::string node_id = "daphnis";
   // DESIGN 2, step 8.
   uint64_t first_byte_ms = 800;  ///< From the order line to the head of the L2's POST.
   uint32_t tries_max = limits::kTriesMax;
   size_t candidates_max = limits::kCandidatesMax;
-  uint64_t fetch_deadline_ms_max = 120'000;  ///< However long a worker is ready to wait.
+  uint64_t fetch_deadline_ms_max = 120'000;  ///< Upper bound of what a worker may ask for.
   uint64_t suspect_ms = 60'000;  ///< How long an L2 that lied is asked after all others.
   // Registrations (DESIGN 3.1).
   uint64_t heartbeat_ms = 5'000;
-  uint64_t l2_stuck_ms = 15'000;      ///< An L2 that takes nothing for so long is dropped.
-  uint64_t replace_every_ms = 5'000;  ///< How often one id may change its connection.
+  uint64_t l2_stuck_ms = 15'000;  ///< An L2 whose socket takes nothing for this long is dropped.
+  uint64_t replace_every_ms = 5'000;  ///< Least time between two changes of one id's connection.
   uint32_t retry_after_s = 5;         ///< Sent with every 503.
   size_t l2s_max = limits::kL2sMax;
   size_t connections_max = limits::kL2ConnectionsMax;
-  // Of one address, or of one /64 of IPv6; 0: no bound.
+  // Bounds for one network: an IPv4 address, or a /64 of IPv6; 0: no bound.
   size_t l2s_per_address = limits::kL2sPerAddress;
   size_t l2_connections_per_address = limits::kL2ConnectionsPerAddress;
   size_t holdings_per_address = limits::kHoldingsPerAddress;
@@ -36,21 +35,22 @@ struct Settings {
   uint64_t first_head_ms = 30'000;  ///< From connecting to the first byte.
   uint64_t idle_ms = 600'000;       ///< Between requests.
   uint64_t body_ms = 60'000;        ///< For a whole holdings body.
-  uint64_t linger_ms = 1'000;       ///< Draining after an early answer (4a).
+  uint64_t linger_ms = 1'000;       ///< Time to drain after an early reply (DESIGN 4a).
   /// Web pages whose visitors' browsers may use the L2s' port; at most limits::kL2OriginsMax.
   std::vector<std::string> l2_origins = {};
   // Workers (DESIGN 4).
   uint64_t hello_ms = 5'000;
-  uint64_t ping_every_ms = limits::kWorkerPingEveryMs;          ///< To a worker that says nothing.
-  uint64_t worker_unanswered_ms = limits::kWorkerUnansweredMs;  ///< Since a ping: it is silent.
-  uint64_t worker_silence_ms = 60'000;  ///< Longer than the supervisor allows.
+  uint64_t ping_every_ms = limits::kWorkerPingEveryMs;          ///< To a worker that sends nothing.
+  uint64_t worker_unanswered_ms = limits::kWorkerUnansweredMs;  ///< From a ping until it is silent.
+  uint64_t worker_silence_ms = 60'000;  ///< Then it is cut off; the supervisor kills it earlier.
   // The cache (DESIGN 7).
   std::string cache_dir = {};  ///< Absolute; empty: there is no cache.
   uint64_t cache_limit_bytes = 10 * uint64_t{limits::kGiB};
   CachePolicyKind cache_policy = CachePolicyKind::kGdsf;
-  bool cache_syncs = false;          ///< Workers fdatasync before a file gets its name.
-  uint32_t cache_expire_days = 0;    ///< Unasked for so long, a file goes; 0: never.
-  uint32_t cache_verify_hours = 24;  ///< A hit file not proven for so long is next; 0: none is.
+  bool cache_syncs = false;        ///< Workers call fdatasync before a file gets its name.
+  uint32_t cache_expire_days = 0;  ///< A file unused for this long is removed; 0: never.
+  uint32_t cache_verify_hours =
+      24;  ///< Age of the last proof at which a hit asks for one; 0: never.
   uint64_t cache_scrub_bytes_per_s = 8 * limits::kMiB;  ///< 0: no scrubbing.
   std::string spool_dir = {};  ///< Absolute; empty: no spools outside the cache.
   uint64_t spool_limit_bytes = 256 * limits::kMiB;

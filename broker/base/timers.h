@@ -8,15 +8,15 @@
 
 namespace daphnis::broker {
 
-/// Whose deadline it is.
+/// The kind of a deadline's owner.
 enum class TimerKind : uint8_t { kFetch, kConnection, kL2, kWorker, kReservation, kFollower };
 
-/// When its owner's next deadline is; kept by the owner, changed by Timers alone.
+/// One owner's next deadline. The owner keeps the slot; Timers alone changes it.
 struct TimerSlot {
   uint64_t at_ms = 0;  ///< 0: none.
 };
 
-/// All deadlines of the broker, ordered. Owned by the broker; holds at most one entry per owner.
+/// All deadlines of the broker, by time. Owned by the broker; holds at most one entry per owner.
 class Timers {
  public:
   struct Due {
@@ -38,7 +38,7 @@ class Timers {
     slot.at_ms = 0;
   }
 
-  /// Takes the earliest deadline that has passed. Its owner must clear its slot (`fired`).
+  /// Takes out the earliest deadline that has passed. Its owner must clear its slot by fired().
   [[nodiscard]] std::optional<Due> pop_due(uint64_t now_ms) {
     if (set_.empty() || set_.begin()->at_ms > now_ms) return std::nullopt;
     const Due due = *set_.begin();
