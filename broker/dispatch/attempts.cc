@@ -44,7 +44,7 @@ std::vector<Uuid> Attempts::of_worker(WorkerId worker) const {
   for (const auto& [id, attempt] : live_) {
     if (attempt.worker == worker) ids.push_back(id);
   }
-  std::ranges::sort(ids);  // The table's order is not the same in every run.
+  std::ranges::sort(ids);  // The table's own order differs from run to run.
   return ids;
 }
 

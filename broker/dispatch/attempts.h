@@ -12,42 +12,42 @@
 
 namespace daphnis::broker {
 
-/// One order to one L2 on behalf of one fetch.
+/// One order to one L2 for one fetch.
 struct Attempt {
   enum class State : uint8_t {
     kOrdered,    ///< The line is out; no POST yet.
-    kHandedOff,  ///< The POST's socket is on its way to the worker or there.
+    kHandedOff,  ///< The POST's socket was sent to the worker.
   };
   FetchNo fetch{};
   L2No l2{};
   WorkerId worker{};
   State state = State::kOrdered;
-  bool is_taken = false;      ///< The worker has said HandoffTaken.
-  bool needs_id = false;      ///< An answer without an id is not taken (any more).
-  bool is_anonymous = false;  ///< Its answer came without an id: perhaps not from the L2.
+  bool is_taken = false;      ///< The worker has sent HandoffTaken.
+  bool needs_id = false;      ///< A delivery without an id does not count.
+  bool is_anonymous = false;  ///< Its delivery had no id: perhaps a stranger sent it.
   uint64_t ordered_ms = 0;
 };
 
-/// What a POST for a finished attempt is told.
+/// How an attempt ended; decides the reply to a later POST for it.
 enum class AttemptEnd : uint8_t {
-  kDelivered,  ///< 409: a POST for it came before.
-  kCancelled,  ///< 410: it was given up before its POST came.
+  kDelivered,  ///< A POST came for it; the next one gets 409.
+  kCancelled,  ///< It was given up before its POST came, which gets 410.
 };
 
-/// Live attempts by id, and the ends of finished ones for a while (DESIGN 4a). Owned by the
+/// Live attempts by id, and for a while the ends of finished ones (DESIGN 4a). Owned by the
 /// dispatcher.
 class Attempts {
  public:
   void add(const Uuid& id, const Attempt& attempt);
   [[nodiscard]] Attempt* find(const Uuid& id);
-  /// Moves a live attempt to the finished ones. Those are kept kAttemptRememberedMs and at most
-  /// kAttemptsRememberedMax of them, the oldest going first.
+  /// Moves a live attempt to the finished ones. An end is remembered for kAttemptRememberedMs;
+  /// beyond kAttemptsRememberedMax ends the oldest is forgotten.
   void finish(const Uuid& id, AttemptEnd end, uint64_t now_ms);
   [[nodiscard]] std::optional<AttemptEnd> finished(const Uuid& id, uint64_t now_ms);
 
   [[nodiscard]] size_t live() const { return live_.size(); }
   [[nodiscard]] size_t remembered() const { return finished_.size(); }
-  /// Ends that went before their time since there were too many.
+  /// The number of ends that were forgotten early since there were too many.
   [[nodiscard]] uint64_t forgotten_early() const { return forgotten_early_; }
   [[nodiscard]] std::vector<Uuid> of_worker(WorkerId worker) const;
 

@@ -5,18 +5,18 @@
 namespace daphnis::broker {
 namespace {
 
-/// Collects L2s in order of preference and keeps the best of those that are free and of those whose
-/// queue has room.
+/// Is offered L2s, the preferred ones first, and keeps the best of those with a free place and of
+/// those with a free place in their queue.
 class Pick {
  public:
   Pick(const Fetch& fetch, Registry& registry, uint64_t now_ms)
       : fetch_(fetch), registry_(registry), now_ms_(now_ms) {}
 
-  /// False once a better one cannot come.
+  /// Considers an L2 that was not asked yet. False: no later one can be better.
   bool offer(L2No no) {
     return std::ranges::find(fetch_.asked, no) != fetch_.asked.end() || consider(no);
   }
-  /// The same, whether it was asked or not.
+  /// Considers an L2, even if it was asked before. False: no later one can be better.
   bool consider(L2No no) {
     L2* l2 = registry_.find(no);
     if (!l2 || l2->is_given_up) return true;
@@ -40,7 +40,7 @@ class Pick {
     if (behind_) return {.l2 = behind_, .must_wait = true, .is_behind = true};
     return {.is_crowded = is_crowded_};
   }
-  /// Somebody is there who did not lie lately.
+  /// True where one of the L2s offered did not lie lately.
   [[nodiscard]] bool has_trusted() const { return free_ || queue_; }
 
  private:
@@ -80,7 +80,8 @@ Choice choose_candidate(const Fetch& fetch, Registrations& registrations, size_t
   if (fetch.asked.size() >= candidates_max) return {};
   Pick holders(fetch, registrations.registry(), now_ms);
   const auto& known = registrations.holdings().holders(fetch.key);
-  // Each root begins at another of its holders, so that twins share the load.
+  // The key decides at which holder a root begins, so that the holders of the same roots share the
+  // load.
   const size_t begin = known.empty() ? 0 : static_cast<size_t>(fetch.key % known.size());
   for (size_t i = 0; i < known.size(); ++i) {
     if (!holders.offer(known[(begin + i) % known.size()])) break;

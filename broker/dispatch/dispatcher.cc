@@ -55,7 +55,7 @@ void Dispatcher::find_candidate(Fetch& fetch, uint64_t now_ms) {
     if (choice.is_crowded) ++context_.counters.queues_full;
     give_up(fetch, failure_of(fetch, choice.is_crowded));
   } else if (choice.must_wait) {
-    // What an L2 that is behind would get, it would not read: it is silent for as long.
+    // An L2 that is behind would not read an order, so it gets as long as a silent one.
     const uint64_t until_ms = now_ms + context_.settings.first_byte_ms;
     wait_for(fetch, *choice.l2,
              choice.is_behind ? std::min(until_ms, fetch.deadline_ms) : fetch.deadline_ms);
@@ -73,13 +73,13 @@ Choice Dispatcher::choose(Fetch& fetch, uint64_t now_ms) {
   return choice;
 }
 
-/// DESIGN 2, step 9.
+/// Decides by DESIGN 2, step 9.
 ipc::FetchFailure Dispatcher::failure_of(const Fetch& fetch, bool is_crowded) const {
   if (is_draining_) return ipc::FetchFailure::kDraining;
   if (fetch.asked.empty() && registrations_.registry().size() == 0) return ipc::FetchFailure::kNoL2;
   if (fetch.lost > 0) return ipc::FetchFailure::kOverloaded;  // An L2 did its part; we did not.
   if (fetch.failed > 0) return ipc::FetchFailure::kFailed;
-  // Who was answered for by a stranger has not said a word.
+  // An L2 for which only a stranger delivered has been silent itself.
   if (fetch.silent > 0 || fetch.unheard > 0) return ipc::FetchFailure::kSilent;
   if (is_crowded || fetch.asked.empty()) return ipc::FetchFailure::kOverloaded;
   return ipc::FetchFailure::kNotFound;
@@ -123,7 +123,7 @@ void Dispatcher::end_wait(Fetch& fetch, uint64_t now_ms) {
   const L2* l2 = registrations_.registry().find(fetch.l2);
   check(l2 != nullptr, "a fetch waits for an L2 that is gone");
   if (now_ms < fetch.deadline_ms && !l2->is_behind(now_ms)) {
-    // It reads again; what is missing is a free place, and that is worth waiting for.
+    // The L2 reads again and lacks only a free place, so the fetch waits as for any L2.
     context_.timers.set(fetch.timer, TimerKind::kFetch, static_cast<uint64_t>(fetch.no),
                         fetch.deadline_ms);
     return;
@@ -196,7 +196,8 @@ void Dispatcher::erase(Fetch& fetch, FetchEnd::How how, ipc::FetchFailure reason
   fetches_.erase(fetch.no);
 }
 
-/// Ends a fetch that nobody waits for. A handed-off attempt stays: its worker will report its end.
+/// Ends a fetch that its worker wants no more. A handed-off attempt stays until the worker reports
+/// its end.
 void Dispatcher::abandon(Fetch& fetch, uint64_t now_ms) {
   ++context_.counters.fetches_cancelled;
   if (fetch.state == Fetch::State::kWaiting) leave_queue(fetch);
@@ -217,8 +218,8 @@ void Dispatcher::on_worker_gone(WorkerId worker, uint64_t now_ms) {
   for (const auto& [key, no] : by_worker_) {
     if (key.first == worker) orphans.push_back(no);
   }
-  // Those that wait go first, lest they be given the places that the others leave. The table's own
-  // order is not the same in every run.
+  // Waiting fetches end first, lest they be given the places that the others leave. Sorting also
+  // makes every run the same; the table's own order is not.
   std::ranges::sort(orphans, {}, [this](FetchNo no) {
     return std::pair(find(no)->state != Fetch::State::kWaiting, no);
   });

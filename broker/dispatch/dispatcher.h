@@ -17,26 +17,28 @@
 
 namespace daphnis::broker {
 
-/// Turns fetches into attempts (DESIGN 2, steps 4 to 9): whom to ask, for how long, what each
-/// answer means, and when to give up. Owned by the broker. Sends order lines through Registrations
-/// and FetchFailed through the outbox; what a worker may send when is the business of Workers.
+/// Turns fetches into attempts (DESIGN 2, steps 4 to 9): decides which L2 is asked, for how long,
+/// what each delivery means, and when a fetch fails. Owned by the broker. Sends order lines through
+/// Registrations and FetchFailed through the outbox. Workers checks which messages a worker may
+/// send.
 class Dispatcher {
  public:
   Dispatcher(Context& context, Registrations& registrations, const Cache& cache)
       : context_(context), registrations_(registrations), cache_(cache) {}
 
   // --- From workers ---
-  /// A new fetch. False where the worker has one of that id: such a worker makes no sense.
+  /// Begins a fetch. False where the worker has a fetch of that id already, which is nonsense.
   [[nodiscard]] bool on_fetch(WorkerId worker, ipc::Fetch&& message, uint64_t now_ms);
-  /// Nobody wants it any more. Unknown ones are ignored: the cancel may have crossed our answer.
+  /// Ends a fetch that its worker wants no more. An unknown id is ignored, since the cancel may
+  /// have crossed our FetchFailed.
   void on_cancel(WorkerId worker, WorkerFetchId worker_fetch_id, uint64_t now_ms);
-  /// True where the hand-off still counted against kHandoffsAwaitingMax until now.
+  /// True where the hand-off counted against kHandoffsAwaitingMax until now.
   [[nodiscard]] bool on_handoff_taken(WorkerId worker, const Uuid& attempt_id);
-  /// As on_handoff_taken, for an attempt that ends. Unknown ones are ignored: a worker outlives
-  /// brokers.
+  /// Ends an attempt; the result is that of on_handoff_taken(). An unknown attempt is ignored,
+  /// since a worker may report one of an earlier broker.
   [[nodiscard]] bool on_attempt_ended(WorkerId worker, const ipc::AttemptEnded& message,
                                       uint64_t now_ms);
-  /// What the worker had asked for ends with it.
+  /// Ends all fetches and attempts of a worker that is gone.
   void on_worker_gone(WorkerId worker, uint64_t now_ms);
 
   [[nodiscard]] bool knows(WorkerId worker, WorkerFetchId worker_fetch_id) const {
@@ -47,31 +49,32 @@ class Dispatcher {
     enum class How : uint8_t {
       kFailed,  ///< Its worker was told FetchFailed.
       kServed,  ///< The stream was complete.
-      kOver,    ///< Its worker wants no more, or is gone.
+      kOver,    ///< Its worker wants it no more, or is gone.
     };
     WorkerId worker{};
     WorkerFetchId worker_fetch_id{};
     How how = How::kOver;
-    ipc::FetchFailure reason{};  ///< Of kFailed, with the attempts made.
-    size_t attempts = 0;
+    ipc::FetchFailure reason{};  ///< Only of kFailed.
+    size_t attempts = 0;         ///< L2s that were asked.
   };
-  /// The fetches that have ended since the last call, in order.
+  /// Takes out the fetches that have ended since the last call, in that order.
   [[nodiscard]] std::vector<FetchEnd> take_ended() { return std::exchange(ended_, {}); }
-  /// Says FetchFailed to a worker.
+  /// Sends FetchFailed to a worker.
   void refuse(WorkerId worker, WorkerFetchId worker_fetch_id, ipc::FetchFailure reason,
               size_t attempts);
 
   // --- From L2s ---
-  /// Everything the L2's stream was told is void: it was lost or replaced. Called while the L2 is
-  /// still registered; its fetches find other candidates when reroute() is called after that.
+  /// Takes back all orders and queued fetches of an L2 whose registration was lost or replaced.
+  /// Must be called while the L2 is still registered; its fetches find other L2s in the next
+  /// reroute().
   void on_registration_lost(L2& l2, uint64_t now_ms);
   void reroute(uint64_t now_ms);
-  /// Gives orders to an L2 that may have room for them, to those that wait for it.
+  /// Starts the attempts of fetches that wait for this L2, as far as it has free places.
   void serve_queue(L2& l2, uint64_t now_ms);
 
   enum class Verdict : uint8_t {
     kHandOff,
-    kNotFound,   ///< Taken as the L2's word; 200.
+    kNotFound,   ///< 200; the L2 has not got the content.
     kWrongRoot,  ///< 400
     kUnknown,    ///< 404
     kDelivered,  ///< 409
@@ -81,22 +84,25 @@ class Dispatcher {
     Verdict verdict;
     Attempt* attempt = nullptr;  ///< For kHandOff; valid until the next call.
   };
-  /// A POST's head came for this attempt and this root, `not_found` being what it says that the L2
-  /// lacks. Says what to do; does it for kNotFound. `is_anonymous`: it came without an id, so it
-  /// says nothing of the L2: no holding, tally or health changes, and the L2 may be asked again.
+  /// Decides on a POST whose head came for this attempt and this root; `not_found` is what the head
+  /// says that the L2 lacks. A not-found also ends the attempt and the fetch goes on to the next
+  /// L2. A delivery without an id (`is_anonymous`) may be a stranger's, so it changes no holding,
+  /// tally or health, and its L2 may be asked again.
   [[nodiscard]] Decision on_delivery(const Uuid& attempt_id, const Cid& root,
                                      std::optional<NotFound> not_found, bool is_anonymous,
                                      uint64_t now_ms);
-  /// The attempt's id for a POST without one: the only attempt for that root that is out to an L2
-  /// registered from that address (DESIGN 3.1), unless that one needs an id.
+  /// Finds the attempt that a POST without an id is for: the only one for that root that is out to
+  /// an L2 registered from that address (DESIGN 3.1). Attempts that need an id do not count.
   [[nodiscard]] std::optional<Uuid> only_attempt(const std::string& address, const Cid& root);
-  /// The socket of an attempt with verdict kHandOff is on its way; the frame that announces it.
+  /// Marks an attempt with verdict kHandOff as handed off; returns the message that announces its
+  /// socket to the worker.
   [[nodiscard]] ipc::Handoff hand_off(const Uuid& attempt_id, uint64_t now_ms);
-  /// It could not be handed off (the worker has too many waiting): no fault of the L2's.
+  /// Ends an attempt that cannot be handed off since its worker has too many waiting. The L2 is not
+  /// blamed.
   void refuse_hand_off(const Uuid& attempt_id, uint64_t now_ms);
 
   void on_timer(FetchNo no, uint64_t now_ms);
-  /// No new fetches; those that no worker streams yet fail with kDraining.
+  /// Refuses new fetches from now on; those that no worker streams yet fail with kDraining.
   void drain(uint64_t now_ms);
 
   [[nodiscard]] size_t fetches() const { return fetches_.size(); }
@@ -108,7 +114,7 @@ class Dispatcher {
   void find_candidate(Fetch& fetch, uint64_t now_ms);
   [[nodiscard]] Choice choose(Fetch& fetch, uint64_t now_ms);
   void start_attempt(Fetch& fetch, L2& l2, uint64_t now_ms);
-  /// Waits in the L2's queue until `until_ms`.
+  /// Puts the fetch into the L2's queue until `until_ms`.
   void wait_for(Fetch& fetch, L2& l2, uint64_t until_ms);
   void end_wait(Fetch& fetch, uint64_t now_ms);
   void leave_queue(Fetch& fetch);
@@ -119,7 +125,7 @@ class Dispatcher {
   void abandon(Fetch& fetch, uint64_t now_ms);
   void erase(Fetch& fetch, FetchEnd::How how, ipc::FetchFailure reason = {});
   void on_streamed(Fetch& fetch, const ipc::AttemptEnded& message, uint64_t now_ms);
-  /// What the end of a stream that failed means for its fetch and for what its L2 holds.
+  /// Counts a failed stream for its fetch; wrong bytes also strike the L2's holding.
   void blame(Fetch& fetch, ipc::AttemptOutcome outcome);
   void tally(L2& l2, const ipc::AttemptEnded& message, uint64_t now_ms);
   void take_not_found(Fetch& fetch, L2No no, NotFound what);

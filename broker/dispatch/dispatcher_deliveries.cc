@@ -4,11 +4,11 @@
 #include "broker/dispatch/dispatcher.h"
 #include "common/base/check.h"
 
-/// The part of the dispatcher that meets answers: POSTs of L2s and what workers report of them.
+/// The part of the dispatcher for deliveries: the POSTs of L2s, and the ends that workers report.
 namespace daphnis::broker {
 namespace {
 
-/// An answer without an id that settled nothing: the L2 in whose name it came is to be asked again.
+/// Notes a delivery without an id that came to nothing, so that its L2 is asked once more.
 void note_anonymous(Fetch& fetch, L2No no) {
   fetch.delivered_for.push_back(no);
   ++fetch.unheard;
@@ -36,7 +36,7 @@ Dispatcher::Decision Dispatcher::on_delivery(const Uuid& attempt_id, const Cid& 
   Fetch* fetch = find(attempt->fetch);
   check(fetch != nullptr, "an ordered attempt has no fetch");
   if (!fetch->request.root.names_same_block(root)) {
-    // Not an answer: the attempt stays open, since anybody could have sent this by mistake.
+    // The attempt stays open, since a POST for another root may be a mistake of anybody.
     ++counters.deliveries_wrong_root;
     return {Verdict::kWrongRoot};
   }
@@ -57,8 +57,8 @@ Dispatcher::Decision Dispatcher::on_delivery(const Uuid& attempt_id, const Cid& 
   return {Verdict::kNotFound};
 }
 
-/// Only who lacks the root is no holder of it. An L2 that holds a part of the DAG serves what lies
-/// in that part, whatever else it was asked for in between.
+/// Strikes the holding only where the L2 lacks the root itself. An L2 that holds a part of the DAG
+/// still serves requests within that part.
 void Dispatcher::take_not_found(Fetch& fetch, L2No no, NotFound what) {
   ++context_.counters.not_found;
   ++fetch.not_found;
@@ -174,7 +174,7 @@ void Dispatcher::blame(Fetch& fetch, ipc::AttemptOutcome outcome) {
   }
 }
 
-/// What the end of a stream means for its fetch.
+/// Moves the fetch on after its stream has ended.
 void Dispatcher::on_streamed(Fetch& fetch, const ipc::AttemptEnded& message, uint64_t now_ms) {
   if (message.outcome == ipc::AttemptOutcome::kComplete) {
     ++context_.counters.fetches_served;
@@ -182,7 +182,8 @@ void Dispatcher::on_streamed(Fetch& fetch, const ipc::AttemptEnded& message, uin
   }
   const bool is_failure = message.outcome != ipc::AttemptOutcome::kComplete;
   if (is_failure && message.wants_another) {
-    // Once bytes went out, the wait for a first block is over; the next L2 gets as long again.
+    // The deadline is for the first block. After proven blocks the next L2 gets the whole time
+    // again.
     if (message.blocks_proven > 0) fetch.deadline_ms = now_ms + fetch.patience_ms;
     find_candidate(fetch, now_ms);
     return;
@@ -218,7 +219,7 @@ void Dispatcher::tally(L2& l2, const ipc::AttemptEnded& message, uint64_t now_ms
       ++l2.tally.cancelled;
       break;
     case ipc::AttemptOutcome::kLost:
-      break;  // Our own fault.
+      break;  // The fault is this edge's own.
   }
 }
 

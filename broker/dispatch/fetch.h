@@ -12,11 +12,12 @@
 
 namespace daphnis::broker {
 
-/// One worker's wish for one CAR. Owned by the dispatcher; lives from Fetch to FetchFailed, to the
-/// AttemptEnded that wants no other, to CancelFetch, or to the worker's end.
+/// One worker's fetch of one CAR. Owned by the dispatcher; lives from the Fetch message to
+/// FetchFailed, to an AttemptEnded that wants no other attempt, to CancelFetch, or to the worker's
+/// end.
 struct Fetch {
   enum class State : uint8_t {
-    kChoosing,   ///< Between two candidates; only during one input.
+    kChoosing,   ///< Between two L2s; lasts only within one input.
     kWaiting,    ///< In `l2`'s queue for a free place.
     kOrdered,    ///< `attempt` is out to `l2`.
     kStreaming,  ///< `attempt`'s socket was handed off; the worker reads.
@@ -27,7 +28,7 @@ struct Fetch {
   WorkerFetchId worker_fetch_id{};
   CarRequest request;
   std::string trace_id;
-  uint64_t key = 0;  ///< Of the root's multihash.
+  uint64_t key = 0;  ///< The hash of the root's multihash.
   RequestKey request_key{};
   uint64_t deadline_ms = 0;
   uint64_t patience_ms = 0;  ///< The deadline's distance from the start.
@@ -38,19 +39,19 @@ struct Fetch {
   Uuid attempt{};
   /// At most Settings::candidates_max, distinct but for those asked again.
   std::vector<L2No> asked;
-  /// L2s in whose name an answer came without an id, which may be a stranger's, and did not settle
-  /// the matter. Each is asked once more after all others, for an answer with the id.
+  /// L2s in whose name a delivery without an id came to nothing; a stranger may have sent it. Each
+  /// is asked once more after all others, and then its delivery must have the id.
   std::vector<L2No> delivered_for;
-  size_t asked_again = 0;  ///< How many of these were, from the first on.
-  uint32_t unheard = 0;    ///< How many of these have not answered with an id.
-  // What the asked ones said; they decide the final status.
+  size_t asked_again = 0;  ///< The number of these that were asked once more, from the front.
+  uint32_t unheard = 0;    ///< The number of these without a delivery that has the id.
+  // How many L2s ended how; these counts decide the final status.
   uint32_t silent = 0;
   uint32_t failed = 0;
   uint32_t not_found = 0;
-  uint32_t lost = 0;  ///< Their answers came, and we had no place or no descriptor for them.
+  uint32_t lost = 0;  ///< Deliveries for which this edge had no place or descriptor.
 
   [[nodiscard]] uint32_t tries() const { return silent + failed + lost; }
-  /// Nothing but the root block is wanted (of a v2 L2; others are asked for the whole DAG).
+  /// True where a v2 L2 is asked for the root block alone; legacy L2s are asked for the whole DAG.
   [[nodiscard]] bool asks_root_alone() const {
     return request.path.empty() &&
            (request.format == AnswerFormat::kRaw || request.scope == DagScope::kBlock);

@@ -8,7 +8,7 @@
 namespace daphnis::broker {
 namespace {
 
-/// For a whole file to get its name, until those who wait for it ask an L2 instead.
+/// How long followers wait for a whole file to get its name before they ask an L2 instead.
 constexpr uint64_t kStoringWaitMs = 1'000;
 
 }  // namespace
@@ -43,7 +43,7 @@ bool Joins::join(WorkerId worker, ipc::Fetch& message, uint64_t now_ms) {
   const auto found = groups_.find(key);
   if (found == groups_.end()) return false;
   Group& group = found->second;
-  // A worker that asks for what it is fetching already cannot use that fetch.
+  // A worker that asks again for what its own fetch brings cannot use that fetch.
   if (group.leader.first == worker) return false;
   park(key, group, worker, std::move(message), now_ms);
   return true;
@@ -85,7 +85,7 @@ void Joins::park(const RequestKey& key, Group& group, WorkerId worker, ipc::Fetc
   followers_by_fetch_[id_of(worker, follower.message.fetch_id)] = no;
   group.followers.push_back(no);
   if (cache_.is_storing(key)) {
-    // It is told of the file when that has its name, which no slow disk may hold up for long.
+    // The follower waits for the file's name, but a slow disk must not hold it up for long.
     const uint64_t patience_ms = now_ms + kStoringWaitMs;
     context_.timers.set(follower.timer, TimerKind::kFollower, static_cast<uint64_t>(no),
                         std::min(patience_ms, follower.deadline_ms));
@@ -163,7 +163,7 @@ bool Joins::on_progress(WorkerId worker, const ipc::FetchProgress& message, uint
                             : cache_.is_spool_path(message.path));
   if (!is_sane && message.state != ipc::JoinState::kFailed) return false;
   const auto leader = leaders_.find(id_of(worker, message.fetch_id));
-  if (leader == leaders_.end()) return true;  // Its followers have left, or found another.
+  if (leader == leaders_.end()) return true;  // The fetch leads no group any more.
   const RequestKey key = leader->second;
   Group& group = groups_.at(key);
   if (message.state == ipc::JoinState::kFailed) {
@@ -252,7 +252,7 @@ void Joins::on_end(const Dispatcher::FetchEnd& end, uint64_t now_ms) {
   Group& group = groups_.at(key);
   using How = Dispatcher::FetchEnd::How;
   if (end.how == How::kFailed) {
-    // One question, one answer: the followers' L2s would be the same.
+    // The followers fail as well, since they would ask the same L2s.
     end_followers(group, [&](const Follower& follower) {
       dispatcher_.refuse(follower.worker, WorkerFetchId{follower.message.fetch_id}, end.reason,
                          end.attempts);
@@ -282,7 +282,7 @@ void Joins::on_store_ended(const RequestKey& key) {
     }
     return;
   }
-  // Who reads from the spool already goes on until its leader says that it is whole.
+  // A follower that reads from the spool goes on until the leader reports it whole.
   end_followers(group, [&](const Follower& follower) {
     if (follower.knows_path && group.has_leader) return false;
     ++context_.counters.fetches_cached;

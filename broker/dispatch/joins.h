@@ -13,30 +13,32 @@
 
 namespace daphnis::broker {
 
-/// Sees to it that an object is fetched once, whoever asks for it (DESIGN 7). The first fetch of a
-/// key is dispatched and leads; fetches of other workers wait for it as followers, are told how far
-/// its spool has come, and end with it. A leader that fails is followed by its oldest follower.
-/// What the cache holds is not fetched at all. Owned by the broker; every Fetch comes here first.
+/// Coalesces the fetches of all workers, so that an object is fetched once (DESIGN 7). The first
+/// fetch of a key is dispatched and is its leader; fetches of other workers are its followers, are
+/// told how far its spool has come, and end with it. When a leader fails, its oldest follower
+/// becomes the leader. What the cache holds is not fetched at all. Owned by the broker; every Fetch
+/// comes here first.
 ///
-/// A group is a key's fetch with its followers. It lives from the Fetch until its leader's fetch
-/// has ended and nobody waits; one that was served stays joinable for kGroupEndedMs, since its file
-/// may not have its name yet. The leader's worker answers for what it does not know any more.
+/// A group is a key's leader with its followers. It lives until the leader has ended and no
+/// follower waits. A group that was served can be joined for kGroupEndedMs more, since its file may
+/// not have its name yet; where its worker has dropped that spool by then, it reports kFailed.
 class Joins {
  public:
   Joins(Context& context, Dispatcher& dispatcher, Cache& cache)
       : context_(context), dispatcher_(dispatcher), cache_(cache) {}
 
-  /// False where the worker has a fetch of that id: such a worker makes no sense.
+  /// Begins a fetch. False where the worker has a fetch of that id already, which is nonsense.
   [[nodiscard]] bool on_fetch(WorkerId worker, ipc::Fetch&& message, uint64_t now_ms);
-  /// Nobody wants it any more, be it dispatched or joined.
+  /// Ends a fetch, leader or follower, that its worker wants no more.
   void on_cancel(WorkerId worker, WorkerFetchId fetch_id, uint64_t now_ms);
-  /// False: it makes no sense.
+  /// False: the message makes no sense.
   [[nodiscard]] bool on_progress(WorkerId worker, const ipc::FetchProgress& message,
                                  uint64_t now_ms);
   void on_worker_gone(WorkerId worker);
-  /// A follower has waited as long as it was ready to.
+  /// A follower's deadline has passed, or the time that a file may take to get its name.
   void on_timer(FollowerNo no, uint64_t now_ms);
-  /// Draws the conclusions from what this input has ended at the dispatcher and in the cache.
+  /// Ends each input: tells followers of the fetches and stores that have ended in it, and makes
+  /// new leaders.
   void after_input(uint64_t now_ms);
 
   [[nodiscard]] size_t followers() const { return followers_.size(); }
@@ -52,36 +54,38 @@ class Joins {
     ipc::Fetch message;
     uint64_t deadline_ms = 0;
     TimerSlot timer;
-    bool knows_path = false;  ///< It was told where the leader's spool lies.
-    bool has_bytes = false;
+    bool knows_path = false;  ///< The path of the leader's spool was sent to it.
+    bool has_bytes = false;   ///< That spool had proven bytes.
   };
   struct Group {
     GroupNo no{};
     bool has_leader =
         false;  ///< Else its file is being stored, or after_input() finds the next one.
     FetchId leader{};
-    bool is_wanted = false;     ///< SpoolWanted was sent.
-    bool is_served = false;     ///< The leader's fetch was complete.
-    bool is_forgotten = false;  ///< Served too long ago to be joined anew.
-    ipc::FetchProgress last;    ///< With an empty path: nothing is known.
+    bool is_wanted = false;     ///< SpoolWanted was sent to the leader.
+    bool is_served = false;     ///< The leader's CAR was complete.
+    bool is_forgotten = false;  ///< It was served too long ago to be kept.
+    ipc::FetchProgress last;    ///< An empty path: no progress came yet.
     std::deque<FollowerNo> followers;
   };
   using Groups = absl::flat_hash_map<RequestKey, Group>;
 
-  /// True where the fetch need not be dispatched now.
+  /// True where the fetch need not be dispatched: the cache holds the object, or it is a follower.
   [[nodiscard]] bool join(WorkerId worker, ipc::Fetch& message, uint64_t now_ms);
   void dispatch(WorkerId worker, ipc::Fetch&& message, uint64_t now_ms);
   void lead(const RequestKey& key, Group& group, const FetchId& leader);
   void drop_leader(Group& group);
   void park(const RequestKey& key, Group& group, WorkerId worker, ipc::Fetch&& message,
             uint64_t now_ms);
-  /// Asks the leader for a spool where that has not been done.
+  /// Asks the leader for a spool, once.
   void want(Group& group);
-  /// Tells of the group's last progress. True where it was the last word.
+  /// Sends the group's last progress to a follower. True where the spool is whole, which ends the
+  /// follower.
   [[nodiscard]] bool relay(const Group& group, Follower& follower);
   void tell(const Follower& follower, ipc::JoinState state);
-  /// Ends those followers for which `is_over` is true.
+  /// Ends the followers for which `is_over` is true.
   void end_followers(Group& group, auto&& is_over);
+  /// Takes a follower out of all tables but its group's.
   [[nodiscard]] Follower take(FollowerNo no);
   /// Takes the group's leader away; its followers are told, and after_input() picks the next
   /// leader.
@@ -89,7 +93,7 @@ class Joins {
   void on_end(const Dispatcher::FetchEnd& end, uint64_t now_ms);
   void on_store_ended(const RequestKey& key);
   void pass_on(const RequestKey& key, uint64_t now_ms);
-  /// Makes an end of a group that nobody leads or waits for.
+  /// Erases a group without followers that has no leader, or whose leader is forgotten.
   void drop_if_idle(const RequestKey& key);
   void forget_old(uint64_t now_ms);
 
@@ -106,7 +110,7 @@ class Joins {
     GroupNo group;
     uint64_t at_ms;
   };
-  std::deque<Served> served_;  ///< In order of time.
+  std::deque<Served> served_;  ///< The oldest first.
   uint64_t last_no_ = 0;       ///< Of followers and groups.
 };
 

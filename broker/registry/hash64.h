@@ -13,8 +13,9 @@ namespace daphnis::broker {
   return value ^ (value >> 31);
 }
 
-/// FNV-1a, finished by mix64. The same in every process and build, so that a restarted broker has
-/// the same ring. Not a defence against chosen keys: who can choose them gains nothing but a place.
+/// FNV-1a, finished by mix64. The hash is the same in every process and build, so that a restarted
+/// broker has the same ring. It is no defence against chosen keys; they gain an L2 no more than its
+/// places on the ring.
 [[nodiscard]] inline uint64_t hash64(Bytes bytes) {
   uint64_t hash = 0xcbf29ce484222325;
   for (const uint8_t byte : bytes) hash = (hash ^ byte) * 0x100000001b3;

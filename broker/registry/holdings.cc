@@ -9,8 +9,8 @@
 namespace daphnis::broker {
 namespace {
 
-/// Under an eighth of a large table is in use: what is moved to shrink it was paid for by the seven
-/// eighths that have gone.
+/// True where less than an eighth of a large table is in use. Shrinking costs a move of each entry
+/// left, which the removal of seven times as many has paid for.
 template <class Table>
 bool is_wasteful(const Table& table) {
   constexpr size_t kSmall = 4'096;
@@ -76,7 +76,7 @@ void Holdings::forget_holder(L2No l2, Network network, uint64_t key) {
   --size_;
 }
 
-/// Tables grow by themselves and never shrink so.
+/// Shrinks the table of holders; tables never shrink by themselves.
 void Holdings::give_back() {
   if (is_wasteful(holders_)) holders_.rehash(0);
 }

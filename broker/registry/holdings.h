@@ -12,33 +12,34 @@
 
 namespace daphnis::broker {
 
-/// The key under which a CID is placed on the ring and in the holdings: the hash of its multihash,
-/// so that v0 and v1 twins agree.
+/// The key of a CID on the ring and in the holdings: the hash of its multihash, so that a v0 CID
+/// and its v1 twin have the same.
 [[nodiscard]] uint64_t key_of_multihash(const Cid& cid);
 
-/// Which L2 announced which roots (DESIGN 3.1). Hints, not truth: they decide who is asked first,
-/// never what is believed, so 64 bits of each multihash are enough. Owned by the broker.
+/// The roots that each L2 has announced (DESIGN 3.1). Holdings only decide which L2 is asked first,
+/// and each byte is proven all the same, so 64 bits of each multihash are enough. Owned by the
+/// broker.
 class Holdings {
  public:
   enum class Added : uint8_t { kNew, kKnown, kFull };
 
-  /// `per_network_max`: roots of all L2s of one network; 0: no bound. The other bounds are limits.
+  /// `per_network_max` bounds the roots of all L2s of one network; 0: no bound.
   explicit Holdings(size_t per_network_max = 0) : per_network_max_(per_network_max) {}
 
-  /// kFull where a bound (per L2, per network, per root, in total) is reached; counted by the
-  /// caller. `l2`'s network may change only while it holds nothing.
+  /// Adds a root. kFull: a bound (per L2, per network, per root, in total) is reached. The network
+  /// of `l2` may change only while it holds nothing.
   Added add(const L2& l2, uint64_t key);
-  /// True where it was there.
+  /// True where the root was there.
   bool remove(L2No l2, uint64_t key);
   void remove_all(L2No l2);
 
-  /// In order of announcement; at most kHoldersPerRootMax. Nearly all roots have one or two.
+  /// The L2s that announced a root, the first one first; at most kHoldersPerRootMax. Nearly all
+  /// roots have one or two.
   using Holders = absl::InlinedVector<L2No, 2>;
-  /// Who announced it.
   [[nodiscard]] const Holders& holders(uint64_t key) const;
   [[nodiscard]] size_t size() const { return size_; }
   [[nodiscard]] size_t size_of(L2No l2) const;
-  /// Places for roots there is memory for. It is given back as roots go.
+  /// The number of roots that the table has memory for; it shrinks as roots are removed.
   [[nodiscard]] size_t capacity() const { return holders_.capacity(); }
 
  private:
@@ -53,8 +54,8 @@ class Holdings {
   const size_t per_network_max_;
   absl::flat_hash_map<uint64_t, Holders> holders_;
   absl::flat_hash_map<L2No, Held> of_l2_;
-  absl::flat_hash_map<Network, size_t> per_network_;  ///< Pairs; none stands with 0.
-  size_t size_ = 0;                                   ///< Pairs.
+  absl::flat_hash_map<Network, size_t> per_network_;  ///< Pairs of root and L2; no 0.
+  size_t size_ = 0;                                   ///< Pairs of root and L2.
 };
 
 }  // namespace daphnis::broker

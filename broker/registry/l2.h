@@ -14,64 +14,65 @@
 
 namespace daphnis::broker {
 
-/// What an L2 understands (DESIGN 3.1): a deployed node gets ids and the root alone and sends the
-/// whole DAG; a v2 node gets the whole request and sends just that.
+/// The version of the protocol that an L2 speaks (DESIGN 3.1): a legacy node gets ids and the root
+/// alone and sends the whole DAG; a v2 node gets the whole request and sends just that.
 enum class Generation : uint8_t { kLegacy, kV2 };
 
-/// What an L2 says of itself when it registers. Valid by construction of its parser.
+/// The contents of an L2's request to register. The parser makes only valid ones.
 struct Registration {
   std::string l2_id;  ///< 1 to 64 of [A-Za-z0-9._-].
   Generation generation = Generation::kLegacy;
   uint32_t capacity = limits::kL2CapacityDefault;  ///< Attempts at once.
-  bool is_chunked = true;  ///< False for HTTP/1.0, whose streams end by close.
+  bool is_chunked = true;  ///< False for HTTP/1.0, where the end is a close.
 };
 
-/// What became of an L2's attempts, since it registered.
+/// Counts of the ends of an L2's attempts, since it registered.
 struct L2Tally {
   uint64_t orders = 0;
   uint64_t complete = 0;
   uint64_t not_found = 0;
-  uint64_t silent = 0;  ///< No POST before the deadline, or a stall.
-  uint64_t failed = 0;  ///< Cut, lost or ended too early.
-  uint64_t lied = 0;    ///< Failed verification.
+  uint64_t silent = 0;  ///< No POST before the deadline, or a stalled stream.
+  uint64_t failed = 0;  ///< A stream cut or ended too early, or a lost registration.
+  uint64_t lied = 0;    ///< The bytes failed verification.
   uint64_t cancelled = 0;
-  uint64_t car_bytes = 0;  ///< As its workers counted them.
+  uint64_t car_bytes = 0;  ///< As the workers counted them.
 };
 
-/// One registered L2. Owned by the Registry; lives from its registration until its stream is lost,
-/// over changes of connection under the same id.
+/// One registered L2. Owned by the Registry; lives from its registration until its connection is
+/// lost, and goes on where another connection takes its id over.
 struct L2 {
   L2No no{};
   Registration registration;
-  ConnId conn{};         ///< Its registration stream.
-  std::string address;   ///< The stream's peer, without port.
-  Network network{};     ///< The address's.
+  ConnId conn{};         ///< The connection of its registration.
+  std::string address;   ///< The address of its peer, without port.
+  Network network{};     ///< The network of the address.
   uint64_t session = 1;  ///< Counts connections under this id.
-  /// Of this connection, told to nobody but the L2 (Daphnis-Session): who says it is the L2.
+  /// The key of this connection. Only the L2 knows it (Daphnis-Session), so whoever shows it is the
+  /// L2.
   Uuid session_key{};
   uint64_t registered_ms = 0;
   uint64_t replaced_ms = 0;       ///< When the connection last changed; 0: never.
-  uint64_t contest_told_ms = 0;   ///< When the log last told of a refused other one; 0: never.
+  uint64_t contest_told_ms = 0;   ///< When the log last told of a rival for the id; 0: never.
   std::vector<Uuid> attempts;     ///< Ordered or handed off; at most the capacity.
-  std::deque<FetchNo> waiting;    ///< For a free place; at most kL2QueueMax.
-  uint64_t suspect_until_ms = 0;  ///< Lied lately: asked after all others until then.
-  // The registration stream.
+  std::deque<FetchNo> waiting;    ///< Fetches that wait for a place; at most kL2QueueMax.
+  uint64_t suspect_until_ms = 0;  ///< It lied: until then it is asked after all others.
+  // What is written to the registration.
   uint64_t unsent_bytes = 0;   ///< Written and not yet taken by the kernel.
-  uint64_t taken_ms = 0;       ///< When it last took some, or had nothing to take.
-  uint64_t over_since_ms = 0;  ///< Since when it has had more than its bound; 0: it has not.
-  bool is_accused = false;     ///< Seen stuck once; the next look decides.
-  bool is_given_up = false;    ///< To be dropped at the end of this input.
+  uint64_t taken_ms = 0;       ///< When the kernel last took some, or had all.
+  uint64_t over_since_ms = 0;  ///< Since when unsent_bytes is at its bound; 0: it is not.
+  bool is_accused = false;     ///< Seen stuck once; the next timer decides.
+  bool is_given_up = false;    ///< It is dropped at the end of this input.
   TimerSlot heartbeat;
   L2Tally tally;
 
   [[nodiscard]] const std::string& id() const { return registration.l2_id; }
   [[nodiscard]] bool is_v2() const { return registration.generation == Generation::kV2; }
-  /// Unsent bytes beyond which it gets no order: a full set of ordinary order lines fits.
+  /// The unsent bytes from which on it gets no order; an ordinary line for each place is less.
   [[nodiscard]] size_t unsent_bytes_max() const {
     return std::max(limits::kL2UnsentBytesMax,
                     registration.capacity * limits::kL2UnsentBytesPerPlace);
   }
-  /// It does not take what it was sent: an order would only lie there.
+  /// True where the L2 does not read its lines, so that an order would only lie unsent.
   [[nodiscard]] bool is_behind(uint64_t now_ms) const {
     return unsent_bytes >= unsent_bytes_max() ||
            (unsent_bytes > 0 && now_ms - taken_ms >= limits::kL2BehindMs);

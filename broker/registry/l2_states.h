@@ -7,7 +7,7 @@
 
 namespace daphnis::broker {
 
-/// How busy an L2 is; kSuspect beats the others.
+/// How busy an L2 is; an L2 that is suspect is kSuspect whatever its places.
 enum class L2State : uint8_t { kIdle, kBusy, kFull, kSuspect };
 
 [[nodiscard]] inline L2State state_of(const L2& l2, uint64_t now_ms) {
@@ -30,7 +30,7 @@ enum class L2State : uint8_t { kIdle, kBusy, kFull, kSuspect };
   return "unknown";
 }
 
-/// How many L2s are in which state and of which generation.
+/// The number of L2s in each state and of each generation.
 struct L2Counts {
   size_t v2 = 0;
   size_t legacy = 0;

@@ -9,9 +9,10 @@
 namespace daphnis::broker {
 namespace {
 
-constexpr size_t kNetworkBytes = 8;  ///< Of IPv6.
+constexpr size_t kNetworkBytes = 8;  ///< A /64 of IPv6.
 
-/// Before the 32 bits of an IPv4 address: a multicast prefix, so no peer's /64 begins with it.
+/// Stands before the 32 bits of an IPv4 address. It is a multicast prefix of IPv6, so no peer's /64
+/// begins with it.
 constexpr uint64_t kIpv4 = uint64_t{0xffff'ffff} << 32;
 
 }  // namespace

@@ -5,12 +5,12 @@
 
 namespace daphnis::broker {
 
-/// Whom the bounds per address are for: one IPv4 address, or one /64 of IPv6, which is what a
-/// single customer has at least (RFC 6177). IPv4-mapped IPv6 is IPv4.
+/// The unit of the bounds per address: one IPv4 address, or one /64 of IPv6, the least that a
+/// single customer has (RFC 6177). IPv4-mapped IPv6 is IPv4.
 enum class Network : uint64_t {};
 
-/// Of an address literal without port; a zone (%eth0) is passed over. What is no address gets a
-/// network of its own.
+/// The network of an address literal without port; a zone (%eth0) is ignored. A text that is no
+/// address gets a network of its own.
 [[nodiscard]] Network network_of(const std::string& address);
 
 }  // namespace daphnis::broker

@@ -10,12 +10,13 @@
 
 namespace daphnis::broker {
 
-/// The order line of DESIGN 3.1, with its line end. Everything in it is made here or was validated:
-/// a deployed node that meets a line it cannot read never comes back.
+/// The order line of DESIGN 3.1, with its line end. All its values are made here or were validated,
+/// since a deployed node that meets a line it cannot read never comes back.
 ///
-/// All L2s: requestId (lower case, dashed), root, cid (the same) and traceId. v2 adds path
-/// (percent-encoded segments with '/' between them, "" for the root itself), dagScope, entityBytes
-/// (where a range is asked for), dups and deadlineMs, how long from now the fetch may take.
+/// A line for any L2 has requestId (lower case, dashed), root, cid (the same) and traceId. A line
+/// for a v2 L2 adds path (percent-encoded segments with '/' between them, "" for the root itself),
+/// dagScope, entityBytes (where a range is asked for), dups and deadlineMs, the time that the fetch
+/// has left.
 [[nodiscard]] std::string order_line(const Uuid& attempt_id, const CarRequest& request,
                                      std::string_view trace_id, uint64_t deadline_ms,
                                      Generation generation);

@@ -21,7 +21,7 @@ std::string hex_of(const Uuid& key) {
 std::string registration_head(const Registration& registration, const Uuid& session_key) {
   auto head = http::HeadWriter::response(200);
   head.add("Content-Type", "application/x-ndjson").add("Cache-Control", "no-cache");
-  // nginx in front of us would otherwise hold the lines back.
+  // An nginx in front of the broker would otherwise hold the lines back.
   head.add("X-Accel-Buffering", "no");
   head.add("Daphnis-Session", hex_of(session_key));
   head.add(registration.is_chunked ? "Transfer-Encoding" : "Connection",
@@ -46,7 +46,7 @@ std::expected<Registry::Admission, Registry::Refusal> Registrations::open(
   l2.is_accused = false;
   if (admitted->replaced) {
     ++context_.counters.replacements;
-    holdings_.remove_all(l2.no);  // It announces them anew.
+    holdings_.remove_all(l2.no);  // The L2 announces them anew.
   } else {
     ring_.add(l2.id(), l2.no);
   }
@@ -108,7 +108,8 @@ void Registrations::write(L2& l2, std::string bytes, uint64_t now_ms) {
 void Registrations::on_unsent(L2& l2, size_t unsent_bytes, uint64_t now_ms) {
   if (unsent_bytes < l2.unsent_bytes) l2.taken_ms = now_ms;
   l2.unsent_bytes = unsent_bytes;
-  // Half the bound: who takes a line now and then, and never more, is no help to anybody.
+  // Half the bound must be free before it counts: an L2 that only takes a line now and then is of
+  // no use.
   if (unsent_bytes < l2.unsent_bytes_max() / 2) l2.over_since_ms = 0;
 }
 
@@ -127,7 +128,8 @@ void Registrations::on_timer(L2No no, uint64_t now_ms) {
     send_line(*l2, "\n", now_ms);
     arm(*l2, now_ms + context_.settings.heartbeat_ms);
   } else if (!std::exchange(l2->is_accused, true)) {
-    // After a pause of this process the clock accuses every L2 before its socket was looked at.
+    // After a pause of this process the clock would accuse every L2 before its socket was polled,
+    // so an L2 is given up only at the second timer.
     arm(*l2, now_ms + limits::kL2BehindMs);
   } else if (!std::exchange(l2->is_given_up, true)) {
     ++context_.counters.drops_stuck;

@@ -12,10 +12,10 @@
 
 namespace daphnis::broker {
 
-/// The registration streams (DESIGN 3.1): their heads, heartbeats, order lines and ends; keeps
-/// registry, ring and holdings in step. Owned by the broker. An L2 that must go is only marked
-/// (is_given_up, and in given_up()), since its fetches are the dispatcher's business; the broker
-/// drops it at the input's end.
+/// Writes the registrations' endless responses (DESIGN 3.1): heads, heartbeats, order lines and
+/// ends; keeps registry, ring and holdings in step. Owned by the broker. An L2 that does not read
+/// is only marked here (is_given_up, and in given_up()), since the dispatcher must take its fetches
+/// back first; the broker drops it at the end of the input.
 class Registrations {
  public:
   explicit Registrations(Context& context)
@@ -23,19 +23,20 @@ class Registrations {
         registry_(context.settings),
         holdings_(context.settings.holdings_per_address) {}
 
-  /// Opens a stream on `conn`: the response's head and the first heartbeat. On a replacement the
-  /// former stream is told why and ended. Error: to be answered with 503.
+  /// Registers an L2 on `conn` and writes the response's head and the first heartbeat. The caller
+  /// ends the former connection of a replaced registration, and replies 503 to an error.
   [[nodiscard]] std::expected<Registry::Admission, Registry::Refusal> open(
       Registration registration, ConnId conn, const std::string& address, uint64_t now_ms);
-  /// Forgets a registered L2. Its connection, if it still stands, is the caller's to end.
+  /// Forgets a registered L2. The caller ends its connection, if there still is one.
   void remove(L2& l2, std::string_view why, uint64_t now_ms);
 
-  /// Puts a line on the L2's stream.
+  /// Writes a line to the L2's registration.
   void send_line(L2& l2, std::string_view line, uint64_t now_ms);
   void on_timer(L2No no, uint64_t now_ms);
-  /// So much of what was written has not been taken by the kernel.
+  /// `unsent_bytes` of what was written to the L2 are not yet in the kernel.
   void on_unsent(L2& l2, size_t unsent_bytes, uint64_t now_ms);
 
+  /// The L2s that the broker has still to drop.
   [[nodiscard]] std::vector<L2No>& given_up() { return given_up_; }
   [[nodiscard]] Registry& registry() { return registry_; }
   [[nodiscard]] const Registry& registry() const { return registry_; }
@@ -43,7 +44,7 @@ class Registrations {
   [[nodiscard]] Holdings& holdings() { return holdings_; }
   [[nodiscard]] const Holdings& holdings() const { return holdings_; }
 
-  /// The end of a stream, with the reason as a trailer.
+  /// The bytes that end a registration's response, with the reason as a trailer.
   [[nodiscard]] static std::string registration_end(const Registration& registration,
                                                     std::string_view reason);
 

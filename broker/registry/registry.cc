@@ -90,7 +90,7 @@ const L2* Registry::find(L2No no) const {
 }
 
 L2* Registry::find(std::string_view id) {
-  // Debian's Abseil has a string_view of its own.
+  // The string_view of Debian's Abseil is a type of its own.
   const auto found = by_id_.find(absl::string_view(id.data(), id.size()));
   return found == by_id_.end() ? nullptr : find(found->second);
 }

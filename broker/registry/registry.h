@@ -14,28 +14,29 @@
 
 namespace daphnis::broker {
 
-/// Who is registered, by number, id and peer address. Owned by the broker. Knows nothing of rings
-/// or fetches; the broker keeps those in step.
+/// The registered L2s, by number, id and peer address. Owned by Registrations, which keeps the ring
+/// and the holdings in step.
 class Registry {
  public:
   explicit Registry(const Settings& settings) : settings_(settings) {}
 
   enum class Refusal : uint8_t {
     kFull,         ///< Settings::l2s_max are registered.
-    kAddressFull,  ///< Settings::l2s_per_address of this address's network are.
+    kAddressFull,  ///< Settings::l2s_per_address of this network are registered.
     kTooSoon,      ///< The id changed its connection less than replace_every_ms ago.
   };
   struct Admission {
     L2* l2;
-    std::optional<ConnId> replaced;  ///< The same id's former stream, which is to be ended.
+    std::optional<ConnId> replaced;  ///< The id's former connection; the caller ends it.
     std::string former_address = {};
-    uint64_t former_ms = 0;  ///< How long that stream had the id.
-    /// The id goes to and fro (within kIdContestedMs, or between addresses): two nodes have it.
+    uint64_t former_ms = 0;  ///< How long that connection had the id.
+    /// Two nodes seem to use this id: it changed its connection twice within kIdContestedMs, or its
+    /// address.
     bool is_contested = false;
   };
-  /// Admits an L2. A second stream for a live id takes it over (the newest wins), but only once in
-  /// replace_every_ms: a deployed node whose accepted stream ends comes back without delay, so two
-  /// nodes of one id would otherwise fight for it as fast as the network lets them.
+  /// Admits an L2. A second connection for a live id takes the id over, but only once in
+  /// replace_every_ms: a deployed node whose registration ends comes back without delay, so two
+  /// nodes of one id would otherwise take it from each other as fast as the network lets them.
   [[nodiscard]] std::expected<Admission, Refusal> admit(Registration registration, ConnId conn,
                                                         const std::string& address,
                                                         uint64_t now_ms);
@@ -44,11 +45,11 @@ class Registry {
   [[nodiscard]] L2* find(L2No no);
   [[nodiscard]] const L2* find(L2No no) const;
   [[nodiscard]] L2* find(std::string_view id);
-  /// Those registered from one address.
+  /// The L2s registered from one address.
   [[nodiscard]] const std::vector<L2No>& at_address(const std::string& address) const;
   [[nodiscard]] size_t size() const { return l2s_.size(); }
 
-  /// In the order of registration.
+  /// Visits all L2s in the order of registration.
   template <class Visit>
   void for_each(Visit&& visit) const {
     for (const auto& [no, l2] : l2s_) visit(*l2);
@@ -61,10 +62,10 @@ class Registry {
 
   const Settings& settings_;
   uint64_t last_no_ = 0;
-  absl::btree_map<L2No, std::unique_ptr<L2>> l2s_;  ///< Ordered: every run does the same.
+  absl::btree_map<L2No, std::unique_ptr<L2>> l2s_;  ///< Sorted, so that every run does the same.
   absl::flat_hash_map<std::string, L2No> by_id_;
   absl::flat_hash_map<std::string, std::vector<L2No>> by_address_;
-  absl::flat_hash_map<Network, size_t> per_network_;  ///< L2s; none stands with 0.
+  absl::flat_hash_map<Network, size_t> per_network_;  ///< Numbers of L2s; no 0.
 };
 
 }  // namespace daphnis::broker

@@ -12,26 +12,26 @@
 
 namespace daphnis::broker {
 
-/// Consistent hash ring (DESIGN 6): each L2 stands at kRingNodesPerL2 places that follow from its
-/// id alone; a key belongs to the first place clockwise. An L2 that comes or goes moves only the
-/// keys it gains or had. Owned by the broker; changes with the registry.
+/// Consistent hash ring (DESIGN 6): each L2 has kRingNodesPerL2 points, which follow from its id
+/// alone; a key belongs to the first point clockwise. An L2 that comes or leaves moves only its own
+/// keys. Owned by Registrations; changes with the registry.
 class Ring {
  public:
   void add(std::string_view id, L2No l2);
   void remove(std::string_view id, L2No l2);
 
-  /// L2s on the ring.
+  /// The number of L2s on the ring.
   [[nodiscard]] size_t size() const { return size_; }
 
-  /// Calls `visit(L2No)` for distinct L2s clockwise from `key` until it returns false, all were
-  /// seen, or `distinct_max` were.
+  /// Calls `visit(L2No)` for distinct L2s clockwise from `key`, until it returns false, or all L2s
+  /// or `distinct_max` of them were seen.
   template <class Visit>
   void walk(uint64_t key, size_t distinct_max, Visit&& visit) const {
     absl::InlinedVector<L2No, limits::kCandidatesMax> seen;
-    auto at = places_.lower_bound(key);
-    for (size_t steps = places_.size(); steps > 0; --steps, ++at) {
+    auto at = points_.lower_bound(key);
+    for (size_t steps = points_.size(); steps > 0; --steps, ++at) {
       if (seen.size() == size_ || seen.size() == distinct_max) return;
-      if (at == places_.end()) at = places_.begin();
+      if (at == points_.end()) at = points_.begin();
       if (std::find(seen.begin(), seen.end(), at->second) != seen.end()) continue;
       seen.push_back(at->second);
       if (!visit(at->second)) return;
@@ -39,7 +39,7 @@ class Ring {
   }
 
  private:
-  absl::btree_map<uint64_t, L2No> places_;
+  absl::btree_map<uint64_t, L2No> points_;
   size_t size_ = 0;
 };
 

@@ -39,8 +39,8 @@ void Listeners::on_gone(WorkerId worker, uint64_t now_ms) {
 
 void Listeners::on_listening(WorkerId worker, const ipc::Listening& message,
                              const std::optional<ArrivedListener>& arrived, uint64_t now_ms) {
-  // libuv drops descriptors silently when there are no free ones, so the socket may be missing or
-  // be that of another frame (DESIGN 4a).
+  // libuv drops a descriptor silently where the process has none free, so the socket may be missing
+  // or be that of another frame (DESIGN 4a).
   const bool has_come = arrived && arrived->cookie != 0 && arrived->cookie == message.cookie;
   Listener* listener = has_come ? find_by_cookie(message.cookie) : nullptr;
   if (has_come && !listener && may_keep_another(message.slot)) {
@@ -163,7 +163,7 @@ void Listeners::take_back(Listener& listener, std::optional<WorkerId> stays) {
   std::erase_if(listener.holders, [&](const Holder& holder) {
     const Server& server = servers_.at(holder.worker);
     const bool may_stay = holder.worker == stays || server.slot == listener.slot;
-    // One that is silent is told when it answers again: until then it may be of use.
+    // A silent worker is told once it is heard again; until then the socket may be of use there.
     if (may_stay || !serves(server, listener)) return false;
     context_.tell(holder.worker,
                   ipc::ListenerRelease{.listener_id = static_cast<uint64_t>(listener.id)});

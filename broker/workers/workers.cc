@@ -25,7 +25,8 @@ void add_counters(ipc::WorkerStats& to, const ipc::WorkerStats& from) {
 
 }  // namespace
 
-/// What each message of an admitted worker does. Returns false for one that makes no sense.
+/// Carries out a message of an admitted worker. A call returns false where the message makes no
+/// sense.
 struct Workers::Handler {
   Workers& workers;
   Worker& worker;
@@ -53,8 +54,8 @@ struct Workers::Handler {
     return true;
   }
   bool operator()(ipc::ReturnSocket& message) const {
-    // libuv drops descriptors silently when there are no free ones, so the socket may be missing or
-    // be that of another frame (DESIGN 4a).
+    // libuv drops a descriptor silently where the process has none free, so the socket may be
+    // missing or be that of another frame (DESIGN 4a).
     adopts = brought.returned_cookie != 0 && message.cookie == brought.returned_cookie;
     Counters& counters = workers.context_.counters;
     ++(adopts ? counters.sockets_returned : counters.sockets_lost);
@@ -90,7 +91,7 @@ struct Workers::Handler {
     workers.listeners_.on_leaving(worker.id, now_ms);
     return true;
   }
-  /// All others are about the cache.
+  /// All other messages are about the cache.
   bool operator()(const auto& message) const {
     return workers.cache_.on_message(worker.id, message, now_ms);
   }
@@ -208,7 +209,7 @@ void Workers::on_timer(WorkerId id, uint64_t now_ms) {
 
 void Workers::watch_silence(Worker& worker, uint64_t due_ms, uint64_t now_ms) {
   if (worker.asked_ms == 0 || worker.is_silent) return;
-  // Where the broker itself stood still, answers may lie unread: the wait begins anew.
+  // After a pause of the broker itself pongs may lie unread, so the wait begins anew.
   if (now_ms >= due_ms + context_.settings.ping_every_ms) worker.asked_ms = now_ms;
   if (now_ms - worker.asked_ms < context_.settings.worker_unanswered_ms) return;
   worker.is_silent = true;

@@ -21,26 +21,26 @@ struct Worker {
   uint32_t index = 0;
   uint32_t pid = 0;
   uint64_t connected_ms = 0;
-  uint64_t heard_ms = 0;  ///< When the last message came.
-  uint64_t asked_ms = 0;  ///< Since when a ping awaits an answer; 0: none does.
-  bool is_silent = false;   ///< It has awaited one for too long.
-  bool is_leaving = false;  ///< It said so.
+  uint64_t heard_ms = 0;    ///< When the last message came.
+  uint64_t asked_ms = 0;    ///< Since when a ping awaits its pong; 0: none does.
+  bool is_silent = false;   ///< A ping has awaited its pong for too long.
+  bool is_leaving = false;  ///< Its Leaving came.
   uint64_t ping_sequence = 0;
-  size_t handoffs_awaiting = 0;  ///< Sent, HandoffTaken not yet come.
-  uint64_t broadcast_done = 0;   ///< The last broadcast it acknowledged.
-  ipc::WorkerStats stats;        ///< As last reported.
+  size_t handoffs_awaiting = 0;  ///< Hand-offs sent whose HandoffTaken has not come.
+  uint64_t broadcast_done = 0;   ///< The last broadcast that it acknowledged.
+  ipc::WorkerStats stats;        ///< As the worker last reported them.
   TimerSlot timer;
 };
 
-/// What all workers together have done: counters of those that are gone included, gauges of those
-/// that are here.
+/// The statistics of all workers together: counters include workers that are gone, gauges do not.
 struct WorkerTotals {
   ipc::WorkerStats sum;
   uint32_t admitted = 0;
 };
 
-/// The workers' side of the IPC (DESIGN 4): admission, pings, who may send what, the bound on
-/// hand-offs. A worker that sends nonsense is disconnected at once. Owned by the broker.
+/// The connections of the workers (DESIGN 4): admits workers, sends pings, checks their messages
+/// and passes them on, bounds hand-offs. A worker that sends nonsense is disconnected at once.
+/// Owned by the broker.
 class Workers {
  public:
   Workers(Context& context, Dispatcher& dispatcher, Cache& cache, Joins& joins)
@@ -51,24 +51,24 @@ class Workers {
         listeners_(context) {}
 
   void on_connected(WorkerId id, uint64_t now_ms);
-  /// What came with a message: the cookie of an L2's socket (0: none), or a listening socket.
+  /// The socket that came with a message: the cookie of an L2's (0: none), or a listening one.
   struct Brought {
     uint64_t returned_cookie = 0;
     std::optional<ArrivedListener> listener = {};
   };
-  /// A message came. The result is true where it is a ReturnSocket whose cookie is
-  /// `returned_cookie`: then `surplus` has been filled and the caller adopts the socket.
+  /// A message came. True: it is a ReturnSocket and the socket that came is its own, so the caller
+  /// adopts the socket; `surplus` is what the worker had read beyond the POST.
   [[nodiscard]] bool on_message(WorkerId id, Bytes payload, Brought brought,
                                 std::vector<uint8_t>& surplus, uint64_t now_ms);
-  /// The connection is gone.
+  /// The worker's connection is gone.
   void on_closed(WorkerId id, std::string_view why, uint64_t now_ms);
   void on_timer(WorkerId id, uint64_t now_ms);
   void on_second(uint64_t now_ms) { listeners_.on_second(now_ms); }
 
-  /// True where one more hand-off may be sent, which then counts until it is taken.
+  /// True where the worker may get one more hand-off, which then counts until it is taken.
   [[nodiscard]] bool take_handoff_place(WorkerId id);
 
-  /// Tells all admitted workers. The number that BroadcastDone will bring back.
+  /// Sends a broadcast to all admitted workers; returns the number that BroadcastDone will carry.
   uint64_t broadcast(ipc::BroadcastVerb verb, const std::string& argument);
 
   [[nodiscard]] WorkerTotals totals() const;
