@@ -59,8 +59,8 @@ class Joins {
   };
   struct Group {
     GroupNo no{};
-    bool has_leader =
-        false;  ///< Else its file is being stored, or after_input() finds the next one.
+    /// False while the object's file is being stored, or until after_input() makes a new leader.
+    bool has_leader = false;
     FetchId leader{};
     bool is_wanted = false;     ///< SpoolWanted was sent to the leader.
     bool is_served = false;     ///< The leader's CAR was complete.

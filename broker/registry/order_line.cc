@@ -4,31 +4,17 @@
 
 #include <iterator>
 
+#include "common/request/request_target.h"
+
 namespace daphnis::broker {
 namespace {
 
-/// RFC 3986 section 2.3: what needs no percent-encoding anywhere.
-bool is_unreserved(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
-         c == '.' || c == '_' || c == '~';
-}
-
 void append_path(std::string& out, const std::vector<std::string>& path) {
-  constexpr std::string_view kDigits = "0123456789ABCDEF";
   bool is_first = true;
   for (const std::string& segment : path) {
     if (!is_first) out.push_back('/');
     is_first = false;
-    for (const char c : segment) {
-      if (is_unreserved(c)) {
-        out.push_back(c);
-        continue;
-      }
-      const auto byte = static_cast<uint8_t>(c);
-      out.push_back('%');
-      out.push_back(kDigits[byte >> 4]);
-      out.push_back(kDigits[byte & 15]);
-    }
+    out.append(http::percent_encode(segment));
   }
 }
 

@@ -121,7 +121,7 @@ bool Workers::on_message(WorkerId id, Bytes payload, Brought brought, std::vecto
   const auto found = workers_.find(id);
   const bool adopts =
       found != workers_.end() && handle(found->second, payload, brought, surplus, now_ms);
-  // One that belongs to no message that may carry it.
+  // A listening socket that the message did not take is closed.
   if (brought.listener) context_.out.push(CloseListener{brought.listener->id});
   return adopts;
 }
