@@ -7,7 +7,7 @@
 #include "common/base/limits.h"
 #include "common/cachefile/cache_file.h"
 
-/// The part of the cache that deals with entries and the folder; cache_spools.cc has the spools.
+/// The part of the cache for entries and the folder; cache_spools.cc has the spools.
 namespace daphnis::broker {
 
 Cache::Cache(Context& context) : context_(context), deferred_frees_(context) {
@@ -15,7 +15,7 @@ Cache::Cache(Context& context) : context_(context), deferred_frees_(context) {
   if (settings.cache_dir.empty()) return;
   index_ = std::make_unique<CacheIndex>(CacheIndex::Settings{
       .limit_bytes = settings.cache_limit_bytes, .policy = settings.cache_policy});
-  index_->begin_scan();  // The folder's first one.
+  index_->begin_scan();  // The scan that the folder begins with.
 }
 
 void Cache::set_filter(const CountingBloomFilter& filter, std::string path) {
@@ -33,7 +33,7 @@ bool Cache::holds(const RequestKey& key) const {
 }
 
 ipc::Admission Cache::admission(const RequestKey& key) const {
-  // Larger than anything the policy takes unseen.
+  // A size above those that the policy admits at the first request.
   constexpr uint64_t kLargeBytes = limits::kAdmitSmallBytesMax + 1;
   if (!is_up() || index_->is_scanning()) return ipc::Admission::kNo;
   if (index_->admits(key, kLargeBytes)) return ipc::Admission::kYes;
@@ -54,7 +54,7 @@ bool Cache::on_message(WorkerId, const ipc::CacheHits& message, uint64_t now_ms)
 }
 
 bool Cache::on_message(WorkerId id, const ipc::CacheFault& message, uint64_t) {
-  // A file that has no name yet cannot be found; that is no fault of it.
+  // A file that has no name yet cannot be found, and nothing is wrong with it.
   const bool is_early = message.kind == ipc::CacheFaultKind::kMissing && is_storing(message.key);
   if (!index_ || is_early) return true;
   ++context_.counters.cache_faults;
@@ -82,7 +82,7 @@ bool Cache::on_message(WorkerId id, const ipc::Unlinked& message, uint64_t) {
 
 void Cache::drop(const RequestKey& key) {
   CacheIndex::Evicted evicted = index_->remove(key);
-  // Also where the index has not heard of the file: a worker has.
+  // The file is unlinked even where the index does not know it, since a worker has found it.
   if (evicted.deferred_free == 0) evicted.keys.push_back(key);
   defer_free(std::move(evicted));
 }
@@ -98,7 +98,7 @@ void Cache::quarantine(const RequestKey& key, const std::string& why, std::strin
 }
 
 void Cache::on_folder(const FolderEvent& event, uint64_t now_ms) {
-  // Without a cache there are spools to be unlinked, no more.
+  // Without a cache the folder has only spools to unlink.
   if (!index_ && !std::holds_alternative<FilesUnlinked>(event)) return;
   std::visit([&](const auto& one) { on_event(one, now_ms); }, event);
   pump();
@@ -112,7 +112,7 @@ void Cache::on_event(const FileStored& event, uint64_t) {
   const auto latest = storing_by_key_.find(storing.key);
   const bool is_latest = latest != storing_by_key_.end() && latest->second == event.spool;
   if (is_latest) storing_by_key_.erase(latest);
-  // It may have been evicted or purged meanwhile.
+  // The entry may have been evicted or purged meanwhile.
   bool is_held = is_latest && index_->find(storing.key).has_value();
   if (event.is_stored) {
     ++context_.counters.cache_stores;

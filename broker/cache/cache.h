@@ -16,37 +16,39 @@
 
 namespace daphnis::broker {
 
-/// The broker's books of the cache and of all spools: what is held, what was promised to whom, what
-/// is unlinked and may still be open. Never lets the bytes charged pass the limit, except by what
-/// workers held before (SpoolHeld) or by a limit that is lowered. Owned by the broker; speaks to
-/// workers by messages and to the folder by orders.
+/// The broker's account of the cache and of all spools: entries that are held, reservations of
+/// spools, and deferred frees of files that may still be open. The bytes charged never pass the
+/// limit, except by spools that workers held before (SpoolHeld) or after the limit was lowered.
+/// Owned by the broker; speaks to workers by messages and to the folder by tasks.
 ///
-/// Without a cache folder only spools of the spool folder are kept account of.
+/// Without a cache folder only the spools of the spool folder are kept account of.
 class Cache {
  public:
   explicit Cache(Context& context);
 
-  /// Memory that workers can map under that path. Before there is any worker.
+  /// Takes the filter whose memory workers can map under `path`. Call it before the first worker.
   void set_filter(const CountingBloomFilter& filter, std::string path);
   [[nodiscard]] const std::string& filter_path() const { return filter_path_; }
 
   // --- For fetches ---
-  /// A client's request reached the broker.
+  /// Notes that a client's request reached the broker.
   void on_request(const RequestKey& key);
-  /// A worker that looks for the key's file will find it.
+  /// True where a worker that looks for the key's file finds it.
   [[nodiscard]] bool holds(const RequestKey& key) const;
-  /// The key's file is about to get its name.
+  /// True while the folder is renaming the key's file to its final name.
   [[nodiscard]] bool is_storing(const RequestKey& key) const {
     return storing_by_key_.contains(key);
   }
+  /// Whether the key's answer is worth writing to the cache.
   [[nodiscard]] ipc::Admission admission(const RequestKey& key) const;
-  /// `reader` was told of the spool at `path`, so its bytes stay charged until that worker lets go.
+  /// Notes that `reader` was told of the spool at `path`: the spool's bytes stay charged until that
+  /// worker has closed it.
   void share(WorkerId owner, const std::string& path, WorkerId reader);
-  /// Keys whose storing has ended, well or not, since the last call.
+  /// Takes out the keys whose files were stored, or could not be, since the last call.
   [[nodiscard]] std::vector<RequestKey> take_ended_stores() {
     return std::exchange(ended_stores_, {});
   }
-  /// A path of a spool of ours, as FetchProgress may name it.
+  /// True for a path that a FetchProgress may name: a spool in tmp/ or in the spool folder.
   [[nodiscard]] bool is_spool_path(std::string_view path) const;
 
   // --- From workers; false: the message makes no sense ---
@@ -65,7 +67,7 @@ class Cache {
 
   // --- Time ---
   void on_reservation_timer(uint64_t now_ms);
-  /// Once a second; expires a little once a minute.
+  /// Must be called once a second; each minute it removes up to kCacheExpireAtOnce expired entries.
   void on_second(uint64_t now_ms);
 
   // --- The operator (cache_operator.cc) ---
@@ -73,42 +75,45 @@ class Cache {
     size_t entries = 0;
     uint64_t bytes = 0;
   };
-  /// Every entry below this root, whatever the CID's version. What is being fetched is not meant.
+  /// Removes all entries of this root, whatever the CID's version. Fetches under way go on.
   Removed purge(const Cid& root);
   Removed purge_all();
   void set_limit(uint64_t bytes);
 
   // --- To look at ---
   [[nodiscard]] bool exists() const { return index_ != nullptr; }
-  /// There is a cache and its folder takes files.
+  /// True where there is a cache and its folder takes files.
   [[nodiscard]] bool is_up() const { return index_ && is_folder_up_; }
   [[nodiscard]] const CacheIndex* index() const { return index_.get(); }
   [[nodiscard]] uint64_t spool_dir_bytes() const { return spool_dir_bytes_; }
   [[nodiscard]] size_t spools() const;
   [[nodiscard]] size_t deferred_frees() const { return deferred_frees_.size(); }
-  /// Files that were hit and are to be proven.
+  /// The number of files that were hit and are to be proven.
   [[nodiscard]] size_t proofs_waiting() const { return proofs_.size() + (proving_ ? 1 : 0); }
 
  private:
-  /// A temporary file of a worker that is open.
+  /// A spool: a temporary file that a worker writes.
   struct Spool {
     ipc::SpoolPlace place = ipc::SpoolPlace::kCache;
-    uint64_t bytes = 0;  ///< Promised.
-    uint64_t asked = 0;  ///< Of a reservation not yet answered; 0: none.
+    uint64_t bytes = 0;  ///< Reserved for it.
+    uint64_t asked = 0;  ///< The bytes of its waiting reservation; 0: none waits.
     bool is_for_cache = false;
     std::string name;
-    std::vector<WorkerId> readers;
-    bool is_brought = false;  ///< From a broker before us, which alone knew all of its readers.
+    std::vector<WorkerId> readers;  ///< Other workers that were told of it.
+    bool is_brought = false;        ///< By SpoolHeld; only an earlier broker knew its readers.
   };
+  /// A worker and its spools.
   struct Peer {
     uint32_t index = 0;
     uint32_t pid = 0;
     absl::btree_map<uint64_t, Spool> spools;
   };
+  /// A file that the folder is renaming.
   struct Storing {
     RequestKey key{};
     std::string name;
   };
+  /// A reservation that waits until files are evicted.
   struct Waiting {
     SpoolId spool;
     uint64_t until_ms = 0;
@@ -120,10 +125,11 @@ class Cache {
   void refuse(const SpoolId& id);
   void wait(const SpoolId& id, Spool& spool, uint64_t bytes, uint64_t now_ms);
   void refuse_waiting();
-  /// The spool is gone, its file too; or that is to be unlinked.
+  /// Defers the free of a spool that is gone and whose file its worker has unlinked.
   void retire(const SpoolId& id, const Spool& spool);
+  /// Defers the free of a spool whose file is still to be unlinked.
   void retire_linked(const SpoolId& id, const Spool& spool);
-  /// The workers that may have its file open.
+  /// The workers that may have the spool's file open.
   [[nodiscard]] std::vector<WorkerId> readers_of(const Spool& spool) const;
   [[nodiscard]] std::string path_of(ipc::SpoolPlace place, const std::string& name) const;
   void unlink_spool(ipc::SpoolPlace place, const std::string& name);
@@ -132,14 +138,14 @@ class Cache {
 
   Removed remove(CacheIndex::Evicted&& evicted, uint64_t bytes_before);
 
-  // cache_proofs.cc: what is hit is proven first.
+  // cache_proofs.cc: files that are hit are proven first.
   void want_proof(const RequestKey& key);
   void start_proof();
   void end_proof(const RequestKey& key, bool is_good);
   void forget_proof();
 
   // cache.cc
-  /// Takes an entry out on account of its file.
+  /// Removes an entry whose file is missing or of no use.
   void drop(const RequestKey& key);
   void quarantine(const RequestKey& key, const std::string& why, std::string_view by);
   void on_event(const FileStored& event, uint64_t now_ms);
@@ -149,25 +155,26 @@ class Cache {
   void on_event(const FileProven& event, uint64_t now_ms);
   void on_event(const FolderHealth& event, uint64_t now_ms);
   void defer_free(CacheIndex::Evicted&& evicted);
-  /// Evicts for what waits, takes back what is free, grants what fits.
+  /// Releases the bytes of deferred frees that are over, evicts for the reservations that wait, and
+  /// grants those that fit.
   void pump();
 
   Context& context_;
   std::unique_ptr<CacheIndex> index_;  ///< Null: there is no cache.
-  std::string filter_path_;            ///< Empty: workers have to look at the disk.
+  std::string filter_path_;            ///< Empty: workers must ask the disk for each key.
   DeferredFrees deferred_frees_;
   bool is_folder_up_ = true;
   absl::btree_map<WorkerId, Peer> peers_;
   absl::flat_hash_map<SpoolId, Storing> storing_;
   absl::flat_hash_map<RequestKey, SpoolId> storing_by_key_;
-  std::deque<RequestKey> proofs_;      ///< Wanted, in the order of their hits.
-  std::optional<RequestKey> proving_;  ///< The one that was ordered.
+  std::deque<RequestKey> proofs_;      ///< To be proven, in the order of their hits.
+  std::optional<RequestKey> proving_;  ///< Given to the folder.
   std::vector<RequestKey> ended_stores_;
-  uint64_t failures_unsaid_ = 0;  ///< Spools that failed since the last line that told so.
-  uint64_t failures_log_ms_ = 0;  ///< When the next such line may be written.
-  std::deque<Waiting> waiting_;   ///< In the index's order.
+  uint64_t failures_unsaid_ = 0;  ///< Spools that failed since the last log line about it.
+  uint64_t failures_log_ms_ = 0;  ///< The earliest time of the next such line.
+  std::deque<Waiting> waiting_;   ///< In the same order as in the index.
   TimerSlot reservation_timer_;
-  uint64_t expired_ms_ = 0;  ///< When expiry was looked at last.
+  uint64_t expired_ms_ = 0;  ///< When entries were last expired.
   uint64_t spool_dir_bytes_ = 0;
 };
 

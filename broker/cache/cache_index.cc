@@ -9,7 +9,8 @@
 namespace daphnis::broker {
 namespace {
 
-/// For the sketch alone, where a made collision does no more than lend popularity.
+/// The hash for the frequency sketch. The key is a digest already; a collision that somebody makes
+/// only lends one key the popularity of another.
 uint64_t hash_of(const RequestKey& key) {
   uint64_t hash = 0;
   std::memcpy(&hash, key.data(), sizeof hash);
@@ -111,7 +112,7 @@ void CacheIndex::set_time(uint64_t now_ms) {
 void CacheIndex::on_hits(const RequestKey& key, uint32_t hits) {
   for (uint32_t i = 0; i < std::min(hits, FrequencySketch::kCountMax); ++i) on_request(key);
   const auto slot = slot_of(key);
-  if (!slot) return;  // Evicted while the worker was counting, or never kept.
+  if (!slot) return;  // The entry was evicted while the worker counted.
   slots_[*slot].hits += hits;
   slots_[*slot].used_s = clock_s_;
   policy_->touch(*slot, ++clock_);
@@ -141,7 +142,7 @@ std::optional<CacheEntry> CacheIndex::find(const RequestKey& key) const {
 
 CacheIndex::Evicted CacheIndex::evict_to_fit() {
   Evicted evicted;
-  // What is evicted already will be free later, so only the rest must be evicted for.
+  // Deferred bytes will be free by themselves, so nothing is evicted for them.
   const auto wanted = [&] { return held_bytes_ + reserved_bytes_ + waiting_bytes_; };
   while (wanted() > settings_.limit_bytes || entries() > settings_.entries_max) {
     const auto victim = policy_->victim(++clock_);

@@ -21,22 +21,22 @@
 
 namespace daphnis::broker {
 
-/// What the cache holds, in memory: sizes, use and the sum of all bytes on disk, which never passes
-/// the limit. Three kinds of bytes count: held (files under their own names), reserved (promised to
-/// spools before they are written) and deferred (unlinked, but some worker may still have a
-/// descriptor open). Owned by the broker; knows no files: it says what to unlink and is told what
-/// happened.
+/// The cache's entries in memory, with sizes, use and the sum of all bytes on disk, which never
+/// passes the limit. Three kinds of bytes count: held (files under their final names), reserved
+/// (for spools, before they are written) and deferred (unlinked, but some worker may still have a
+/// descriptor open). Owned by the cache. It touches no files: it returns the keys to unlink, and
+/// its owner reports what happened.
 class CacheIndex {
  public:
   struct Settings {
     uint64_t limit_bytes = 0;
     CachePolicyKind policy = CachePolicyKind::kGdsf;
     size_t entries_max = 4'000'000;
-    size_t keys_tracked = 1 << 20;  ///< For the frequency sketch: 4 bytes each.
+    size_t keys_tracked = 1 << 20;  ///< Of the frequency sketch; 4 bytes each.
   };
-  /// Files to unlink; their bytes stay charged until freed() is told of `deferred_free`.
+  /// Keys whose files are to be unlinked; their bytes stay charged until freed(deferred_free).
   struct Evicted {
-    uint64_t deferred_free = 0;  ///< 0: nothing.
+    uint64_t deferred_free = 0;  ///< 0: no key.
     std::vector<RequestKey> keys;
   };
   enum class Reserve { kGranted, kWaits, kRefused };
@@ -45,59 +45,65 @@ class CacheIndex {
   CacheIndex(const CacheIndex&) = delete;
   CacheIndex& operator=(const CacheIndex&) = delete;
 
-  /// Where workers see which keys are held, from the next scan's end on. Before there is any entry.
+  /// Takes the filter by which workers see which keys are held; it is complete from the end of the
+  /// next scan on. Call this before the first entry.
   void set_filter(const CountingBloomFilter& filter) { filter_ = filter; }
 
-  /// A clock that only goes forward while the broker runs, in milliseconds; ages follow it.
+  /// Sets the monotonic clock, in milliseconds, that ages are counted by.
   void set_time(uint64_t now_ms);
 
-  /// A client asked for the key. Feeds the policy.
+  /// Tells the policy that a client asked for the key.
   void on_request(const RequestKey& key);
-  /// Whether an answer of `size` bytes is worth writing now.
+  /// True where an answer of `size` bytes is worth writing now.
   [[nodiscard]] bool admits(const RequestKey& key, uint64_t size) const;
 
-  /// Promises `bytes` more to a spool. kWaits: the promise is kept in order and comes out of
-  /// grants(); kRefused: it can never fit, or too many wait.
+  /// Reserves `bytes` more for a spool. kWaits: the reservation waits behind earlier ones and comes
+  /// out of grants() in its turn. kRefused: it can never fit, a scan is on, or kCacheWaitingMax
+  /// wait.
   Reserve reserve(const SpoolId& spool, uint64_t bytes);
-  /// A spool that has this room already: charged even beyond the limit.
+  /// Charges `bytes` that a spool has on disk already, even beyond the limit.
   void hold(const SpoolId& spool, uint64_t bytes);
-  /// Takes back a reservation that waits; what was granted before stays.
+  /// Drops the reservation of a spool that waits; bytes granted before stay reserved.
   void stop_waiting(const SpoolId& spool);
-  /// The spool became this entry: its reservation is given back and `size` is held instead. Call it
-  /// before the file gets its name, and only where find() says that the key is not held.
+  /// Turns a spool into this entry: releases its reservation and holds `size` instead. Call it
+  /// before the file gets its final name, and only where find() knows no such key.
   void store(const SpoolId& spool, const CacheEntry& entry);
-  /// The spool is gone without an entry.
+  /// Releases the reservation of a spool that becomes no entry.
   void release(const SpoolId& spool);
-  /// All spools of a worker are gone. Returns how many there were.
+  /// Releases all reservations of a worker; returns how many spools had one.
   size_t release_all(WorkerId worker);
-  /// From here on entries must be found or stored to outlive the next remove_unseen(). Until then
-  /// all reservations are refused: what lies on the disk beside them is not known.
+  /// Begins a scan: entries that are neither found nor stored from now on go with the next
+  /// remove_unseen(). Until then all reservations are refused, since the bytes on disk are not yet
+  /// known.
   void begin_scan();
   [[nodiscard]] bool is_scanning() const { return is_scanning_; }
-  /// A scan found this file.
+  /// Notes a file that a scan found.
   void found(const CacheEntry& entry);
 
-  /// Requests that were answered without asking; feeds the policy also where the key is not held.
+  /// Notes requests that a worker answered from its own reads of the cache. The policy learns of
+  /// them even where the key is not held any more.
   void on_hits(const RequestKey& key, uint32_t hits);
-  /// True, and not again before on_proof(): the file is held and was not proven for `hours`.
+  /// True where the file is held and was not proven for `hours`; then not again before on_proof().
   [[nodiscard]] bool wants_proof(const RequestKey& key, uint32_t hours);
-  /// The key's file was read to be proven, and is good; or nothing can be said of it.
+  /// Notes the end of a proof. `is_good`: the file is proven; false: the proof did not come to an
+  /// end.
   void on_proof(const RequestKey& key, bool is_good);
   [[nodiscard]] std::optional<CacheEntry> find(const RequestKey& key) const;
 
-  /// Evicts until all that waits would fit. Call after anything that needs room.
+  /// Evicts until entries, reservations and those that wait fit into the limit. Call it after any
+  /// of these has grown.
   [[nodiscard]] Evicted evict_to_fit();
   [[nodiscard]] Evicted remove(const RequestKey& key);
-  /// Every entry whose root has this multihash (v0 and v1 twins alike).
+  /// Removes each entry whose root has this multihash, be its CID v0 or v1.
   [[nodiscard]] Evicted remove_root(Bytes multihash);
   [[nodiscard]] Evicted remove_all();
-  /// What nobody asked for in `idle_s` seconds, at most `entries_max` at a time.
+  /// Removes entries without a request for more than `idle_s` seconds, at most `entries_max`.
   [[nodiscard]] Evicted remove_unused(uint64_t idle_s, size_t entries_max);
-  /// What was not found or stored since begin_scan().
+  /// Ends the scan and removes the entries that were not found or stored since begin_scan().
   [[nodiscard]] Evicted remove_unseen();
-  /// No descriptor of these files is open any more.
+  /// Takes the bytes of a deferred free off the charge: no descriptor of its files is open.
   void freed(uint64_t deferred_free);
-  /// Reservations that can be given now, in the order they were asked for.
+  /// Grants the reservations that fit now, in the order of their requests.
   [[nodiscard]] std::vector<SpoolId> grants();
 
   void set_limit(uint64_t limit_bytes) { settings_.limit_bytes = limit_bytes; }
@@ -112,7 +118,8 @@ class CacheIndex {
   [[nodiscard]] size_t entries() const { return slots_.size() - free_.size(); }
   [[nodiscard]] uint64_t evictions() const { return evictions_; }
 
-  /// Visits up to `count` entries from `cursor` on and returns where to go on; 0: that was all.
+  /// Visits up to `count` entries from `cursor` on; returns the cursor to go on from, or 0 at the
+  /// end.
   template <class Visit>
   uint64_t visit(uint64_t cursor, size_t count, Visit&& visit) const {
     for (; cursor < slots_.size() && count > 0; ++cursor) {
@@ -124,32 +131,33 @@ class CacheIndex {
   }
 
  private:
-  /// The clocks begin far from 0, so that what is older than this broker has a time too: of 68
-  /// years, and of 3.7.
+  /// The clocks begin far above 0, so that a time before this broker's start can be written too: up
+  /// to 68 years before by the seconds, and 3.7 years by the hours.
   static constexpr uint32_t kClockBeginS = 0x8000'0000;
   static constexpr uint16_t kClockBeginH = 0x7fff;
   [[nodiscard]] uint16_t clock_h() const {
     return static_cast<uint16_t>(kClockBeginH +
                                  std::min((clock_s_ - kClockBeginS) / 3'600, 0x7fffU));
   }
-  /// Roots of up to this many bytes stand in the slot; CIDv1 with a 256-bit hash has 36.
+  /// A root of up to this many bytes is kept in the slot; a CIDv1 with a 256-bit hash has 36.
   static constexpr size_t kShortRootBytes = 39;
-  /// A CacheEntry in less memory: there may be millions.
+  /// A CacheEntry in less memory, since there may be millions.
   struct Slot {
     RequestKey key;
     std::array<uint8_t, kShortRootBytes> root;
-    uint8_t root_bytes = 0;  ///< 0: the root stands in long_roots_.
+    uint8_t root_bytes = 0;  ///< 0: the root is in long_roots_.
     uint64_t size = 0;
     uint32_t stored_s = 0;
-    uint32_t used_s = 0;  ///< By clock_s_.
+    uint32_t used_s = 0;  ///< The last use, by clock_s_.
     uint32_t hits = 0;
-    uint16_t proven_h = 0;  ///< By the same in hours; 0: never.
+    uint16_t proven_h = 0;  ///< The last proof, by clock_h(); 0: never.
     bool is_held : 1 = false;
     bool is_proof_wanted : 1 = false;
-    uint8_t scan = 0;  ///< The scan that saw it last.
+    uint8_t scan = 0;  ///< The number of the scan that saw it last.
   };
   static_assert(sizeof(Slot) == 96);
-  /// A set of slots that is searched by key: five bytes an entry instead of a second copy of it.
+  /// A set of slots that is searched by key. It takes five bytes an entry; a second copy of each
+  /// key would take 32.
   struct KeyHash {
     using is_transparent = void;
     const std::deque<Slot>* slots;
@@ -171,14 +179,14 @@ class CacheIndex {
   void insert(const CacheEntry& entry);
   [[nodiscard]] CacheEntry entry_of(CacheSlot slot) const;
   [[nodiscard]] std::optional<CacheSlot> slot_of(const RequestKey& key) const;
-  /// Takes the entry out and adds its bytes to `evicted`.
+  /// Removes the entry and adds its key and bytes to `evicted`.
   void evict_slot(CacheSlot slot, Evicted& evicted);
   void forget(CacheSlot slot);
 
   Settings settings_;
   std::unique_ptr<CachePolicy> policy_;
   std::optional<CountingBloomFilter> filter_;
-  std::deque<Slot> slots_;  ///< A deque, since a growing vector would hold twice the memory.
+  std::deque<Slot> slots_;  ///< A deque, since a vector that grows takes twice the memory.
   absl::flat_hash_map<CacheSlot, Cid> long_roots_;
   std::vector<CacheSlot> free_;
   absl::flat_hash_set<CacheSlot, KeyHash, KeyEqual> by_key_{0, KeyHash{&slots_}, KeyEqual{&slots_}};

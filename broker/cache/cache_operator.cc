@@ -4,7 +4,7 @@
 #include "broker/cache/cache.h"
 #include "common/base/limits.h"
 
-/// The part of the cache that time and the operator move.
+/// The part of the cache for commands of the operator and for expiry.
 namespace daphnis::broker {
 namespace {
 
@@ -38,7 +38,7 @@ Cache::Removed Cache::purge_all() {
 void Cache::set_limit(uint64_t bytes) {
   if (!index_) return;
   index_->set_limit(bytes);
-  // What waits was counted on the old limit.
+  // Reservations wait only as long as they can fit; under the new limit some may not.
   while (!waiting_.empty() && index_->reserved_bytes() + index_->waiting_bytes() > bytes) {
     refuse_waiting();
   }

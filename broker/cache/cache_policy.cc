@@ -9,15 +9,16 @@
 namespace daphnis::broker {
 namespace {
 
-/// Where a hit's value lies between counting objects (0) and counting bytes (1). bench/policy: at
-/// 0.15 object hits match LRU-SP's and byte hits are well above; at 0.5 object hits suffer.
+/// The exponent of the size in the value of a hit: 0 counts objects, 1 counts bytes. In
+/// bench/policy 0.15 has the object hits of LRU-SP and far more byte hits; at 0.5 object hits
+/// suffer.
 constexpr double kSizeWeight = 0.15;
 /// Below this share of the limit everything is admitted.
 constexpr double kAdmitAllBelowFill = 0.8;
-/// Up to this size an object is always admitted: it costs little to write, and object hits live on
-/// it.
+/// Objects up to this size are always admitted: they cost little to write and bring most object
+/// hits.
 constexpr uint64_t kAdmitAlwaysBytes = 1024 * 1024;
-/// Requests, this one included, that make an object worth writing to a full disk.
+/// The number of requests, this one included, from which on an object is written to a full disk.
 constexpr uint32_t kAdmitAtRequests = 2;
 
 }  // namespace
@@ -116,7 +117,7 @@ void Gdsf::touch(CacheSlot slot, uint64_t) {
 void Gdsf::remove(CacheSlot slot) {
   const size_t at = entries_[slot].heap_at;
   check(at < heap_.size() && heap_[at] == slot, "a cache slot is not where the heap says");
-  // What is removed first of all was the victim: its priority is what newcomers must beat.
+  // The entry on top is the victim: from now on new entries start from its priority.
   if (at == 0) inflation_ = std::max(inflation_, entries_[slot].priority);
   const CacheSlot last = heap_.back();
   heap_.pop_back();

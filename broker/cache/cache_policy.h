@@ -12,32 +12,34 @@
 
 namespace daphnis::broker {
 
-/// Number of an entry in the cache index; small and reused.
+/// The number of an entry in the cache index; a number is used again after its entry is gone.
 using CacheSlot = uint32_t;
 
-/// Decides what a full cache gives up. Knows entries by slot; bytes and files are the index's.
-/// Owned by the cache index.
+/// Decides which entry a full cache evicts. Knows entries by slot; bytes and files are kept by the
+/// index. Owned by the cache index.
 class CachePolicy {
  public:
   virtual ~CachePolicy() = default;
 
-  /// A request for a key, whether the cache holds it or not.
+  /// Notes a request for a key, whether the cache holds it or not.
   virtual void on_request(uint64_t key_hash) = 0;
-  /// Whether an object of `size` bytes that is not held is worth writing. `fill` is used / limit.
+  /// True where an object of `size` bytes that is not held is worth writing. `fill` is the share of
+  /// the limit that entries take.
   [[nodiscard]] virtual bool admits(uint64_t key_hash, uint64_t size, double fill) const = 0;
   virtual void add(CacheSlot slot, uint64_t key_hash, uint64_t size, uint64_t now) = 0;
-  /// `slot` was hit. `now` counts anything that only grows (requests or milliseconds).
+  /// Notes a hit. `now` may count anything that only grows, such as requests.
   virtual void touch(CacheSlot slot, uint64_t now) = 0;
   virtual void remove(CacheSlot slot) = 0;
-  /// What to evict next. nullopt: nothing is held.
+  /// The entry to evict next; nullopt: no entry is held.
   [[nodiscard]] virtual std::optional<CacheSlot> victim(uint64_t now) const = 0;
 };
 
 [[nodiscard]] std::unique_ptr<CachePolicy> make_cache_policy(CachePolicyKind kind, size_t keys);
 
 /// LRU-SP (Cheng and Kambayashi, 2000): entries are grouped by log2(size / hits), each group in
-/// order of last use; the victim is, among the groups' least recent, the one with the largest age x
-/// size / hits. Constant work per touch, a scan of at most 64 groups per victim. Admits all.
+/// order of last use; among the least recent of each group, the victim is the one with the largest
+/// age x size / hits. A touch is constant work, and a victim a scan of at most 64 groups. Admits
+/// all objects.
 class LruSp final : public CachePolicy {
  public:
   LruSp();
@@ -70,10 +72,10 @@ class LruSp final : public CachePolicy {
   std::array<Group, kGroups> groups_;
 };
 
-/// GDSF (Cherkasova, 1998) with two changes. The frequency is the sketch's, so an object that comes
-/// back after its eviction is not a stranger; and the value of a hit lies between one object and
-/// its bytes (size^kSizeWeight), so that large popular objects are not starved by small ones. Once
-/// the disk is mostly full, only small objects and what was asked for before are admitted.
+/// GDSF (Cherkasova, 1998) with two changes. The frequency is the sketch's, which remembers an
+/// object over its eviction; and the value of a hit lies between one object and its bytes
+/// (size^kSizeWeight), so that small objects do not push out all large popular ones. Once the disk
+/// is mostly full, only small objects and those requested before are admitted.
 class Gdsf final : public CachePolicy {
  public:
   explicit Gdsf(size_t keys);
@@ -87,7 +89,7 @@ class Gdsf final : public CachePolicy {
  private:
   struct Entry {
     uint64_t key_hash = 0;
-    float weight = 0;  ///< size^kSizeWeight / size: what one more hit adds to the priority.
+    float weight = 0;  ///< size^kSizeWeight / size; each hit adds this to the priority.
     uint32_t heap_at = 0;
     double priority = 0;
   };
@@ -98,7 +100,7 @@ class Gdsf final : public CachePolicy {
 
   FrequencySketch sketch_;
   std::vector<Entry> entries_;
-  std::vector<CacheSlot> heap_;  ///< Smallest priority first.
+  std::vector<CacheSlot> heap_;  ///< A heap with the smallest priority first.
   double inflation_ = 0;         ///< GDSF's L: the priority of the last victim.
 };
 

@@ -2,12 +2,13 @@
 
 #include "broker/cache/cache.h"
 
-/// The part of the cache that has files proven which clients ask for: bit rot costs most where the
-/// traffic is, and the scrubber's own rounds come by there as rarely as anywhere.
+/// The part of the cache that lets the scrubber prove files that clients ask for. Bit rot costs
+/// most where the traffic is, and the scrubber's own rounds reach such a file no sooner than
+/// others.
 namespace daphnis::broker {
 
-/// A file was hit. One that was not proven for long is queued; where too many are, its next hit
-/// comes back to it.
+/// Queues a file that was hit and not proven for cache_verify_hours. Where kProofsWaitingMax are
+/// queued, a later hit queues it.
 void Cache::want_proof(const RequestKey& key) {
   const Settings& settings = context_.settings;
   if (settings.cache_verify_hours == 0 || settings.cache_scrub_bytes_per_s == 0) return;
@@ -17,7 +18,7 @@ void Cache::want_proof(const RequestKey& key) {
   start_proof();
 }
 
-/// One at a time: what the scrubber has not begun may still be evicted.
+/// Gives the folder the next file to prove, one at a time, since files in the queue may be evicted.
 void Cache::start_proof() {
   if (proving_ || !is_folder_up_ || index_->is_scanning()) return;
   while (!proofs_.empty() && !index_->find(proofs_.front())) proofs_.pop_front();
@@ -33,7 +34,7 @@ void Cache::end_proof(const RequestKey& key, bool is_good) {
   start_proof();
 }
 
-/// The folder went down and has forgotten what it was to do.
+/// Forgets the proof under way: a folder that goes down drops it.
 void Cache::forget_proof() {
   if (proving_) index_->on_proof(*std::exchange(proving_, std::nullopt), false);
 }

@@ -42,7 +42,7 @@ std::array<uint8_t, kDigestBytes> digest_of(const uint8_t* data, size_t size) {
   return digest;
 }
 
-/// Puts the head of the rows that stand in `out` from `head` + kFrameHeadBytes on.
+/// Writes the frame's head at `head`; its rows are in `out` from `head` + kFrameHeadBytes on.
 void close_frame(std::vector<uint8_t>& out, size_t head, size_t rows) {
   const size_t from = head + kFrameHeadBytes;
   std::vector<uint8_t> frame;

@@ -8,11 +8,11 @@
 #include "common/base/limits.h"
 #include "common/base/names.h"
 
-/// The part of the cache that keeps account of spools.
+/// The part of the cache that keeps the account of spools.
 namespace daphnis::broker {
 namespace {
 
-/// A name without a folder, which no path can be made of that leads elsewhere.
+/// True for a name that, in a path, can only mean a visible file in the folder before it.
 bool is_plain_name(std::string_view name) {
   return !name.empty() && name.size() <= limits::kSpoolNameBytesMax && name.front() != '.' &&
          std::ranges::all_of(name, is_name_char);
@@ -52,7 +52,8 @@ bool Cache::on_message(WorkerId id, const ipc::SpoolReserve& message, uint64_t n
   const bool is_new = !peer.spools.contains(message.spool);
   if (message.bytes == 0 || (!is_new && peer.spools[message.spool].asked != 0)) return false;
   if (is_new) {
-    // While a scan goes on the cache gives no room; those who only read along need none of it.
+    // During a scan the cache grants no reservations, so a spool that is only for readers goes to
+    // the spool folder.
     const bool has_other = !message.is_for_cache && !context_.settings.spool_dir.empty();
     const bool is_in_cache = is_up() && !(has_other && index_->is_scanning());
     const bool has_place = is_in_cache || has_other;
@@ -78,7 +79,8 @@ bool Cache::on_message(WorkerId id, const ipc::SpoolReserve& message, uint64_t n
     }
     return true;
   }
-  // What could only wait for other spools to end is refused: their readers may be slow.
+  // A reservation that could only fit after other spools have ended is refused, since their readers
+  // may be slow.
   const uint64_t promised = index_->reserved_bytes() + index_->waiting_bytes();
   const bool may_fit = promised <= index_->limit_bytes() &&
                        message.bytes <= index_->limit_bytes() - promised && is_up();
@@ -143,7 +145,7 @@ void Cache::refuse_done(const SpoolId& id, const ipc::SpoolDone& message, bool i
   if (is_held) ++context_.counters.cache_stores_double;
   Spool* spool = find(id);
   if (spool) {
-    // Its own readers may go on in it as well.
+    // Readers in its own worker may go on with it, too.
     spool->readers.push_back(id.worker);
     spool->name = message.name;
     retire_linked(id, *spool);
@@ -159,7 +161,7 @@ bool Cache::on_message(WorkerId id, const ipc::SpoolGone& message, uint64_t now_
   const SpoolId spool_id{id, message.spool};
   if (message.error != 0) on_spool_failed(id, message.error, now_ms);
   Spool* spool = find(spool_id);
-  if (!spool) return true;  // It was refused, or a broker before us knew it.
+  if (!spool) return true;  // The spool was refused, or only an earlier broker knew it.
   if (index_) index_->stop_waiting(spool_id);
   std::erase_if(waiting_, [&](const Waiting& one) { return one.spool == spool_id; });
   retire(spool_id, *spool);
@@ -168,7 +170,7 @@ bool Cache::on_message(WorkerId id, const ipc::SpoolGone& message, uint64_t now_
   return true;
 }
 
-/// A disk that is full fails many: one line tells of them all for a while.
+/// Logs failed spools at most once in kSpoolFailuresLogMs, since a full disk fails many.
 void Cache::on_spool_failed(WorkerId id, uint32_t error, uint64_t now_ms) {
   ++context_.counters.spools_failed;
   ++failures_unsaid_;
@@ -184,7 +186,7 @@ void Cache::on_spool_failed(WorkerId id, uint32_t error, uint64_t now_ms) {
 void Cache::share(WorkerId owner, const std::string& path, WorkerId reader) {
   const auto peer = peers_.find(owner);
   if (peer == peers_.end()) return;
-  // A name ends with the spool's number.
+  // The name of a spool ends with its number.
   const std::string_view name = name_of(path);
   uint64_t number = 0;
   const std::string_view digits = name.substr(name.rfind('-') + 1);
@@ -222,7 +224,7 @@ void Cache::refuse(const SpoolId& id) {
   const auto place = spool ? spool->place : ipc::SpoolPlace::kCache;
   context_.tell(id.worker, ipc::SpoolRoom{id.number, 0, place});
   if (spool && spool->bytes == 0) {
-    // It never came to be.
+    // A spool without any granted bytes has no file.
     if (index_) index_->release(id);
     peers_[id.worker].spools.erase(id.number);
   }
@@ -269,7 +271,8 @@ std::vector<WorkerId> Cache::readers_of(const Spool& spool) const {
 
 void Cache::retire_linked(const SpoolId& id, const Spool& spool) {
   const Settings& settings = context_.settings;
-  // A worker may bring along what lies in a folder that this broker was not given.
+  // Without folders nobody can unlink the spool, which a worker may have brought from an earlier
+  // broker.
   const bool has_folder = !settings.cache_dir.empty() || !settings.spool_dir.empty();
   if (!has_folder) return retire(id, spool);
   deferred_frees_.add_linked({.spool = id, .place = spool.place, .bytes = spool.bytes},

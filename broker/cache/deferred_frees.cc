@@ -50,7 +50,7 @@ void DeferredFrees::on_files_unlinked(uint64_t deferred_free,
                                       const std::vector<WorkerId>& workers) {
   const auto found = deferred_frees_.find(deferred_free);
   if (found == deferred_frees_.end() || found->second.is_unlinked) return;
-  // Not before: a worker that has let go of the file must not find it again.
+  // Workers are told only now: one that closed the file earlier could have opened it again.
   found->second.is_unlinked = true;
   ipc::Unlink message{
       .deferred_free = deferred_free, .keys = std::exchange(found->second.keys, {}), .paths = {}};

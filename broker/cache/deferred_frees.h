@@ -13,60 +13,62 @@
 
 namespace daphnis::broker {
 
-/// What was taken from the cache or given up by a spool and may still be open somewhere. A deferred
-/// free begins with files that the folder is to unlink, or with the file of a spool that is gone;
-/// then the workers that may have it open are told, and when all have confirmed or are gone, the
-/// bytes are free. Owned by the cache.
+/// The deferred frees: files of the cache or of spools that are unlinked, or are about to be, while
+/// workers may still have them open. First the folder unlinks the files, where the worker has not
+/// done so; then the workers that may have them open are told; once each of these has confirmed or
+/// is gone, the bytes are free. Owned by the cache.
 class DeferredFrees {
  public:
-  /// Room that is free now: of an index's deferred_free, or of a spool.
+  /// Bytes that are free now: those of an Evicted of the index, or of a spool.
   struct Freed {
-    uint64_t index_free = 0;  ///< 0: of a spool.
+    uint64_t index_free = 0;  ///< The Evicted's number; 0: the bytes are a spool's.
     SpoolId spool{};
     ipc::SpoolPlace place = ipc::SpoolPlace::kCache;
     uint64_t bytes = 0;
   };
 
-  /// The random number keeps what a worker has left to say to an earlier broker apart.
+  /// Numbers begin at a random one, so that a worker's confirmation for an earlier broker matches
+  /// none of them.
   explicit DeferredFrees(Context& context);
 
-  /// Orders the files of these keys to be unlinked. `index_free` may be 0: nothing is charged.
+  /// Lets the folder unlink the files of these keys. `index_free` is the Evicted's number; 0: no
+  /// bytes are charged for them.
   void add(uint64_t index_free, std::vector<RequestKey> keys);
-  /// The file of a spool, unlinked already, which `readers` know by `path`.
+  /// Adds the file of a spool that is unlinked already and that `readers` know by `path`.
   void add(const Freed& spool, const std::string& path, const std::vector<WorkerId>& readers);
-  /// Orders the file of a spool to be unlinked; the rest is as above.
+  /// Adds the file of a spool that the folder has to unlink first.
   void add_linked(const Freed& spool, const std::string& path,
                   const std::vector<WorkerId>& readers);
 
-  /// The folder has carried the order out: `workers`, all that are connected, are told of files of
-  /// the cache, and its readers of a spool.
+  /// The folder has unlinked the files. Cached files are told to `workers`, which are all that are
+  /// connected; a spool is told to its readers.
   void on_files_unlinked(uint64_t deferred_free, const std::vector<WorkerId>& workers);
-  /// A worker has no descriptor of its files any more. Unknown deferred frees are ignored: a worker
-  /// outlives brokers.
+  /// A worker has closed the files. An unknown number is ignored, since it may be an earlier
+  /// broker's.
   void on_confirmed(uint64_t deferred_free, WorkerId worker);
   void on_worker_gone(WorkerId worker);
 
-  /// What has become free since the last call.
+  /// Takes out the bytes that have become free since the last call.
   [[nodiscard]] std::vector<Freed> take_freed() { return std::exchange(freed_, {}); }
   [[nodiscard]] size_t size() const { return deferred_frees_.size(); }
 
  private:
   struct DeferredFree {
     Freed freed;
-    std::vector<RequestKey> keys;  ///< Until the workers are told.
-    std::string path = {};         ///< Instead: of a spool.
+    std::vector<RequestKey> keys;  ///< Cached files, until the workers are told.
+    std::string path = {};         ///< The file of a spool; empty: cached files.
     bool is_unlinked = false;
-    absl::btree_set<WorkerId> open_at;
+    absl::btree_set<WorkerId> open_at;  ///< Workers that have not confirmed.
   };
   using Table = absl::flat_hash_map<uint64_t, DeferredFree>;
 
-  /// True where the deferred free was over and is erased.
+  /// Erases the deferred free where it is over; true then.
   bool end_if_over(Table::iterator deferred_free);
 
   Context& context_;
   uint64_t last_ = 0;
   Table deferred_frees_;
-  absl::flat_hash_map<uint64_t, size_t> parts_left_;  ///< By the index's deferred_free.
+  absl::flat_hash_map<uint64_t, size_t> parts_left_;  ///< Unlink tasks left for an index_free.
   std::vector<Freed> freed_;
 };
 

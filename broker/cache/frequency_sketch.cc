@@ -9,9 +9,9 @@ namespace {
 
 constexpr size_t kRows = 4;
 constexpr size_t kKeysMin = 1024;
-/// Adds between two halvings, for each key of interest. Ten follows TinyLFU's evaluation.
+/// The adds per key between two halvings; TinyLFU's evaluation found ten good.
 constexpr uint64_t kFadeAddsPerKey = 10;
-/// Odd constants that spread one hash over the rows.
+/// Odd factors that give each row a hash of its own.
 constexpr std::array<uint64_t, kRows> kMix = {0x9e3779b97f4a7c15, 0xbf58476d1ce4e5b9,
                                               0x94d049bb133111eb, 0xd6e8feb86659fd93};
 

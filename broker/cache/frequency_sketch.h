@@ -6,20 +6,20 @@
 
 namespace daphnis::broker {
 
-/// Estimates how often each key was asked for lately, in a fixed amount of memory and also for keys
-/// the cache does not hold: a count-min sketch (Cormode and Muthukrishnan, 2005) of four rows of
-/// small counters that are halved from time to time, as in TinyLFU (Einziger et al., 2017), so that
-/// old popularity fades. Owned by the cache index.
+/// Estimates how often each key was requested lately, in a fixed amount of memory and also for keys
+/// that the cache does not hold. It is a count-min sketch (Cormode and Muthukrishnan, 2005) of four
+/// rows of small counters that are halved from time to time, as in TinyLFU (Einziger et al., 2017),
+/// so that old popularity fades. Owned by the policy.
 class FrequencySketch {
  public:
   static constexpr uint32_t kCountMax = 255;
 
-  /// Sized for `keys` distinct keys of interest: four bytes each, rounded up to a power of two.
+  /// Takes four bytes for each of `keys` distinct keys, rounded up to a power of two.
   explicit FrequencySketch(size_t keys);
 
-  /// Counts one request for the key with this hash (64 good bits).
+  /// Counts one request for the key with this hash, all of whose 64 bits are used.
   void add(uint64_t key_hash);
-  /// 0..kCountMax; never less than the true faded count, seldom more.
+  /// The count, 0 to kCountMax; never less than the true faded count, and seldom more.
   [[nodiscard]] uint32_t estimate(uint64_t key_hash) const;
 
  private:

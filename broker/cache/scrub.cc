@@ -67,7 +67,7 @@ Result<void> CachedFileProof::check_list(Bytes bytes) {
     }
     if (step.event != CarReader::Event::kSection) continue;
     const CachedBlock& listed = blocks_[blocks_seen_];
-    if (position_ < listed.offset) continue;  // A section that is not listed.
+    if (position_ < listed.offset) continue;  // The list does not have this section.
     if (position_ != listed.offset || reader_.body_size() != listed.size ||
         !reader_.cid().names_same_block(listed.cid)) {
       return fail(Errc::kUnexpected, "a block does not lie where the list says");
@@ -84,7 +84,7 @@ Result<void> CachedFileProof::compare(const Slices& output) {
       if (unproven_.empty()) return fail(Errc::kTruncated, "the body lacks part of the answer");
       Slice& came = unproven_.front();
       const size_t size = std::min(left.size(), came.size);
-      // Mostly the output is the very memory that came in.
+      // The output mostly is a slice of the body itself, which needs no comparison.
       if (left.data() != came.data && std::memcmp(left.data(), came.data, size) != 0) {
         return fail(Errc::kUnexpected, "the body is not as we write it");
       }

@@ -14,19 +14,20 @@
 namespace daphnis::broker {
 
 /// Proves a cached file anew, as strictly as when it was fetched: its name is its request's key,
-/// its trailer's digest holds, its body is, byte for byte, the answer to that request (each block
-/// has its CID's hash and the walk wants it), its sums, if it keeps any, are that body's, and every
-/// listed block lies where the list says.
-/// Sans-I/O; holds what the verifier holds and some MiB. Owned by the scrub of one file.
+/// its trailer's digest holds, its body is byte for byte the answer to that request (the walk wants
+/// each block, and the block has its CID's hash), its sums, where it has any, are those of that
+/// body, and each listed block is where the list says. Sans-I/O; holds the verifier's memory and
+/// some MiB. Owned by the FolderScrub, for one file.
 class CachedFileProof {
  public:
-  /// From the whole trailer. Errors: what read_cache_trailer gives, kUnexpected (another key).
+  /// Begins with the file's whole trailer. Errors: those of read_cache_trailer, kUnexpected (the
+  /// request has another key).
   [[nodiscard]] static Result<CachedFileProof> begin(Bytes trailer, const CacheFooter& footer,
                                                      const RequestKey& key);
 
-  /// Takes the next bytes of the body. Errors: the body is not what it must be; then stop.
+  /// Takes the next bytes of the body. After an error the file is bad and takes no more.
   [[nodiscard]] Result<void> on_body(const Slice& bytes);
-  /// The body has been given whole.
+  /// Ends the proof: the whole body was given.
   [[nodiscard]] Result<void> on_end();
 
  private:
@@ -34,9 +35,9 @@ class CachedFileProof {
 
   [[nodiscard]] Result<void> on_body_end();
   [[nodiscard]] Result<void> on_car(const Slice& bytes);
-  /// Each section against the list.
+  /// Compares each section of the body with the list of blocks.
   [[nodiscard]] Result<void> check_list(Bytes bytes);
-  /// What the verifier put out must be what came in.
+  /// Compares the verifier's output with the body.
   [[nodiscard]] Result<void> compare(const Slices& output);
 
   CarRequest request_;
@@ -45,11 +46,11 @@ class CachedFileProof {
   std::optional<PieceSums> sums_;
   PieceSummer summer_;
   size_t blocks_seen_ = 0;
-  uint64_t position_ = 0;  ///< Of the reader in the body.
+  uint64_t position_ = 0;  ///< The reader's offset in the body.
   CarReader reader_;
-  std::unique_ptr<Verifier> verifier_;  ///< For CARs.
-  std::deque<Slice> unproven_;          ///< Came in and was not yet put out.
-  Hasher hasher_;                       ///< For a raw block.
+  std::unique_ptr<Verifier> verifier_;  ///< Null for a raw block.
+  std::deque<Slice> unproven_;  ///< Bytes of the body that the verifier has not put out yet.
+  Hasher hasher_;               ///< Of a raw block.
 };
 
 }  // namespace daphnis::broker

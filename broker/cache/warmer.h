@@ -8,19 +8,19 @@
 
 namespace daphnis::broker {
 
-/// Objects the operator wants in the cache. Each is asked for by a worker, in turn, as if a client
-/// did, a few a second. Owned by the broker.
+/// The objects that the operator wants in the cache. The workers, in turn, fetch them as for a
+/// client, kWarmsPerSecond each second. Owned by the broker.
 class Warmer {
  public:
   Warmer(Context& context, const Cache& cache) : context_(context), cache_(cache) {}
 
   enum class Added : uint8_t {
     kAccepted,
-    kHeld,     ///< The cache has it.
-    kRefused,  ///< kWarmsWaitingMax wait.
+    kHeld,     ///< The cache holds it already.
+    kRefused,  ///< kWarmsWaitingMax objects wait.
   };
   Added add(const Cid& root);
-  /// Sends the next ones to these workers.
+  /// Sends the next objects to these workers.
   void on_second(const std::vector<WorkerId>& workers);
   [[nodiscard]] size_t waiting() const { return waiting_.size(); }
 
