@@ -35,7 +35,8 @@ std::string respond(const http::Head* request, int status, std::string_view type
   return out;
 }
 
-/// An address literal, with or without port; or localhost, which no stranger's page can be.
+/// True for an address literal with or without port, and for localhost, which no stranger's page
+/// can have as its host.
 bool is_literal_host(std::string_view host) {
   if (host.starts_with('[')) {
     const size_t end = host.find(']');
@@ -101,8 +102,8 @@ std::string set_log_level(const http::Head& head, Broker& broker) {
   return respond(&head, 200, kText, "ok\n");
 }
 
-/// Without a length, since that is not known before it has been listed: the connection's end is the
-/// body's.
+/// The list of all entries. It has no Content-Length, since its length is not known before its end;
+/// the connection's end is the body's.
 AdminReply list(const http::Head& head, const Broker& broker) {
   auto start = http::HeadWriter::response(200);
   start.add("Content-Type", kNdjson).add("Connection", "close").add("Cache-Control", "no-store");
@@ -111,8 +112,8 @@ AdminReply list(const http::Head& head, const Broker& broker) {
   return reply;
 }
 
-/// Not draining, and what `require` names, separated by commas, is there. The list is the whole
-/// query.
+/// The reply to /readyz: ready where the broker is not draining and has all that `require` lists,
+/// separated by commas. `require` must be the whole query.
 std::string readiness(const http::Head& head, const Broker& broker) {
   const size_t workers = broker.workers().admitted().size();
   const size_t l2s = broker.registrations().registry().size();

@@ -15,7 +15,7 @@ namespace {
 constexpr std::string_view kText = "text/plain; charset=utf-8";
 constexpr std::string_view kJson = "application/json";
 
-/// What stands after `name=` in a query of one parameter; empty where that is another one.
+/// The value of `name` where it is the first parameter of the query; else empty.
 std::string_view parameter(std::string_view target, std::string_view name) {
   const std::string_view query = target.substr(std::min(target.find('?'), target.size()));
   if (query.size() <= name.size() + 1 || query.substr(1, name.size()) != name) return {};
@@ -50,7 +50,7 @@ CacheReply set_limit(std::string_view target, Broker& broker) {
                       bytes, broker.cache().index()->charged_bytes())};
 }
 
-/// Lines that are no CIDs count as refused.
+/// Adds each line's CID to the warmer; a line that is no CID counts as refused.
 CacheReply warm(std::string_view body, Broker& broker) {
   size_t accepted = 0;
   size_t held = 0;
@@ -89,7 +89,7 @@ std::string cache_list(const Broker& broker, uint64_t& cursor) {
   std::string out;
   if (!index) return out;
   cursor = index->visit(cursor, limits::kCacheListEntries, [&](const CacheEntry& entry) {
-    // The name is "ab/" and the key in hexadecimal digits.
+    // The name of a file is "ab/" and the key in hexadecimal digits.
     fmt::format_to(std::back_inserter(out),
                    R"({{"key":"{}","root":"{}","size":{},"stored":{},"idle_s":{},"hits":{},)"
                    R"("unproven_h":{}}})"

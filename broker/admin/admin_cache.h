@@ -8,19 +8,19 @@
 
 namespace daphnis::broker {
 
-/// What the operator asks of the cache; the answer's body and status.
+/// The reply to a command of the operator's for the cache.
 struct CacheReply {
   int status = 200;
   std::string_view type;
   std::string body;
 };
 
-/// POST /cache/purge?cid=CID or ?all=1, /cache/limit?bytes=SIZE, /cache/warm with a CID a line in
-/// the body. `path` is without the query.
+/// Carries out POST /cache/purge?cid=CID or ?all=1, /cache/limit?bytes=SIZE, or /cache/warm with a
+/// CID a line in the body. `path` is without the query.
 [[nodiscard]] CacheReply cache_command(const http::Head& head, std::string_view path,
                                        std::string_view body, Broker& broker);
 
-/// Entries as NDJSON, from `cursor` on, which is moved; 0 afterwards: that was all.
+/// Up to kCacheListEntries entries as NDJSON, from `cursor` on. Moves the cursor, to 0 at the end.
 [[nodiscard]] std::string cache_list(const Broker& broker, uint64_t& cursor);
 
 }  // namespace daphnis::broker

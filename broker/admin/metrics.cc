@@ -17,7 +17,7 @@ using prometheus::ClientMetric;
 using prometheus::MetricFamily;
 using prometheus::MetricType;
 
-/// Collects families in order.
+/// Collects metric families, in the order of the calls.
 class Families {
  public:
   void counter(const std::string& name, const std::string& help, uint64_t value) {
@@ -31,7 +31,7 @@ class Families {
   void family(const std::string& name, const std::string& help, MetricType type) {
     all_.push_back({"daphnis_" + name, help, type, {}});
   }
-  /// One more value of the last family.
+  /// Adds one more value to the last family.
   void put(uint64_t value, const char* label = nullptr, std::string_view label_value = {}) {
     ClientMetric metric;
     if (label) metric.label.push_back({label, std::string(label_value)});

@@ -7,8 +7,8 @@
 
 namespace daphnis::broker {
 
-/// Everything counted, in the Prometheus text format. Labels are of small closed sets: outcomes,
-/// states, worker indices; never L2 ids.
+/// All counters and gauges in the Prometheus text format. The values of a label are a small closed
+/// set (outcomes, states), never L2 ids.
 [[nodiscard]] std::string metrics_text(const Broker& broker, const ProcessGauges& process,
                                        uint64_t now_ms);
 

@@ -11,7 +11,7 @@
 namespace daphnis::broker {
 namespace {
 
-/// A JSON object under construction. Keys and texts are our own and need no escapes.
+/// A JSON object under construction. Keys and texts come from the broker and need no escapes.
 class Json {
  public:
   Json() : out_("{") {}
@@ -70,7 +70,7 @@ Json deliveries_of(const Counters& now, const Counters& before) {
   Json out;
   for (size_t i = 0; i <= static_cast<size_t>(ipc::kAttemptOutcomeLast); ++i) {
     const auto outcome = static_cast<ipc::AttemptOutcome>(i);
-    // The broker takes most not-founds itself.
+    // Most not-founds come as POSTs to the broker, which no worker reports.
     const bool is_not_found = outcome == ipc::AttemptOutcome::kNotFound;
     out.add(name(outcome),
             is_not_found ? now.not_found - before.not_found : now.outcomes[i] - before.outcomes[i]);

@@ -7,14 +7,14 @@
 
 namespace daphnis::broker {
 
-/// Makes the line that the stats file gets once a second (docs/stats.md): gauges of now, and what
-/// was counted since the line before. Owned by the shell; one for each broker.
+/// Makes the line that the stats file gets once a second (docs/stats.md): gauges, and the counts
+/// since the line before. Owned by the shell; one for each broker.
 class StatsWriter {
  public:
-  /// Whether the line lists every worker, which makes it long.
+  /// kListed names every worker in the line, which makes it long.
   enum class Workers : uint8_t { kCounted, kListed };
 
-  /// The line with its line end. Begins a new interval.
+  /// The line with its line end. Its counts begin anew with each call.
   [[nodiscard]] std::string line(Broker& broker, const ProcessGauges& process, uint64_t now_ms,
                                  Workers workers = Workers::kCounted);
 

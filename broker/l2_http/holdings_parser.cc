@@ -10,7 +10,7 @@
 namespace daphnis::broker {
 
 struct HoldingsParser::Json {
-  // Memory for one line, at most; simdjson refuses longer and deeper ones by itself.
+  // The capacity bounds the memory to one line; simdjson refuses longer and deeper ones by itself.
   simdjson::dom::parser parser{limits::kHoldingsLineBytesMax};
 };
 
@@ -58,7 +58,7 @@ void HoldingsParser::take_line(std::string_view line, const OnRoot& on_root) {
   for (const auto& field : object) {
     const bool is_add = field.key == "add";
     simdjson::dom::array roots;
-    if (!is_add && field.key != "remove") continue;  // A later version's key.
+    if (!is_add && field.key != "remove") continue;  // A later version may have more keys.
     if (field.value.get(roots) != simdjson::SUCCESS) {
       ++junk_;
       continue;

@@ -11,8 +11,8 @@ namespace daphnis::broker {
 
 /// Reads the body of POST /holdings (DESIGN 3.1): NDJSON lines {"add":[cid…]} and
 /// {"remove":[cid…]}. Junk (other JSON, no JSON, lines beyond kHoldingsLineBytesMax, texts that are
-/// no CID) is passed over and counted. Any split of the same bytes gives the same calls. Owned by
-/// one request.
+/// no CID) is skipped and counted. Any split of the same bytes gives the same calls. Owned by the
+/// connection, for one request.
 class HoldingsParser {
  public:
   enum class Verb : uint8_t { kAdd, kRemove };
@@ -24,10 +24,10 @@ class HoldingsParser {
   HoldingsParser& operator=(HoldingsParser&&) noexcept;
 
   void feed(Bytes bytes, const OnRoot& on_root);
-  /// The body is over: a last line need not have a line end.
+  /// Ends the body; the last line need not have a line end.
   void finish(const OnRoot& on_root);
 
-  /// Lines and CIDs that were passed over.
+  /// The number of lines and CIDs that were skipped.
   [[nodiscard]] uint64_t junk() const { return junk_; }
 
  private:
@@ -36,7 +36,7 @@ class HoldingsParser {
   void take_line(std::string_view line, const OnRoot& on_root);
 
   std::unique_ptr<Json> json_;
-  std::string held_;
+  std::string held_;  ///< The line begun and not yet ended.
   bool is_passing_over_ = false;
   uint64_t junk_ = 0;
 };

@@ -6,14 +6,14 @@
 
 namespace daphnis::broker {
 
-/// What the broker answers an L2 itself.
+/// Whether a connection goes on after a reply.
 enum class Connection : uint8_t { kKeep, kClose };
 
-/// A whole response with a one-line JSON body {"code":…,"detail":…}. `code` and `detail` must be
-/// plain text without quotes. 503 gets a Retry-After.
+/// A whole HTTP response with a one-line JSON body {"code":…,"detail":…}. `code` and `detail` must
+/// be plain text without quotes. A 503 has a Retry-After.
 [[nodiscard]] std::string reply(int status, std::string_view code, std::string_view detail,
                                 Connection connection, uint32_t retry_after_s);
-/// A whole 200 with this JSON line (without line end) as body, keeping the connection.
+/// A whole 200 with this JSON line (given without line end) as its body. It keeps the connection.
 [[nodiscard]] std::string reply_ok(std::string_view json);
 
 }  // namespace daphnis::broker

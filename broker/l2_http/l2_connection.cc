@@ -31,7 +31,7 @@ L2Connection::Event L2Connection::next(Bytes& bytes) {
 }
 
 void L2Connection::rest() {
-  std::vector<uint8_t>().swap(held_);  // Assigning {} would keep its memory.
+  std::vector<uint8_t>().swap(held_);  // An assignment of {} would keep the memory.
   static_cast<void>(parser_.take_head());
 }
 

@@ -13,41 +13,41 @@
 
 namespace daphnis::broker {
 
-/// One TCP connection of an L2 as the bytes come in: finds messages, and keeps the raw bytes of a
-/// head that is not complete, since all that was read goes with a handed-off socket (DESIGN 4a).
-/// Sans-I/O; owned by the L2Server, which decides what each message means. Holds at most a head
-/// (kHttpHeadBytesMax).
+/// One TCP connection of an L2: finds the messages in its bytes, and keeps the raw bytes of an
+/// incomplete head, since all bytes that were read go with a handed-off socket (DESIGN 4a).
+/// Sans-I/O; owned by the L2Server, which decides what each message means. Keeps at most
+/// kHttpHeadBytesMax.
 class L2Connection {
  public:
   enum class State : uint8_t {
-    kHead,        ///< Between messages or in a head.
-    kNotFound,    ///< In the (empty) body of a not-found.
+    kHead,        ///< Between messages, or in a head.
+    kNotFound,    ///< In the body of a not-found, which must be empty.
     kHoldings,    ///< In a holdings body.
     kRegistered,  ///< An endless response is being sent.
-    kLingering,   ///< Our side is ended; what comes is drained.
+    kLingering,   ///< Our side is ended; bytes that come are drained.
   };
   struct Event {
     http::Parser::Event kind;
-    Bytes body = {};  ///< For kBody.
+    Bytes body = {};  ///< Only for kBody.
   };
 
   L2Connection(ConnId of, std::string peer, uint64_t socket_cookie)
       : id(of), address(std::move(peer)), network(network_of(address)), cookie(socket_cookie) {}
 
-  /// The next event; takes what it used off the front of `bytes`.
+  /// The next event; takes the bytes that it used off the front of `bytes`.
   [[nodiscard]] Event next(Bytes& bytes);
-  /// Gives back what its last message took, before a long silence. Between messages only.
+  /// Frees the memory of the last message before a long silence. Call it between messages only.
   void rest();
-  /// At kHead: all bytes of this message so far, `rest` being what next() has left over.
+  /// After kHead: all bytes of this message so far; `rest` is what next() has left of the read.
   [[nodiscard]] std::vector<uint8_t> received(Bytes rest) const;
 
   [[nodiscard]] const http::Head& head() const { return parser_.head(); }
   [[nodiscard]] const http::Refusal& refusal() const { return parser_.refusal(); }
   [[nodiscard]] bool has_begun() const { return parser_.in_message(); }
-  /// It asks for nothing, be it between messages or before the first.
+  /// True between messages and before the first.
   [[nodiscard]] bool is_idle() const { return state == State::kHead && !has_begun(); }
-  /// What was read so far of a head that is not complete or was refused, or its beginning. Empty in
-  /// a body. Valid until the read that is being served is over.
+  /// The text of a head that is not complete or was refused, as far as it was read. Empty in a
+  /// body. Valid within the handling of one read.
   [[nodiscard]] std::string_view head_text() const;
 
   const ConnId id;
@@ -56,23 +56,23 @@ class L2Connection {
   const uint64_t cookie;
   State state = State::kHead;
   TimerSlot timer;
-  uint64_t idle_place = 0;     ///< Among the idle ones (Peers); 0: it is none of them.
-  uint64_t body_bytes = 0;     ///< Of this message.
-  uint64_t unsent_bytes = 0;   ///< Of our answers, what the kernel has not taken.
-  uint64_t drained_bytes = 0;  ///< While registered or lingering.
-  bool drains_car = false;     ///< What is drained is a CAR's bytes.
-  L2No l2{};                   ///< kRegistered: whose stream; kHoldings: whose roots.
+  uint64_t idle_turn = 0;      ///< Its turn in Peers; 0: it is not idle.
+  uint64_t body_bytes = 0;     ///< Bytes of this message's body so far.
+  uint64_t unsent_bytes = 0;   ///< Bytes of our replies that the kernel has not taken.
+  uint64_t drained_bytes = 0;  ///< Bytes read while registered or lingering.
+  bool drains_car = false;     ///< The bytes drained are a CAR's.
+  L2No l2{};                   ///< kRegistered, kHoldings: the L2 of this registration.
   std::optional<HoldingsParser> holdings;
-  uint64_t session = 0;           ///< kHoldings: which of the L2's registrations they belong to.
-  bool may_remove = false;        ///< Of holdings: it has shown the session's key.
-  bool has_tried_remove = false;  ///< Without that.
+  uint64_t session = 0;           ///< kHoldings: the L2's session when they began.
+  bool may_remove = false;        ///< kHoldings: the L2 has shown the session's key.
+  bool has_tried_remove = false;  ///< kHoldings: it tried without that key.
   uint64_t holdings_added = 0;
   uint64_t holdings_removed = 0;
 
  private:
   http::Parser parser_{http::Parser::Kind::kRequest};
-  std::vector<uint8_t> held_;  ///< Of a head that came in more than one read.
-  Bytes last_;                 ///< What the head's last read offered; empty once it was kept.
+  std::vector<uint8_t> held_;  ///< The earlier reads of an incomplete head.
+  Bytes last_;                 ///< The last read of the head; empty once held_ has it.
   bool in_body_ = false;
 };
 

@@ -8,11 +8,12 @@
 #include "common/http/http_writer.h"
 #include "common/ipc/ipc_codec.h"
 
-/// The part of the server that says what an L2's messages mean (DESIGN 3.1).
+/// The part of the server that decides what an L2's messages mean (DESIGN 3.1).
 namespace daphnis::broker {
 namespace {
 
-/// In a time that does not tell how much of a guess is right.
+/// True where `said` is the L2's session key. The time taken does not tell how much of a wrong key
+/// is right.
 bool is_key_of(std::string_view said, const L2& l2) {
   const auto key = parse_uuid(said);
   if (!key || said.size() != 32) return false;
@@ -41,7 +42,7 @@ Reason reason_of(Registry::Refusal refusal) {
 }  // namespace
 
 bool L2Server::on_head(L2Connection& connection, Bytes rest, uint64_t now_ms) {
-  // Also registrations: no deployed node sends these fields, and a browser is told the truth.
+  // Registrations get a 403 as well, since no deployed node sends these fields.
   const auto& origins = context_.settings.l2_origins;
   if (is_from_web_page(connection.head(), origins) || is_from_browser(connection.head(), origins)) {
     ++context_.counters.web_pages_refused;
@@ -68,7 +69,7 @@ bool L2Server::on_head(L2Connection& connection, Bytes rest, uint64_t now_ms) {
 
 namespace {
 
-/// Between two lines of the log about one id that two nodes fight for.
+/// The least time between two log lines about an id that two nodes use.
 constexpr uint64_t kContestToldMs = 60'000;
 
 }  // namespace
@@ -108,7 +109,7 @@ void L2Server::open_registration(L2Connection& connection, Registration registra
                         static_cast<uint64_t>(connection.id));
   const std::optional<ConnId> replaced_id = opened->replaced;
   if (!replaced_id) return;
-  // What the former stream was told may never have arrived.
+  // Order lines on the former connection may never have arrived.
   dispatcher_.on_registration_lost(*opened->l2, now_ms);
   L2Connection* replaced = find(*replaced_id);
   const std::string end = Registrations::registration_end(former, "replaced by a newer connection");
@@ -187,7 +188,7 @@ bool L2Server::begin_holdings(L2Connection& connection, const std::string& l2_id
     return end_with(connection, 403, "wrong_session",
                     "Daphnis-Session is not what this id's registration was answered with", now_ms);
   }
-  // Without it, at least strangers elsewhere cannot speak for an L2.
+  // Without the key, the address at least keeps strangers elsewhere from speaking for an L2.
   if (!has_key && l2->address != connection.address) {
     return end_with(connection, 403, "other_address",
                     "announce from the registered address, or with Daphnis-Session", now_ms);
@@ -220,7 +221,7 @@ bool L2Server::on_body(L2Connection& connection, Bytes body, uint64_t now_ms) {
 }
 
 void L2Server::take_root(L2Connection& connection, HoldingsParser::Verb verb, const Cid& root) {
-  // The L2 may have gone, or come anew, while its body came.
+  // The L2 may have been lost, or have registered anew, while the body came.
   const L2* l2 = registrations_.registry().find(connection.l2);
   if (!l2 || l2->session != connection.session) return;
   Holdings& holdings = registrations_.holdings();
@@ -265,7 +266,7 @@ void L2Server::on_end(L2Connection& connection, uint64_t now_ms) {
     connection.holdings.reset();
   }
   connection.drains_car = false;
-  // Who asks on and on and reads no answer is not kept either.
+  // A peer that sends requests and reads no replies is not kept.
   const bool reads = connection.unsent_bytes <= limits::kL2UnsentBytesMax;
   if (!connection.head().keep_alive || !reads) {
     linger(connection, now_ms);

@@ -7,7 +7,7 @@
 #include "common/base/check.h"
 #include "common/http/http_writer.h"
 
-/// The part of the server that moves bytes; l2_routes.cc says what messages mean.
+/// The part of the server that moves bytes; l2_routes.cc decides what messages mean.
 namespace daphnis::broker {
 
 L2Connection* L2Server::find(ConnId id) {
@@ -50,11 +50,11 @@ bool L2Server::displace(std::optional<ConnId> idle) {
 }
 
 void L2Server::set_idle(L2Connection& connection, bool is_idle) {
-  if (is_idle == (connection.idle_place != 0)) return;
+  if (is_idle == (connection.idle_turn != 0)) return;
   if (is_idle) {
-    connection.idle_place = peers_.begin_idling(connection.network, connection.id);
+    connection.idle_turn = peers_.begin_idling(connection.network, connection.id);
   } else {
-    peers_.stop_idling(connection.network, connection.id, std::exchange(connection.idle_place, 0));
+    peers_.stop_idling(connection.network, connection.id, std::exchange(connection.idle_turn, 0));
   }
 }
 

@@ -16,12 +16,12 @@
 
 namespace daphnis::broker {
 
-/// All connections of L2s: reads their requests, opens registrations, hands POSTs of CARs off to
-/// workers, takes holdings and not-founds, and answers everything else. Owned by the broker.
+/// Serves all connections of L2s: opens registrations, hands deliveries off to workers, takes
+/// holdings and not-founds, and replies to everything else. Owned by the broker.
 ///
-/// An early answer (to a message that was not read to its end) is also a cancel: status,
-/// `Connection: close`, our side ended, at most kDrainBytesMax or Settings::linger_ms drained,
-/// close (DESIGN 4a).
+/// An early reply, to a message that was not read to its end, is also a cancel (DESIGN 4a): it has
+/// `Connection: close`, our side ends, up to kDrainBytesMax are drained for up to
+/// Settings::linger_ms, and the connection is closed.
 class L2Server {
  public:
   L2Server(Context& context, Registrations& registrations, Dispatcher& dispatcher, Workers& workers)
@@ -33,15 +33,15 @@ class L2Server {
   /// A connection was accepted, or came back from a worker. `cookie` is its SO_COOKIE.
   void on_connected(ConnId id, const std::string& address, uint64_t cookie, uint64_t now_ms);
   void on_bytes(ConnId id, Bytes bytes, uint64_t now_ms);
-  /// So much of what was written has not been taken.
+  /// `unsent_bytes` of what was written are not yet in the kernel.
   void on_unsent(ConnId id, size_t unsent_bytes, uint64_t now_ms);
   /// The peer ended its side, or the connection failed.
   void on_closed(ConnId id, std::string_view why, uint64_t now_ms);
   void on_timer(ConnId id, uint64_t now_ms);
 
-  /// Ends a registered L2's stream from our side and forgets the L2.
+  /// Ends an L2's registration from our side and forgets the L2.
   void drop(L2& l2, std::string_view reason, uint64_t now_ms);
-  /// Refuses new registrations, ends all streams and closes what is idle.
+  /// Refuses new registrations, ends those there are, and closes idle connections.
   void drain(uint64_t now_ms);
 
   [[nodiscard]] size_t connections() const { return connections_.size(); }
@@ -49,7 +49,7 @@ class L2Server {
  private:
   [[nodiscard]] L2Connection* find(ConnId id);
   void feed(L2Connection& connection, Bytes bytes, uint64_t now_ms);
-  /// False: this connection takes no more messages (or is gone).
+  /// False: this connection takes no more messages, or is gone.
   [[nodiscard]] bool on_head(L2Connection& connection, Bytes rest, uint64_t now_ms);
   [[nodiscard]] bool on_body(L2Connection& connection, Bytes body, uint64_t now_ms);
   void on_end(L2Connection& connection, uint64_t now_ms);
@@ -65,10 +65,10 @@ class L2Server {
   void count_holdings(const L2Connection& connection);
   bool refuse_removal(L2Connection& connection, uint64_t now_ms);
 
-  /// Answers and ends our side; false, as on_head wants it.
+  /// Replies and ends our side. Always false, for on_head() to return.
   bool end_with(L2Connection& connection, int status, std::string_view code,
                 std::string_view detail, uint64_t now_ms);
-  /// Another node asks for the id of a registered L2, again and again; tells so once a minute.
+  /// Logs, at most once a minute for an L2, that another node tries to take its id.
   void tell_contest(L2& l2, const std::string& address, uint64_t now_ms);
   void refuse_registration(L2Connection& connection, std::string_view code, std::string_view detail,
                            uint64_t now_ms);
@@ -76,10 +76,11 @@ class L2Server {
   void linger(L2Connection& connection, uint64_t now_ms);
   void close(L2Connection& connection);
   void forget(L2Connection& connection);
-  /// Puts it among the idle ones, or takes it from them.
+  /// Adds the connection to the idle ones, or removes it from them.
   void set_idle(L2Connection& connection, bool is_idle);
-  /// Closes an idle connection, if there is one: a new one comes.
+  /// Closes this idle connection in favour of a new one; false where there is none.
   [[nodiscard]] bool displace(std::optional<ConnId> idle);
+  /// True where one more connection fits the bounds; may close idle ones for that.
   [[nodiscard]] bool has_place_for(Network network);
   void arm(L2Connection& connection, uint64_t at_ms);
 

@@ -12,8 +12,8 @@ constexpr std::string_view kRegister = "/register/";
 constexpr std::string_view kData = "/data/";
 constexpr std::string_view kHoldings = "/holdings/";
 
-/// The value of `name` in a query; nullopt where it is missing. No percent-decoding: every value we
-/// read is made of unreserved characters.
+/// The value of `name` in a query; nullopt where it is missing. The value is not percent-decoded,
+/// since every value in use consists of unreserved characters.
 std::optional<std::string_view> query_value(std::string_view query, std::string_view name) {
   while (!query.empty()) {
     const size_t end = std::min(query.find('&'), query.size());

@@ -14,7 +14,7 @@
 
 namespace daphnis::broker {
 
-/// What an L2's request is about (DESIGN 3.1). Pure readings of a head; nothing is looked up.
+/// Targets of an L2's request (DESIGN 3.1), read from its head alone.
 
 /// GET /register/<id>[?v=2&capacity=N].
 struct RegisterTarget {
@@ -24,18 +24,18 @@ struct RegisterTarget {
 struct DataTarget {
   Cid root;
   std::optional<Uuid> attempt_id;
-  std::optional<NotFound> not_found;  ///< Daphnis-Not-Found, where it is there.
+  std::optional<NotFound> not_found;  ///< The value of Daphnis-Not-Found, if the head has one.
 };
 /// POST /holdings/<id>.
 struct HoldingsTarget {
   std::string l2_id;
 };
-/// A registration that is odd in some way. Never answered with 4xx: a deployed node would never
-/// come back.
+/// A registration that is malformed. The reply is never a 4xx, after which a deployed node would
+/// never come back.
 struct OddRegistration {
   std::string_view detail;
 };
-/// Anything else.
+/// Any other request, with the reply to it.
 struct NoTarget {
   int status;
   std::string_view code;
@@ -47,7 +47,7 @@ using L2Target =
 
 [[nodiscard]] L2Target read_target(const http::Head& head);
 
-/// True where the bytes of a request that could not be parsed ask for a registration's path.
+/// True where the bytes of a request that could not be parsed name a registration's path.
 [[nodiscard]] bool looks_like_registration(std::string_view raw);
 
 }  // namespace daphnis::broker

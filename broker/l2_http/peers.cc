@@ -11,15 +11,15 @@ void Peers::remove(Network network) {
 }
 
 uint64_t Peers::begin_idling(Network network, ConnId id) {
-  const uint64_t place = ++last_place_;
-  of_[network].idle.insert({place, id});
-  idle_.insert({place, id});
-  return place;
+  const uint64_t turn = ++last_turn_;
+  of_[network].idle.insert({turn, id});
+  idle_.insert({turn, id});
+  return turn;
 }
 
-void Peers::stop_idling(Network network, ConnId id, uint64_t place) {
-  of_[network].idle.erase({place, id});
-  idle_.erase({place, id});
+void Peers::stop_idling(Network network, ConnId id, uint64_t turn) {
+  of_[network].idle.erase({turn, id});
+  idle_.erase({turn, id});
 }
 
 size_t Peers::connections(Network network) const {

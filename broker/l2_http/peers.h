@@ -13,26 +13,27 @@
 
 namespace daphnis::broker {
 
-/// How many connections each network has, and which of them ask for nothing: the longest idle one
-/// gives way to a new one where there is no place left. Owned by the L2Server.
+/// Counts the connections of each network and lists the idle ones; at a bound the one that has been
+/// idle for longest is closed in favour of a new one. Owned by the L2Server.
 class Peers {
  public:
   void add(Network network) { ++of_[network].connections; }
-  /// One that is not idle (any more).
+  /// Removes a connection that is not idle.
   void remove(Network network);
 
-  /// It is idle from now on; returns its place, which stop_idling() wants back.
+  /// Adds an idle connection; returns its turn, which stop_idling() needs.
   [[nodiscard]] uint64_t begin_idling(Network network, ConnId id);
-  void stop_idling(Network network, ConnId id, uint64_t place);
+  void stop_idling(Network network, ConnId id, uint64_t turn);
 
   [[nodiscard]] size_t connections(Network network) const;
-  /// Of all, or of one network. nullopt: none is idle.
+  /// The connection that has been idle for longest, of all or of one network; nullopt: none is
+  /// idle.
   [[nodiscard]] std::optional<ConnId> longest_idle() const;
   [[nodiscard]] std::optional<ConnId> longest_idle(Network network) const;
   [[nodiscard]] size_t networks() const { return of_.size(); }
 
  private:
-  using Idle = absl::btree_set<std::pair<uint64_t, ConnId>>;  ///< By place: the oldest first.
+  using Idle = absl::btree_set<std::pair<uint64_t, ConnId>>;  ///< By turn: the longest idle first.
   struct Peer {
     size_t connections = 0;
     Idle idle;
@@ -40,7 +41,7 @@ class Peers {
 
   absl::flat_hash_map<Network, Peer> of_;
   Idle idle_;
-  uint64_t last_place_ = 0;
+  uint64_t last_turn_ = 0;
 };
 
 }  // namespace daphnis::broker

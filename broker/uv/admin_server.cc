@@ -8,22 +8,22 @@
 namespace daphnis::broker::uv {
 namespace {
 
-/// For the request to come and the answer to be read.
+/// The time for the request to come, and then for each part of the reply to be read.
 constexpr uint64_t kConnectionMs = 10'000;
 constexpr size_t kBodyBytesMax = 64 * limits::kKiB;
 
 }  // namespace
 
-/// Lives until the peer closes or its time is over; ended by erasing it from the table.
+/// Lives until the peer closes or the time is over; erasing it from the table ends it.
 struct AdminServer::Connection {
   uint64_t id;
   http::Parser parser{http::Parser::Kind::kRequest};
   std::unique_ptr<daphnis::uv::Stream> stream;
   std::unique_ptr<daphnis::uv::Timer> timer;
   size_t bytes_read = 0;
-  std::string body;  ///< Of the request.
+  std::string body;  ///< The request's body.
   bool has_replied = false;
-  uint64_t cursor = 0;  ///< Where the answer goes on; 0: it does not.
+  uint64_t cursor = 0;  ///< The cursor of the reply's next part; 0: none follows.
 };
 
 Result<std::unique_ptr<AdminServer>> AdminServer::create(daphnis::uv::Loop& loop,
@@ -101,7 +101,7 @@ void AdminServer::reply(Connection& connection) {
   if (connection.cursor == 0) connection.stream->shutdown();
 }
 
-/// What was written has been read: a little more of a long answer.
+/// Writes the next part of a long reply once the part before has gone out.
 void AdminServer::go_on(Connection& connection) {
   if (connection.cursor == 0) return;
   connection.timer->start(kConnectionMs);

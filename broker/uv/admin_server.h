@@ -12,15 +12,16 @@
 
 namespace daphnis::broker::uv {
 
-/// The admin endpoint's listener: one request a connection, at most kAdminConnectionsMax
-/// connections, each for at most a few seconds. A new one takes the place of the oldest that has
-/// not asked yet, or else of the oldest that is being answered: nobody keeps others out. Owned by
-/// the Shell; what is answered comes from broker/admin/admin.h.
+/// The admin endpoint's listener. A connection serves one request and lasts at most a few seconds.
+/// Beyond kAdminConnectionsMax, a new connection displaces the oldest one without a request yet, or
+/// else the oldest one with a reply under way, so that slow peers keep nobody out. Owned by the
+/// Shell; broker/admin/admin.h makes the replies.
 class AdminServer {
  public:
+  /// Where replies come from.
   struct Source {
     std::function<AdminReply(const http::Head& head, std::string_view body)> reply;
-    /// What follows the answer's text; moves the cursor, to 0 at the end.
+    /// The next part of a reply; moves the cursor, to 0 at the end.
     std::function<std::string(uint64_t& cursor)> more;
   };
 

@@ -9,7 +9,8 @@
 namespace daphnis::broker::uv {
 namespace {
 
-/// Linux doubles it and has a minimum of its own; what matters is that it is far from megabytes.
+/// The send buffer of a registration. Linux doubles this and has a minimum of its own; it only must
+/// be far below megabytes.
 constexpr int kRegistrationSendBufferBytes = 8 * 1024;
 
 }  // namespace

@@ -13,13 +13,13 @@
 
 namespace daphnis::broker::uv {
 
-/// The sockets behind the broker's ConnIds. Owned by the Shell; does what commands say and reports
-/// what the sockets say. Knows nothing of HTTP.
+/// The sockets behind the broker's ConnIds. Owned by the Shell, which calls it for the core's
+/// commands and passes its events to the core. Knows nothing of HTTP.
 class L2Sockets {
  public:
   struct Events {
     std::function<void(ConnId, Bytes)> on_bytes;
-    /// The kernel took some of what it had not; never from within write().
+    /// The kernel has taken some of the unsent bytes. Never called from within write().
     std::function<void(ConnId, size_t unsent_bytes)> on_unsent;
     std::function<void(ConnId, const std::string& why)> on_closed;
   };
@@ -30,17 +30,17 @@ class L2Sockets {
     std::string address;
     uint64_t cookie;
   };
-  /// Takes an accepted socket and starts reading, which is reported in a later turn.
+  /// Takes an accepted socket and starts reading; events come in a later turn of the loop.
   Added add(daphnis::uv::UvPtr<uv_tcp_t> tcp);
 
-  /// How much of this and earlier writes the kernel has not taken, in bytes.
+  /// Writes; returns the bytes of this and earlier writes that the kernel has not taken.
   [[nodiscard]] size_t write(ConnId id, std::string bytes);
   void shutdown(ConnId id);
   void close(ConnId id) { streams_.erase(id); }
-  /// A small send buffer and a limit on unacknowledged data: order lines and heartbeats would
-  /// otherwise vanish into buffers, and a dead peer with them.
+  /// Sets a small send buffer and TCP_USER_TIMEOUT: order lines and heartbeats would otherwise
+  /// vanish into buffers, and a dead peer would not be noticed.
   void tune_registration(ConnId id, unsigned user_timeout_ms);
-  /// Gives the socket away. Null where bytes of ours are still unsent: then it is closed instead.
+  /// Gives the socket away. Null: bytes of ours are still unsent, so the socket was closed instead.
   [[nodiscard]] daphnis::uv::UvPtr<uv_tcp_t> release(ConnId id);
 
  private:

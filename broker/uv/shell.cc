@@ -13,7 +13,7 @@ namespace {
 constexpr uint64_t kProbeEveryMs = 100;
 constexpr uint64_t kStatsEveryMs = 1'000;
 constexpr uint64_t kSnapshotEverySeconds = 300;
-constexpr uint64_t kStopCheckMs = 20;  ///< Also the time that last frames to workers get.
+constexpr uint64_t kStopCheckMs = 20;  ///< The last frames to workers get this time, too.
 
 }  // namespace
 
@@ -61,7 +61,7 @@ Shell::Shell(daphnis::uv::Loop& loop, daphnis::uv::Log& log, Settings settings,
       probe_(loop, [this] { on_probe(); }),
       second_(loop, [this] { on_second(); }),
       stop_(loop, [this] {
-        // Lingering connections have a deadline of their own.
+        // Connections that linger have deadlines of their own, so this ends.
         if (broker_.l2_server().connections() == 0) loop_.stop();
       }) {}
 
@@ -102,7 +102,8 @@ Result<void> Shell::open_folder() {
   return {};
 }
 
-/// Without it workers look at the disk for every request: slower, and no worse.
+/// Shares the counting Bloom filter with workers. Without it they ask the disk for every request,
+/// which is slower but right.
 void Shell::share_filter() {
   const Settings& settings = broker_.settings();
   const std::string path =
@@ -118,7 +119,7 @@ void Shell::share_filter() {
 }
 
 Result<void> Shell::listen() {
-  // The lock on the workers' socket first: a second broker must not get as far as the ports.
+  // The workers' socket comes first, since its lock keeps a second broker from the ports.
   auto workers = daphnis::uv::IpcListener::create(
       loop_, shell_settings_.socket, [this](daphnis::uv::UvPtr<uv_pipe_t> pipe) {
         const auto id = workers_.add(std::move(pipe));
@@ -181,7 +182,7 @@ void Shell::on_worker_frame(WorkerId id, Bytes payload, daphnis::uv::UvPtr<uv_tc
 }
 
 void Shell::carry_out() {
-  // What the kernel takes at once may make room for more orders.
+  // A write that the kernel takes at once may let the core send more orders.
   while (broker_.has_commands()) {
     broker_.take_commands(commands_);
     for (Command& command : commands_) carry_out(command);
@@ -196,8 +197,8 @@ void Shell::carry_out(Command& command) {
   } else if (auto* send = std::get_if<SendWorker>(&command)) {
     workers_.send(send->worker, std::move(send->frame));
   } else if (auto* hand_off = std::get_if<HandOff>(&command)) {
-    // A peer that leaves our answers unread and still posts on loses its connection, and the worker
-    // learns by the frame that comes without a socket.
+    // A peer that posts without reading our replies loses its connection. The worker then gets the
+    // frame without a socket, which ends the attempt.
     auto socket = l2s_.release(hand_off->conn);
     if (socket) {
       workers_.send(hand_off->worker, std::move(hand_off->frame), std::move(socket));
@@ -226,8 +227,8 @@ void Shell::carry_out(Command& command) {
 void Shell::arm_timer() {
   const auto due = broker_.next_deadline();
   if (!due) return;
-  // A deadline that moved away leaves the timer where it is: firing in vain is cheaper than moving
-  // it with every request.
+  // The timer stays where the deadline only moved away: firing in vain costs less than moving it
+  // with every request.
   if (armed_ms_ != 0 && armed_ms_ <= *due) return;
   armed_ms_ = *due;
   const uint64_t now = loop_.now_ms();

@@ -28,7 +28,7 @@ struct ShellSettings {
   unsigned registration_timeout_ms = 15'000;  ///< TCP_USER_TIMEOUT of registrations.
 };
 
-/// The broker with its sockets: feeds the core and carries out its commands. Owned by main, on one
+/// The broker with its sockets: feeds the core and carries out its commands. Owned by main, on a
 /// loop that must outlive it.
 class Shell {
  public:
@@ -38,13 +38,13 @@ class Shell {
   Shell(const Shell&) = delete;
   Shell& operator=(const Shell&) = delete;
 
-  /// Opens everything. Errors: kInvalid, kSystem.
+  /// Opens files, folders and listeners. Errors: kInvalid, kSystem.
   [[nodiscard]] Result<void> start();
-  /// Ends registrations and waiting fetches, and stops the loop shortly after; at once the second
-  /// time.
+  /// Ends registrations and waiting fetches, and stops the loop once all connections of L2s are
+  /// closed. A second call stops the loop at once.
   void stop();
   void set_log_level(LogLevel level) { broker_.set_log_level(level); }
-  /// SIGHUP: the stats file is opened anew.
+  /// Opens the stats file anew, on SIGHUP.
   void reopen();
 
   [[nodiscard]] const std::vector<uint16_t>& l2_ports() const { return l2_ports_; }
@@ -54,13 +54,13 @@ class Shell {
  private:
   [[nodiscard]] Result<void> listen();
   void on_worker_frame(WorkerId id, Bytes payload, daphnis::uv::UvPtr<uv_tcp_t> socket);
-  /// After each input: carries out commands and sets the timer.
+  /// Ends each input: carries out the commands and sets the timer.
   void carry_out();
   void carry_out(Command& command);
   /// Opens the cache's folder and starts its scan, where there is one.
   [[nodiscard]] Result<void> open_folder();
   void share_filter();
-  /// What the cache holds, for its snapshot.
+  /// The source of the cache's entries for its snapshot.
   [[nodiscard]] CacheFolder::EntrySource entries() const;
   void write_snapshot();
   void arm_timer();
@@ -71,27 +71,27 @@ class Shell {
   daphnis::uv::Loop& loop_;
   daphnis::uv::Log& log_;
   ShellSettings shell_settings_;
-  daphnis::uv::RandomPool random_;  ///< Before the broker, which draws from it.
+  daphnis::uv::RandomPool random_;  ///< Declared before the broker, which draws from it.
   Broker broker_;
   StatsWriter stats_writer_;
   L2Sockets l2s_;
   WorkerLinks workers_;
-  absl::flat_hash_map<ListenerId, daphnis::uv::UniqueFd>
-      listeners_;  ///< The workers', kept for others.
+  /// Copies of the workers' listening sockets.
+  absl::flat_hash_map<ListenerId, daphnis::uv::UniqueFd> listeners_;
   uint64_t last_listener_ = 0;
   std::vector<std::unique_ptr<daphnis::uv::TcpListener>> l2_listeners_;
   std::vector<uint16_t> l2_ports_;
   std::unique_ptr<daphnis::uv::IpcListener> worker_listener_;
-  std::unique_ptr<CacheFolder> folder_;  ///< Null: neither a cache nor a spool folder.
+  std::unique_ptr<CacheFolder> folder_;  ///< Null: there is neither a cache nor a spool folder.
   std::unique_ptr<daphnis::uv::SharedMemory> filter_;
   std::unique_ptr<AdminServer> admin_;
   std::unique_ptr<StatsFile> stats_file_;
   daphnis::uv::Timer timer_;
   daphnis::uv::Timer probe_;   ///< Measures how late timers fire.
-  daphnis::uv::Timer second_;  ///< Stats.
+  daphnis::uv::Timer second_;  ///< Calls on_second().
   daphnis::uv::Timer stop_;
   std::vector<Command> commands_;
-  uint64_t armed_ms_ = 0;  ///< When timer_ fires; 0: it does not.
+  uint64_t armed_ms_ = 0;  ///< When timer_ fires; 0: it is not set.
   uint64_t started_ms_ = 0;
   uint64_t probe_due_ms_ = 0;
   uint64_t loop_lag_ms_ = 0;

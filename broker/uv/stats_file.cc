@@ -14,7 +14,7 @@
 namespace daphnis::broker::uv {
 namespace {
 
-/// poll's POLLOUT promises room for this much in a pipe.
+/// POLLOUT says that a pipe takes this many bytes without blocking (pipe(7), PIPE_BUF).
 constexpr size_t kPipeLineBytes = 4096;
 
 bool takes_a_line(int fd) {
@@ -31,12 +31,12 @@ Result<daphnis::uv::UniqueFd> open_stats(const std::string& path) {
 
 }  // namespace
 
-/// One write in the thread pool; owns its bytes and outlives the StatsFile if it must.
+/// One write in the thread pool. Owns its bytes, and may outlive the StatsFile.
 struct StatsFile::Write {
   uv_fs_t request{};
   std::string bytes;
   std::shared_ptr<daphnis::uv::UniqueFd> file;
-  StatsFile* owner;  ///< Null once it is gone.
+  StatsFile* owner;  ///< Null once the StatsFile is gone.
 };
 
 Result<std::unique_ptr<StatsFile>> StatsFile::open(daphnis::uv::Loop& loop, std::string path) {
@@ -93,7 +93,8 @@ void StatsFile::write_file() {
         uv_fs_req_cleanup(request);
         if (!done->owner) return;
         done->owner->write_ = nullptr;
-        if (!is_whole) ++done->owner->lines_dropped_;  // A full disk; half a line may stand there.
+        if (!is_whole)
+          ++done->owner->lines_dropped_;  // The disk is full; half a line may be there.
         done->owner->write_file();
       });
   if (error != 0) {

@@ -9,9 +9,9 @@
 
 namespace daphnis::broker::uv {
 
-/// Where stats lines go: a file that is appended to, or stdout ("-"). Never blocks the loop: files
-/// are written by libuv's thread pool, stdout only while it takes a whole line. What does not fit
-/// into kStatsQueueBytesMax is dropped and counted. Owned by the Shell.
+/// Writes stats lines to a file, by appending, or to stdout ("-"). Never blocks the loop: files are
+/// written in libuv's thread pool, stdout only while it takes a whole line. Lines that do not fit
+/// into kStatsQueueBytesMax are dropped and counted. Owned by the Shell.
 class StatsFile {
  public:
   /// Errors: kSystem.
@@ -22,10 +22,10 @@ class StatsFile {
   StatsFile& operator=(const StatsFile&) = delete;
 
   void write(const std::string& line);
-  /// After a rotation: the path is opened anew. On an error the former file stays.
+  /// Opens the path anew, after a rotation. On an error the former file stays. Errors: kSystem.
   [[nodiscard]] Result<void> reopen();
 
-  /// Takes lines of any length; what is no file takes those that fit into a pipe's write.
+  /// True for a file, which takes lines of any length; a stream takes lines of up to 4 KiB.
   [[nodiscard]] bool is_file() const { return sink_ == Sink::kFile; }
   [[nodiscard]] uint64_t lines_dropped() const { return lines_dropped_; }
 
@@ -42,7 +42,7 @@ class StatsFile {
   Sink sink_ = Sink::kFile;
   std::shared_ptr<daphnis::uv::UniqueFd> file_;  ///< Shared with the write under way.
   std::string queue_;
-  Write* write_ = nullptr;  ///< Under way; frees itself.
+  Write* write_ = nullptr;  ///< The write under way; frees itself.
   uint64_t lines_dropped_ = 0;
 };
 

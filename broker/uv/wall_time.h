@@ -6,12 +6,12 @@
 
 namespace daphnis::broker::uv {
 
-/// Now, in seconds since the epoch.
+/// The wall clock, in seconds since the epoch.
 [[nodiscard]] inline uint32_t wall_seconds() {
   return static_cast<uint32_t>(std::time(nullptr));
 }
 
-/// Now, RFC 3339, UTC, with milliseconds.
+/// The wall clock in RFC 3339, UTC, with milliseconds.
 [[nodiscard]] inline std::string wall_time() {
   timespec now{};
   clock_gettime(CLOCK_REALTIME, &now);

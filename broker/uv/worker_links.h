@@ -17,20 +17,21 @@ namespace daphnis::broker::uv {
 class WorkerLinks {
  public:
   struct Events {
-    /// `socket` is what came with a frame that announces one, if it did arrive.
+    /// `socket` is the one that came with the frame; null where none did.
     std::function<void(WorkerId, Bytes payload, daphnis::uv::UvPtr<uv_tcp_t> socket)> on_frame;
     std::function<void(WorkerId, const std::string& why)> on_closed;
   };
   WorkerLinks(daphnis::uv::Loop& loop, Events events) : loop_(loop), events_(std::move(events)) {}
 
-  /// Takes an accepted pipe. nullopt: its peer is not of our user and was cut off (DESIGN 4).
+  /// Takes an accepted pipe. nullopt: its peer runs as another user and was cut off (DESIGN 4).
   std::optional<WorkerId> add(daphnis::uv::UvPtr<uv_pipe_t> pipe);
 
   void send(WorkerId id, std::vector<uint8_t> frame);
   void send(WorkerId id, std::vector<uint8_t> frame, daphnis::uv::UvPtr<uv_tcp_t> socket);
-  /// Sends a copy of `socket`, which the caller keeps. Where none can be made the frame goes alone.
+  /// Sends a copy of `socket`, which the caller keeps. Where no copy can be made the frame goes
+  /// alone.
   void send_copy(WorkerId id, std::vector<uint8_t> frame, int socket);
-  /// Closes once what was sent had a turn's time to go out.
+  /// Closes the channel. Frames that were sent before go out as far as the kernel takes them.
   void close(WorkerId id);
 
  private:
