@@ -24,12 +24,12 @@ CacheFolder::CacheFolder(daphnis::uv::Loop& loop, Settings settings, OnEvent on_
       snapshot_task_(loop) {}
 
 CacheFolder::~CacheFolder() {
-  // Only where it is empty: spools of workers that outlive us stay.
+  // This succeeds only where the folder is empty; spools of workers that outlive the broker stay.
   if (!paths_.spool_dir.empty()) (void)::rmdir(paths_.spool_dir.c_str());
 }
 
 Result<void> CacheFolder::open() {
-  // Where its disk is in a passing trouble, a sweep makes it later.
+  // Where the disk is in a trouble that may pass, a sweep makes the spool folder later.
   auto made = paths_.make_spool_dir();
   if (!made && !may_pass(made.error().sys)) return made;
   Result<void> opened;
@@ -47,7 +47,7 @@ Result<void> CacheFolder::open() {
   return {};
 }
 
-// --- Orders ---
+// --- Tasks ---
 
 void CacheFolder::add(FolderTask task) {
   check(tasks_.size() < limits::kFolderTasksMax, "too many orders for the cache folder");
@@ -74,7 +74,7 @@ void CacheFolder::run_tasks() {
 }
 
 void CacheFolder::on_round_step() {
-  const auto round = round_;  // What an event leads to may already start the next step, or round.
+  const auto round = round_;  // An event below may lead to the next step, or the next round.
   const auto done = round->take_done();
   if (round->is_done()) round_.reset();
   for (FolderWork& work : done) on_task_done(work);

@@ -21,26 +21,26 @@
 
 namespace daphnis::broker::uv {
 
-/// The cache's files: carries the core's orders out, scans at the start, verifies in the background
-/// what lies there, and watches whether the folder is of any use (DESIGN 7). All of it in libuv's
-/// thread pool, at most one step of each at a time, so a slow disk never blocks the loop. Owned by
-/// the Shell; its events come from the loop, never from within a call of order() or start_scan().
-/// When it goes, orders not yet carried out are dropped: the next start's scan makes up for them.
+/// The cache's files: carries out the core's tasks, scans at the start, scrubs in the background,
+/// and probes whether the folder can store files (DESIGN 7). Each of these runs in libuv's thread
+/// pool, one step at a time, so a slow disk never blocks the loop. Owned by the Shell; its events
+/// come from the loop, never from within add() or start_scan(). Its end drops tasks that were not
+/// carried out; the scan of the next start makes up for them.
 class CacheFolder {
  public:
   struct Settings {
-    std::string dir;        ///< Absolute; empty: no cache. Spools can be unlinked all the same.
+    std::string dir;        ///< Absolute; empty: no cache, and only spools are unlinked.
     std::string spool_dir;  ///< Absolute; empty: none.
     uint64_t scrub_bytes_per_s = 8 * limits::kMiB;  ///< 0: no scrubbing.
     uint64_t scrub_pause_ms = 60'000;               ///< Between two rounds over all files.
     uint64_t probe_every_ms = 5'000;
-    /// Between two looks for strays in tmp/ and in the spool folder.
+    /// Between two sweeps of tmp/ and the spool folder for strays.
     uint64_t sweep_every_ms = 30'000;
   };
-  /// What was seen since the start, for metrics.
+  /// Counts since the start, for metrics.
   struct Counts {
     uint64_t files_scanned = 0;
-    uint64_t files_removed = 0;   ///< By the scan: no valid cache files.
+    uint64_t files_removed = 0;   ///< Removed by scans, since they were no valid cache files.
     uint64_t strays_removed = 0;  ///< Of dead workers, in tmp/ and in the spool folder.
     uint64_t files_scrubbed = 0;
     uint64_t bytes_scrubbed = 0;
@@ -48,8 +48,8 @@ class CacheFolder {
     uint64_t last_scan_ms = 0;  ///< How long the last whole scan took.
   };
   using OnEvent = std::function<void(FolderEvent)>;
-  /// Appends up to `count` entries of the index from `cursor` on and returns where to go on; 0:
-  /// that was all (as CacheIndex::visit). Called on the loop.
+  /// Appends up to `count` entries of the index from `cursor` on; returns the cursor to go on from,
+  /// or 0 at the end (as CacheIndex::visit). Called on the loop.
   using EntrySource =
       std::function<uint64_t(uint64_t cursor, size_t count, std::vector<CacheEntry>& out)>;
 
@@ -59,22 +59,23 @@ class CacheFolder {
   CacheFolder& operator=(const CacheFolder&) = delete;
 
   /// Makes DIR/{objects/00..ff,tmp,quarantine} and the spool folder and takes the lock. Where the
-  /// disk is in trouble (full, read-only, …) it starts all the same, with FolderHealth{false} soon
-  /// after, and tries again. Errors: kInvalid (in use by another edge, or a place that is not ours;
-  /// the text says what to do), kSystem.
+  /// disk is in a trouble that may pass (full, read-only, …) it succeeds, reports
+  /// FolderHealth{false} soon after, and tries again. Errors: kInvalid (the folder is in use by
+  /// another edge, or somebody else's; the text says what to do), kSystem.
   [[nodiscard]] Result<void> open();
-  /// Comes back as FilesFound, the last of them with is_last (nothing does without a cache folder).
-  /// A scan also follows every FolderHealth{true}. Call it once, after open(). What the core holds
-  /// and neither a FilesFound nor a FileStored has named since the scan began is not there any
-  /// more.
+  /// Begins the first scan; call it once, after open(). FilesFound events report its entries, the
+  /// last with is_last; without a cache folder none comes. A scan also follows each
+  /// FolderHealth{true}.
   void start_scan();
-  /// Orders are carried out in the order they are given. At most kFolderTasksMax may be pending.
+  /// Adds a task. Tasks are carried out in the order in which they are added; at most
+  /// kFolderTasksMax may be pending.
   void add(FolderTask task);
 
-  /// Writes DIR/index in the background, a thousand entries a turn. Does nothing while a
-  /// former one is being written, while the folder is down, and before the first scan is over.
+  /// Writes the snapshot DIR/index in the background, kSnapshotEntriesPerTurn entries a turn. Does
+  /// nothing while an earlier one is being written, while the folder is down, and before the first
+  /// scan is over.
   void save_snapshot(EntrySource source);
-  /// The same at once, for the stop: blocks. Errors: kSystem.
+  /// Writes the snapshot at once, for the broker's stop. Blocks. Errors: kSystem.
   [[nodiscard]] Result<void> write_snapshot(const EntrySource& source);
 
   [[nodiscard]] bool is_up() const { return is_up_; }
@@ -86,7 +87,7 @@ class CacheFolder {
   [[nodiscard]] const Counts& counts() const { return counts_; }
 
  private:
-  // cache_folder.cc: orders and health.
+  // cache_folder.cc: tasks and health.
   void run_tasks();
   void on_round_step();
   void on_task_done(FolderWork& work);
@@ -94,10 +95,10 @@ class CacheFolder {
   void on_probe(const ProbeResult& result);
   void set_down(const std::string& why);
   void set_up();
-  /// A step that began long ago and has not ended: the disk hangs.
+  /// True where a step has taken more than kFolderSilentMs, so the disk hangs.
   [[nodiscard]] bool is_stuck() const;
 
-  // cache_folder_rounds.cc: what goes on by itself.
+  // cache_folder_rounds.cc: scans, scrubbing, sweeps and snapshots.
   void begin_scan();
   void run_scan();
   void on_batch(FolderScan::Batch&& batch);
@@ -112,30 +113,30 @@ class CacheFolder {
   Settings settings_;
   FolderPaths paths_;
   OnEvent on_event_;
-  std::shared_ptr<FolderLock> lock_;  ///< Shared with the probe under way, as all of its kind.
+  std::shared_ptr<FolderLock> lock_;  ///< Shared with the probe under way.
   Counts counts_;
 
   std::deque<FolderTask> tasks_;
-  std::shared_ptr<FolderRound> round_;  ///< The orders under way.
+  std::shared_ptr<FolderRound> round_;  ///< The tasks under way; null: none.
   daphnis::uv::PoolTask round_task_;
 
   bool is_up_ = true;
-  std::string down_why_;         ///< What open() met and nobody was told of yet.
-  bool is_scan_wanted_ = false;  ///< start_scan() came.
+  std::string down_why_;         ///< The trouble of open(), until an event reports it.
+  bool is_scan_wanted_ = false;  ///< start_scan() was called.
   daphnis::uv::Timer probe_timer_;
   daphnis::uv::PoolTask probe_task_;
 
-  std::shared_ptr<FolderScan> scan_;  ///< Null: none goes on.
+  std::shared_ptr<FolderScan> scan_;  ///< Null: no scan is under way.
   uint64_t scan_began_ms_ = 0;
   bool was_scanned_ = false;
-  /// Keys whose files were taken away since the scan began: what it saw of them is past.
+  /// Keys whose files were removed since the scan began; entries that it reports for them are void.
   absl::flat_hash_set<RequestKey> gone_;
   daphnis::uv::PoolTask scan_task_;
 
   std::shared_ptr<FolderScrub> scrub_;
-  std::vector<RequestKey> wanted_;  ///< By ProveFile; not yet the scrubber's.
-  uint64_t scrub_owed_bytes_ = 0;   ///< Read and not yet waited for.
-  /// Not to be told before the scrubber has let go of what it may have open.
+  std::vector<RequestKey> wanted_;  ///< Of ProveFile, not yet given to the scrubber.
+  uint64_t scrub_owed_bytes_ = 0;   ///< Bytes read for which scrubbing has not paused yet.
+  /// Events held back until the scrubber has closed an unlinked file that it may have open.
   std::vector<FilesUnlinked> unlinked_;
   daphnis::uv::Timer scrub_timer_;
   daphnis::uv::PoolTask scrub_task_;
@@ -145,7 +146,7 @@ class CacheFolder {
 
   EntrySource snapshot_source_;
   uint64_t snapshot_cursor_ = 0;
-  std::shared_ptr<SnapshotFile> snapshot_;  ///< Null: none is being written.
+  std::shared_ptr<SnapshotFile> snapshot_;  ///< Null: no snapshot is being written.
   daphnis::uv::PoolTask snapshot_task_;
 };
 

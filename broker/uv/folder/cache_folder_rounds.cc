@@ -3,12 +3,12 @@
 #include "broker/uv/folder/cache_folder.h"
 #include "broker/uv/folder/folder_sweep.h"
 
-/// What the cache folder does by itself: scans, scrubbing, sweeps and snapshots.
+/// The part of the cache folder for its rounds: scans, scrubbing, sweeps and snapshots.
 namespace daphnis::broker::uv {
 namespace {
 
-/// What a step of the scrubber costs beside the bytes it read, so that many small files do not go
-/// unnoticed.
+/// Bytes that a step of the scrubber costs beside those that it read, so that many small files are
+/// not for free.
 constexpr uint64_t kScrubStepBytes = 4 * limits::kKiB;
 
 }  // namespace
@@ -33,7 +33,7 @@ void CacheFolder::run_scan() {
   auto batch = std::make_shared<FolderScan::Batch>();
   scan_task_.start([scan = scan_, batch] { *batch = scan->step(); },
                    [this, scan = scan_, batch] {
-                     // It may have been given up, or begun anew, since.
+                     // The scan may have been dropped, or begun anew, meanwhile.
                      if (scan == scan_) on_batch(std::move(*batch));
                      run_scan();
                    });
@@ -79,7 +79,8 @@ void CacheFolder::run_scrub() {
                     });
 }
 
-/// Tells what is unlinked: not while the scrubber has such a file open, which takes room so long.
+/// Reports unlinked files. The scrubber closes its file first where that is one of them, since an
+/// open file still takes disk space.
 void CacheFolder::release_scrubbed() {
   if (scrub_task_.is_busy() || unlinked_.empty()) return;
   const auto tell = [this, unlinked = std::exchange(unlinked_, {})] {
@@ -119,7 +120,7 @@ void CacheFolder::run_sweep() {
   const auto quiet_s = static_cast<time_t>(settings_.sweep_every_ms / 1000);
   sweep_task_.start(
       [removed, quiet_s, paths = paths_] {
-        (void)paths.make_spool_dir();  // It may have been deleted, or could not be made before.
+        (void)paths.make_spool_dir();  // The folder may be deleted, or never have been made.
         *removed = sweep_spools(paths, quiet_s);
       },
       [this, removed] { counts_.strays_removed += *removed; });
@@ -156,7 +157,7 @@ void CacheFolder::run_snapshot() {
 }
 
 Result<void> CacheFolder::write_snapshot(const EntrySource& source) {
-  // Half the books are worse than those of before.
+  // Before the first scan is over the index is not whole; the earlier snapshot is better.
   if (paths_.dir.empty() || !was_scanned_) return {};
   SnapshotFile file(paths_.index(), "stop");
   std::vector<CacheEntry> entries;

@@ -7,21 +7,21 @@
 
 #include "common/base/result.h"
 
-/// Plain, blocking file work for the thread pool.
+/// Blocking reads and writes of files, for the thread pool.
 namespace daphnis::broker::uv {
 
-/// Calls `visit` for each name in `folder` but "." and "..". Returns 0 or an errno: what was
-/// visited until then counts.
+/// Calls `visit` for each name in `folder` but "." and "..". Returns 0, or the errno after which
+/// names may be missing.
 [[nodiscard]] int for_each_name(const std::string& folder,
                                 const std::function<void(const std::string&)>& visit);
 
-/// Reads `size` bytes at `offset`, or up to the file's end; returns how many, or -errno.
+/// Reads `size` bytes at `offset`, or up to the file's end; returns the number read, or -errno.
 [[nodiscard]] int64_t read_at(int fd, uint8_t* into, size_t size, uint64_t offset);
 
-/// Writes all of it where the descriptor stands. Returns 0 or an errno.
+/// Writes all bytes at the descriptor's position. Returns 0 or an errno.
 [[nodiscard]] int write_all(int fd, const uint8_t* data, size_t size);
 
-/// Errors: kSystem, kTooLarge (more than `bytes_max`).
+/// The bytes of a whole file. Errors: kSystem, kTooLarge (more than `bytes_max`).
 [[nodiscard]] Result<std::vector<uint8_t>> read_whole_file(const std::string& path,
                                                            uint64_t bytes_max);
 

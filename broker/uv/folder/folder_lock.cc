@@ -13,7 +13,7 @@
 namespace daphnis::broker::uv {
 namespace {
 
-/// What the holder wrote into the file: "process 123".
+/// The text that the holder wrote into the file: "process 123".
 std::string holder_of(int fd) {
   char text[64];
   const ssize_t size = ::pread(fd, text, sizeof text, 0);
@@ -25,7 +25,8 @@ std::string holder_of(int fd) {
 }  // namespace
 
 Result<void> FolderLock::take() {
-  // Open for reading, or the file system could not be remounted read-only.
+  // The file is open for reading alone; a file open for writing would keep the file system from
+  // being remounted read-only.
   daphnis::uv::UniqueFd file(
       ::open(path_.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640));
   if (!file) return fail_sys(errno, "cannot open " + path_);
@@ -35,7 +36,7 @@ Result<void> FolderLock::take() {
                                     " has locked " + path_ +
                                     "; stop that edge or give this one its own --cache-dir");
   }
-  // Only for the message above: a full disk is no reason to do without the lock.
+  // The text is only for the message above, so a full disk does not matter.
   const std::string text = "process " + std::to_string(::getpid()) + "\n";
   const daphnis::uv::UniqueFd note(
       ::open(path_.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW));

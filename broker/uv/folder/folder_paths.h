@@ -8,8 +8,8 @@
 
 namespace daphnis::broker::uv {
 
-/// The cache folder's and the spool folder's layout (docs/cache.md). All functions here block: they
-/// are for the thread pool and for the start.
+/// The layout of the cache folder and the spool folder (docs/cache.md). Functions that make folders
+/// block; they are for the thread pool and for the start.
 struct FolderPaths {
   std::string dir;        ///< Absolute; empty: no cache.
   std::string spool_dir;  ///< Absolute; empty: none.
@@ -20,27 +20,27 @@ struct FolderPaths {
   [[nodiscard]] std::string quarantine() const { return dir + "/quarantine"; }
   [[nodiscard]] std::string lock() const { return dir + "/lock"; }
   [[nodiscard]] std::string index() const { return dir + "/index"; }
-  /// Of the CountingBloomFilter's memory; named as spools are, so that a sweep takes what a dead
-  /// broker left. Empty: there is no place in memory for it.
+  /// The path of the CountingBloomFilter's shared memory. Its name is a spool's, so that a sweep
+  /// removes the file of a dead broker. Empty: there is no cache or no spool folder.
   [[nodiscard]] std::string filter() const;
 
-  /// Makes what is missing of the cache folder; what is there stays, if it follows the rule for
-  /// paths of ours (owned_path.h). Errors: kSystem, kInvalid (it does not).
+  /// Makes the missing folders of the cache folder. Errors: kSystem, kInvalid (a folder breaks the
+  /// rule for our own paths, owned_path.h).
   [[nodiscard]] Result<void> make_cache_tree() const;
-  /// Makes the spool folder, for our user alone. Errors: kSystem, kInvalid (somebody else's).
+  /// Makes the spool folder, for our user alone. Errors: kSystem, kInvalid (it is somebody else's).
   [[nodiscard]] Result<void> make_spool_dir() const;
-  /// The absolute path again where it is a file right in tmp/ or in the spool folder; else empty.
+  /// The given path where it names a file directly in tmp/ or in the spool folder; else empty.
   [[nodiscard]] std::string spool(std::string_view path) const;
 };
 
-/// What a spool's file may be called: one path segment, not hidden.
+/// True for a name that a spool's file may have: one path segment, not hidden.
 [[nodiscard]] bool is_spool_name(std::string_view name);
 
-/// True where the disk is in a state that passes, rather than the setting wrong. `sys` is an errno.
+/// True for an errno of a disk whose trouble may pass; false where a setting seems to be wrong.
 [[nodiscard]] bool may_pass(int sys);
 
-/// True where the folder as a whole is at fault (full, read-only, gone, broken, out of descriptors)
-/// rather than one file. `sys` is an errno; includes what may_pass().
+/// True for an errno that tells of the folder as a whole (full, read-only, gone, broken, out of
+/// descriptors) rather than of one file; also for each that may_pass().
 [[nodiscard]] bool is_folder_trouble(int sys);
 
 }  // namespace daphnis::broker::uv

@@ -16,18 +16,18 @@ namespace daphnis::broker::uv {
 namespace {
 
 constexpr size_t kProbeBytes = 4096;
-/// Free again after a full disk: this much, or this part of a small one.
+/// Bytes that must be free after a full disk, or this part of a small one (1 in kFreePart).
 constexpr uint64_t kFreeBytesMin = 16 * limits::kMiB;
 constexpr uint64_t kFreePart = 20;
 constexpr uint64_t kFreeInodesMin = 16;
 
 Result<void> write_probe(const std::string& path) {
-  (void)::unlink(path.c_str());  // Of a broker that was killed.
+  (void)::unlink(path.c_str());  // A broker that was killed may have left it.
   daphnis::uv::UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640));
   if (!file) return fail_sys(errno, "cannot make " + path);
   const std::array<uint8_t, kProbeBytes> bytes{};
   int sys = write_all(file.get(), bytes.data(), bytes.size());
-  // Some file systems tell of a full disk or a quota only now.
+  // Some file systems report a full disk or a quota only at close.
   if (::close(file.release()) != 0 && sys == 0) sys = errno;
   if (sys != 0) return fail_sys(sys, "cannot write " + path);
   return {};
@@ -63,7 +63,7 @@ Result<void> check_free_space(const FolderPaths& paths) {
   return {};
 }
 
-/// Makes the folders and takes the lock anew where the lock's file is not there any more.
+/// Makes missing folders, and takes the lock anew where its file is gone.
 Result<void> restore(const FolderPaths& paths, FolderLock& lock, bool is_held) {
   if (auto made = paths.make_cache_tree(); !made) return made;
   return is_held ? Result<void>() : lock.take();

@@ -8,23 +8,25 @@
 
 namespace daphnis::broker::uv {
 
-/// What the names of the probe's own files in tmp/ begin with.
+/// The beginning of the names of the probe's own files in tmp/.
 inline constexpr std::string_view kProbeName = "probe";
 
-/// Whether files can be made, written, renamed and removed in the cache folder right now.
+/// The result of a probe: whether files can be made, written, renamed and removed in the cache
+/// folder.
 struct ProbeResult {
   bool is_ok = false;
-  bool is_new = false;  ///< The folder was deleted or replaced; it was made and locked anew.
-  std::string why;      ///< Where it is not ok: for a person.
+  bool is_new = false;  ///< The folder was deleted or replaced, and made and locked anew.
+  std::string why;      ///< Why it is not ok, for the log.
 };
 
+/// The state before a probe.
 enum class ProbeAfter : uint8_t {
   kHealth,
-  kTrouble,  ///< Also wants some room free, lest a full disk goes up and down with each byte.
+  kTrouble,  ///< The probe also wants free space, so that a full disk does not go up and down.
 };
 
-/// Tries it with a file of 4 KiB in tmp/. Makes what is missing of the folders and takes the lock
-/// where it is not held. Blocks.
+/// Probes the folder with a file of 4 KiB in tmp/. Makes missing folders, and takes the lock where
+/// it is not held. Blocks.
 [[nodiscard]] ProbeResult probe_folder(const FolderPaths& paths, FolderLock& lock,
                                        ProbeAfter after);
 

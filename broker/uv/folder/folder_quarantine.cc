@@ -18,13 +18,14 @@
 namespace daphnis::broker::uv {
 namespace {
 
+/// A file in quarantine/.
 struct Kept {
   uint64_t number;
   uint64_t bytes;
   std::string path;
 };
 
-/// What is in quarantine, the oldest first. Whatever has no name of ours counts as older.
+/// The files in quarantine/, the oldest first; files without a number are the oldest.
 std::vector<Kept> kept_files(const std::string& folder) {
   std::vector<Kept> kept;
   (void)for_each_name(folder, [&](const std::string& name) {

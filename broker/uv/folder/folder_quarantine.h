@@ -5,9 +5,9 @@
 
 namespace daphnis::broker::uv {
 
-/// Moves the key's file to quarantine/KEY.N, N counting up, and removes the oldest there until at
-/// most kQuarantineFilesMax and kQuarantineBytesMax are left. A file that passes those bounds by
-/// itself is not kept. False: it could not be moved and still stands under objects/. Blocks.
+/// Moves the key's file to quarantine/KEY.N, N counting up, and removes the oldest files there
+/// until at most kQuarantineFilesMax and kQuarantineBytesMax are left; a file larger than that is
+/// not kept. False: the file could not be moved and still is under objects/. Blocks.
 [[nodiscard]] bool quarantine_file(const FolderPaths& paths, const RequestKey& key);
 
 }  // namespace daphnis::broker::uv

@@ -69,10 +69,10 @@ void FolderScan::look_at(const std::string& name, Batch& batch) {
   if (::fstatat(folder_.get(), name.c_str(), &about, AT_SYMLINK_NOFOLLOW) != 0) {
     if (errno == EIO) return remove(name, batch);
     if (errno != ENOENT) batch.trouble = trouble_text(errno, "cannot look at " + name);
-    return;  // Evicted since.
+    return;  // The file was evicted meanwhile.
   }
   const unsigned number = next_folder_ - 1;
-  // What others own or may write, they could change after it was proven.
+  // A file that others own or may write could change after it was proven.
   if (!S_ISREG(about.st_mode) || !daphnis::uv::is_owned(about) ||
       !parse_cache_file_name(name, entry.key) || entry.key[0] != number) {
     return remove(name, batch);
@@ -125,7 +125,7 @@ void FolderScan::remove(const std::string& name, Batch& batch) {
   ++batch.files_removed;
   if (::unlinkat(folder_.get(), name.c_str(), 0) == 0 || errno == ENOENT) return;
   const bool is_folder = errno == EISDIR || errno == EPERM;
-  // An empty folder goes; one with content is somebody's mistake and harms nobody.
+  // An empty folder is removed; one with content is a mistake that does no harm.
   if (is_folder && (::unlinkat(folder_.get(), name.c_str(), AT_REMOVEDIR) == 0 ||
                     errno == ENOTEMPTY || errno == EEXIST)) {
     return;

@@ -13,8 +13,8 @@
 
 namespace daphnis::broker::uv {
 
-/// One walk over objects/, in steps of at most kFilesFoundMax files. Files that the snapshot knows
-/// with their size are believed; of others the end is read, and whatever is no valid cache file is
+/// One walk over objects/, in steps of at most kFilesFoundMax files. A file whose size the snapshot
+/// knows is believed; of any other file the end is read. A file that is no valid cache file is
 /// removed. Blocks; runs in the thread pool, one step at a time. Owned by the CacheFolder.
 class FolderScan {
  public:
@@ -25,21 +25,22 @@ class FolderScan {
     uint64_t files_seen = 0;
     uint64_t files_removed = 0;
     bool is_last = false;
-    std::string trouble;  ///< Why the scan cannot go on; then no files may be concluded to be gone.
+    std::string trouble;  ///< Why the scan cannot go on; then files not found may exist.
   };
   [[nodiscard]] Batch step();
 
-  /// After the last batch: the youngest files, at most kScrubSampleFiles. They are the likeliest to
-  /// be torn where the machine itself went down.
+  /// The youngest files, at most kScrubSampleFiles; call it after the last batch. After a crash of
+  /// the machine the youngest files are the likeliest to be torn.
   [[nodiscard]] std::vector<RequestKey> take_sample();
 
  private:
   void read_snapshot();
-  /// Opens the next of the 256 folders. False: there is none, or it cannot be read.
+  /// Opens the next of the 256 folders. False: it cannot be read.
   [[nodiscard]] bool open_folder(Batch& batch);
   void look_at(const std::string& name, Batch& batch);
-  /// Whether the file, unknown to the snapshot, is a valid one; fills in the root.
+  /// The result of a look into a file.
   enum class Look { kValid, kInvalid, kGone, kTrouble };
+  /// Reads the end of a file that the snapshot does not know, and fills in the entry's root.
   [[nodiscard]] Look look_into(const std::string& name, CacheEntry& entry, Batch& batch);
   void remove(const std::string& name, Batch& batch);
   void sample(const RequestKey& key, time_t changed);
@@ -48,9 +49,9 @@ class FolderScan {
   std::unique_ptr<CacheSnapshot> snapshot_;  ///< Read by the first step.
   unsigned next_folder_ = 0;
   daphnis::uv::UniqueFd folder_;
-  std::vector<std::string> names_;  ///< Of folder_, not yet looked at.
+  std::vector<std::string> names_;  ///< Names in folder_ that were not looked at yet.
   std::vector<uint8_t> tail_;
-  std::vector<std::pair<time_t, RequestKey>> youngest_;  ///< A heap, the oldest on top.
+  std::vector<std::pair<time_t, RequestKey>> youngest_;  ///< A heap with the oldest on top.
 };
 
 }  // namespace daphnis::broker::uv

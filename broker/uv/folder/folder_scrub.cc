@@ -15,7 +15,7 @@ namespace daphnis::broker::uv {
 namespace {
 
 constexpr unsigned kFolders = 256;
-/// A small file is read in one step.
+/// A step goes on until it has read this much, so that a small file takes one step.
 constexpr uint64_t kStepBytesMin = 64 * limits::kKiB;
 constexpr std::string_view kHex = "0123456789abcdef";
 
@@ -67,7 +67,7 @@ bool FolderScrub::next_key(RequestKey& key) {
     }
     const unsigned number = next_folder_++;
     const std::string path = paths_.objects() + "/" + kHex[number >> 4] + kHex[number & 15];
-    // What cannot be listed is the probe's and the scan's to tell.
+    // A folder that cannot be listed is skipped; the probe and the scan report it.
     (void)for_each_name(path, [&](const std::string& name) {
       RequestKey named;
       if (parse_cache_file_name(name, named) && named[0] == number) keys_.push_back(named);
@@ -86,7 +86,7 @@ void FolderScrub::open(const RequestKey& key, Step& step) {
       daphnis::uv::UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   if (!file_->fd) {
     if (errno == EIO) return close(step, unreadable(-EIO));
-    file_.reset();  // Evicted since, or a trouble of the folder's rather than the file's.
+    file_.reset();  // The file was evicted meanwhile, or the folder is in trouble.
     step.ended = FileProven{.key = key, .is_good = false};
     return;
   }
@@ -135,7 +135,8 @@ void FolderScrub::read_piece(Step& step) {
 void FolderScrub::close(Step& step, std::string why) {
   ++step.files_done;
   struct stat about {};
-  // A file that was evicted meanwhile is nobody's fault, and its name may be another's by now.
+  // A file that was evicted meanwhile is not reported as corrupt; another file may have its name by
+  // now.
   const bool is_there = !file_->fd || ::fstat(file_->fd.get(), &about) != 0 || about.st_nlink > 0;
   const bool is_good = why.empty();
   if (!is_good && is_there) {
@@ -153,7 +154,7 @@ int64_t FolderScrub::read_gently(uint8_t* into, size_t size, uint64_t offset) {
   if (resident == static_cast<ssize_t>(size)) return resident;
   const bool is_known = resident >= 0 || errno == EAGAIN;
   const int64_t got = read_at(fd, into, size, offset);
-  // Where the file system cannot tell (tmpfs is all memory), nothing is given back.
+  // Where the file system cannot tell (tmpfs is all in memory), no pages are dropped.
   if (got > 0 && is_known) {
     const uint64_t kept = resident > 0 ? static_cast<uint64_t>(resident) : 0;
     (void)::posix_fadvise(fd, static_cast<off_t>(offset + kept), static_cast<off_t>(size - kept),

@@ -13,34 +13,35 @@
 
 namespace daphnis::broker::uv {
 
-/// Reads the cached files one after another and proves each anew: first what is wanted and a sample
-/// that was given, then all, folder by folder, round after round. In steps that read about
-/// kScrubPieceBytes at most (a file's trailer is read whole). Blocks; runs in the thread pool, one
-/// step at a time. Owned by the CacheFolder.
+/// Reads the cached files one after another and proves each anew: first those of want(), then the
+/// sample, then all, folder by folder, round after round. A step reads about kScrubPieceBytes at
+/// most, or one file's trailer. Blocks; runs in the thread pool, one step at a time. Owned by the
+/// CacheFolder and its step under way.
 ///
-/// What it reads is not to push what clients want out of the page cache: its descriptors are
-/// without read-ahead, and pages that were not there before (RWF_NOWAIT tells) are given back.
+/// Its reads must not push the files that clients want out of the page cache: its descriptors have
+/// no read-ahead, and pages that were not in memory before (RWF_NOWAIT tells) are dropped after
+/// use.
 class FolderScrub {
  public:
   explicit FolderScrub(FolderPaths paths) : paths_(std::move(paths)) {}
 
-  // Not while a step is under way:
-  /// This one before all others.
+  // want() and set_sample() must not be called while a step is under way.
+  /// Puts a file before all others.
   void want(const RequestKey& key) { wanted_.push_back(key); }
-  /// These before what has its turn.
+  /// Puts these files before those of the round.
   void set_sample(std::vector<RequestKey> keys) { sample_ = std::move(keys); }
 
   struct Step {
     uint64_t bytes_read = 0;
-    uint64_t files_done = 0;
+    uint64_t files_done = 0;  ///< Good, bad, or evicted while they were read.
     bool is_round_over = false;
     std::optional<FileCorrupt> corrupt;
-    std::optional<FileProven> ended;  ///< A file's end, unless it is corrupt.
+    std::optional<FileProven> ended;  ///< A file was read to its end, or was gone.
   };
   [[nodiscard]] Step step();
-  /// A file is open between two steps.
+  /// True where a file stays open between two steps.
   [[nodiscard]] bool is_open() const { return file_.has_value(); }
-  /// Closes it where it has lost its name, and says so. As step(): blocks.
+  /// Closes the open file where it was unlinked, and then returns its key, not proven. Blocks.
   [[nodiscard]] std::optional<FileProven> let_go();
 
  private:
@@ -50,24 +51,24 @@ class FolderScrub {
     daphnis::uv::UniqueFd fd;
     CacheFooter footer;
     uint64_t offset = 0;
-    std::optional<CachedFileProof> proof;  ///< Once the trailer was read.
+    std::optional<CachedFileProof> proof;  ///< nullopt until the trailer was read.
   };
 
-  /// False: there is nothing more in this round.
+  /// The next file to prove. False: the round is over.
   [[nodiscard]] bool next_key(RequestKey& key);
   void open(const RequestKey& key, Step& step);
   void read_trailer(Step& step);
   void read_piece(Step& step);
-  /// Ends the file; `why` is empty where it is as it must be.
+  /// Ends the proof of the open file; `why` is empty where the file is good.
   void close(Step& step, std::string why);
-  /// Like read_at(), without leaving pages behind that were not in memory before.
+  /// Reads as read_at() does, and leaves no pages in memory that were not there before.
   [[nodiscard]] int64_t read_gently(uint8_t* into, size_t size, uint64_t offset);
 
   FolderPaths paths_;
   std::deque<RequestKey> wanted_;
   std::vector<RequestKey> sample_;
   unsigned next_folder_ = 0;
-  std::vector<RequestKey> keys_;  ///< Of the folder before it, not yet read.
+  std::vector<RequestKey> keys_;  ///< Keys in the folder before next_folder_, not yet read.
   std::optional<File> file_;
 };
 

@@ -19,7 +19,7 @@
 namespace daphnis::broker::uv {
 namespace {
 
-/// How far a file's time and a process's may disagree, seconds.
+/// How far the clocks of a file's time and of a process's start may differ, in seconds.
 constexpr time_t kClockSlackS = 2;
 
 /// The pid in INDEX-PID-NUMBER.
@@ -34,7 +34,7 @@ std::optional<pid_t> pid_of(std::string_view name) {
   return pid;
 }
 
-/// When the process began, in seconds since the epoch (proc(5), field 22 of stat); nullopt: there
+/// The start of a process, in seconds since the epoch (proc(5), field 22 of stat); nullopt: there
 /// is no such process.
 std::optional<time_t> started_at(pid_t pid) {
   const std::string path = "/proc/" + std::to_string(pid) + "/stat";
@@ -57,7 +57,8 @@ std::optional<time_t> started_at(pid_t pid) {
   return now.tv_sec - up.tv_sec + static_cast<time_t>(ticks / ::sysconf(_SC_CLK_TCK));
 }
 
-/// Whether the process has the file open; true also for one of our user that cannot be looked into.
+/// True where the process has the file open, and for a process of our user whose descriptors cannot
+/// be listed.
 bool has_open(pid_t pid, const struct stat& file) {
   const std::string process = "/proc/" + std::to_string(pid);
   const std::string folder = process + "/fd";
@@ -72,9 +73,9 @@ bool has_open(pid_t pid, const struct stat& file) {
   return ::stat(process.c_str(), &about) == 0 && about.st_uid == ::geteuid();
 }
 
-/// Whether the process that is called so in a file's name is another one than wrote it: it began
-/// after the file was written. Both times are the wall clock's, so a clock that was put forward
-/// makes a living writer look like that; it has its file open.
+/// True where the process with the pid in a file's name is not the one that wrote the file: it
+/// began after the file was written, or is gone. Both times are of the wall clock, so after a jump
+/// forward a living writer may look that way; but it has its file open.
 bool is_successor(pid_t pid, const struct stat& file) {
   const auto started = started_at(pid);
   return !started || (*started > file.st_mtime + kClockSlackS && !has_open(pid, file));
@@ -91,10 +92,10 @@ size_t sweep_folder(const std::string& folder, time_t quiet_s) {
     struct stat about {};
     const std::string path = folder + "/" + name;
     if (::lstat(path.c_str(), &about) != 0 || S_ISDIR(about.st_mode)) return;
-    // A time in the future is one of a clock that was put back; such a file is not new.
+    // A time in the future means that the clock was put back; such a file is not new.
     if (about.st_mtime <= now && about.st_mtime > now - quiet_s) return;
     const auto pid = pid_of(name);
-    // What this very process has made since its start it maps rather than has open.
+    // This process maps the file that it made itself, and does not have it open.
     if (pid == ::getpid() && quiet_s > 0) return;
     if (!pid || is_successor(*pid, about)) strays.push_back(path);
   });

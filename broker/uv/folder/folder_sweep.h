@@ -8,15 +8,15 @@
 
 namespace daphnis::broker::uv {
 
-/// Removes from tmp/ and from the spool folder what no living process writes: files of workers that
-/// died (a spool is called INDEX-PID-NUMBER), also where their pid was given to somebody else
-/// since, and whatever has another kind of name. Files changed less than `quiet_s` ago stay for the
-/// next time. What a living worker owns is its own affair, whether this broker has heard of it or
-/// not. The broker and its workers must see the same process ids. Returns how many it removed.
-/// Blocks.
+/// Removes from tmp/ and from the spool folder the strays, files that no living process writes:
+/// those of workers that died (a spool is called INDEX-PID-NUMBER), even where another process has
+/// their pid by now, and files with any other kind of name. Files changed less than `quiet_s`
+/// seconds ago stay until the next sweep. A living worker's files stay, even of one that this
+/// broker does not know. The broker and its workers must see the same process ids. Returns the
+/// number removed. Blocks.
 size_t sweep_spools(const FolderPaths& paths, time_t quiet_s);
 
-/// The same in one folder.
+/// Sweeps one folder in the same way.
 size_t sweep_folder(const std::string& folder, time_t quiet_s);
 
 }  // namespace daphnis::broker::uv

@@ -17,15 +17,15 @@
 namespace daphnis::broker::uv {
 namespace {
 
-/// After this the loop is told what is done, and that the disk answers.
+/// The length of a step after which the loop is told what is done, and that the disk works.
 constexpr std::chrono::milliseconds kStepTime(100);
 
-/// The errno's text in a form that may be used in any thread.
+/// The text of an errno; may be called in any thread.
 std::string text_of(int sys) {
   return Error{Errc::kSystem, sys, {}}.text();
 }
 
-/// Why a file is not one that can be stored; empty: its size and its footer are right.
+/// Why a file cannot be stored; empty: its size and its footer are right.
 std::string fault_of(int fd, uint64_t size) {
   struct stat about {};
   if (::fstat(fd, &about) != 0) return text_of(errno);
@@ -65,7 +65,7 @@ std::string FolderWork::store(const StoreFile& task) {
         ::open(from.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
     if (!file) {
       const int sys = errno;
-      // A single file that is not there is its writer's affair, a missing tmp/ is not.
+      // A missing file is its writer's fault, but a missing tmp/ is a trouble of the folder.
       if (sys != ENOENT || ::access(paths_.tmp().c_str(), F_OK) != 0)
         note(sys, "cannot open " + from);
       return "cannot open " + from + ": " + text_of(sys);
@@ -83,7 +83,7 @@ FolderRound::FolderRound(std::deque<FolderTask>& tasks, const FolderPaths& paths
   do {
     works_.emplace_back(std::move(tasks.front()), paths);
     tasks.pop_front();
-    // A single file each. Any other may be long, and goes alone.
+    // Only StoreFile tasks share a round, since each is for one file; another task may be long.
   } while (works_.size() < limits::kFolderStepFiles && !tasks.empty() &&
            std::holds_alternative<StoreFile>(works_.back().task()) &&
            std::holds_alternative<StoreFile>(tasks.front()));
@@ -107,8 +107,8 @@ bool FolderWork::carry_out(const StoreFile& task) {
   stored.is_stored = stored.why.empty();
   if (!stored.is_stored && !paths_.dir.empty()) {
     if (is_spool_name(task.name)) unlink(paths_.tmp() + "/" + task.name);
-    // The core holds no such key now, so no file of that name may be a hit: one that the scan of
-    // a start has not reached yet could be.
+    // The core drops this key, so no file may be left under its name: an older one, which the scan
+    // has not reached yet, would be a hit.
     unlink(paths_.object(task.key));
   }
   event_ = std::move(stored);

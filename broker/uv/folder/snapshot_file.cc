@@ -16,7 +16,7 @@ SnapshotFile::~SnapshotFile() {
 
 Result<void> SnapshotFile::begin() {
   if (file_) return {};
-  (void)::unlink(path_.c_str());  // Of a broker that was killed.
+  (void)::unlink(path_.c_str());  // A broker that was killed may have left it.
   file_ =
       daphnis::uv::UniqueFd(::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640));
   if (!file_) return fail_sys(errno, "cannot make " + path_);

@@ -8,19 +8,20 @@
 
 namespace daphnis::broker::uv {
 
-/// Writes DIR/index under another name, which replaces it once all is on the disk. Blocks. Owned by
-/// whoever writes; unlinks what it wrote unless finish() came.
+/// Writes a snapshot to a temporary file, which replaces DIR/index once all of it is on the disk.
+/// Blocks. Owned by its writer; its end unlinks the temporary file unless finish() has succeeded.
 class SnapshotFile {
  public:
-  /// `name` keeps two of them apart.
+  /// `name` ends the temporary file's name; two writers at once need different ones.
   SnapshotFile(std::string index, const std::string& name)
       : index_(std::move(index)), path_(index_ + "." + name) {}
   ~SnapshotFile();
   SnapshotFile(const SnapshotFile&) = delete;
   SnapshotFile& operator=(const SnapshotFile&) = delete;
 
-  /// The first call makes the file. Errors: kSystem.
+  /// Appends a frame; the first call makes the file. Errors: kSystem.
   [[nodiscard]] Result<void> append(std::span<const CacheEntry> entries);
+  /// Writes the end mark, syncs the file and renames it to DIR/index. Errors: kSystem.
   [[nodiscard]] Result<void> finish();
 
  private:

@@ -18,7 +18,7 @@
 namespace daphnis::broker::uv {
 namespace {
 
-/// The folder's lock; none where another broker has it. Error: an errno.
+/// Opens the folder and locks it. Errors: kSystem, also where another broker has the lock.
 Result<daphnis::uv::UniqueFd> lock_folder(const std::string& path) {
   daphnis::uv::UniqueFd folder(
       ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
@@ -36,7 +36,7 @@ Result<daphnis::uv::UniqueFd> take_folder(const std::string& path) {
   return lock_folder(path);
 }
 
-/// Removes the folders "BASE-…" that earlier lives had to take, with what dead workers left there.
+/// Removes the folders "BASE-…" of earlier brokers, with the files of dead workers there.
 void remove_earlier(const std::string& base) {
   const size_t slash = base.rfind('/');
   const std::string above = base.substr(0, slash);
@@ -52,7 +52,7 @@ void remove_earlier(const std::string& base) {
     const auto lock = lock_folder(path);
     if (!lock) continue;
     (void)sweep_folder(path, 0);
-    (void)::rmdir(path.c_str());  // Stays where a living worker has a file there.
+    (void)::rmdir(path.c_str());  // The folder stays where a living worker has a file in it.
   }
 }
 
@@ -68,7 +68,7 @@ SpoolPlace take_spool_place(const std::string& base, const std::function<uint64_
     return place;
   }
   if (may_pass(taken.error().sys)) {
-    place.dir = base;  // A full disk: a sweep makes the folder later.
+    place.dir = base;  // The disk is full; a sweep makes the folder later.
     return place;
   }
   place.lack = taken.error().text();

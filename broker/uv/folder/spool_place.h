@@ -8,17 +8,18 @@
 
 namespace daphnis::broker::uv {
 
-/// Where spools outside the cache go when nobody named a folder for them.
+/// The folder for spools outside the cache where the operator has named none.
 struct SpoolPlace {
-  std::string dir;    ///< Made, and ours alone; empty: there is none, and the edge does without.
-  std::string lack;   ///< Why it is not the place asked for; empty: it is.
-  daphnis::uv::UniqueFd lock;  ///< As long as it lives nobody else takes the folder for a left one.
+  std::string dir;             ///< Our own folder; empty: there is none, and no such spools.
+  std::string lack;            ///< Why `dir` is not `base`; empty: it is.
+  daphnis::uv::UniqueFd lock;  ///< While it lives, no other broker removes the folder.
 };
 
-/// Takes the folder `base`, under /dev/shm the same for one socket in every life of its broker.
-/// Anybody may have made that name before us, so where it is not ours, or another broker has it, a
-/// folder beside it with "-" and 16 hex digits of `random` added is made instead. What earlier
-/// brokers left in such folders goes, unless a living worker still writes it. Blocks.
+/// Takes the folder `base`, which is under /dev/shm and the same at each start of a broker on one
+/// socket. Anybody may have made a file of that name, so where it is not our own folder, or another
+/// broker has it, a folder beside it with "-" and 16 hex digits of `random` added is made instead.
+/// Such folders of earlier brokers are removed, with all files that no living worker writes.
+/// Blocks.
 [[nodiscard]] SpoolPlace take_spool_place(const std::string& base,
                                           const std::function<uint64_t()>& random);
 
