@@ -271,8 +271,8 @@ std::vector<WorkerId> Cache::readers_of(const Spool& spool) const {
 
 void Cache::retire_linked(const SpoolId& id, const Spool& spool) {
   const Settings& settings = context_.settings;
-  // Without folders nobody can unlink the spool, which a worker may have brought from an earlier
-  // broker.
+  // Without folders the broker cannot unlink the spool, which a worker may have brought from an
+  // earlier broker.
   const bool has_folder = !settings.cache_dir.empty() || !settings.spool_dir.empty();
   if (!has_folder) return retire(id, spool);
   deferred_frees_.add_linked({.spool = id, .place = spool.place, .bytes = spool.bytes},

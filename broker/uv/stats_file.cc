@@ -54,14 +54,14 @@ Result<void> StatsFile::reopen() {
   if (!fd) return std::unexpected(fd.error());
   struct stat about {};
   const bool is_file = ::fstat(fd->get(), &about) == 0 && S_ISREG(about.st_mode);
-  sink_ = is_file ? Sink::kFile : Sink::kStream;
+  sink_ = is_file ? Sink::kFile : Sink::kPipe;
   file_ = std::make_shared<daphnis::uv::UniqueFd>(std::move(*fd));
   return {};
 }
 
 void StatsFile::write(const std::string& line) {
-  if (sink_ == Sink::kStream) {
-    write_stream(line);
+  if (sink_ == Sink::kPipe) {
+    write_pipe(line);
     return;
   }
   if (queue_.size() + line.size() > limits::kStatsQueueBytesMax) {
@@ -72,7 +72,7 @@ void StatsFile::write(const std::string& line) {
   write_file();
 }
 
-void StatsFile::write_stream(const std::string& line) {
+void StatsFile::write_pipe(const std::string& line) {
   if (line.size() > kPipeLineBytes || !takes_a_line(file_->get()) ||
       ::write(file_->get(), line.data(), line.size()) < 0) {
     ++lines_dropped_;

@@ -25,17 +25,17 @@ class StatsFile {
   /// Opens the path anew, after a rotation. On an error the former file stays. Errors: kSystem.
   [[nodiscard]] Result<void> reopen();
 
-  /// True for a file, which takes lines of any length; a stream takes lines of up to 4 KiB.
+  /// True for a file, which takes lines of any length; a pipe takes lines of up to 4 KiB.
   [[nodiscard]] bool is_file() const { return sink_ == Sink::kFile; }
   [[nodiscard]] uint64_t lines_dropped() const { return lines_dropped_; }
 
  private:
   struct Write;
-  enum class Sink : uint8_t { kFile, kStream };
+  enum class Sink : uint8_t { kFile, kPipe };
 
   StatsFile(daphnis::uv::Loop& loop, std::string path) : loop_(loop), path_(std::move(path)) {}
   void write_file();
-  void write_stream(const std::string& line);
+  void write_pipe(const std::string& line);
 
   daphnis::uv::Loop& loop_;
   std::string path_;

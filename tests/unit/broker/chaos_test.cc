@@ -1,7 +1,7 @@
 #include "tests/unit/broker/rig.h"
 
-/// The broker under random events of all kinds; whatever happens, every fetch ends exactly once and
-/// nothing stays behind.
+/// The broker under random events of all kinds: every fetch must end exactly once, and nothing may
+/// be left over.
 namespace daphnis::broker {
 namespace {
 
@@ -108,7 +108,7 @@ class Chaos {
     rig_.kill_worker(worker);
   }
 
-  /// Takes what the workers got.
+  /// Takes the messages that the workers got.
   void collect() {
     for (const WorkerId worker : workers_) {
       for (const auto& message : std::exchange(rig_.workers[worker].inbox, {})) {

@@ -18,7 +18,7 @@
 
 namespace daphnis::broker {
 
-/// A CID that nobody else has: raw, sha2-256, the digest being made of `n`.
+/// The CID number `n`: raw, sha2-256, with a digest made of `n`.
 inline Cid cid_number(uint64_t n) {
   std::vector<uint8_t> digest(32);
   for (size_t i = 0; i < 8; ++i) digest[i] = static_cast<uint8_t>(n >> (8 * i));
@@ -34,11 +34,11 @@ class Rig {
 
   struct Conn {
     std::string out;       ///< Everything the broker wrote.
-    bool is_shut = false;  ///< Its side is ended.
+    bool is_shut = false;  ///< The broker ended its side.
     bool is_closed = false;
     bool is_tuned = false;
-    bool reads = true;        ///< Whether its kernel takes what the broker writes.
-    size_t unsent_bytes = 0;  ///< What it has not taken.
+    bool reads = true;        ///< The peer takes what the broker writes.
+    size_t unsent_bytes = 0;  ///< Written bytes that the peer has not taken.
     std::optional<WorkerId> handed_to;
     uint64_t cookie = 0;
   };
@@ -71,7 +71,7 @@ class Rig {
     send(conn, "GET /register/" + id + query + " HTTP/1.1\r\nHost: l1\r\n\r\n");
     return conn;
   }
-  /// The peer takes so much of what it has not taken yet.
+  /// The peer takes `bytes` of the unsent bytes.
   void take(ConnId id, size_t bytes) {
     conns[id].unsent_bytes -= std::min(bytes, conns[id].unsent_bytes);
     broker.on_l2_unsent(id, conns[id].unsent_bytes, now_ms);
@@ -98,7 +98,7 @@ class Rig {
     REQUIRE_FALSE(all.empty());
     return field(all.back(), "requestId");
   }
-  /// A POST's head (and what follows) for the last order on a registration, on a new connection.
+  /// Sends a POST for the last order on a registration, on a new connection.
   ConnId post(ConnId registration, const Cid& cid, const std::string& more_head = "",
               const std::string& body = "4\r\nbody\r\n") {
     const ConnId conn = connect();
@@ -114,7 +114,7 @@ class Rig {
                    "\r\n\r\n");
     return conn;
   }
-  /// `session` is the key to show, if any.
+  /// Sends a POST of holdings and returns the reply; `session` is the key to show, if any.
   std::string announce(const std::string& id, const Cid& cid,
                        const std::string& address = "192.0.2.1", const std::string& verb = "add",
                        const std::string& session = "") {
@@ -125,7 +125,7 @@ class Rig {
                    (session.empty() ? "" : "Daphnis-Session: " + session + "\r\n") + "\r\n" + body);
     return conns[conn].out;
   }
-  /// The key that a registration was answered with.
+  /// The session key in the response to a registration.
   std::string session_of(ConnId registration) const {
     const std::string mark = "Daphnis-Session: ";
     const std::string& out = conns.at(registration).out;
@@ -133,7 +133,7 @@ class Rig {
     REQUIRE(at != std::string::npos);
     return out.substr(at + mark.size(), out.find("\r\n", at) - at - mark.size());
   }
-  /// A POST without an id.
+  /// Sends a POST without an id.
   ConnId post_bare(const Cid& cid, const std::string& more_head = "Content-Length: 3\r\n",
                    const std::string& body = "abc", const std::string& address = "192.0.2.1") {
     const ConnId conn = connect(address);
@@ -141,7 +141,7 @@ class Rig {
          "POST /data/" + cid.text() + " HTTP/1.1\r\nHost: l1\r\n" + more_head + "\r\n" + body);
     return conn;
   }
-  /// 0 where there is no answer yet.
+  /// The status of the last reply; 0: none came yet.
   int status(ConnId id) const {
     const std::string& out = conns.at(id).out;
     int last = 0;
@@ -217,7 +217,7 @@ class Rig {
   }
 
   // --- Time ---
-  /// Lets time pass; all deadlines on the way are met in order. Workers answer pings.
+  /// Lets time pass; each deadline on the way is met in its turn, and workers reply to pings.
   void advance(uint64_t ms) {
     const uint64_t end = now_ms + ms;
     while (true) {
@@ -306,9 +306,9 @@ class Rig {
   std::map<WorkerId, FakeWorker> workers;
   std::vector<std::string> log;
   std::vector<FolderTask> folder_tasks;
-  std::map<ListenerId, uint64_t> kept_listeners;  ///< By the shell; their cookies.
-  bool workers_pong = true;                       ///< Pings.
-  std::set<WorkerId> mute_workers;                ///< But these do not.
+  std::map<ListenerId, uint64_t> kept_listeners;  ///< Cookies of those that a shell would keep.
+  bool workers_pong = true;                       ///< Workers reply to pings.
+  std::set<WorkerId> mute_workers;                ///< Workers that do not.
 };
 
 }  // namespace daphnis::broker

@@ -11,7 +11,7 @@ struct Reply {
   std::string body;
 };
 
-/// The whole answer, as a client reads it.
+/// A whole reply, as a client reads it.
 Reply ask(CacheRig& rig, const std::string& method, const std::string& target,
           std::vector<http::Header> headers = {{"Host", "localhost"}},
           const std::string& body = "") {

@@ -67,7 +67,7 @@ TEST_CASE("ages go on in the next broker and stand still without one", "[broker]
   }
   const CacheSnapshot read(snapshot);
   CacheRig rig(settings);
-  // A year later by the wall clock, with a file that no snapshot knows.
+  // The wall clock is a year ahead, and no snapshot knows the file.
   rig.broker.on_second(wall_s + 365 * 86'400, rig.now_ms);
   FilesFound found{.entries = {*read.find(key_for(1)), *read.find(key_for(2))}, .is_last = true};
   found.entries.push_back({.key = key_for(3), .root = cid_number(3), .size = kMiB});

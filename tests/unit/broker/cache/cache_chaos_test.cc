@@ -4,8 +4,8 @@
 
 #include "tests/unit/broker/cache/cache_rig.h"
 
-/// The cache's books under random events of all kinds, beside a model that adds up what messages
-/// and orders say.
+/// The cache's account under random events of all kinds, compared with a model that adds up the
+/// messages and tasks.
 namespace daphnis::broker {
 namespace {
 
@@ -33,8 +33,8 @@ class CacheChaos {
   };
   struct DeferredFree {
     uint64_t bytes = 0;
-    std::set<WorkerId> readers = {};            ///< Of a spool.
-    std::optional<std::set<WorkerId>> open_at;  ///< Once the folder has unlinked.
+    std::set<WorkerId> readers = {};            ///< Of a spool alone.
+    std::optional<std::set<WorkerId>> open_at;  ///< nullopt until the folder has unlinked it.
   };
 
   size_t pick(size_t n) { return static_cast<size_t>(random_() % n); }
@@ -106,7 +106,7 @@ class CacheChaos {
     const auto spool = any_spool(false);
     if (!spool || spools_[*spool].bytes == 0) return;
     const uint64_t bytes = spools_[*spool].bytes + (pick(20) == 0 ? 1 : 0);
-    // Where it is refused, its own worker has it open still.
+    // Where the spool is refused, its own worker still has it open.
     leaving_.push_back({.bytes = spools_[*spool].bytes, .readers = {spool->first}, .open_at = {}});
     spools_.erase(*spool);
     rig_.done(spool->first, spool->second, pick(30), bytes - pick(static_cast<size_t>(bytes)));
@@ -189,7 +189,7 @@ class CacheChaos {
     }
   }
 
-  /// Takes note of what orders and messages say.
+  /// Adds new tasks and messages to the model.
   void observe() {
     for (const FolderTask& task : std::exchange(rig_.folder_tasks, {})) {
       if (const auto* store = std::get_if<StoreFile>(&task)) {
@@ -257,7 +257,7 @@ class CacheChaos {
   std::map<SpoolKey, Spool> spools_;
   std::map<RequestKey, uint64_t> held_;
   std::map<uint64_t, DeferredFree> deferred_frees_;
-  std::deque<DeferredFree> leaving_;  ///< Spools whose files are about to be ordered away.
+  std::deque<DeferredFree> leaving_;  ///< Spools whose unlink tasks are to come.
   std::deque<FolderTask> pending_;
   std::map<WorkerId, size_t> rooms_seen_;
   uint64_t last_spool_ = 0;

@@ -51,7 +51,8 @@ TEST_CASE("GDSF gives up the large and seldom asked for and keeps what is asked 
   ask(11, 1);
   policy.add(1, 11, 10'000'000, 2);
   CHECK(policy.victim(3) == 1u);
-  // Its size raises the bar by (10^7 / 10^4)^0.85, about 355 times; a hit of many repays it.
+  // The larger size divides the value of a hit by (10^7 / 10^4)^0.85, about 355; many hits make up
+  // for that.
   ask(11, 200);
   ask(12, 200);
   policy.add(2, 12, 20'000'000, 3);

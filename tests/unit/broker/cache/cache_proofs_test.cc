@@ -7,7 +7,7 @@ namespace {
 
 constexpr uint64_t kHourMs = 3'600'000;
 
-/// A rig whose index holds files that no snapshot knew.
+/// A rig whose index holds files that no snapshot knew, so that none counts as proven.
 struct ProofRig : CacheRig {
   explicit ProofRig(const Settings& settings = cache_config()) : CacheRig(settings) {
     pass(0);
@@ -26,7 +26,7 @@ struct ProofRig : CacheRig {
     carry_out();
   }
   void hit(uint64_t n) { tell(worker, ipc::CacheHits{{{key_for(n), 1}}}); }
-  /// The file that was ordered to be proven since the last call; 0: none. Never two.
+  /// The file that the folder was told to prove since the last call, which is one at most; 0: none.
   uint64_t proof_started() {
     const auto tasks = tasks_of<ProveFile>();
     folder_tasks.clear();
@@ -46,7 +46,7 @@ TEST_CASE("a file that is hit and was not verified for long is next", "[broker][
   CHECK(rig.proof_started() == 0);
   rig.hit(3);
   CHECK(rig.proof_started() == 3);
-  // Nor is it asked for twice, and the others wait in the order of their hits.
+  // A file is proven once, and the others wait in the order of their hits.
   rig.hit(3);
   rig.hit(5);
   rig.hit(1);
@@ -91,7 +91,7 @@ TEST_CASE("a proof that cannot be had holds up no other", "[broker][cache]") {
     rig.proven(1, false);
     CHECK(rig.proof_started() == 3);
     rig.proven(3);
-    rig.hit(1);  // Not proven, so its next hit asks again.
+    rig.hit(1);  // The file was not proven, so its next hit queues it again.
     CHECK(rig.proof_started() == 1);
   }
   SECTION("the file is corrupt") {

@@ -43,7 +43,7 @@ class CacheRig : public Rig {
     }
     return found;
   }
-  /// Answers all orders there are as a folder does that works.
+  /// Reports all tasks so far as done, as a healthy folder does.
   void run_folder() {
     for (const FolderTask& task : std::exchange(folder_tasks, {})) {
       if (const auto* store = std::get_if<StoreFile>(&task)) {
@@ -59,7 +59,7 @@ class CacheRig : public Rig {
   void reserve(WorkerId worker, uint64_t spool, uint64_t bytes, bool is_for_cache = true) {
     tell(worker, ipc::SpoolReserve{spool, bytes, is_for_cache});
   }
-  /// What the last SpoolRoom for the spool said; nullopt: there is none.
+  /// The last SpoolRoom for the spool; nullopt: none came.
   std::optional<ipc::SpoolRoom> reservation(WorkerId worker, uint64_t spool) const {
     std::optional<ipc::SpoolRoom> last;
     for (const auto& one : inbox<ipc::SpoolRoom>(worker)) {
@@ -82,7 +82,7 @@ class CacheRig : public Rig {
                                 .root = {root.begin(), root.end()},
                                 .size = size});
   }
-  /// From the reservation to the file.
+  /// Stores a file, from the reservation to its final name.
   void store(WorkerId worker, uint64_t n, uint64_t size) {
     const uint64_t spool = 1'000'000 + n;
     reserve(worker, spool, size);
@@ -96,7 +96,7 @@ class CacheRig : public Rig {
   void confirm(WorkerId worker, uint64_t deferred_free) {
     tell(worker, ipc::Unlinked{deferred_free});
   }
-  /// All deferred frees that the worker has been told of.
+  /// Confirms all deferred frees that the worker was told of.
   void confirm_all(WorkerId worker) {
     for (const auto& unlink : inbox<ipc::Unlink>(worker)) confirm(worker, unlink.deferred_free);
   }
@@ -111,7 +111,7 @@ class CacheRig : public Rig {
                                     .bytes = bytes,
                                     .path = state == ipc::JoinState::kFailed ? "" : path});
   }
-  /// What a worker was told of a joined fetch.
+  /// The progress that a worker was told of a fetch.
   std::vector<ipc::JoinProgress> told(WorkerId worker, uint64_t fetch_id) const {
     auto all = inbox<ipc::JoinProgress>(worker);
     std::erase_if(all, [&](const auto& one) { return one.fetch_id != fetch_id; });

@@ -64,7 +64,7 @@ TEST_CASE("reservations are granted when a scan has told what lies there", "[bro
   rig.reserve(worker, 1, 8 * kMiB);
   REQUIRE(rig.reservation(worker, 1));
   CHECK(rig.reservation(worker, 1)->bytes == 0);
-  // Who only reads along needs no room in the cache.
+  // A spool that is only for readers goes to the spool folder.
   rig.reserve(worker, 2, 8 * kMiB, false);
   REQUIRE(rig.reservation(worker, 2));
   CHECK(rig.reservation(worker, 2)->bytes == 8 * kMiB);

@@ -55,7 +55,7 @@ TEST_CASE("a snapshot gives back every entry that was put in") {
   CHECK_FALSE(snapshot.find(RequestKey{}));
 }
 
-/// As version 1 was written: `used_s`, and no unproven_h.
+/// A snapshot in version 1, with `used_s` and without unproven_h.
 std::vector<uint8_t> snapshot_of_version_1(std::span<const CacheEntry> entries) {
   std::vector<uint8_t> rows;
   const auto put = [](std::vector<uint8_t>& out, uint64_t value, size_t bytes) {

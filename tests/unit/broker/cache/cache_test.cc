@@ -63,7 +63,7 @@ TEST_CASE("a second file of one key is thrown away", "[broker][cache]") {
   CHECK(rig.stored(worker, 2) == true);
   CHECK(rig.tasks_of<StoreFile>().empty());
   REQUIRE(rig.tasks_of<UnlinkSpools>().size() == 1);
-  // It takes room until it is unlinked and its own worker has closed it, too.
+  // The file is charged until it is unlinked and its own worker has closed it, too.
   CHECK(rig.index().charged_bytes() == 9 * kMiB);
   rig.run_folder();
   CHECK(rig.index().charged_bytes() == 9 * kMiB);

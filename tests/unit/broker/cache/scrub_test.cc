@@ -12,7 +12,7 @@ using test::cached_dag;
 using test::cached_file;
 using test::CachedFile;
 
-/// Proves `file` in pieces of `piece` bytes, as a scrub would.
+/// Proves `file` in pieces of `piece` bytes, as the scrubber does.
 Result<void> prove(const CachedFile& file, size_t piece = 1 << 20) {
   const Bytes bytes(file.bytes);
   if (bytes.size() < kCacheFooterBytes) return fail(Errc::kMalformed);
@@ -102,7 +102,7 @@ TEST_CASE("sums that are not those of the body are found out") {
   const CachedFile file = cached_dag(3);
   CHECK(prove(file));
   CHECK(prove(test::in_version_1(file)));
-  // As a writer would leave it that summed something else: all digests hold.
+  // A file whose writer summed other bytes: all digests hold.
   CachedFile other = file;
   const Bytes all(file.bytes);
   const auto footer = *read_cache_footer(all.last(kCacheFooterBytes), all.size());
@@ -133,7 +133,7 @@ TEST_CASE("a list that does not fit its body is found out") {
     return changed;
   };
   CHECK(prove(with_list(file.blocks)));
-  CHECK(prove(with_list({})));  // Too long a list is not written.
+  CHECK(prove(with_list({})));  // A list that is too long is not written at all.
   auto moved = file.blocks;
   ++moved[1].offset;
   --moved[1].size;

@@ -7,7 +7,7 @@ using ipc::AttemptOutcome;
 using ipc::FetchFailure;
 using ipc::JoinState;
 
-/// A leader whose stream was handed off, and two workers to join it.
+/// A leader whose stream was handed off, and two workers that may follow it.
 struct Party {
   explicit Party(Settings settings = cache_config()) : rig(std::move(settings)) {
     home = rig.register_l2("home", "?v=2&capacity=8");
@@ -15,7 +15,7 @@ struct Party {
     second = rig.connect_worker();
     third = rig.connect_worker();
   }
-  /// Fetch 1 of number 7 at the leader, streaming.
+  /// Fetch 1 of the leader, for object number 7, which streams.
   void lead() {
     rig.fetch_number(leader, 1, 7);
     rig.post(home, cid_number(7));
@@ -130,7 +130,7 @@ TEST_CASE("who asks while a file gets its name is told when it has it", "[broker
   SECTION("it is stored") {
     rig.run_folder();
     CHECK(rig.states(party.second, 20) == std::vector{JoinState::kCached});
-    // This one reads from the spool already.
+    // This follower already reads from the spool.
     CHECK(rig.states(party.third, 30) == std::vector{JoinState::kGoing});
     rig.progress(party.leader, 1, JoinState::kWhole, kMiB);
     CHECK(rig.states(party.third, 30).back() == JoinState::kWhole);
@@ -214,7 +214,7 @@ TEST_CASE("an attempt that another one follows disturbs no follower", "[broker][
   CHECK(rig.broker.joins().followers() == 1);
 }
 
-TEST_CASE("one question has one answer for all", "[broker][joins]") {
+TEST_CASE("a fetch that fails fails for all its followers", "[broker][joins]") {
   Party party;
   CacheRig& rig = party.rig;
   SECTION("all L2s say not found") {

@@ -1,6 +1,6 @@
 #include "tests/unit/broker/rig.h"
 
-/// L2s that take what they are sent late, little of it, or not at all.
+/// L2s that read their lines late, slowly, or not at all.
 namespace daphnis::broker {
 namespace {
 
@@ -8,7 +8,7 @@ using ipc::FetchFailure;
 
 const Cid kRoot = cid_number(42);
 
-/// An order, if the L2 gets one, that takes no place any more.
+/// Begins a fetch and cancels it: its order, if an L2 gets one, takes no place any more.
 void cancelled_order(Rig& rig, WorkerId worker, uint64_t n) {
   rig.fetch(worker, n, cid_number(n));
   rig.tell(worker, ipc::CancelFetch{n});
@@ -138,7 +138,7 @@ TEST_CASE("a broker that was stopped itself does not drop L2s for it", "[broker]
   const WorkerId worker = rig.connect_worker();
   rig.conns[home].reads = false;
   cancelled_order(rig, worker, 1);
-  rig.now_ms += 60'000;  // Timers come before sockets.
+  rig.now_ms += 60'000;  // After a pause of the process timers come before sockets.
   rig.broker.on_timer(rig.now_ms);
   rig.carry_out();
   rig.take(home, 1'000);
@@ -147,7 +147,7 @@ TEST_CASE("a broker that was stopped itself does not drop L2s for it", "[broker]
   CHECK(rig.broker.registrations().registry().size() == 1);
 }
 
-TEST_CASE("a peer that asks on and on and reads no answer is cut off", "[broker][registration]") {
+TEST_CASE("a peer that asks on and on and reads no reply is cut off", "[broker][registration]") {
   Rig rig;
   rig.register_l2("home", "?v=2");
   const ConnId conn = rig.connect();
@@ -160,7 +160,7 @@ TEST_CASE("a peer that asks on and on and reads no answer is cut off", "[broker]
 
   const ConnId reader = rig.connect();
   rig.conns[reader].reads = false;
-  // It is never done with reading, and never far behind.
+  // The L2 always has something left to read, and is never far behind.
   for (int i = 0; i < 2'000; ++i) {
     rig.send(reader, request);
     if (i > 9) rig.take(reader, rig.conns[reader].unsent_bytes / 2);

@@ -1,6 +1,6 @@
 #include "tests/unit/broker/rig.h"
 
-/// Answers without an id: anybody behind the L2's address may have sent them.
+/// Deliveries without an id, which anybody behind the L2's address may have sent.
 namespace daphnis::broker {
 namespace {
 
@@ -9,7 +9,7 @@ using ipc::FetchFailure;
 
 const Cid kRoot = cid_number(42);
 
-/// A broker with one L2 that holds kRoot and whose order for it is out.
+/// A broker with one L2 that holds kRoot and has an order for it.
 struct Ordered {
   Ordered() : home(rig.register_l2("home", "?v=2")), worker(rig.connect_worker()) {
     rig.announce("home", kRoot);
@@ -30,7 +30,7 @@ struct Ordered {
     CHECK_FALSE(l2().is_suspect(rig.now_ms));
     CHECK(rig.broker.registrations().holdings().size() == 1);
   }
-  /// Somebody answers without an id, and it is no use.
+  /// A delivery without an id comes and is no use.
   void answer_badly(AttemptOutcome outcome) {
     CHECK(rig.conns[rig.post_bare(kRoot)].handed_to == worker);
     rig.end_attempt(worker, rig.inbox<ipc::Handoff>(worker).back(), outcome, true);
@@ -48,7 +48,7 @@ struct Ordered {
 }  // namespace
 
 TEST_CASE("what came without an id says nothing of the L2, which is asked again for an id",
-          "[broker][answers]") {
+          "[broker][deliveries]") {
   Ordered at;
   SECTION("bytes that are not what the root says") {
     at.answer_badly(AttemptOutcome::kVerifyFailed);
@@ -75,7 +75,8 @@ TEST_CASE("what came without an id says nothing of the L2, which is asked again 
   CHECK(at.rig.broker.is_quiet());
 }
 
-TEST_CASE("a good answer without an id is served and not counted for the L2", "[broker][answers]") {
+TEST_CASE("a good delivery without an id is served and not counted for the L2",
+          "[broker][deliveries]") {
   Ordered at;
   CHECK(at.rig.conns[at.rig.post_bare(kRoot)].handed_to == at.worker);
   at.rig.end_attempt(at.worker, at.rig.inbox<ipc::Handoff>(at.worker).back(),
@@ -86,7 +87,7 @@ TEST_CASE("a good answer without an id is served and not counted for the L2", "[
   CHECK(at.rig.broker.is_quiet());
 }
 
-TEST_CASE("others are asked before an L2 that a stranger answered for", "[broker][answers]") {
+TEST_CASE("others are asked before an L2 that a stranger delivered for", "[broker][deliveries]") {
   Ordered at;
   const ConnId other = at.rig.register_l2("other", "?v=2", "192.0.2.2");
   at.say_not_found();
@@ -94,7 +95,7 @@ TEST_CASE("others are asked before an L2 that a stranger answered for", "[broker
   REQUIRE(at.rig.orders(other).size() == 1);
   at.rig.post_not_found(other, kRoot);
   CHECK(at.rig.orders(at.home).size() == 2);
-  SECTION("its own word settles it") {
+  SECTION("its own word decides") {
     at.rig.post_not_found(at.home, kRoot);
     CHECK(at.l2().tally.not_found == 1);
     CHECK(at.rig.failure(at.worker, 1) == FetchFailure::kNotFound);
@@ -107,7 +108,8 @@ TEST_CASE("others are asked before an L2 that a stranger answered for", "[broker
   CHECK(at.rig.broker.is_quiet());
 }
 
-TEST_CASE("an L2 that goes after a stranger has answered for it was silent", "[broker][answers]") {
+TEST_CASE("an L2 that goes after a stranger has delivered for it was silent",
+          "[broker][deliveries]") {
   Ordered at;
   CHECK(at.rig.conns[at.rig.post_bare(kRoot)].handed_to == at.worker);
   at.rig.hang_up(at.home);

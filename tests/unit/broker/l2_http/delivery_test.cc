@@ -8,7 +8,7 @@ using ipc::FetchFailure;
 
 const Cid kRoot = cid_number(42);
 
-/// A broker with one L2 whose order for kRoot is out.
+/// A broker with one L2 that has an order for kRoot.
 struct Ordered {
   explicit Ordered(const std::string& query = "?v=2") : home(rig.register_l2("home", query)) {
     worker = rig.connect_worker();
@@ -37,7 +37,7 @@ std::string undashed(std::string text) {
   return text;
 }
 
-/// What stands against any L2.
+/// The counts against any L2.
 uint64_t failures(Rig& rig) {
   uint64_t sum = 0;
   rig.broker.registrations().registry().for_each(
@@ -47,7 +47,7 @@ uint64_t failures(Rig& rig) {
 
 }  // namespace
 
-TEST_CASE("an attempt id is matched by value however it is spelled", "[broker][answers]") {
+TEST_CASE("an attempt id is matched by value however it is spelled", "[broker][deliveries]") {
   Ordered at;
   const std::string id = at.rig.last_id(at.home);
   const std::string spellings[] = {id, upper(id), undashed(id), upper(undashed(id))};
@@ -56,7 +56,7 @@ TEST_CASE("an attempt id is matched by value however it is spelled", "[broker][a
   CHECK(at.post_target("/data/" + kRoot.text() + (in_path ? "/" : "?requestId=") + spelled) == 0);
 }
 
-TEST_CASE("a CID equals the root when codec and multihash agree", "[broker][answers]") {
+TEST_CASE("a CID equals the root when codec and multihash agree", "[broker][deliveries]") {
   Rig rig;
   const auto v0 = *Cid::from_text("QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG");
   const auto v1 = *Cid::v1(codec::kDagPb, 0x12, v0.digest());
@@ -66,7 +66,7 @@ TEST_CASE("a CID equals the root when codec and multihash agree", "[broker][answ
   CHECK(rig.conns[rig.post(home, v1)].handed_to == worker);
 }
 
-TEST_CASE("answers that are no use get their status at once", "[broker][answers]") {
+TEST_CASE("deliveries that are no use get their status at once", "[broker][deliveries]") {
   Ordered at;
   const std::string id = at.rig.last_id(at.home);
   const std::string good = "/data/" + kRoot.text() + "?requestId=" + id;
@@ -105,7 +105,7 @@ TEST_CASE("answers that are no use get their status at once", "[broker][answers]
   }
 }
 
-TEST_CASE("a refused upload is drained up to a bound and then closed", "[broker][answers]") {
+TEST_CASE("a refused upload is drained up to a bound and then closed", "[broker][deliveries]") {
   Ordered at;
   const ConnId conn = at.rig.connect();
   at.rig.send(conn, "POST /data/" + kRoot.text() +
@@ -133,7 +133,7 @@ TEST_CASE("a refused upload is drained up to a bound and then closed", "[broker]
 }
 
 TEST_CASE("a POST without id needs exactly one order for it out to its address",
-          "[broker][answers]") {
+          "[broker][deliveries]") {
   Ordered at;
   const std::string bare = "/data/" + kRoot.text();
   SECTION("one") {
@@ -150,19 +150,19 @@ TEST_CASE("a POST without id needs exactly one order for it out to its address",
     REQUIRE(at.rig.orders(at.home).size() == 2);
     CHECK(at.post_target(bare) == 400);
   }
-  SECTION("already answered") {
+  SECTION("already delivered") {
     CHECK(at.post_target(bare) == 0);
     CHECK(at.post_target(bare) == 400);
   }
 }
 
-TEST_CASE("a not-found keeps its connection for the next answer", "[broker][answers]") {
+TEST_CASE("a not-found keeps its connection for the next delivery", "[broker][deliveries]") {
   Ordered at;
   at.rig.fetch(at.worker, 2, cid_number(2));
   const auto orders = at.rig.orders(at.home);
   REQUIRE(orders.size() == 2);
   const ConnId conn = at.rig.connect();
-  // Both in one read: a chunked empty body and a POST pipelined behind it.
+  // One read brings both a chunked empty body and a POST pipelined behind it.
   const std::string second = "POST /data/" + cid_number(2).text() +
                              "?requestId=" + Rig::field(orders[1], "requestId") +
                              " HTTP/1.1\r\nHost: l1\r\nContent-Length: 2\r\n\r\nhi";
@@ -177,7 +177,8 @@ TEST_CASE("a not-found keeps its connection for the next answer", "[broker][answ
   CHECK(as_text(at.rig.inbox<ipc::Handoff>(at.worker)[0].received) == second);
 }
 
-TEST_CASE("a socket that comes back serves its next POST from the surplus", "[broker][answers]") {
+TEST_CASE("a socket that comes back serves its next POST from the surplus",
+          "[broker][deliveries]") {
   Ordered at;
   at.rig.fetch(at.worker, 2, cid_number(2));
   const auto orders = at.rig.orders(at.home);
@@ -213,7 +214,7 @@ TEST_CASE("a socket that comes back serves its next POST from the surplus", "[br
   }
 }
 
-TEST_CASE("beyond the bound of waiting hand-offs an L2 is told 503", "[broker][answers]") {
+TEST_CASE("beyond the bound of waiting hand-offs an L2 is told 503", "[broker][deliveries]") {
   Rig rig;
   const WorkerId worker = rig.connect_worker();
   std::vector<ConnId> homes;
@@ -242,7 +243,7 @@ TEST_CASE("beyond the bound of waiting hand-offs an L2 is told 503", "[broker][a
   CHECK(fetch_and_post() == 503);
 }
 
-TEST_CASE("an answer that we lose is our own fault and not its L2's", "[broker][answers]") {
+TEST_CASE("a delivery that we lose is our own fault and not its L2's", "[broker][deliveries]") {
   Ordered at;
   at.rig.post(at.home, kRoot);
   const auto handoff = at.rig.inbox<ipc::Handoff>(at.worker).at(0);
@@ -257,7 +258,7 @@ TEST_CASE("an answer that we lose is our own fault and not its L2's", "[broker][
   CHECK(failures(at.rig) == 0);
 }
 
-TEST_CASE("what a worker says of attempts it has not is ignored", "[broker][answers]") {
+TEST_CASE("what a worker says of attempts it has not is ignored", "[broker][deliveries]") {
   Ordered at;
   at.rig.post(at.home, kRoot);
   const auto handoff = at.rig.inbox<ipc::Handoff>(at.worker).at(0);
@@ -270,7 +271,8 @@ TEST_CASE("what a worker says of attempts it has not is ignored", "[broker][answ
   CHECK(at.rig.broker.counters().fetches_served == 1);
 }
 
-TEST_CASE("a cancelled stream holds its L2 until the worker reports its end", "[broker][answers]") {
+TEST_CASE("a cancelled stream holds its L2 until the worker reports its end",
+          "[broker][deliveries]") {
   Rig rig;
   const ConnId home = rig.register_l2("home", "?v=2&capacity=1");
   const WorkerId worker = rig.connect_worker();

@@ -7,7 +7,7 @@ namespace {
 
 const std::string kRoot = cid_number(42).text();
 
-/// Every kind of request that the port knows, and one that it does not.
+/// The requests that the port knows, and one that it does not.
 const std::vector<std::string> kRequests = {"GET /register/x", "POST /data/" + kRoot,
                                             "POST /holdings/home", "GET /elsewhere"};
 
@@ -26,7 +26,7 @@ TEST_CASE("what a web page makes a browser send is refused on every path", "[bro
       GENERATE("Origin: https://evil.example\r\n", "origin: null\r\n", "Origin:\r\n",
                "Sec-Fetch-Site: cross-site\r\n", "Sec-Fetch-Site: same-site\r\n",
                "Sec-Fetch-Site: none\r\nOrigin: https://evil.example\r\n",
-               // An image of a page, over plain HTTP.
+               // An image in a page, over plain HTTP.
                "User-Agent: Mozilla/5.0 (X11; Linux x86_64) Chrome/142.0\r\nAccept: image/*\r\n");
   for (const std::string& request : kRequests) {
     CAPTURE(request, fields);

@@ -229,7 +229,7 @@ TEST_CASE("of all not-founds only the lack of the root strikes a holding", "[bro
       {whole, "block", false},
       {below, "block", false},
       {block, "block", false},
-      // Unspecified: it means the root where nothing else was asked for.
+      // An unspecified not-found means the root where only the root was asked for.
       {whole, "1", false},
       {below, "1", false},
       {entity, "1", false},
@@ -237,7 +237,7 @@ TEST_CASE("of all not-founds only the lack of the root strikes a holding", "[bro
       {raw, "1", true},
       {whole, "a-word-of-later", false},
       {raw, "a-word-of-later", true},
-      // Who is no v2 is asked for the whole DAG, whatever the client wants.
+      // A legacy L2 is asked for the whole DAG, whatever the client wants.
       {raw, "1", false, ""},
       {raw, "root", true, ""},
   };
@@ -256,7 +256,7 @@ TEST_CASE("of all not-founds only the lack of the root strikes a holding", "[bro
   }
 }
 
-TEST_CASE("an empty answer strikes no holding and wrong bytes do", "[broker][holdings]") {
+TEST_CASE("an empty delivery strikes no holding and wrong bytes do", "[broker][holdings]") {
   const bool lies = GENERATE(false, true);
   Rig rig;
   const ConnId home = rig.register_l2("home");

@@ -123,7 +123,8 @@ TEST_CASE("the L2s of one address announce so many roots together", "[broker][pe
     const std::string id = "l2-" + std::to_string(n);
     const ConnId home = rig.register_l2(id, "?v=2");
     rig.announce(id, cid_number(static_cast<uint64_t>(n)));
-    if (n == 0) rig.announce(id, cid_number(0), kHere, "add", rig.session_of(home));  // Known.
+    if (n == 0)
+      rig.announce(id, cid_number(0), kHere, "add", rig.session_of(home));  // A known root.
   }
   const Holdings& holdings = rig.broker.registrations().holdings();
   CHECK(holdings.size() == 3);

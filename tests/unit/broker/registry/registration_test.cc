@@ -164,7 +164,7 @@ TEST_CASE("two nodes of one id are told of at warn and a node that comes back on
   CHECK(warnings() == 2);
 }
 
-TEST_CASE("orders of a replaced or lost stream go to another L2 at once",
+TEST_CASE("orders of a replaced or lost registration go to another L2 at once",
           "[broker][registration]") {
   Rig rig;
   const ConnId home = rig.register_l2("home");

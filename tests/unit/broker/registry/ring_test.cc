@@ -81,7 +81,7 @@ TEST_CASE("keys spread evenly over the L2s", "[broker][ring]") {
   for (const uint64_t key : many_keys(kSpread)) ++share[static_cast<size_t>(owner(ring, key))];
   for (size_t n = 1; n <= kL2s; ++n) {
     CAPTURE(n);
-    // 64 places give a deviation of about an eighth; five of them is far out.
+    // 64 points give a standard deviation of about an eighth; five of these are far out.
     CHECK(share[n] > kSpread / kL2s * 4 / 10);
     CHECK(share[n] < kSpread / kL2s * 16 / 10);
   }
@@ -114,7 +114,7 @@ TEST_CASE("a walk stops at its bound and an empty ring has nobody", "[broker][ri
   CHECK(visits == 8);
 }
 
-TEST_CASE("both versions of a CID have one place on the ring", "[broker][ring]") {
+TEST_CASE("both versions of a CID have one point on the ring", "[broker][ring]") {
   const auto v0 = Cid::from_text("QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG");
   REQUIRE(v0);
   const auto v1 = Cid::v1(codec::kDagPb, 0x12, v0->digest());

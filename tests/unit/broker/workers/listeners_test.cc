@@ -1,4 +1,4 @@
-// Who accepts on whose listening socket: successors, stand-ins, and what nobody serves.
+// The workers that accept on a listening socket: successors, stand-ins, and none.
 
 #include "tests/unit/broker/rig.h"
 
@@ -10,7 +10,7 @@ using Catch::Matchers::Contains;
 const std::string kAddress = "192.0.2.1:80";
 constexpr uint64_t kSilentMs = limits::kWorkerPingEveryMs * 2 + limits::kWorkerUnansweredMs;
 
-/// A worker of that number that has bound its own socket, whose cookie is 100 more.
+/// Connects worker `index`, which has bound its own socket, with cookie 100 + index.
 WorkerId serve(Rig& rig, uint32_t index) {
   const WorkerId id = rig.connect_worker(index);
   rig.tell(id, ipc::ListenersWanted{.address = kAddress});
@@ -18,14 +18,14 @@ WorkerId serve(Rig& rig, uint32_t index) {
   return id;
 }
 
-/// A worker of that number that comes later; it has what it was given so far.
+/// Connects worker `index` later, which takes the sockets that it is given.
 WorkerId succeed(Rig& rig, uint32_t index) {
   const WorkerId id = rig.connect_worker(index);
   rig.tell(id, ipc::ListenersWanted{.address = kAddress});
   return id;
 }
 
-/// Cookies of the sockets a worker was given and not told to close.
+/// The cookies of the sockets that a worker was given and not told to close.
 std::vector<uint64_t> given(const Rig& rig, WorkerId id) {
   std::vector<uint64_t> cookies;
   std::map<uint64_t, uint64_t> numbers;
@@ -115,7 +115,7 @@ TEST_CASE("a worker of another address binds its own", "[broker][listeners]") {
   CHECK(rig.inbox<ipc::ListenersGiven>(fresh).size() == 1);
 }
 
-TEST_CASE("another worker stands in for one that does not answer, until it does",
+TEST_CASE("another worker stands in for one that is silent, until it is heard",
           "[broker][listeners]") {
   Rig rig;
   const WorkerId stopped = serve(rig, 0);
@@ -183,7 +183,7 @@ TEST_CASE("a worker that leaves is no loss, and its socket goes to who stays",
   const WorkerId other = serve(rig, 1);
   rig.tell(old, ipc::Leaving{});
   CHECK(given(rig, other) == std::vector<uint64_t>{100});
-  // It still finishes what it has.
+  // The worker still finishes its requests.
   rig.fetch(old, 1, cid_number(1));
   CHECK_FALSE(rig.workers[old].is_closed);
   rig.kill_worker(old);
@@ -244,7 +244,7 @@ TEST_CASE("a worker that could not take a socket is passed over and tried again 
   rig.tell(full, ipc::ListenerTaken{.listener_id = number, .is_taken = false});
   CHECK(given(rig, fit) == std::vector<uint64_t>{100});
   rig.kill_worker(fit);
-  CHECK(given(rig, full).size() == 2);  // The other's, and not yet this one again.
+  CHECK(given(rig, full).size() == 2);  // It has the other's socket, and not yet this one again.
   rig.broker.on_second(1, rig.now_ms);
   rig.carry_out();
   CHECK(given(rig, full).size() == 3);
@@ -256,7 +256,7 @@ TEST_CASE("a broker that stood still itself thinks no worse of its workers",
   const WorkerId a = serve(rig, 0);
   serve(rig, 1);
   rig.mute_workers = {a};
-  rig.advance(limits::kWorkerPingEveryMs * 2);  // A ping is out.
+  rig.advance(limits::kWorkerPingEveryMs * 2);  // A ping awaits its pong.
   rig.now_ms += 20'000;
   rig.broker.on_timer(rig.now_ms);
   rig.carry_out();

@@ -14,7 +14,7 @@ void until_down(Rig& rig) {
   CHECK_FALSE(rig.health.back().why.empty());
 }
 
-/// Up again, and the scan that follows is over.
+/// True where the folder is up again and the scan that follows is over.
 void until_up(Rig& rig) {
   const size_t scans = rig.scans;
   rig.until([&] { return !rig.health.empty() && rig.health.back().is_up && rig.scans > scans; });
@@ -126,13 +126,13 @@ TEST_CASE("a full disk is told once and recovery needs no restart") {
   rig.start();
   const CachedFile file = cached_dag(1);
   REQUIRE(rig.stored(file).is_stored);
-  // A probe under way would give a page back after the disk is full.
+  // A probe under way would free a page after the disk is full.
   rig.until_pool_idle();
   fill(disk);
   until_down(rig);
   rig.for_ms(200);
   CHECK(rig.health.size() == 1);
-  // Serving goes on: what is there stays, what is evicted goes.
+  // Files that are there stay, and evicted ones are unlinked.
   CHECK(rig.has(file));
   rig.unlink(cached_dag(2).key, 3);
   rig.until_idle();
@@ -196,7 +196,7 @@ TEST_CASE("a disk that is read only at the start comes up when it can be written
   until_up(rig);
   CHECK(rig.found_entry(cached_dag(1).key));
   Rig second(disk.path);
-  CHECK_FALSE(second.open());  // The lock was taken late, but taken.
+  CHECK_FALSE(second.open());  // The first folder has taken the lock, if late.
 }
 
 TEST_CASE("a disk out of inodes is told and recovery needs no restart") {

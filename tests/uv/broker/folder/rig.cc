@@ -76,7 +76,7 @@ void Rig::start() {
 
 void Rig::stop() {
   folder.reset();
-  // A probe under way has a share in the lock, as it would until a process is gone.
+  // A probe under way shares the lock, which must be free before the next folder opens.
   until_pool_idle();
 }
 
@@ -141,7 +141,7 @@ bool Rig::has(const CachedFile& file) const {
 size_t Rig::files_in(const std::string& name) const {
   size_t files = 0;
   for (const auto& entry : std::filesystem::directory_iterator(settings.dir + "/" + name)) {
-    // The probe makes and removes a file of its own all the while.
+    // The probe makes and removes a file of its own at any time.
     if (entry.path().filename().string().starts_with(kProbeName)) continue;
     files += entry.is_regular_file() ? 1 : 0;
   }

@@ -16,14 +16,14 @@ using daphnis::test::cached_dag;
 using daphnis::test::CachedFile;
 using daphnis::test::in_version_1;
 
-/// A folder of its own, removed at the end.
+/// A temporary folder, removed at the end.
 struct TempFolder {
   TempFolder();
   ~TempFolder();
   std::string path;
 };
 
-/// A tmpfs of its own with these mount options, gone at the end. Needs root.
+/// A tmpfs with these mount options, unmounted at the end. Needs root.
 struct SmallDisk {
   explicit SmallDisk(const std::string& options);
   ~SmallDisk();
@@ -32,7 +32,7 @@ struct SmallDisk {
   const std::string& path = folder.path;
 };
 
-/// A CacheFolder with a core's memory of what it said.
+/// A CacheFolder, and all events that it has reported.
 class Rig {
  public:
   explicit Rig(const std::string& path, uint64_t scrub_bytes_per_s = 0);
@@ -40,22 +40,22 @@ class Rig {
   Result<void> open() { return folder->open(); }
   /// Opens and waits for the first scan.
   void start();
-  /// Goes away, with all that is under way.
+  /// Ends the folder, with all that is under way.
   void stop();
-  /// Goes away and comes back, as a broker that is started again.
+  /// Ends the folder and starts it again, as a restarted broker does.
   void restart();
 
   /// Turns the loop until `holds`; fails the test after some seconds.
   void until(const std::function<bool()>& holds);
   void until_idle();
-  /// Turns the loop until nothing is under way in the thread pool, and nothing will be before the
-  /// loop turns again: for who changes the folder behind its back.
+  /// Turns the loop until nothing is under way in the thread pool. Nothing will be before the loop
+  /// turns again, so a test may change the files.
   void until_pool_idle();
   void for_ms(uint64_t ms);
 
-  /// Puts the file into tmp/, under a living worker's name, and orders that it be stored.
+  /// Puts the file into tmp/, under a living worker's name, and adds the task that stores it.
   void store(const CachedFile& file, uint64_t number = 1);
-  /// Likewise, and waits for the answer.
+  /// Stores the file and waits for the event.
   FileStored stored(const CachedFile& file);
   void unlink(const RequestKey& key, uint64_t deferred_free = 1);
 
@@ -63,7 +63,7 @@ class Rig {
   [[nodiscard]] bool has(const CachedFile& file) const;
   [[nodiscard]] size_t files_in(const std::string& name) const;
   [[nodiscard]] std::optional<CacheEntry> found_entry(const RequestKey& key) const;
-  /// Reads the entries found, as the core's index would be.
+  /// A source of the entries found, in the place of the core's index.
   [[nodiscard]] CacheFolder::EntrySource source();
 
   daphnis::uv::Loop loop;

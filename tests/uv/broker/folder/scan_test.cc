@@ -12,7 +12,7 @@
 namespace daphnis::broker::uv::test {
 namespace {
 
-/// key -> (root, size): what every scan must agree on.
+/// Maps each key to (root, size), on which all scans must agree.
 std::map<RequestKey, std::pair<std::string, uint64_t>> books_of(const Rig& rig) {
   std::map<RequestKey, std::pair<std::string, uint64_t>> books;
   for (const auto& entry : rig.found) books[entry.key] = {entry.root.text(), entry.size};
@@ -20,7 +20,7 @@ std::map<RequestKey, std::pair<std::string, uint64_t>> books_of(const Rig& rig) 
   return books;
 }
 
-/// A pid that nobody has.
+/// A pid that no process has.
 pid_t dead_pid() {
   const pid_t child = ::fork();
   if (child == 0) ::_exit(0);
@@ -135,14 +135,14 @@ TEST_CASE("whatever is no valid cache file is removed and counted") {
   CachedFile empty = cached_dag(3);
   write_file(rig.object(empty), {});
   CachedFile other = cached_dag(4);
-  write_file(rig.object(other), good.bytes);  // Another request's answer.
+  write_file(rig.object(other), good.bytes);  // The file is another request's.
   write_file(objects + "00/readme", as_bytes("hello"));
   const std::string hex = cache_file_name(good.key).substr(3);
   const std::string wrong = hex.substr(0, 2) == "00" ? "01" : "00";
-  write_file(objects + wrong + "/" + hex, good.bytes);  // In another's folder.
+  write_file(objects + wrong + "/" + hex, good.bytes);  // The file is in the folder of another key.
   std::filesystem::create_symlink(rig.object(good), objects + "aa/link");
   std::filesystem::create_directory(objects + "bb/folder");
-  REQUIRE(::mkfifo((objects + "cc/pipe").c_str(), 0600) == 0);  // Must not block.
+  REQUIRE(::mkfifo((objects + "cc/pipe").c_str(), 0600) == 0);  // Opening it must not block.
   rig.restart();
   CHECK(rig.found.size() == 1);
   CHECK(rig.found_entry(good.key));
@@ -167,7 +167,7 @@ TEST_CASE("strays of dead workers go and a living worker keeps its own") {
     for (const auto& name : {"0-" + dead + "-1", "3-" + alive + "-9", std::string("stray")}) {
       write_file(folder + name, as_bytes("x"));
     }
-    // The pid has been given to this process since.
+    // This process has the pid by now.
     write_file(folder + "1-" + alive + "-1", as_bytes("x"));
     make_old(folder + "1-" + alive + "-1", 3600);
   }
@@ -179,7 +179,7 @@ TEST_CASE("strays of dead workers go and a living worker keeps its own") {
     CHECK_FALSE(std::filesystem::exists(folder + "1-" + alive + "-1"));
   }
   CHECK(rig.folder->counts().strays_removed == 6);
-  // Later ones too, by and by.
+  // Later sweeps remove later strays.
   write_file(tmp + "0-" + dead + "-2", as_bytes("x"));
   rig.until([&] { return !std::filesystem::exists(tmp + "0-" + dead + "-2"); });
   CHECK(std::filesystem::exists(tmp + "3-" + alive + "-9"));
@@ -235,7 +235,7 @@ TEST_CASE("files that were renamed and are not in the snapshot are found") {
     rig.found.push_back({.key = before.key, .root = before.root, .size = before.bytes.size()});
     REQUIRE(rig.folder->write_snapshot(rig.source()));
     REQUIRE(rig.stored(after).is_stored);
-    // A kill here: the folder goes without another snapshot.
+    // The folder ends without another snapshot, as by a kill.
   }
   write_file(temp.path + "/cache/index.stop", as_bytes("half a snapshot"));
   Rig rig(temp.path);

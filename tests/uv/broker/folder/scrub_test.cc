@@ -12,7 +12,7 @@ TEST_CASE("bit rot anywhere in a file is found by the scrub") {
   Rig rig(temp.path, kFast);
   rig.start();
   const CachedFile good = cached_dag(1, 4, 100'000);
-  const CachedFile bad = cached_dag(2, 4, 900'000);  // Several pieces.
+  const CachedFile bad = cached_dag(2, 4, 900'000);  // It takes several steps.
   REQUIRE(rig.stored(good).is_stored);
   REQUIRE(rig.stored(bad).is_stored);
   rig.until([&] { return rig.folder->counts().files_scrubbed >= 4; });
@@ -44,7 +44,7 @@ TEST_CASE("the scrubber keeps to its budget and can be switched off and on") {
   const uint64_t begun = rig.loop.now_ms();
   rig.until([&] { return rig.folder->counts().bytes_scrubbed >= 4'000'000; });
   const uint64_t took = rig.loop.now_ms() - begun;
-  CHECK(took >= 650);  // 4 MB at 4 MiB a second, the last step unpaid.
+  CHECK(took >= 650);  // 4 MB at 4 MiB a second, without the pause after the last step.
   rig.folder->add(SetScrub{0});
   rig.until_idle();
   rig.for_ms(30);
@@ -100,7 +100,7 @@ TEST_CASE("a file that is wanted is proven before all others and its end is told
   CHECK(rig.proven[0].is_good);
   CHECK(rig.proven[1].key == cached_dag(kFiles).key);
   CHECK_FALSE(rig.proven[1].is_good);
-  // Its rounds tell the end of each file too.
+  // The scrubber's rounds report the end of each file, too.
   rig.until([&] { return rig.proven.size() > kFiles; });
 }
 
@@ -108,7 +108,8 @@ TEST_CASE("what is unlinked is told of when the scrubber has closed it") {
   const TempFolder temp;
   Rig rig(temp.path, limits::kMiB);
   rig.start();
-  const CachedFile file = cached_dag(1, 4, 900'000);  // Several pieces, with pauses between.
+  const CachedFile file =
+      cached_dag(1, 4, 900'000);  // It takes several steps with pauses between them.
   REQUIRE(rig.stored(file).is_stored);
   rig.until([&] { return rig.folder->counts().bytes_scrubbed > 0; });
   REQUIRE(rig.folder->counts().files_scrubbed == 0);

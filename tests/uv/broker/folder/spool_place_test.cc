@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 
 constexpr uid_t kNobody = 65534;
 
-/// A stand-in for /dev/shm: anybody may make files there.
+/// A stand-in for /dev/shm, where anybody may make files.
 struct SharedFolder : TempFolder {
   SharedFolder() {
     fs::permissions(path, fs::perms(01777));
@@ -103,7 +103,7 @@ TEST_CASE("the next start removes what a killed broker left under another name")
   write_file(left + "/filter-" + dead + "-0", as_bytes("of a dead broker"));
   CHECK(shared.take().dir != left);
   CHECK_FALSE(fs::exists(left));
-  // A living worker may still read along there, and what is somebody else's is not looked into.
+  // A living worker may still use its folder, and folders of other users are left alone.
   const std::string busy = shared.take().dir;
   write_file(busy + "/0-" + std::to_string(::getpid()) + "-1", as_bytes("of a living worker"));
   const std::string theirs = shared.base + "-theirs";

@@ -32,7 +32,7 @@ TEST_CASE("tasks are carried out in the order they are given") {
     rig.unlink(file.key, round);
     rig.store(file, round);
   }
-  CHECK(rig.stored_events.empty());  // Nothing is answered from within order().
+  CHECK(rig.stored_events.empty());  // No event comes from within add().
   rig.until_idle();
   CHECK(rig.has(file));
   CHECK(rig.stored_events.size() == 200);
@@ -85,7 +85,7 @@ TEST_CASE("a file that is not what its writer says is refused and removed") {
   CHECK(rig.stored_events.size() == 5);
   CHECK_FALSE(rig.stored_events[3].is_stored);
   CHECK_FALSE(rig.stored_events[4].is_stored);
-  CHECK(rig.health.empty());  // A single file's fault is not the folder's.
+  CHECK(rig.health.empty());  // A fault of one file is no trouble of the folder.
 }
 
 TEST_CASE("spools are unlinked only in the two folders that hold spools") {
