@@ -108,7 +108,7 @@ class Worker final : private RequestSink,
   // --- What has come of it ---
   [[nodiscard]] std::vector<Connection*> take_woken() { return agenda_.take_woken(); }
   [[nodiscard]] std::vector<ipc::WorkerToBroker> take_messages() {
-    spools_.settle();
+    spools_.remove_finished();
     return broker_.take_messages();
   }
   [[nodiscard]] std::vector<LogLine> take_access_lines() {
@@ -173,7 +173,7 @@ class Worker final : private RequestSink,
   void on_fetch_time(Fetch& fetch, uint64_t now_ms);
   void fail_fetch(Fetch& fetch, FailureKind why, uint64_t now_ms);
   /// After anything that may have ended the fetch or left it without use.
-  void settle_fetch(Fetch& fetch, uint64_t now_ms);
+  void drop_if_unwanted(Fetch& fetch, uint64_t now_ms);
   void erase_fetch(const Fetch& fetch);
   [[nodiscard]] Fetch* find_fetch(FetchId id);
   [[nodiscard]] Fetch* asked_fetch(FetchId question_id);

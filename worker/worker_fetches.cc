@@ -53,7 +53,7 @@ void Worker::answer_from(Fetch& fetch, Exchange& exchange, std::unique_ptr<Fetch
   FetchReader& reader = *answer;
   exchange.set_responder(std::move(answer));
   fetch.add_reader(reader, now_ms);
-  settle_fetch(fetch, now_ms);
+  drop_if_unwanted(fetch, now_ms);
 }
 
 Fetch& Worker::fetch_of(const Content& content, std::string trace_id, bool& joins,
@@ -87,7 +87,7 @@ void Worker::on_warm(const ipc::Warm& warm, uint64_t now_ms) {
   if (by_key_.contains(key) || is_draining() || is_forgeable(warm.request.root)) return;
   Fetch& fetch = make_fetch(warm.request, key, "warm", now_ms);
   fetch.warm();
-  settle_fetch(fetch, now_ms);
+  drop_if_unwanted(fetch, now_ms);
 }
 
 /// Asks the broker, or waits a little for one that is away. Under another number where the broker
@@ -106,7 +106,7 @@ void Worker::ask(Fetch& fetch, bool must_not_join, uint64_t now_ms) {
 void Worker::on_fetch_time(Fetch& fetch, uint64_t now_ms) {
   if (!fetch.wants_stream()) {
     fetch.on_time(now_ms);  // Its stream has deadlines of its own.
-    settle_fetch(fetch, now_ms);
+    drop_if_unwanted(fetch, now_ms);
   } else if (now_ms >= fetch.deadline_ms()) {
     fail_fetch(fetch, FailureKind::kDeadline, now_ms);
   } else if (asks_again_.erase(fetch.id()) > 0 && broker_.is_up()) {
@@ -132,7 +132,7 @@ void Worker::erase_fetch(const Fetch& fetch) {
   fetches_.erase(id);
 }
 
-void Worker::settle_fetch(Fetch& fetch, uint64_t now_ms) {
+void Worker::drop_if_unwanted(Fetch& fetch, uint64_t now_ms) {
   if (fetch.is_wanted(now_ms)) return;
   const bool is_running =
       fetch.state() == Fetch::State::kAsking || fetch.state() == Fetch::State::kStreaming;
@@ -147,14 +147,14 @@ void Worker::on_reader_room(FetchId id, FetchReader& reader, uint64_t now_ms) {
   Fetch* fetch = find_fetch(id);
   if (!fetch) return;
   fetch->on_room(reader, now_ms);
-  settle_fetch(*fetch, now_ms);
+  drop_if_unwanted(*fetch, now_ms);
 }
 
 void Worker::on_reader_left(FetchId id, FetchReader& reader, uint64_t now_ms) {
   Fetch* fetch = find_fetch(id);
   if (!fetch) return;
   fetch->remove_reader(reader, now_ms);
-  settle_fetch(*fetch, now_ms);
+  drop_if_unwanted(*fetch, now_ms);
 }
 
 void Worker::on_stream_output(L2Stream& stream, Slices& output, uint64_t now_ms) {
@@ -165,7 +165,7 @@ void Worker::on_stream_whole(L2Stream& stream, uint64_t now_ms) {
   Fetch* fetch = fed_by(stream);
   if (!fetch) return;
   fetch->on_whole(now_ms);
-  settle_fetch(*fetch, now_ms);
+  drop_if_unwanted(*fetch, now_ms);
 }
 
 void Worker::on_stream_ended(L2Stream& stream, uint64_t now_ms) {
@@ -185,7 +185,7 @@ void Worker::on_stream_ended(L2Stream& stream, uint64_t now_ms) {
   } else if (wants_another) {
     ask(*fetch, false, now_ms);  // The broker of today has never heard of it.
   }
-  if (fetch) settle_fetch(*fetch, now_ms);
+  if (fetch) drop_if_unwanted(*fetch, now_ms);
 }
 
 L2Stream* Worker::on_handoff(const ipc::Handoff& handoff, bool has_socket, uint64_t now_ms) {

@@ -18,7 +18,7 @@ void Worker::on_spool_moved(FetchId id, uint64_t now_ms) {
   Fetch* fetch = find_fetch(id);
   if (!fetch) return;
   fetch->on_spool_moved(now_ms);
-  settle_fetch(*fetch, now_ms);
+  drop_if_unwanted(*fetch, now_ms);
 }
 
 void Worker::on_spool_stored(const ipc::SpoolStored& stored, uint64_t now_ms) {
@@ -63,7 +63,7 @@ void Worker::on_join_progress(const ipc::JoinProgress& progress, uint64_t now_ms
 
 void Worker::read_along(Fetch& fetch, const Join& join, uint64_t now_ms) {
   fetch.on_joined(join.file, join.bytes, join.state == JoinState::kWhole, now_ms);
-  settle_fetch(fetch, now_ms);
+  drop_if_unwanted(fetch, now_ms);
 }
 
 void Worker::open_join(Fetch& fetch, const ipc::JoinProgress& progress, uint64_t now_ms) {
@@ -113,7 +113,7 @@ void Worker::on_join_looked(FetchId id, const CachedFile* found, uint64_t now_ms
   if (join.state == JoinState::kGoing) broker_.send(ipc::CancelFetch{fetch->question_id()});
   if (found) {
     fetch->on_cached(*found, now_ms);
-    return settle_fetch(*fetch, now_ms);
+    return drop_if_unwanted(*fetch, now_ms);
   }
   const bool is_late = now_ms >= join.since_ms + limits::kCacheLookMs;
   if (join.state == JoinState::kCached && cache_.is_on() && !is_late) {

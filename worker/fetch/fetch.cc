@@ -50,12 +50,12 @@ void Fetch::add_reader(FetchReader& reader, uint64_t now_ms) {
   reader.read_ = 0;
   readers_.push_back(&reader);
   give(reader, now_ms);
-  settle(now_ms);
+  adjust_flow(now_ms);
 }
 
 void Fetch::remove_reader(FetchReader& reader, uint64_t now_ms) {
   detach(reader);
-  settle(now_ms);
+  adjust_flow(now_ms);
 }
 
 void Fetch::detach(FetchReader& reader) {
@@ -70,7 +70,7 @@ void Fetch::detach(FetchReader& reader) {
 
 void Fetch::on_room(FetchReader& reader, uint64_t now_ms) {
   give(reader, now_ms);
-  settle(now_ms);
+  adjust_flow(now_ms);
 }
 
 /// Gives the reader what there is of what it has not read, as far as it has room for it.
@@ -176,7 +176,7 @@ void Fetch::pump_spool(bool is_blocked, uint64_t now_ms) {
   if (asked && asked != asked_before) host_.call_at(id_, *asked + limits::kSpoolRoomMs);
 }
 
-void Fetch::settle(uint64_t now_ms) {
+void Fetch::adjust_flow(uint64_t now_ms) {
   if (state_ == State::kEnded) return;
   const bool was_large = is_large();
   const Slowest slow = was_large ? slowest() : Slowest{.need = 0};
@@ -223,7 +223,7 @@ void Fetch::on_output(Slices& output, uint64_t now_ms) {
   state_ = State::kStreaming;
   window_.append(output);
   give_all(now_ms);
-  settle(now_ms);
+  adjust_flow(now_ms);
 }
 
 void Fetch::on_whole(uint64_t now_ms) {
@@ -231,7 +231,7 @@ void Fetch::on_whole(uint64_t now_ms) {
   total_ = window_.end();
   stream_ = nullptr;
   give_all(now_ms);
-  settle(now_ms);
+  adjust_flow(now_ms);
 }
 
 bool Fetch::on_stream_ended(uint64_t now_ms) {
@@ -310,7 +310,7 @@ void Fetch::on_time(uint64_t now_ms) {
   const auto asked_ms = spool_->asked_ms();
   const bool is_late = asked_ms && now_ms >= *asked_ms + limits::kSpoolRoomMs;
   if (is_late && (is_paused_ || total_)) spool_->give_up();
-  settle(now_ms);
+  adjust_flow(now_ms);
 }
 
 bool Fetch::is_wanted(uint64_t now_ms) const {

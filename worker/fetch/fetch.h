@@ -180,7 +180,7 @@ class Fetch {
   void give_all(uint64_t now_ms);
   void detach(FetchReader& reader);
   /// After anything that may change what is written, held, or read.
-  void settle(uint64_t now_ms);
+  void adjust_flow(uint64_t now_ms);
   void consider_spool(bool is_blocked);
   void pump_spool(bool is_blocked, uint64_t now_ms);
   void trim(const Slowest& slowest);

@@ -12,12 +12,12 @@ namespace daphnis::worker {
 void Fetch::on_spool_moved(uint64_t now_ms) {
   if (state_ == State::kEnded) return;
   give_all(now_ms);
-  settle(now_ms);
+  adjust_flow(now_ms);
 }
 
 void Fetch::on_wanted(uint64_t now_ms) {
   is_reported_ = true;
-  settle(now_ms);
+  adjust_flow(now_ms);
 }
 
 void Fetch::report(uint64_t now_ms) {
@@ -66,7 +66,7 @@ void Fetch::on_joined(FileRef file, uint64_t bytes, bool is_whole, uint64_t now_
     state_ = State::kWhole;
   }
   give_all(now_ms);
-  settle(now_ms);
+  adjust_flow(now_ms);
 }
 
 void Fetch::on_cached(const CachedFile& cached, uint64_t now_ms) {
@@ -79,7 +79,7 @@ void Fetch::on_cached(const CachedFile& cached, uint64_t now_ms) {
   Slices body{cached.body};
   window_.append(body);
   give_all(now_ms);
-  settle(now_ms);
+  adjust_flow(now_ms);
 }
 
 void Fetch::on_join_lost(uint64_t deadline_ms) {

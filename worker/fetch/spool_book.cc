@@ -68,7 +68,7 @@ void SpoolBook::order(FileJob job) {
   jobs_.push_back(std::move(job));
 }
 
-void SpoolBook::settle() {
+void SpoolBook::remove_finished() {
   for (const uint64_t number : std::exchange(*closed_, {})) {
     if (Entry* entry = find(number)) entry->spool->on_closed();
   }

@@ -37,7 +37,7 @@ class SpoolBook final : private SpoolHost {
   /// A file whose last reference's end is noticed, under any number.
   [[nodiscard]] FileRef track(FileRef file, uint64_t number);
   /// Closes the books on what is gone.
-  void settle();
+  void remove_finished();
 
   [[nodiscard]] const SpoolFolders& folders() const { return folders_; }
   [[nodiscard]] bool is_empty() const { return spools_.empty(); }

@@ -202,7 +202,7 @@ void L2Stream::finish_message(AttemptOutcome outcome, uint64_t now_ms) {
     lingering_.emplace(now_ms);
   }
   be_called_at(now_ms + limits::kLingerMs);
-  settle(outcome, now_ms);
+  decide_outcome(outcome, now_ms);
 }
 
 void L2Stream::on_eof(uint64_t now_ms) {
@@ -222,10 +222,10 @@ void L2Stream::on_cut(uint64_t now_ms) {
   }
   close(Ending::kClose);
   if (was == Phase::kTail) {
-    settle(AttemptOutcome::kComplete, now_ms);
+    decide_outcome(AttemptOutcome::kComplete, now_ms);
   } else if (was == Phase::kReading) {
     const bool is_not_found = body_bytes_ == 0 && attempt_.shape == StreamShape::kWholeDag;
-    settle(is_not_found ? AttemptOutcome::kNotFound : AttemptOutcome::kAborted, now_ms);
+    decide_outcome(is_not_found ? AttemptOutcome::kNotFound : AttemptOutcome::kAborted, now_ms);
   }
 }
 
@@ -312,7 +312,7 @@ void L2Stream::on_written(size_t size, uint64_t /*now_ms*/) {
   output_.erase(0, size);
 }
 
-void L2Stream::settle(AttemptOutcome outcome, uint64_t now_ms) {
+void L2Stream::decide_outcome(AttemptOutcome outcome, uint64_t now_ms) {
   check(!outcome_, "an attempt ended twice");
   outcome_ = outcome;
   stall_.stop();
@@ -326,7 +326,7 @@ void L2Stream::end_early(AttemptOutcome outcome, uint64_t now_ms) {
   answer(status_for(outcome), false);
   lingering_.emplace(now_ms);
   be_called_at(lingering_->deadline_ms());
-  settle(outcome, now_ms);
+  decide_outcome(outcome, now_ms);
 }
 
 void L2Stream::answer(int status, bool keep_alive) {

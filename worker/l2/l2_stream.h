@@ -109,7 +109,7 @@ class L2Stream final : public Connection {
   void restart_clocks(uint64_t now_ms);
 
   void finish_message(ipc::AttemptOutcome outcome, uint64_t now_ms);
-  void settle(ipc::AttemptOutcome outcome, uint64_t now_ms);
+  void decide_outcome(ipc::AttemptOutcome outcome, uint64_t now_ms);
   /// The outcome, with an answer although the message may go on.
   void end_early(ipc::AttemptOutcome outcome, uint64_t now_ms);
   void answer(int status, bool keep_alive);

@@ -28,12 +28,12 @@ Shell::Shell(daphnis::uv::Loop& loop, daphnis::uv::Log& log, const ShellSettings
                    {.on_look =
                         [this](uint64_t id, CacheLook look) {
                           worker_.on_cache_look(id, std::move(look), loop_.now_ms());
-                          settle();
+                          after_input();
                         },
                     .on_read =
                         [this](uint64_t id, CacheRead read) {
                           worker_.on_cache_read(id, std::move(read), loop_.now_ms());
-                          settle();
+                          after_input();
                         }},
                    settings.verifies_hits),
       worker_(settings.settings, settings.index, static_cast<uint32_t>(::getpid()),
@@ -41,7 +41,7 @@ Shell::Shell(daphnis::uv::Loop& loop, daphnis::uv::Log& log, const ShellSettings
       spool_files_(loop,
                    [this](FileJobDone done) {
                      worker_.on_file_job_done(std::move(done), loop_.now_ms());
-                     settle();
+                     after_input();
                    }),
       timer_(loop, [this] { on_timer(); }),
       tick_(loop, [this] { on_tick(); }),
@@ -53,7 +53,7 @@ Shell::Shell(daphnis::uv::Loop& loop, daphnis::uv::Log& log, const ShellSettings
             {.on_connected =
                  [this] {
                    worker_.on_broker_connected(loop_.now_ms());
-                   settle();
+                   after_input();
                  },
              .on_message =
                  [this](const ipc::BrokerToWorker& message, UniqueFd socket) {
@@ -79,7 +79,7 @@ void Shell::start() {
                 .add("listen", settings_.listen.text())
                 .add("socket", settings_.socket_path)
                 .add("index", settings_.index));
-  settle();
+  after_input();
 }
 
 void Shell::accept_on(UniqueFd listener, std::string_view from) {
@@ -105,7 +105,7 @@ void Shell::bind_listener() {
 }
 
 /// Those who wait in a socket that is closed are taken in first, lest nobody else accepts on it.
-void Shell::settle_listeners() {
+void Shell::update_listeners() {
   Listeners& listeners = worker_.listeners();
   if (listeners.take_must_bind()) bind_listener();
   for (const ipc::Listening& offer : listeners.take_offers()) {
@@ -126,7 +126,7 @@ void Shell::on_client(UniqueFd fd) {
   std::string address = daphnis::uv::peer_host(fd.get());
   Connection* connection = worker_.on_client(std::move(address), loop_.now_ms());
   if (connection) add_socket(std::move(fd), *connection);
-  settle();  // Another may have had to make room.
+  after_input();  // Another may have had to make room.
 }
 
 void Shell::add_socket(UniqueFd fd, Connection& connection) {
@@ -141,7 +141,7 @@ void Shell::add_socket(UniqueFd fd, Connection& connection) {
 /// may end a pause before it costs a system call.
 void Shell::on_used(Socket& socket) {
   worker_.touch(socket.connection());
-  settle();  // May destroy the socket, and with it the closure that called this.
+  after_input();  // May destroy the socket, and with it the closure that called this.
 }
 
 bool Shell::on_broker_message(const ipc::BrokerToWorker& message, UniqueFd socket) {
@@ -155,7 +155,7 @@ bool Shell::on_broker_message(const ipc::BrokerToWorker& message, UniqueFd socke
     accept_on(std::move(socket), "broker");
   }
   if (!was_up && worker_.has_broker()) log_.info(LogLine("broker_found"));
-  if (is_fine) settle();
+  if (is_fine) after_input();
   return is_fine;
 }
 
@@ -166,7 +166,7 @@ void Shell::on_broker_closed(const std::string& why) {
     log_.warn(LogLine("broker_lost").add("why", problem.empty() ? why : problem));
   }
   worker_.on_broker_closed(loop_.now_ms());
-  settle();
+  after_input();
 }
 
 void Shell::sync(Socket& socket) {
@@ -182,8 +182,8 @@ void Shell::sync(Socket& socket) {
   worker_.forget(connection, loop_.now_ms());
 }
 
-void Shell::settle() {
-  settle_listeners();
+void Shell::after_input() {
+  update_listeners();
   for (auto woken = worker_.take_woken(); !woken.empty(); woken = worker_.take_woken()) {
     for (Connection* connection : woken) {
       const auto found = sockets_.find(connection->id());
@@ -216,7 +216,7 @@ void Shell::arm_timer() {
 void Shell::on_timer() {
   timer_ms_ = kNever;
   if (!worker_.on_time(loop_.now_ms())) link_.drop(worker_.broker_problem());
-  settle();
+  after_input();
 }
 
 void Shell::on_tick() {
@@ -232,7 +232,7 @@ void Shell::on_tick() {
   stats.rss_bytes = daphnis::uv::resident_bytes();
   stats.log_lines_dropped = log_.lines_dropped();
   worker_.send(stats);
-  settle();
+  after_input();
 }
 
 /// The first asks to finish, the second to leave at once.
@@ -247,13 +247,13 @@ void Shell::drain() {
   log_.info(LogLine("draining"));
   worker_.drain(loop_.now_ms());
   leave_.start(settings_.settings.drain_ms);
-  settle();
+  after_input();
 }
 
 /// The time for draining is over.
 void Shell::leave() {
   worker_.leave(loop_.now_ms());
-  settle();
+  after_input();
   loop_.stop();
 }
 

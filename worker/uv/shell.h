@@ -50,14 +50,14 @@ class Shell {
   /// Accepts clients on that socket from now on.
   void accept_on(daphnis::uv::UniqueFd listener, std::string_view from);
   void bind_listener();
-  void settle_listeners();
+  void update_listeners();
   bool on_broker_message(const ipc::BrokerToWorker& message, daphnis::uv::UniqueFd socket);
   void on_broker_closed(const std::string& why);
   void add_socket(daphnis::uv::UniqueFd fd, Connection& connection);
   void on_used(Socket& socket);
 
   /// Carries out all that the last input has led to. Called at the end of every event.
-  void settle();
+  void after_input();
   void sync(Socket& socket);
   void arm_timer();
   void on_timer();

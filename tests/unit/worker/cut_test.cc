@@ -214,7 +214,7 @@ TEST_CASE("a worker that must leave tells those who still wait", "[worker][cut]"
   CHECK_THAT(half.received, StartsWith("HTTP/1.1 200 OK"));
   rig.worker.drain(rig.now_ms);
   rig.worker.leave(rig.now_ms);
-  rig.settle();
+  rig.after_input();
   CHECK(status_line(rig.client.received) == "HTTP/1.1 503 Service Unavailable");
   CHECK_THAT(rig.client.received, Contains("\"code\":\"draining\""));
   CHECK(rig.client.ending == Ending::kClose);

@@ -24,7 +24,7 @@ void give(Rig& rig, uint64_t cookie, uint32_t slot) {
   REQUIRE(rig.worker.on_broker_message(
       ipc::ListenerGiven{.listener_id = cookie + 1'000, .slot = slot, .cookie = cookie}, true,
       rig.now_ms, &stream));
-  rig.settle();
+  rig.after_input();
 }
 
 /// A worker that serves a socket of its own, which the broker keeps.
@@ -80,7 +80,7 @@ TEST_CASE("a worker asks for its listening socket and binds one where there is n
     Connection* stream = nullptr;
     REQUIRE(
         rig.worker.on_broker_message(ipc::ListenerGiven{.cookie = 7}, false, rig.now_ms, &stream));
-    rig.settle();
+    rig.after_input();
     CHECK_FALSE(rig.only<ipc::ListenerTaken>().is_taken);
     rig.tell(ipc::ListenersGiven{});
     CHECK(listeners.take_must_bind());
@@ -127,7 +127,7 @@ TEST_CASE("a worker that leaves says so and closes what the broker keeps", "[wor
   serve(rig, 9);
   rig.worker.drain(rig.now_ms);
   CHECK(rig.worker.listeners().take_closed() == Cookies{9});
-  rig.settle();
+  rig.after_input();
   CHECK(rig.sent<ipc::Leaving>().size() == 1);
   give(rig, 11, 1);  // It was on its way.
   CHECK(rig.worker.listeners().take_closed() == Cookies{11});

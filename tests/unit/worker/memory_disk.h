@@ -34,7 +34,7 @@ class MemoryDisk {
     FileJobDone done = result_of(job);
     job = {};
     rig.worker.on_file_job_done(std::move(done), rig.now_ms);
-    rig.settle();
+    rig.after_input();
   }
   /// Does all there is to do, and all that comes of it.
   void run(Rig& rig) {

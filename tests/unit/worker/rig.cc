@@ -93,7 +93,7 @@ Rig::~Rig() = default;
 Peer& Rig::add(Connection* connection) {
   peers_.push_back(std::make_unique<Peer>());
   peers_.back()->connection = connection;
-  settle();
+  after_input();
   return *peers_.back();
 }
 
@@ -105,40 +105,40 @@ void Rig::send(Peer& peer, std::string_view text) {
   REQUIRE(peer.connection);
   REQUIRE(peer.connection->wants_input());
   peer.connection->on_bytes(Slice::copy_of(as_bytes(text)), now_ms);
-  settle();
+  after_input();
 }
 
 void Rig::end(Peer& peer) {
   peer.connection->on_eof(now_ms);
-  settle();
+  after_input();
 }
 
 void Rig::lose(Peer& peer) {
   peer.connection->on_lost(now_ms);
-  settle();
+  after_input();
 }
 
 void Rig::give_room(Peer& peer, size_t bytes) {
   peer.room = bytes;
-  settle();
+  after_input();
 }
 
 void Rig::start_broker(const std::string& cache_dir) {
   worker.on_broker_connected(now_ms);
-  settle();
+  after_input();
   tell(ipc::Welcome{.node_id = "node-1", .cache_dir = cache_dir});
 }
 
 void Rig::stop_broker() {
   worker.on_broker_closed(now_ms);
-  settle();
+  after_input();
 }
 
 void Rig::tell(const ipc::BrokerToWorker& message) {
   Connection* stream = nullptr;
   REQUIRE(worker.on_broker_message(message, false, now_ms, &stream));
   REQUIRE(!stream);
-  settle();
+  after_input();
 }
 
 Peer& Rig::hand_off(const ipc::Fetch& fetch, std::string_view received, StreamShape shape) {
@@ -162,7 +162,7 @@ void Rig::answer_looks(MemoryCache& cache) {
   while (!cache.looks_waiting.empty()) {
     for (const auto& [id, key] : std::exchange(cache.looks_waiting, {})) {
       worker.on_cache_look(id, cache.look(key), now_ms);
-      settle();
+      after_input();
     }
   }
 }
@@ -172,7 +172,7 @@ void Rig::answer_read(MemoryCache& cache) {
   const MemoryCache::Read read = cache.reads_waiting.back();
   cache.reads_waiting.clear();
   worker.on_cache_read(read.id, read.answer(), now_ms);
-  settle();
+  after_input();
 }
 
 void Rig::pass_time(uint64_t ms) {
@@ -180,13 +180,13 @@ void Rig::pass_time(uint64_t ms) {
   while (worker.next_call_ms() <= end_ms) {
     now_ms = std::max(now_ms, worker.next_call_ms());
     REQUIRE(worker.on_time(now_ms));
-    settle();
+    after_input();
     for (const ipc::Ping& ping : sent<ipc::Ping>()) tell(ipc::Pong{ping.sequence});
   }
   now_ms = end_ms;
 }
 
-void Rig::settle() {
+void Rig::after_input() {
   for (const auto& peer : peers_) serve(*peer);
   while (!worker.take_woken().empty()) {
     for (const auto& peer : peers_) serve(*peer);

@@ -66,7 +66,7 @@ class Rig {
   void answer_read(MemoryCache& cache);
   void pass_time(uint64_t ms);
   /// Carries out what has come of anything else that was done to the worker.
-  void settle();
+  void after_input();
 
   /// The messages of one type, in order, and takes them from the list.
   template <class Message>

@@ -80,7 +80,7 @@ class Storm {
 
   void welcome() {
     rig_.worker.on_broker_connected(rig_.now_ms);
-    rig_.settle();
+    rig_.after_input();
     rig_.tell(ipc::Welcome{.node_id = "n", .cache_dir = "/cache", .spool_dir = "/shm"});
   }
 

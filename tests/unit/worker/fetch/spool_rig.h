@@ -24,7 +24,7 @@ struct SpoolRig : Rig {
   }
   void welcome() {
     worker.on_broker_connected(now_ms);
-    settle();
+    after_input();
     tell(ipc::Welcome{
         .node_id = "node-1", .cache_dir = "/cache", .spool_dir = "/shm", .syncs_files = true});
   }
