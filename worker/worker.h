@@ -132,7 +132,7 @@ class Worker final : private RequestSink,
   void on_stream_whole(L2Stream& stream, uint64_t now_ms) override;
   void on_stream_ended(L2Stream& stream, uint64_t now_ms) override;
   // ReaderHost
-  void on_reader_room(FetchId fetch, FetchReader& reader, uint64_t now_ms) override;
+  void on_reader_space(FetchId fetch, FetchReader& reader, uint64_t now_ms) override;
   void on_reader_left(FetchId fetch, FetchReader& reader, uint64_t now_ms) override;
   // FetchHost
   void tell(ipc::WorkerToBroker message) override { broker_.send(std::move(message)); }
@@ -158,7 +158,7 @@ class Worker final : private RequestSink,
                   uint64_t now_ms);
   [[nodiscard]] bool begin_waiting(Exchange& exchange);
   void end_waiting(Exchange& exchange);
-  [[nodiscard]] bool answer_from_memory(Exchange& exchange, const std::string& memory,
+  [[nodiscard]] bool answer_from_memo(Exchange& exchange, const std::string& memo_key,
                                         uint64_t now_ms);
   void start_content(Exchange& exchange, Content content, uint64_t now_ms);
   void start_fetch(Exchange& exchange, Content content, uint64_t now_ms);

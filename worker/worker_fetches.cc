@@ -143,10 +143,10 @@ void Worker::drop_if_unwanted(Fetch& fetch, uint64_t now_ms) {
   erase_fetch(fetch);
 }
 
-void Worker::on_reader_room(FetchId id, FetchReader& reader, uint64_t now_ms) {
+void Worker::on_reader_space(FetchId id, FetchReader& reader, uint64_t now_ms) {
   Fetch* fetch = find_fetch(id);
   if (!fetch) return;
-  fetch->on_room(reader, now_ms);
+  fetch->on_reader_space(reader, now_ms);
   drop_if_unwanted(*fetch, now_ms);
 }
 

@@ -77,7 +77,7 @@ void Worker::open_join(Fetch& fetch, const ipc::JoinProgress& progress, uint64_t
                                            .bytes = progress.bytes,
                                            .state = progress.state,
                                            .opening = std::move(opening)});
-  spools_.order({.kind = FileJob::Kind::kOpen, .owner = fetch.id(), .path = progress.path});
+  spools_.add_job({.kind = FileJob::Kind::kOpen, .owner = fetch.id(), .path = progress.path});
 }
 
 void Worker::on_join_opened(Fetch& fetch, FileJobDone done, uint64_t now_ms) {

@@ -22,8 +22,8 @@ void Worker::name_request(Exchange& exchange) {
 
 void Worker::on_request(Exchange& exchange, uint64_t now_ms) {
   name_request(exchange);
-  std::string memory = cache_.is_on() ? memory_of(exchange.request()) : std::string();
-  if (!memory.empty() && answer_from_memory(exchange, memory, now_ms)) return;
+  std::string memo_key = cache_.is_on() ? memo_key_of(exchange.request()) : std::string();
+  if (!memo_key.empty() && answer_from_memo(exchange, memo_key, now_ms)) return;
   Decision decision = decide(exchange.request(), settings_.budget.sha1);
   if (const auto* answer = std::get_if<Answer>(&decision)) {
     return give(exchange, *answer, scene_, CacheStatus::kNone, now_ms);
@@ -32,12 +32,12 @@ void Worker::on_request(Exchange& exchange, uint64_t now_ms) {
   const CachedFile* file = cache_.find_open(content.key);
   if (!file) return start_content(exchange, std::move(content), now_ms);
   answer_hit(exchange, content, *file, now_ms);
-  if (!memory.empty()) memo_.add(std::move(memory), std::move(content));
+  if (!memo_key.empty()) memo_.add(std::move(memo_key), std::move(content));
 }
 
 /// The short way for what is asked for most.
-bool Worker::answer_from_memory(Exchange& exchange, const std::string& memory, uint64_t now_ms) {
-  const Memo::Entry content = memo_.find(memory);
+bool Worker::answer_from_memo(Exchange& exchange, const std::string& memo_key, uint64_t now_ms) {
+  const Memo::Entry content = memo_.find(memo_key);
   if (!content) return false;
   const CachedFile* file = cache_.find_open(content->key);
   if (file) answer_hit(exchange, *content, *file, now_ms);

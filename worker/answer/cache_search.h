@@ -35,7 +35,7 @@ class CacheSearch final : public Responder {
   /// May end within the call.
   void start(uint64_t now_ms);
 
-  void on_room(uint64_t) override {}
+  void on_space(uint64_t) override {}
   void on_over(uint64_t) override { cache_.forget(waiter_); }
 
  private:

@@ -13,8 +13,8 @@ Rest::Part Rest::take(uint64_t bytes) {
   return {.offset = skipped, .size = taken};
 }
 
-void FetchAnswer::on_room(uint64_t now_ms) {
-  if (fetch_ != 0) host_.on_reader_room(fetch_, *this, now_ms);
+void FetchAnswer::on_space(uint64_t now_ms) {
+  if (fetch_ != 0) host_.on_reader_space(fetch_, *this, now_ms);
 }
 
 void FetchAnswer::on_over(uint64_t now_ms) {

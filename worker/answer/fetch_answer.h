@@ -8,7 +8,7 @@ namespace daphnis::worker {
 /// What answers from a fetch ask of the Worker.
 class ReaderHost {
  public:
-  virtual void on_reader_room(FetchId fetch, FetchReader& reader, uint64_t now_ms) = 0;
+  virtual void on_reader_space(FetchId fetch, FetchReader& reader, uint64_t now_ms) = 0;
   /// The reader is no longer there.
   virtual void on_reader_left(FetchId fetch, FetchReader& reader, uint64_t now_ms) = 0;
 
@@ -33,7 +33,7 @@ struct Rest {
 class FetchAnswer : public Responder, public FetchReader {
  public:
   [[nodiscard]] bool is_full() const final { return exchange_.is_full(); }
-  void on_room(uint64_t now_ms) final;
+  void on_space(uint64_t now_ms) final;
   void on_over(uint64_t now_ms) final;
 
  protected:

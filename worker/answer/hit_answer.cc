@@ -12,7 +12,7 @@ class FileAnswer final : public Responder {
   FileAnswer(Exchange& exchange, Content content, HitHost& host)
       : exchange_(exchange), content_(std::move(content)), host_(host) {}
 
-  void on_room(uint64_t) override {}
+  void on_space(uint64_t) override {}
   void on_over(uint64_t) override {}
   bool on_file_lost(const FileRange&, int error, uint64_t now_ms) override {
     host_.on_cached_file_lost(content_.key, error);

@@ -136,7 +136,7 @@ void SubDagAnswer::on_block(CacheRead read, uint64_t now_ms) {
   produce(now_ms);
 }
 
-void SubDagAnswer::on_room(uint64_t now_ms) {
+void SubDagAnswer::on_space(uint64_t now_ms) {
   const bool goes_on = exchange_.state() == Exchange::State::kContent && !is_waiting_;
   if (goes_on && content_.request.format == AnswerFormat::kCar) produce(now_ms);
 }

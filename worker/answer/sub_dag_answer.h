@@ -32,7 +32,7 @@ class SubDagAnswer final : public Responder, private BlockSource {
   /// May end within the call, and this object with it.
   void start(uint64_t now_ms);
 
-  void on_room(uint64_t now_ms) override;
+  void on_space(uint64_t now_ms) override;
   bool on_file_lost(const FileRange&, int error, uint64_t now_ms) override {
     host_.on_cached_file_lost(key_, error);
     return resume_elsewhere(exchange_, std::move(content_), host_, now_ms);

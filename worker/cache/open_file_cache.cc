@@ -20,19 +20,19 @@ size_t body_cost(const CachedFile& file) {
 const CachedFile* OpenFileCache::find(const RequestKey& key) {
   const auto found = table_.find(key);
   if (found == table_.end()) return nullptr;
-  order_.splice(order_.begin(), order_, found->second);
+  entries_.splice(entries_.begin(), entries_, found->second);
   return &found->second->file;
 }
 
 const CachedFile& OpenFileCache::add(const RequestKey& key, CachedFile file) {
   drop(key);
-  order_.push_front({.key = key, .file = std::move(file)});
-  table_.emplace(key, order_.begin());
-  const CachedFile& added = order_.front().file;
+  entries_.push_front({.key = key, .file = std::move(file)});
+  table_.emplace(key, entries_.begin());
+  const CachedFile& added = entries_.front().file;
   files_ += added.file ? 1 : 0;
   body_bytes_ += body_cost(added);
   while (files_ > limits::kOpenFilesMax || body_bytes_ > limits::kOpenFileBodiesBytesMax) {
-    put_out(std::prev(order_.end()));
+    put_out(std::prev(entries_.end()));
   }
   return added;
 }
@@ -42,9 +42,9 @@ void OpenFileCache::set_index(const RequestKey& key, BlockIndexRef index) {
   if (found == table_.end()) return;
   drop_index(found->second->file);
   if (index->memory_bytes() > limits::kOpenFileIndexesBytesMax) return;
-  for (auto at = order_.rbegin();
+  for (auto at = entries_.rbegin();
        index_bytes_ + index->memory_bytes() > limits::kOpenFileIndexesBytesMax &&
-       at != order_.rend();
+       at != entries_.rend();
        ++at) {
     drop_index(at->file);
   }
@@ -65,16 +65,16 @@ void OpenFileCache::drop(const RequestKey& key) {
 
 void OpenFileCache::clear() {
   table_.clear();
-  order_.clear();
+  entries_.clear();
   files_ = body_bytes_ = index_bytes_ = 0;
 }
 
-void OpenFileCache::put_out(Order::iterator entry) {
+void OpenFileCache::put_out(Entries::iterator entry) {
   files_ -= entry->file.file ? 1 : 0;
   body_bytes_ -= body_cost(entry->file);
   drop_index(entry->file);
   table_.erase(entry->key);
-  order_.erase(entry);
+  entries_.erase(entry);
 }
 
 }  // namespace daphnis::worker

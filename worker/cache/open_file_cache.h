@@ -44,13 +44,13 @@ class OpenFileCache {
     RequestKey key;
     CachedFile file;
   };
-  using Order = std::list<Entry>;  ///< The last one asked for in front.
+  using Entries = std::list<Entry>;  ///< The last one asked for in front.
 
-  void put_out(Order::iterator entry);
+  void put_out(Entries::iterator entry);
   void drop_index(CachedFile& file);
 
-  Order order_;
-  RequestKeyMap<Order::iterator> table_;
+  Entries entries_;
+  RequestKeyMap<Entries::iterator> table_;
   size_t files_ = 0;
   size_t body_bytes_ = 0;
   size_t index_bytes_ = 0;

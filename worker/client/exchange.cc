@@ -106,7 +106,7 @@ void Exchange::on_content_written(uint64_t size, uint64_t now_ms) {
     return;
   }
   is_full_ = false;
-  if (responder_) responder_->on_room(now_ms);
+  if (responder_) responder_->on_space(now_ms);
 }
 
 void Exchange::on_first_byte(uint64_t now_ms) {

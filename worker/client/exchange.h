@@ -27,7 +27,7 @@ class Responder {
  public:
   virtual ~Responder() = default;
   /// The queue has fallen to its low mark after is_full().
-  virtual void on_room(uint64_t now_ms) = 0;
+  virtual void on_space(uint64_t now_ms) = 0;
   /// A part of a file that was pushed cannot be read, or is not there. `error` is of errno; 0: the
   /// file is too short. True: somebody has taken the exchange over (Exchange::resume()), and this
   /// object may be gone; false: the exchange is to be aborted.
@@ -87,7 +87,7 @@ class Exchange {
   void abort(uint64_t now_ms);
   /// Above the high mark and not yet down to the low one: push no more than what is on its way.
   /// Parts of files count as memory does, though they hold none: whoever pushes a long one is
-  /// called (Responder::on_room()) when it has almost gone out.
+  /// called (Responder::on_space()) when it has almost gone out.
   [[nodiscard]] bool is_full() const { return is_full_; }
   /// Tells the responder, if there is one, that the exchange is over.
   void release(uint64_t now_ms) {

@@ -68,7 +68,7 @@ void Fetch::detach(FetchReader& reader) {
   }
 }
 
-void Fetch::on_room(FetchReader& reader, uint64_t now_ms) {
+void Fetch::on_reader_space(FetchReader& reader, uint64_t now_ms) {
   give(reader, now_ms);
   adjust_flow(now_ms);
 }

@@ -32,7 +32,7 @@ class FetchReader {
   /// What it was given is of a source that failed, and comes again from its beginning. False: some
   /// of it has gone out and cannot be taken back; on_failed() follows.
   [[nodiscard]] virtual bool begin_anew(uint64_t now_ms) = 0;
-  /// Wants nothing more until it says otherwise (Fetch::on_room()).
+  /// Wants nothing more until it says otherwise (Fetch::on_reader_space()).
   [[nodiscard]] virtual bool is_full() const = 0;
 
  protected:
@@ -96,7 +96,7 @@ class Fetch {
   void add_reader(FetchReader& reader, uint64_t now_ms);
   void remove_reader(FetchReader& reader, uint64_t now_ms);
   /// The reader takes more again.
-  void on_room(FetchReader& reader, uint64_t now_ms);
+  void on_reader_space(FetchReader& reader, uint64_t now_ms);
 
   // --- The broker and its streams ---
   /// The question to the broker, under this number; question_id() from now on.

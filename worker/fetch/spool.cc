@@ -70,25 +70,25 @@ void Spool::reserve(uint64_t now_ms) {
   host_.tell(ipc::SpoolReserve{number_, asked_, is_for_cache_});
 }
 
-void Spool::on_room(const ipc::SpoolRoom& room) {
+void Spool::on_reserved(const ipc::SpoolRoom& reserved) {
   if (asked_ == 0 || state_ == State::kGivenUp) return;
-  if (room.bytes == 0) return give_up();
+  if (reserved.bytes == 0) return give_up();
   asked_ = 0;
   asked_ms_.reset();
-  reserved_ += room.bytes;
+  reserved_ += reserved.bytes;
   if (state_ != State::kReserving) return;
-  const std::string folder = folders_.folder(room.place);
+  const std::string folder = folders_.folder(reserved.place);
   if (folder.empty()) return give_up();
-  place_ = room.place;
+  place_ = reserved.place;
   name_ = folders_.name_prefix + std::to_string(number_);
   path_ = folder + "/" + name_;
   state_ = State::kNamed;
 }
 
-void Spool::order(FileJob job) {
+void Spool::add_job(FileJob job) {
   ++jobs_;
   job.owner = number_;
-  host_.order(std::move(job));
+  host_.add_job(std::move(job));
 }
 
 /// In few and large parts: each is a trip to another thread, and the system keeps a file in larger
@@ -98,10 +98,10 @@ void Spool::write(const FetchWindow& window, bool is_urgent) {
   while ((state_ == State::kNamed || state_ == State::kWriting) && !is_ended_ &&
          in_flight_ < limits::kSpoolInFlightBytesMax) {
     const uint64_t ready = window.end() - submitted_;
-    const uint64_t room = reserved_ - (submitted_ - begin_);
-    uint64_t size = std::min({ready, room, uint64_t{limits::kSpoolPieceBytesMax}});
+    const uint64_t space = reserved_ - (submitted_ - begin_);
+    uint64_t size = std::min({ready, space, uint64_t{limits::kSpoolPieceBytesMax}});
     const bool is_last = total_ && submitted_ + size == *total_;
-    const bool is_sealable = is_for_cache_ && asked_ == 0 && room - size >= trailer_.size;
+    const bool is_sealable = is_for_cache_ && asked_ == 0 && space - size >= trailer_.size;
     const bool is_end = is_last && is_sealable;
     if (size == 0 && !is_end) return;
     if (!is_last) {
@@ -129,7 +129,7 @@ void Spool::write_part(const FetchWindow& window, uint64_t size, bool is_end, bo
   submitted_ += size;
   is_ended_ = is_end;
   state_ = is_first ? State::kCreating : (is_end ? State::kSealing : State::kWriting);
-  order(std::move(job));
+  add_job(std::move(job));
 }
 
 void Spool::on_job_done(const FileJobDone& done) {
@@ -163,14 +163,14 @@ void Spool::on_written(const FileJobDone& done) {
   }
   if (state_ != State::kSealing || !writes_.empty()) return;
   if (folders_.syncs_files) {
-    order({.kind = FileJob::Kind::kSync, .file = file_});
+    add_job({.kind = FileJob::Kind::kSync, .file = file_});
   } else {
     say_done();
   }
 }
 
 void Spool::unlink() {
-  if (is_made_) order({.kind = FileJob::Kind::kUnlink, .path = path_});
+  if (is_made_) add_job({.kind = FileJob::Kind::kUnlink, .path = path_});
 }
 
 void Spool::say_done() {

@@ -16,7 +16,7 @@ namespace daphnis::worker {
 class SpoolHost {
  public:
   virtual void tell(ipc::WorkerToBroker message) = 0;
-  virtual void order(FileJob job) = 0;
+  virtual void add_job(FileJob job) = 0;
   /// The spool may be over.
   virtual void look_at(uint64_t spool) = 0;
 
@@ -64,7 +64,7 @@ class Spool {
   /// window holds its end. `is_urgent`: somebody waits for what is written, however little it is.
   void pump(const FetchWindow& window, std::optional<uint64_t> total, bool is_urgent,
             uint64_t now_ms);
-  void on_room(const ipc::SpoolRoom& room);
+  void on_reserved(const ipc::SpoolRoom& reserved);
   void on_job_done(const FileJobDone& done);
   void on_stored();
   /// Nothing more is to be written.
@@ -115,7 +115,7 @@ class Spool {
   void give_up_for(int error);
   void unlink();
   void say_done();
-  void order(FileJob job);
+  void add_job(FileJob job);
 
   uint64_t number_;
   const SpoolFolders& folders_;

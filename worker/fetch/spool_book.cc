@@ -16,7 +16,7 @@ void SpoolBook::on_broker_up(const ipc::Welcome& welcome) {
   folders_.syncs_files = welcome.syncs_files;
   std::vector<uint64_t> numbers;
   for (const auto& [number, entry] : spools_) numbers.push_back(number);
-  std::ranges::sort(numbers);  // The table's order is not the same in every run.
+  std::ranges::sort(numbers);  // The table's sequence is not the same in every run.
   for (const uint64_t number : numbers) spools_.at(number).spool->on_broker_up();
 }
 
@@ -34,10 +34,10 @@ SpoolBook::Entry* SpoolBook::find(uint64_t number) {
   return found == spools_.end() ? nullptr : &found->second;
 }
 
-FetchId SpoolBook::on_room(const ipc::SpoolRoom& room) {
-  Entry* entry = find(room.spool);
+FetchId SpoolBook::on_reserved(const ipc::SpoolRoom& reserved) {
+  Entry* entry = find(reserved.spool);
   if (!entry) return 0;
-  entry->spool->on_room(room);
+  entry->spool->on_reserved(reserved);
   return entry->fetch;
 }
 
@@ -64,7 +64,7 @@ FileRef SpoolBook::track(FileRef file, uint64_t number) {
           }};
 }
 
-void SpoolBook::order(FileJob job) {
+void SpoolBook::add_job(FileJob job) {
   jobs_.push_back(std::move(job));
 }
 

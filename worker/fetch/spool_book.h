@@ -27,11 +27,11 @@ class SpoolBook final : private SpoolHost {
                             uint64_t begin, bool is_for_cache);
 
   // Each of these returns the fetch whose spool has moved; 0 where there is none.
-  [[nodiscard]] FetchId on_room(const ipc::SpoolRoom& room);
+  [[nodiscard]] FetchId on_reserved(const ipc::SpoolRoom& reserved);
   [[nodiscard]] FetchId on_stored(const ipc::SpoolStored& stored);
   [[nodiscard]] FetchId on_job_done(FileJobDone done);
 
-  void order(FileJob job) override;
+  void add_job(FileJob job) override;
   [[nodiscard]] std::vector<FileJob> take_jobs() { return std::exchange(jobs_, {}); }
 
   /// A file whose last reference's end is noticed, under any number.

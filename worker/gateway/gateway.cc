@@ -207,23 +207,23 @@ Decision decide(const http::Head& head, Sha1 sha1) {
   return std::move(*content);
 }
 
-std::string memory_of(const http::Head& head) {
+std::string memo_key_of(const http::Head& head) {
   constexpr std::string_view kOtherFields[] = {"cache-control", "service-worker", "if-match",
                                                "if-none-match", "range",          "if-range"};
-  std::string memory;
-  if (head.target.size() > limits::kMemoryBytesMax) return memory;
-  memory.reserve(head.method.size() + head.target.size() + 64);
-  memory.append(head.method).append(" ").append(head.target);
+  std::string memo_key;
+  if (head.target.size() > limits::kMemoryBytesMax) return memo_key;
+  memo_key.reserve(head.method.size() + head.target.size() + 64);
+  memo_key.append(head.method).append(" ").append(head.target);
   for (const http::Header& header : head.headers) {
     const auto is_it = [&](std::string_view name) {
       return http::equals_ignoring_case(header.name, name);
     };
-    if (is_it("accept")) memory.append("\n").append(header.value);
-    if (memory.size() > limits::kMemoryBytesMax || std::ranges::any_of(kOtherFields, is_it)) {
+    if (is_it("accept")) memo_key.append("\n").append(header.value);
+    if (memo_key.size() > limits::kMemoryBytesMax || std::ranges::any_of(kOtherFields, is_it)) {
       return {};
     }
   }
-  return memory;
+  return memo_key;
 }
 
 CarRequest to_fetch(const Content& content) {

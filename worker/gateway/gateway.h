@@ -35,7 +35,7 @@ using Decision = std::variant<Content, Answer>;
 
 /// All that decide() looks at, where it is little: heads with the same memory are decided the same.
 /// Empty where there is more than target and Accept.
-[[nodiscard]] std::string memory_of(const http::Head& head);
+[[nodiscard]] std::string memo_key_of(const http::Head& head);
 
 /// What has to be asked of L2s to answer: for HEAD the root block is proof enough.
 [[nodiscard]] CarRequest to_fetch(const Content& content);

@@ -6,23 +6,23 @@
 
 namespace daphnis::worker {
 
-Memo::Entry Memo::find(const std::string& memory) {
-  if (const auto found = newer_.find(memory); found != newer_.end()) return found->second;
-  const auto found = older_.find(memory);
+Memo::Entry Memo::find(const std::string& memo_key) {
+  if (const auto found = newer_.find(memo_key); found != newer_.end()) return found->second;
+  const auto found = older_.find(memo_key);
   if (found == older_.end()) return nullptr;
   Entry entry = found->second;
-  put(memory, entry);
+  put(memo_key, entry);
   return entry;
 }
 
-void Memo::add(std::string memory, Content content) {
+void Memo::add(std::string memo_key, Content content) {
   content.lines = lines_of(content.headers);
-  put(std::move(memory), std::make_shared<const Content>(std::move(content)));
+  put(std::move(memo_key), std::make_shared<const Content>(std::move(content)));
 }
 
-void Memo::put(std::string memory, Entry entry) {
+void Memo::put(std::string memo_key, Entry entry) {
   if (newer_.size() >= limits::kMemoriesMax / 2) older_ = std::exchange(newer_, {});
-  newer_.insert_or_assign(std::move(memory), std::move(entry));
+  newer_.insert_or_assign(std::move(memo_key), std::move(entry));
 }
 
 }  // namespace daphnis::worker

@@ -2,7 +2,7 @@
 
 #include <absl/container/flat_hash_map.h>
 
-#include <memory>
+#include <memo_key>
 #include <string>
 
 #include "worker/gateway/gateway.h"
@@ -15,15 +15,15 @@ class Memo {
  public:
   using Entry = std::shared_ptr<const Content>;
 
-  /// `memory`: memory_of() the head. Null where it is not known.
-  [[nodiscard]] Entry find(const std::string& memory);
+  /// `memo_key`: memo_key_of() the head. Null where it is not known.
+  [[nodiscard]] Entry find(const std::string& memo_key);
   /// With its headers written out.
-  void add(std::string memory, Content content);
+  void add(std::string memo_key, Content content);
 
  private:
   using Table = absl::flat_hash_map<std::string, Entry>;
 
-  void put(std::string memory, Entry entry);
+  void put(std::string memo_key, Entry entry);
 
   // The older half goes at once when the newer one is full: cheap, and nearly as good as an order.
   Table newer_;

@@ -74,7 +74,7 @@ bool L2Stream::wants_input() const {
       return false;
     case Phase::kTail:
       return true;
-    case Phase::kAnswered:
+    case Phase::kReplied:
       return false;
     case Phase::kClosing:
       return ending_ == Ending::kHalfClose;
@@ -195,8 +195,8 @@ void L2Stream::on_body_proven(Verifier::State state, uint64_t now_ms) {
 
 /// Answers a message that was read to its end.
 void L2Stream::finish_message(AttemptOutcome outcome, uint64_t now_ms) {
-  phase_ = Phase::kAnswered;
-  answer(status_for(outcome), keeps_alive_ && is_from_this_broker_ && may_go_back_);
+  phase_ = Phase::kReplied;
+  reply(status_for(outcome), keeps_alive_ && is_from_this_broker_ && may_go_back_);
   if (ending_ == Ending::kHalfClose) {
     phase_ = Phase::kClosing;
     lingering_.emplace(now_ms);
@@ -230,7 +230,7 @@ void L2Stream::on_cut(uint64_t now_ms) {
 }
 
 void L2Stream::on_time(uint64_t now_ms) {
-  if (phase_ == Phase::kClosing || phase_ == Phase::kAnswered) {
+  if (phase_ == Phase::kClosing || phase_ == Phase::kReplied) {
     // An answer of a few bytes that cannot be written for so long has no reader.
     if (!lingering_ || lingering_->is_over(now_ms)) return close(Ending::kClose);
     return be_called_at(lingering_->deadline_ms());
@@ -323,13 +323,13 @@ void L2Stream::decide_outcome(AttemptOutcome outcome, uint64_t now_ms) {
 void L2Stream::end_early(AttemptOutcome outcome, uint64_t now_ms) {
   flush_output(now_ms);
   phase_ = Phase::kClosing;
-  answer(status_for(outcome), false);
+  reply(status_for(outcome), false);
   lingering_.emplace(now_ms);
   be_called_at(lingering_->deadline_ms());
   decide_outcome(outcome, now_ms);
 }
 
-void L2Stream::answer(int status, bool keep_alive) {
+void L2Stream::reply(int status, bool keep_alive) {
   auto head = http::HeadWriter::response(status);
   head.add("Content-Length", uint64_t{0});
   if (!keep_alive) head.add("Connection", "close");

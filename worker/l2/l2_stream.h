@@ -94,7 +94,7 @@ class L2Stream final : public Connection {
     kReading,    ///< Head and body.
     kRepeating,  ///< The message was read to its end; what is proven is still being put out.
     kTail,       ///< The walk is over, the body is not: its end, or the proof of a lie, is awaited.
-    kAnswered,   ///< The message was read to its end; the answer goes out.
+    kReplied,   ///< The message was read to its end; the answer goes out.
     kClosing,    ///< Answered early; what still comes in is thrown away.
   };
 
@@ -112,7 +112,7 @@ class L2Stream final : public Connection {
   void decide_outcome(ipc::AttemptOutcome outcome, uint64_t now_ms);
   /// The outcome, with an answer although the message may go on.
   void end_early(ipc::AttemptOutcome outcome, uint64_t now_ms);
-  void answer(int status, bool keep_alive);
+  void reply(int status, bool keep_alive);
   void close(Ending how);
 
   const Settings& settings_;

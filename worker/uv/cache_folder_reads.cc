@@ -118,8 +118,8 @@ CacheLook look_waiting(const std::string& path, bool verifies) {
   CacheLook look;
   UniqueFd fd(::open(path.c_str(), kOpenFlags));
   if (fd) {
-    const bool is_answered = look_at(std::move(fd), read_waiting, verifies, look);
-    if (!is_answered) look = {};
+    const bool is_done = look_at(std::move(fd), read_waiting, verifies, look);
+    if (!is_done) look = {};
   } else if (!is_missing(errno)) {
     look = {.outcome = Outcome::kUnreadable, .detail = std::strerror(errno)};
   }

@@ -20,8 +20,8 @@ namespace {
 /// Reads per event: a fast peer must not starve the others, and what it sent is to go on to its
 /// reader while the processor's cache still holds it.
 constexpr int kReadsPerEvent = 4;
-/// With less room than this in the buffer, the next one is read into as well.
-constexpr size_t kRoomWorthARead = 64 * limits::kKiB;
+/// With less space than this in the buffer, the next one is read into as well.
+constexpr size_t kSpaceWorthARead = 64 * limits::kKiB;
 constexpr size_t kViewsPerWrite = 64;
 /// Bytes of files per turn: on loopback the kernel takes them as fast as they come.
 constexpr size_t kFileBytesPerTurn = 4 * limits::kMiB;
@@ -58,15 +58,15 @@ bool Socket::read_kept(uint64_t now_ms) {
     buffer_ = buffers_.take();
     filled_ = 0;
   }
-  const size_t room = buffer_.capacity() - filled_;
-  BufferRef next = room < kRoomWorthARead ? buffers_.take() : BufferRef();
+  const size_t space = buffer_.capacity() - filled_;
+  BufferRef next = space < kSpaceWorthARead ? buffers_.take() : BufferRef();
   std::array<iovec, 2> parts{};
-  parts[0] = {.iov_base = buffer_.data() + filled_, .iov_len = room};
+  parts[0] = {.iov_base = buffer_.data() + filled_, .iov_len = space};
   if (next) parts[1] = {.iov_base = next.data(), .iov_len = next.capacity()};
   const ssize_t size = ::readv(poll_.fd(), parts.data(), next ? 2 : 1);
   if (size <= 0) return take_read_result(size, now_ms);
 
-  const auto first = std::min(static_cast<size_t>(size), room);
+  const auto first = std::min(static_cast<size_t>(size), space);
   const size_t second = static_cast<size_t>(size) - first;
   const Slice slice{buffer_, buffer_.data() + filled_, first};
   filled_ += first;
@@ -76,7 +76,7 @@ bool Socket::read_kept(uint64_t now_ms) {
   }
   connection_.on_bytes(slice, now_ms);
   if (second > 0) connection_.on_bytes(Slice{buffer_, buffer_.data(), second}, now_ms);
-  return static_cast<size_t>(size) == room + (parts[1].iov_len);
+  return static_cast<size_t>(size) == space + (parts[1].iov_len);
 }
 
 bool Socket::read_scratch(uint64_t now_ms) {

@@ -121,7 +121,7 @@ TEST_CASE("beyond the bound on connections a client is turned away", "[worker]")
   CHECK(rig.worker.on_client("192.0.2.8", rig.now_ms) != nullptr);
 }
 
-TEST_CASE("at the bound on connections an idle one makes room", "[worker]") {
+TEST_CASE("at the bound on connections an idle one gives its place", "[worker]") {
   Settings settings;
   settings.clients_max = 2;
   Rig rig(settings);
@@ -135,7 +135,7 @@ TEST_CASE("at the bound on connections an idle one makes room", "[worker]") {
   CHECK(third.connection);
 }
 
-TEST_CASE("the client that has been idle longest makes room first", "[worker]") {
+TEST_CASE("the client that has been idle longest gives its place first", "[worker]") {
   Settings settings;
   settings.clients_max = 3;
   Rig rig(settings);

@@ -17,7 +17,7 @@ struct Stuck : Rig {
   explicit Stuck(Settings settings) : Rig(settings), car(4'000), client(connect()) {
     start_broker();
     send(client, get(car));
-    client.room = 0;
+    client.space = 0;
     l2 = &hand_off(only<ipc::Fetch>(), post_head("Transfer-Encoding: chunked\r\n") +
                                            chunk(Bytes(car.bytes).first(car.section_ends[1])));
   }
@@ -45,13 +45,13 @@ TEST_CASE("reading goes on once the queue has fallen to half of the high mark", 
   Stuck rig(with_high_mark(4'000));
   const size_t queued = rig.car.section_ends[1];
   // The head goes first; its size is known once it is out.
-  rig.give_room(rig.client, 1);
-  while (!Contains("\r\n\r\n").match(rig.client.received)) rig.give_room(rig.client, 1);
-  rig.give_room(rig.client, queued - 2'100);
+  rig.give_space(rig.client, 1);
+  while (!Contains("\r\n\r\n").match(rig.client.received)) rig.give_space(rig.client, 1);
+  rig.give_space(rig.client, queued - 2'100);
   CHECK(!rig.l2->connection->wants_input());
-  rig.give_room(rig.client, 200);
+  rig.give_space(rig.client, 200);
   CHECK(rig.l2->connection->wants_input());
-  rig.give_room(rig.client, SIZE_MAX);
+  rig.give_space(rig.client, SIZE_MAX);
   rig.send(*rig.l2, chunk(rig.rest()) + "0\r\n\r\n");
   CHECK(dechunked(rig.client.received) == text(rig.car.bytes));
 }
@@ -60,7 +60,7 @@ TEST_CASE("the stall clock stands still while the client is what is waited for",
   Stuck rig(with_high_mark(4'000));
   rig.pass_time(3'600'000);
   CHECK(rig.sent<ipc::AttemptEnded>().empty());
-  rig.give_room(rig.client, SIZE_MAX);
+  rig.give_space(rig.client, SIZE_MAX);
   SECTION("and runs again afterwards") {
     rig.pass_time(29'999);
     CHECK(rig.sent<ipc::AttemptEnded>().empty());
@@ -83,9 +83,9 @@ TEST_CASE("a client slower than the least rate is cut off with a reset", "[worke
   const auto pass_seconds = [&](int seconds, size_t bytes_a_second) {
     for (int i = 0; i < seconds && rig.client.connection; ++i) {
       rig.pass_time(1'000);
-      rig.give_room(rig.client, bytes_a_second);
+      rig.give_space(rig.client, bytes_a_second);
       if (rig.client.connection) rig.client.connection->on_unsent(0, rig.now_ms);
-      rig.give_room(rig.client, 0);
+      rig.give_space(rig.client, 0);
     }
   };
   SECTION("a slow one stays") {
@@ -105,10 +105,10 @@ TEST_CASE("what the kernel holds for a client does not count as taken", "[worker
   settings.client_rate_window_ms = 10'000;
   settings.client_rate_min = 100;
   Stuck rig(settings);
-  rig.give_room(rig.client, 4'000);
+  rig.give_space(rig.client, 4'000);
   for (int i = 0; i < 12 && rig.client.connection; ++i) {
     rig.client.connection->on_unsent(4'000, rig.now_ms);
-    rig.give_room(rig.client, 0);
+    rig.give_space(rig.client, 0);
     rig.pass_time(1'000);
   }
   CHECK(rig.client.ending == Ending::kReset);

@@ -90,7 +90,7 @@ TEST_CASE("content beyond a budget is told to be so although its root was proven
 
 TEST_CASE("an answer that is cut after its first byte is cut behind its head", "[worker][cut]") {
   Cutting rig;
-  rig.client.room = 1;
+  rig.client.space = 1;
   Peer& l2 = rig.hand_off(rig.fetch, post_head("Content-Length: 5000\r\n") +
                                          text(rig.car.bytes).substr(0, rig.car.section_ends[1]));
   CHECK(rig.client.received == "H");
@@ -99,7 +99,7 @@ TEST_CASE("an answer that is cut after its first byte is cut behind its head", "
   REQUIRE(rig.client.connection);
   CHECK(rig.worker.stats().aborted == 1);
   SECTION("as its client takes it") {
-    for (int i = 0; i < 5'000 && rig.client.connection; ++i) rig.give_room(rig.client, 1);
+    for (int i = 0; i < 5'000 && rig.client.connection; ++i) rig.give_space(rig.client, 1);
     CHECK_THAT(rig.client.received, StartsWith("HTTP/1.1 200 OK\r\n") && EndsWith("\r\n\r\n"));
     CHECK(rig.client.received.find("\r\n\r\n") == rig.client.received.size() - 4);
   }
@@ -115,12 +115,12 @@ TEST_CASE("an answer that is cut after its first byte is cut behind its head", "
 TEST_CASE("an HTTP/1.0 answer that is cut after its first byte has its head before the reset",
           "[worker][cut]") {
   Cutting rig({}, "HTTP/1.0");
-  rig.client.room = 1;
+  rig.client.space = 1;
   Peer& l2 = rig.hand_off(rig.fetch, post_head("Content-Length: 5000\r\n") +
                                          text(rig.car.bytes).substr(0, rig.car.section_ends[1]));
   rig.lose(l2);
   SECTION("which its client takes") {
-    rig.give_room(rig.client, SIZE_MAX);
+    rig.give_space(rig.client, SIZE_MAX);
     CHECK_THAT(rig.client.received, EndsWith("\r\n\r\n"));
   }
   SECTION("which its client does not take") {
@@ -133,7 +133,7 @@ TEST_CASE("an HTTP/1.0 answer that is cut after its first byte has its head befo
 TEST_CASE("of one fetch's readers those who got nothing go on with the next L2", "[worker][cut]") {
   Cutting rig;
   Peer& second = rig.connect();
-  second.room = 0;
+  second.space = 0;
   rig.send(second, get(rig.car));
   Peer& l2 = rig.hand_off(rig.fetch, post_head("Content-Length: 5000\r\n") +
                                          text(rig.car.bytes).substr(0, rig.car.section_ends[1]));
@@ -144,7 +144,7 @@ TEST_CASE("of one fetch's readers those who got nothing go on with the next L2",
   Peer& late = rig.connect();
   rig.send(late, get(rig.car));
   CHECK(rig.sent<ipc::Fetch>().empty());
-  rig.give_room(second, SIZE_MAX);
+  rig.give_space(second, SIZE_MAX);
   CHECK(second.received.empty());
   rig.hand_off(rig.fetch, post_with_length(rig.car.bytes));
   CHECK(dechunked(second.received) == text(rig.car.bytes));
@@ -154,9 +154,9 @@ TEST_CASE("of one fetch's readers those who got nothing go on with the next L2",
 TEST_CASE("what was spooled of a stream that failed is not what is stored", "[worker][cut]") {
   SpoolRig rig;
   rig.admission = ipc::Admission::kYes;
-  rig.first.room = 0;
+  rig.first.space = 0;
   Peer& l2 = rig.stream_slowly();
-  const auto spoiled = rig.give_room_to_spool();
+  const auto spoiled = rig.grant_reservation();
   rig.disk.run(rig);
   rig.lose(l2);
   CHECK(rig.only<ipc::AttemptEnded>().wants_another);
@@ -165,7 +165,7 @@ TEST_CASE("what was spooled of a stream that failed is not what is stored", "[wo
   CHECK(rig.disk.files.empty());
 
   Peer& other = rig.stream_slowly();
-  const auto reserve = rig.give_room_to_spool();
+  const auto reserve = rig.grant_reservation();
   CHECK(reserve.spool != spoiled.spool);
   rig.disk.run(rig);
   rig.finish(other, 2);
@@ -174,7 +174,7 @@ TEST_CASE("what was spooled of a stream that failed is not what is stored", "[wo
   }
   rig.disk.run(rig);
   CHECK(rig.only<ipc::SpoolDone>().spool == reserve.spool);
-  rig.give_room(rig.first, SIZE_MAX);
+  rig.give_space(rig.first, SIZE_MAX);
   CHECK(dechunked(rig.first.received) == rig.body());
 }
 
@@ -183,7 +183,7 @@ TEST_CASE("a fetch that fails for its readers but fills the cache is asked for n
   SpoolRig rig(1'500'000, 4'000'000);
   rig.admission = ipc::Admission::kYes;
   Peer& l2 = rig.stream(2);
-  rig.give_room_to_spool();
+  rig.grant_reservation();
   rig.disk.run(rig);
   rig.lose(l2);
   CHECK(!rig.only<ipc::AttemptEnded>().wants_another);

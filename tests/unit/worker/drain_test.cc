@@ -63,11 +63,11 @@ TEST_CASE("a client that was promised another answer before the drain gets it", 
   rig.start_broker();
   const SampleCar car;
   Peer& client = rig.connect();
-  client.room = 100;  // The answer's head is made, and with it the promise.
+  client.space = 100;  // The answer's head is made, and with it the promise.
   rig.send(client, get(car));
   rig.hand_off(rig.only<ipc::Fetch>(), post_of(car));
   rig.worker.drain(rig.now_ms);
-  rig.give_room(client, SIZE_MAX);
+  rig.give_space(client, SIZE_MAX);
   CHECK(dechunked(client.received) == text(car.bytes));
   REQUIRE(client.connection);
   client.received.clear();

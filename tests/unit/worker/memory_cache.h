@@ -107,7 +107,7 @@ class MemoryCache final : public CacheReads {
     uint64_t offset;
     size_t size;
     CacheFooter footer = {};  ///< Where it is the trailer that is to be read.
-    [[nodiscard]] CacheRead answer() const {
+    [[nodiscard]] CacheRead result() const {
       return footer.body_bytes > 0 ? index_at(file, footer) : bytes_of(file, offset, size);
     }
   };

@@ -48,7 +48,7 @@ TEST_CASE("repeats that the L2 omits are put out from memory", "[worker][repeats
 
 TEST_CASE("repeats go out no faster than the client takes them", "[worker][repeats]") {
   Repeating rig;
-  rig.client.room = 0;
+  rig.client.space = 0;
   Peer& l2 = rig.hand_off(rig.fetch, post_with_length(rig.car.bytes), StreamShape::kWholeDag);
   // The stream is whole, but its L2 has to wait: the repeats stand between it and its answer.
   rig.pass_time(60'000);
@@ -56,7 +56,7 @@ TEST_CASE("repeats go out no faster than the client takes them", "[worker][repea
   CHECK(rig.worker.stats().fetches == 1);
   SECTION("until all are out") {
     while (l2.connection) {
-      rig.give_room(rig.client, 100'000);
+      rig.give_space(rig.client, 100'000);
       rig.pass_time(1);
     }
     CHECK(l2.ending == Ending::kGiveBack);
@@ -65,7 +65,7 @@ TEST_CASE("repeats go out no faster than the client takes them", "[worker][repea
     rig.end(l2);
     CHECK(l2.connection);
   }
-  rig.give_room(rig.client, SIZE_MAX);
+  rig.give_space(rig.client, SIZE_MAX);
   rig.pass_time(1);
   CHECK(dechunked(rig.client.received) == with_repeats(rig.car));
   CHECK(rig.only<ipc::AttemptEnded>().outcome == ipc::AttemptOutcome::kComplete);
@@ -74,7 +74,7 @@ TEST_CASE("repeats go out no faster than the client takes them", "[worker][repea
 
 TEST_CASE("a client may leave in the middle of repeats", "[worker][repeats]") {
   Repeating rig;
-  rig.client.room = 10'000;
+  rig.client.space = 10'000;
   Peer& l2 = rig.hand_off(rig.fetch, post_with_length(rig.car.bytes), StreamShape::kWholeDag);
   rig.lose(rig.client);
   CHECK_THAT(l2.received, Catch::Matchers::StartsWith("HTTP/1.1 410 "));

@@ -118,8 +118,8 @@ void Rig::lose(Peer& peer) {
   after_input();
 }
 
-void Rig::give_room(Peer& peer, size_t bytes) {
-  peer.room = bytes;
+void Rig::give_space(Peer& peer, size_t bytes) {
+  peer.space = bytes;
   after_input();
 }
 
@@ -158,7 +158,7 @@ Peer& Rig::hand_off(const ipc::Fetch& fetch, std::string_view received, StreamSh
   return add(stream);
 }
 
-void Rig::answer_looks(MemoryCache& cache) {
+void Rig::finish_looks(MemoryCache& cache) {
   while (!cache.looks_waiting.empty()) {
     for (const auto& [id, key] : std::exchange(cache.looks_waiting, {})) {
       worker.on_cache_look(id, cache.look(key), now_ms);
@@ -167,11 +167,11 @@ void Rig::answer_looks(MemoryCache& cache) {
   }
 }
 
-void Rig::answer_read(MemoryCache& cache) {
+void Rig::finish_read(MemoryCache& cache) {
   REQUIRE(cache.reads_waiting.size() == 1);
   const MemoryCache::Read read = cache.reads_waiting.back();
   cache.reads_waiting.clear();
-  worker.on_cache_read(read.id, read.answer(), now_ms);
+  worker.on_cache_read(read.id, read.result(), now_ms);
   after_input();
 }
 
@@ -207,9 +207,9 @@ void Rig::serve(Peer& peer) {
     if (count == 0) continue;
     size_t taken = 0;
     for (size_t i = 0; i < count && !is_blocked; ++i) {
-      const size_t size = std::min(views[i].size(), peer.room);
+      const size_t size = std::min(views[i].size(), peer.space);
       peer.received.append(as_text(views[i].first(size)));
-      peer.room -= peer.room == SIZE_MAX ? 0 : size;
+      peer.space -= peer.space == SIZE_MAX ? 0 : size;
       taken += size;
       is_blocked = size < views[i].size();
     }
@@ -234,15 +234,15 @@ bool Rig::send_file(Peer& peer, bool& is_blocked) const {
   if (!range) return false;
   const auto& file = dynamic_cast<const MemoryFile&>(*range.file);
   const std::string_view bytes = file.at(range.offset, range.size);
-  const size_t size = std::min(bytes.size(), peer.room);
+  const size_t size = std::min(bytes.size(), peer.space);
   if (bytes.empty()) {
     peer.connection->on_file_lost(file.error(), now_ms);
     return true;
   }
-  is_blocked = size < range.size && size == peer.room;
+  is_blocked = size < range.size && size == peer.space;
   if (size == 0) return false;
   peer.received.append(bytes.substr(0, size));
-  peer.room -= peer.room == SIZE_MAX ? 0 : size;
+  peer.space -= peer.space == SIZE_MAX ? 0 : size;
   peer.connection->on_written(size, now_ms);
   return true;
 }

@@ -33,7 +33,7 @@ struct SampleCar {
 struct Peer {
   Connection* connection = nullptr;  ///< Null once the socket is closed.
   std::string received;
-  size_t room = SIZE_MAX;  ///< Bytes the kernel still takes.
+  size_t space = SIZE_MAX;  ///< Bytes the kernel still takes.
   bool is_half_closed = false;
   Ending ending = Ending::kOpen;  ///< How the socket went.
   ipc::ReturnSocket given_back = {};
@@ -52,7 +52,7 @@ class Rig {
   void end(Peer& peer);
   void lose(Peer& peer);
   /// The peer's kernel takes `bytes` more.
-  void give_room(Peer& peer, size_t bytes);
+  void give_space(Peer& peer, size_t bytes);
 
   void start_broker(const std::string& cache_dir = "");
   void stop_broker();
@@ -61,9 +61,9 @@ class Rig {
   Peer& hand_off(const ipc::Fetch& fetch, std::string_view received,
                  StreamShape shape = StreamShape::kExact);
   /// Answers what the cache was asked and what comes of it, as its disk would in the end.
-  void answer_looks(MemoryCache& cache);
+  void finish_looks(MemoryCache& cache);
   /// Likewise, the one read that is waited for.
-  void answer_read(MemoryCache& cache);
+  void finish_read(MemoryCache& cache);
   void pass_time(uint64_t ms);
   /// Carries out what has come of anything else that was done to the worker.
   void after_input();

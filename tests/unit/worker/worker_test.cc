@@ -265,10 +265,10 @@ TEST_CASE("a socket is given back only when its answer is fully written", "[work
   Asked rig;
   Peer& l2 = rig.hand_off(
       rig.fetch, post_head("Content-Length: " + std::to_string(rig.car.bytes.size()) + "\r\n"));
-  l2.room = 10;
+  l2.space = 10;
   rig.send(l2, rig.car.bytes);
   CHECK(l2.ending == Ending::kOpen);
-  rig.give_room(l2, SIZE_MAX);
+  rig.give_space(l2, SIZE_MAX);
   CHECK(l2.ending == Ending::kGiveBack);
 }
 

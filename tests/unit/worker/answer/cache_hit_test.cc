@@ -146,7 +146,7 @@ TEST_CASE("a slow disk holds up who asks for what it has and nobody else", "[wor
   REQUIRE(edge.cache.looks_waiting.size() == 1);
   CHECK(waiting.received.empty());
   CHECK(body_of(edge.get(edge.raw_target())) == "0123456789");
-  edge.answer_looks(edge.cache);
+  edge.finish_looks(edge.cache);
   CHECK(body_of(waiting.received) == text(edge.car.bytes));
   CHECK(body_of(also.received) == text(edge.car.bytes));
 }
@@ -159,7 +159,7 @@ TEST_CASE("a disk that does not answer counts as a miss", "[worker]") {
   // Its own file and the other one it could come from.
   edge.pass_time(2 * limits::kCacheLookMs);
   CHECK(edge.only<ipc::Fetch>().request.root == edge.car.root);
-  edge.answer_looks(edge.cache);  // Late, but fine for the next one.
+  edge.finish_looks(edge.cache);  // Late, but fine for the next one.
   edge.cache.is_cold = false;
   CHECK(body_of(edge.get(edge.car.target())) == text(edge.car.bytes));
 }
@@ -170,7 +170,7 @@ TEST_CASE("a client that leaves while the disk is awaited is forgotten", "[worke
   Peer& client = edge.connect();
   edge.send(client, "GET " + edge.car.target() + " HTTP/1.1\r\nHost: edge\r\n\r\n");
   edge.lose(client);
-  edge.answer_looks(edge.cache);
+  edge.finish_looks(edge.cache);
   CHECK(edge.sent<ipc::Fetch>().empty());
   CHECK_THAT(edge.lines.back(), Contains("outcome=client_left"));
 }
@@ -192,14 +192,14 @@ TEST_CASE("the rest of a file that breaks while it is sent comes from an L2", "[
   CachedEdge edge;
   const bool is_cut = GENERATE(true, false);
   Peer& client = edge.connect();
-  client.room = 1'500;
+  client.space = 1'500;
   edge.send(client, "GET " + edge.car.target() + " HTTP/1.1\r\nHost: edge\r\n\r\n");
   if (is_cut) {
     edge.file->cut_to(100);
   } else {
     edge.file->break_with(EIO);
   }
-  edge.give_room(client, SIZE_MAX);
+  edge.give_space(client, SIZE_MAX);
   const auto fault = edge.only<ipc::CacheFault>();
   CHECK(fault.kind == (is_cut ? ipc::CacheFaultKind::kCorrupt : ipc::CacheFaultKind::kUnreadable));
   const auto fetch = edge.only<ipc::Fetch>();
@@ -256,13 +256,13 @@ TEST_CASE("an unlinked file is closed at once where nobody reads it", "[worker]"
 TEST_CASE("an unlinked file that a client still reads is closed when that is over", "[worker]") {
   CachedEdge edge;
   Peer& client = edge.connect();
-  client.room = 100;
+  client.space = 100;
   edge.send(client, "GET " + edge.car.target() + " HTTP/1.1\r\nHost: edge\r\n\r\n");
   edge.cache.remove(key_of(edge.car_request));
   edge.tell(ipc::Unlink{.deferred_free = 8, .keys = {key_of(edge.car_request)}, .paths = {}});
   edge.pass_time(10 * limits::kUnlinkedEveryMs);
   CHECK(edge.sent<ipc::Unlinked>().empty());
-  edge.give_room(client, SIZE_MAX);
+  edge.give_space(client, SIZE_MAX);
   CHECK(body_of(client.received) == text(edge.car.bytes));
   edge.pass_time(limits::kUnlinkedEveryMs);
   CHECK(edge.only<ipc::Unlinked>().deferred_free == 8);
@@ -276,7 +276,7 @@ TEST_CASE("a file unlinked while it is being opened is not used", "[worker]") {
   edge.tell(ipc::Unlink{.deferred_free = 9, .keys = {key_of(edge.car_request)}, .paths = {}});
   CHECK(edge.sent<ipc::Unlinked>().empty());
   edge.cache.is_cold = false;
-  edge.answer_looks(edge.cache);
+  edge.finish_looks(edge.cache);
   edge.pass_time(limits::kUnlinkedEveryMs);
   CHECK(edge.only<ipc::Unlinked>().deferred_free == 9);
   CHECK(edge.sent<ipc::Fetch>().size() == 1);

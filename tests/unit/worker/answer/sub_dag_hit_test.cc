@@ -112,8 +112,8 @@ TEST_CASE("a part of a cached DAG waits for a slow disk block by block", "[worke
   edge.cache.is_cold = true;
   Peer& client = edge.connect();
   edge.send(client, "GET " + edge.car.target() + "&car-dups=y HTTP/1.1\r\nHost: edge\r\n\r\n");
-  edge.answer_looks(edge.cache);
-  for (int reads = 0; reads < 4; ++reads) edge.answer_read(edge.cache);  // The list and 3 blocks.
+  edge.finish_looks(edge.cache);
+  for (int reads = 0; reads < 4; ++reads) edge.finish_read(edge.cache);  // The list and 3 blocks.
   CHECK(edge.cache.reads_waiting.empty());
   CHECK(dechunked(client.received) == text(edge.car.bytes));
 }
@@ -123,20 +123,20 @@ TEST_CASE("a client that leaves while its block is read is forgotten", "[worker]
   edge.cache.is_cold = true;
   Peer& client = edge.connect();
   edge.send(client, "GET " + edge.car.target() + "&car-dups=y HTTP/1.1\r\nHost: edge\r\n\r\n");
-  edge.answer_looks(edge.cache);
-  edge.answer_read(edge.cache);
+  edge.finish_looks(edge.cache);
+  edge.finish_read(edge.cache);
   edge.lose(client);
-  edge.answer_read(edge.cache);
+  edge.finish_read(edge.cache);
   CHECK_THAT(edge.lines.back(), Contains("outcome=client_left"));
 }
 
 TEST_CASE("a slow client gets a part of a cached DAG at its own pace", "[worker]") {
   WholeEdge edge(false, 900'000);
   Peer& client = edge.connect();
-  client.room = 1'000;
+  client.space = 1'000;
   edge.send(client, "GET " + edge.car.target() + "&car-dups=y HTTP/1.1\r\nHost: edge\r\n\r\n");
-  while (client.received.size() < edge.car.bytes.size()) edge.give_room(client, 300'000);
-  edge.give_room(client, SIZE_MAX);
+  while (client.received.size() < edge.car.bytes.size()) edge.give_space(client, 300'000);
+  edge.give_space(client, SIZE_MAX);
   CHECK(dechunked(client.received) == text(edge.car.bytes));
 }
 
@@ -161,11 +161,11 @@ TEST_CASE("what follows a block that cannot be read comes from an L2", "[worker]
   edge.cache.is_cold = true;
   Peer& client = edge.connect();
   edge.send(client, "GET " + edge.car.target() + "&car-dups=y HTTP/1.1\r\nHost: edge\r\n\r\n");
-  edge.answer_looks(edge.cache);
-  edge.answer_read(edge.cache);
-  edge.answer_read(edge.cache);
+  edge.finish_looks(edge.cache);
+  edge.finish_read(edge.cache);
+  edge.finish_read(edge.cache);
   edge.file->break_with(EIO);
-  edge.answer_read(edge.cache);
+  edge.finish_read(edge.cache);
   CHECK(edge.only<ipc::CacheFault>().kind == ipc::CacheFaultKind::kUnreadable);
   const auto fetch = edge.only<ipc::Fetch>();
   CHECK(fetch.request.dups);
@@ -177,11 +177,11 @@ TEST_CASE("what follows a block that cannot be read comes from an L2", "[worker]
 TEST_CASE("the rest of a range of a block that cannot be read comes from an L2", "[worker]") {
   WholeEdge edge;
   Peer& client = edge.connect();
-  client.room = 0;
+  client.space = 0;
   edge.send(client, "GET /ipfs/" + edge.car.root.text() +
                         "?format=raw HTTP/1.1\r\nHost: edge\r\nRange: bytes=10-19\r\n\r\n");
   edge.file->break_with(EIO);
-  edge.give_room(client, SIZE_MAX);
+  edge.give_space(client, SIZE_MAX);
   edge.hand_off(edge.only<ipc::Fetch>(), post_with_length(as_bytes(edge.root_car())));
   CHECK_THAT(client.received, EndsWith("\r\n\r\n" + edge.root_block().substr(10, 10)));
 }
@@ -192,7 +192,7 @@ TEST_CASE("a disk that is too slow for a part sends the request to the L2s", "[w
   edge.cache.is_cold = true;
   Peer& client = edge.connect();
   edge.send(client, "GET " + edge.car.target() + "&car-dups=y HTTP/1.1\r\nHost: edge\r\n\r\n");
-  edge.answer_looks(edge.cache);
+  edge.finish_looks(edge.cache);
   edge.pass_time(2 * limits::kCacheLookMs);
   CHECK(edge.sent<ipc::Fetch>().size() == 1);
   CHECK(edge.sent<ipc::CacheFault>().empty());

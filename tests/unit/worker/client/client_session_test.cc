@@ -169,11 +169,11 @@ TEST_CASE("a client that ends its side gets the answer that is already there",
           "[worker][session]") {
   Rig rig;
   Peer& client = rig.connect();
-  client.room = 10;
+  client.space = 10;
   rig.send(client, kProbe);
   rig.end(client);
   CHECK(client.connection);
-  rig.give_room(client, SIZE_MAX);
+  rig.give_space(client, SIZE_MAX);
   CHECK_THAT(client.received, StartsWith("HTTP/1.1 200 OK"));
   CHECK(client.ending == Ending::kClose);
 }
@@ -185,14 +185,14 @@ TEST_CASE("an answer comes out the same whatever the kernel takes at a time", "[
   const SampleCar car(30);
   Peer& client = rig.connect();
   rig.send(client, get(car));
-  client.room = 0;
+  client.space = 0;
   Peer& l2 = rig.hand_off(rig.only<ipc::Fetch>(), post_head("Transfer-Encoding: chunked\r\n"));
   // A byte in, a step out: chunk lines, content and tails meet at every offset.
   for (uint8_t byte : car.bytes) {
     rig.send(l2, chunk({&byte, 1}));
-    rig.give_room(client, step);
+    rig.give_space(client, step);
   }
-  while (rig.worker.stats().requests == 0) rig.give_room(client, step);
+  while (rig.worker.stats().requests == 0) rig.give_space(client, step);
   CHECK(dechunked(client.received) == text(car.bytes));
 }
 

@@ -17,14 +17,14 @@ struct Owner : ExchangeOwner {
 
 struct Reader : Responder {
   explicit Reader(Reader** self) { *self = this; }
-  void on_room(uint64_t) override { ++rooms; }
+  void on_space(uint64_t) override { ++spaces; }
   void on_over(uint64_t) override {}
   bool on_file_lost(const FileRange& range, int error, uint64_t) override {
     lost_offset = range.offset;
     lost_error = error;
     return false;
   }
-  int rooms = 0;
+  int spaces = 0;
   uint64_t lost_offset = 0;
   int lost_error = -1;
 };
@@ -136,9 +136,9 @@ TEST_CASE("who pushes a long part of a file is called when it has almost gone ou
   std::array<Bytes, 3> views;
   REQUIRE(answer.framer.output(views) == 1);
   answer.framer.on_written(views[0].size() + 4'400, 2);
-  CHECK(answer.reader->rooms == 0);
+  CHECK(answer.reader->spaces == 0);
   answer.framer.on_written(200, 2);
-  CHECK(answer.reader->rooms == 1);
+  CHECK(answer.reader->spaces == 1);
   CHECK_FALSE(answer.exchange.is_full());
 }
 

@@ -112,7 +112,7 @@ TEST_CASE("a client that has ended its side waits as long as any other", "[worke
   CHECK(client.ending == Ending::kClose);
 }
 
-TEST_CASE("clients that have ended their side and got nothing make room first", "[worker][half]") {
+TEST_CASE("clients that have ended their side and got nothing give their places first", "[worker][half]") {
   Rig rig(with_places(4));
   rig.start_broker();
   const SampleCar car;

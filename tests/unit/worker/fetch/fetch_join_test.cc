@@ -114,7 +114,7 @@ TEST_CASE("who comes when the beginning is gone begins a fetch of its own", "[wo
 TEST_CASE("without spools the slowest reader stops the stream at the window's bound",
           "[worker][join]") {
   Joining rig(with_window(4'000, 100));
-  rig.first.room = 0;
+  rig.first.space = 0;
   Peer& fast = rig.ask();
   Peer& l2 = rig.stream(1);
   CHECK(l2.connection->wants_input());  // The slow one's queue took it.

@@ -22,7 +22,7 @@ TEST_CASE("a leader spools from the start and tells how far it is", "[spool][joi
   rig.tell(ipc::SpoolWanted{rig.fetch.fetch_id});
   CHECK(rig.sent<ipc::FetchProgress>().empty());
   Peer& l2 = rig.stream(1);
-  rig.give_room_to_spool(ipc::SpoolPlace::kSpoolDir);
+  rig.grant_reservation(ipc::SpoolPlace::kSpoolDir);
   rig.disk.run(rig);
   const auto begun = rig.only<ipc::FetchProgress>();
   CHECK(begun.state == ipc::JoinState::kGoing);
@@ -48,7 +48,7 @@ TEST_CASE("a small answer in memory is written out for another worker", "[spool]
   rig.admission = ipc::Admission::kYes;
   rig.stream_all();
   rig.tell(ipc::SpoolWanted{rig.fetch.fetch_id});
-  rig.give_room_to_spool();
+  rig.grant_reservation();
   rig.disk.run(rig);
   CHECK(rig.sent<ipc::FetchProgress>().back().state == ipc::JoinState::kWhole);
 }
@@ -62,7 +62,7 @@ TEST_CASE("a leader that cannot be read along says so", "[spool][join]") {
     rig.stream(2);
     rig.tell(ipc::SpoolWanted{rig.fetch.fetch_id});
   }
-  SECTION("there is no room") {
+  SECTION("there is no reservation") {
     rig.tell(ipc::SpoolWanted{rig.fetch.fetch_id});
     rig.stream(1);
     rig.tell(ipc::SpoolRoom{.spool = rig.only<ipc::SpoolReserve>().spool, .bytes = 0});
@@ -97,13 +97,13 @@ TEST_CASE("after the leader's failure readers go on from where they are", "[spoo
   SpoolRig rig;
   const std::string path = "/shm/1-1-1";
   rig.disk.files[path] = std::make_shared<MemoryFile>(rig.body());
-  rig.first.room = 3'000;
+  rig.first.space = 3'000;
   rig.join(ipc::JoinState::kGoing, 5'000, path);
   rig.disk.run(rig);
   rig.join(ipc::JoinState::kFailed, 0, "");
   Peer& l2 = rig.stream(1);
   Peer& late = rig.ask();
-  rig.give_room(rig.first, SIZE_MAX);
+  rig.give_space(rig.first, SIZE_MAX);
   rig.finish(l2, 1);
   CHECK(dechunked(rig.first.received) == rig.body());
   CHECK(dechunked(late.received) == rig.body());

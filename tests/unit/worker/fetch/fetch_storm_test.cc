@@ -91,7 +91,7 @@ class Storm {
       case 1:
       case 2:
       case 3:
-        return give_room();
+        return give_space();
       case 4:
         if (below(4) == 0 && !clients_.empty()) lose(*clients_[below(clients_.size())]);
         return;
@@ -104,7 +104,7 @@ class Storm {
         if (below(6) == 0 && !streams_.empty()) lose(*streams_[below(streams_.size())].l2);
         return;
       case 9:
-        return answer_spool(below(8) != 0);
+        return decide_reservation(below(8) != 0);
       case 10:
       case 11:
         return work_disk();
@@ -121,14 +121,14 @@ class Storm {
 
   void connect() {
     Peer& client = rig_.connect();
-    if (below(2) == 0) client.room = below(3'000);
+    if (below(2) == 0) client.space = below(3'000);
     clients_.push_back(&client);
     rig_.send(client, "GET " + car_.target() + " HTTP/1.1\r\nHost: edge\r\n\r\n");
   }
-  void give_room() {
+  void give_space() {
     if (clients_.empty()) return;
     Peer& client = *clients_[below(clients_.size())];
-    if (client.connection) rig_.give_room(client, below(3) == 0 ? SIZE_MAX : below(20'000));
+    if (client.connection) rig_.give_space(client, below(3) == 0 ? SIZE_MAX : below(20'000));
   }
   void lose(Peer& peer) {
     if (peer.connection) rig_.lose(peer);
@@ -188,7 +188,7 @@ class Storm {
     stream.sent += part.size();
     if (!part.empty()) rig_.send(*stream.l2, part);
   }
-  void answer_spool(bool is_granted) {
+  void decide_reservation(bool is_granted) {
     if (!reserves_.empty()) {
       const ipc::SpoolReserve reserve = reserves_.back();
       reserves_.pop_back();
@@ -254,12 +254,12 @@ class Storm {
   void calm() {
     for (int round = 0; round < 200; ++round) {
       for (Peer* client : clients_) {
-        if (client->connection) rig_.give_room(*client, SIZE_MAX);
+        if (client->connection) rig_.give_space(*client, SIZE_MAX);
       }
       for (Stream& stream : streams_) feed(stream, SIZE_MAX);
       finish_disk();
       collect();
-      while (!reserves_.empty() || !dones_.empty()) answer_spool(true);
+      while (!reserves_.empty() || !dones_.empty()) decide_reservation(true);
       for (auto& [id, question] : questions_) {
         if (!question.is_open && question.joined == 0) continue;
         if (!question.is_open) {

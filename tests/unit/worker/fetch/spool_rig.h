@@ -49,8 +49,8 @@ struct SpoolRig : Rig {
     const Bytes rest = Bytes(car.bytes).subspan(car.section_ends[after_sections - 1]);
     send(l2, (rest.empty() ? "" : chunk(rest)) + "0\r\n\r\n");
   }
-  /// Gives the spool the room it asks for.
-  ipc::SpoolReserve give_room_to_spool(ipc::SpoolPlace place = ipc::SpoolPlace::kCache) {
+  /// Grants the spool the reservation it asks for.
+  ipc::SpoolReserve grant_reservation(ipc::SpoolPlace place = ipc::SpoolPlace::kCache) {
     const auto reserve = only<ipc::SpoolReserve>();
     tell(ipc::SpoolRoom{reserve.spool, reserve.bytes, place});
     return reserve;

@@ -25,7 +25,7 @@ TEST_CASE("an admitted answer is written with its trailer and handed to the brok
   rig.admission = GENERATE(ipc::Admission::kYes, ipc::Admission::kIfSmall);
   rig.stream_all();
   CHECK(dechunked(rig.first.received) == rig.body());
-  const auto reserve = rig.give_room_to_spool();
+  const auto reserve = rig.grant_reservation();
   CHECK(reserve.is_for_cache);
   CHECK(!rig.worker.is_empty());
   rig.disk.run(rig);
@@ -54,11 +54,11 @@ TEST_CASE("an admitted answer is written with its trailer and handed to the brok
   CHECK(rig.worker.is_empty());
 }
 
-TEST_CASE("an answer that is whole before there is room is one job for the disk", "[spool]") {
+TEST_CASE("an answer that is whole before space is reserved is one job for the disk", "[spool]") {
   SpoolRig rig(4'000, 1'000'000);
   rig.admission = ipc::Admission::kYes;
   rig.stream_all();
-  rig.give_room_to_spool();
+  rig.grant_reservation();
   REQUIRE(rig.disk.take(rig));
   REQUIRE(rig.disk.waiting.size() == 1);
   rig.disk.do_one(rig);
@@ -73,7 +73,7 @@ TEST_CASE("what is written while more is to come ends where a piece does", "[spo
   SpoolRig rig(1'500'000, 4'000'000);
   rig.admission = ipc::Admission::kYes;
   Peer& l2 = rig.stream(2);
-  rig.give_room_to_spool();
+  rig.grant_reservation();
   REQUIRE(rig.disk.take(rig));
   REQUIRE(rig.disk.waiting.size() == 1);
   CHECK(total_size(rig.disk.waiting[0].data) == 5 * limits::kSpoolPieceBytesMin);
@@ -88,7 +88,7 @@ TEST_CASE("a disk that fills up in the midst of an answer keeps nothing of it", 
   SpoolRig rig(1'500'000, 4'000'000);
   rig.admission = ipc::Admission::kYes;
   Peer& l2 = rig.stream(2);
-  const auto reserve = rig.give_room_to_spool();
+  const auto reserve = rig.grant_reservation();
   rig.disk.run(rig);
   REQUIRE(rig.disk.files.size() == 1);
   rig.disk.write_error = ENOSPC;
@@ -113,11 +113,11 @@ TEST_CASE("those who come while an answer is being stored are answered from it",
   SpoolRig rig(4'000, 1'000'000);
   rig.admission = ipc::Admission::kYes;
   rig.stream_all();
-  SECTION("from memory before there is room") {
+  SECTION("from memory before space is reserved") {
     CHECK(dechunked(rig.ask().received) == rig.body());
   }
   SECTION("from the file") {
-    rig.give_room_to_spool();
+    rig.grant_reservation();
     rig.disk.run(rig);
     CHECK(dechunked(rig.ask().received) == rig.body());
   }
@@ -128,7 +128,7 @@ TEST_CASE("trouble with the spool harms no client", "[spool]") {
   SpoolRig rig(4'000, 1'000'000);
   rig.admission = ipc::Admission::kYes;
   Peer& slow = rig.ask();
-  slow.room = 1'500;
+  slow.space = 1'500;
   const auto give_up = [&](const ipc::SpoolReserve& reserve) {
     rig.disk.run(rig);
     CHECK(rig.only<ipc::SpoolGone>().spool == reserve.spool);
@@ -137,27 +137,27 @@ TEST_CASE("trouble with the spool harms no client", "[spool]") {
   };
   rig.stream_all();
   const auto reserve = rig.only<ipc::SpoolReserve>();
-  SECTION("no room") {
+  SECTION("no reservation") {
     rig.tell(ipc::SpoolRoom{.spool = reserve.spool, .bytes = 0});
-    rig.give_room(slow, SIZE_MAX);
+    rig.give_space(slow, SIZE_MAX);
     give_up(reserve);
   }
   SECTION("no answer") {
     rig.pass_time(limits::kSpoolRoomMs);
-    rig.give_room(slow, SIZE_MAX);
+    rig.give_space(slow, SIZE_MAX);
     give_up(reserve);
   }
   SECTION("no file") {
     rig.disk.create_error = EROFS;
     rig.tell(ipc::SpoolRoom{reserve.spool, reserve.bytes, ipc::SpoolPlace::kCache});
-    rig.give_room(slow, SIZE_MAX);
+    rig.give_space(slow, SIZE_MAX);
     give_up(reserve);
   }
   SECTION("no space") {
     rig.disk.write_error = ENOSPC;
     rig.tell(ipc::SpoolRoom{reserve.spool, reserve.bytes, ipc::SpoolPlace::kCache});
     rig.disk.run(rig);
-    rig.give_room(slow, SIZE_MAX);
+    rig.give_space(slow, SIZE_MAX);
     give_up(reserve);
   }
   CHECK(dechunked(slow.received) == rig.body());
@@ -169,7 +169,7 @@ TEST_CASE("what is admitted is finished although its clients have left", "[spool
   SpoolRig rig(1'500'000, 4'000'000);
   rig.admission = ipc::Admission::kYes;
   Peer& l2 = rig.stream(2);
-  const auto reserve = rig.give_room_to_spool();
+  const auto reserve = rig.grant_reservation();
   CHECK(reserve.bytes == limits::kSpoolStepBytes);
   rig.disk.run(rig);
   rig.lose(rig.first);
@@ -182,11 +182,11 @@ TEST_CASE("what is admitted is finished although its clients have left", "[spool
 
 TEST_CASE("a slow client is fed from a spool and the L2 goes at its own speed", "[spool]") {
   SpoolRig rig;
-  rig.first.room = 0;
+  rig.first.space = 0;
   Peer& fast = rig.ask();
   Peer& l2 = rig.stream_slowly();
   CHECK(!l2.connection->wants_input());
-  const auto reserve = rig.give_room_to_spool(ipc::SpoolPlace::kSpoolDir);
+  const auto reserve = rig.grant_reservation(ipc::SpoolPlace::kSpoolDir);
   CHECK(!reserve.is_for_cache);
   rig.disk.run(rig);
   CHECK(l2.connection->wants_input());
@@ -198,7 +198,7 @@ TEST_CASE("a slow client is fed from a spool and the L2 goes at its own speed", 
   CHECK_THAT(rig.disk.files.begin()->first, StartsWith("/shm/"));
   Peer& late = rig.ask();
   CHECK(dechunked(late.received) == rig.body());
-  rig.give_room(rig.first, SIZE_MAX);
+  rig.give_space(rig.first, SIZE_MAX);
   CHECK(dechunked(rig.first.received) == rig.body());
   CHECK(rig.worker.stats().fetches == 0);
   rig.disk.run(rig);
@@ -206,38 +206,38 @@ TEST_CASE("a slow client is fed from a spool and the L2 goes at its own speed", 
   CHECK(rig.only<ipc::SpoolGone>().spool == reserve.spool);
 }
 
-TEST_CASE("a spool's room is free only when the last reader has closed it", "[spool]") {
+TEST_CASE("a spool's reservation is free only when the last reader has closed it", "[spool]") {
   SpoolRig rig;
-  rig.first.room = 0;
+  rig.first.space = 0;
   Peer& l2 = rig.stream_slowly();
-  rig.give_room_to_spool();
+  rig.grant_reservation();
   rig.disk.run(rig);
   rig.finish(l2, 2);
   rig.disk.run(rig);
-  rig.give_room(rig.first, 6'000);  // All the rest is in its queue, as part of the file.
+  rig.give_space(rig.first, 6'000);  // All the rest is in its queue, as part of the file.
   rig.disk.run(rig);
   CHECK(rig.disk.files.empty());
   CHECK(rig.sent<ipc::SpoolGone>().empty());
-  rig.give_room(rig.first, SIZE_MAX);
+  rig.give_space(rig.first, SIZE_MAX);
   CHECK(dechunked(rig.first.received) == rig.body());
   CHECK(rig.sent<ipc::SpoolGone>().size() == 1);
 }
 
-TEST_CASE("a file that was not needed takes room until the last reader has closed it", "[spool]") {
+TEST_CASE("a file that was not needed takes space until the last reader has closed it", "[spool]") {
   SpoolRig rig;
   rig.admission = ipc::Admission::kYes;
-  rig.first.room = 0;
+  rig.first.space = 0;
   Peer& l2 = rig.stream_slowly();
-  rig.give_room_to_spool();
+  rig.grant_reservation();
   rig.disk.run(rig);
   rig.finish(l2, 2);
   rig.disk.run(rig);
-  rig.give_room(rig.first, 6'000);
+  rig.give_space(rig.first, 6'000);
   const auto done = rig.only<ipc::SpoolDone>();
   rig.tell(ipc::SpoolStored{done.spool, true});
   rig.tell(ipc::Unlink{.deferred_free = 5, .keys = {}, .paths = {"/cache/tmp/" + done.name}});
   CHECK(rig.sent<ipc::Unlinked>().empty());
-  rig.give_room(rig.first, SIZE_MAX);
+  rig.give_space(rig.first, SIZE_MAX);
   CHECK(dechunked(rig.first.received) == rig.body());
   rig.pass_time(limits::kUnlinkedEveryMs);
   CHECK(rig.only<ipc::Unlinked>().deferred_free == 5);
@@ -248,7 +248,7 @@ TEST_CASE("a new broker is told of the spools that are open", "[spool]") {
   rig.admission = ipc::Admission::kYes;
   rig.stream_all();
   const auto reserve = rig.only<ipc::SpoolReserve>();
-  SECTION("one without room asks again") {
+  SECTION("one without a reservation asks again") {
     rig.stop_broker();
     rig.welcome();
     CHECK(rig.sent<ipc::SpoolHeld>().empty());
