@@ -13,8 +13,6 @@ enum class FailureKind : uint8_t {
   kNotCached,           ///< only-if-cached, and it is not.
   kUnsupportedContent,  ///< A codec or hash in the DAG that cannot be walked or proven.
   kContentTooLarge,     ///< The DAG passes a budget (DESIGN 5).
-  kDenied,              ///< On the denylist.
-  kDeniedByLaw,         ///< On the denylist for a legal reason.
   kNoL2,                ///< No L2 is registered.
   kL2Failed,            ///< An L2 broke off.
   kL2Lied,              ///< An L2's bytes did not prove.
@@ -22,10 +20,7 @@ enum class FailureKind : uint8_t {
   kDeadline,            ///< The request's own time ran out.
   kBrokerAway,          ///< This worker has no broker at the moment.
   kOverloaded,          ///< A bound of ours was reached.
-  kTooManyRequests,     ///< A bound on this client was reached.
   kDraining,            ///< This process is going away.
-  kHeadTimeout,         ///< The client took too long to send its request.
-  kBodyTooLarge,        ///< The client sent a body beyond what we throw away for it.
   kInternal,            ///< A fault of ours.
 };
 inline constexpr FailureKind kFailureKindLast = FailureKind::kInternal;

@@ -66,8 +66,6 @@ class Cache {
   void on_time(uint64_t now_ms);
   [[nodiscard]] uint64_t next_call_ms() const;
 
-  [[nodiscard]] const OpenFileCache& open_files() const { return open_files_; }
-
  private:
   struct Waiter {
     uint64_t number;

@@ -37,7 +37,6 @@ class OpenFileCache {
   [[nodiscard]] size_t size() const { return table_.size(); }
   [[nodiscard]] size_t files() const { return files_; }
   [[nodiscard]] size_t body_bytes() const { return body_bytes_; }
-  [[nodiscard]] size_t index_bytes() const { return index_bytes_; }
 
  private:
   struct Entry {

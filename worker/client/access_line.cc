@@ -7,7 +7,7 @@
 namespace daphnis::worker {
 namespace {
 
-std::string_view name(ExchangeEnd end) {
+std::string_view name_of(ExchangeEnd end) {
   switch (end) {
     case ExchangeEnd::kComplete:
       return "complete";
@@ -19,20 +19,6 @@ std::string_view name(ExchangeEnd end) {
       return "client_slow";
   }
   abort_on_bug("an exchange's end has no name");
-}
-
-std::string_view name(CacheStatus status) {
-  switch (status) {
-    case CacheStatus::kNone:
-      return "";
-    case CacheStatus::kHit:
-      return "HIT";
-    case CacheStatus::kMiss:
-      return "MISS";
-    case CacheStatus::kFetching:
-      return "FETCHING";
-  }
-  abort_on_bug("a cache status has no name");
 }
 
 std::string_view or_dash(std::string_view text) {
@@ -56,9 +42,9 @@ LogLine access_line(const Exchange& exchange, ExchangeEnd end, uint64_t now_ms) 
   if (exchange.facts.attempts > 0) {
     line.add("l2", or_dash(exchange.facts.l2)).add("attempts", exchange.facts.attempts);
   }
-  if (exchange.facts.cache != CacheStatus::kNone) line.add("cache", name(exchange.facts.cache));
+  if (exchange.facts.cache != CacheStatus::kNone) line.add("cache", name_of(exchange.facts.cache));
   if (!exchange.facts.failure.empty()) line.add("failure", exchange.facts.failure);
-  line.add("outcome", name(end));
+  line.add("outcome", name_of(end));
   return line;
 }
 

@@ -140,7 +140,6 @@ class Fetch {
   [[nodiscard]] State state() const { return state_; }
   /// Somebody still has use for it.
   [[nodiscard]] bool is_wanted(uint64_t now_ms) const;
-  [[nodiscard]] bool has_stream() const { return stream_ != nullptr; }
   /// On its way into the cache: worth finishing although this process is to leave.
   [[nodiscard]] bool is_filling_cache() const { return spool_ && spool_->is_filling_cache(); }
   [[nodiscard]] const CarRequest& request() const { return request_; }

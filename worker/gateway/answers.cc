@@ -20,7 +20,7 @@ struct Row {
   bool must_close = false;
 };
 
-/// In the enum's order. Statuses say whose fault it is: 4xx the client's or the content's, 429 and
+/// In the enum's order. Statuses say whose fault it is: 4xx the client's or the content's,
 /// 503 ours, 502 the L2s', 504 nobody's in time (DESIGN 8).
 constexpr Row kRows[] = {
     {FailureKind::kNotFound, 404, "not_found", "no L2 that was asked has this content"},
@@ -31,8 +31,6 @@ constexpr Row kRows[] = {
      "the content has a codec or hash that cannot be served as asked"},
     {FailureKind::kContentTooLarge, 410, "content_too_large",
      "the content is larger or deeper than this server walks"},
-    {FailureKind::kDenied, 410, "denied", "this server does not serve this content"},
-    {FailureKind::kDeniedByLaw, 451, "denied_by_law", "unavailable for legal reasons"},
     {FailureKind::kNoL2, 503, "no_l2", "no L2 is registered here", 5},
     {FailureKind::kL2Failed, 502, "l2_failed", "the L2s that have it broke off", 5},
     {FailureKind::kL2Lied, 502, "l2_bad_content", "what L2s sent did not match the CID", 5},
@@ -40,10 +38,7 @@ constexpr Row kRows[] = {
     {FailureKind::kDeadline, 504, "deadline", "the content did not come in time", 5},
     {FailureKind::kBrokerAway, 503, "broker_away", "the broker is not connected", 2},
     {FailureKind::kOverloaded, 503, "overloaded", "too many requests at once", 1},
-    {FailureKind::kTooManyRequests, 429, "too_many_requests", "too many requests from you", 1},
     {FailureKind::kDraining, 503, "draining", "this server is going away", 1, true},
-    {FailureKind::kHeadTimeout, 408, "head_timeout", "the request took too long to come", 0, true},
-    {FailureKind::kBodyTooLarge, 413, "body_too_large", "no request here needs a body", 0, true},
     {FailureKind::kInternal, 500, "internal", "a fault of this server"},
 };
 static_assert(std::size(kRows) == static_cast<size_t>(kFailureKindLast) + 1);
@@ -71,20 +66,6 @@ bool has_no_body(int status) {
   return status == 204 || status == 304;
 }
 
-std::string_view name(CacheStatus status) {
-  switch (status) {
-    case CacheStatus::kNone:
-      return "";
-    case CacheStatus::kHit:
-      return "HIT";
-    case CacheStatus::kMiss:
-      return "MISS";
-    case CacheStatus::kFetching:
-      return "FETCHING";
-  }
-  return "";
-}
-
 /// Any site may read any answer (fetch specification, CORS; GATEWAY 1.8).
 const http::FieldLines& cors() {
   static const http::FieldLines lines =
@@ -110,13 +91,27 @@ void add_context(http::HeadWriter& writer, const ResponseContext& context) {
     writer.add("Daphnis-Node-Id", context.node_id).add("Saturn-Node-Id", context.node_id);
   }
   if (context.cache != CacheStatus::kNone) {
-    writer.add("X-Cache", name(context.cache)).add("Saturn-Cache-Status", name(context.cache));
+    writer.add("X-Cache", name_of(context.cache)).add("Saturn-Cache-Status", name_of(context.cache));
   }
   if (context.age_s) writer.add("Age", *context.age_s);
   if (!context.server_timing.empty()) writer.add("Server-Timing", context.server_timing);
 }
 
 }  // namespace
+
+std::string_view name_of(CacheStatus status) {
+  switch (status) {
+    case CacheStatus::kNone:
+      return "";
+    case CacheStatus::kHit:
+      return "HIT";
+    case CacheStatus::kMiss:
+      return "MISS";
+    case CacheStatus::kFetching:
+      return "FETCHING";
+  }
+  abort_on_bug("a cache status has no name");
+}
 
 Answer answer_for(FailureKind kind, uint32_t retry_after_s) {
   const Row& row = kRows[static_cast<size_t>(kind)];

@@ -34,7 +34,15 @@ struct Answer {
 /// The answer to a request that parsed but asks for what cannot be.
 [[nodiscard]] Answer answer_for(const http::Refusal& refusal);
 
-enum class CacheStatus : uint8_t { kNone, kHit, kMiss, kFetching };
+/// Where an answer's content came from.
+enum class CacheStatus : uint8_t {
+  kNone,      ///< The answer has no content.
+  kHit,       ///< A cached file.
+  kMiss,      ///< A fetch that was begun for this request.
+  kFetching,  ///< A fetch that was under way already.
+};
+/// The status as the X-Cache field and the access line spell it; empty for kNone.
+[[nodiscard]] std::string_view name_of(CacheStatus status);
 
 /// What only the moment knows of a response. Views must outlive the call they are passed to.
 struct ResponseContext {

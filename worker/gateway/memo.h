@@ -2,7 +2,7 @@
 
 #include <absl/container/flat_hash_map.h>
 
-#include <memo_key>
+#include <memory>
 #include <string>
 
 #include "worker/gateway/gateway.h"

@@ -62,7 +62,6 @@ bool ClientListener::accept_one() {
 }
 
 void ClientListener::turn_one_away() {
-  ++turned_away_;
   reserve_.reset();
   UniqueFd(::accept4(poll_.fd(), nullptr, nullptr, SOCK_CLOEXEC)).reset();
   reserve_ = open_reserve();

@@ -26,8 +26,6 @@ class ClientListener {
   /// Takes in what already waits; for use before closing.
   void accept_waiting();
   [[nodiscard]] int fd() const { return poll_.fd(); }
-  /// Clients turned away for want of descriptors.
-  [[nodiscard]] uint64_t turned_away() const { return turned_away_; }
 
  private:
   void on_ready();
@@ -39,7 +37,6 @@ class ClientListener {
   daphnis::uv::Poll poll_;
   daphnis::uv::Timer rest_;  ///< No polling until it fires.
   daphnis::uv::UniqueFd reserve_;
-  uint64_t turned_away_ = 0;
 };
 
 }  // namespace daphnis::worker::uv
