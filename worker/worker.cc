@@ -21,7 +21,7 @@ Worker::~Worker() = default;
 
 Connection* Worker::on_client(std::string address, uint64_t now_ms) {
   if (clients_.size() >= settings_.clients_max && !shed_one(now_ms)) return nullptr;
-  const ConnectionId id = ++last_id_;
+  const auto id = next_id<ConnectionId>();
   auto session =
       std::make_unique<ClientSession>(id, agenda_, session_context_, std::move(address), now_ms);
   if (is_draining()) session->drain(now_ms);
@@ -45,18 +45,20 @@ void Worker::forget(Connection& connection, uint64_t now_ms) {
   if (clients_.erase(id) == 0) streams_.erase(id);
 }
 
+Connection* Worker::find_connection(ConnectionId id) {
+  if (const auto client = clients_.find(id); client != clients_.end()) return client->second.get();
+  const auto stream = streams_.find(id);
+  return stream == streams_.end() ? nullptr : stream->second.get();
+}
+
 bool Worker::on_time(uint64_t now_ms) {
-  while (const std::optional<uint64_t> id = agenda_.take_due(now_ms)) {
-    Connection* connection = nullptr;
-    if (const auto client = clients_.find(*id); client != clients_.end()) {
-      connection = client->second.get();
-    } else if (const auto stream = streams_.find(*id); stream != streams_.end()) {
-      connection = stream->second.get();
-    }
-    if (connection) {
+  while (const std::optional<Agenda::Callee> callee = agenda_.take_due(now_ms)) {
+    if (const auto* connection_id = std::get_if<ConnectionId>(&*callee)) {
+      Connection* connection = find_connection(*connection_id);
+      if (!connection) continue;
       Agenda::reset_call(*connection);
       connection->on_time(now_ms);
-    } else if (Fetch* fetch = find_fetch(*id)) {
+    } else if (Fetch* fetch = find_fetch(std::get<FetchId>(*callee))) {
       on_fetch_time(*fetch, now_ms);
     }
   }

@@ -50,11 +50,11 @@ class Worker final : private RequestSink,
   /// the destructor.
   void set_cache_reads(CacheReads& reads) { cache_.set_reads(&reads); }
   /// A look-up that was to be answered later.
-  void on_cache_look(uint64_t id, CacheLook look, uint64_t now_ms) {
+  void on_cache_look(CacheQueryId id, CacheLook look, uint64_t now_ms) {
     cache_.on_look(id, std::move(look), now_ms);
   }
   /// Likewise, something that was to be read.
-  void on_cache_read(uint64_t id, CacheRead read, uint64_t now_ms) {
+  void on_cache_read(CacheQueryId id, CacheRead read, uint64_t now_ms) {
     cache_.on_read(id, std::move(read), now_ms);
   }
 
@@ -152,6 +152,7 @@ class Worker final : private RequestSink,
                            uint64_t now_ms) override;
   void on_sub_dag_missed(Exchange& exchange, Content content, uint64_t now_ms) override;
 
+  [[nodiscard]] Connection* find_connection(ConnectionId id);
   [[nodiscard]] bool shed_one(uint64_t now_ms);
   void name_request(Exchange& exchange);
   void answer_hit(Exchange& exchange, const Content& content, const CachedFile& file,
@@ -159,7 +160,7 @@ class Worker final : private RequestSink,
   [[nodiscard]] bool begin_waiting(Exchange& exchange);
   void end_waiting(Exchange& exchange);
   [[nodiscard]] bool answer_from_memo(Exchange& exchange, const std::string& memo_key,
-                                        uint64_t now_ms);
+                                      uint64_t now_ms);
   void start_content(Exchange& exchange, Content content, uint64_t now_ms);
   void start_fetch(Exchange& exchange, Content content, uint64_t now_ms);
   void answer_from(Fetch& fetch, Exchange& exchange, std::unique_ptr<FetchAnswer> answer,
@@ -176,9 +177,14 @@ class Worker final : private RequestSink,
   void drop_if_unwanted(Fetch& fetch, uint64_t now_ms);
   void erase_fetch(const Fetch& fetch);
   [[nodiscard]] Fetch* find_fetch(FetchId id);
-  [[nodiscard]] Fetch* asked_fetch(FetchId question_id);
+  [[nodiscard]] Fetch* asked_fetch(QuestionId question_id);
   [[nodiscard]] Fetch* fed_by(const L2Stream& stream);
   [[nodiscard]] std::vector<FetchId> asking() const;
+
+  template <class Id>
+  [[nodiscard]] Id next_id() {
+    return Id{++last_id_};
+  }
 
   void on_broker_up(uint64_t now_ms);
   [[nodiscard]] L2Stream* on_handoff(const ipc::Handoff& handoff, bool has_socket, uint64_t now_ms);
@@ -216,8 +222,8 @@ class Worker final : private RequestSink,
   // Declared so that clients, whose answers read from fetches, go first.
   absl::flat_hash_map<ConnectionId, std::unique_ptr<L2Stream>> streams_;
   absl::flat_hash_map<FetchId, std::unique_ptr<Fetch>> fetches_;
-  absl::flat_hash_map<RequestKey, FetchId> by_key_;   ///< Of those that may be joined.
-  absl::flat_hash_map<FetchId, FetchId> asked_anew_;  ///< Question to fetch, where not the same.
+  absl::flat_hash_map<RequestKey, FetchId> by_key_;      ///< Of those that may be joined.
+  absl::flat_hash_map<QuestionId, FetchId> asked_anew_;  ///< Question to fetch, where not the same.
   absl::flat_hash_set<FetchId> asks_again_;  ///< Refused for now, asked anew when their time comes.
   absl::flat_hash_map<FetchId, Join> joins_;
   absl::flat_hash_map<ConnectionId, std::unique_ptr<ClientSession>> clients_;

@@ -14,15 +14,16 @@ Fetch* Worker::find_fetch(FetchId id) {
 }
 
 /// By the number under which the broker knows it.
-Fetch* Worker::asked_fetch(FetchId question_id) {
+Fetch* Worker::asked_fetch(QuestionId question_id) {
   const auto anew = asked_anew_.find(question_id);
-  Fetch* fetch = find_fetch(anew == asked_anew_.end() ? question_id : anew->second);
+  const FetchId first_asked{std::to_underlying(question_id)};
+  Fetch* fetch = find_fetch(anew == asked_anew_.end() ? first_asked : anew->second);
   return fetch && fetch->question_id() == question_id ? fetch : nullptr;
 }
 
 /// The fetch that takes what this stream proves; null where it has gone or takes another's.
 Fetch* Worker::fed_by(const L2Stream& stream) {
-  Fetch* fetch = asked_fetch(stream.attempt().fetch_id);
+  Fetch* fetch = asked_fetch(stream.attempt().question_id);
   return fetch && fetch->is_fed_by(stream) ? fetch : nullptr;
 }
 
@@ -70,7 +71,7 @@ Fetch& Worker::fetch_of(const Content& content, std::string trace_id, bool& join
 
 Fetch& Worker::make_fetch(CarRequest wanted, const RequestKey& key, std::string trace_id,
                           uint64_t now_ms) {
-  const FetchId id = ++last_id_;
+  const auto id = next_id<FetchId>();
   FetchHost& host = *this;
   auto made = std::make_unique<Fetch>(id, std::move(wanted), key, std::move(trace_id),
                                       now_ms + settings_.request_ms, fetch_memory_, host);
@@ -94,10 +95,11 @@ void Worker::on_warm(const ipc::Warm& warm, uint64_t now_ms) {
 /// has a wrong answer to the last one: more of it may still be on its way.
 void Worker::ask(Fetch& fetch, bool must_not_join, uint64_t now_ms) {
   if (!broker_.is_up()) return agenda_.call_at(fetch.id(), now_ms + settings_.broker_wait_ms);
-  FetchId question_id = fetch.question_id() == 0 ? fetch.id() : fetch.question_id();
+  QuestionId question_id = fetch.question_id();
+  if (is_none(question_id)) question_id = QuestionId{std::to_underlying(fetch.id())};
   if (must_not_join) {
     asked_anew_.erase(question_id);
-    question_id = ++last_id_;
+    question_id = next_id<QuestionId>();
     asked_anew_.emplace(question_id, fetch.id());
   }
   broker_.send(fetch.ask(question_id, must_not_join, now_ms));
@@ -117,7 +119,7 @@ void Worker::on_fetch_time(Fetch& fetch, uint64_t now_ms) {
 }
 
 void Worker::fail_fetch(Fetch& fetch, FailureKind why, uint64_t now_ms) {
-  broker_.send(ipc::CancelFetch{fetch.question_id()});
+  broker_.send(ipc::CancelFetch{std::to_underlying(fetch.question_id())});
   fetch.fail(why, 0, now_ms);
   erase_fetch(fetch);
 }
@@ -137,7 +139,7 @@ void Worker::drop_if_unwanted(Fetch& fetch, uint64_t now_ms) {
   const bool is_running =
       fetch.state() == Fetch::State::kAsking || fetch.state() == Fetch::State::kStreaming;
   if (is_running) {
-    broker_.send(ipc::CancelFetch{fetch.question_id()});
+    broker_.send(ipc::CancelFetch{std::to_underlying(fetch.question_id())});
     fetch.cancel(now_ms);
   }
   erase_fetch(fetch);
@@ -175,7 +177,7 @@ void Worker::on_stream_ended(L2Stream& stream, uint64_t now_ms) {
   const bool wants_another = fetch && fetch->on_stream_ended(now_ms);
   if (stream.is_from_this_broker()) {
     const uint64_t took_ms = std::min<uint64_t>(now_ms - stream.started_ms(), UINT32_MAX);
-    broker_.send(ipc::AttemptEnded{.fetch_id = attempt.fetch_id,
+    broker_.send(ipc::AttemptEnded{.fetch_id = std::to_underlying(attempt.question_id),
                                    .attempt_id = attempt.id,
                                    .outcome = stream.outcome(),
                                    .wants_another = wants_another,
@@ -190,7 +192,7 @@ void Worker::on_stream_ended(L2Stream& stream, uint64_t now_ms) {
 
 L2Stream* Worker::on_handoff(const ipc::Handoff& handoff, bool has_socket, uint64_t now_ms) {
   broker_.send(ipc::HandoffTaken{handoff.attempt_id});
-  Fetch* fetch = asked_fetch(handoff.fetch_id);
+  Fetch* fetch = asked_fetch(QuestionId{handoff.fetch_id});
   const bool is_wanted = fetch && fetch->wants_stream();
   if (!has_socket) {
     broker_.send(ipc::AttemptEnded{.fetch_id = handoff.fetch_id,
@@ -199,8 +201,8 @@ L2Stream* Worker::on_handoff(const ipc::Handoff& handoff, bool has_socket, uint6
                                    .wants_another = is_wanted});
     return nullptr;
   }
-  const ConnectionId id = ++last_id_;
-  L2Stream::Attempt attempt{.fetch_id = handoff.fetch_id,
+  const auto id = next_id<ConnectionId>();
+  L2Stream::Attempt attempt{.question_id = QuestionId{handoff.fetch_id},
                             .id = handoff.attempt_id,
                             .cookie = handoff.cookie,
                             .shape = handoff.shape,
@@ -222,7 +224,7 @@ L2Stream* Worker::on_handoff(const ipc::Handoff& handoff, bool has_socket, uint6
 }
 
 void Worker::on_fetch_failed(const ipc::FetchFailed& refusal, uint64_t now_ms) {
-  Fetch* fetch = asked_fetch(refusal.fetch_id);
+  Fetch* fetch = asked_fetch(QuestionId{refusal.fetch_id});
   if (!fetch || !fetch->wants_stream()) return;  // Crossed with our cancel, or of an older attempt.
   // A broker that has just begun knows no L2s yet; who is in the midst of an answer waits for them.
   const bool may_pass = refusal.reason == ipc::FetchFailure::kNoL2 && fetch->has_begun();

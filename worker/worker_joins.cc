@@ -11,7 +11,7 @@ namespace daphnis::worker {
 using ipc::JoinState;
 
 Spool* Worker::open_spool(const Fetch& fetch, uint64_t begin, bool is_for_cache) {
-  return spools_.open(++last_id_, fetch.id(), fetch.request(), begin, is_for_cache);
+  return spools_.open(next_id<SpoolNumber>(), fetch.id(), fetch.request(), begin, is_for_cache);
 }
 
 void Worker::on_spool_moved(FetchId id, uint64_t now_ms) {
@@ -33,7 +33,7 @@ void Worker::on_spool_stored(const ipc::SpoolStored& stored, uint64_t now_ms) {
 }
 
 void Worker::on_spool_wanted(const ipc::SpoolWanted& wanted, uint64_t now_ms) {
-  if (Fetch* fetch = asked_fetch(wanted.fetch_id)) return fetch->on_wanted(now_ms);
+  if (Fetch* fetch = asked_fetch(QuestionId{wanted.fetch_id})) return fetch->on_wanted(now_ms);
   broker_.send(ipc::FetchProgress{
       .fetch_id = wanted.fetch_id, .state = JoinState::kFailed, .bytes = 0, .path = {}});
 }
@@ -42,11 +42,12 @@ void Worker::on_file_job_done(FileJobDone done, uint64_t now_ms) {
   if (done.kind != FileJob::Kind::kOpen) {
     return on_spool_moved(spools_.on_job_done(std::move(done)), now_ms);
   }
-  if (Fetch* fetch = find_fetch(done.owner)) on_join_opened(*fetch, std::move(done), now_ms);
+  if (Fetch* fetch = find_fetch(FetchId{done.owner}))
+    on_join_opened(*fetch, std::move(done), now_ms);
 }
 
 void Worker::on_join_progress(const ipc::JoinProgress& progress, uint64_t now_ms) {
-  Fetch* fetch = asked_fetch(progress.fetch_id);
+  Fetch* fetch = asked_fetch(QuestionId{progress.fetch_id});
   if (!fetch || !fetch->wants_stream()) return;
   if (progress.state == JoinState::kFailed) return lose_join(*fetch, now_ms);
   if (progress.state == JoinState::kCached) return look_for_join(*fetch, progress.state, now_ms);
@@ -77,7 +78,9 @@ void Worker::open_join(Fetch& fetch, const ipc::JoinProgress& progress, uint64_t
                                            .bytes = progress.bytes,
                                            .state = progress.state,
                                            .opening = std::move(opening)});
-  spools_.add_job({.kind = FileJob::Kind::kOpen, .owner = fetch.id(), .path = progress.path});
+  spools_.add_job({.kind = FileJob::Kind::kOpen,
+                   .owner = std::to_underlying(fetch.id()),
+                   .path = progress.path});
 }
 
 void Worker::on_join_opened(Fetch& fetch, FileJobDone done, uint64_t now_ms) {
@@ -97,11 +100,11 @@ void Worker::look_for_join(Fetch& fetch, JoinState state, uint64_t now_ms) {
   const FetchId id = fetch.id();
   forget_join(id);
   joins_.emplace(id, Join{.state = state, .is_in_cache = true, .since_ms = now_ms});
-  const uint64_t look = cache_.look_up(
+  const CacheWaiterId look = cache_.look_up(
       fetch.key(), {},
       [this, id](const CachedFile* cached, uint64_t at_ms) { on_join_looked(id, cached, at_ms); },
       now_ms);
-  if (const auto join = joins_.find(id); look != 0 && join != joins_.end()) {
+  if (const auto join = joins_.find(id); !is_none(look) && join != joins_.end()) {
     join->second.look = look;
   }
 }
@@ -110,7 +113,8 @@ void Worker::on_join_looked(FetchId id, const CachedFile* found, uint64_t now_ms
   Fetch* fetch = find_fetch(id);
   if (!fetch || !joins_.contains(id)) return;
   const Join join = std::move(joins_.extract(id).mapped());
-  if (join.state == JoinState::kGoing) broker_.send(ipc::CancelFetch{fetch->question_id()});
+  if (join.state == JoinState::kGoing)
+    broker_.send(ipc::CancelFetch{std::to_underlying(fetch->question_id())});
   if (found) {
     fetch->on_cached(*found, now_ms);
     return drop_if_unwanted(*fetch, now_ms);
@@ -133,7 +137,7 @@ void Worker::lose_join(Fetch& fetch, uint64_t now_ms) {
 void Worker::forget_join(FetchId id) {
   const auto found = joins_.find(id);
   if (found == joins_.end()) return;
-  if (found->second.look != 0) cache_.forget(found->second.look);
+  if (!is_none(found->second.look)) cache_.forget(found->second.look);
   joins_.erase(found);
 }
 

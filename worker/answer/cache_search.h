@@ -48,7 +48,7 @@ class CacheSearch final : public Responder {
   SearchHost& host_;
   std::vector<RequestKey> keys_;  ///< Still to be looked for, the last one first.
   RequestKey key_;                ///< Being looked for.
-  uint64_t waiter_ = 0;
+  CacheWaiterId waiter_{};
 };
 
 /// The keys of files that hold all that `request` is about, the better one first. None of them is

@@ -14,11 +14,11 @@ Rest::Part Rest::take(uint64_t bytes) {
 }
 
 void FetchAnswer::on_space(uint64_t now_ms) {
-  if (fetch_ != 0) host_.on_reader_space(fetch_, *this, now_ms);
+  if (!is_none(fetch_)) host_.on_reader_space(fetch_, *this, now_ms);
 }
 
 void FetchAnswer::on_over(uint64_t now_ms) {
-  if (fetch_ != 0) host_.on_reader_left(std::exchange(fetch_, 0), *this, now_ms);
+  if (!is_none(fetch_)) host_.on_reader_left(std::exchange(fetch_, {}), *this, now_ms);
 }
 
 void FetchAnswer::note_source(const Fetch& fetch) {

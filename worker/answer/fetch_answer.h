@@ -44,7 +44,7 @@ class FetchAnswer : public Responder, public FetchReader {
   /// Notes for the access line where the content came from.
   void note_source(const Fetch& fetch);
   /// The fetch has let this reader go.
-  void on_detached() { fetch_ = 0; }
+  void on_detached() { fetch_ = {}; }
 
   Exchange& exchange_;
 

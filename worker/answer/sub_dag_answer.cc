@@ -20,12 +20,12 @@ SubDagAnswer::SubDagAnswer(Exchange& exchange, Content content, const RequestKey
 
 void SubDagAnswer::start(uint64_t now_ms) {
   const auto on_done = [this](CacheRead read, uint64_t at_ms) { on_index(std::move(read), at_ms); };
-  const uint64_t waiter = cache_.index_of(key_, file_, on_done, now_ms);
-  if (waiter != 0) waiter_ = waiter;  // Else it is over, and so may this object be.
+  const CacheWaiterId waiter = cache_.index_of(key_, file_, on_done, now_ms);
+  if (!is_none(waiter)) waiter_ = waiter;  // Else it is over, and so may this object be.
 }
 
 void SubDagAnswer::on_index(CacheRead read, uint64_t now_ms) {
-  waiter_ = 0;
+  waiter_ = {};
   if (read.outcome != CacheRead::Outcome::kDone) {
     complain(read);
     return give_up(now_ms);
@@ -116,7 +116,7 @@ BlockSource::Read SubDagAnswer::read(const Cid& cid, Slices& into) {
     is_reading_ = true;
     waiter_ = cache_.read(file_, place->offset, place->size, on_done, now_ms_);
     is_reading_ = false;
-    if (waiter_ != 0) return Read::kLater;
+    if (!is_none(waiter_)) return Read::kLater;
   }
   CacheRead read = std::move(*std::exchange(awaited_, std::nullopt));
   if (read.outcome == CacheRead::Outcome::kDone) {
@@ -131,7 +131,7 @@ BlockSource::Read SubDagAnswer::read(const Cid& cid, Slices& into) {
 void SubDagAnswer::on_block(CacheRead read, uint64_t now_ms) {
   awaited_ = std::move(read);
   if (is_reading_) return;
-  waiter_ = 0;
+  waiter_ = {};
   is_waiting_ = false;
   produce(now_ms);
 }

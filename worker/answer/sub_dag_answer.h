@@ -62,7 +62,7 @@ class SubDagAnswer final : public Responder, private BlockSource {
   SubDagHost& host_;
   BlockIndexRef index_;
   Producer producer_;
-  uint64_t waiter_ = 0;
+  CacheWaiterId waiter_{};
   uint64_t now_ms_ = 0;               ///< Of the produce() under way.
   bool is_waiting_ = false;           ///< For a block.
   bool is_reading_ = false;           ///< Within Cache::read().

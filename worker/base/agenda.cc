@@ -21,11 +21,11 @@ void Agenda::forget(Connection& connection) {
   if (connection.is_woken_) std::erase(woken_, &connection);
 }
 
-std::optional<uint64_t> Agenda::take_due(uint64_t now_ms) {
+std::optional<Agenda::Callee> Agenda::take_due(uint64_t now_ms) {
   if (calls_.empty() || calls_.top().at > now_ms) return std::nullopt;
-  const uint64_t id = calls_.top().id;
+  const Callee callee = calls_.top().callee;
   calls_.pop();
-  return id;
+  return callee;
 }
 
 void Agenda::reset_call(Connection& connection) {

@@ -4,15 +4,14 @@
 #include <limits>
 #include <optional>
 #include <queue>
+#include <variant>
 #include <vector>
+
+#include "worker/base/ids.h"
 
 namespace daphnis::worker {
 
 class Connection;
-
-/// Numbers of connections and fetches, drawn from one counter and never used twice.
-using ConnectionId = uint64_t;
-using FetchId = uint64_t;
 
 inline constexpr uint64_t kNever = std::numeric_limits<uint64_t>::max();
 
@@ -20,6 +19,8 @@ inline constexpr uint64_t kNever = std::numeric_limits<uint64_t>::max();
 /// the Worker. Times are milliseconds of any monotonic clock.
 class Agenda {
  public:
+  using Callee = std::variant<ConnectionId, FetchId>;
+
   /// Puts the connection on the list of those whose shell must look at it.
   void wake(Connection& connection);
   /// Moves that list out.
@@ -29,18 +30,18 @@ class Agenda {
 
   /// Asks that `id` (a connection or a fetch) be called at `at_ms`. Entries are never taken back:
   /// who is called early asks again, and who is gone is not found.
-  void call_at(uint64_t id, uint64_t at_ms) { calls_.push({at_ms, id}); }
+  void call_at(Callee callee, uint64_t at_ms) { calls_.push({at_ms, callee}); }
   /// When the next call is due; kNever where there is none.
   [[nodiscard]] uint64_t next_call_ms() const { return calls_.empty() ? kNever : calls_.top().at; }
   /// The next id whose time has come.
-  [[nodiscard]] std::optional<uint64_t> take_due(uint64_t now_ms);
+  [[nodiscard]] std::optional<Callee> take_due(uint64_t now_ms);
   /// To be called before a connection's on_time(): from here on it may ask again.
   static void reset_call(Connection& connection);
 
  private:
   struct Call {
     uint64_t at;
-    uint64_t id;
+    Callee callee;
     bool operator<(const Call& other) const { return at > other.at; }  // The earliest on top.
   };
 

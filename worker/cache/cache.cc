@@ -17,27 +17,27 @@ void Cache::on_broker_up(const ipc::Welcome& welcome) {
   if (reads_) reads_->set_folder(welcome.cache_dir, welcome.filter);
 }
 
-uint64_t Cache::look_up(const RequestKey& key, std::span<const RequestKey> next, Done done,
-                        uint64_t now_ms) {
+CacheWaiterId Cache::look_up(const RequestKey& key, std::span<const RequestKey> next, Done done,
+                             uint64_t now_ms) {
   if (const CachedFile* file = open_files_.find(key)) {
     done(file, now_ms);
-    return 0;
+    return {};
   }
   const auto under_way = look_of_key_.find(key);
   if (under_way != look_of_key_.end()) {
-    const uint64_t number = ++last_number_;
-    looks_.at(under_way->second).waiters.push_back({number, std::move(done)});
-    return number;
+    const CacheWaiterId waiter{++last_number_};
+    looks_.at(under_way->second).waiters.push_back({waiter, std::move(done)});
+    return waiter;
   }
   if (!is_on() || looks_.size() >= limits::kCacheLooksMax) {
     done(nullptr, now_ms);
-    return 0;
+    return {};
   }
-  const uint64_t id = ++last_number_;
+  const CacheQueryId id{++last_number_};
   CacheLook look;
   if (reads_->look_up(key, next, id, look) == CacheReads::When::kNow) {
     done(take(key, std::move(look)), now_ms);
-    return 0;
+    return {};
   }
   Look& later = looks_
                     .emplace(id, Look{.key = key,
@@ -46,24 +46,24 @@ uint64_t Cache::look_up(const RequestKey& key, std::span<const RequestKey> next,
                     .first->second;
   look_of_key_.emplace(key, id);
   unlinks_.watch(key, later.token);
-  const uint64_t number = ++last_number_;
-  later.waiters.push_back({number, std::move(done)});
-  return number;
+  const CacheWaiterId waiter{++last_number_};
+  later.waiters.push_back({waiter, std::move(done)});
+  return waiter;
 }
 
-uint64_t Cache::read(const CachedFile& file, uint64_t offset, size_t size, ReadDone done,
-                     uint64_t now_ms) {
-  const uint64_t id = ++last_number_;
+CacheWaiterId Cache::read(const CachedFile& file, uint64_t offset, size_t size, ReadDone done,
+                          uint64_t now_ms) {
+  const CacheQueryId id{++last_number_};
   CacheRead read;
   if (reads_->read(file.file, offset, size, id, read) == CacheReads::When::kLater) {
     return await(id, std::move(done), now_ms);
   }
   done(std::move(read), now_ms);
-  return 0;
+  return {};
 }
 
-uint64_t Cache::index_of(const RequestKey& key, const CachedFile& file, ReadDone done,
-                         uint64_t now_ms) {
+CacheWaiterId Cache::index_of(const RequestKey& key, const CachedFile& file, ReadDone done,
+                              uint64_t now_ms) {
   CacheRead read{.outcome = CacheRead::Outcome::kDone, .index = file.index};
   if (!read.index && !file.file) {
     Result<BlockIndex> index = BlockIndex::from_car(file.body.bytes());
@@ -76,37 +76,37 @@ uint64_t Cache::index_of(const RequestKey& key, const CachedFile& file, ReadDone
   }
   if (read.index || !file.file) {
     done(std::move(read), now_ms);
-    return 0;
+    return {};
   }
   const auto keep = [this, key, done = std::move(done)](CacheRead made, uint64_t at_ms) {
     if (made.index) open_files_.set_index(key, made.index);
     done(std::move(made), at_ms);
   };
-  const uint64_t id = ++last_number_;
+  const CacheQueryId id{++last_number_};
   if (reads_->index_of(file, id, read) == CacheReads::When::kLater) return await(id, keep, now_ms);
   keep(std::move(read), now_ms);
-  return 0;
+  return {};
 }
 
-uint64_t Cache::await(uint64_t id, ReadDone done, uint64_t now_ms) {
+CacheWaiterId Cache::await(CacheQueryId id, ReadDone done, uint64_t now_ms) {
   readings_.emplace(id, Reading{now_ms + limits::kCacheLookMs, std::move(done)});
-  return id;
+  return CacheWaiterId{std::to_underlying(id)};  // A read has one waiter.
 }
 
-void Cache::on_read(uint64_t id, CacheRead read, uint64_t now_ms) {
+void Cache::on_read(CacheQueryId id, CacheRead read, uint64_t now_ms) {
   auto reading = readings_.extract(id);
   if (!reading.empty()) reading.mapped().done(std::move(read), now_ms);
 }
 
-void Cache::forget(uint64_t waiter) {
-  if (waiter == 0 || readings_.erase(waiter) > 0) return;
+void Cache::forget(CacheWaiterId waiter) {
+  if (is_none(waiter)) return;
+  if (readings_.erase(CacheQueryId{std::to_underlying(waiter)}) > 0) return;
   for (auto& [id, look] : looks_) {
-    if (std::erase_if(look.waiters, [&](const Waiter& w) { return w.number == waiter; }) > 0)
-      return;
+    if (std::erase_if(look.waiters, [&](const Waiter& w) { return w.id == waiter; }) > 0) return;
   }
 }
 
-void Cache::on_look(uint64_t id, CacheLook look, uint64_t now_ms) {
+void Cache::on_look(CacheQueryId id, CacheLook look, uint64_t now_ms) {
   const auto found = looks_.find(id);
   if (found == looks_.end()) return;
   Look asked = std::move(found->second);

@@ -37,20 +37,21 @@ class Cache {
   /// Finds a file, open already or not. Calls `done` within the call, and returns 0; or later,
   /// once, unless the number it returns is forgotten before. One that takes longer than
   /// kCacheLookMs missed. `next`: what may be looked up if it is missing.
-  uint64_t look_up(const RequestKey& key, std::span<const RequestKey> next, Done done,
-                   uint64_t now_ms);
-  void forget(uint64_t waiter);
+  CacheWaiterId look_up(const RequestKey& key, std::span<const RequestKey> next, Done done,
+                        uint64_t now_ms);
+  void forget(CacheWaiterId waiter);
   /// The answer to CacheReads::look_up().
-  void on_look(uint64_t id, CacheLook look, uint64_t now_ms);
+  void on_look(CacheQueryId id, CacheLook look, uint64_t now_ms);
 
   /// Reads part of a file's body. As look_up(): `done` within the call, and 0; or later.
   using ReadDone = std::function<void(CacheRead read, uint64_t now_ms)>;
-  uint64_t read(const CachedFile& file, uint64_t offset, size_t size, ReadDone done,
-                uint64_t now_ms);
+  CacheWaiterId read(const CachedFile& file, uint64_t offset, size_t size, ReadDone done,
+                     uint64_t now_ms);
   /// Finds out where a CAR's blocks lie.
-  uint64_t index_of(const RequestKey& key, const CachedFile& file, ReadDone done, uint64_t now_ms);
+  CacheWaiterId index_of(const RequestKey& key, const CachedFile& file, ReadDone done,
+                         uint64_t now_ms);
   /// The answer to CacheReads::read() and index_of().
-  void on_read(uint64_t id, CacheRead read, uint64_t now_ms);
+  void on_read(CacheQueryId id, CacheRead read, uint64_t now_ms);
 
   /// A request was answered without asking the broker, from a file or a fetch under way.
   void count_hit(const RequestKey& key, uint64_t now_ms);
@@ -68,7 +69,7 @@ class Cache {
 
  private:
   struct Waiter {
-    uint64_t number;
+    CacheWaiterId id;
     Done done;
   };
   struct Look {
@@ -84,7 +85,7 @@ class Cache {
     ReadDone done;
   };
 
-  uint64_t await(uint64_t id, ReadDone done, uint64_t now_ms);
+  CacheWaiterId await(CacheQueryId id, ReadDone done, uint64_t now_ms);
   const CachedFile* take(const RequestKey& key, CacheLook look);
   void tell(std::vector<Waiter> waiters, const CachedFile* found, uint64_t now_ms);
   void send_hits();
@@ -95,13 +96,13 @@ class Cache {
   bool is_open_ = false;
   OpenFileCache open_files_;
   Unlinks unlinks_;
-  uint64_t last_number_ = 0;        ///< Of looks, their waiters and reads.
-  std::map<uint64_t, Look> looks_;  ///< Under way, oldest first; at most kCacheLooksMax.
-  RequestKeyMap<uint64_t> look_of_key_;
-  std::map<uint64_t, Reading> readings_;  ///< Waited for, oldest first.
-  RequestKeyMap<uint32_t> hits_;          ///< Not yet sent.
-  uint64_t hits_ms_ = kNever;             ///< When they are sent.
-  uint64_t unlinks_ms_ = kNever;          ///< When to look again what is closed.
+  uint64_t last_number_ = 0;            ///< Of looks, their waiters and reads.
+  std::map<CacheQueryId, Look> looks_;  ///< Under way, oldest first; at most kCacheLooksMax.
+  RequestKeyMap<CacheQueryId> look_of_key_;
+  std::map<CacheQueryId, Reading> readings_;  ///< Waited for, oldest first.
+  RequestKeyMap<uint32_t> hits_;              ///< Not yet sent.
+  uint64_t hits_ms_ = kNever;                 ///< When they are sent.
+  uint64_t unlinks_ms_ = kNever;              ///< When to look again what is closed.
 };
 
 }  // namespace daphnis::worker

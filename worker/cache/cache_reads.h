@@ -7,6 +7,7 @@
 #include "common/base/slice.h"
 #include "common/cachefile/cache_file.h"
 #include "worker/base/files.h"
+#include "worker/base/ids.h"
 #include "worker/cache/block_index.h"
 
 namespace daphnis::worker {
@@ -60,12 +61,12 @@ class CacheReads {
   /// Opens the key's file; trusts its footer where the sizes add up. `next` may be looked up if it
   /// is missing: one that waits for the disk waits for their names too, so that they need not.
   [[nodiscard]] virtual When look_up(const RequestKey& key, std::span<const RequestKey> next,
-                                     uint64_t id, CacheLook& out) = 0;
+                                     CacheQueryId id, CacheLook& out) = 0;
   /// Reads `size` bytes at `offset` into a buffer of their own.
-  [[nodiscard]] virtual When read(const FileRef& file, uint64_t offset, size_t size, uint64_t id,
-                                  CacheRead& out) = 0;
+  [[nodiscard]] virtual When read(const FileRef& file, uint64_t offset, size_t size,
+                                  CacheQueryId id, CacheRead& out) = 0;
   /// Reads the trailer of an open file.
-  [[nodiscard]] virtual When index_of(const CachedFile& file, uint64_t id, CacheRead& out) = 0;
+  [[nodiscard]] virtual When index_of(const CachedFile& file, CacheQueryId id, CacheRead& out) = 0;
 
  protected:
   ~CacheReads() = default;

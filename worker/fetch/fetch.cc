@@ -198,10 +198,10 @@ void Fetch::pause(bool is_blocked, uint64_t now_ms) {
 
 // --- The broker and its streams ---
 
-ipc::Fetch Fetch::ask(FetchId question_id, bool must_not_join, uint64_t now_ms) {
+ipc::Fetch Fetch::ask(QuestionId question_id, bool must_not_join, uint64_t now_ms) {
   question_id_ = question_id;
   const uint64_t left = deadline_ms_ > now_ms ? deadline_ms_ - now_ms : 1;
-  return {.fetch_id = question_id,
+  return {.fetch_id = std::to_underlying(question_id),
           .request = request_,
           .key = key_,
           .trace_id = trace_id_,

@@ -100,7 +100,7 @@ class Fetch {
 
   // --- The broker and its streams ---
   /// The question to the broker, under this number; question_id() from now on.
-  [[nodiscard]] ipc::Fetch ask(FetchId question_id, bool must_not_join, uint64_t now_ms);
+  [[nodiscard]] ipc::Fetch ask(QuestionId question_id, bool must_not_join, uint64_t now_ms);
   /// An attempt's stream has come. Only where wants_stream().
   void on_stream(L2Stream& stream, ipc::Admission admission);
   [[nodiscard]] bool wants_stream() const { return state_ == State::kAsking && !stream_; }
@@ -136,7 +136,7 @@ class Fetch {
 
   [[nodiscard]] FetchId id() const { return id_; }
   /// The number under which the broker was asked last.
-  [[nodiscard]] FetchId question_id() const { return question_id_; }
+  [[nodiscard]] QuestionId question_id() const { return question_id_; }
   [[nodiscard]] State state() const { return state_; }
   /// Somebody still has use for it.
   [[nodiscard]] bool is_wanted(uint64_t now_ms) const;
@@ -194,7 +194,7 @@ class Fetch {
   void end();
 
   FetchId id_;
-  FetchId question_id_ = 0;
+  QuestionId question_id_{};
   CarRequest request_;
   RequestKey key_;
   std::string trace_id_;

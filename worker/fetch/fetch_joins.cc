@@ -39,7 +39,7 @@ void Fetch::report(uint64_t now_ms) {
   has_reported_end_ = is_whole;
   reported_bytes_ = written;
   reported_ms_ = now_ms;
-  host_.tell(ipc::FetchProgress{question_id_,
+  host_.tell(ipc::FetchProgress{std::to_underlying(question_id_),
                                 is_whole ? ipc::JoinState::kWhole : ipc::JoinState::kGoing, written,
                                 spool_->path()});
   if (is_whole) host_.call_at(id_, now_ms + limits::kSpoolLingerMs);
@@ -48,8 +48,10 @@ void Fetch::report(uint64_t now_ms) {
 void Fetch::report_failure() {
   if (!is_reported_ || has_reported_end_) return;
   is_reported_ = false;
-  host_.tell(ipc::FetchProgress{
-      .fetch_id = question_id_, .state = ipc::JoinState::kFailed, .bytes = 0, .path = {}});
+  host_.tell(ipc::FetchProgress{.fetch_id = std::to_underlying(question_id_),
+                                .state = ipc::JoinState::kFailed,
+                                .bytes = 0,
+                                .path = {}});
 }
 
 // --- Reading along ---

@@ -18,7 +18,7 @@ struct Join {
   FileRef file = {};                              ///< Null: being opened, or looked for.
   std::shared_ptr<const void> opening = {};       ///< Lives until the file is open.
   bool is_in_cache = false;                       ///< It is the cache that is looked in.
-  uint64_t look = 0;                              ///< The look's number.
+  CacheWaiterId look{};                           ///< The look's number.
   uint64_t since_ms = 0;
 };
 

@@ -21,7 +21,7 @@ bool SpoolFolders::contain(const std::string& path) const {
   return lies_in(cache_dir) || lies_in(spool_dir);
 }
 
-Spool::Spool(uint64_t number, const CarRequest& request, uint64_t begin, bool is_for_cache,
+Spool::Spool(SpoolNumber number, const CarRequest& request, uint64_t begin, bool is_for_cache,
              const SpoolFolders& folders, SpoolHost& host)
     : number_(number),
       folders_(folders),
@@ -67,7 +67,7 @@ void Spool::reserve(uint64_t now_ms) {
   }
   if (asked_ == 0) return;
   asked_ms_ = now_ms;
-  host_.tell(ipc::SpoolReserve{number_, asked_, is_for_cache_});
+  host_.tell(ipc::SpoolReserve{std::to_underlying(number_), asked_, is_for_cache_});
 }
 
 void Spool::on_reserved(const ipc::SpoolRoom& reserved) {
@@ -80,14 +80,14 @@ void Spool::on_reserved(const ipc::SpoolRoom& reserved) {
   const std::string folder = folders_.folder(reserved.place);
   if (folder.empty()) return give_up();
   place_ = reserved.place;
-  name_ = folders_.name_prefix + std::to_string(number_);
+  name_ = folders_.name_prefix + std::to_string(std::to_underlying(number_));
   path_ = folder + "/" + name_;
   state_ = State::kNamed;
 }
 
 void Spool::add_job(FileJob job) {
   ++jobs_;
-  job.owner = number_;
+  job.owner = std::to_underlying(number_);
   host_.add_job(std::move(job));
 }
 
@@ -176,7 +176,7 @@ void Spool::unlink() {
 void Spool::say_done() {
   state_ = State::kSealed;
   const Bytes root = request_.root.bytes();
-  host_.tell(ipc::SpoolDone{.spool = number_,
+  host_.tell(ipc::SpoolDone{.spool = std::to_underlying(number_),
                             .name = name_,
                             .key = key_of(request_),
                             .root = {root.begin(), root.end()},
@@ -222,9 +222,9 @@ bool Spool::is_over() const {
 
 void Spool::on_broker_up() {
   if (!path_.empty() && state_ != State::kStored) {
-    host_.tell(ipc::SpoolHeld{number_, reserved_, place_, name_});
+    host_.tell(ipc::SpoolHeld{std::to_underlying(number_), reserved_, place_, name_});
   }
-  if (asked_ > 0) host_.tell(ipc::SpoolReserve{number_, asked_, is_for_cache_});
+  if (asked_ > 0) host_.tell(ipc::SpoolReserve{std::to_underlying(number_), asked_, is_for_cache_});
   if (state_ == State::kSealed) say_done();
 }
 

@@ -7,6 +7,7 @@
 
 #include "common/ipc/ipc_messages.h"
 #include "worker/base/file_jobs.h"
+#include "worker/base/ids.h"
 #include "worker/fetch/block_lister.h"
 #include "worker/fetch/fetch_window.h"
 
@@ -18,7 +19,7 @@ class SpoolHost {
   virtual void tell(ipc::WorkerToBroker message) = 0;
   virtual void add_job(FileJob job) = 0;
   /// The spool may be over.
-  virtual void look_at(uint64_t spool) = 0;
+  virtual void look_at(SpoolNumber spool) = 0;
 
  protected:
   ~SpoolHost() = default;
@@ -57,7 +58,7 @@ class Spool {
   };
 
   /// Spools output from `begin` on; is_for_cache only from 0.
-  Spool(uint64_t number, const CarRequest& request, uint64_t begin, bool is_for_cache,
+  Spool(SpoolNumber number, const CarRequest& request, uint64_t begin, bool is_for_cache,
         const SpoolFolders& folders, SpoolHost& host);
 
   /// Asks for room and writes, as far as either is possible. `total`: the output's size, once the
@@ -79,7 +80,7 @@ class Spool {
   /// Nothing is left of it but the broker's books.
   [[nodiscard]] bool is_over() const;
 
-  [[nodiscard]] uint64_t number() const { return number_; }
+  [[nodiscard]] SpoolNumber number() const { return number_; }
   [[nodiscard]] State state() const { return state_; }
   /// The errno of what the disk refused; 0: nothing yet.
   [[nodiscard]] int error() const { return error_; }
@@ -117,7 +118,7 @@ class Spool {
   void say_done();
   void add_job(FileJob job);
 
-  uint64_t number_;
+  SpoolNumber number_;
   const SpoolFolders& folders_;
   SpoolHost& host_;
   CarRequest request_;

@@ -14,13 +14,13 @@ void SpoolBook::on_broker_up(const ipc::Welcome& welcome) {
   folders_.cache_dir = welcome.cache_dir;
   folders_.spool_dir = welcome.spool_dir;
   folders_.syncs_files = welcome.syncs_files;
-  std::vector<uint64_t> numbers;
+  std::vector<SpoolNumber> numbers;
   for (const auto& [number, entry] : spools_) numbers.push_back(number);
   std::ranges::sort(numbers);  // The table's sequence is not the same in every run.
-  for (const uint64_t number : numbers) spools_.at(number).spool->on_broker_up();
+  for (const SpoolNumber number : numbers) spools_.at(number).spool->on_broker_up();
 }
 
-Spool* SpoolBook::open(uint64_t number, FetchId fetch, const CarRequest& request, uint64_t begin,
+Spool* SpoolBook::open(SpoolNumber number, FetchId fetch, const CarRequest& request, uint64_t begin,
                        bool is_for_cache) {
   if (!folders_.are_any() || spools_.size() >= limits::kSpoolsPerWorkerMax) return nullptr;
   SpoolHost& host = *this;
@@ -29,34 +29,35 @@ Spool* SpoolBook::open(uint64_t number, FetchId fetch, const CarRequest& request
   return spools_.emplace(number, Entry{std::move(spool), fetch}).first->second.spool.get();
 }
 
-SpoolBook::Entry* SpoolBook::find(uint64_t number) {
+SpoolBook::Entry* SpoolBook::find(SpoolNumber number) {
   const auto found = spools_.find(number);
   return found == spools_.end() ? nullptr : &found->second;
 }
 
 FetchId SpoolBook::on_reserved(const ipc::SpoolRoom& reserved) {
-  Entry* entry = find(reserved.spool);
-  if (!entry) return 0;
+  Entry* entry = find(SpoolNumber{reserved.spool});
+  if (!entry) return {};
   entry->spool->on_reserved(reserved);
   return entry->fetch;
 }
 
 FetchId SpoolBook::on_stored(const ipc::SpoolStored& stored) {
-  Entry* entry = find(stored.spool);
-  if (!entry || entry->spool->state() != Spool::State::kSealed) return 0;
+  Entry* entry = find(SpoolNumber{stored.spool});
+  if (!entry || entry->spool->state() != Spool::State::kSealed) return {};
   entry->spool->on_stored();
   return entry->fetch;
 }
 
 FetchId SpoolBook::on_job_done(FileJobDone done) {
-  Entry* entry = find(done.owner);
-  if (!entry) return 0;
-  if (done.file) done.file = track(std::move(done.file), done.owner);
+  const SpoolNumber number{done.owner};
+  Entry* entry = find(number);
+  if (!entry) return {};
+  if (done.file) done.file = track(std::move(done.file), number);
   entry->spool->on_job_done(done);
   return entry->fetch;
 }
 
-FileRef SpoolBook::track(FileRef file, uint64_t number) {
+FileRef SpoolBook::track(FileRef file, SpoolNumber number) {
   const File* const raw = file.get();
   return {raw, [file = std::move(file), closed = closed_, number](const File*) mutable {
             file.reset();
@@ -69,14 +70,15 @@ void SpoolBook::add_job(FileJob job) {
 }
 
 void SpoolBook::remove_finished() {
-  for (const uint64_t number : std::exchange(*closed_, {})) {
+  for (const SpoolNumber number : std::exchange(*closed_, {})) {
     if (Entry* entry = find(number)) entry->spool->on_closed();
   }
-  for (const uint64_t number : std::exchange(changed_, {})) {
+  for (const SpoolNumber number : std::exchange(changed_, {})) {
     const Entry* entry = find(number);
     if (!entry || !entry->spool->is_over()) continue;
     if (entry->spool->state() != Spool::State::kStored) {
-      broker_.send(ipc::SpoolGone{number, static_cast<uint32_t>(entry->spool->error())});
+      broker_.send(
+          ipc::SpoolGone{std::to_underlying(number), static_cast<uint32_t>(entry->spool->error())});
     }
     spools_.erase(number);
   }

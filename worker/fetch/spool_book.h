@@ -23,7 +23,7 @@ class SpoolBook final : private SpoolHost {
 
   /// Null where there is no place for spools, or too many are open. `number` is drawn from the
   /// Worker's numbers.
-  [[nodiscard]] Spool* open(uint64_t number, FetchId fetch, const CarRequest& request,
+  [[nodiscard]] Spool* open(SpoolNumber number, FetchId fetch, const CarRequest& request,
                             uint64_t begin, bool is_for_cache);
 
   // Each of these returns the fetch whose spool has moved; 0 where there is none.
@@ -35,7 +35,7 @@ class SpoolBook final : private SpoolHost {
   [[nodiscard]] std::vector<FileJob> take_jobs() { return std::exchange(jobs_, {}); }
 
   /// A file whose last reference's end is noticed, under any number.
-  [[nodiscard]] FileRef track(FileRef file, uint64_t number);
+  [[nodiscard]] FileRef track(FileRef file, SpoolNumber number);
   /// Closes the books on what is gone.
   void remove_finished();
 
@@ -50,16 +50,16 @@ class SpoolBook final : private SpoolHost {
   };
 
   void tell(ipc::WorkerToBroker message) override { broker_.send(std::move(message)); }
-  void look_at(uint64_t number) override { changed_.push_back(number); }
-  [[nodiscard]] Entry* find(uint64_t number);
+  void look_at(SpoolNumber number) override { changed_.push_back(number); }
+  [[nodiscard]] Entry* find(SpoolNumber number);
 
   BrokerSession& broker_;
   SpoolFolders folders_;
-  absl::flat_hash_map<uint64_t, Entry> spools_;
+  absl::flat_hash_map<SpoolNumber, Entry> spools_;
   /// Numbers of files that nobody refers to any more. Shared with the files, which may outlive all
   /// else in the shell's hands.
-  std::shared_ptr<std::vector<uint64_t>> closed_ = std::make_shared<std::vector<uint64_t>>();
-  std::vector<uint64_t> changed_;  ///< Spools that may be over.
+  std::shared_ptr<std::vector<SpoolNumber>> closed_ = std::make_shared<std::vector<SpoolNumber>>();
+  std::vector<SpoolNumber> changed_;  ///< Spools that may be over.
   std::vector<FileJob> jobs_;
   uint64_t opened_ = 0;
 };

@@ -41,7 +41,7 @@ class L2Stream final : public Connection {
  public:
   /// What the hand-off said.
   struct Attempt {
-    FetchId fetch_id = 0;
+    QuestionId question_id{};
     Uuid id{};
     uint64_t cookie = 0;
     StreamShape shape = StreamShape::kExact;
@@ -94,7 +94,7 @@ class L2Stream final : public Connection {
     kReading,    ///< Head and body.
     kRepeating,  ///< The message was read to its end; what is proven is still being put out.
     kTail,       ///< The walk is over, the body is not: its end, or the proof of a lie, is awaited.
-    kReplied,   ///< The message was read to its end; the answer goes out.
+    kReplied,    ///< The message was read to its end; the answer goes out.
     kClosing,    ///< Answered early; what still comes in is thrown away.
   };
 

@@ -200,7 +200,7 @@ std::string CacheFolderReads::path_of(const RequestKey& key) const {
 }
 
 CacheReads::When CacheFolderReads::look_up(const RequestKey& key, std::span<const RequestKey> next,
-                                           uint64_t id, CacheLook& out) {
+                                           CacheQueryId id, CacheLook& out) {
   if (filter_ && !filter_->may_hold(key)) return When::kNow;
   const std::string path = path_of(key);
   UniqueFd fd(open_cached(path));
@@ -228,7 +228,7 @@ CacheReads::When CacheFolderReads::look_up(const RequestKey& key, std::span<cons
 }
 
 CacheReads::When CacheFolderReads::read(const FileRef& file, uint64_t offset, size_t size,
-                                        uint64_t id, CacheRead& out) {
+                                        CacheQueryId id, CacheRead& out) {
   PartRead part(file, offset, size);
   part.run(read_cached);
   if (part.done.outcome != FileRead::Outcome::kCold) {
@@ -243,7 +243,7 @@ CacheReads::When CacheFolderReads::read(const FileRef& file, uint64_t offset, si
 }
 
 /// Long lists take long to check and to sort: all of them go to the thread pool.
-CacheReads::When CacheFolderReads::index_of(const CachedFile& file, uint64_t id, CacheRead&) {
+CacheReads::When CacheFolderReads::index_of(const CachedFile& file, CacheQueryId id, CacheRead&) {
   struct Index {
     FileRef file;
     CacheFooter footer;
@@ -256,7 +256,8 @@ CacheReads::When CacheFolderReads::index_of(const CachedFile& file, uint64_t id,
   return When::kLater;
 }
 
-void CacheFolderReads::start(uint64_t id, std::function<void()> work, std::function<void()> done) {
+void CacheFolderReads::start(CacheQueryId id, std::function<void()> work,
+                             std::function<void()> done) {
   auto task = std::make_unique<daphnis::uv::PoolTask>(loop_);
   task->start(std::move(work), [this, id, done = std::move(done)] {
     tasks_.erase(id);

@@ -23,23 +23,23 @@ namespace daphnis::worker::uv {
 class CacheFolderReads final : public CacheReads {
  public:
   struct Events {
-    std::function<void(uint64_t id, CacheLook look)> on_look;
-    std::function<void(uint64_t id, CacheRead read)> on_read;
+    std::function<void(CacheQueryId id, CacheLook look)> on_look;
+    std::function<void(CacheQueryId id, CacheRead read)> on_read;
   };
 
   CacheFolderReads(daphnis::uv::Loop& loop, Events events, bool verifies = false);
 
   void set_folder(const std::string& folder, const std::string& filter) override;
-  [[nodiscard]] When look_up(const RequestKey& key, std::span<const RequestKey> next, uint64_t id,
-                             CacheLook& out) override;
-  [[nodiscard]] When read(const FileRef& file, uint64_t offset, size_t size, uint64_t id,
+  [[nodiscard]] When look_up(const RequestKey& key, std::span<const RequestKey> next,
+                             CacheQueryId id, CacheLook& out) override;
+  [[nodiscard]] When read(const FileRef& file, uint64_t offset, size_t size, CacheQueryId id,
                           CacheRead& out) override;
-  [[nodiscard]] When index_of(const CachedFile& file, uint64_t id, CacheRead& out) override;
+  [[nodiscard]] When index_of(const CachedFile& file, CacheQueryId id, CacheRead& out) override;
 
  private:
   [[nodiscard]] std::string path_of(const RequestKey& key) const;
   /// Does `work` in the thread pool, then `done`.
-  void start(uint64_t id, std::function<void()> work, std::function<void()> done);
+  void start(CacheQueryId id, std::function<void()> work, std::function<void()> done);
 
   daphnis::uv::Loop& loop_;
   Events events_;
@@ -47,7 +47,7 @@ class CacheFolderReads final : public CacheReads {
   bool verifies_;
   std::unique_ptr<daphnis::uv::SharedMemory> memory_;  ///< Of filter_.
   std::optional<CountingBloomFilter> filter_;
-  absl::flat_hash_map<uint64_t, std::unique_ptr<daphnis::uv::PoolTask>> tasks_;
+  absl::flat_hash_map<CacheQueryId, std::unique_ptr<daphnis::uv::PoolTask>> tasks_;
 };
 
 }  // namespace daphnis::worker::uv

@@ -26,12 +26,12 @@ Shell::Shell(daphnis::uv::Loop& loop, daphnis::uv::Log& log, const ShellSettings
       settings_(settings),
       cache_reads_(loop,
                    {.on_look =
-                        [this](uint64_t id, CacheLook look) {
+                        [this](CacheQueryId id, CacheLook look) {
                           worker_.on_cache_look(id, std::move(look), loop_.now_ms());
                           after_input();
                         },
                     .on_read =
-                        [this](uint64_t id, CacheRead read) {
+                        [this](CacheQueryId id, CacheRead read) {
                           worker_.on_cache_read(id, std::move(read), loop_.now_ms());
                           after_input();
                         }},

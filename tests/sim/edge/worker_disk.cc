@@ -90,7 +90,8 @@ void WorkerDisk::end(Run& run) {
 
 // --- Reads ---
 
-void WorkerDisk::later(uint64_t id, std::function<void()> work, std::function<void()> done) {
+void WorkerDisk::later(worker::CacheQueryId id, std::function<void()> work,
+                       std::function<void()> done) {
   ++scene_.tally.reads_later;
   const auto task = reads_.try_emplace(id, scene_).first;
   task->second.start({std::move(work)}, [this, task, done = std::move(done)] {
@@ -138,7 +139,7 @@ void WorkerDisk::set_folder(const std::string& folder, const std::string& filter
 }
 
 worker::CacheReads::When WorkerDisk::look_up(const RequestKey& key, std::span<const RequestKey>,
-                                             uint64_t id, CacheLook& out) {
+                                             worker::CacheQueryId id, CacheLook& out) {
   if (filter_ && !filter_->filter.may_hold(key)) return When::kNow;
   const std::string path = folder_ + "/objects/" + cache_file_name(key);
   if (!scene_.disk.is_cold()) {
@@ -176,7 +177,7 @@ CacheRead WorkerDisk::read_index(const Disk::Inode& inode, const CacheFooter& fo
 }
 
 worker::CacheReads::When WorkerDisk::read(const worker::FileRef& file, uint64_t offset, size_t size,
-                                          uint64_t id, CacheRead& out) {
+                                          worker::CacheQueryId id, CacheRead& out) {
   if (!scene_.disk.is_cold()) {
     out = read_part(OpenFile::inode_of(file), offset, size);
     return When::kNow;
@@ -191,8 +192,8 @@ worker::CacheReads::When WorkerDisk::read(const worker::FileRef& file, uint64_t 
   return When::kLater;
 }
 
-worker::CacheReads::When WorkerDisk::index_of(const worker::CachedFile& file, uint64_t id,
-                                              CacheRead&) {
+worker::CacheReads::When WorkerDisk::index_of(const worker::CachedFile& file,
+                                              worker::CacheQueryId id, CacheRead&) {
   auto shared = std::make_shared<CacheRead>();
   later(
       id,

@@ -34,8 +34,8 @@ class WorkerDisk final : public worker::CacheReads {
  public:
   struct Events {
     std::function<void(worker::FileJobDone)> on_job_done;
-    std::function<void(uint64_t id, worker::CacheLook look)> on_look;
-    std::function<void(uint64_t id, worker::CacheRead read)> on_read;
+    std::function<void(worker::CacheQueryId id, worker::CacheLook look)> on_look;
+    std::function<void(worker::CacheQueryId id, worker::CacheRead read)> on_read;
   };
 
   WorkerDisk(Scene& scene, Events events) : scene_(scene), events_(std::move(events)) {}
@@ -45,11 +45,11 @@ class WorkerDisk final : public worker::CacheReads {
   void start(worker::FileJob job);
 
   void set_folder(const std::string& folder, const std::string& filter) override;
-  [[nodiscard]] When look_up(const RequestKey& key, std::span<const RequestKey> next, uint64_t id,
-                             worker::CacheLook& out) override;
-  [[nodiscard]] When read(const worker::FileRef& file, uint64_t offset, size_t size, uint64_t id,
-                          worker::CacheRead& out) override;
-  [[nodiscard]] When index_of(const worker::CachedFile& file, uint64_t id,
+  [[nodiscard]] When look_up(const RequestKey& key, std::span<const RequestKey> next,
+                             worker::CacheQueryId id, worker::CacheLook& out) override;
+  [[nodiscard]] When read(const worker::FileRef& file, uint64_t offset, size_t size,
+                          worker::CacheQueryId id, worker::CacheRead& out) override;
+  [[nodiscard]] When index_of(const worker::CachedFile& file, worker::CacheQueryId id,
                               worker::CacheRead& out) override;
 
   [[nodiscard]] bool is_idle() const { return runs_.empty() && reads_.empty(); }
@@ -72,7 +72,7 @@ class WorkerDisk final : public worker::CacheReads {
   [[nodiscard]] worker::CacheRead read_part(const Disk::Inode& inode, uint64_t offset, size_t size);
   [[nodiscard]] worker::CacheRead read_index(const Disk::Inode& inode, const CacheFooter& footer);
   /// Does `work` later, then `done`.
-  void later(uint64_t id, std::function<void()> work, std::function<void()> done);
+  void later(worker::CacheQueryId id, std::function<void()> work, std::function<void()> done);
 
   Scene& scene_;
   Events events_;
@@ -80,7 +80,7 @@ class WorkerDisk final : public worker::CacheReads {
   std::shared_ptr<SharedFilter> filter_;  ///< Null: there is none.
   std::deque<worker::FileJob> waiting_;
   std::list<Run> runs_;
-  std::map<uint64_t, DiskTask> reads_;
+  std::map<worker::CacheQueryId, DiskTask> reads_;
 };
 
 }  // namespace daphnis::sim

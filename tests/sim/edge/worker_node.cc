@@ -24,12 +24,12 @@ WorkerNode::WorkerNode(Scene& scene, uint32_t index, const worker::Settings& set
                           settle();
                         },
                     .on_look =
-                        [this](uint64_t id, worker::CacheLook look) {
+                        [this](worker::CacheQueryId id, worker::CacheLook look) {
                           core_->on_cache_look(id, std::move(look), scene_.clock.now_ms());
                           settle();
                         },
                     .on_read =
-                        [this](uint64_t id, worker::CacheRead read) {
+                        [this](worker::CacheQueryId id, worker::CacheRead read) {
                           core_->on_cache_read(id, std::move(read), scene_.clock.now_ms());
                           settle();
                         }}),

@@ -32,7 +32,7 @@ class MemoryCache final : public CacheReads {
   void remove(const RequestKey& key) { files_.erase(key); }
 
   void set_folder(const std::string& name, const std::string&) override { folder = name; }
-  [[nodiscard]] When look_up(const RequestKey& key, std::span<const RequestKey>, uint64_t id,
+  [[nodiscard]] When look_up(const RequestKey& key, std::span<const RequestKey>, CacheQueryId id,
                              CacheLook& out) override {
     looked_up.push_back(key);
     if (is_cold) {
@@ -42,7 +42,7 @@ class MemoryCache final : public CacheReads {
     out = look(key);
     return When::kNow;
   }
-  [[nodiscard]] When read(const FileRef& file, uint64_t offset, size_t size, uint64_t id,
+  [[nodiscard]] When read(const FileRef& file, uint64_t offset, size_t size, CacheQueryId id,
                           CacheRead& out) override {
     if (is_cold) {
       reads_waiting.push_back({id, file, offset, size, {}});
@@ -52,7 +52,7 @@ class MemoryCache final : public CacheReads {
     return When::kNow;
   }
 
-  [[nodiscard]] When index_of(const CachedFile& file, uint64_t id, CacheRead& out) override {
+  [[nodiscard]] When index_of(const CachedFile& file, CacheQueryId id, CacheRead& out) override {
     ++indexes_read;
     if (is_cold) {
       reads_waiting.push_back({id, file.file, file.footer.body_bytes, 0, file.footer});
@@ -102,7 +102,7 @@ class MemoryCache final : public CacheReads {
   }
 
   struct Read {
-    uint64_t id;
+    CacheQueryId id;
     FileRef file;
     uint64_t offset;
     size_t size;
@@ -116,7 +116,7 @@ class MemoryCache final : public CacheReads {
   int64_t stored_s = 1'700'000'000;
   std::string folder;
   std::vector<RequestKey> looked_up;
-  std::vector<std::pair<uint64_t, RequestKey>> looks_waiting;
+  std::vector<std::pair<CacheQueryId, RequestKey>> looks_waiting;
   std::vector<Read> reads_waiting;
 
  private:

@@ -53,7 +53,8 @@ struct Folder {
   /// Reads part of an open file, now or later.
   CacheRead read(const CacheLook& look, uint64_t offset, size_t size) {
     CacheRead out;
-    if (reads.read(look.file.file, offset, size, 9, out) == CacheReads::When::kNow) return out;
+    if (reads.read(look.file.file, offset, size, CacheQueryId{9}, out) == CacheReads::When::kNow)
+      return out;
     return wait_for_read();
   }
   void write(const std::string& bytes) const {
@@ -72,7 +73,7 @@ struct Folder {
   /// Now or later.
   CacheLook look() {
     CacheLook out;
-    was_later = reads.look_up(key, next, 7, out) == CacheReads::When::kLater;
+    was_later = reads.look_up(key, next, CacheQueryId{7}, out) == CacheReads::When::kLater;
     if (!was_later) return out;
     late.reset();
     while (!late && loop.run_once()) {
@@ -252,7 +253,7 @@ TEST_CASE("blocks and their list are read from a cached file") {
   const CacheLook look = folder.look();
   REQUIRE(look.file.file);
   CacheRead read;
-  REQUIRE(folder.reads.index_of(look.file, 1, read) == CacheReads::When::kLater);
+  REQUIRE(folder.reads.index_of(look.file, CacheQueryId{1}, read) == CacheReads::When::kLater);
   read = folder.wait_for_read();
   REQUIRE(read.index);
   const auto place = read.index->find(Folder::request().root);
@@ -272,7 +273,8 @@ TEST_CASE("blocks and their list are read from a cached file") {
   CHECK(as_text(block.bytes.bytes()) == "defg");
 
   CacheRead beyond;
-  if (folder.reads.read(look.file.file, 1 << 20, 10, 3, beyond) == CacheReads::When::kLater) {
+  if (folder.reads.read(look.file.file, 1 << 20, 10, CacheQueryId{3}, beyond) ==
+      CacheReads::When::kLater) {
     beyond = folder.wait_for_read();
   }
   CHECK(beyond.outcome == CacheRead::Outcome::kCorrupt);

@@ -57,7 +57,7 @@ struct DiskFile {
 class FileConnection final : public Connection {
  public:
   FileConnection(Agenda& agenda, const FileRange& range)
-      : Connection(1, agenda), range_(range), head_("head\n"), tail_("tail\n") {}
+      : Connection(ConnectionId{1}, agenda), range_(range), head_("head\n"), tail_("tail\n") {}
 
   void on_bytes(const Slice&, uint64_t) override {}
   void on_eof(uint64_t) override {}

@@ -12,7 +12,7 @@ namespace {
 /// A connection that writes as much as it can, until it is told to close.
 class Chatterer final : public Connection {
  public:
-  explicit Chatterer(Agenda& agenda) : Connection(1, agenda) {}
+  explicit Chatterer(Agenda& agenda) : Connection(ConnectionId{1}, agenda) {}
 
   void on_bytes(const Slice&, uint64_t) override {}
   void on_eof(uint64_t) override {}

@@ -133,7 +133,7 @@ class Storm {
   void lose(Peer& peer) {
     if (peer.connection) rig_.lose(peer);
   }
-  std::pair<const FetchId, Question>& pick_question() {
+  std::pair<const uint64_t, Question>& pick_question() {
     return *std::next(questions_.begin(), static_cast<ptrdiff_t>(below(questions_.size())));
   }
 
@@ -144,7 +144,7 @@ class Storm {
     const bool may_join = !question.fetch.must_not_join;
     const size_t kind = below(10);
     if (kind == 0 && question.is_open) {
-      const FetchId refused_id = id;
+      const uint64_t refused_id = id;
       questions_.erase(id);
       rig_.tell(ipc::FetchFailed{.fetch_id = refused_id, .attempts = 1});
     } else if (kind < 5 && may_join) {
@@ -157,7 +157,7 @@ class Storm {
       rig_.tell(ipc::JoinProgress{id, ipc::JoinState::kFailed, 0, ""});
     }
   }
-  void join(FetchId id, Question& question) {
+  void join(uint64_t id, Question& question) {
     const size_t kind = below(6);
     const std::string path = below(8) == 0 ? "/shm/none" : kLeader;
     if (kind == 0) {
@@ -309,7 +309,7 @@ class Storm {
   std::string post_;
   std::vector<Peer*> clients_;
   std::vector<Stream> streams_;
-  std::map<FetchId, Question> questions_;
+  std::map<uint64_t, Question> questions_;
   std::vector<ipc::SpoolReserve> reserves_;
   std::vector<ipc::SpoolDone> dones_;
   uint64_t ended_ = 0;  ///< Spools that are stored or gone.
