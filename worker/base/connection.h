@@ -10,19 +10,20 @@
 
 namespace daphnis::worker {
 
-/// What is to become of a connection's socket.
+/// What the shell does with a connection's socket.
 enum class Ending : uint8_t {
   kOpen,
-  kHalfClose,  ///< Once the output is written, end our side; the input is still read.
-  kClose,      ///< Once the output is written, close.
-  kReset,      ///< Close at once, so that the peer sees a reset.
-  kGiveBack,   ///< Once the output is written, the socket goes back to the broker.
+  kHalfClose,  ///< The shell ends our side once the output is written, and still reads the input.
+  kClose,      ///< The shell closes the socket once the output is written.
+  kReset,      ///< The shell closes the socket at once, so that the peer sees a reset.
+  kGiveBack,   ///< The shell gives the socket back to the broker once the output is written.
 };
 
-/// One byte stream (a client's, or one an L2 was handed off on) as its shell sees it: bytes in,
-/// bytes out by pull, and when to close. The shell calls in; where something else changes what it
-/// must do (output has come, input is wanted again), the connection wakes itself on the agenda.
-/// Owned by the Worker until its shell has closed the socket and calls Worker::forget().
+/// One connection, of a client or of an L2 whose POST was handed off, as its shell sees it: the
+/// shell feeds input, pulls output and asks how to end the socket. Where anything but the shell
+/// changes what the shell must do (output has come, input is wanted again), the connection wakes
+/// itself on the agenda. Owned by the Worker until its shell has closed the socket and calls
+/// Worker::forget().
 class Connection {
  public:
   Connection(ConnectionId id, Agenda& agenda) : id_(id), agenda_(agenda) {}
@@ -30,45 +31,50 @@ class Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  /// Bytes have been read. Where keeps_input(), slices of them may be kept as they are.
+  /// Takes bytes that were read. Where keeps_input(), slices of `input` may be kept without a copy.
   virtual void on_bytes(const Slice& input, uint64_t now_ms) = 0;
-  /// The peer ended its side.
+  /// The peer has ended its side.
   virtual void on_eof(uint64_t now_ms) = 0;
-  /// The connection broke (reset, time-out).
+  /// The connection is broken (reset, time-out).
   virtual void on_lost(uint64_t now_ms) = 0;
   /// The socket took the first `size` bytes of what output() showed.
   virtual void on_written(size_t size, uint64_t now_ms) = 0;
-  /// What file_output() shows has to be waited for: the peer is not to blame.
+  /// The shell waits for the disk to read what file_output() shows, so that the peer is not to
+  /// blame for the pause.
   virtual void on_file_awaited() {}
-  /// What file_output() shows cannot be read: `error` is of errno, 0 where the file is too short.
+  /// The file that file_output() shows cannot be read. `error` is an errno; 0 says that the file is
+  /// too short.
   virtual void on_file_lost(int /*error*/, uint64_t /*now_ms*/) {}
-  /// How many bytes the kernel holds that the peer has not taken; told about once a second while
-  /// the socket takes no more.
+  /// `kernel_bytes` is how much output the kernel holds that the peer has not acknowledged. The
+  /// shell calls this about once a second while the socket takes no more.
   virtual void on_unsent(size_t /*kernel_bytes*/, uint64_t /*now_ms*/) {}
-  /// The deadline has passed. May come early or late; looks at the time itself.
+  /// A time asked for by be_called_at() has come. The call may be early or late, so the connection
+  /// compares `now_ms` with its deadlines itself.
   virtual void on_time(uint64_t now_ms) = 0;
 
-  /// Fills `views` with what is to be written next, and returns how many. Valid until any other
-  /// call.
+  /// Fills `views` with the next output and returns how many views it used. They are valid until
+  /// the next call of another function.
   [[nodiscard]] virtual size_t output(std::span<Bytes> views) = 0;
-  /// Where output() shows nothing: the part of a file that is to be written next, at most
-  /// kFilePieceBytesMax. None: nothing is to be written.
+  /// The part of a file that is to be written next where output() shows nothing, at most
+  /// kFilePieceBytesMax bytes; none where no output is left.
   [[nodiscard]] virtual FileRange file_output() { return {}; }
-  /// Behind what output() shows (now or by its next call) stands a part of a file.
+  /// True where a part of a file follows what output() shows, so that a short segment need not be
+  /// sent by itself.
   [[nodiscard]] virtual bool has_file_next() const { return false; }
   [[nodiscard]] virtual bool wants_input() const = 0;
-  /// True: read into a buffer of its own; false: the input is looked at and copied, if at all.
+  /// True where the shell must read into a pooled buffer, whose slices the connection keeps; false
+  /// where the connection looks at the input or copies it.
   [[nodiscard]] virtual bool keeps_input() const = 0;
   [[nodiscard]] virtual Ending ending() const = 0;
-  /// True while the peer would take the end of the connection for the end of what it reads: then
-  /// even a crash of ours must end it with a reset.
+  /// True while the peer would take the end of the connection for the end of its content: even a
+  /// crash of this process must then end it with a reset.
   [[nodiscard]] virtual bool end_looks_whole() const { return false; }
 
   [[nodiscard]] ConnectionId id() const { return id_; }
 
  protected:
   void wake() { agenda_.wake(*this); }
-  /// Asks for on_time() at `at_ms`; a later time than one asked for before costs nothing.
+  /// Asks for on_time() at `at_ms`. Nothing is done where an earlier time is asked for already.
   void be_called_at(uint64_t at_ms) {
     if (at_ms >= called_at_) return;
     called_at_ = at_ms;
@@ -80,7 +86,7 @@ class Connection {
 
   ConnectionId id_;
   Agenda& agenda_;
-  uint64_t called_at_ = kNever;  ///< The earliest time the agenda will call at.
+  uint64_t called_at_ = kNever;  ///< The earliest time at which the agenda will call.
   bool is_woken_ = false;
 };
 

@@ -5,8 +5,8 @@
 
 namespace daphnis::worker {
 
-/// An open file, closed when nobody refers to it any more. The shell makes it and alone reads it;
-/// the core passes it on.
+/// An open file, closed when its last reference goes. The shell makes it and reads it; the core
+/// passes references on.
 class File {
  public:
   File() = default;
@@ -14,7 +14,7 @@ class File {
   File(const File&) = delete;
   File& operator=(const File&) = delete;
 
-  /// What the system calls it by. Of no meaning to the core.
+  /// The file descriptor, for the shell only.
   [[nodiscard]] virtual int descriptor() const = 0;
 };
 using FileRef = std::shared_ptr<const File>;
@@ -22,10 +22,10 @@ using FileRef = std::shared_ptr<const File>;
 /// Part of a file on its way to a socket.
 struct FileRange {
   FileRef file;
-  uint64_t offset = 0;  ///< Of its first byte in the file.
+  uint64_t offset = 0;  ///< The offset of the first byte in the file.
   uint64_t size = 0;
 
-  /// False: nothing. (Empty ranges do not come up.)
+  /// False for a range of no file. A range of a file is never empty.
   [[nodiscard]] explicit operator bool() const { return file != nullptr; }
 };
 

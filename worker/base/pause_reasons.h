@@ -4,10 +4,10 @@
 
 namespace daphnis::worker {
 
-/// Why a source of bytes is not read at the moment. Each has its own cause and its own end: whoever
-/// resumes clears only its reason, and the source is read again when none is left.
+/// Why an L2's stream is not read at the moment. Each reason has its own cause and end: a caller
+/// that resumes clears its own reason only, and the stream is read again when no reason is left.
 enum class Pause : uint8_t {
-  kClientSlow = 1,  ///< The client's output queue is above its high watermark.
+  kClientSlow = 1,  ///< A fetch may hold no more output: its spool or its slowest reader is behind.
 };
 
 class PauseReasons {

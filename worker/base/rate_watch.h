@@ -6,11 +6,12 @@
 
 namespace daphnis::worker {
 
-/// Finds a peer that keeps a transfer going with next to nothing: in each full window it must move
-/// at least a set rate. Runs only while the peer is what the transfer waits for.
+/// Finds a peer that keeps a transfer alive with almost no bytes: in each full window it must move
+/// at least a given rate. The watch runs only while the transfer waits for that peer.
 class RateWatch {
  public:
-  /// `bytes` is any count that grows as the peer moves. Does nothing if it runs already.
+  /// Begins a window of `window_ms`. `bytes` is a count that grows as the peer moves bytes. A watch
+  /// that runs already is left as it is.
   void run(uint64_t bytes, uint64_t window_ms, uint64_t now_ms) {
     if (ends_ms_ != kNever) return;
     ends_ms_ = now_ms + window_ms;
@@ -18,11 +19,11 @@ class RateWatch {
     bytes_ = bytes;
   }
   void stop() { ends_ms_ = kNever; }
-  /// When the window ends; kNever where none runs.
+  /// The end of the window; kNever where none runs.
   [[nodiscard]] uint64_t ends_ms() const { return ends_ms_; }
 
-  /// True: the window is over and the peer moved less than `bytes_per_s`. A window that is over
-  /// without that is followed by the next.
+  /// True where the window is over and the peer moved less than `bytes_per_s` in it. A window that
+  /// ends well is followed by the next.
   [[nodiscard]] bool is_too_slow(uint64_t bytes, uint64_t bytes_per_s, uint64_t now_ms) {
     if (now_ms < ends_ms_) return false;
     const uint64_t moved = bytes > bytes_ ? bytes - bytes_ : 0;

@@ -9,24 +9,25 @@
 namespace daphnis::worker {
 
 /// What an operator can set, with its defaults. Fixed at start; owned by main. Times are
-/// milliseconds.
+/// milliseconds, rates bytes per second.
 struct Settings {
-  uint64_t client_head_ms = 10'000;         ///< From a request's first byte to its last.
-  uint64_t client_idle_ms = 60'000;         ///< Between requests.
-  uint64_t client_rate_window_ms = 60'000;  ///< Over which a reading client's rate is taken.
-  uint64_t client_rate_min = 512;           ///< Bytes per second; slower ones are cut off.
-  uint64_t l2_first_block_ms = 10'000;      ///< From the hand-off to the first proven block.
-  uint64_t l2_idle_ms = 30'000;             ///< Without a byte, while we are reading.
-  uint64_t l2_rate_window_ms = 30'000;      ///< Over which an L2's rate is taken.
-  uint64_t l2_rate_min = 1'024;             ///< Bytes per second while we are reading.
-  uint64_t request_ms = 30'000;             ///< To the first proven block, over all attempts.
-  uint64_t broker_wait_ms = 2'000;          ///< A request waits so long for a broker that is away.
-  uint64_t drain_ms = 29'000;               ///< From the order to leave to leaving.
-  uint64_t drain_idle_ms = 2'000;           ///< Meanwhile, without a request: closed.
-  size_t requests_max = 4'096;              ///< In flight; beyond: 503 at once.
-  size_t clients_max = 16'384;              ///< Connections; beyond: closed as they come.
-  size_t output_high_bytes = 1 * limits::kMiB;  ///< A client's queue; the low mark is half of it.
-  /// Proven bytes a fetch holds for who comes late or is slow.
+  uint64_t client_head_ms = 10'000;  ///< The time for a request's head and body.
+  uint64_t client_idle_ms = 60'000;  ///< The time that a connection may stay open between requests.
+  uint64_t client_rate_window_ms = 60'000;  ///< The window over which a client's rate is measured.
+  uint64_t client_rate_min = 512;           ///< A client that takes less is cut off.
+  uint64_t l2_first_block_ms = 10'000;  ///< The time from the hand-off to the first proven block.
+  uint64_t l2_idle_ms = 30'000;         ///< The time that an L2 may send nothing while it is read.
+  uint64_t l2_rate_window_ms = 30'000;  ///< The window over which an L2's rate is measured.
+  uint64_t l2_rate_min = 1'024;         ///< An L2 that sends less while it is read is given up.
+  uint64_t request_ms = 30'000;         ///< The time to the first proven block, over all attempts.
+  uint64_t broker_wait_ms = 2'000;  ///< The time that a request waits for a broker that is away.
+  uint64_t drain_ms = 29'000;       ///< The time to finish after the command to leave.
+  uint64_t drain_idle_ms = 2'000;   ///< The time that a client may stay idle meanwhile.
+  size_t requests_max = 4'096;  ///< Requests that wait for content; more are answered 503 at once.
+  size_t clients_max = 16'384;  ///< Client connections; more are closed as they come.
+  /// High watermark of a client's output queue; the low one is half of it.
+  size_t output_high_bytes = 1 * limits::kMiB;
+  /// Proven bytes that a fetch holds in memory for late or slow clients.
   size_t fetch_window_bytes = limits::kFetchWindowBytesMax;
   WalkBudget budget = {};
 };

@@ -6,11 +6,12 @@
 
 namespace daphnis::worker {
 
-/// A deadline whose clock stands still while we ourselves are the cause of the silence (DESIGN 2,
-/// step 8). Times are milliseconds.
+/// A deadline whose clock stands still while this worker itself causes the silence (DESIGN 2, step
+/// 8). Times are milliseconds.
 class StallClock {
  public:
-  /// Gives `allowance_ms` from now on, whatever was left before.
+  /// Sets the deadline `allowance_ms` from now, whatever was left before. While paused, the time
+  /// counts from resume().
   void start(uint64_t allowance_ms, uint64_t now_ms) {
     left_ms_ = allowance_ms;
     deadline_ms_ = is_paused_ ? kNever : now_ms + allowance_ms;
@@ -32,13 +33,13 @@ class StallClock {
     if (left_ms_ != kNever) deadline_ms_ = now_ms + left_ms_;
   }
 
-  /// kNever while paused or stopped.
+  /// The deadline; kNever while paused or stopped.
   [[nodiscard]] uint64_t deadline_ms() const { return deadline_ms_; }
   [[nodiscard]] bool has_passed(uint64_t now_ms) const { return now_ms >= deadline_ms_; }
 
  private:
   uint64_t deadline_ms_ = kNever;
-  uint64_t left_ms_ = kNever;  ///< Meaningful while paused.
+  uint64_t left_ms_ = kNever;  ///< The time left, while paused; kNever while stopped.
   bool is_paused_ = false;
 };
 
