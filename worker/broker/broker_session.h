@@ -9,18 +9,18 @@
 
 namespace daphnis::worker {
 
-/// The worker's side of one life of its broker connection (DESIGN 4): says Hello, becomes usable
-/// with Welcome, pings, and finds a broker that has fallen silent. Holds what is to be sent until
-/// the shell takes it. Owned by the Worker; the shell connects again after each end.
+/// The worker's side of a broker connection (DESIGN 4): sends Hello, becomes usable with Welcome,
+/// pings, and finds a broker that has fallen silent. Holds messages until the shell takes them.
+/// Owned by the Worker; the shell connects again after each end.
 class BrokerSession {
  public:
   enum class State : uint8_t { kDown, kGreeting, kUp };
-  /// What a message means for the Worker.
+  /// What the Worker has to do about a message.
   enum class Verdict : uint8_t {
-    kPassOn,   ///< The Worker's to handle.
-    kHandled,  ///< Done with here.
-    kUp,       ///< The broker is now usable; `node_id()` holds its name.
-    kDrop,     ///< The connection is no use: close it; `why()` says why.
+    kPassOn,   ///< The Worker must handle the message.
+    kHandled,  ///< The session has handled the message.
+    kUp,       ///< The broker is usable from now on; `node_id()` is its name.
+    kDrop,     ///< The connection must be closed; `why()` says why.
   };
 
   BrokerSession(uint32_t index, uint32_t pid) : index_(index), pid_(pid) {}
@@ -28,11 +28,13 @@ class BrokerSession {
   void on_connected(uint64_t now_ms);
   void on_closed();
   [[nodiscard]] Verdict on_message(const ipc::BrokerToWorker& message, uint64_t now_ms);
-  /// Sends the ping that is due. False: the broker has been silent too long, drop it.
+  /// Sends a ping where one is due. False where the broker has been silent for kBrokerSilentMs: its
+  /// connection must be closed.
   [[nodiscard]] bool on_time(uint64_t now_ms);
   [[nodiscard]] uint64_t next_call_ms() const;
 
-  /// Dropped where the broker is not up (the messages of a dead broker mean nothing to the next).
+  /// Queues a message. Dropped where the broker is not up: the messages of one connection mean
+  /// nothing in the next.
   void send(ipc::WorkerToBroker message);
   [[nodiscard]] std::vector<ipc::WorkerToBroker> take_messages();
 

@@ -5,7 +5,7 @@
 
 namespace daphnis::worker {
 
-/// What it is to a client that the broker gave a fetch up.
+/// The kind of failure that a client is told of where the broker has given a fetch up.
 [[nodiscard]] FailureKind failure_of(ipc::FetchFailure failure);
 
 }  // namespace daphnis::worker

@@ -44,7 +44,9 @@ void Listeners::on_broker_closed() {
 void Listeners::on_given(const ipc::ListenerGiven& given, bool has_socket) {
   broker_.send(ipc::ListenerTaken{.listener_id = given.listener_id, .is_taken = has_socket});
   if (!has_socket) return;
-  if (is_leaving_) {  // It was on its way: the broker keeps it, and others accept on it.
+  // The socket was on its way as the worker began to leave: the broker keeps its copy, and other
+  // workers accept on it.
+  if (is_leaving_) {
     closed_.push_back(given.cookie);
     return;
   }

@@ -11,25 +11,28 @@
 
 namespace daphnis::worker {
 
-/// Which sockets the worker accepts clients on, told apart by their SO_COOKIE (docs/ipc.md). The
-/// broker is asked for that of the worker's own slot first, so that a successor accepts on the very
-/// socket of its predecessor; where the broker has none, or is not there in time, the worker binds
-/// its own and offers it. What the broker keeps may be closed without losing whoever waits in it.
-/// Owned by the Worker; the shell holds the sockets and carries out what the take_*() say.
+/// The sockets on which the worker accepts clients, told apart by their SO_COOKIE (docs/ipc.md).
+/// The broker is asked first for the socket of the worker's own slot, so that a successor accepts
+/// on the very socket of its predecessor. Where the broker has none, or brings none within
+/// kListenerWaitMs, the worker binds its own socket and offers it. A socket of which the broker
+/// keeps a copy may be closed without losing the clients that wait in it. Owned by the Worker; the
+/// shell holds the sockets and does what the take_*() functions say.
 class Listeners {
  public:
   Listeners(BrokerSession& broker, uint32_t slot) : broker_(broker), slot_(slot) {}
 
-  /// The worker is to accept on `address`. Without this call it never does.
+  /// Begins to get a socket that listens on `address`. Without this call the worker never accepts
+  /// clients.
   void start(std::string address, uint64_t now_ms);
-  /// The shell has bound a socket of its own, as take_must_bind() said.
+  /// The shell has bound a socket, as take_must_bind() said.
   void on_bound(uint64_t cookie);
-  /// The worker wants to leave. Twice does no harm.
+  /// The worker begins to leave. A second call does nothing.
   void leave();
 
   void on_broker_up();
   void on_broker_closed();
-  /// `has_socket`: the right one came with it. The shell then accepts on it, if it does not yet.
+  /// `has_socket` says that the announced socket came with the message. The shell then accepts on
+  /// it, if it does not yet.
   void on_given(const ipc::ListenerGiven& given, bool has_socket);
   void on_all_given();
   void on_kept(const ipc::ListenerKept& kept);
@@ -38,11 +41,11 @@ class Listeners {
   void on_time(uint64_t now_ms);
   [[nodiscard]] uint64_t next_call_ms() const { return bind_at_ms_; }
 
-  /// True once where the shell is to bind a socket and say on_bound().
+  /// True, once, where the shell must bind a socket and call on_bound().
   [[nodiscard]] bool take_must_bind() { return std::exchange(must_bind_, false); }
-  /// To be sent, each with a copy of its socket.
+  /// The offers to send, each with a copy of its socket.
   [[nodiscard]] std::vector<ipc::Listening> take_offers() { return std::exchange(offers_, {}); }
-  /// The cookies of those to close.
+  /// The cookies of the sockets that the shell must close.
   [[nodiscard]] std::vector<uint64_t> take_closed() { return std::exchange(closed_, {}); }
 
  private:
@@ -50,7 +53,7 @@ class Listeners {
     uint64_t cookie = 0;
     uint32_t slot = 0;
     uint64_t listener_id = 0;  ///< The broker's number for its copy.
-    bool is_kept = false;      ///< By the broker of now.
+    bool is_kept = false;      ///< The broker that is connected keeps a copy.
   };
 
   void offer(const Held& held);
@@ -60,9 +63,9 @@ class Listeners {
 
   BrokerSession& broker_;
   uint32_t slot_;
-  std::string address_;  ///< Empty: not started.
+  std::string address_;  ///< Empty before start().
   std::vector<Held> held_;
-  uint64_t bind_at_ms_ = kNever;  ///< Until then the broker may bring one.
+  uint64_t bind_at_ms_ = kNever;  ///< The time until which the broker may bring a socket.
   bool must_bind_ = false;
   bool is_leaving_ = false;
   std::vector<ipc::Listening> offers_;

@@ -9,7 +9,7 @@
 namespace daphnis::worker {
 namespace {
 
-/// Takes a varint off the front. False: there is none.
+/// Takes a varint off the front. False where there is none.
 bool take_varint(Bytes& in, uint64_t& value) {
   const auto read = read_varint(in);
   if (!read) return false;

@@ -9,21 +9,22 @@
 
 namespace daphnis::worker {
 
-/// Where each block of a cached CAR lies. Made once per file, in a thread where it takes long, and
-/// shared from then on without change.
+/// The place of each block of a cached CAR. Made once per file, in a thread where that takes long,
+/// and shared from then on without change.
 class BlockIndex {
  public:
-  /// From a file's trailer, whose digest must hold. Errors: as read_cache_trailer(); kNotFound
-  /// where the file keeps no list.
+  /// Makes an index from a file's trailer and checks the trailer's digest. Errors: as
+  /// read_cache_trailer(); kNotFound where the file keeps no list of blocks.
   [[nodiscard]] static Result<BlockIndex> from_trailer(Bytes trailer, const CacheFooter& footer);
-  /// From a whole CARv1 of ours. Errors: kMalformed.
+  /// Makes an index from a whole CARv1 that this edge has written. Errors: kMalformed.
   [[nodiscard]] static Result<BlockIndex> from_car(Bytes car);
 
   struct Place {
-    uint64_t offset;  ///< In the body.
+    uint64_t offset;  ///< The offset of the block's bytes in the file's body.
     uint32_t size;
   };
-  /// Version 0 and 1 of a CID find the same block.
+  /// The block's place; nothing where the file lacks it. Versions 0 and 1 of a CID find the same
+  /// block.
   [[nodiscard]] std::optional<Place> find(const Cid& cid) const;
   [[nodiscard]] size_t memory_bytes() const { return entries_.capacity() * sizeof(Entry); }
 

@@ -90,7 +90,8 @@ CacheWaiterId Cache::index_of(const RequestKey& key, const CachedFile& file, Rea
 
 CacheWaiterId Cache::await(CacheQueryId id, ReadDone done, uint64_t now_ms) {
   readings_.emplace(id, Reading{now_ms + limits::kCacheLookMs, std::move(done)});
-  return CacheWaiterId{std::to_underlying(id)};  // A read has one waiter.
+  // A read has one waiter, whose number is the read's.
+  return CacheWaiterId{std::to_underlying(id)};
 }
 
 void Cache::on_read(CacheQueryId id, CacheRead read, uint64_t now_ms) {
@@ -121,7 +122,7 @@ void Cache::on_look(CacheQueryId id, CacheLook look, uint64_t now_ms) {
   tell(std::move(asked.waiters), file, now_ms);
 }
 
-/// Takes a file in, or complains of it.
+/// Adds a found file to the open-file cache, or reports its fault to the broker.
 const CachedFile* Cache::take(const RequestKey& key, CacheLook look) {
   switch (look.outcome) {
     case CacheLook::Outcome::kFound:
@@ -140,7 +141,8 @@ const CachedFile* Cache::take(const RequestKey& key, CacheLook look) {
 }
 
 void Cache::tell(std::vector<Waiter> waiters, const CachedFile* found, uint64_t now_ms) {
-  // A waiter may look up what puts this one out of the table.
+  // A waiter's own look-up may push this file out of the open-file cache, so the waiters get a
+  // copy.
   const CachedFile file = found ? *found : CachedFile{};
   for (Waiter& waiter : waiters) waiter.done(found ? &file : nullptr, now_ms);
 }
@@ -157,7 +159,8 @@ void Cache::send_hits() {
   ipc::CacheHits message;
   message.hits.reserve(hits_.size());
   for (const auto& [key, hits] : hits_) message.hits.push_back({.key = key, .hits = hits});
-  std::ranges::sort(message.hits, {}, &ipc::KeyHits::key);  // The same in every run.
+  // The table's sequence differs between runs.
+  std::ranges::sort(message.hits, {}, &ipc::KeyHits::key);
   hits_.clear();
   broker_.send(std::move(message));
 }
@@ -179,7 +182,7 @@ void Cache::on_unlink(const ipc::Unlink& unlink, uint64_t now_ms) {
   send_unlinked(now_ms);
 }
 
-/// Says what is closed, and looks again later where anything is not.
+/// Tells the broker which unlinked files are closed, and looks again later where any is not.
 void Cache::send_unlinked(uint64_t now_ms) {
   for (ipc::Unlinked& done : unlinks_.take_done()) broker_.send(std::move(done));
   unlinks_ms_ = unlinks_.has_pending() ? now_ms + limits::kUnlinkedEveryMs : kNever;
@@ -193,7 +196,7 @@ void Cache::on_time(uint64_t now_ms) {
     if (look.deadline_ms > now_ms) continue;
     std::ranges::move(look.waiters, std::back_inserter(late));
     look.waiters.clear();
-    look.deadline_ms = kNever;  // It may still come, and be of use to others.
+    look.deadline_ms = kNever;  // The result may still come, and serve later requests.
   }
   tell(std::move(late), nullptr, now_ms);
   while (!readings_.empty() && readings_.begin()->second.deadline_ms <= now_ms) {

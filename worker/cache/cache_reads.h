@@ -12,60 +12,63 @@
 
 namespace daphnis::worker {
 
-/// A file of the cache: one whole, proven answer. Small ones are held in memory instead of open.
+/// A file of the cache: one whole, proven answer. The body of a small one is held in memory, so
+/// that its file need not stay open.
 struct CachedFile {
-  FileRef file = {};  ///< Null where `body` holds the answer.
-  Slice body = {};    ///< All of the answer where it has at most kOpenFileBodyBytesMax.
+  FileRef file = {};  ///< The open file; null where `body` holds the answer.
+  Slice body = {};    ///< The whole answer where it has at most kOpenFileBodyBytesMax bytes.
   CacheFooter footer = {};
-  int64_t stored_s = 0;      ///< When it was stored, in seconds since 1970.
-  BlockIndexRef index = {};  ///< Null until somebody needed it.
+  int64_t stored_s = 0;      ///< The time of storing, in seconds since 1970.
+  BlockIndexRef index = {};  ///< The index of the file's blocks; null until it was needed once.
 };
 
-/// What a look-up has come to.
+/// The result of a look-up.
 struct CacheLook {
   enum class Outcome : uint8_t {
     kFound,
     kMissing,     ///< There is no such file, or none can be opened at the moment.
-    kCorrupt,     ///< It is not what it says it is.
-    kUnreadable,  ///< The system could not read it.
+    kCorrupt,     ///< The file's bytes contradict its footer or checksums.
+    kUnreadable,  ///< The system could not read the file.
   };
   Outcome outcome = Outcome::kMissing;
-  CachedFile file = {};     ///< Of kFound.
-  std::string detail = {};  ///< Of a fault.
+  CachedFile file = {};     ///< The file, for kFound.
+  std::string detail = {};  ///< A description, for kCorrupt and kUnreadable.
 };
 
-/// What a file was read for: part of its body, or its blocks' places.
+/// The result of reading part of a file's body, or its index of blocks.
 struct CacheRead {
   enum class Outcome : uint8_t {
     kDone,
-    kCorrupt,      ///< It is not what it says it is.
-    kUnreadable,   ///< The system could not read it.
-    kUnavailable,  ///< No fault: the disk took too long, or there is no list.
+    kCorrupt,      ///< The file's bytes contradict its footer or checksums.
+    kUnreadable,   ///< The system could not read the file.
+    kUnavailable,  ///< The disk took too long, or the file keeps no list of blocks; no fault.
   };
   Outcome outcome = Outcome::kUnreadable;
-  Slice bytes = {};          ///< Of a read().
-  BlockIndexRef index = {};  ///< Of an index_of().
-  std::string detail = {};   ///< Of a fault.
+  Slice bytes = {};          ///< The bytes that read() asked for.
+  BlockIndexRef index = {};  ///< The index that index_of() asked for.
+  std::string detail = {};   ///< A description, for kCorrupt and kUnreadable.
 };
 
-/// Reads the cache's folder, at once where the system holds what is asked for in memory, else in a
-/// thread. Implemented by the shell, which outlives the Worker's use of it. Answers that come later
-/// are the Worker's on_cache_look() and on_cache_read(), with the number the question had.
+/// Reads the cache's folder: within the call where the system holds what is asked for in memory,
+/// else in a thread. Implemented by the shell, which outlives the Worker's use of it. Later results
+/// are passed to Worker::on_cache_look() and on_cache_read() with the query's number.
 class CacheReads {
  public:
-  /// Where the cache is from now on, and the memory of its CountingBloomFilter (Welcome). No
-  /// folder: all look-ups miss. No memory, or none that can be had: all are looked for on the disk.
+  /// Sets the cache's folder and the name of the shared memory of its CountingBloomFilter (both
+  /// from Welcome). An empty folder makes all look-ups miss. Without a filter that can be opened,
+  /// every look-up asks the disk.
   virtual void set_folder(const std::string& folder, const std::string& filter) = 0;
 
   enum class When : uint8_t { kNow, kLater };
-  /// Opens the key's file; trusts its footer where the sizes add up. `next` may be looked up if it
-  /// is missing: one that waits for the disk waits for their names too, so that they need not.
+  /// Opens the key's file, and trusts its footer where the sizes add up. `next` are the keys that
+  /// may be looked up if this file is missing: a look-up that waits for the disk reads their names
+  /// too, so that theirs need not wait.
   [[nodiscard]] virtual When look_up(const RequestKey& key, std::span<const RequestKey> next,
                                      CacheQueryId id, CacheLook& out) = 0;
-  /// Reads `size` bytes at `offset` into a buffer of their own.
+  /// Reads `size` bytes at `offset` into a buffer that nothing else uses.
   [[nodiscard]] virtual When read(const FileRef& file, uint64_t offset, size_t size,
                                   CacheQueryId id, CacheRead& out) = 0;
-  /// Reads the trailer of an open file.
+  /// Reads the trailer of an open file and makes its index.
   [[nodiscard]] virtual When index_of(const CachedFile& file, CacheQueryId id, CacheRead& out) = 0;
 
  protected:

@@ -8,7 +8,7 @@
 namespace daphnis::worker {
 namespace {
 
-/// What an entry costs beside its body, so that tiny bodies are bounded too.
+/// The memory that an entry costs beside its body, so that tiny bodies are bounded too.
 constexpr size_t kEntryBytes = 512;
 
 size_t body_cost(const CachedFile& file) {

@@ -9,7 +9,7 @@
 
 namespace daphnis::worker {
 
-/// A request's key is the end of a hash; part of it serves as another.
+/// A hash of a request key. The key is part of a cryptographic hash, so its first bytes serve.
 struct RequestKeyHash {
   size_t operator()(const RequestKey& key) const {
     size_t hash = 0;
@@ -20,16 +20,18 @@ struct RequestKeyHash {
 template <class Value>
 using RequestKeyMap = absl::flat_hash_map<RequestKey, Value, RequestKeyHash>;
 
-/// The cached files that were asked for last, open or in memory: at most kOpenFilesMax descriptors
-/// and kOpenFileBodiesBytesMax of bodies, the entries' own memory included; and
-/// kOpenFileIndexesBytesMax of their indexes. Owned by the Cache.
+/// The cached files that were asked for last, open or in memory: at most kOpenFilesMax descriptors,
+/// kOpenFileBodiesBytesMax of bodies (the entries' own memory included) and
+/// kOpenFileIndexesBytesMax of indexes. Owned by the Cache.
 class OpenFileCache {
  public:
-  /// Null where it is not here. Valid until the next call but find().
+  /// The file; null where it is not here. Valid until the next call of another function.
   [[nodiscard]] const CachedFile* find(const RequestKey& key);
-  /// Adds or replaces; puts out what was not asked for the longest.
+  /// Adds or replaces a file, and drops those that were not asked for longest while a bound is
+  /// exceeded.
   const CachedFile& add(const RequestKey& key, CachedFile file);
-  /// Keeps the index with its file, if that is still here; lets older ones go for it.
+  /// Keeps the index with its file, if that is still here, and drops indexes of files that were not
+  /// asked for longest while the bound is exceeded.
   void set_index(const RequestKey& key, BlockIndexRef index);
   void drop(const RequestKey& key);
   void clear();
@@ -43,7 +45,7 @@ class OpenFileCache {
     RequestKey key;
     CachedFile file;
   };
-  using Entries = std::list<Entry>;  ///< The last one asked for in front.
+  using Entries = std::list<Entry>;  ///< The file that was asked for last is in front.
 
   void put_out(Entries::iterator entry);
   void drop_index(CachedFile& file);

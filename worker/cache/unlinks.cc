@@ -46,7 +46,8 @@ void Unlinks::watch(const std::string& path, const Use& use) {
   sweep();
 }
 
-/// Costs in proportion to what was watched since the last time.
+/// Removes the names of files that are out of use. Its cost is in proportion to the number of names
+/// added since its last run.
 void Unlinks::sweep() {
   constexpr size_t kSweepMin = 64;
   if (keys_.size() + paths_.size() < sweep_at_) return;

@@ -12,25 +12,26 @@
 
 namespace daphnis::worker {
 
-/// Knows which files are still in use, so that the broker can be told when a file it unlinked takes
-/// no space any more. Whoever opens a file of the cache, or somebody else's spool, has it watched;
-/// nobody has to say when he is done. Owned by the Worker.
+/// Knows which files are still in use, so that the broker can be told when a file that it unlinked
+/// takes no more space on the disk. Every file of the cache, and every spool of another worker, is
+/// watched by its name when it is opened; its end of use shows when the last reference goes. Owned
+/// by the Cache.
 class Unlinks {
  public:
-  /// Whatever must have gone before the file counts as closed: the file itself, or a token of who
-  /// is about to open it.
+  /// An object that must be gone before the file counts as closed: the file itself, or a token of a
+  /// caller that is about to open it.
   using Use = std::shared_ptr<const void>;
 
   void watch(const RequestKey& key, const Use& use);
   void watch(const std::string& path, const Use& use);
 
-  /// The broker's message. What this worker can do without of those files is to be dropped before
-  /// the next take_done().
+  /// Takes the broker's message. References that the worker can drop must be dropped before the
+  /// next take_done().
   void on_unlink(const ipc::Unlink& unlink);
-  /// The deferred frees of which nothing is in use any more, once each.
+  /// The deferred frees whose files are out of use, each reported once.
   [[nodiscard]] std::vector<ipc::Unlinked> take_done();
   [[nodiscard]] bool has_pending() const { return !pending_.empty(); }
-  /// The broker has gone, and its messages with it.
+  /// The broker is gone, and its deferred frees with it.
   void forget_pending() { pending_.clear(); }
 
  private:
@@ -44,7 +45,7 @@ class Unlinks {
 
   RequestKeyMap<Uses> keys_;
   absl::flat_hash_map<std::string, Uses> paths_;
-  size_t sweep_at_ = 64;  ///< Watched names worth looking for those that are out of use.
+  size_t sweep_at_ = 64;  ///< The number of watched names at which sweep() runs again.
   std::vector<Pending> pending_;
 };
 

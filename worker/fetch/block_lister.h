@@ -7,18 +7,18 @@
 
 namespace daphnis::worker {
 
-/// Lists the blocks of a proven answer as it goes by, for a cached file's trailer. Looks at the
-/// heads of its sections only. Owned by a Spool.
+/// Lists the blocks of a proven answer as its bytes go by, for a cached file's trailer. Parses the
+/// heads of the answer's sections and skips their bodies. Owned by a Spool.
 class BlockLister {
  public:
   explicit BlockLister(const CarRequest& request) : request_(request) {}
 
-  /// The next bytes of the answer.
+  /// Takes the next bytes of the answer.
   void on_bytes(Bytes bytes);
-  /// The trailer for an answer of just those bytes.
+  /// The trailer for an answer of exactly the bytes taken.
   [[nodiscard]] std::vector<uint8_t> finish() &&;
   [[nodiscard]] uint64_t bytes() const { return bytes_; }
-  /// A block's hash is one for which another block may be as good.
+  /// True where a block's hash can be forged, so that another block may prove as well.
   [[nodiscard]] bool has_forgeable() const { return has_forgeable_; }
 
  private:
@@ -26,8 +26,8 @@ class BlockLister {
   CarReader reader_;
   CacheTrailerWriter trailer_;
   bool has_forgeable_ = false;
-  uint64_t bytes_ = 0;  ///< Looked at.
-  uint64_t skip_ = 0;   ///< Of the body under way.
+  uint64_t bytes_ = 0;  ///< Bytes taken.
+  uint64_t skip_ = 0;   ///< Bytes left of the body that is being skipped.
 };
 
 }  // namespace daphnis::worker

@@ -10,11 +10,12 @@
 namespace daphnis::worker {
 namespace {
 
-constexpr size_t kGiveBytes = 512 * limits::kKiB;  ///< To one reader at once, from memory.
-/// Where all windows together are too large, a spool's may hold so much.
+/// Bytes from the window that one reader is given in one call.
+constexpr size_t kGiveBytes = 512 * limits::kKiB;
+/// Bytes that a window may hold for a spool where all windows together hold too much.
 constexpr size_t kShortWindowBytes = limits::kSpoolPieceBytesMin;
 
-/// Proven bytes that cannot be served, whoever sends them.
+/// The failure where proven bytes show that no L2 can serve the request.
 FailureKind content_failure(Errc code) {
   if (code == Errc::kNotFound) return FailureKind::kPathNotFound;
   if (code == Errc::kInvalid) return FailureKind::kPathNotALink;
@@ -73,7 +74,7 @@ void Fetch::on_reader_space(FetchReader& reader, uint64_t now_ms) {
   adjust_flow(now_ms);
 }
 
-/// Gives the reader what there is of what it has not read, as far as it has room for it.
+/// Gives the reader output that it has not read, until it is full or there is no more.
 void Fetch::give(FetchReader& reader, uint64_t now_ms) {
   while (!reader.is_full()) {
     if (const FilePart part = file_at(reader.read_); part.file) {
@@ -130,7 +131,7 @@ Fetch::Slowest Fetch::slowest() const {
   return slowest;
 }
 
-/// The stream must wait: for the spool to be written, or for the slowest reader.
+/// True where the stream must wait: for the spool to be written, or for the slowest reader.
 bool Fetch::is_blocked(const Slowest& slowest) const {
   const bool is_spooling = spool_ && spool_->is_writing();
   const uint64_t held_from = is_spooling ? spool_->written() : slowest.need;
@@ -142,13 +143,14 @@ bool Fetch::is_blocked(const Slowest& slowest) const {
   return is_spooling ? held > 0 : slowest.is_full;
 }
 
-/// Keeps what somebody needs and, as long as it is little, the output's beginning.
+/// Drops from the window what is neither to be spooled nor needed by a reader. While the output is
+/// small, its beginning stays for late readers.
 void Fetch::trim(const Slowest& slowest) {
   if (spool_ && spool_->is_writing()) return window_.drop_before(spool_->written());
   if (is_large()) window_.drop_before(slowest.need);
 }
 
-/// The window may not hold all of the output.
+/// True where the window may not hold all of the output.
 bool Fetch::is_large() const {
   const size_t bytes_max = memory_.window_bytes_max;
   return window_.end() >= bytes_max || window_.pinned_bytes() >= 2 * bytes_max ||
@@ -257,8 +259,8 @@ bool Fetch::on_stream_ended(uint64_t now_ms) {
   return true;
 }
 
-/// Forgets all output, for those readers of whose answers nothing has gone out; the others are told
-/// why there is no more.
+/// Forgets all output, for readers whose answers can begin anew; the others are told `why` and
+/// leave.
 void Fetch::begin_anew(FailureKind why, uint64_t now_ms) {
   state_ = State::kAsking;
   if (reported_bytes_ > 0) report_failure();
@@ -280,7 +282,7 @@ void Fetch::begin_anew(FailureKind why, uint64_t now_ms) {
 
 void Fetch::on_refused(const ipc::FetchFailed& refusal, uint64_t now_ms) {
   attempts_ = std::max(attempts_, refusal.attempts);
-  // The broker knows that attempts failed; this worker saw how.
+  // The broker knows that attempts failed; only this worker knows how.
   const bool lied = refusal.reason == ipc::FetchFailure::kFailed && has_met_lies_;
   fail(lied ? FailureKind::kL2Lied : failure_of(refusal.reason), refusal.retry_after_s, now_ms);
 }

@@ -1,4 +1,5 @@
-// How other workers read along in a fetch, and a fetch in what others have.
+// The part of Fetch by which other workers read along in its spool, and by which it reads along in
+// theirs.
 
 #include <utility>
 
@@ -58,7 +59,7 @@ void Fetch::report_failure() {
 
 void Fetch::on_joined(FileRef file, uint64_t bytes, bool is_whole, uint64_t now_ms) {
   if (state_ != State::kAsking) return;
-  if (bytes >= joined_bytes_) {  // Else an earlier file has more of it.
+  if (bytes >= joined_bytes_) {  // A file that is shorter than the last one brings nothing.
     joined_file_ = std::move(file);
     joined_bytes_ = bytes;
   }

@@ -21,7 +21,7 @@ size_t FetchWindow::pins_of(const BufferRef& buffer) {
 }
 
 void FetchWindow::append(Slices& output) {
-  if (entries_.empty()) recent_ = {};  // Buffers that have gone may come again.
+  if (entries_.empty()) recent_ = {};  // A buffer that is gone may come again with other content.
   for (Slice& slice : output) {
     if (slice.size == 0) continue;
     const size_t pins = pins_of(slice.buffer);

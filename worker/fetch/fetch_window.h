@@ -9,39 +9,42 @@
 
 namespace daphnis::worker {
 
-/// The part of a fetch's proven output that is held in memory: slices in order, with their place in
-/// the output. Grows at its end, shrinks at its beginning; what to keep is its owner's decision.
-/// Owned by a Fetch.
+/// The part of a fetch's proven output that is held in memory: slices in sequence, each with its
+/// offset in the output. The window grows at its end and shrinks at its beginning, as its owner
+/// says. Owned by a Fetch.
 class FetchWindow {
  public:
-  /// `pinned_in_all` is the sum over a worker's windows; must outlive this one.
+  /// `pinned_in_all` is the sum of pinned_bytes() over all windows of a worker; it must outlive
+  /// this one.
   explicit FetchWindow(size_t& pinned_in_all) : pinned_in_all_(pinned_in_all) {}
   ~FetchWindow();
   FetchWindow(const FetchWindow&) = delete;
   FetchWindow& operator=(const FetchWindow&) = delete;
 
-  /// Takes the slices out of `output` and puts them at the end.
+  /// Moves the slices out of `output` and appends them.
   void append(Slices& output);
-  /// Drops what lies wholly before `offset`. At most all of it goes.
+  /// Drops slices that lie wholly before `offset`.
   void drop_before(uint64_t offset);
-  /// Forgets all that ever was in it: the output begins anew.
+  /// Empties the window and begins again at offset 0.
   void clear();
-  /// Appends to `out` what follows `from` (inside the window or at its end): at least one byte
-  /// where there is one, and no more than `bytes_max`.
+  /// Appends to `out` the bytes from `from` on, which lies inside the window or at its end: at most
+  /// `bytes_max`, and at least one byte where there is one.
   void read(uint64_t from, size_t bytes_max, Slices& out) const;
 
-  /// Offsets in the output: of the first byte held, and behind the last.
+  /// The offset of the first byte held.
   [[nodiscard]] uint64_t begin() const { return entries_.empty() ? end_ : entries_.front().offset; }
   [[nodiscard]] uint64_t end() const { return end_; }
   [[nodiscard]] uint64_t bytes() const { return end_ - begin(); }
-  /// Memory that the slices keep from being used again: each of their buffers as a whole.
+  /// Bytes of memory that the slices keep from being used again: the whole capacity of each of
+  /// their buffers.
   [[nodiscard]] size_t pinned_bytes() const { return pinned_; }
 
  private:
   struct Entry {
     Slice slice;
     uint64_t offset;
-    size_t pins;  ///< Capacity of its buffer where no entry shortly before it has the same.
+    /// The capacity of the slice's buffer; 0 where an entry shortly before it has the same buffer.
+    size_t pins;
   };
   [[nodiscard]] size_t pins_of(const BufferRef& buffer);
 
@@ -49,7 +52,8 @@ class FetchWindow {
   std::deque<Entry> entries_;
   uint64_t end_ = 0;
   size_t pinned_ = 0;
-  /// Buffers of late: bodies and the heads between them come from two in turn. Only compared.
+  /// The last two buffers, compared only: block bodies and the heads between them come from two
+  /// buffers in turn.
   std::array<const uint8_t*, 2> recent_{};
 };
 

@@ -9,16 +9,19 @@
 
 namespace daphnis::worker {
 
-/// A file that holds another fetch's output, being opened or read along by a fetch of this worker;
-/// or the look for a cached one. Owned by the Worker while its fetch may still get more from it.
+/// A fetch's source in a file that another worker's fetch fills or has filled: the file while it is
+/// opened and read along, or the look-up of a cached one. Owned by the Worker while the fetch may
+/// get more output from it.
 struct Join {
   std::string path = {};
   uint64_t bytes = 0;
-  ipc::JoinState state = ipc::JoinState::kGoing;  ///< As the broker said last; never kFailed.
-  FileRef file = {};                              ///< Null: being opened, or looked for.
-  std::shared_ptr<const void> opening = {};       ///< Lives until the file is open.
-  bool is_in_cache = false;                       ///< It is the cache that is looked in.
-  CacheWaiterId look{};                           ///< The look's number.
+  /// The state that the broker told last; never kFailed.
+  ipc::JoinState state = ipc::JoinState::kGoing;
+  FileRef file = {};  ///< The open file; null while it is opened or looked up.
+  /// A token that keeps the file in use (Unlinks) until it is open.
+  std::shared_ptr<const void> opening = {};
+  bool is_in_cache = false;  ///< The file is looked up in the cache.
+  CacheWaiterId look{};      ///< The waiter of the look-up; none where there is none.
   uint64_t since_ms = 0;
 };
 

@@ -55,7 +55,8 @@ void Spool::list(const FetchWindow& window) {
   if (lister_.has_forgeable()) is_for_cache_ = false;
 }
 
-/// Asks for what the rest needs where that is known, else for a step ahead of the writing.
+/// Asks for the bytes that are still to be written where their number is known, else for a step
+/// ahead of the writing.
 void Spool::reserve(uint64_t now_ms) {
   if (asked_ > 0) return;
   const uint64_t used = submitted_ - begin_;
@@ -91,9 +92,9 @@ void Spool::add_job(FileJob job) {
   host_.add_job(std::move(job));
 }
 
-/// In few and large parts: each is a trip to another thread, and the system keeps a file in larger
-/// pieces if it is written in them. So the file is made with the first part, ended with the last
-/// one, and between them parts end where a piece of kSpoolPieceBytesMin does.
+/// Writes in few, large parts, since each is a trip to another thread and the file system keeps a
+/// file in larger pieces if it is written in them. The first part creates the file, the last one
+/// ends it, and between them each part ends at a multiple of kSpoolPieceBytesMin.
 void Spool::write(const FetchWindow& window, bool is_urgent) {
   while ((state_ == State::kNamed || state_ == State::kWriting) && !is_ended_ &&
          in_flight_ < limits::kSpoolInFlightBytesMax) {
@@ -144,7 +145,7 @@ void Spool::on_job_done(const FileJobDone& done) {
 
 void Spool::on_created(const FileJobDone& done) {
   is_made_ = done.file != nullptr;
-  if (!is_made_) path_.clear();  // Nothing of ours is there.
+  if (!is_made_) path_.clear();  // There is no file of this spool at that path.
   if (state_ == State::kGivenUp) return unlink();
   if (done.error != 0) return give_up_for(done.error);
   file_ = done.file;

@@ -16,7 +16,7 @@ void SpoolBook::on_broker_up(const ipc::Welcome& welcome) {
   folders_.syncs_files = welcome.syncs_files;
   std::vector<SpoolNumber> numbers;
   for (const auto& [number, entry] : spools_) numbers.push_back(number);
-  std::ranges::sort(numbers);  // The table's sequence is not the same in every run.
+  std::ranges::sort(numbers);  // The table's sequence differs between runs.
   for (const SpoolNumber number : numbers) spools_.at(number).spool->on_broker_up();
 }
 

@@ -11,22 +11,22 @@
 
 namespace daphnis::worker {
 
-/// All spools of a worker, from their first reservation until the broker's books are closed, and
-/// the work on files that is to be done. Owned by the Worker.
+/// All spools of a worker, from their first reservation until the broker knows that they are gone,
+/// and the file jobs that the shell is to do. Owned by the Worker.
 class SpoolBook final : private SpoolHost {
  public:
-  /// `name_prefix` makes the names of files unlike those of other processes.
+  /// `name_prefix` makes file names unlike those of other processes.
   SpoolBook(BrokerSession& broker, std::string name_prefix);
 
-  /// A broker has welcomed us: where spools lie from now on. Tells it of those that are open.
+  /// A broker has said where spools lie from now on; it is told of those that are open.
   void on_broker_up(const ipc::Welcome& welcome);
 
-  /// Null where there is no place for spools, or too many are open. `number` is drawn from the
-  /// Worker's numbers.
+  /// Opens a spool. Null where there is no folder for one, or kSpoolsPerWorkerMax are open.
+  /// `number` is one of the Worker's.
   [[nodiscard]] Spool* open(SpoolNumber number, FetchId fetch, const CarRequest& request,
                             uint64_t begin, bool is_for_cache);
 
-  // Each of these returns the fetch whose spool has moved; 0 where there is none.
+  // Each of these returns the fetch whose spool has changed; none where there is no such spool.
   [[nodiscard]] FetchId on_reserved(const ipc::SpoolRoom& reserved);
   [[nodiscard]] FetchId on_stored(const ipc::SpoolStored& stored);
   [[nodiscard]] FetchId on_job_done(FileJobDone done);
@@ -34,9 +34,9 @@ class SpoolBook final : private SpoolHost {
   void add_job(FileJob job) override;
   [[nodiscard]] std::vector<FileJob> take_jobs() { return std::exchange(jobs_, {}); }
 
-  /// A file whose last reference's end is noticed, under any number.
+  /// Wraps a file so that the end of its last reference is noted under `number`.
   [[nodiscard]] FileRef track(FileRef file, SpoolNumber number);
-  /// Closes the books on what is gone.
+  /// Forgets spools that are over, and tells the broker of those that it does not store.
   void remove_finished();
 
   [[nodiscard]] const SpoolFolders& folders() const { return folders_; }
@@ -56,8 +56,8 @@ class SpoolBook final : private SpoolHost {
   BrokerSession& broker_;
   SpoolFolders folders_;
   absl::flat_hash_map<SpoolNumber, Entry> spools_;
-  /// Numbers of files that nobody refers to any more. Shared with the files, which may outlive all
-  /// else in the shell's hands.
+  /// The numbers of files whose last reference is gone. Shared with the files, which the shell may
+  /// hold longer than this object lives.
   std::shared_ptr<std::vector<SpoolNumber>> closed_ = std::make_shared<std::vector<SpoolNumber>>();
   std::vector<SpoolNumber> changed_;  ///< Spools that may be over.
   std::vector<FileJob> jobs_;

@@ -14,7 +14,8 @@ namespace {
 
 using ipc::AttemptOutcome;
 
-/// What the L2 is told (docs/protocol-l2.md). Not found is no fault: its empty POST was received.
+/// The status that the L2 is sent (docs/protocol-l2.md). Not found is no fault of an L2, whose
+/// empty POST was received.
 int status_for(AttemptOutcome outcome) {
   switch (outcome) {
     case AttemptOutcome::kComplete:
@@ -37,7 +38,7 @@ AttemptOutcome outcome_of_failure(const Verifier& verifier) {
     case Fault::kContent:
       return AttemptOutcome::kComplete;
     case Fault::kNobody:
-      return AttemptOutcome::kLost;  // We could not use it.
+      return AttemptOutcome::kLost;  // The worker could not use the bytes.
     case Fault::kStream:
       break;
   }
@@ -131,19 +132,19 @@ void L2Stream::on_body(Slice body, uint64_t now_ms) {
   const bool is_padding = phase_ == Phase::kTail && verifier_.surplus_bytes() == 0 &&
                           std::ranges::all_of(body.bytes(), [](uint8_t byte) { return byte == 0; });
   const Verifier::State state = verifier_.on_bytes(body, proven_);
-  // More padding than is read is no lie either.
+  // Zero bytes beyond those that the verifier reads as padding are no lie.
   const bool is_enough = is_padding && verifier_.surplus_bytes() > 0;
   if (is_enough) return end_early(AttemptOutcome::kComplete, now_ms);
   check_verifier(state, now_ms);
 }
 
-/// Acts on what the verifier came to, once the walk is over or the stream is no use.
+/// Acts on the verifier's state once the walk is over or the stream is of no more use.
 void L2Stream::check_verifier(Verifier::State state, uint64_t now_ms) {
   if (state == Verifier::State::kMore) return;
   if (state == Verifier::State::kFailed) {
     failure_ = verifier_.failure();
-    // Who sends just what is needed is at its end here, and keeps its connection if that end has
-    // come with this input.
+    // An honest L2 sends no more than the blocks up to here. Where the message ends with this
+    // input, its connection is kept.
     if (is_content_fault()) {
       phase_ = Phase::kTail;
       return;
@@ -158,7 +159,8 @@ void L2Stream::check_verifier(Verifier::State state, uint64_t now_ms) {
     listener_.on_stream_whole(*this, now_ms);
   }
   if (verifier_.surplus_bytes() == 0) return;
-  // A legacy L2 sends the whole DAG whatever is wanted; the rest of it is no lie, only no use.
+  // A legacy L2 sends the whole DAG whatever was asked for; bytes after the end of the walk are no
+  // lie then.
   const bool is_honest = attempt_.shape == StreamShape::kWholeDag && !wants_whole_dag_;
   if (!is_honest) failure_ = Error{Errc::kUnexpected, 0, "bytes after the end of the walk"};
   end_early(is_honest ? AttemptOutcome::kComplete : AttemptOutcome::kVerifyFailed, now_ms);
@@ -181,7 +183,7 @@ void L2Stream::on_message_end(Bytes past_the_end, uint64_t now_ms) {
   put_out_repeats(now_ms);
 }
 
-/// The verifier came to its end at or after the end of the message.
+/// Takes the end of the walk, which has come at or after the end of the message.
 void L2Stream::on_body_proven(Verifier::State state, uint64_t now_ms) {
   if (state == Verifier::State::kComplete) {
     listener_.on_stream_whole(*this, now_ms);
@@ -193,7 +195,7 @@ void L2Stream::on_body_proven(Verifier::State state, uint64_t now_ms) {
   finish_message(outcome_of_failure(verifier_), now_ms);
 }
 
-/// Answers a message that was read to its end.
+/// Replies to a message that was read to its end.
 void L2Stream::finish_message(AttemptOutcome outcome, uint64_t now_ms) {
   phase_ = Phase::kReplied;
   reply(status_for(outcome), keeps_alive_ && is_from_this_broker_ && may_go_back_);
@@ -213,11 +215,11 @@ void L2Stream::on_lost(uint64_t now_ms) {
   on_cut(now_ms);
 }
 
-/// The L2's side is over. What it would be told no longer matters to it.
+/// Takes the end of the L2's side. A reply would find no reader.
 void L2Stream::on_cut(uint64_t now_ms) {
   const Phase was = phase_;
   if (was == Phase::kRepeating) {
-    may_go_back_ = false;  // All its bytes are here: it is no longer needed.
+    may_go_back_ = false;  // All of the message is here, so that the connection is needed no more.
     return;
   }
   close(Ending::kClose);
@@ -231,7 +233,7 @@ void L2Stream::on_cut(uint64_t now_ms) {
 
 void L2Stream::on_time(uint64_t now_ms) {
   if (phase_ == Phase::kClosing || phase_ == Phase::kReplied) {
-    // An answer of a few bytes that cannot be written for so long has no reader.
+    // A reply of a few bytes that cannot be written within kLingerMs has no reader.
     if (!lingering_ || lingering_->is_over(now_ms)) return close(Ending::kClose);
     return be_called_at(lingering_->deadline_ms());
   }
@@ -249,7 +251,8 @@ void L2Stream::on_time(uint64_t now_ms) {
   }
 }
 
-/// After input that did not end the message: the silence starts anew.
+/// Restarts the clocks after input that did not end the message: the L2 may be silent for
+/// l2_idle_ms again.
 void L2Stream::restart_clocks(uint64_t now_ms) {
   if (phase_ != Phase::kReading || verifier_.blocks_proven() == 0) return;
   stall_.start(settings_.l2_idle_ms, now_ms);
@@ -270,7 +273,7 @@ void L2Stream::pause(Pause reason, uint64_t now_ms) {
 void L2Stream::resume(Pause reason, uint64_t now_ms) {
   paused_.clear(reason);
   if (paused_.any()) return;
-  // Not from within: whoever has made room is in the middle of writing.
+  // The repeats are put out by a later call: the caller is in the middle of writing.
   if (verifier_.has_more_output()) be_called_at(now_ms);
   if (phase_ != Phase::kReading) return;
   stall_.resume(now_ms);
@@ -288,7 +291,8 @@ void L2Stream::flush_output(uint64_t now_ms) {
   proven_.clear();
 }
 
-/// A block that comes again in the answer is put out from memory, as far as there is room for it.
+/// Puts out blocks that come again in the output, from memory, until the reader is full or the next
+/// new block is needed.
 void L2Stream::put_out_repeats(uint64_t now_ms) {
   while (!outcome_ && verifier_.has_more_output() && !paused_.any()) {
     const Verifier::State state = verifier_.resume(proven_);
@@ -299,7 +303,7 @@ void L2Stream::put_out_repeats(uint64_t now_ms) {
     if (is_content_fault()) end_early(AttemptOutcome::kComplete, now_ms);
     return;
   }
-  if (phase_ == Phase::kReading) wake();  // Input may be wanted again.
+  if (phase_ == Phase::kReading) wake();  // wants_input() may have become true.
 }
 
 size_t L2Stream::output(std::span<Bytes> views) {

@@ -19,15 +19,17 @@ namespace daphnis::worker {
 
 class L2Stream;
 
-/// Who takes what a stream proves. Implemented by the Worker; must not destroy the stream in a
-/// call.
+/// The receiver of what a stream proves. Implemented by the Worker; must not destroy the stream
+/// within a call.
 class StreamListener {
  public:
-  /// Proven output of the attempt, in order. Takes the slices out of `output`.
+  /// Proven output of the attempt has come, in sequence. The listener moves the slices out of
+  /// `output`.
   virtual void on_stream_output(L2Stream& stream, Slices& output, uint64_t now_ms) = 0;
-  /// All that the request covers has been put out. The outcome may still be that the L2 sent more.
+  /// All of the request's output has been put out. The outcome may still be that the L2 sent too
+  /// much.
   virtual void on_stream_whole(L2Stream& stream, uint64_t now_ms) = 0;
-  /// The attempt's outcome stands. Called exactly once per stream.
+  /// The attempt's outcome is decided. Called exactly once per stream.
   virtual void on_stream_ended(L2Stream& stream, uint64_t now_ms) = 0;
 
  protected:
@@ -35,11 +37,11 @@ class StreamListener {
 };
 
 /// One handed-off POST of an L2 (DESIGN 4a): parses it from its first byte, proves its body against
-/// the request, answers it, and ends as a socket to close or to give back. Owned by the Worker;
-/// outlives its attempt for as long as the answer takes.
+/// the request, replies, and ends with a socket to close or to give back. Owned by the Worker;
+/// outlives its attempt by the time that the reply takes.
 class L2Stream final : public Connection {
  public:
-  /// What the hand-off said.
+  /// The attempt, as the Handoff message describes it.
   struct Attempt {
     QuestionId question_id{};
     Uuid id{};
@@ -52,7 +54,7 @@ class L2Stream final : public Connection {
   L2Stream(ConnectionId id, Agenda& agenda, const Settings& settings, StreamListener& listener,
            Attempt attempt, const CarRequest& request, uint64_t now_ms);
 
-  /// Takes what the broker had read. Before any other bytes.
+  /// Takes what the broker had read of the POST, before any other bytes.
   void start(Bytes received, uint64_t now_ms);
 
   void on_bytes(const Slice& input, uint64_t now_ms) override;
@@ -67,35 +69,35 @@ class L2Stream final : public Connection {
 
   void pause(Pause reason, uint64_t now_ms);
   void resume(Pause reason, uint64_t now_ms);
-  /// Nobody wants the attempt any more: ends the upload by an early answer (410).
+  /// Ends the upload by an early reply (410), since the attempt is wanted no more. Does nothing
+  /// once the outcome is decided.
   void cancel(uint64_t now_ms);
-  /// The broker that handed this off is gone: the socket cannot go back to it.
+  /// The broker that handed the stream off is gone: the socket cannot go back to it.
   void forget_broker() { is_from_this_broker_ = false; }
 
   [[nodiscard]] const Attempt& attempt() const { return attempt_; }
   [[nodiscard]] bool is_from_this_broker() const { return is_from_this_broker_; }
   [[nodiscard]] bool has_ended() const { return outcome_.has_value(); }
-  /// Valid from on_stream_ended() on.
+  /// The outcome, valid from on_stream_ended() on.
   [[nodiscard]] ipc::AttemptOutcome outcome() const { return *outcome_; }
-  /// True: proven bytes show that the request cannot be answered (no such path, a budget, a hash we
-  /// do not know), whoever is asked. The outcome is kComplete: the L2 did its part.
+  /// True where proven bytes show that no L2 can serve the request (no such path, a budget
+  /// exceeded, an unknown hash). The outcome is kComplete then, since the L2 did its part.
   [[nodiscard]] bool is_content_fault() const { return failure_ && verifier_.is_content_fault(); }
   [[nodiscard]] const Error* failure() const { return failure_ ? &*failure_ : nullptr; }
-  /// With failure(): proven bytes are at fault, so that every honest L2 would fail the same way.
   [[nodiscard]] uint64_t blocks_proven() const { return verifier_.blocks_proven(); }
   [[nodiscard]] uint64_t body_bytes() const { return body_bytes_; }
   [[nodiscard]] uint64_t started_ms() const { return started_ms_; }
 
-  /// What goes to the broker with the socket. Valid when the ending is kGiveBack.
+  /// The message that goes to the broker with the socket. Valid where the ending is kGiveBack.
   [[nodiscard]] ipc::ReturnSocket give_back() const { return {attempt_.cookie, surplus_}; }
 
  private:
   enum class Phase : uint8_t {
-    kReading,    ///< Head and body.
-    kRepeating,  ///< The message was read to its end; what is proven is still being put out.
-    kTail,       ///< The walk is over, the body is not: its end, or the proof of a lie, is awaited.
-    kReplied,    ///< The message was read to its end; the answer goes out.
-    kClosing,    ///< Answered early; what still comes in is thrown away.
+    kReading,    ///< The head and the body are read.
+    kRepeating,  ///< The message was read to its end; blocks that come again are still put out.
+    kTail,  ///< The walk is over, the body is not: either its end or the proof of a lie is awaited.
+    kReplied,  ///< The message was read to its end; the reply goes out.
+    kClosing,  ///< An early reply goes out; input is thrown away.
   };
 
   void on_head();
@@ -110,7 +112,7 @@ class L2Stream final : public Connection {
 
   void finish_message(ipc::AttemptOutcome outcome, uint64_t now_ms);
   void decide_outcome(ipc::AttemptOutcome outcome, uint64_t now_ms);
-  /// The outcome, with an answer although the message may go on.
+  /// Decides the outcome and replies although the message may go on.
   void end_early(ipc::AttemptOutcome outcome, uint64_t now_ms);
   void reply(int status, bool keep_alive);
   void close(Ending how);
@@ -121,19 +123,19 @@ class L2Stream final : public Connection {
   http::Parser parser_{http::Parser::Kind::kRequest};
   Verifier verifier_;
   bool wants_whole_dag_;  ///< The request covers all that a legacy L2 sends.
-  Slices proven_;         ///< Output of the input being taken.
+  Slices proven_;         ///< Output of the input being taken, not yet passed to the listener.
 
   Phase phase_ = Phase::kReading;
   Ending ending_ = Ending::kOpen;
   std::optional<ipc::AttemptOutcome> outcome_;
   std::optional<Error> failure_;
-  bool says_not_found_ = false;  ///< Daphnis-Not-Found.
+  bool says_not_found_ = false;  ///< The head has Daphnis-Not-Found.
   bool is_from_this_broker_ = true;
   bool keeps_alive_ = false;  ///< The L2 wants to use the connection again.
-  bool may_go_back_ = true;   ///< As far as the connection itself is concerned.
+  bool may_go_back_ = true;   ///< The connection is in a state in which it could go back.
 
   std::string output_;
-  std::vector<uint8_t> surplus_;  ///< Bytes past the body's end, for the broker.
+  std::vector<uint8_t> surplus_;  ///< Bytes after the end of the body, for the broker.
   uint64_t body_bytes_ = 0;
   uint64_t started_ms_;
 

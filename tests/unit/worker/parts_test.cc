@@ -24,7 +24,7 @@ size_t shown(const OutputQueue& queue, size_t views_max, size_t bytes_max) {
 
 }  // namespace
 
-TEST_CASE("an output queue gives back in order what was put in", "[worker][queue]") {
+TEST_CASE("an output queue gives back what was put in, first in first out", "[worker][queue]") {
   OutputQueue queue;
   std::string in;
   std::string out;
@@ -128,16 +128,16 @@ TEST_CASE("a rate is judged at the end of each window", "[worker][clock]") {
   }
 }
 
-TEST_CASE("an agenda calls in the order of time", "[worker][agenda]") {
+TEST_CASE("an agenda calls by time, the earliest first", "[worker][agenda]") {
   Agenda agenda;
   CHECK(agenda.next_call_ms() == kNever);
-  agenda.call_at(7, 300);
-  agenda.call_at(8, 100);
-  agenda.call_at(9, 200);
+  agenda.call_at(ConnectionId{7}, 300);
+  agenda.call_at(ConnectionId{8}, 100);
+  agenda.call_at(FetchId{8}, 200);
   CHECK(agenda.next_call_ms() == 100);
   CHECK(!agenda.take_due(99));
-  CHECK(agenda.take_due(250) == 8);
-  CHECK(agenda.take_due(250) == 9);
+  CHECK(agenda.take_due(250) == Agenda::Callee(ConnectionId{8}));
+  CHECK(agenda.take_due(250) == Agenda::Callee(FetchId{8}));
   CHECK(!agenda.take_due(250));
   CHECK(agenda.next_call_ms() == 300);
 }
