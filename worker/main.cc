@@ -20,7 +20,7 @@ namespace {
 
 using daphnis::worker::uv::ShellSettings;
 
-constexpr int kExitUsage = 2;  ///< Trying again is no use.
+constexpr int kExitUsage = 2;  ///< The command line is wrong, so that another start is of no use.
 constexpr int kExitFailure = 1;
 
 struct Texts {
@@ -31,8 +31,8 @@ struct Texts {
   std::string cache_verify = "scrub";
 };
 
-/// "on", "off" or "sampled:N" (one line in N): every how many lines one is written, 0: none. False:
-/// it is none of these.
+/// Parses "on", "off" or "sampled:N" into `every`: one line in so many is written, and 0 means
+/// none. False where `text` is none of these.
 bool parse_access_log(std::string_view text, uint32_t& every) {
   constexpr std::string_view kSampled = "sampled:";
   constexpr uint32_t kEveryMax = 1'000'000;
@@ -142,8 +142,10 @@ int main(int argc, char** argv) {
   shell_settings.verifies_hits = texts.cache_verify == "always";
 
   ::signal(SIGPIPE, SIG_IGN);
-  ::signal(SIGHUP, SIG_IGN);  // There is nothing to read again; the terminal's end is not ours.
-  // A quarter is left to L2s, the broker, and what comes in a rush.
+  // SIGHUP is ignored: there is no file to read again, and the end of a terminal must not end the
+  // worker.
+  ::signal(SIGHUP, SIG_IGN);
+  // A quarter of the descriptors is left for L2s, files and the broker.
   const uint64_t descriptors = daphnis::uv::raise_descriptor_limit();
   shell_settings.settings.clients_max =
       std::min<uint64_t>(shell_settings.settings.clients_max, descriptors / 4 * 3);

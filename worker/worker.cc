@@ -30,8 +30,8 @@ Connection* Worker::on_client(std::string address, uint64_t now_ms) {
   return connection;
 }
 
-/// Closes a client to make room for one that will ask: first one that has ended its side and may be
-/// gone, then the one that has asked for nothing longest.
+/// Closes a client whose place a new one needs: first one that has ended its side and may be gone,
+/// then the one that has been idle longest. False where there is none.
 bool Worker::shed_one(uint64_t now_ms) {
   ClientSession* client = session_context_.half_closed.longest();
   if (!client) client = session_context_.idle_clients.longest();

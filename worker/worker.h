@@ -30,9 +30,9 @@
 namespace daphnis::worker {
 
 /// The whole worker without its sockets: clients and L2 streams come in as Connections that the
-/// shell feeds and drains, the broker as messages. After any input the shell (or a simulation)
-/// takes what has come of it: woken connections, messages, log lines, and when to call next. Owned
-/// by main's shell.
+/// shell feeds and drains, the broker as messages. After each input the shell (or a simulation)
+/// takes what the worker has made of it: woken connections, messages, file jobs, log lines, and the
+/// time of the next call. Owned by the worker's shell.
 class Worker final : private RequestSink,
                      private StreamListener,
                      private ReaderHost,
@@ -46,62 +46,64 @@ class Worker final : private RequestSink,
   Worker(const Settings& settings, uint32_t index, uint32_t pid, Random random);
   ~Worker();
 
-  /// Without it there is no cache. To be given before a broker is connected; must outlive all but
-  /// the destructor.
+  /// Sets what reads the cache; without it there is no cache. To be called before a broker is
+  /// connected; `reads` must outlive all but the destructor.
   void set_cache_reads(CacheReads& reads) { cache_.set_reads(&reads); }
-  /// A look-up that was to be answered later.
+  /// Takes the result of a look-up that took time.
   void on_cache_look(CacheQueryId id, CacheLook look, uint64_t now_ms) {
     cache_.on_look(id, std::move(look), now_ms);
   }
-  /// Likewise, something that was to be read.
+  /// Takes the result of a read that took time.
   void on_cache_read(CacheQueryId id, CacheRead read, uint64_t now_ms) {
     cache_.on_read(id, std::move(read), now_ms);
   }
 
   // --- Connections ---
-  /// A client has connected. Null: there are too many, and none of them can be spared; close it.
+  /// Takes a client that has connected. Null where no place is left and no client can be closed for
+  /// it: the shell closes the new one.
   [[nodiscard]] Connection* on_client(std::string address, uint64_t now_ms);
-  /// Puts the connection on the list of woken ones, at its end.
+  /// Puts the connection at the end of the list of woken ones.
   void touch(Connection& connection) { agenda_.wake(connection); }
   /// The connection's socket is closed or given back; the object dies.
   void forget(Connection& connection, uint64_t now_ms);
 
   // --- The broker ---
   void on_broker_connected(uint64_t now_ms) { broker_.on_connected(now_ms); }
-  /// `has_socket`: for a Handoff or a ListenerGiven, that the right descriptor came with it. False:
-  /// drop the connection (broker_problem() says why). A stream to be driven, if there is one, is
-  /// put in `stream`.
+  /// Takes a message. `has_socket` says, for a Handoff or a ListenerGiven, that the announced
+  /// descriptor came with it. A new stream for the shell to drive is put in `stream`. False where
+  /// the connection must be dropped; broker_problem() says why.
   [[nodiscard]] bool on_broker_message(const ipc::BrokerToWorker& message, bool has_socket,
                                        uint64_t now_ms, Connection** stream);
   void on_broker_closed(uint64_t now_ms);
   [[nodiscard]] const std::string& broker_problem() const { return broker_.why(); }
   [[nodiscard]] bool has_broker() const { return broker_.is_up(); }
-  /// The L2's message to go with a socket whose connection ends in kGiveBack. Empty: close it
-  /// instead.
+  /// The message that goes to the broker with a socket whose connection ends in kGiveBack. Empty
+  /// where the socket must be closed instead.
   [[nodiscard]] std::optional<ipc::ReturnSocket> give_back(const Connection& connection) const;
 
-  /// The sockets that clients come in by.
+  /// The sockets on which clients are accepted.
   [[nodiscard]] Listeners& listeners() { return listeners_; }
 
   // --- Time ---
-  /// False: the broker has fallen silent, drop its connection.
+  /// Makes the calls that are due. False where the broker has fallen silent and its connection must
+  /// be dropped.
   [[nodiscard]] bool on_time(uint64_t now_ms);
   [[nodiscard]] uint64_t next_call_ms() const;
-  /// The wall clock, for Date fields. To be told about every second.
+  /// Sets the wall clock, for Date and Age fields. To be called about once a second.
   void on_wall_clock(int64_t unix_seconds);
 
-  /// Finish what is under way; clients get one more answer each. Twice does no harm.
+  /// Lets what is under way finish; each client gets one more answer. A second call does nothing.
   void drain(uint64_t now_ms);
-  /// The process ends now: whoever still waits is told so, and what is under way is cut.
+  /// The process ends now: clients that still wait are told so, and answers under way are cut.
   void leave(uint64_t now_ms);
   [[nodiscard]] bool is_draining() const { return session_context_.is_draining; }
-  /// Nothing is under way any more, nor on its way into the cache.
+  /// True where nothing is under way and nothing is on its way into the cache.
   [[nodiscard]] bool is_empty() const {
     return clients_.empty() && streams_.empty() && spools_.is_empty();
   }
 
   // --- Files ---
-  /// Work to be done elsewhere than on the event loop; each ends in on_file_job_done().
+  /// The file jobs that the shell is to do outside the event loop; each ends in on_file_job_done().
   [[nodiscard]] std::vector<FileJob> take_file_jobs() { return spools_.take_jobs(); }
   void on_file_job_done(FileJobDone done, uint64_t now_ms);
 
@@ -114,11 +116,11 @@ class Worker final : private RequestSink,
   [[nodiscard]] std::vector<LogLine> take_access_lines() {
     return std::exchange(access_lines_, {});
   }
-  /// The level a Broadcast asked for, once.
+  /// The log level that a Broadcast asked for, returned once.
   [[nodiscard]] std::optional<LogLevel> take_log_level() {
     return std::exchange(log_level_, std::nullopt);
   }
-  /// Counters and gauges; the shell adds what only the system knows, and sends it.
+  /// Counters and gauges. The shell adds what only the system knows, and sends them.
   [[nodiscard]] ipc::WorkerStats stats() const;
   void send(ipc::WorkerToBroker message) { broker_.send(std::move(message)); }
 
@@ -165,7 +167,8 @@ class Worker final : private RequestSink,
   void start_fetch(Exchange& exchange, Content content, uint64_t now_ms);
   void answer_from(Fetch& fetch, Exchange& exchange, std::unique_ptr<FetchAnswer> answer,
                    uint64_t now_ms);
-  /// A fetch of that content that a new reader can join. `joins`: it was under way already.
+  /// A fetch of that content that a new reader can join; a new one where there is none. `joins` is
+  /// set where it was under way already.
   [[nodiscard]] Fetch& fetch_of(const Content& content, std::string trace_id, bool& joins,
                                 uint64_t now_ms);
   [[nodiscard]] Fetch& make_fetch(CarRequest wanted, const RequestKey& key, std::string trace_id,
@@ -173,7 +176,8 @@ class Worker final : private RequestSink,
   void ask(Fetch& fetch, bool must_not_join, uint64_t now_ms);
   void on_fetch_time(Fetch& fetch, uint64_t now_ms);
   void fail_fetch(Fetch& fetch, FailureKind why, uint64_t now_ms);
-  /// After anything that may have ended the fetch or left it without use.
+  /// Cancels and destroys the fetch where it is wanted no more. Called after anything that may have
+  /// ended it or taken its last reader.
   void drop_if_unwanted(Fetch& fetch, uint64_t now_ms);
   void erase_fetch(const Fetch& fetch);
   [[nodiscard]] Fetch* find_fetch(FetchId id);
@@ -208,23 +212,26 @@ class Worker final : private RequestSink,
 
   Settings settings_;
   Random random_;
-  Agenda agenda_;  ///< Before the connections, which take themselves off it.
+  Agenda agenda_;  ///< Destroyed after the connections, which take themselves off it.
   AnswerScene scene_;
   SessionContext session_context_;
   BrokerSession broker_;
   Listeners listeners_;
   Cache cache_{broker_};
   Memo memo_;
-  SpoolBook spools_;  ///< Before the fetches, which point into it.
+  SpoolBook spools_;  ///< Destroyed after the fetches, which point into it.
   FetchMemory fetch_memory_;
   uint64_t last_id_ = 0;
-  size_t in_flight_ = 0;  ///< Exchanges that wait for or stream content.
-  // Declared so that clients, whose answers read from fetches, go first.
+  size_t in_flight_ = 0;  ///< Exchanges that wait for content or are served from a fetch.
+  // Clients are destroyed first, since their answers read from fetches.
   absl::flat_hash_map<ConnectionId, std::unique_ptr<L2Stream>> streams_;
   absl::flat_hash_map<FetchId, std::unique_ptr<Fetch>> fetches_;
-  absl::flat_hash_map<RequestKey, FetchId> by_key_;      ///< Of those that may be joined.
-  absl::flat_hash_map<QuestionId, FetchId> asked_anew_;  ///< Question to fetch, where not the same.
-  absl::flat_hash_set<FetchId> asks_again_;  ///< Refused for now, asked anew when their time comes.
+  /// Fetches that a request of the same key may join.
+  absl::flat_hash_map<RequestKey, FetchId> by_key_;
+  /// The fetch of each question that was not its first.
+  absl::flat_hash_map<QuestionId, FetchId> asked_anew_;
+  /// Fetches that were refused for now, and ask again at their next call.
+  absl::flat_hash_set<FetchId> asks_again_;
   absl::flat_hash_map<FetchId, Join> joins_;
   absl::flat_hash_map<ConnectionId, std::unique_ptr<ClientSession>> clients_;
   std::vector<LogLine> access_lines_;

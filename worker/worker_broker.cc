@@ -1,4 +1,4 @@
-// How the Worker and its broker find, follow and lose each other.
+// The part of Worker that finds, follows and loses its broker.
 
 #include <algorithm>
 #include <utility>
@@ -51,7 +51,7 @@ bool Worker::on_broker_message(const ipc::BrokerToWorker& message, bool has_sock
     void operator()(const ipc::ListenersGiven&) { worker.listeners_.on_all_given(); }
     void operator()(const ipc::ListenerKept& kept) { worker.listeners_.on_kept(kept); }
     void operator()(const ipc::ListenerRelease& release) { worker.listeners_.on_release(release); }
-    // The session has dealt with these.
+    // The session has handled these.
     void operator()(const ipc::Welcome&) {}
     void operator()(const ipc::Refused&) {}
     void operator()(const ipc::Ping&) {}
@@ -61,8 +61,8 @@ bool Worker::on_broker_message(const ipc::BrokerToWorker& message, bool has_sock
   return true;
 }
 
-/// The fetches that wait for a stream, oldest first: the table's order is not the same in every
-/// run. Those that have been told of a whole file do not wait.
+/// The fetches that wait for a stream, oldest first, since the table's sequence differs between
+/// runs. A fetch that was told of a whole file does not wait.
 std::vector<FetchId> Worker::asking() const {
   std::vector<FetchId> ids;
   for (const auto& [id, fetch] : fetches_) {
@@ -72,7 +72,7 @@ std::vector<FetchId> Worker::asking() const {
   return ids;
 }
 
-/// Asks again for all that waits: the broker of before took its knowledge with it.
+/// Asks a new broker for everything that waits: the last one took its knowledge with it.
 void Worker::on_broker_up(uint64_t now_ms) {
   scene_.node_id = broker_.node_id();
   for (const FetchId id : asking()) ask(*fetches_.at(id), false, now_ms);
@@ -83,7 +83,7 @@ void Worker::on_broker_closed(uint64_t now_ms) {
   cache_.on_broker_closed();
   listeners_.on_broker_closed();
   forget_joins(now_ms);
-  // Handed-off streams go on; only their sockets have nowhere to go back to.
+  // Handed-off streams go on, but their sockets cannot go back.
   for (const auto& [id, stream] : streams_) stream->forget_broker();
   for (const FetchId id : asking()) agenda_.call_at(id, now_ms + settings_.broker_wait_ms);
 }

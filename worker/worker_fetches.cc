@@ -1,4 +1,5 @@
-// How the Worker gets content: questions to the broker, hand-offs, what streams prove.
+// The part of Worker that gets content: questions to the broker, hand-offs, and the output of
+// streams.
 
 #include <algorithm>
 #include <utility>
@@ -13,7 +14,7 @@ Fetch* Worker::find_fetch(FetchId id) {
   return found == fetches_.end() ? nullptr : found->second.get();
 }
 
-/// By the number under which the broker knows it.
+/// The fetch whose last question has that number; null where there is none.
 Fetch* Worker::asked_fetch(QuestionId question_id) {
   const auto anew = asked_anew_.find(question_id);
   const FetchId first_asked{std::to_underlying(question_id)};
@@ -21,14 +22,13 @@ Fetch* Worker::asked_fetch(QuestionId question_id) {
   return fetch && fetch->question_id() == question_id ? fetch : nullptr;
 }
 
-/// The fetch that takes what this stream proves; null where it has gone or takes another's.
+/// The fetch that takes what this stream proves; null where it is gone or has another source.
 Fetch* Worker::fed_by(const L2Stream& stream) {
   Fetch* fetch = asked_fetch(stream.attempt().question_id);
   return fetch && fetch->is_fed_by(stream) ? fetch : nullptr;
 }
 
-/// Answers from a fetch, of whose readers there may be more: the content has to come from somebody
-/// else.
+/// Answers from a fetch, a new one or one that is under way.
 void Worker::start_fetch(Exchange& exchange, Content content, uint64_t now_ms) {
   bool joins = false;
   Fetch& fetch = fetch_of(content, exchange.facts.request_id, joins, now_ms);
@@ -82,7 +82,8 @@ Fetch& Worker::make_fetch(CarRequest wanted, const RequestKey& key, std::string 
   return fetch;
 }
 
-/// A fetch without readers; what is known or under way needs none.
+/// Begins a fetch without readers, which fills the cache. Nothing is done for content whose fetch
+/// is under way.
 void Worker::on_warm(const ipc::Warm& warm, uint64_t now_ms) {
   const RequestKey key = key_of(warm.request);
   if (by_key_.contains(key) || is_draining() || is_forgeable(warm.request.root)) return;
@@ -91,8 +92,9 @@ void Worker::on_warm(const ipc::Warm& warm, uint64_t now_ms) {
   drop_if_unwanted(fetch, now_ms);
 }
 
-/// Asks the broker, or waits a little for one that is away. Under another number where the broker
-/// has a wrong answer to the last one: more of it may still be on its way.
+/// Asks the broker, or waits broker_wait_ms for one that is away. Where the broker's word on the
+/// last question was wrong (`must_not_join`), the question gets a new number, since more messages
+/// about the last one may be on their way.
 void Worker::ask(Fetch& fetch, bool must_not_join, uint64_t now_ms) {
   if (!broker_.is_up()) return agenda_.call_at(fetch.id(), now_ms + settings_.broker_wait_ms);
   QuestionId question_id = fetch.question_id();
@@ -107,7 +109,7 @@ void Worker::ask(Fetch& fetch, bool must_not_join, uint64_t now_ms) {
 
 void Worker::on_fetch_time(Fetch& fetch, uint64_t now_ms) {
   if (!fetch.wants_stream()) {
-    fetch.on_time(now_ms);  // Its stream has deadlines of its own.
+    fetch.on_time(now_ms);  // The fetch's stream has deadlines of its own.
     drop_if_unwanted(fetch, now_ms);
   } else if (now_ms >= fetch.deadline_ms()) {
     fail_fetch(fetch, FailureKind::kDeadline, now_ms);
@@ -185,7 +187,7 @@ void Worker::on_stream_ended(L2Stream& stream, uint64_t now_ms) {
                                    .body_bytes = stream.body_bytes(),
                                    .duration_ms = static_cast<uint32_t>(took_ms)});
   } else if (wants_another) {
-    ask(*fetch, false, now_ms);  // The broker of today has never heard of it.
+    ask(*fetch, false, now_ms);  // The broker that is connected now does not know this fetch.
   }
   if (fetch) drop_if_unwanted(*fetch, now_ms);
 }
@@ -225,8 +227,9 @@ L2Stream* Worker::on_handoff(const ipc::Handoff& handoff, bool has_socket, uint6
 
 void Worker::on_fetch_failed(const ipc::FetchFailed& refusal, uint64_t now_ms) {
   Fetch* fetch = asked_fetch(QuestionId{refusal.fetch_id});
-  if (!fetch || !fetch->wants_stream()) return;  // Crossed with our cancel, or of an older attempt.
-  // A broker that has just begun knows no L2s yet; who is in the midst of an answer waits for them.
+  // The message crossed with a cancel, or is about an older attempt.
+  if (!fetch || !fetch->wants_stream()) return;
+  // A broker that has just started knows no L2s yet; an answer that has begun waits for them.
   const bool may_pass = refusal.reason == ipc::FetchFailure::kNoL2 && fetch->has_begun();
   if (may_pass && now_ms + limits::kAskAgainMs < fetch->deadline_ms()) {
     asks_again_.insert(fetch->id());

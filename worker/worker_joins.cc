@@ -1,4 +1,5 @@
-// How the Worker's fetches read along in other workers' spools, and let others read in theirs.
+// The part of Worker by which its fetches read along in other workers' spools, and others in
+// theirs.
 
 #include <algorithm>
 #include <utility>
@@ -25,7 +26,8 @@ void Worker::on_spool_stored(const ipc::SpoolStored& stored, uint64_t now_ms) {
   const FetchId id = spools_.on_stored(stored);
   Fetch* fetch = find_fetch(id);
   if (fetch && fetch->spool()) {
-    // Readers go on in what is a file of the cache from now on, or in one that was not needed.
+    // The readers go on in a file that is the cache's from now on, or that the broker did not need
+    // and unlinks.
     cache_.watch(fetch->key(), fetch->spool()->file());
     cache_.watch(fetch->spool()->path(), fetch->spool()->file());
   }
@@ -56,7 +58,7 @@ void Worker::on_join_progress(const ipc::JoinProgress& progress, uint64_t now_ms
   if (found == joins_.end()) return open_join(*fetch, progress, now_ms);
   Join& join = found->second;
   join.state = progress.state;
-  if (join.is_in_cache) return;  // All of it is being looked for there.
+  if (join.is_in_cache) return;  // The whole output is being looked up there.
   if (join.path != progress.path) return open_join(*fetch, progress, now_ms);
   join.bytes = progress.bytes;
   if (join.file) read_along(*fetch, join, now_ms);
@@ -73,7 +75,7 @@ void Worker::open_join(Fetch& fetch, const ipc::JoinProgress& progress, uint64_t
   }
   auto opening = std::make_shared<char>();
   cache_.watch(progress.path, opening);
-  cache_.watch(fetch.key(), opening);  // It may have got its place in the cache meanwhile.
+  cache_.watch(fetch.key(), opening);  // The file may have become the cache's meanwhile.
   joins_.insert_or_assign(fetch.id(), Join{.path = progress.path,
                                            .bytes = progress.bytes,
                                            .state = progress.state,
@@ -95,7 +97,7 @@ void Worker::on_join_opened(Fetch& fetch, FileJobDone done, uint64_t now_ms) {
   read_along(fetch, join, now_ms);
 }
 
-/// What is not (or no longer) among the spools may be in the cache.
+/// Looks in the cache for a file that is not (or no longer) among the spools.
 void Worker::look_for_join(Fetch& fetch, JoinState state, uint64_t now_ms) {
   const FetchId id = fetch.id();
   forget_join(id);
@@ -127,7 +129,7 @@ void Worker::on_join_looked(FetchId id, const CachedFile* found, uint64_t now_ms
   ask(*fetch, true, now_ms);
 }
 
-/// The fetch has to come from elsewhere, and again within a bounded time.
+/// Ends the joined source: the content must come from another one, within request_ms from now.
 void Worker::lose_join(Fetch& fetch, uint64_t now_ms) {
   forget_join(fetch.id());
   fetch.on_join_lost(now_ms + settings_.request_ms);
@@ -141,7 +143,7 @@ void Worker::forget_join(FetchId id) {
   joins_.erase(found);
 }
 
-/// The broker that told how far others have come is gone.
+/// Ends the joined sources that still grow: the broker that told of their growth is gone.
 void Worker::forget_joins(uint64_t now_ms) {
   std::vector<FetchId> lost;
   for (const auto& [id, join] : joins_) {

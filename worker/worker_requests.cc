@@ -1,4 +1,5 @@
-// How the Worker answers clients' requests: routes, starts fetches, writes access lines.
+// The part of Worker that answers requests: from a decision, from the cache, or by beginning a
+// fetch.
 
 #include <cstring>
 #include <utility>
@@ -35,7 +36,7 @@ void Worker::on_request(Exchange& exchange, uint64_t now_ms) {
   if (!memo_key.empty()) memo_.add(std::move(memo_key), std::move(content));
 }
 
-/// The short way for what is asked for most.
+/// Answers a frequent request from the memo and the open-file cache. False where either lacks it.
 bool Worker::answer_from_memo(Exchange& exchange, const std::string& memo_key, uint64_t now_ms) {
   const Memo::Entry content = memo_.find(memo_key);
   if (!content) return false;
@@ -71,7 +72,7 @@ void Worker::answer_hit(Exchange& exchange, const Content& content, const Cached
   worker::answer_hit(exchange, content, file, scene_, host, now_ms);
 }
 
-/// False: too many wait already.
+/// Counts the exchange as waiting. False where requests_max wait already.
 bool Worker::begin_waiting(Exchange& exchange) {
   if (exchange.facts.counts_in_flight) return true;
   if (in_flight_ >= settings_.requests_max) return false;
@@ -80,7 +81,7 @@ bool Worker::begin_waiting(Exchange& exchange) {
   return true;
 }
 
-/// The exchange waits for nobody any more: slow clients of what is here are not overload.
+/// The exchange waits for content no more: a slow client of content that is here is no overload.
 void Worker::end_waiting(Exchange& exchange) {
   if (std::exchange(exchange.facts.counts_in_flight, false)) --in_flight_;
 }
@@ -116,7 +117,7 @@ bool Worker::is_under_way(const Content& content) const {
 }
 
 void Worker::on_cached_file_lost(const RequestKey& key, int error) {
-  // EBADMSG is also what file systems with checksums of their own say.
+  // EBADMSG is the errno of a checksum that does not hold, our own and those of file systems.
   const bool is_corrupt = error == 0 || error == EBADMSG;
   cache_.report(key, is_corrupt ? ipc::CacheFaultKind::kCorrupt : ipc::CacheFaultKind::kUnreadable,
                 error == 0         ? "shorter than its footer says"

@@ -30,7 +30,8 @@ void CacheSearch::start(uint64_t now_ms) {
 void CacheSearch::look(uint64_t now_ms) {
   const auto on_done = [this](const CachedFile* found, uint64_t at_ms) { on_look(found, at_ms); };
   const CacheWaiterId waiter = cache_.look_up(key_, keys_, on_done, now_ms);
-  if (!is_none(waiter)) waiter_ = waiter;  // Else it is over, and so may this object be.
+  // Without a waiter the search is over, and this object may be gone.
+  if (!is_none(waiter)) waiter_ = waiter;
 }
 
 void CacheSearch::on_look(const CachedFile* found, uint64_t now_ms) {

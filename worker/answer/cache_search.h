@@ -8,31 +8,32 @@
 
 namespace daphnis::worker {
 
-/// Who goes on where a search has ended. Each of these replaces or ends what the exchange does, and
-/// with it the search.
+/// The receiver of a search's result. Each on_*() replaces or ends the exchange's responder, and
+/// with it the search. Implemented by the Worker.
 class SearchHost {
  public:
-  /// All of the answer is in that file.
+  /// `file` holds the whole answer.
   virtual void on_cached(Exchange& exchange, Content content, const CachedFile& file,
                          uint64_t now_ms) = 0;
-  /// That file holds the whole DAG of which something narrower is asked.
+  /// `file` holds the whole DAG, of which the request asks for a part (a sub-DAG hit).
   virtual void on_whole_cached(Exchange& exchange, Content content, const RequestKey& key,
                                const CachedFile& file, uint64_t now_ms) = 0;
   virtual void on_not_cached(Exchange& exchange, Content content, uint64_t now_ms) = 0;
-  /// Somebody of this worker is getting it already.
+  /// True where a fetch of this worker is getting the content already.
   [[nodiscard]] virtual bool is_under_way(const Content& content) const = 0;
 
  protected:
   ~SearchHost() = default;
 };
 
-/// Looks for the files that can answer a request: its own, then one of its root's whole DAG. Waits
-/// for the disk in its exchange's place; owned by it.
+/// Looks for the cached files that can answer a request: the request's own, then those of its
+/// root's whole DAG. It is the exchange's responder while the disk is waited for, and owned by the
+/// exchange.
 class CacheSearch final : public Responder {
  public:
   CacheSearch(Exchange& exchange, Content content, Cache& cache, SearchHost& host);
 
-  /// May end within the call.
+  /// Begins the search, which may end within the call and this object with it.
   void start(uint64_t now_ms);
 
   void on_space(uint64_t) override {}
@@ -46,13 +47,13 @@ class CacheSearch final : public Responder {
   Content content_;
   Cache& cache_;
   SearchHost& host_;
-  std::vector<RequestKey> keys_;  ///< Still to be looked for, the last one first.
-  RequestKey key_;                ///< Being looked for.
+  std::vector<RequestKey> keys_;  ///< The keys still to be looked up, the next one last.
+  RequestKey key_;                ///< The key being looked up.
   CacheWaiterId waiter_{};
 };
 
-/// The keys of files that hold all that `request` is about, the better one first. None of them is
-/// its own.
+/// The keys of cached files that hold all that `request` is about, the better one first. The
+/// request's own key is not among them.
 [[nodiscard]] std::vector<RequestKey> whole_keys_of(const CarRequest& request);
 
 }  // namespace daphnis::worker

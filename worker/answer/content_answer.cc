@@ -63,7 +63,7 @@ void ContentAnswer::on_file_output(Fetch& fetch, FileRange range, uint64_t now_m
   if (exchange_.state() == Exchange::State::kContent) exchange_.push(std::move(range), now_ms);
 }
 
-/// The context of a 200: how long the first proven block took is known by now.
+/// The context of a 200, with the time that the first proven block took.
 ResponseContext ContentAnswer::context(std::string& timing, uint64_t now_ms) const {
   const Timing fetch{.name = "fetch", .us = (now_ms - exchange_.started_ms()) * 1'000};
   timing = server_timing({&fetch, 1});
@@ -101,7 +101,7 @@ void ContentAnswer::answer_raw(uint64_t now_ms) {
   exchange_.finish(now_ms);
 }
 
-/// The part [offset, offset + length) of the piece.
+/// Pushes bytes [offset, offset + length) of the piece.
 void ContentAnswer::push_part(const Piece& piece, uint64_t offset, uint64_t length,
                               uint64_t now_ms) {
   if (length == 0) return;

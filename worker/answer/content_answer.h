@@ -6,36 +6,37 @@
 
 namespace daphnis::worker {
 
-/// What answers share besides their request. Owned by the Worker.
+/// The data that all answers share. Owned by the Worker.
 struct AnswerScene {
-  std::string node_id;  ///< From the broker; empty before its first Welcome.
-  std::string date;     ///< http::http_date() of now.
-  int64_t now_s = 0;    ///< Now, in seconds since 1970.
+  std::string node_id;  ///< The edge's name, from the broker; empty before its first Welcome.
+  std::string date;     ///< The http::http_date() of now.
+  int64_t now_s = 0;    ///< The present time in seconds since 1970.
 };
 
-/// What a response's head needs to know of its exchange. Views into both.
+/// The context that a response's head needs of its exchange. Its views point into `exchange` and
+/// `scene`.
 [[nodiscard]] ResponseContext context_of(const Exchange& exchange, const AnswerScene& scene,
                                          CacheStatus cache);
 
-/// The Age of what was stored then (RFC 9111 section 5.1), in seconds; 0 where the clock has gone
-/// back.
+/// The Age field (RFC 9111 section 5.1) of content stored at `stored_s`, in seconds; 0 where the
+/// clock has gone back.
 [[nodiscard]] uint64_t age_of(int64_t stored_s, const AnswerScene& scene);
 
 /// Gives an exchange a whole answer.
 void give(Exchange& exchange, const Answer& answer, const AnswerScene& scene, CacheStatus cache,
           uint64_t now_ms);
 
-/// Ends an answer that cannot be completed: as long as nothing of it has gone out, the client is
-/// told why; from its first byte on it is cut. Nothing is done where all of it has been made.
+/// Ends an answer that cannot be completed: before its first byte has gone out, `answer` takes its
+/// place; later it is cut. Nothing is done where all of it has been made.
 void break_off(Exchange& exchange, const Answer& answer, const AnswerScene& scene, uint64_t now_ms);
 
-/// Answers one exchange from a fetch: the head goes out with the first proven bytes, never before
-/// (DESIGN 5); a raw block is gathered first, since its length comes before it. Owned by its
+/// Answers one exchange from a fetch. The head goes out with the first proven bytes, never before
+/// (DESIGN 5); a raw block is gathered first, since its length stands in the head. Owned by its
 /// exchange.
 class ContentAnswer final : public FetchAnswer {
  public:
-  /// Reads from `fetch`, whose reader it is to become. `cache`: kMiss where the fetch was begun for
-  /// this answer, else kFetching.
+  /// Reads from `fetch`, whose reader this object is to become. `cache` is kMiss where the fetch
+  /// was begun for this answer, else kFetching.
   ContentAnswer(Exchange& exchange, Content content, FetchId fetch, CacheStatus cache,
                 const AnswerScene& scene, ReaderHost& host);
 
@@ -46,7 +47,7 @@ class ContentAnswer final : public FetchAnswer {
   [[nodiscard]] bool begin_anew(uint64_t now_ms) override;
 
  private:
-  /// Part of a raw block, in memory or in a file.
+  /// A part of a raw block, in memory or in a file.
   struct Piece {
     Slice slice = {};
     FileRange range = {};
@@ -61,8 +62,8 @@ class ContentAnswer final : public FetchAnswer {
 
   Content content_;
   const AnswerScene& scene_;
-  std::vector<Piece> block_;         ///< Raw only, at most one block.
-  std::optional<int64_t> stored_s_;  ///< As the fetch's, before the head went out.
+  std::vector<Piece> block_;         ///< The block gathered so far; raw answers only.
+  std::optional<int64_t> stored_s_;  ///< The fetch's stored_s() of before the head went out.
 };
 
 }  // namespace daphnis::worker

@@ -5,23 +5,23 @@
 
 namespace daphnis::worker {
 
-/// What answers from a fetch ask of the Worker.
+/// The functions that answers from fetches need of the Worker.
 class ReaderHost {
  public:
   virtual void on_reader_space(FetchId fetch, FetchReader& reader, uint64_t now_ms) = 0;
-  /// The reader is no longer there.
+  /// The reader's exchange is over, and the reader dies after this call.
   virtual void on_reader_left(FetchId fetch, FetchReader& reader, uint64_t now_ms) = 0;
 
  protected:
   ~ReaderHost() = default;
 };
 
-/// What is still wanted of output that comes in parts.
+/// The part that is still wanted of output that comes in pieces.
 struct Rest {
   uint64_t offset = 0;
-  uint64_t size = kNever;  ///< kNever: up to the end, wherever that is.
+  uint64_t size = kNever;  ///< Bytes wanted; kNever for all up to the end.
 
-  /// The wanted part of the next `bytes` of output, which are behind us then.
+  /// The wanted part of a piece: its offset in the piece, and its size in bytes.
   struct Part {
     uint64_t offset;
     uint64_t size;
@@ -29,7 +29,7 @@ struct Rest {
   [[nodiscard]] Part take(uint64_t bytes);
 };
 
-/// An exchange's answer that reads from a fetch: what all of them do alike. Owned by its exchange.
+/// The common part of answers that read from a fetch. Owned by its exchange.
 class FetchAnswer : public Responder, public FetchReader {
  public:
   [[nodiscard]] bool is_full() const final { return exchange_.is_full(); }
@@ -37,20 +37,20 @@ class FetchAnswer : public Responder, public FetchReader {
   void on_over(uint64_t now_ms) final;
 
  protected:
-  /// `fetch`: whose reader it is to become.
+  /// `fetch` is the fetch whose reader this object is to become.
   FetchAnswer(Exchange& exchange, FetchId fetch, ReaderHost& host)
       : exchange_(exchange), host_(host), fetch_(fetch) {}
 
   /// Notes for the access line where the content came from.
   void note_source(const Fetch& fetch);
-  /// The fetch has let this reader go.
+  /// The fetch has detached this reader.
   void on_detached() { fetch_ = {}; }
 
   Exchange& exchange_;
 
  private:
   ReaderHost& host_;
-  FetchId fetch_;  ///< 0: not reading any more.
+  FetchId fetch_;  ///< None where this object reads no more.
 };
 
 }  // namespace daphnis::worker

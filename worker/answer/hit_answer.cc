@@ -6,7 +6,8 @@
 namespace daphnis::worker {
 namespace {
 
-/// Waits for nothing: all of the answer is in the exchange. Owned by it.
+/// The responder of an answer that one cached file holds: it waits for nothing, but finds another
+/// source if the file fails. Owned by its exchange.
 class FileAnswer final : public Responder {
  public:
   FileAnswer(Exchange& exchange, Content content, HitHost& host)

@@ -10,12 +10,13 @@
 
 namespace daphnis::worker {
 
-/// Who helps where a cached file turns out to be broken while it is sent.
+/// The helper where a cached file turns out to be broken while it is sent. Implemented by the
+/// Worker.
 class HitHost {
  public:
   virtual void on_cached_file_lost(const RequestKey& key, int error) = 0;
-  /// Gets the rest of an answer in mid-content elsewhere. True: the exchange's responder has been
-  /// replaced. False: there is nobody to get it; nothing has changed.
+  /// Gets the rest of an answer from a fetch. True where another responder has taken the exchange
+  /// over; false where the worker is too busy, and nothing has changed.
   [[nodiscard]] virtual bool go_on(Exchange& exchange, Content content, Rest rest,
                                    uint64_t now_ms) = 0;
 
@@ -23,19 +24,19 @@ class HitHost {
   ~HitHost() = default;
 };
 
-/// The head of an answer from the cache. `bytes`: of the CAR, where it is known before, or of the
-/// raw block, which always is.
+/// The head of an answer from the cache. `bytes` is the length of the CAR, where it is known, or of
+/// the raw block, which always is.
 [[nodiscard]] ResponseHead hit_head(const Exchange& exchange, const Content& content,
                                     const AnswerScene& scene, int64_t stored_s,
                                     std::optional<uint64_t> bytes, uint64_t now_ms);
 
-/// What was sent stays; the rest of an answer of known size, of which a file was to be sent, comes
-/// from elsewhere. As HitHost::go_on().
+/// Gets the rest of an answer of known size, of which a part has been sent, from a fetch. Returns
+/// as HitHost::go_on().
 [[nodiscard]] bool resume_elsewhere(Exchange& exchange, Content content, HitHost& host,
                                     uint64_t now_ms);
 
-/// Answers all that was asked for from one cached file: a small one from memory, a large one by
-/// parts of the file.
+/// Answers a request with one cached file: a small one from memory, a large one by parts of the
+/// file.
 void answer_hit(Exchange& exchange, const Content& content, const CachedFile& cached,
                 const AnswerScene& scene, HitHost& host, uint64_t now_ms);
 

@@ -50,7 +50,8 @@ void ResumedAnswer::on_failed(Fetch& fetch, FailureKind why, uint32_t retry_afte
   break_off(exchange_, answer_for(why, retry_after_s), scene_, now_ms);
 }
 
-/// What was passed on stands: the same request makes the same bytes.
+/// The bytes that were passed on stand, since the same request makes the same bytes: as many are
+/// skipped.
 bool ResumedAnswer::begin_anew(uint64_t) {
   rest_.offset = next_;
   return true;

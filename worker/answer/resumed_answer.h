@@ -6,12 +6,13 @@
 
 namespace daphnis::worker {
 
-/// Goes on from a fetch with an answer whose file failed after its head had been sent: the same
-/// request makes the same bytes, whoever has them. An answer that cannot be completed is cut. Owned
-/// by its exchange.
+/// Goes on, from a fetch, with an answer whose cached file failed after the head was sent: the same
+/// request makes the same bytes, whatever their source. An answer that cannot be completed is cut.
+/// Owned by its exchange.
 class ResumedAnswer final : public FetchAnswer {
  public:
-  /// `rest`: of the fetch's output. The exchange is in mid-content.
+  /// `rest` is the part that is wanted of the fetch's output. The exchange is in the middle of its
+  /// content.
   ResumedAnswer(Exchange& exchange, FetchId fetch, Rest rest, const AnswerScene& scene,
                 ReaderHost& host);
 
@@ -25,7 +26,7 @@ class ResumedAnswer final : public FetchAnswer {
   [[nodiscard]] Rest::Part take(uint64_t bytes);
 
   Rest rest_;
-  uint64_t next_;  ///< The next wanted byte's place in the fetch's output.
+  uint64_t next_;  ///< The offset in the fetch's output of the next wanted byte.
   const AnswerScene& scene_;
 };
 

@@ -21,7 +21,8 @@ SubDagAnswer::SubDagAnswer(Exchange& exchange, Content content, const RequestKey
 void SubDagAnswer::start(uint64_t now_ms) {
   const auto on_done = [this](CacheRead read, uint64_t at_ms) { on_index(std::move(read), at_ms); };
   const CacheWaiterId waiter = cache_.index_of(key_, file_, on_done, now_ms);
-  if (!is_none(waiter)) waiter_ = waiter;  // Else it is over, and so may this object be.
+  // Without a waiter the read is over, and this object may be gone.
+  if (!is_none(waiter)) waiter_ = waiter;
 }
 
 void SubDagAnswer::on_index(CacheRead read, uint64_t now_ms) {
@@ -82,7 +83,8 @@ void SubDagAnswer::produce(uint64_t now_ms) {
   }
 }
 
-/// The walk's own refusals are as good as if an L2 had sent the blocks.
+/// Ends an answer whose walk has failed. A path that the file's blocks prove to be missing is as
+/// good as the same proof from an L2.
 void SubDagAnswer::on_produce_failed(uint64_t now_ms) {
   if (!exchange_.may_take_back()) return go_on_elsewhere(now_ms);
   exchange_.take_back(now_ms);

@@ -10,26 +10,27 @@
 
 namespace daphnis::worker {
 
-/// Who gets the content elsewhere where the file was of no use after all.
+/// The helper where the file turns out to be of no use. Implemented by the Worker.
 class SubDagHost : public HitHost {
  public:
-  /// Nothing of the answer has been sent. Replaces the answer, and so ends it.
+  /// The content must come from a fetch; nothing of the answer has been sent. Replaces the answer,
+  /// and so ends it.
   virtual void on_sub_dag_missed(Exchange& exchange, Content content, uint64_t now_ms) = 0;
 
  protected:
   ~SubDagHost() = default;
 };
 
-/// Answers a part of what one cached file holds whole: the walk over the file's blocks makes the
-/// CAR anew, a raw block is part of the file. The blocks were proven before they were stored and
-/// are not hashed again. Owned by its exchange.
+/// Answers with a part of the DAG that one cached file holds whole: a walk over the file's blocks
+/// makes the CAR, and a raw block is a part of the file. The blocks were proven before they were
+/// stored and are not hashed again. Owned by its exchange.
 class SubDagAnswer final : public Responder, private BlockSource {
  public:
-  /// `key`: the file's.
+  /// `key` is the file's key.
   SubDagAnswer(Exchange& exchange, Content content, const RequestKey& key, const CachedFile& file,
                const AnswerScene& scene, const WalkBudget& budget, Cache& cache, SubDagHost& host);
 
-  /// May end within the call, and this object with it.
+  /// Begins the answer, which may end within the call and this object with it.
   void start(uint64_t now_ms);
 
   void on_space(uint64_t now_ms) override;
@@ -46,10 +47,10 @@ class SubDagAnswer final : public Responder, private BlockSource {
   void answer_raw(uint64_t now_ms);
   void produce(uint64_t now_ms);
   void on_produce_failed(uint64_t now_ms);
-  /// Others have what the file lacks.
+  /// Gets the rest of the answer from a fetch, since the file lacks a block.
   void go_on_elsewhere(uint64_t now_ms);
   void start_car(uint64_t now_ms);
-  /// The file cannot answer this.
+  /// Leaves the request to a fetch, since the file cannot answer it.
   void give_up(uint64_t now_ms);
   void complain(CacheRead& read);
 
@@ -63,10 +64,11 @@ class SubDagAnswer final : public Responder, private BlockSource {
   BlockIndexRef index_;
   Producer producer_;
   CacheWaiterId waiter_{};
-  uint64_t now_ms_ = 0;               ///< Of the produce() under way.
-  bool is_waiting_ = false;           ///< For a block.
-  bool is_reading_ = false;           ///< Within Cache::read().
-  std::optional<CacheRead> awaited_;  ///< The block that the walk comes back for.
+  uint64_t now_ms_ = 0;      ///< The time of the produce() under way.
+  bool is_waiting_ = false;  ///< A block is being read.
+  bool is_reading_ = false;  ///< Cache::read() is being called.
+  /// The block that was read for the walk, which comes back for it.
+  std::optional<CacheRead> awaited_;
   bool is_block_missing_ = false;
 };
 

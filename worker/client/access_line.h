@@ -7,7 +7,7 @@
 
 namespace daphnis::worker {
 
-/// The one line that is logged for an exchange that is over (docs/stats.md names the fields).
+/// The line that is logged for an exchange that is over (docs/stats.md names its fields).
 [[nodiscard]] LogLine access_line(const Exchange& exchange, ExchangeEnd end, uint64_t now_ms);
 
 }  // namespace daphnis::worker

@@ -42,7 +42,7 @@ std::string_view AnswerFramer::head_left() const {
   return stage_ == Stage::kHead ? head : head.substr(head.size() - head_left_);
 }
 
-/// What follows the content of the chunk being written.
+/// The bytes that follow the content of the chunk being written.
 std::string_view AnswerFramer::chunk_tail() const {
   if (!is_chunked()) return {};
   const bool is_last = exchange_.state() == Exchange::State::kFinished &&
@@ -97,13 +97,14 @@ void AnswerFramer::on_written(size_t size, uint64_t now_ms) {
   size -= content;
   const bool is_chunk_over = content == content_left_;
   if (is_chunk_over) {
-    // The rest of what was shown or, where there was no room to show it, all of it.
+    // The tail that was shown may be written in part. Where there was no space to show it, all of
+    // it is left.
     const std::string_view tail = tail_.empty() ? chunk_tail() : tail_;
     framing_.append(tail.substr(std::min(size, tail.size())));
     if (tail == kChunkEndAndLast) stage_ = Stage::kEnd;
   }
   content_left_ -= content;
-  // Last, since room in the queue may bring more content within the call.
+  // This call comes last, since it may bring more content at once.
   exchange_.on_content_written(content, now_ms);
 }
 

@@ -20,7 +20,8 @@ ClientSession::ClientSession(ConnectionId id, Agenda& agenda, SessionContext& co
     : Connection(id, agenda),
       context_(context),
       client_(std::move(client)),
-      // A new client has something to say; only between requests may it take its time.
+      // A new client is expected to send a request at once; only between requests it may take
+      // longer.
       reading_deadline_ms_(now_ms + context.settings.client_head_ms),
       idle_(context.idle_clients, *this),
       half_closed_(context.half_closed, *this) {
@@ -53,7 +54,7 @@ bool ClientSession::end_looks_whole() const {
          exchange_->head().framing == Framing::kToClose;
 }
 
-/// Takes what belongs to the next request; keeps what is past it.
+/// Parses input up to the end of the next request, and keeps the rest in unread_.
 void ClientSession::parse(Bytes input, uint64_t now_ms) {
   while (phase_ == Phase::kReading) {
     const http::Parser::Step step = parser_.step(input);
@@ -125,9 +126,9 @@ void ClientSession::open_exchange(http::Head head, uint64_t now_ms) {
 
 void ClientSession::on_answer(Exchange& exchange, uint64_t now_ms) {
   if (exchange.state() == Exchange::State::kAborted) {
-    // A close without the last chunk, or short of the length, shows the cut to every client and
-    // leaves it what was proven; where the content would end by the close itself, only a reset
-    // does.
+    // A close without the last chunk, or before the length is reached, shows the cut to every
+    // client and leaves it the proven bytes. Where the close ends the content, only a reset shows
+    // the cut.
     const bool ends_by_close = exchange.head().framing == Framing::kToClose;
     const Ending how = ends_by_close ? Ending::kReset : Ending::kClose;
     const std::string head_left(framer_->head_left());
@@ -137,11 +138,12 @@ void ClientSession::on_answer(Exchange& exchange, uint64_t now_ms) {
     cut_off(head_left, how, now_ms);
     return;
   }
-  if (exchange.state() == Exchange::State::kWaiting) {  // It was taken back.
+  if (exchange.state() == Exchange::State::kWaiting) {  // The answer was taken back.
     framer_.emplace(exchange);
     return;
   }
-  // The end alone may have been what was missing; it is acted on outside the answer's own call.
+  // The end may have been all that was missing. It is acted on later, outside the call of the
+  // answer that brought it.
   if (framer_->is_done()) be_called_at(now_ms);
   wake();
 }
@@ -172,7 +174,8 @@ void ClientSession::on_file_lost(int error, uint64_t now_ms) {
   if (phase_ != Phase::kAnswering) return;
   exchange_->on_file_lost(error, now_ms);
   const bool goes_on = phase_ == Phase::kAnswering;
-  if (goes_on && exchange_->content().is_empty()) rate_.stop();  // It waits for us.
+  // The client waits for this worker.
+  if (goes_on && exchange_->content().is_empty()) rate_.stop();
 }
 
 void ClientSession::on_written(size_t size, uint64_t now_ms) {
@@ -188,11 +191,11 @@ void ClientSession::on_written(size_t size, uint64_t now_ms) {
   }
   half_closed_.leave();
   framer_->on_written(size, now_ms);
-  if (phase_ != Phase::kAnswering) return;  // Who was told of the room had to abort.
+  if (phase_ != Phase::kAnswering) return;  // The responder was told of the space and has aborted.
   if (framer_->is_done()) {
     on_answer_written(now_ms);
   } else if (exchange_->content().is_empty()) {
-    rate_.stop();  // It waits for us.
+    rate_.stop();  // The client waits for this worker.
   }
 }
 
@@ -207,8 +210,8 @@ void ClientSession::on_unsent(size_t kernel_bytes, uint64_t now_ms) {
 }
 
 void ClientSession::on_answer_written(uint64_t now_ms) {
-  // Of a chunked answer nobody was told that it is the last one (make_head()): where the client may
-  // go on, it gets one more.
+  // The head of a chunked answer never says that it is the last one (make_head()): where the client
+  // may go on, it gets one more answer.
   const bool is_untold = exchange_->head().framing == Framing::kChunked &&
                          exchange_->request().keep_alive && !is_cut_off_;
   const bool is_kept = exchange_->head().keep_alive || is_untold;
@@ -233,7 +236,7 @@ void ClientSession::parse_unread(uint64_t now_ms) {
   const std::string input = std::exchange(unread_, {});
   parse(as_bytes(input), now_ms);
   const bool is_cut = has_ended_ && phase_ == Phase::kReading;
-  if (is_cut) close(Ending::kClose);  // Half a request, whose rest will not come.
+  if (is_cut) close(Ending::kClose);  // The rest of this half request will not come.
 }
 
 void ClientSession::on_eof(uint64_t now_ms) {
@@ -286,7 +289,7 @@ void ClientSession::drain(uint64_t now_ms) {
 }
 
 void ClientSession::end_exchange(ExchangeEnd end, uint64_t now_ms) {
-  phase_ = Phase::kClosing;  // Until the caller says otherwise.
+  phase_ = Phase::kClosing;  // The phase stands unless the caller sets another.
   half_closed_.leave();
   framer_.reset();
   const std::unique_ptr<Exchange> over = std::move(exchange_);
@@ -301,8 +304,8 @@ void ClientSession::linger(uint64_t now_ms) {
   wake();
 }
 
-/// A head that has begun to go out goes out to its end first: a client that gets half of one, or
-/// nothing, takes the server for dead.
+/// Cuts an answer off. A head that has begun to go out goes out to its end first: a client that
+/// gets half of one, or nothing, takes the server for dead.
 void ClientSession::cut_off(std::string_view head_left, Ending how, uint64_t now_ms) {
   half_closed_.leave();
   if (head_left.empty()) return close(how);

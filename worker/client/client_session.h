@@ -15,20 +15,22 @@
 
 namespace daphnis::worker {
 
-/// What all sessions share. Owned by the Worker.
+/// The data that all sessions share. Owned by the Worker.
 struct SessionContext {
   const Settings& settings;
   RequestSink& sink;
-  bool is_draining = false;  ///< Every answer from now on is its connection's last.
+  /// The worker drains: every answer from now on is its connection's last.
+  bool is_draining = false;
   IdleClients idle_clients = {};
-  IdleClients half_closed = {};  ///< They ended their side and wait; nothing has gone out to them.
+  /// Clients that ended their side and wait for an answer of which nothing has gone out.
+  IdleClients half_closed = {};
 };
 
-/// One client's HTTP/1 connection (RFC 9112): requests go out one at a time, the next is parsed
-/// only when the answer before it is out. Owns the exchange under way and the input not yet parsed
-/// (at most kClientUnreadBytesMax and one read). A client that ends its side (RFC 9112 section 9.6)
-/// gets the answers to all it has asked for, then the connection closes; one that is gone
-/// altogether looks the same until a write fails. Owned by the Worker.
+/// One client's HTTP/1 connection (RFC 9112). Requests are handled one at a time: the next one is
+/// parsed when the answer before it is out. Owns the exchange under way and input that is not
+/// parsed yet (at most kClientUnreadBytesMax and one read). A client that ends its side (RFC 9112
+/// section 9.6) gets the answers to all that it has asked for, then the connection closes; a client
+/// that is gone looks the same until a write fails. Owned by the Worker.
 class ClientSession final : public Connection, private ExchangeOwner {
  public:
   ClientSession(ConnectionId id, Agenda& agenda, SessionContext& context, std::string client,
@@ -50,21 +52,21 @@ class ClientSession final : public Connection, private ExchangeOwner {
   [[nodiscard]] Ending ending() const override { return ending_; }
   [[nodiscard]] bool end_looks_whole() const override;
 
-  /// The process ends now: who still waits for an answer is told to come again.
+  /// The process ends now: a client that waits for an answer is told to come again.
   void leave(uint64_t now_ms);
-  /// The worker wants to leave. A client that was told that its connection goes on may ask once
-  /// more, within Settings::drain_idle_ms; it learns from that answer that it is the last.
+  /// The worker drains. A client that was told that its connection stays open may ask once more,
+  /// within Settings::drain_idle_ms, and learns from that answer that it is the last.
   void drain(uint64_t now_ms);
-  /// Closes a session that is idle or half-closed: its place is needed.
+  /// Closes an idle or half-closed session, whose place is needed.
   void shed(uint64_t now_ms);
-  /// No request is under way and none has begun.
+  /// True where no request is under way and none has begun.
   [[nodiscard]] bool is_idle() const { return phase_ == Phase::kReading && !parser_.in_message(); }
 
  private:
   enum class Phase : uint8_t {
-    kReading,    ///< Between requests or inside one.
-    kAnswering,  ///< exchange_ and framer_ are set.
-    kClosing,    ///< Nothing more is answered; what still comes in is thrown away.
+    kReading,    ///< The session is between requests or inside one.
+    kAnswering,  ///< An answer is under way; exchange_ and framer_ are set.
+    kClosing,    ///< No more requests are answered; input is thrown away.
   };
 
   void on_answer(Exchange& exchange, uint64_t now_ms) override;
@@ -86,29 +88,32 @@ class ClientSession final : public Connection, private ExchangeOwner {
   std::string client_;
   http::Parser parser_{http::Parser::Kind::kRequest};
   std::string unread_;   ///< Input that came while an answer was under way.
-  std::string interim_;  ///< Goes out before any answer: "100 Continue".
+  std::string interim_;  ///< An interim response that goes out before any answer: "100 Continue".
   std::unique_ptr<Exchange> exchange_;
   std::optional<AnswerFramer> framer_;
   Phase phase_ = Phase::kReading;
   Ending ending_ = Ending::kOpen;
   std::optional<Lingering> lingering_;
 
-  uint64_t body_bytes_ = 0;  ///< Of the request being read.
-  bool in_request_ = false;  ///< The deadline is the head time's, not the idle time's.
+  uint64_t body_bytes_ = 0;  ///< Bytes of the body of the request being read.
+  /// A request has begun: the deadline is that of its head, not of idleness.
+  bool in_request_ = false;
   uint64_t reading_deadline_ms_;
   IdleClients::Place idle_;
   IdleClients::Place half_closed_;
-  bool is_cut_off_ = false;  ///< Refused in mid-message: more of it may be on its way.
-  bool has_ended_ = false;   ///< The client ended its side.
-  /// Of an answer that was cut after its first byte: the rest of its head, which goes out before
-  /// the cut, for at most kLingerMs. Empty: none.
+  /// The request was refused in the middle: more of it may be on its way.
+  bool is_cut_off_ = false;
+  bool has_ended_ = false;  ///< The client has ended its side.
+  /// The rest of the head of an answer that was cut after its first byte. It goes out before the
+  /// cut, for at most kLingerMs. Empty where there is none.
   std::string head_left_;
-  Ending cut_ending_ = Ending::kClose;  ///< Comes after head_left_.
+  Ending cut_ending_ = Ending::kClose;  ///< The ending that follows head_left_.
   uint64_t cut_deadline_ms_ = kNever;
-  std::unique_ptr<Exchange> aborted_;  ///< Kept, since its responder may be what aborted it.
+  /// The last aborted exchange, kept since its responder may be the caller that aborted it.
+  std::unique_ptr<Exchange> aborted_;
 
   RateWatch rate_;
-  uint64_t written_bytes_ = 0;  ///< In the connection's life.
+  uint64_t written_bytes_ = 0;  ///< Bytes written in the connection's life.
 };
 
 }  // namespace daphnis::worker

@@ -93,7 +93,7 @@ void Exchange::abort(uint64_t now_ms) {
 void Exchange::on_file_lost(int error, uint64_t now_ms) {
   const FileRange lost = content_.file_front();
   if (responder_ && responder_->on_file_lost(lost, error, now_ms)) return;
-  // Its head is out: it goes before a file's first byte.
+  // The head is out, since it goes out before a file's first byte.
   facts.failure = answer_for(FailureKind::kInternal).code;
   abort(now_ms);
 }

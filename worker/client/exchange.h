@@ -14,80 +14,83 @@ namespace daphnis::worker {
 
 class Exchange;
 
-/// How an exchange was over.
+/// How an exchange ended.
 enum class ExchangeEnd : uint8_t {
-  kComplete,    ///< The whole answer is in the kernel's hands.
-  kAborted,     ///< We cut the answer, so that nobody takes it for whole.
-  kClientLeft,  ///< The client went first.
-  kClientSlow,  ///< The client took too little for too long; we cut it off.
+  kComplete,    ///< The kernel has the whole answer.
+  kAborted,     ///< The worker cut the answer, so that no client takes it for whole.
+  kClientLeft,  ///< The client left before the end.
+  kClientSlow,  ///< The client took too little for too long, and was cut off.
 };
 
-/// What produces an answer that takes time. Owned by its exchange.
+/// The producer of an answer that takes time. Owned by its exchange.
 class Responder {
  public:
   virtual ~Responder() = default;
   /// The queue has fallen to its low mark after is_full().
   virtual void on_space(uint64_t now_ms) = 0;
-  /// A part of a file that was pushed cannot be read, or is not there. `error` is of errno; 0: the
-  /// file is too short. True: somebody has taken the exchange over (Exchange::resume()), and this
-  /// object may be gone; false: the exchange is to be aborted.
+  /// A part of a file that was pushed cannot be read or is missing. `error` is an errno; 0 says
+  /// that the file is too short. True where another responder has taken the exchange over
+  /// (Exchange::resume()), and this object may be gone; false where the exchange must be aborted.
   [[nodiscard]] virtual bool on_file_lost(const FileRange& /*range*/, int /*error*/,
                                           uint64_t /*now_ms*/) {
     return false;
   }
-  /// The exchange is over; nothing is wanted any more. Called once.
+  /// The exchange is over, and needs no more content. Called once.
   virtual void on_over(uint64_t now_ms) = 0;
 };
 
-/// What the client's protocol does with an answer. Implemented by the session that owns the
-/// exchange.
+/// The client's protocol, which pulls an answer. Implemented by the session that owns the exchange.
 class ExchangeOwner {
  public:
-  /// The exchange has more to pull, or its state has changed.
+  /// The exchange has more content, or its state has changed.
   virtual void on_answer(Exchange& exchange, uint64_t now_ms) = 0;
 
  protected:
   ~ExchangeOwner() = default;
 };
 
-/// One request and its answer: where a client's protocol and the request machine meet. The protocol
-/// hands a request in and pulls the answer out; the request machine starts, pushes and finishes or
-/// aborts it. Owned by the client's session; dies when the answer is out or the client is gone.
+/// One request and its answer, where a client's protocol and the worker's logic meet: the protocol
+/// hands a request in and pulls the answer out; the worker starts the answer, pushes content, and
+/// finishes or aborts it. Owned by the client's session; dies when the answer is out or the client
+/// is gone.
 class Exchange {
  public:
   enum class State : uint8_t { kWaiting, kContent, kFinished, kAborted };
 
-  /// `high_bytes` is the queue's high watermark; the low one is half of it. `may_keep_alive`:
-  /// client and server would both go on after the answer.
+  /// `high_bytes` is the queue's high watermark; the low one is half of it. `may_keep_alive` says
+  /// that client and server both want to keep the connection after the answer.
   Exchange(ExchangeOwner& owner, http::Head request, bool may_keep_alive, std::string client,
            size_t high_bytes, uint64_t now_ms);
 
-  // --- For the request machine ---
+  // --- For the worker ---
   void set_responder(std::unique_ptr<Responder> responder) { responder_ = std::move(responder); }
-  /// The answer's head; content may follow as far as its framing allows. Once, instead of answer().
+  /// Starts the answer with its head; content may follow as its framing allows. Called once, unless
+  /// answer() is.
   void start(ResponseHead head, uint64_t now_ms);
-  /// A whole answer at once.
+  /// Gives a whole answer at once.
   void answer(int status, RenderedAnswer rendered, uint64_t now_ms);
-  /// Appends content; moves the slices out of `content`. Dropped where the answer has no content.
+  /// Appends content: moves the slices out of `content`. They are dropped where the answer has no
+  /// body.
   void push(Slices& content, uint64_t now_ms);
-  /// Appends part of a file, of any size.
+  /// Appends a part of a file, of any size.
   void push(FileRange range, uint64_t now_ms);
   void finish(uint64_t now_ms);
-  /// What was pushed and has not gone out is forgotten; content that takes its place is to come.
+  /// Drops content that was pushed and has not gone out; other content is to take its place.
   void resume();
-  /// Nothing of the answer is in the kernel's hands, nor is it whole: another can take its place.
+  /// True where the kernel has nothing of the answer and the answer is not whole, so that another
+  /// can take its place.
   [[nodiscard]] bool may_take_back() const {
     return first_byte_ms_ == kNever && (state_ == State::kWaiting || state_ == State::kContent);
   }
-  /// Forgets the answer as far as it has been made: waits for one again. Only where
+  /// Drops the answer as far as it has been made, so that the exchange waits again. Only where
   /// may_take_back().
   void take_back(uint64_t now_ms);
-  /// The content cannot be completed: the client must be able to tell. From the answer's first byte
-  /// on; before it, a truthful answer takes its place (break_off()).
+  /// Cuts the answer, so that the client can tell that it is not whole. Before the first byte
+  /// break_off() gives a truthful answer instead.
   void abort(uint64_t now_ms);
-  /// Above the high mark and not yet down to the low one: push no more than what is on its way.
-  /// Parts of files count as memory does, though they hold none: whoever pushes a long one is
-  /// called (Responder::on_space()) when it has almost gone out.
+  /// True from the high mark down to the low one: no more is to be pushed than what is on its way.
+  /// Parts of files count as slices do, though they hold no memory: Responder::on_space() is called
+  /// when a long one has almost gone out.
   [[nodiscard]] bool is_full() const { return is_full_; }
   /// Tells the responder, if there is one, that the exchange is over.
   void release(uint64_t now_ms) {
@@ -98,32 +101,33 @@ class Exchange {
   [[nodiscard]] State state() const { return state_; }
   [[nodiscard]] const ResponseHead& head() const { return head_; }  ///< Valid after kWaiting.
   [[nodiscard]] const OutputQueue& content() const { return content_; }
-  /// `size` bytes of content() are in the kernel's hands.
+  /// The kernel has taken `size` bytes of content().
   void on_content_written(uint64_t size, uint64_t now_ms);
-  /// content().file_front() cannot be sent. Aborts the exchange unless its responder knows better.
+  /// content().file_front() cannot be sent. The exchange is aborted unless its responder finds
+  /// another source.
   void on_file_lost(int error, uint64_t now_ms);
   void on_first_byte(uint64_t now_ms);
 
   [[nodiscard]] const http::Head& request() const { return request_; }
   [[nodiscard]] bool may_keep_alive() const { return may_keep_alive_; }
-  /// The answer is the connection's last, where its head is not out yet.
+  /// Makes the answer the connection's last, unless its head is out.
   void refuse_keep_alive() { may_keep_alive_ = false; }
 
   // --- For the access line ---
-  /// What only the request machine knows.
+  /// The facts that only the worker knows.
   struct Facts {
     std::string request_id;
     std::string l2;
     uint32_t attempts = 0;
     CacheStatus cache = CacheStatus::kNone;
-    std::string_view failure;  ///< Stable code of what went wrong; empty: nothing.
+    std::string_view failure;  ///< The stable code of a failure; empty where there was none.
     bool counts_in_flight = false;
   };
   Facts facts = {};
 
   [[nodiscard]] const std::string& client() const { return client_; }
   [[nodiscard]] uint64_t started_ms() const { return started_ms_; }
-  /// Of the answer's first byte; kNever before it.
+  /// The time of the answer's first byte; kNever before it.
   [[nodiscard]] uint64_t first_byte_ms() const { return first_byte_ms_; }
   [[nodiscard]] uint64_t content_bytes_written() const { return content_bytes_written_; }
 
@@ -145,12 +149,12 @@ class Exchange {
   std::unique_ptr<Responder> responder_;
 };
 
-/// Who answers requests. Implemented by the Worker; outlives every session.
+/// The receiver of requests. Implemented by the Worker; outlives every session.
 class RequestSink {
  public:
   /// A whole request has come. The answer may begin within the call.
   virtual void on_request(Exchange& exchange, uint64_t now_ms) = 0;
-  /// The client sent something that is no request; the connection closes after the answer.
+  /// The client sent something that is no request. The connection closes after the answer.
   virtual void on_refused(Exchange& exchange, const http::Refusal& refusal, uint64_t now_ms) = 0;
   /// The exchange is over and dies after this call.
   virtual void on_exchange_over(Exchange& exchange, ExchangeEnd end, uint64_t now_ms) = 0;

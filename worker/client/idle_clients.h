@@ -6,12 +6,12 @@ namespace daphnis::worker {
 
 class ClientSession;
 
-/// Clients whose place may be taken when there is none left, since they ask for nothing or may have
-/// gone: the one that has been so longest comes first. Owned by the Worker; must outlive its
-/// places.
+/// Clients that may be closed when no place for a new one is left, since they ask for nothing or
+/// may be gone: the one that has been in the list longest comes first. Owned by the Worker; must
+/// outlive its places.
 class IdleClients {
  public:
-  /// One client's place among them, while it is there. Owned by that client.
+  /// One client's entry in the list, while it is in it. Owned by that client.
   class Place {
    public:
     Place(IdleClients& idle, ClientSession& client) : idle_(idle), self_{&client} {}
@@ -19,7 +19,7 @@ class IdleClients {
     Place(const Place&) = delete;
     Place& operator=(const Place&) = delete;
 
-    /// It is one of them from now on.
+    /// Puts the client at the end of the list, unless it is in it.
     void enter() {
       if (!self_.empty()) idle_.clients_.splice(idle_.clients_.end(), self_);
     }
@@ -29,11 +29,12 @@ class IdleClients {
 
    private:
     IdleClients& idle_;
-    std::list<ClientSession*> self_;  ///< Its node, while it is not there: nothing is allocated.
+    /// The list node while the client is not in the list, so that entering allocates nothing.
+    std::list<ClientSession*> self_;
     const std::list<ClientSession*>::iterator at_ = self_.begin();
   };
 
-  /// Null: there is none.
+  /// The client that has been in the list longest; null where it is empty.
   [[nodiscard]] ClientSession* longest() const {
     return clients_.empty() ? nullptr : clients_.front();
   }

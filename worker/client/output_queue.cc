@@ -8,7 +8,8 @@
 namespace daphnis::worker {
 namespace {
 
-constexpr size_t kCompactFrom = 256;  ///< Consumed entries worth moving the others for.
+/// The number of consumed entries that is worth moving the others.
+constexpr size_t kCompactFrom = 256;
 
 bool share_buffer(const Slice& a, const Slice& b) {
   return a.buffer && b.buffer && a.buffer.data() == b.buffer.data();

@@ -20,8 +20,8 @@ struct Row {
   bool must_close = false;
 };
 
-/// In the enum's order. Statuses say whose fault it is: 4xx the client's or the content's,
-/// 503 ours, 502 the L2s', 504 nobody's in time (DESIGN 8).
+/// One row for each FailureKind, in the enum's sequence. A status says whose fault it is: 4xx the
+/// client's or the content's, 503 this server's, 502 the L2s', 504 that time ran out (DESIGN 8).
 constexpr Row kRows[] = {
     {FailureKind::kNotFound, 404, "not_found", "no L2 that was asked has this content"},
     {FailureKind::kPathNotFound, 404, "path_not_found", "the path does not exist below the root"},
@@ -49,8 +49,8 @@ static_assert([] {
   return true;
 }());
 
-/// `text` inside a JSON string. Codes, details and request ids have nothing to escape; checked, so
-/// that a new one that does is found by its first test.
+/// Returns `text` as the inside of a JSON string. Codes, details and request ids have nothing to
+/// escape; the check finds a new one that does.
 std::string_view as_json(std::string_view text) {
   const auto is_plain = [](char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; };
   check(std::ranges::all_of(text, is_plain), "an error's text needs no JSON escapes");
@@ -66,7 +66,7 @@ bool has_no_body(int status) {
   return status == 204 || status == 304;
 }
 
-/// Any site may read any answer (fetch specification, CORS; GATEWAY 1.8).
+/// The fields by which any site may read any answer (fetch specification, CORS; GATEWAY 1.8).
 const http::FieldLines& cors() {
   static const http::FieldLines lines =
       http::FieldLines()
@@ -91,7 +91,8 @@ void add_context(http::HeadWriter& writer, const ResponseContext& context) {
     writer.add("Daphnis-Node-Id", context.node_id).add("Saturn-Node-Id", context.node_id);
   }
   if (context.cache != CacheStatus::kNone) {
-    writer.add("X-Cache", name_of(context.cache)).add("Saturn-Cache-Status", name_of(context.cache));
+    writer.add("X-Cache", name_of(context.cache))
+        .add("Saturn-Cache-Status", name_of(context.cache));
   }
   if (context.age_s) writer.add("Age", *context.age_s);
   if (!context.server_timing.empty()) writer.add("Server-Timing", context.server_timing);
@@ -162,8 +163,9 @@ ResponseHead make_head(int status, const http::FieldLines& headers, const Respon
   writer.add(headers);
   add_context(writer, context);
   writer.add(cors());
-  // Never on a chunked body: node's fetch takes one that is cut for whole where the head said
-  // close, be the cut a FIN or a reset. RFC 9112 9.6 only recommends to say it.
+  // A chunked body never has this field: node's fetch takes a cut body for whole where the head
+  // said close, whether the cut is a FIN or a reset. RFC 9112 section 9.6 only recommends the
+  // field.
   if (!head.keep_alive && head.framing != Framing::kChunked) writer.add("Connection", "close");
   if (head.keep_alive && context.minor == 0) writer.add("Connection", "keep-alive");
   head.text = writer.finish();

@@ -8,8 +8,8 @@
 namespace daphnis::worker {
 namespace {
 
-/// All of `text` as digits; nothing where there are none or others. Numbers beyond 64 bits are cut
-/// down to the largest one: both name a place after any content's end.
+/// Parses `text`, which must be digits only and not empty. A number beyond 64 bits becomes the
+/// largest one: both name a place after any content's end.
 std::optional<uint64_t> parse_position(std::string_view text) {
   const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
   if (text.empty() || !std::all_of(text.begin(), text.end(), is_digit)) return std::nullopt;
@@ -25,7 +25,7 @@ std::optional<RangeSpec> parse_range(std::string_view value) {
   if (equals == std::string_view::npos) return std::nullopt;
   if (!http::equals_ignoring_case(value.substr(0, equals), "bytes")) return std::nullopt;
   if (value.substr(equals + 1).starts_with(' ') || value.substr(equals + 1).starts_with('\t')) {
-    return std::nullopt;  // The grammar has spaces round commas only.
+    return std::nullopt;  // The grammar allows spaces around commas only.
   }
   const auto members = http::list_members(value.substr(equals + 1));
   if (members.size() != 1) return std::nullopt;

@@ -10,20 +10,21 @@
 namespace daphnis::worker {
 namespace {
 
-/// A year less a few weeks: what gateways send for what never changes.
+/// The Cache-Control of immutable content. Its age of 336 days is what IPFS gateways send.
 constexpr std::string_view kForever = "public, max-age=29030400, immutable";
 
 std::string_view extension(AnswerFormat format) {
   return format == AnswerFormat::kCar ? ".car" : ".bin";
 }
 
-/// Bytes of a file name that could leave its quotes or its folder.
+/// True for a byte that could leave a file name's quotes or its folder.
 bool is_unsafe(char c) {
   const auto byte = static_cast<uint8_t>(c);
   return byte < 0x20 || byte == 0x7f || c == '"' || c == '/' || c == '\\';
 }
 
-/// `name`, the root's text, and the path's last segment where that is plain.
+/// The file name that is made of `name` (the root's text) and of the path's last segment where that
+/// needs no escapes.
 std::string default_name(const CarRequest& request, std::string name) {
   if (!request.path.empty()) {
     const std::string& last = request.path.back();
@@ -34,7 +35,8 @@ std::string default_name(const CarRequest& request, std::string name) {
   return name.append(extension(request.format));
 }
 
-/// RFC 6266, with the RFC 8187 form beside where ASCII cannot say it.
+/// A Content-Disposition (RFC 6266), with the form of RFC 8187 beside where ASCII cannot spell the
+/// name.
 std::string disposition(std::string name) {
   std::ranges::replace_if(name, is_unsafe, '_');
   std::string ascii = name;
@@ -45,7 +47,8 @@ std::string disposition(std::string name) {
   return value;
 }
 
-/// The URL that gives this answer whatever the Accept (GATEWAY 1.2): what Accept said, as query.
+/// The URL that gives this answer whatever the Accept field says (GATEWAY 1.2): the query with what
+/// Accept chose.
 std::string content_location(const Variant& variant, const http::Target& target,
                              const http::Query& query) {
   std::string url = std::string(target.path) + "?" + std::string(target.query);
@@ -102,13 +105,13 @@ std::expected<std::vector<http::Header>, http::Refusal> content_headers(const Co
   headers.push_back(
       {"Content-Disposition", disposition(named ? *filename : default_name(request, root))});
   if (!content.etag.empty()) headers.push_back({"Etag", content.etag});
-  // What a CID of sha1 names need not be the same tomorrow.
+  // Other content can be made for a CID of sha1.
   headers.push_back(
       {"Cache-Control", is_forgeable(request.root) ? "no-store" : std::string(kForever)});
   headers.push_back({"Accept-Ranges", is_car ? "none" : "bytes"});
   headers.push_back({"X-Content-Type-Options", "nosniff"});
   headers.push_back({"X-Ipfs-Path", to_text(http::IpfsPath{request.root, request.path})});
-  // Below a path the roots are only known once it has been walked.
+  // The roots of a path are known only once it has been walked.
   if (request.path.empty()) headers.push_back({"X-Ipfs-Roots", root});
   if (variant.accept_contributed) {
     headers.push_back({"Content-Location", content_location(variant, target, query)});

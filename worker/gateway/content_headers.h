@@ -14,23 +14,24 @@
 
 namespace daphnis::worker {
 
-/// Quoted and strong: our bytes are the same for the same request. A raw block's is `"<cid>.raw"`,
-/// a CAR's `"<root>.car.<part of the request's key>"`, so every variant has its own.
+/// The Etag: quoted, and strong since the same request makes the same bytes. It is `"<cid>.raw"`
+/// for a raw block and `"<root>.car.<part of the request's key>"` for a CAR, so that every variant
+/// has its own.
 [[nodiscard]] std::string etag_of(const CarRequest& request, const RequestKey& key);
 
-/// The fields of a 200 (GATEWAY 1.2) that follow from the request. Reads `filename`; refuses
-/// with 400 one that is too long or not UTF-8.
+/// The fields of a 200 (GATEWAY 1.2) that follow from the request. Reads `filename` of the query,
+/// and refuses one that is too long or not UTF-8 with 400.
 [[nodiscard]] std::expected<std::vector<http::Header>, http::Refusal> content_headers(
     const Content& content, const Variant& variant, const http::Target& target,
     const http::Query& query);
 
-/// Those of them that a 304 repeats (RFC 9110 section 15.4.5).
+/// The fields of content.headers that a 304 repeats (RFC 9110 section 15.4.5).
 [[nodiscard]] std::vector<http::Header> not_modified_headers(const Content& content);
 
-/// "bytes 7-9/31".
+/// A Content-Range field's value, such as "bytes 7-9/31".
 [[nodiscard]] std::string content_range(const Part& part, uint64_t size);
 
-/// 416 for content of `size` bytes.
+/// The 416 for content of `size` bytes.
 [[nodiscard]] Answer unsatisfiable(uint64_t size);
 
 }  // namespace daphnis::worker

@@ -44,8 +44,9 @@ Answer method_answer() {
   return answer;
 }
 
-/// dag-scope and entity-bytes. A range without a scope means the entity; with another scope than
-/// entity it has no say. "0:*" is the whole, so that both spellings are one request.
+/// Reads dag-scope and entity-bytes of the query. A byte range without a scope means the entity,
+/// and one with a scope other than entity is ignored. "0:*" means all bytes, so that both spellings
+/// are one request.
 std::expected<void, http::Refusal> read_scope(const http::Query& query, CarRequest& request) {
   const std::string* scope = query.find("dag-scope");
   const std::string* range = query.find("entity-bytes");
@@ -65,7 +66,7 @@ std::expected<void, http::Refusal> read_scope(const http::Query& query, CarReque
   return {};
 }
 
-/// The canonical request, once format and path are known.
+/// Makes the canonical request of a parsed path and a negotiated format.
 std::expected<CarRequest, http::Refusal> make_request(http::IpfsPath path, const Variant& variant,
                                                       const http::Query& query, Sha1 sha1) {
   CarRequest request{.root = path.root, .format = variant.format};
@@ -91,7 +92,7 @@ std::expected<CarRequest, http::Refusal> make_request(http::IpfsPath path, const
 
 enum class Comparison { kStrong, kWeak };
 
-/// True where a field `name` lists `etag` (ours is strong and quoted) or is "*".
+/// True where a field `name` lists `etag`, which is strong and quoted, or is "*".
 bool lists_etag(const http::Head& head, std::string_view name, std::string_view etag,
                 Comparison comparison) {
   for (const http::Header& header : head.headers) {
@@ -106,8 +107,8 @@ bool lists_etag(const http::Head& head, std::string_view name, std::string_view 
   return false;
 }
 
-/// 412 and 304, which need no I/O: the Etag follows from the request alone (RFC 9110
-/// section 13.2.2).
+/// The 412 or 304 that the request asks for, if it does. They need no I/O, since the Etag follows
+/// from the request alone (RFC 9110 section 13.2.2).
 std::optional<Answer> check_preconditions(const http::Head& head, const Content& content) {
   if (content.etag.empty()) return std::nullopt;
   if (head.find("if-match") && !lists_etag(head, "if-match", content.etag, Comparison::kStrong)) {
@@ -120,7 +121,7 @@ std::optional<Answer> check_preconditions(const http::Head& head, const Content&
   return std::nullopt;
 }
 
-/// Range and If-Range, which count for GET of a raw block only.
+/// The range that Range and If-Range ask for; they count for GET of a raw block only.
 std::optional<RangeSpec> wanted_range(const http::Head& head, const Content& content) {
   const std::string* range = head.find("range");
   if (!range || content.is_head || content.request.format != AnswerFormat::kRaw) {
@@ -131,8 +132,8 @@ std::optional<RangeSpec> wanted_range(const http::Head& head, const Content& con
   return parse_range(*range);
 }
 
-/// Identity CIDs hold their block, so what has no links is answered here: the probe `bafkqaaa`
-/// above all, which must not depend on anybody else.
+/// The answer that an identity CID holds itself, where its block has no links to follow. The probe
+/// `bafkqaaa` is one such request, and must not depend on any other process.
 std::optional<Answer> answer_from_cid(const http::Head& head, const Content& content) {
   const CarRequest& request = content.request;
   if (!request.root.is_identity()) return std::nullopt;

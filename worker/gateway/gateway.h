@@ -14,39 +14,46 @@
 
 namespace daphnis::worker {
 
-/// A request for content that only I/O can answer.
+/// A request for content, which can be answered with I/O only.
 struct Content {
-  CarRequest request;           ///< Canonical: the key of cache and joins.
-  bool is_head = false;         ///< Only the status and head are wanted; see to_fetch().
-  bool only_if_cached = false;  ///< 412 (kNotCached) instead of asking L2s.
-  RequestKey key = {};          ///< key_of(request).
-  std::string etag = {};        ///< Quoted and strong; empty where a CID does not name one block.
-  std::vector<http::Header> headers =
-      {};                               ///< Of a 200: all but those of ResponseContext and length.
-  http::FieldLines lines = {};          ///< `headers` written out, where they go into many heads.
-  std::optional<RangeSpec> range = {};  ///< Raw blocks only: the part of the block wanted.
+  CarRequest request;  ///< The canonical request.
+  /// The method is HEAD, so only status and head are wanted; see to_fetch().
+  bool is_head = false;
+  /// Where the content is not cached the answer is 412 (kNotCached), and no L2 is asked.
+  bool only_if_cached = false;
+  RequestKey key = {};  ///< The request's key: key_of(request).
+  /// The Etag, quoted and strong; empty where the CID's hash can be forged.
+  std::string etag = {};
+  /// The fields of a 200, except those of ResponseContext and the length.
+  std::vector<http::Header> headers = {};
+  /// The fields of `headers` written out, where they go into many heads; else empty.
+  http::FieldLines lines = {};
+  /// The part of a raw block that is wanted; none for all of it.
+  std::optional<RangeSpec> range = {};
 };
 
-/// What a request's head alone decides (trustless gateway specification; GATEWAY 1.1 to 1.8):
-/// content to get, or the whole answer. Pure; costs time in proportion to the head's size.
+/// The decision that a request's head alone allows (trustless gateway specification; GATEWAY 1.1 to
+/// 1.8): content to get, or a whole answer.
 using Decision = std::variant<Content, Answer>;
-/// CIDs of sha1 are for content only where that is allowed.
+/// Decides a request. The time it takes is in proportion to the head's size. CIDs of sha1 are
+/// content only where `sha1` allows them.
 [[nodiscard]] Decision decide(const http::Head& head, Sha1 sha1 = Sha1::kRefused);
 
-/// All that decide() looks at, where it is little: heads with the same memory are decided the same.
-/// Empty where there is more than target and Accept.
+/// The key under which a decision can be remembered: all of the head that decide() reads. Heads
+/// with equal keys are decided equally. Empty where the head has other fields that matter, or is
+/// longer than kMemoryBytesMax.
 [[nodiscard]] std::string memo_key_of(const http::Head& head);
 
-/// What has to be asked of L2s to answer: for HEAD the root block is proof enough.
+/// The request that L2s must be asked for: for a HEAD, the root block is proof enough.
 [[nodiscard]] CarRequest to_fetch(const Content& content);
 
-/// The head of a 200 for a CAR: with its length where that is known (a cached one), else chunked,
-/// or to the close for HTTP/1.0.
+/// The head of a 200 for a CAR. `length` is known for a cached file only; without it the body is
+/// chunked, or ends by close for HTTP/1.0.
 [[nodiscard]] ResponseHead car_head(const Content& content, const ResponseContext& context,
                                     std::optional<uint64_t> length);
 
-/// The head for a raw block of `block_bytes`: 200, 206 with the part to send, or 416 without a
-/// body.
+/// The head for a raw block of `block_bytes`: 200, 206 with the part to send, or a whole 416
+/// without a body to follow.
 [[nodiscard]] ResponseHead raw_head(const Content& content, const ResponseContext& context,
                                     uint64_t block_bytes);
 

@@ -9,15 +9,15 @@
 
 namespace daphnis::worker {
 
-/// What recent requests' heads decided, so that what is asked for often is not decided over and
-/// over. Holds at most kMemoriesMax, the ones used last among them. Owned by the Worker.
+/// The decisions of recent requests' heads, so that frequent requests are not decided again and
+/// again. Holds at most kMemoriesMax, the ones used last among them. Owned by the Worker.
 class Memo {
  public:
   using Entry = std::shared_ptr<const Content>;
 
-  /// `memo_key`: memo_key_of() the head. Null where it is not known.
+  /// The decision for a memo_key_of(); null where it is not known.
   [[nodiscard]] Entry find(const std::string& memo_key);
-  /// With its headers written out.
+  /// Remembers a decision, with its headers written out.
   void add(std::string memo_key, Content content);
 
  private:
@@ -25,7 +25,8 @@ class Memo {
 
   void put(std::string memo_key, Entry entry);
 
-  // The older half goes at once when the newer one is full: cheap, and nearly as good as an order.
+  // The older half is dropped as a whole when the newer one is full: that is cheaper than exact
+  // last use, and nearly as good.
   Table newer_;
   Table older_;
 };

@@ -13,7 +13,7 @@ std::unexpected<http::Refusal> refuse(std::string_view code, std::string_view de
   return std::unexpected(http::Refusal{400, code, detail});
 }
 
-/// A CAR's parameters as somebody wrote them. Views into the head or the query.
+/// A CAR's parameters as the client wrote them. Views into the head or the query.
 struct CarParams {
   std::optional<std::string_view> version;
   std::optional<std::string_view> order;
@@ -22,14 +22,14 @@ struct CarParams {
   [[nodiscard]] bool any() const { return version || order || dups; }
 };
 
-/// One member of Accept.
+/// One member of an Accept field.
 struct MediaRange {
   std::string_view type;
-  int quality = 1000;  ///< Thousandths.
+  int quality = 1000;  ///< The q value in thousandths.
   CarParams params;
 };
 
-/// qvalue of RFC 9110 section 12.4.2, in thousandths.
+/// Parses a qvalue (RFC 9110 section 12.4.2) into thousandths.
 std::optional<int> parse_quality(std::string_view text) {
   if (text.empty() || text.size() > 5 || (text[0] != '0' && text[0] != '1')) return std::nullopt;
   if (text.size() > 1 && text[1] != '.') return std::nullopt;
@@ -43,7 +43,7 @@ std::optional<int> parse_quality(std::string_view text) {
   return quality > 1000 ? std::nullopt : std::optional(quality);
 }
 
-/// Cuts `text` at its first ';' outside a quoted string and returns what stood before, trimmed.
+/// Cuts `text` at its first ';' outside a quoted string and returns what stood before it, trimmed.
 std::string_view cut_parameter(std::string_view& text) {
   bool quoted = false;
   size_t at = 0;
@@ -62,7 +62,7 @@ std::string_view unquoted(std::string_view value) {
   return quoted ? value.substr(1, value.size() - 2) : value;
 }
 
-/// Nothing where the weight is malformed: such a member is passed over.
+/// Parses one member. Nothing where its q value is malformed: such a member is passed over.
 std::optional<MediaRange> parse_media_range(std::string_view member) {
   MediaRange range{.type = cut_parameter(member), .params = {}};
   while (!member.empty()) {
@@ -97,7 +97,7 @@ std::vector<MediaRange> accepted(const http::Head& head) {
   return ranges;
 }
 
-/// What to send for a CAR with these parameters, or why it cannot be sent.
+/// The variant of a CAR with these parameters, or why it cannot be sent.
 std::expected<Variant, http::Refusal> car_with(const CarParams& params) {
   if (params.version && *params.version != "1") {
     return refuse("car_version_unsupported", "only CAR version 1 is served");
@@ -116,7 +116,7 @@ std::optional<std::string_view> value_of(const http::Query& query, std::string_v
   return value ? std::optional<std::string_view>(*value) : std::nullopt;
 }
 
-/// Chooses among Accept's members for one request.
+/// Chooses among the members of Accept for one request.
 class Chooser {
  public:
   explicit Chooser(const http::Query& query)
@@ -124,7 +124,7 @@ class Chooser {
                     .order = value_of(query, "car-order"),
                     .dups = value_of(query, "car-dups")} {}
 
-  /// A CAR, as the query demands: Accept can only add parameters.
+  /// Chooses a CAR, which the query demands: Accept can only add parameters.
   [[nodiscard]] std::expected<Variant, http::Refusal> car(const std::vector<MediaRange>& ranges) {
     for (const MediaRange& range : ranges) {
       if (is_car(range)) offer_car(range, kNamed);
@@ -135,7 +135,7 @@ class Chooser {
     return variant;
   }
 
-  /// Whatever Accept likes best.
+  /// Chooses the format that Accept prefers.
   [[nodiscard]] std::expected<Variant, http::Refusal> any(const std::vector<MediaRange>& ranges) {
     bool car_excluded = false;
     bool raw_excluded = false;
@@ -195,7 +195,7 @@ class Chooser {
     offer({.format = AnswerFormat::kRaw}, range.quality, specificity);
   }
 
-  /// Keeps the best so far; of equals the first.
+  /// Keeps the best variant so far, and of equal ones the first.
   void offer(const Variant& variant, int quality, Specificity specificity) {
     const int rank = quality * 2 + specificity;
     if (quality == 0 || rank <= best_rank_) return;
@@ -206,7 +206,8 @@ class Chooser {
   CarParams from_query_;
   std::optional<Variant> best_;
   int best_rank_ = 0;
-  std::optional<http::Refusal> refusal_;  ///< The first member's that could not be served.
+  /// Why the first member that cannot be served is refused.
+  std::optional<http::Refusal> refusal_;
 };
 
 }  // namespace

@@ -8,19 +8,20 @@
 
 namespace daphnis::worker {
 
-/// The form of answer that query and Accept agree on. CARs are version 1 in depth-first order.
+/// The form of answer on which query and Accept agree. CARs are version 1, depth first.
 struct Variant {
   AnswerFormat format = AnswerFormat::kCar;
-  bool dups = false;                ///< CARs only.
-  bool accept_contributed = false;  ///< Accept said something that the query left open.
-  bool accept_matters = true;       ///< Another Accept could have led to another answer.
+  bool dups = false;                ///< Repeated blocks are sent again; for CARs only.
+  bool accept_contributed = false;  ///< Accept chose something that the query left open.
+  bool accept_matters = true;       ///< Another Accept field could have led to another answer.
 };
 
-/// `?format=` goes before Accept, and `car-version`, `car-order`, `car-dups` before Accept's
-/// parameters of a CAR (IPIP-0523). Accept is read by RFC 9110 section 12.5.1: highest q, then the
-/// more specific, then the first; "*/*" and "application/*" mean a CAR unless that has q=0. A
-/// member we cannot serve is passed over if another can be. Refused with 400: no format at all, a
-/// format or parameter we do not serve.
+/// Negotiates the form of the answer. `?format=` precedes Accept, and `car-version`, `car-order`,
+/// `car-dups` precede Accept's parameters of a CAR (IPIP-0523). Accept is read by RFC 9110 section
+/// 12.5.1: the highest q wins, then the more specific member, then the first. "*/*" and
+/// "application/*" mean a CAR unless a CAR has q=0. A member that cannot be served is passed over
+/// if another can be. Refused with 400: no format at all, and a format or parameter that is not
+/// served.
 [[nodiscard]] std::expected<Variant, http::Refusal> negotiate(const http::Head& head,
                                                               const http::Query& query);
 

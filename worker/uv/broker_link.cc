@@ -17,7 +17,7 @@ using daphnis::uv::UvPtr;
 
 namespace {
 
-/// The cookie of the socket that is to come with this message; 0: none is.
+/// The cookie of the socket that comes with this message; 0 where none does.
 uint64_t announced_cookie(const ipc::BrokerToWorker& message) {
   if (const auto* handoff = std::get_if<ipc::Handoff>(&message)) return handoff->cookie;
   if (const auto* listener = std::get_if<ipc::ListenerGiven>(&message)) return listener->cookie;
@@ -49,7 +49,8 @@ void BrokerLink::on_connect(Result<UvPtr<uv_pipe_t>> pipe) {
           .on_frame = [this](Bytes payload,
                              UniqueFd descriptor) { on_frame(payload, std::move(descriptor)); },
           .on_closed = [this](const std::string& why) { drop(why); }});
-  // Whoever answers at our socket's path tells us which files to make and which to unlink.
+  // The broker says which files to create and which to unlink, so a process of another user must
+  // not pass for it.
   const int peer = channel_->peer_uid();
   if (peer != 0 && peer != static_cast<int>(::geteuid())) {
     return drop("the socket " + path_ + " is that of another user, " + std::to_string(peer));
@@ -61,7 +62,7 @@ void BrokerLink::on_frame(Bytes payload, UniqueFd descriptor) {
   const Result<ipc::BrokerToWorker> message = ipc::decode_broker_to_worker(payload);
   if (!message) return drop("malformed message: " + message.error().text());
   if (std::holds_alternative<ipc::Welcome>(*message)) delay_ms_ = limits::kBrokerRetryFirstMs;
-  // A descriptor that libuv had to drop would leave this frame with the next one's (DESIGN 4a).
+  // Where libuv had to drop a descriptor, this frame may come with the next one's (DESIGN 4a).
   if (descriptor && daphnis::uv::socket_cookie(descriptor.get()) != announced_cookie(*message)) {
     descriptor.reset();
   }

@@ -13,15 +13,14 @@
 
 namespace daphnis::worker::uv {
 
-/// The connection to the broker: connects, and connects again whenever it is lost, with a growing
-/// and bounded delay, since either side may start first or vanish. Owned by the process's shell.
+/// The connection to the broker. It connects, and connects again whenever it is lost, with a
+/// growing and bounded delay, since either side may start first or vanish. Owned by the Shell.
 class BrokerLink {
  public:
   struct Events {
     std::function<void()> on_connected;
-    /// `socket` is the descriptor that came with a Handoff or a ListenerGiven, if it is the one
-    /// that the frame announced.
-    /// False: drop the connection.
+    /// `socket` is the descriptor that came with a Handoff or a ListenerGiven, where it is the one
+    /// that the frame announced. False where the connection must be dropped.
     std::function<bool(const ipc::BrokerToWorker&, daphnis::uv::UniqueFd socket)> on_message;
     /// Called once for each on_connected().
     std::function<void(const std::string& why)> on_closed;
@@ -29,7 +28,7 @@ class BrokerLink {
 
   BrokerLink(daphnis::uv::Loop& loop, std::string path, Events events);
 
-  /// Does nothing while there is no connection.
+  /// Sends messages. Nothing is sent while there is no connection.
   void send(std::span<const ipc::WorkerToBroker> messages);
   void send(const ipc::WorkerToBroker& message, daphnis::uv::UniqueFd socket);
   /// Ends this connection and goes on to the next.

@@ -23,8 +23,8 @@ using Outcome = CacheLook::Outcome;
 
 constexpr int kOpenFlags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW;
 
-/// Opens without waiting: fails with EAGAIN where a name is not in memory, and with ENOSYS or
-/// EINVAL where the system does not know how.
+/// Opens a file without waiting for a disk. Fails with EAGAIN where a part of the path is not in
+/// memory, and with ENOSYS or EINVAL where the system does not know how.
 int open_cached(const std::string& path) {
   open_how how{};
   how.flags = kOpenFlags;
@@ -32,13 +32,14 @@ int open_cached(const std::string& path) {
   return static_cast<int>(::syscall(SYS_openat2, AT_FDCWD, path.c_str(), &how, sizeof how));
 }
 
-/// Whether an open() that failed says something of this file alone.
+/// True where the errno of an open() says nothing against the disk: there is no such file, or none
+/// can be opened at the moment.
 bool is_missing(int error) {
   return error == ENOENT || error == ENOTDIR || error == EMFILE || error == ENFILE ||
          error == ENOMEM;
 }
 
-/// Why a read that lost its file did; empty: the system says no more than errno.
+/// Why the file of a failed read is corrupt; empty where the errno tells.
 std::string corruption(const FileRead& read) {
   if (read.error == 0) return "shorter than it was";
   return read.error == EBADMSG ? "a checksum does not hold" : "";
@@ -51,7 +52,8 @@ CacheLook fault(const FileRead& read) {
   return {.outcome = Outcome::kUnreadable, .detail = std::strerror(read.error)};
 }
 
-/// The sums of an open file, if it keeps any. False: cold, or `out` is its fault.
+/// Reads the checksums of an open file, if it keeps any. False where they are cold, or where `out`
+/// describes a fault.
 bool read_sums(int fd, const CacheFooter& footer, Reader read, std::optional<PieceSums>& sums,
                CacheLook& out, bool& is_cold) {
   const auto size = static_cast<size_t>(footer.sums_bytes());
@@ -70,7 +72,7 @@ bool read_sums(int fd, const CacheFooter& footer, Reader read, std::optional<Pie
   return true;
 }
 
-/// Looks at an open file. False: cold.
+/// Reads an open file's footer, and a small body, into `out`. False where they are cold.
 bool look_at(UniqueFd fd, Reader read, bool verifies, CacheLook& out) {
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) {
@@ -126,7 +128,7 @@ CacheLook look_waiting(const std::string& path, bool verifies) {
   return look;
 }
 
-/// The system knows from now on, without waiting, whether there is such a file.
+/// Reads the path's names into memory, so that a later look at them does not wait.
 void read_name(const std::string& path) {
   static_cast<void>(::access(path.c_str(), F_OK));
 }
@@ -138,7 +140,7 @@ CacheRead fault_of(const FileRead& done) {
   return {.outcome = CacheRead::Outcome::kUnreadable, .detail = std::strerror(done.error)};
 }
 
-/// Part of a file's body, with whatever has to be read around it to check it.
+/// A part of a file's body, with the bytes around it that its checksums cover.
 struct PartRead {
   PartRead(FileRef from, uint64_t offset, size_t bytes) : file(std::move(from)), size(bytes) {
     if (size > 0) sums = sums_of(*file);
@@ -159,7 +161,7 @@ struct PartRead {
   }
 
   FileRef file;
-  const PieceSums* sums = nullptr;  ///< The file's; null: nothing is checked.
+  const PieceSums* sums = nullptr;  ///< The file's checksums; null where nothing is checked.
   PieceSums::Span place;
   size_t skipped = 0;
   size_t size;
@@ -242,7 +244,7 @@ CacheReads::When CacheFolderReads::read(const FileRef& file, uint64_t offset, si
   return When::kLater;
 }
 
-/// Long lists take long to check and to sort: all of them go to the thread pool.
+/// Reads an index in the thread pool always, since a long list takes long to check and to sort.
 CacheReads::When CacheFolderReads::index_of(const CachedFile& file, CacheQueryId id, CacheRead&) {
   struct Index {
     FileRef file;

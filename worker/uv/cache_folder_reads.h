@@ -15,11 +15,11 @@
 
 namespace daphnis::worker::uv {
 
-/// Reads the cache's folder. What the system has in memory, directory entries included, is answered
-/// on the loop; all else by the thread pool. Owned by the process's shell.
+/// Reads the cache's folder: on the loop where the system holds what is asked for in memory,
+/// directory entries included, else in the thread pool. Owned by the Shell.
 ///
-/// Where it verifies, all bytes of a body are checked by the file's sums (piece_sums.h), if it
-/// keeps any, each time they are read here or sent (file_sender.h).
+/// Where `verifies` is set, all bytes of a body are checked by the file's checksums (piece_sums.h),
+/// if it keeps any, each time they are read here or sent (file_sender.h).
 class CacheFolderReads final : public CacheReads {
  public:
   struct Events {
@@ -38,14 +38,14 @@ class CacheFolderReads final : public CacheReads {
 
  private:
   [[nodiscard]] std::string path_of(const RequestKey& key) const;
-  /// Does `work` in the thread pool, then `done`.
+  /// Does `work` in the thread pool, then `done` on the loop.
   void start(CacheQueryId id, std::function<void()> work, std::function<void()> done);
 
   daphnis::uv::Loop& loop_;
   Events events_;
   std::string folder_;
   bool verifies_;
-  std::unique_ptr<daphnis::uv::SharedMemory> memory_;  ///< Of filter_.
+  std::unique_ptr<daphnis::uv::SharedMemory> memory_;  ///< The memory of filter_.
   std::optional<CountingBloomFilter> filter_;
   absl::flat_hash_map<CacheQueryId, std::unique_ptr<daphnis::uv::PoolTask>> tasks_;
 };

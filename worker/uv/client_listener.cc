@@ -50,7 +50,7 @@ void ClientListener::accept_waiting() {
 bool ClientListener::accept_one() {
   UniqueFd client(::accept4(poll_.fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (client) {
-    // Answers go out whole, in gather writes: there is nothing for Nagle to gather.
+    // Answers go out in gather writes, which Nagle's algorithm would only delay.
     const int on = 1;
     ::setsockopt(client.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     on_client_(std::move(client));

@@ -17,7 +17,7 @@
 namespace daphnis::worker::uv {
 namespace {
 
-/// sendfile() meets faults of both its ends. These are a file's.
+/// True where an errno of sendfile(), which reports faults of both its ends, is the file's.
 bool is_of_file(int error) {
   constexpr std::array kErrors = {EIO, ENXIO, ENODATA, EBADMSG, ESTALE, EUCLEAN, EINVAL, EOVERFLOW};
   return std::ranges::find(kErrors, error) != kErrors.end();
@@ -25,7 +25,7 @@ bool is_of_file(int error) {
 
 }  // namespace
 
-/// Shared with the thread that reads.
+/// A read in the thread pool; shared with its thread.
 struct FileSender::Warming {
   FileRange range;
   FileRead read = {};
@@ -71,8 +71,8 @@ FileSender::Sent FileSender::send(int socket, const FileRange& piece) {
   }
 }
 
-/// At most one piece. What the socket does not take is read and checked anew when it does: a buffer
-/// for each slow client would be many.
+/// Sends at most one piece of a file with checksums. Bytes that the socket does not take are read
+/// and checked again later, since a buffer for each slow client would cost too much memory.
 FileSender::Sent FileSender::send_checked(int socket, const FileRange& part,
                                           const PieceSums& sums) {
   using Outcome = Sent::Outcome;
@@ -80,10 +80,10 @@ FileSender::Sent FileSender::send_checked(int socket, const FileRange& part,
   const auto place = sums.around(part.offset, 1);
   const FileRange whole{part.file, place.offset, place.size};
   const std::span<uint8_t> bytes = std::span(scratch).first(place.size);
-  // What was read ahead a moment ago may be waited for: not all systems can tell that it is there.
+  // A piece that was read ahead a moment ago may be waited for: some systems cannot tell that it is
+  // in memory.
   const Reader read = known_.begins(whole) == whole.size ? read_waiting : read_cached;
-  const FileRead done =
-      read_checked(part.file->descriptor(), sums, place.offset, bytes, read);
+  const FileRead done = read_checked(part.file->descriptor(), sums, place.offset, bytes, read);
   if (done.outcome == FileRead::Outcome::kCold) return read_ahead(whole);
   known_ = {};
   if (done.outcome == FileRead::Outcome::kLost) {
@@ -114,7 +114,8 @@ FileSender::Sent FileSender::read_ahead(const FileRange& piece) {
         const FileRange& range = warming->range;
         is_lost_ = warming->read.outcome == FileRead::Outcome::kLost;
         lost_error_ = warming->read.error;
-        // Not to be asked again, even of a system that cannot tell: once read is good enough.
+        // The range counts as known from now on, even on systems that cannot tell whether it is in
+        // memory.
         known_ = {range.file.get(), range.offset, range.offset + range.size};
         const auto on_warm = on_warm_;
         on_warm();

@@ -10,41 +10,41 @@
 namespace daphnis::worker::uv {
 
 /// Sends parts of files to one socket from the page cache, so that the loop never waits for a disk:
-/// each part is probed first, and one that is cold is read in the thread pool while its socket
-/// waits. Of a file with sums each piece is read and checked, and the very bytes that were checked
-/// are sent: no disk, and nobody who writes to the file, can change them in between. Owned by the
-/// socket.
+/// each part is probed first, and a cold one is read in the thread pool while its socket waits. Of
+/// a file with checksums each piece is read and checked, and the checked bytes themselves are sent,
+/// so that neither a disk nor a writer can change them in between. Owned by the Socket.
 class FileSender {
  public:
   struct Sent {
     enum class Outcome : uint8_t {
-      kBytes,       ///< `bytes` of them.
-      kBlocked,     ///< The socket takes no more.
-      kCold,        ///< `on_warm` will be called.
-      kFileLost,    ///< `error` says why; 0: the file is too short.
-      kSocketLost,  ///< The connection broke.
+      kBytes,    ///< The socket took `bytes` bytes.
+      kBlocked,  ///< The socket takes no more.
+      kCold,     ///< The file is read in the thread pool; `on_warm` will be called.
+      /// The file cannot be read; `error` is an errno, or 0 where the file is too short.
+      kFileLost,
+      kSocketLost,  ///< The connection is broken.
     };
     Outcome outcome = Outcome::kBytes;
     size_t bytes = 0;
-    bool is_socket_full = false;  ///< It took less than it could have.
+    bool is_socket_full = false;  ///< The socket took less than it was given.
     int error = 0;
   };
 
-  /// `on_warm` is called when send() is worth calling again; may destroy this object.
+  /// `on_warm` is called when send() is worth calling again; it may destroy this object.
   FileSender(daphnis::uv::Loop& loop, std::function<void()> on_warm);
 
-  /// Sends the first part of `piece`, which has at most kFilePieceBytesMax bytes. Not while
-  /// is_waiting().
+  /// Sends a first part of `piece`, which has at most kFilePieceBytesMax bytes. Not to be called
+  /// while is_waiting().
   [[nodiscard]] Sent send(int socket, const FileRange& piece);
   [[nodiscard]] bool is_waiting() const { return task_.is_busy(); }
 
  private:
-  /// What is known to be in memory, of the file of the last send().
+  /// The range that is known to be in memory, of the file of the last send().
   struct Known {
-    const File* file = nullptr;  ///< Never followed: the file may have gone.
+    const File* file = nullptr;  ///< Compared only, since the file may be gone.
     uint64_t begin = 0;
     uint64_t end = 0;
-    /// How many of the range's first bytes.
+    /// The number of the range's first bytes that are known.
     [[nodiscard]] size_t begins(const FileRange& range) const;
   };
   struct Warming;

@@ -17,13 +17,13 @@ namespace {
 
 using Outcome = FileRead::Outcome;
 
-/// Files of memory are never cold; not all kernels can be asked without waiting about them.
+/// True for a file of tmpfs, which is never cold; not all kernels answer RWF_NOWAIT for one.
 bool is_in_memory(int fd) {
   struct statfs system {};
   return ::fstatfs(fd, &system) == 0 && system.f_type == TMPFS_MAGIC;
 }
 
-/// One read that waits for nothing: its size, or what it failed with as a negative number.
+/// Reads once without waiting for a disk. Returns the bytes read, or a negative errno.
 ssize_t read_at_once(int fd, uint64_t offset, std::span<uint8_t> into) {
   const iovec part{.iov_base = into.data(), .iov_len = into.size()};
   ssize_t size = 0;
@@ -47,7 +47,7 @@ FileRead read_cached(int fd, uint64_t offset, std::span<uint8_t> into) {
   const ssize_t size = read_at_once(fd, offset, into);
   if (size < 0) return failed(static_cast<int>(-size));
   if (size == 0 && !into.empty()) return failed(0);
-  // What follows is cold, or is not there: whoever waits for the rest will see.
+  // The rest is cold or missing; a read that waits will tell which.
   if (static_cast<size_t>(size) < into.size()) return {.outcome = Outcome::kCold};
   return {};
 }

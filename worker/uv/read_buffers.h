@@ -6,15 +6,15 @@
 
 namespace daphnis::worker::uv {
 
-/// Where sockets read to. Bytes that will be kept land in pooled buffers, each socket filling its
-/// own before it takes another; everything else (requests, input thrown away) goes through one
-/// scratch buffer, so that an idle connection holds no memory. Owned by the process's shell.
+/// The buffers that sockets read into. Bytes that will be kept go to pooled buffers, each socket
+/// filling its own before it takes another. All other bytes (requests, input thrown away) go
+/// through one scratch buffer, so that an idle connection holds no memory. Owned by the Shell.
 class ReadBuffers {
  public:
   explicit ReadBuffers(BufferPool& pool) : pool_(pool) {}
 
   [[nodiscard]] BufferRef take() { return pool_.take(); }
-  /// Overwritten by the next read of any socket.
+  /// A buffer that the next read of any socket overwrites.
   [[nodiscard]] const BufferRef& scratch() const { return scratch_; }
 
  private:

@@ -16,7 +16,8 @@ namespace {
 using daphnis::uv::UniqueFd;
 
 constexpr uint64_t kTickMs = 1'000;
-constexpr uint64_t kDescriptorsMs = 5'000;  ///< Counting them means reading a folder of them.
+/// Counting descriptors means reading a folder, so it is done rarely.
+constexpr uint64_t kDescriptorsMs = 5'000;
 
 }  // namespace
 
@@ -95,7 +96,8 @@ void Shell::bind_listener() {
   auto bound = ClientListener::bind(settings_.listen);
   if (!bound) {
     log_.error(LogLine("start_failed").add("why", bound.error().text()));
-    exit_status_ = bound.error().code == Errc::kInvalid ? 2 : 1;  // 2: trying again is no use.
+    // Status 2 says that another start is of no use.
+    exit_status_ = bound.error().code == Errc::kInvalid ? 2 : 1;
     loop_.stop();
     return;
   }
@@ -104,7 +106,8 @@ void Shell::bind_listener() {
   worker_.listeners().on_bound(cookie);
 }
 
-/// Those who wait in a socket that is closed are taken in first, lest nobody else accepts on it.
+/// Binds, offers and closes listeners as the Worker says. Clients that wait in a socket are
+/// accepted before it is closed, lest no other process accepts on it.
 void Shell::update_listeners() {
   Listeners& listeners = worker_.listeners();
   if (listeners.take_must_bind()) bind_listener();
@@ -126,7 +129,7 @@ void Shell::on_client(UniqueFd fd) {
   std::string address = daphnis::uv::peer_host(fd.get());
   Connection* connection = worker_.on_client(std::move(address), loop_.now_ms());
   if (connection) add_socket(std::move(fd), *connection);
-  after_input();  // Another may have had to make room.
+  after_input();  // Another client may have been closed for this one.
 }
 
 void Shell::add_socket(UniqueFd fd, Connection& connection) {
@@ -137,11 +140,11 @@ void Shell::add_socket(UniqueFd fd, Connection& connection) {
   sync(added);
 }
 
-/// A socket's readiness has been used. It comes after those that its input has woken: their writes
-/// may end a pause before it costs a system call.
+/// Looks at a socket whose readiness has been used, after the connections that its input has woken:
+/// their writes may end a pause before it costs a system call.
 void Shell::on_used(Socket& socket) {
   worker_.touch(socket.connection());
-  after_input();  // May destroy the socket, and with it the closure that called this.
+  after_input();  // This call may destroy the socket, and with it the closure that called here.
 }
 
 bool Shell::on_broker_message(const ipc::BrokerToWorker& message, UniqueFd socket) {
@@ -235,13 +238,13 @@ void Shell::on_tick() {
   after_input();
 }
 
-/// The first asks to finish, the second to leave at once.
+/// The first signal asks to finish, the second to leave at once.
 void Shell::on_signal() {
   if (is_leaving_) return loop_.stop();
   drain();
 }
 
-/// Leaves once all is done, or when the time for it is over.
+/// Leaves once all is done, or when drain_ms is over.
 void Shell::drain() {
   if (std::exchange(is_leaving_, true)) return;
   log_.info(LogLine("draining"));
@@ -250,7 +253,7 @@ void Shell::drain() {
   after_input();
 }
 
-/// The time for draining is over.
+/// Ends what is left when drain_ms is over.
 void Shell::leave() {
   worker_.leave(loop_.now_ms());
   after_input();
@@ -259,7 +262,7 @@ void Shell::leave() {
 
 void Shell::leave_if_done() {
   if (!worker_.is_empty()) return;
-  // Sockets that the broker does not keep end with us.
+  // Listening sockets of which the broker has no copy end with this process.
   for (const auto& [cookie, listener] : listeners_) listener->accept_waiting();
   if (worker_.is_empty()) loop_.stop();
 }

@@ -20,13 +20,14 @@
 
 namespace daphnis::worker::uv {
 
-/// What main was told.
+/// The settings of a worker process.
 struct ShellSettings {
   std::string socket_path;
   daphnis::uv::Address listen;
   uint32_t index = 0;
-  uint32_t access_line_every = 1;  ///< One access line in so many is written; 0: none.
-  bool verifies_hits = false;      ///< What is sent of a cached file is checked by its sums before.
+  uint32_t access_line_every = 1;  ///< One access line in so many is written; 0 writes none.
+  /// The bytes of a cached file are checked by its checksums before they are sent.
+  bool verifies_hits = false;
   Settings settings = {};
 };
 
@@ -37,17 +38,17 @@ class Shell {
   Shell(daphnis::uv::Loop& loop, daphnis::uv::Log& log, const ShellSettings& settings);
   ~Shell();
 
-  /// Begins to accept clients: on what the broker keeps for this worker, else on a socket bound
-  /// here. Where that cannot be done the loop stops and exit_status() is not 0.
+  /// Begins to accept clients, on the sockets that the broker keeps for this worker or else on one
+  /// bound here. Where neither can be had the loop stops and exit_status() is not 0.
   void start();
-  /// Finishes what is under way and stops the loop, at the latest when the time for it is over.
+  /// Finishes what is under way and stops the loop, after drain_ms at the latest.
   void drain();
   [[nodiscard]] int exit_status() const { return exit_status_; }
   [[nodiscard]] bool is_listening() const { return !listeners_.empty(); }
 
  private:
   void on_client(daphnis::uv::UniqueFd fd);
-  /// Accepts clients on that socket from now on.
+  /// Accepts clients on that socket from now on. `from` is for the log.
   void accept_on(daphnis::uv::UniqueFd listener, std::string_view from);
   void bind_listener();
   void update_listeners();
@@ -56,7 +57,7 @@ class Shell {
   void add_socket(daphnis::uv::UniqueFd fd, Connection& connection);
   void on_used(Socket& socket);
 
-  /// Carries out all that the last input has led to. Called at the end of every event.
+  /// Carries out what the last input has led to. Called at the end of every event.
   void after_input();
   void sync(Socket& socket);
   void arm_timer();
@@ -70,20 +71,21 @@ class Shell {
   daphnis::uv::Log& log_;
   ShellSettings settings_;
   uint64_t access_lines_ = 0;
-  BufferPool pool_;  ///< Before all that holds slices of it.
+  BufferPool pool_;  ///< Destroyed after all that holds slices of it.
   ReadBuffers buffers_{pool_};
   CacheFolderReads cache_reads_;
-  daphnis::uv::RandomPool random_;  ///< Before the Worker, which draws from it.
+  daphnis::uv::RandomPool random_;  ///< Destroyed after the Worker, which draws from it.
   Worker worker_;
   SpoolFiles spool_files_;
   absl::flat_hash_map<ConnectionId, std::unique_ptr<Socket>> sockets_;
-  absl::flat_hash_map<uint64_t, std::unique_ptr<ClientListener>> listeners_;  ///< By SO_COOKIE.
-  daphnis::uv::Timer timer_;  ///< For the Worker's next call.
+  /// The listening sockets, by SO_COOKIE.
+  absl::flat_hash_map<uint64_t, std::unique_ptr<ClientListener>> listeners_;
+  daphnis::uv::Timer timer_;  ///< The timer of the Worker's next call.
   uint64_t timer_ms_ = kNever;
   uint32_t descriptors_ = 0;
   uint64_t descriptors_counted_ms_ = 0;
-  daphnis::uv::Timer tick_;   ///< Every second.
-  daphnis::uv::Timer leave_;  ///< The drain's end.
+  daphnis::uv::Timer tick_;   ///< The timer of once a second.
+  daphnis::uv::Timer leave_;  ///< The timer of the end of draining.
   bool is_leaving_ = false;
   int exit_status_ = 0;
   daphnis::uv::Signal terminate_;

@@ -17,13 +17,13 @@
 namespace daphnis::worker::uv {
 namespace {
 
-/// Reads per event: a fast peer must not starve the others, and what it sent is to go on to its
-/// reader while the processor's cache still holds it.
+/// Reads per event. A fast peer must not starve the others, and its bytes should go on to their
+/// reader while the processor's cache holds them.
 constexpr int kReadsPerEvent = 4;
-/// With less space than this in the buffer, the next one is read into as well.
+/// Space in the buffer, in bytes, below which a read fills the next buffer as well.
 constexpr size_t kSpaceWorthARead = 64 * limits::kKiB;
 constexpr size_t kViewsPerWrite = 64;
-/// Bytes of files per turn: on loopback the kernel takes them as fast as they come.
+/// Bytes of files per turn of the loop: on loopback the kernel takes them as fast as they come.
 constexpr size_t kFileBytesPerTurn = 4 * limits::kMiB;
 
 }  // namespace
@@ -49,7 +49,7 @@ void Socket::read(uint64_t now_ms) {
     const bool may_be_more = connection_.keeps_input() ? read_kept(now_ms) : read_scratch(now_ms);
     if (!may_be_more) break;
   }
-  // Nothing of the buffer is held by anybody: an idle connection must not keep it from others.
+  // The buffer has no other holder: an idle connection must not keep it from other sockets.
   if (buffer_.is_unique()) buffer_ = {};
 }
 
@@ -134,7 +134,7 @@ bool Socket::write_memory(std::span<const Bytes> views, uint64_t now_ms) {
   msghdr message{};
   message.msg_iov = parts.data();
   message.msg_iovlen = views.size();
-  // With a file behind it, a head is not worth a segment of its own.
+  // A head with a file behind it is not worth a segment of its own.
   const int more = connection_.has_file_next() ? MSG_MORE : 0;
   const ssize_t size = ::sendmsg(poll_.fd(), &message, MSG_NOSIGNAL | more);
   if (size < 0) {
@@ -164,12 +164,12 @@ bool Socket::write_file(const FileRange& piece, uint64_t now_ms) {
       return false;
     case FileSender::Sent::Outcome::kFileLost:
       connection_.on_file_lost(sent.error, now_ms);
-      return connection_.ending() == Ending::kOpen;  // What comes instead may be there at once.
+      return connection_.ending() == Ending::kOpen;  // Other output may be there at once.
     case FileSender::Sent::Outcome::kSocketLost:
       connection_.on_lost(now_ms);
       return false;
   }
-  // A full socket or others' turn: either way the poll says when to go on.
+  // The socket is full or other sockets have their turn; the poll says when to go on.
   is_blocked_ = sent.is_socket_full || sent.bytes >= file_bytes_left_;
   file_bytes_left_ -= std::min(file_bytes_left_, sent.bytes);
   connection_.on_written(sent.bytes, now_ms);
@@ -188,7 +188,7 @@ Socket::Fate Socket::sync(uint64_t now_ms) {
       }
       break;
     case Ending::kClose:
-      // A full socket is no reason to stay where nothing is left to be written.
+      // A full socket is no reason to stay where no output is left.
       if (is_written() || !has_output()) return Fate::kClosed;
       break;
     case Ending::kReset:

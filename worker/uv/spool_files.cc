@@ -24,11 +24,12 @@ using daphnis::uv::UniqueFd;
 constexpr mode_t kMode = 0644;
 constexpr size_t kPartsPerWrite = 64;
 
-/// pwritev() until all is written. 0, or errno. Touches no reference count: other threads may.
+/// Writes all of `data` at `offset`. Returns 0 or an errno. Copies no slice, since reference counts
+/// belong to another thread.
 int write_all(int fd, const Slices& data, uint64_t offset) {
   std::array<iovec, kPartsPerWrite> parts{};
-  size_t at = 0;       // Slice,
-  size_t written = 0;  // and how much of it.
+  size_t at = 0;       // The slice that is being written.
+  size_t written = 0;  // Bytes of it that are written.
   while (at < data.size()) {
     size_t count = 0;
     for (size_t i = at; i < data.size() && count < parts.size(); ++i, ++count) {
@@ -50,7 +51,7 @@ int write_all(int fd, const Slices& data, uint64_t offset) {
   return 0;
 }
 
-/// Opens a regular file; nothing else may pass for one. 0, or errno.
+/// Opens a regular file, and nothing else. Returns 0 or an errno.
 int open_file(const std::string& path, int flags, UniqueFd& fd) {
   fd = UniqueFd(::open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, kMode));
   if (!fd) return errno;
@@ -61,12 +62,12 @@ int open_file(const std::string& path, int flags, UniqueFd& fd) {
 
 }  // namespace
 
-/// Jobs under way, in one thread. Shared by the list and libuv, which cannot be made to let go of
-/// it.
+/// Jobs under way, in one thread of the pool. Shared by runs_ and libuv, which cannot be made to
+/// let go of it.
 struct SpoolFiles::Run {
   struct One {
     FileJob job;
-    UniqueFd fd;  ///< Opened.
+    UniqueFd fd;  ///< The file that the job opened.
     int error = 0;
 
     void work();
@@ -74,9 +75,9 @@ struct SpoolFiles::Run {
 
   uv_work_t request{};
   std::vector<One> all;
-  std::promise<void> worked;  ///< The other thread no longer touches this.
+  std::promise<void> worked;  ///< Set when the other thread is done with this object.
   SpoolFiles* owner = nullptr;
-  std::shared_ptr<Run> self;  ///< Until libuv is done with it.
+  std::shared_ptr<Run> self;  ///< A reference that is dropped when libuv is done with this object.
 };
 
 void SpoolFiles::Run::One::work() {

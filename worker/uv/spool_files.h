@@ -11,10 +11,10 @@
 
 namespace daphnis::worker::uv {
 
-/// Does FileJobs in libuv's thread pool, a few at a time, so that a slow disk leaves threads to
-/// others. Those that may wait are gathered for a moment: waking a thread, and being woken by it,
-/// costs more than a small file. Owned by the Shell. Its end waits for what is being written: the
-/// data must outlive the writing.
+/// Does FileJobs in libuv's thread pool, at most kSpoolJobsAtOnce threads at once, so that a slow
+/// disk leaves threads to others. Jobs that may wait are gathered for kSpoolGatherMs, since waking
+/// a thread, and being woken by it, costs more than a small file. Owned by the Shell. The
+/// destructor waits for writes under way, whose data must outlive them.
 class SpoolFiles {
  public:
   using Done = std::function<void(FileJobDone)>;
@@ -39,9 +39,9 @@ class SpoolFiles {
 
   daphnis::uv::Loop& loop_;
   Done done_;
-  Jobs gathered_;  ///< At most kSpoolGatherJobs.
+  Jobs gathered_;  ///< Gathered jobs, at most kSpoolGatherJobs.
   daphnis::uv::Timer gather_timer_;
-  std::deque<Jobs> waiting_;  ///< Each to be done by one thread.
+  std::deque<Jobs> waiting_;  ///< Lists of jobs that wait for a thread, each to be done by one.
   std::list<std::shared_ptr<Run>> runs_;
   size_t running_ = 0;
 };

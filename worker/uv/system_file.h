@@ -9,13 +9,13 @@
 
 namespace daphnis::worker::uv {
 
-/// A File of the system's. Reading it needs no position, so any number of readers share it.
+/// A File that the system opened. Reads name their offset, so any number of readers share it.
 class SystemFile final : public File {
  public:
   explicit SystemFile(daphnis::uv::UniqueFd fd, std::optional<PieceSums> sums = std::nullopt)
       : fd_(std::move(fd)), sums_(std::move(sums)) {}
   [[nodiscard]] int descriptor() const override { return fd_.get(); }
-  /// By which what is read of it is to be checked; null: by nothing.
+  /// The checksums of the file's pieces; null where it is not to be checked.
   [[nodiscard]] const PieceSums* sums() const { return sums_ ? &*sums_ : nullptr; }
 
  private:
@@ -23,7 +23,7 @@ class SystemFile final : public File {
   std::optional<PieceSums> sums_;
 };
 
-/// Those of a file that the shell made.
+/// The checksums of a file that the shell made.
 [[nodiscard]] inline const PieceSums* sums_of(const File& file) {
   const auto* system_file = dynamic_cast<const SystemFile*>(&file);
   return system_file ? system_file->sums() : nullptr;

@@ -98,8 +98,8 @@ struct Folder {
   bool was_later = false;
   CacheFolderReads reads{
       loop,
-      {.on_look = [this](uint64_t, CacheLook look) { late = std::move(look); },
-       .on_read = [this](uint64_t, CacheRead read) { late_read = std::move(read); }},
+      {.on_look = [this](CacheQueryId, CacheLook look) { late = std::move(look); },
+       .on_read = [this](CacheQueryId, CacheRead read) { late_read = std::move(read); }},
       verifies};
 };
 
@@ -265,7 +265,7 @@ TEST_CASE("blocks and their list are read from a cached file") {
   auto when = CacheReads::When::kNow;
   for (int tries = 0; tries < (is_cold ? kTriesMax : 1); ++tries) {
     if (is_cold) folder.cool();
-    when = folder.reads.read(look.file.file, place->offset, place->size, 2, block);
+    when = folder.reads.read(look.file.file, place->offset, place->size, CacheQueryId{2}, block);
     if (when == CacheReads::When::kLater) break;
   }
   CHECK((when == CacheReads::When::kLater) == is_cold);
