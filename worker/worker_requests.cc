@@ -117,7 +117,8 @@ bool Worker::is_under_way(const Content& content) const {
 }
 
 void Worker::on_cached_file_lost(const RequestKey& key, int error) {
-  // EBADMSG is the errno of a checksum that does not hold, our own and those of file systems.
+  // EBADMSG says that a checksum does not hold, either one of the cached file's or one of the file
+  // system's.
   const bool is_corrupt = error == 0 || error == EBADMSG;
   cache_.report(key, is_corrupt ? ipc::CacheFaultKind::kCorrupt : ipc::CacheFaultKind::kUnreadable,
                 error == 0         ? "shorter than its footer says"

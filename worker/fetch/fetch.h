@@ -79,12 +79,6 @@ struct FetchMemory {
 /// slowest reader pauses the stream.
 ///
 /// Owned by the Worker, which destroys it when it is wanted no more (is_wanted()).
-///
-/// The window holds the output's beginning, so that late readers can begin there, as long as that
-/// is at most FetchMemory::window_bytes_max, then what the slowest reader still needs, within the
-/// same bound. A spool takes over where the answer is to be kept, another worker reads along, or a
-/// reader is too slow for the window; else the slow reader stops the stream.
-///
 class Fetch {
  public:
   enum class State : uint8_t {

@@ -115,9 +115,9 @@ void Socket::write(uint64_t now_ms) {
   }
 }
 
-/// sendfile() hands over 64 KiB at a time, which is a little more than loopback's largest segment:
-/// without a cork (tcp(7)) every second segment of a long file would be a few bytes long. One that
-/// goes out in a single piece is soon over, and cheaper without.
+/// Corks or uncorks the socket. sendfile() hands over 64 KiB at a time, which is a little more than
+/// loopback's largest segment: without a cork (tcp(7)) every second segment of a long file would be
+/// a few bytes long. A file that goes out in a single piece is cheaper without a cork.
 void Socket::cork(bool is_corked) {
   if (std::exchange(is_corked_, is_corked) == is_corked) return;
   const int value = is_corked ? 1 : 0;

@@ -1,4 +1,4 @@
-// The broker that is away, overload, draining, deadlines.
+// Tests of an absent broker, overload, draining and deadlines.
 
 #include "tests/unit/worker/rig.h"
 

@@ -12,7 +12,7 @@ Settings with_high_mark(size_t bytes) {
   return settings;
 }
 
-/// A client whose kernel takes nothing, with an L2 that has sent the whole CAR but its last leaf.
+/// A client whose kernel takes nothing, and an L2 that has sent the whole CAR except its last leaf.
 struct Stuck : Rig {
   explicit Stuck(Settings settings) : Rig(settings), car(4'000), client(connect()) {
     start_broker();
@@ -44,7 +44,7 @@ TEST_CASE("a client that takes nothing stops the reading of its L2 at the high m
 TEST_CASE("reading goes on once the queue has fallen to half of the high mark", "[worker]") {
   Stuck rig(with_high_mark(4'000));
   const size_t queued = rig.car.section_ends[1];
-  // The head goes first; its size is known once it is out.
+  // The head goes first, and its size is known once it is out.
   rig.give_space(rig.client, 1);
   while (!Contains("\r\n\r\n").match(rig.client.received)) rig.give_space(rig.client, 1);
   rig.give_space(rig.client, queued - 2'100);

@@ -1,5 +1,5 @@
-// Answers that cannot be completed: as long as nothing of one has gone out, another takes its
-// place; from its first byte on it is cut, and never before its head's end.
+// Tests of answers that cannot be completed: before the first byte another answer takes the place;
+// later the answer is cut, and never before the end of its head.
 
 #include "tests/unit/worker/fetch/spool_rig.h"
 #include "tests/unit/worker/rig.h"

@@ -63,7 +63,7 @@ TEST_CASE("a client that was promised another answer before the drain gets it", 
   rig.start_broker();
   const SampleCar car;
   Peer& client = rig.connect();
-  client.space = 100;  // The answer's head is made, and with it the promise.
+  client.space = 100;  // The answer's head is made, which promises that the connection stays open.
   rig.send(client, get(car));
   rig.hand_off(rig.only<ipc::Fetch>(), post_of(car));
   rig.worker.drain(rig.now_ms);

@@ -8,7 +8,7 @@ using Catch::Matchers::Contains;
 
 namespace {
 
-/// What the client is told when the only L2 has answered `post` and the broker knows no other.
+/// The status that the client gets when the only L2 has sent `post` and the broker knows no other.
 std::string answer_to(const SampleCar& car, const std::string& post, Settings settings = {}) {
   Rig rig(settings);
   rig.start_broker();
@@ -21,7 +21,7 @@ std::string answer_to(const SampleCar& car, const std::string& post, Settings se
   return client.received;
 }
 
-/// Where the root's section begins.
+/// The offset of the root's section.
 size_t section_begin(const SampleCar& car) {
   return 1 + car.bytes[0];  // The header's length fits one byte.
 }
@@ -127,7 +127,7 @@ TEST_CASE("what follows the padding is a lie", "[worker]") {
   CHECK(rig.only<ipc::AttemptEnded>().outcome == ipc::AttemptOutcome::kVerifyFailed);
 }
 
-TEST_CASE("an L2 that proves that there is no such path settles it and keeps its connection",
+TEST_CASE("an L2 that proves that there is no such path has decided it and keeps its connection",
           "[worker]") {
   const SampleCar car;
   const size_t root_end = car.section_ends[0];

@@ -1,4 +1,4 @@
-// Which listening sockets a worker holds, offers and closes.
+// Tests of the listening sockets that a worker holds, offers and closes.
 
 #include "common/base/limits.h"
 #include "tests/unit/worker/rig.h"
@@ -18,7 +18,7 @@ Cookies offered(Rig& rig) {
   return cookies;
 }
 
-/// The broker gives the worker (index 3, as Rig makes it) a socket.
+/// The broker gives a socket to the worker (index 3, as Rig makes it).
 void give(Rig& rig, uint64_t cookie, uint32_t slot) {
   Connection* stream = nullptr;
   REQUIRE(rig.worker.on_broker_message(
@@ -27,7 +27,7 @@ void give(Rig& rig, uint64_t cookie, uint32_t slot) {
   rig.after_input();
 }
 
-/// A worker that serves a socket of its own, which the broker keeps.
+/// A worker that accepts on a socket of its own, of which the broker keeps a copy.
 void serve(Rig& rig, uint64_t cookie) {
   Listeners& listeners = rig.worker.listeners();
   listeners.start(kAddress, rig.now_ms);
@@ -129,7 +129,7 @@ TEST_CASE("a worker that leaves says so and closes what the broker keeps", "[wor
   CHECK(rig.worker.listeners().take_closed() == Cookies{9});
   rig.after_input();
   CHECK(rig.sent<ipc::Leaving>().size() == 1);
-  give(rig, 11, 1);  // It was on its way.
+  give(rig, 11, 1);  // The socket was on its way.
   CHECK(rig.worker.listeners().take_closed() == Cookies{11});
 }
 

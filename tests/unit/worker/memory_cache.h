@@ -10,11 +10,11 @@
 
 namespace daphnis::worker::test {
 
-/// A cache folder without a disk. Answers at once, or when told to.
+/// A cache folder without a disk. Its reads end at once or, where `is_cold`, when the test says.
 class MemoryCache final : public CacheReads {
  public:
-  /// Stores an answer; those that are to be read as files are longer than kOpenFileBodyBytesMax or
-  /// are said to be.
+  /// Stores an answer. One that is read as a file must be longer than kOpenFileBodyBytesMax, unless
+  /// `is_small` says that it is held in memory.
   std::shared_ptr<MemoryFile> store(const CarRequest& request, std::string body,
                                     std::vector<CachedBlock> blocks = {}, bool is_small = false) {
     CacheTrailerWriter writer;
@@ -84,7 +84,7 @@ class MemoryCache final : public CacheReads {
     if (stored.is_small) {
       out.file.body = Slice::copy_of(as_bytes(stored.body));
     } else {
-      // Each opening of a file is closed by itself.
+      // Each opening of a file has a reference of its own, as with a descriptor.
       out.file.file =
           FileRef(stored.file.get(), [keep = stored.file](const File*) mutable { keep.reset(); });
     }
@@ -106,7 +106,7 @@ class MemoryCache final : public CacheReads {
     FileRef file;
     uint64_t offset;
     size_t size;
-    CacheFooter footer = {};  ///< Where it is the trailer that is to be read.
+    CacheFooter footer = {};  ///< The file's footer where its trailer is to be read.
     [[nodiscard]] CacheRead result() const {
       return footer.body_bytes > 0 ? index_at(file, footer) : bytes_of(file, offset, size);
     }

@@ -12,17 +12,17 @@
 
 namespace daphnis::worker::test {
 
-/// Does a worker's jobs on files, in memory and when told to.
+/// Does a worker's file jobs, in memory and when the test says.
 class MemoryDisk {
  public:
-  /// Jobs that came and were not done yet.
+  /// Jobs that came and are not done yet.
   std::vector<FileJob> waiting;
   std::map<std::string, std::shared_ptr<MemoryFile>> files;
   int create_error = 0;
   int write_error = 0;
   size_t syncs = 0;
 
-  /// Takes what has been ordered. False: nothing was, and nothing waits.
+  /// Takes new jobs. False where no job waits then.
   bool take(Rig& rig) {
     for (FileJob& job : rig.worker.take_file_jobs()) waiting.push_back(std::move(job));
     return !waiting.empty();
@@ -36,7 +36,7 @@ class MemoryDisk {
     rig.worker.on_file_job_done(std::move(done), rig.now_ms);
     rig.after_input();
   }
-  /// Does all there is to do, and all that comes of it.
+  /// Does all jobs, and those that follow from them.
   void run(Rig& rig) {
     while (take(rig)) do_one(rig);
   }
@@ -55,7 +55,7 @@ class MemoryDisk {
         break;
       case FileJob::Kind::kWrite:
         done.error = write_error;
-        // Only the disk writes to what all others read.
+        // The disk alone writes to files that all others only read.
         if (done.error == 0) {
           write(const_cast<MemoryFile&>(dynamic_cast<const MemoryFile&>(*job.file)), job);
         }
@@ -73,7 +73,7 @@ class MemoryDisk {
     }
     return done;
   }
-  /// Each opening of a file is closed by itself.
+  /// Each opening of a file has a reference of its own, as with a descriptor.
   FileRef opened(const std::string& path) {
     const auto file = files.at(path);
     return {file.get(), [keep = file](const File*) mutable { keep.reset(); }};

@@ -15,7 +15,7 @@ class MemoryFile final : public File {
 
   [[nodiscard]] int descriptor() const override { return -1; }
 
-  /// What is there of `size` bytes at `offset`; nothing of a file that is broken.
+  /// The bytes that are there of `size` at `offset`; none of a broken file.
   [[nodiscard]] std::string_view at(uint64_t offset, uint64_t size) const {
     if (error_ != 0 || offset >= bytes_.size()) return {};
     return std::string_view(bytes_).substr(offset, size);

@@ -1,4 +1,4 @@
-// The small parts that the worker is made of.
+// Tests of the small parts of the worker.
 
 #include <catch2/catch.hpp>
 
@@ -29,7 +29,7 @@ TEST_CASE("an output queue gives back what was put in, first in first out", "[wo
   std::string in;
   std::string out;
   size_t fed = 0;
-  // Uneven steps in and out, long enough for the queue to move its entries together.
+  // The steps are uneven, and enough of them for the queue to move its entries together.
   for (size_t i = 0; i < 3'000; ++i) {
     const std::string text(i % 7, static_cast<char>('a' + i % 26));
     in += text;

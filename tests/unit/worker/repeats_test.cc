@@ -1,4 +1,4 @@
-// dups=y asked of an L2 that omits repeats: the worker puts them out from what it has proven.
+// Tests of dups=y where the L2 omits repeats: the worker puts them out from proven blocks.
 
 #include "tests/unit/worker/rig.h"
 
@@ -6,9 +6,9 @@ namespace daphnis::worker::test {
 namespace {
 
 constexpr size_t kLeafBytes = 1'000;
-constexpr size_t kRepeats = 3'000;  // Several calls' worth of output.
+constexpr size_t kRepeats = 3'000;  // The output of several calls.
 
-/// The CAR with the last section as often as the list names it.
+/// The CAR with its last section as often as the list names it.
 std::string with_repeats(const SampleCar& car) {
   std::string out = text(car.bytes);
   const std::string last = out.substr(car.section_ends[1]);
@@ -16,7 +16,7 @@ std::string with_repeats(const SampleCar& car) {
   return out;
 }
 
-/// What waits, waits in the client's queue alone.
+/// Settings by which waiting output waits in the client's queue alone.
 Settings without_window() {
   Settings settings;
   settings.fetch_window_bytes = 0;
@@ -50,7 +50,7 @@ TEST_CASE("repeats go out no faster than the client takes them", "[worker][repea
   Repeating rig;
   rig.client.space = 0;
   Peer& l2 = rig.hand_off(rig.fetch, post_with_length(rig.car.bytes), StreamShape::kWholeDag);
-  // The stream is whole, but its L2 has to wait: the repeats stand between it and its answer.
+  // The message was read to its end, but the repeats go out before the L2 gets its reply.
   rig.pass_time(60'000);
   CHECK(l2.received.empty());
   CHECK(rig.worker.stats().fetches == 1);

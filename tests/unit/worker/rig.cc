@@ -19,7 +19,7 @@ void append_varint(ByteVector& out, uint64_t value) {
   out.push_back(static_cast<uint8_t>(value));
 }
 
-/// CBOR major type with a length below 65,536.
+/// Appends a CBOR head: a major type and a length below 65,536.
 void append_cbor_head(ByteVector& out, uint8_t major, size_t length) {
   if (length < 24) {
     out.push_back(static_cast<uint8_t>(major << 5 | length));
@@ -195,7 +195,7 @@ void Rig::after_input() {
   for (const LogLine& line : worker.take_access_lines()) lines.push_back(line.text());
 }
 
-/// What a shell's socket does.
+/// Does what a shell's socket does after an input.
 void Rig::serve(Peer& peer) {
   if (!peer.connection) return;
   Connection& connection = *peer.connection;

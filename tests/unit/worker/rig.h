@@ -25,28 +25,28 @@ struct SampleCar {
 
   Cid root;
   ByteVector bytes;                  ///< Header, root, leaves; whole and correct.
-  std::vector<size_t> section_ends;  ///< Where each section ends in `bytes`.
+  std::vector<size_t> section_ends;  ///< The end of each section in `bytes`.
   [[nodiscard]] std::string target() const { return "/ipfs/" + root.text() + "?format=car"; }
 };
 
-/// A connection's far end, with a kernel that takes as much as it is told to.
+/// A connection's far end, whose kernel takes as many bytes as the test says.
 struct Peer {
   Connection* connection = nullptr;  ///< Null once the socket is closed.
   std::string received;
-  size_t space = SIZE_MAX;  ///< Bytes the kernel still takes.
+  size_t space = SIZE_MAX;  ///< Bytes that the kernel still takes.
   bool is_half_closed = false;
-  Ending ending = Ending::kOpen;  ///< How the socket went.
+  Ending ending = Ending::kOpen;  ///< The ending of the socket.
   ipc::ReturnSocket given_back = {};
 };
 
-/// A Worker driven by hand: time, clients, a broker and L2s, all in memory.
+/// A Worker that is driven by hand: time, clients, a broker and L2s, all in memory.
 class Rig {
  public:
   explicit Rig(Settings settings = {});
   ~Rig();
 
   Peer& connect();
-  /// The peer sends; what comes of it is carried out.
+  /// The peer sends; what the worker makes of it is carried out.
   void send(Peer& peer, std::string_view text);
   void send(Peer& peer, Bytes bytes) { send(peer, as_text(bytes)); }
   void end(Peer& peer);
@@ -57,18 +57,18 @@ class Rig {
   void start_broker(const std::string& cache_dir = "");
   void stop_broker();
   void tell(const ipc::BrokerToWorker& message);
-  /// Hands an L2's connection over on which `received` has come already.
+  /// Hands an L2's connection over, of which `received` was read already.
   Peer& hand_off(const ipc::Fetch& fetch, std::string_view received,
                  StreamShape shape = StreamShape::kExact);
-  /// Answers what the cache was asked and what comes of it, as its disk would in the end.
+  /// Ends all look-ups of the cache, and those that follow from them, as its disk would.
   void finish_looks(MemoryCache& cache);
-  /// Likewise, the one read that is waited for.
+  /// Ends the one read that is waited for.
   void finish_read(MemoryCache& cache);
   void pass_time(uint64_t ms);
-  /// Carries out what has come of anything else that was done to the worker.
+  /// Carries out what the worker has made of any other input.
   void after_input();
 
-  /// The messages of one type, in order, and takes them from the list.
+  /// Returns the messages of one type, oldest first, and takes them off the list.
   template <class Message>
   std::vector<Message> sent() {
     std::vector<Message> out;
@@ -79,7 +79,7 @@ class Rig {
     });
     return out;
   }
-  /// The one message of this type.
+  /// The one message of this type; fails the test where there are more or none.
   template <class Message>
   Message only() {
     const auto all = sent<Message>();
@@ -89,7 +89,7 @@ class Rig {
   /// The access lines so far.
   std::vector<std::string> lines;
   std::vector<ipc::WorkerToBroker> messages;
-  /// What hand_off() says of the cache.
+  /// The verdict on admission to the cache that hand_off() passes on.
   ipc::Admission admission = ipc::Admission::kNo;
   uint64_t now_ms = 1'000;
   Worker worker;
@@ -97,16 +97,16 @@ class Rig {
  private:
   Peer& add(Connection* connection);
   void serve(Peer& peer);
-  /// True: something was written.
+  /// Writes from a file. True where something was written.
   bool send_file(Peer& peer, bool& is_blocked) const;
 
   std::vector<std::unique_ptr<Peer>> peers_;
   uint8_t attempts_ = 0;
 };
 
-/// A request for that CAR.
+/// A request for the CAR.
 [[nodiscard]] std::string get(const SampleCar& car, std::string_view version = "HTTP/1.1");
-/// "POST /data/…" with the given body framing.
+/// A head "POST /data/…" with the given fields.
 [[nodiscard]] std::string post_head(std::string_view fields);
 [[nodiscard]] std::string post_with_length(Bytes body);
 [[nodiscard]] std::string chunk(Bytes data);
@@ -116,9 +116,9 @@ class Rig {
 
 /// The content of a chunked answer; fails the test where it is not whole.
 [[nodiscard]] std::string dechunked(std::string_view answer);
-/// How often `what` stands in it.
+/// The number of times that `what` stands in `text`.
 [[nodiscard]] size_t count(std::string_view text, std::string_view what);
-/// "HTTP/1.1 200 OK"
+/// The first line of an answer, such as "HTTP/1.1 200 OK".
 [[nodiscard]] std::string status_line(std::string_view answer);
 
 }  // namespace daphnis::worker::test

@@ -1,4 +1,4 @@
-// CIDs of sha1, for which two blocks can be good.
+// Tests of CIDs of sha1, for which two blocks can prove.
 
 #include <array>
 
@@ -18,7 +18,7 @@ Settings with(Sha1 sha1) {
   return settings;
 }
 
-/// A rig with a cache that takes all it may.
+/// A rig whose broker admits everything to the cache.
 struct Sha1Rig : Rig {
   explicit Sha1Rig(Sha1 sha1) : Rig(with(sha1)) {
     admission = ipc::Admission::kYes;
@@ -31,7 +31,7 @@ struct Sha1Rig : Rig {
   }
 };
 
-/// A block of sha1 alone, and a CAR of it.
+/// A block with a CID of sha1, and a CAR of that block alone.
 struct Lone {
   Lone() {
     root = *Hasher().cid_of(codec::kRaw, hash::kSha1, as_bytes(block));

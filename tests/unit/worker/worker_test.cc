@@ -261,7 +261,7 @@ TEST_CASE("a socket is not given back with more past its body than a message sho
   CHECK(l2.is_half_closed);
 }
 
-TEST_CASE("a socket is given back only when its answer is fully written", "[worker]") {
+TEST_CASE("a socket is given back only when its reply is fully written", "[worker]") {
   Asked rig;
   Peer& l2 = rig.hand_off(
       rig.fetch, post_head("Content-Length: " + std::to_string(rig.car.bytes.size()) + "\r\n"));
@@ -279,7 +279,7 @@ TEST_CASE("an L2 that expects it is told to continue", "[worker]") {
   CHECK(l2.received == "HTTP/1.1 100 Continue\r\n\r\n");
 }
 
-TEST_CASE("a client that leaves ends the L2's upload by an early answer", "[worker]") {
+TEST_CASE("a client that leaves ends the L2's upload by an early reply", "[worker]") {
   Asked rig;
   Peer& l2 =
       rig.hand_off(rig.fetch, post_head("Transfer-Encoding: chunked\r\n") + chunk(rig.first(1)));

@@ -1,4 +1,4 @@
-// Clients of a worker's shell as the kernel shows them.
+// Tests of a worker's clients, as the kernel shows them.
 
 #include <catch2/catch.hpp>
 

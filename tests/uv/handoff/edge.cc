@@ -22,7 +22,7 @@ namespace {
 
 constexpr uint64_t kPatienceMs = 10'000;
 
-/// A port that was free a moment ago: workers share theirs, so it must be given.
+/// A port that was free a moment ago. Workers share their port, so the system cannot choose it.
 uint16_t free_port() {
   const auto listener = uv::listen_tcp({"127.0.0.1", 0}, uv::PortSharing::kExclusive, 1);
   REQUIRE(listener);
@@ -45,7 +45,8 @@ Edge::Edge(const worker::Settings& settings)
       log_("test", null_.get()),
       settings_(settings),
       client_port_(free_port()) {
-  std::signal(SIGPIPE, SIG_IGN);  // As both programs do: their peers may be gone when they write.
+  // Both programs ignore SIGPIPE, since a peer may be gone when they write.
+  std::signal(SIGPIPE, SIG_IGN);
   start_broker();
   start_worker();
 }
@@ -82,7 +83,7 @@ std::unique_ptr<worker::uv::Shell> Edge::add_worker(uint32_t index) {
                                 .index = index,
                                 .settings = settings_});
   worker->start();
-  until([&] {  // It accepts clients, and the broker has its copy of the socket.
+  until([&] {  // The worker accepts clients, and the broker has its copy of the socket.
     return newest() != before && worker->is_listening() &&
            broker().workers().listeners().held_by(newest()) > 0;
   });
@@ -90,7 +91,8 @@ std::unique_ptr<worker::uv::Shell> Edge::add_worker(uint32_t index) {
 }
 
 void Edge::until(const std::function<bool()>& holds) {
-  uv::Timer beat(loop_, [] {});  // The loop must not wait for what only the test sees.
+  // The timer keeps the loop from waiting for what only the test sees.
+  uv::Timer beat(loop_, [] {});
   beat.start(1, 1);
   const uint64_t deadline_ms = loop_.now_ms() + kPatienceMs;
   while (!holds()) {

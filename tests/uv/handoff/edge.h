@@ -23,22 +23,22 @@ struct TempFolder {
   std::string path;
 };
 
-/// The shells of a broker and of a worker as the two programs have them, on one loop. The loop's
-/// end proves that all their handles were closed.
+/// The shells of a broker and of a worker, as the two programs have them, on one loop. The loop's
+/// destructor proves that all their handles were closed.
 class Edge {
  public:
   explicit Edge(const worker::Settings& settings = {});
   ~Edge();
 
-  /// Runs the loop until `holds`; fails the test where that does not come within ten seconds.
+  /// Runs the loop until `holds` is true; fails the test after ten seconds.
   void until(const std::function<bool()>& holds);
-  /// One turn that waits for nothing.
+  /// Runs one turn, which waits for nothing.
   void turn() { loop_.run_once(UV_RUN_NOWAIT); }
   void start_worker();
-  /// One more worker, as the test's own: it goes before the Edge does.
+  /// Makes one more worker, which the test owns and destroys before the Edge.
   [[nodiscard]] std::unique_ptr<worker::uv::Shell> add_worker(uint32_t index);
   void start_broker();
-  /// As sudden as a kill, but for what the kernel would close.
+  /// Each of these ends one process as a kill would; the kernel's part is done by the destructor.
   void kill_broker() { broker_.reset(); }
   void kill_worker() { worker_.reset(); }
 
@@ -58,29 +58,29 @@ class Edge {
   uint16_t client_port_ = 0;
 };
 
-/// A plain TCP client on loopback that the loop has not seen yet: what a test says is sent as one
+/// A plain TCP client on loopback that the loop has not accepted yet. Each text is sent by one
 /// write.
 class Waiting {
  public:
   explicit Waiting(uint16_t port);
 
   void send(std::string_view bytes);
-  /// Takes in what has come; never waits.
+  /// Reads what has come; never waits.
   void read();
   void close() { fd_.reset(); }
-  /// Closes so that the other side sees a reset.
+  /// Closes with a reset.
   void reset();
-  /// Ends this side; the other may go on.
+  /// Ends this side of the connection only.
   void end();
 
   std::string received;
-  bool has_ended = false;  ///< The other side closed or reset.
+  bool has_ended = false;  ///< The other side has closed or reset the connection.
 
  private:
   uv::UniqueFd fd_;
 };
 
-/// One that the loop has had a turn to accept.
+/// A client that the loop has had a turn to accept.
 class Peer : public Waiting {
  public:
   Peer(Edge& edge, uint16_t port) : Waiting(port) { edge.turn(); }
@@ -89,29 +89,29 @@ class Peer : public Waiting {
 /// Counts whole HTTP responses at the front of `received`.
 struct Responses {
   std::vector<int> statuses;
-  std::string body;  ///< Of the last one.
+  std::string body;  ///< The body of the last response.
   bool is_last_kept_alive = false;
 };
 [[nodiscard]] Responses responses_in(std::string_view received);
 
-/// One raw block, its CAR and what may be asked and sent for it.
+/// One raw block, its CAR, and the requests and deliveries for it.
 struct Sample {
   explicit Sample(size_t size, char fill);
 
   [[nodiscard]] std::string request() const;
-  /// "POST /data/…" with the CAR as its body.
+  /// A "POST /data/…" with the CAR as its body.
   [[nodiscard]] std::string post(const std::string& request_id) const;
 
   Cid root;
   std::string car;
 };
 
-/// An L2 made by hand: its registration, and the ids of the orders that came.
+/// An L2 that is driven by hand: its registration, and the attempt ids of the orders that came.
 class Home {
  public:
   explicit Home(Edge& edge, const std::string& id = "home");
 
-  /// The id of the `number`th order, from 0, once it has come.
+  /// The attempt id of the `number`th order, from 0, once it has come.
   std::string order(size_t number);
 
  private:

@@ -7,7 +7,7 @@
 namespace daphnis::test {
 namespace {
 
-/// Runs until the peer has so many whole responses.
+/// Runs until the peer has `count` whole responses.
 Responses wait_for(Edge& edge, Peer& peer, size_t count) {
   edge.until([&] {
     peer.read();
@@ -23,18 +23,19 @@ void wait_for_end(Edge& edge, Peer& peer) {
   });
 }
 
-/// Runs until the first attempt is over, while no process can take a descriptor in.
+/// Runs until the first attempt is over, while no process can receive a descriptor.
 void lose_one_descriptor(Edge& edge) {
   rlimit before{};
   getrlimit(RLIMIT_NOFILE, &before);
   rlimit none = before;
-  none.rlim_cur = 3;  // No number is free below it: the kernel drops the descriptor.
+  // No descriptor number is free below the limit, so the kernel drops the one that comes.
+  none.rlim_cur = 3;
   setrlimit(RLIMIT_NOFILE, &none);
   edge.until([&] { return edge.broker().dispatcher().attempts().remembered() == 1; });
   setrlimit(RLIMIT_NOFILE, &before);
 }
 
-/// The client gets its CAR.
+/// Checks that the client gets its CAR.
 void expect_served(Edge& edge, Peer& client, const Sample& sample) {
   const Responses got = wait_for(edge, client, 1);
   CHECK(got.statuses == std::vector{200});
@@ -59,7 +60,8 @@ TEST_CASE("a body in the same segment as its head goes to the worker whole") {
     edge.until([&] { return edge.counters().sockets_returned == round + 1; });
   }
   CHECK(edge.counters().handoffs == 3);
-  CHECK(edge.counters().connections == 5);  // Registration, answers, and each return.
+  // The connections are the registration, the deliveries, and each return.
+  CHECK(edge.counters().connections == 5);
   CHECK(edge.counters().car_bytes_through_broker == 0);
   edge.until([&] { return edge.broker().is_quiet(); });
 }
@@ -95,7 +97,8 @@ TEST_CASE("a POST behind another's body goes back with the socket wherever it is
   Peer answers(edge, edge.l2_port());
   size_t orders = 0;
   size_t answered = 0;
-  for (size_t cut = 0; cut <= 320; cut += 16) {  // From before the second head into its body.
+  // The cut moves from before the second head into its body.
+  for (size_t cut = 0; cut <= 320; cut += 16) {
     CAPTURE(cut);
     one.send(first.request());
     const std::string first_id = home.order(orders++);
@@ -140,7 +143,7 @@ TEST_CASE("an L2 whose worker dies with its socket in flight sees a close and se
   client.send(sample.request());
   Peer answers(edge, edge.l2_port());
   answers.send(sample.post(home.order(0)));
-  // The broker's turn that hands off ends before the worker's pipe is looked at again.
+  // The broker's turn with the hand-off ends before the worker reads its pipe again.
   while (edge.counters().handoffs == 0) edge.turn();
   edge.kill_worker();
   wait_for_end(edge, answers);
@@ -195,7 +198,7 @@ TEST_CASE("a hand-off whose socket is lost is told to the client as our own faul
       [](const broker::L2& l2) { CHECK(l2.tally.failed + l2.tally.lied + l2.tally.silent == 0); });
 }
 
-TEST_CASE("a client that goes away ends its L2's upload by an early answer") {
+TEST_CASE("a client that goes away ends its L2's upload by an early reply") {
   Edge edge;
   Home home(edge);
   const Sample sample(200'000, 'i');

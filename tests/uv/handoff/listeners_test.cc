@@ -1,5 +1,5 @@
-// Listening sockets that outlive the workers that bound them. What waits in a socket's queue was
-// connected while no worker ran: the loop stands still meanwhile.
+// Tests of listening sockets that outlive the workers that bound them. Clients connect to a
+// socket's queue while no worker runs, since the loop stands still meanwhile.
 
 #include <catch2/catch.hpp>
 #include <memory>
@@ -13,7 +13,7 @@ namespace {
 
 constexpr size_t kClients = 40;
 
-/// Clients that have connected and asked, though nobody has accepted them yet.
+/// Clients that have connected and asked, and that no worker has accepted yet.
 std::vector<std::unique_ptr<Waiting>> wait_in_line(const Edge& edge) {
   std::vector<std::unique_ptr<Waiting>> clients;
   for (size_t i = 0; i < kClients; ++i) {

@@ -24,7 +24,8 @@ TEST_CASE("a worker does not talk to a socket that another user listens at") {
   address.sun_family = AF_UNIX;
   path.copy(address.sun_path, sizeof address.sun_path - 1);
   REQUIRE(::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
-  // Whose socket it is, is who listens (unix(7), SO_PEERCRED). Takes root.
+  // The owner of the listening socket counts as the peer (unix(7), SO_PEERCRED). Only root can
+  // change it.
   REQUIRE(::seteuid(kNobody) == 0);
   REQUIRE(::listen(listener.get(), 4) == 0);
   REQUIRE(::seteuid(0) == 0);

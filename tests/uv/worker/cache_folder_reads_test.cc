@@ -50,7 +50,7 @@ struct Folder {
     bytes.seekp(static_cast<std::streamoff>(at));
     bytes.put(byte);
   }
-  /// Reads part of an open file, now or later.
+  /// Reads a part of an open file, within the call or later.
   CacheRead read(const CacheLook& look, uint64_t offset, size_t size) {
     CacheRead out;
     if (reads.read(look.file.file, offset, size, CacheQueryId{9}, out) == CacheReads::When::kNow)
@@ -70,7 +70,7 @@ struct Folder {
     const daphnis::uv::UniqueFd fd(::open(file().c_str(), O_RDONLY | O_CLOEXEC));
     uv::cool(fd.get());
   }
-  /// Now or later.
+  /// Looks a key up, within the call or later.
   CacheLook look() {
     CacheLook out;
     was_later = reads.look_up(key, next, CacheQueryId{7}, out) == CacheReads::When::kLater;
@@ -123,14 +123,16 @@ TEST_CASE("a small cached file comes into memory and a large one stays open") {
   CHECK(large.file.file);
   CHECK(large.file.body.size == 0);
   CHECK(large.file.footer.body_bytes == kLarge.size());
-  CHECK_FALSE(folder.was_later);  // What was just written is in memory, its name too.
+  // The file was just written, so it is in memory, and so is its name.
+  CHECK_FALSE(folder.was_later);
 }
 
 TEST_CASE("a cached file that is not in memory is read by the thread pool") {
   Folder folder;
   folder.store("0123456789");
   CacheLook look;
-  // The question begins to bring the file in, and the disk may be as quick: then it is asked again.
+  // The look-up begins to bring the file into memory, and a disk that is as quick makes another try
+  // necessary.
   for (int tries = 0; !folder.was_later && tries < kTriesMax; ++tries) {
     folder.cool();
     look = folder.look();
@@ -155,7 +157,7 @@ TEST_CASE("what the broker rules out is not looked for on the disk") {
   CountingBloomFilter filter((*memory)->bytes());
   folder.reads.set_folder(folder.path.string(), path);
   CHECK(folder.look().outcome == Outcome::kMissing);
-  CHECK(folder.was_later);  // Nothing is complete yet.
+  CHECK(folder.was_later);  // The filter is not complete yet.
   filter.set_complete(true);
   folder.store("0123456789");
   CHECK(folder.look().outcome == Outcome::kMissing);

@@ -9,8 +9,8 @@
 
 namespace daphnis::worker::uv {
 
-/// Whether the file's beginning is in memory. Not by a read that does not wait: that would begin to
-/// bring it in.
+/// True where the file's beginning is in memory. A read that does not wait would bring it in, so
+/// another call is used.
 inline bool is_warm(int fd) {
   void* const mapped = ::mmap(nullptr, 1, PROT_READ, MAP_SHARED, fd, 0);
   REQUIRE(mapped != MAP_FAILED);
@@ -21,7 +21,7 @@ inline bool is_warm(int fd) {
   return (page & 1) != 0;
 }
 
-/// Nothing of the file is in memory any more. The system takes this for advice: says it again.
+/// Drops the file from the page cache. The system takes this for advice, so it is said repeatedly.
 inline void cool(int fd) {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
   do {

@@ -23,7 +23,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A file on a disk, not in memory, removed at the end.
+/// A file on a disk, not in memory, that is removed at the end.
 struct DiskFile {
   explicit DiskFile(size_t size, bool has_sums = false)
       : path(fs::current_path() / fmt::format("file_output_test.{}.tmp", ::getpid())) {
@@ -95,7 +95,7 @@ class FileConnection final : public Connection {
   [[nodiscard]] bool keeps_input() const override { return false; }
   [[nodiscard]] Ending ending() const override { return ending_; }
 
-  /// Of the file.
+  /// Bytes of the file that are written.
   [[nodiscard]] size_t written() const { return static_cast<size_t>(range_.offset); }
 
   bool stays_open = false;
@@ -118,7 +118,7 @@ Ends unix_ends() {
   return ends;
 }
 
-/// Over loopback.
+/// A pair of sockets that are connected over loopback.
 Ends tcp_ends() {
   const daphnis::uv::UniqueFd listener(::socket(AF_INET, SOCK_STREAM, 0));
   sockaddr_in address{.sin_family = AF_INET, .sin_port = 0, .sin_addr = {}, .sin_zero = {}};
@@ -137,7 +137,7 @@ Ends tcp_ends() {
   return ends;
 }
 
-/// A loop with one socket that serves the connection, and the far end of it.
+/// A loop with one socket that serves the connection, and the socket's far end.
 struct Line {
   explicit Line(const FileRange& range, const Ends& ends = unix_ends())
       : connection(agenda, range), peer(ends[1]), our_end(ends[0]) {
@@ -149,7 +149,7 @@ struct Line {
     fate = socket->sync(loop.now_ms());
     if (fate != Socket::Fate::kStays) socket.reset();
   }
-  /// Takes in what has come, at most `most` bytes.
+  /// Reads what has come, at most `most` bytes.
   void read(size_t most) {
     std::string part(most, '\0');
     const ssize_t size = ::read(peer.get(), part.data(), part.size());
@@ -161,7 +161,7 @@ struct Line {
     REQUIRE(::getsockopt(our_end, IPPROTO_TCP, TCP_CORK, &value, &size) == 0);
     return value != 0;
   }
-  /// Until our end is closed and all is read; fails after ten seconds.
+  /// Runs until this end is closed and all is read; fails after ten seconds.
   void run(size_t bytes_per_turn) {
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
     while (socket && std::chrono::steady_clock::now() < end) {
@@ -222,7 +222,7 @@ TEST_CASE("a cold file is read by the thread pool before it is sent") {
   CHECK(line.connection.times_awaited == 1);
   line.run(1 << 20);
   CHECK(line.received == "head\n" + disk.content + "tail\n");
-  // Once for each piece at most.
+  // The pool reads each piece at most once.
   CHECK(line.connection.times_awaited <= 3);
 }
 
@@ -278,7 +278,7 @@ TEST_CASE("a bit that flips in a piece of which a part was sent is not sent") {
   Line line({disk.file, 0, 3'000'000});
   line.sync();
   REQUIRE(line.socket);
-  // The socket took a part of some piece; the last byte of that one has not gone out.
+  // The socket took a part of some piece, whose last byte has not gone out.
   line.read(100'000);
   const size_t sent = line.connection.written();
   REQUIRE(sent % kCachePieceBytes != 0);
@@ -291,7 +291,7 @@ TEST_CASE("a bit that flips in a piece of which a part was sent is not sent") {
 }
 
 TEST_CASE("a file that cannot be read says with what error") {
-  // A folder opens like a file, and does not read like one.
+  // A folder can be opened like a file, and cannot be read like one.
   const auto folder = std::make_shared<SystemFile>(
       daphnis::uv::UniqueFd(::open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
   Line line({folder, 0, 100});
@@ -309,7 +309,7 @@ TEST_CASE("a socket may be closed while its file is read") {
   line.socket.reset();
   while (line.loop.run_once(UV_RUN_NOWAIT)) {
   }
-  CHECK(disk.file.use_count() == 2);  // The connection's.
+  CHECK(disk.file.use_count() == 2);  // The connection holds the other reference.
 }
 
 TEST_CASE("a peer that takes nothing costs no turns of the loop") {

@@ -54,7 +54,7 @@ TEST_CASE("a socket whose peer takes nothing is closed when nothing is left to b
     const size_t taken = connection.written;
     CHECK(taken > 0);
     connection.close();
-    CHECK(socket.sync(0) == Socket::Fate::kStays);  // There is more to say.
+    CHECK(socket.sync(0) == Socket::Fate::kStays);  // There is more output.
     CHECK(connection.written == taken);
     connection.talks = false;
     CHECK(socket.sync(0) == Socket::Fate::kClosed);

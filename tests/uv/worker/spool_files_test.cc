@@ -16,7 +16,7 @@ std::string content_of(const std::string& path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-/// A folder of its own and a loop to wait on.
+/// A folder, and a loop to wait on.
 struct Desk {
   Desk() {
     char name[] = "/tmp/daphnis-spool-XXXXXX";
@@ -52,7 +52,7 @@ TEST_CASE("a file is made, written, read by name, synced and unlinked") {
 
   std::string wanted = "....";
   Slices data;
-  for (size_t i = 0; i < 200; ++i) {  // More than one system call takes.
+  for (size_t i = 0; i < 200; ++i) {  // The slices are more than one system call takes.
     const std::string part(i, static_cast<char>('a' + i % 26));
     wanted += part;
     data.push_back(Slice::copy_of(as_bytes(part)));
@@ -86,7 +86,7 @@ TEST_CASE("jobs that may wait are done together and each tells how it went") {
   desk.files.start(job(2, "/none/2"));
   desk.files.start(job(3, "/3"));
   CHECK_FALSE(desk.files.is_idle());
-  // Others do not wait with them.
+  // Other jobs do not wait with them.
   CHECK(desk.run({.kind = FileJob::Kind::kUnlink, .path = desk.folder + "/0"}).error == 0);
   while (desk.done.size() < 3) desk.loop.run_once();
   CHECK(desk.done[0].owner == 1);
@@ -118,7 +118,7 @@ TEST_CASE("a write to a file that takes none says so") {
 }
 
 TEST_CASE("jobs that are under way let go of their memory when the desk is cleared") {
-  BufferPool pool;  // Checks at its end that all has come back.
+  BufferPool pool;  // The pool checks at its end that all buffers have come back.
   daphnis::uv::Loop loop;
   Desk desk;
   const FileJobDone made = desk.run({.kind = FileJob::Kind::kCreate, .path = desk.folder + "/1"});

@@ -156,10 +156,10 @@ TEST_CASE("a disk that does not answer counts as a miss", "[worker]") {
   edge.cache.is_cold = true;
   Peer& client = edge.connect();
   edge.send(client, "GET " + edge.car.target() + " HTTP/1.1\r\nHost: edge\r\n\r\n");
-  // Its own file and the other one it could come from.
+  // The look-ups were for its own file and for the other that could hold it.
   edge.pass_time(2 * limits::kCacheLookMs);
   CHECK(edge.only<ipc::Fetch>().request.root == edge.car.root);
-  edge.finish_looks(edge.cache);  // Late, but fine for the next one.
+  edge.finish_looks(edge.cache);  // The result is late, but serves the next request.
   edge.cache.is_cold = false;
   CHECK(body_of(edge.get(edge.car.target())) == text(edge.car.bytes));
 }
@@ -216,7 +216,7 @@ TEST_CASE("the rest of a file that breaks while it is sent comes from an L2", "[
                                .reason = ipc::FetchFailure::kNoL2,
                                .attempts = 0,
                                .retry_after_s = 1});
-    CHECK(client.ending == Ending::kClose);  // Short of the length that was told.
+    CHECK(client.ending == Ending::kClose);  // The answer is shorter than the length that was told.
     CHECK_THAT(edge.lines.back(), Contains("outcome=aborted"));
   }
   SECTION("until the client has left") {
@@ -280,7 +280,7 @@ TEST_CASE("a file unlinked while it is being opened is not used", "[worker]") {
   edge.pass_time(limits::kUnlinkedEveryMs);
   CHECK(edge.only<ipc::Unlinked>().deferred_free == 9);
   CHECK(edge.sent<ipc::Fetch>().size() == 1);
-  CHECK(edge.file.use_count() == 2);  // The fake folder's.
+  CHECK(edge.file.use_count() == 2);  // The fake folder holds the other reference.
 }
 
 TEST_CASE("a new broker finds no files held open", "[worker]") {

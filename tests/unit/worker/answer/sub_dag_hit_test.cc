@@ -9,7 +9,7 @@ namespace {
 using Catch::Matchers::Contains;
 using Catch::Matchers::EndsWith;
 
-/// Where the sample's blocks lie in its CAR.
+/// The places of the sample's blocks in its CAR.
 std::vector<CachedBlock> blocks_of(const SampleCar& car) {
   std::vector<CachedBlock> blocks;
   Bytes left = Bytes(car.bytes);
@@ -18,7 +18,7 @@ std::vector<CachedBlock> blocks_of(const SampleCar& car) {
     const Bytes section = left.subspan(length->size, length->value);
     left = left.subspan(length->size + length->value);
     const auto prefix = Cid::prefix_of(section);
-    if (!prefix) continue;  // The header.
+    if (!prefix) continue;  // The section is the header.
     blocks.push_back({.cid = prefix->cid,
                       .offset = car.bytes.size() - left.size() - section.size() + prefix->size,
                       .size = static_cast<uint32_t>(section.size() - prefix->size)});
@@ -75,7 +75,7 @@ TEST_CASE("the same DAG with repeats is made from the one without", "[worker]") 
 TEST_CASE("a path below what is cached whole is walked", "[worker]") {
   WholeEdge edge;
   const std::string answer = dechunked(edge.get("format=car", "/1"));
-  // The root and the second leaf.
+  // The blocks are the root and the second leaf.
   const std::string second = text(Bytes(edge.car.bytes).subspan(edge.car.section_ends[1]));
   CHECK(answer == edge.root_car() + second);
   const std::string missing = edge.get("format=car", "/7");
@@ -113,7 +113,8 @@ TEST_CASE("a part of a cached DAG waits for a slow disk block by block", "[worke
   Peer& client = edge.connect();
   edge.send(client, "GET " + edge.car.target() + "&car-dups=y HTTP/1.1\r\nHost: edge\r\n\r\n");
   edge.finish_looks(edge.cache);
-  for (int reads = 0; reads < 4; ++reads) edge.finish_read(edge.cache);  // The list and 3 blocks.
+  // The reads are the list and 3 blocks.
+  for (int reads = 0; reads < 4; ++reads) edge.finish_read(edge.cache);
   CHECK(edge.cache.reads_waiting.empty());
   CHECK(dechunked(client.received) == text(edge.car.bytes));
 }
@@ -188,7 +189,7 @@ TEST_CASE("the rest of a range of a block that cannot be read comes from an L2",
 
 TEST_CASE("a disk that is too slow for a part sends the request to the L2s", "[worker]") {
   WholeEdge edge;
-  edge.get("format=car");  // It is open from now on.
+  edge.get("format=car");  // The file is open from now on.
   edge.cache.is_cold = true;
   Peer& client = edge.connect();
   edge.send(client, "GET " + edge.car.target() + "&car-dups=y HTTP/1.1\r\nHost: edge\r\n\r\n");

@@ -22,7 +22,8 @@ TEST_CASE("a request may come in any pieces", "[worker][session]") {
   }
 }
 
-TEST_CASE("pipelined requests are answered in order on one connection", "[worker][session]") {
+TEST_CASE("pipelined requests are answered one after the other on one connection",
+          "[worker][session]") {
   Rig rig;
   Peer& client = rig.connect();
   std::string requests;
@@ -79,7 +80,7 @@ TEST_CASE("what is no request gets a status and the connection closes", "[worker
   CHECK_THAT(client.received, StartsWith("HTTP/1.1 " + status) && Contains("Connection: close"));
   CHECK(client.is_half_closed);
   CHECK_THAT(rig.lines.at(0), Contains("status=" + status));
-  // What is still on its way must not make the kernel reset the connection under the answer.
+  // Input that is still on its way must not make the kernel reset the connection under the answer.
   rig.send(client, std::string(10'000, 'x'));
   CHECK(client.connection);
   rig.end(client);
@@ -187,7 +188,8 @@ TEST_CASE("an answer comes out the same whatever the kernel takes at a time", "[
   rig.send(client, get(car));
   client.space = 0;
   Peer& l2 = rig.hand_off(rig.only<ipc::Fetch>(), post_head("Transfer-Encoding: chunked\r\n"));
-  // A byte in, a step out: chunk lines, content and tails meet at every offset.
+  // The output advances in small steps, so that chunk lines, content and tails meet at every
+  // offset.
   for (uint8_t byte : car.bytes) {
     rig.send(l2, chunk({&byte, 1}));
     rig.give_space(client, step);

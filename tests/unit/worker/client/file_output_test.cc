@@ -29,7 +29,7 @@ struct Reader : Responder {
   int lost_error = -1;
 };
 
-/// An answer under way, framed as said, with a high mark of 1,000 bytes.
+/// An answer under way with the given framing, and a high mark of 1,000 bytes.
 struct Answer {
   explicit Answer(Framing framing, uint64_t length = 0) {
     exchange.set_responder(std::make_unique<Reader>(&reader));
@@ -42,7 +42,7 @@ struct Answer {
   void push(const FileRef& of, uint64_t offset, uint64_t size) {
     exchange.push(FileRange{of, offset, size}, 1);
   }
-  /// Everything, `step` bytes at a time.
+  /// Takes all output, `step` bytes at a time.
   std::string written(size_t step) {
     std::string out;
     std::array<Bytes, 3> views;
@@ -70,7 +70,7 @@ struct Answer {
 
 }  // namespace
 
-TEST_CASE("files and memory go out in the order they were pushed in", "[worker]") {
+TEST_CASE("files and memory go out as they were pushed, first in first out", "[worker]") {
   for (size_t step = 1; step < 40; ++step) {
     Answer answer(Framing::kLength, 14);
     answer.push("one ");

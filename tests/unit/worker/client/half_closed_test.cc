@@ -1,4 +1,5 @@
-// Clients that end their side of the connection when they have asked (RFC 9112 section 9.6).
+// Tests of clients that end their side of the connection when they have asked (RFC 9112 section
+// 9.6).
 
 #include "tests/unit/worker/rig.h"
 
@@ -112,7 +113,7 @@ TEST_CASE("a client that has ended its side waits as long as any other", "[worke
   CHECK(client.ending == Ending::kClose);
 }
 
-TEST_CASE("clients that have ended their side and got nothing give their places first", "[worker][half]") {
+TEST_CASE("half-closed clients that got nothing give their places first", "[worker][half]") {
   Rig rig(with_places(4));
   rig.start_broker();
   const SampleCar car;

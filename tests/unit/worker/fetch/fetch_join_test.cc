@@ -1,4 +1,4 @@
-// Several clients of one fetch, in memory.
+// Tests of several clients of one fetch.
 
 #include "tests/unit/worker/rig.h"
 
@@ -117,7 +117,7 @@ TEST_CASE("without spools the slowest reader stops the stream at the window's bo
   rig.first.space = 0;
   Peer& fast = rig.ask();
   Peer& l2 = rig.stream(1);
-  CHECK(l2.connection->wants_input());  // The slow one's queue took it.
+  CHECK(l2.connection->wants_input());  // The slow client's queue took it.
   const size_t size = rig.car.section_ends[1] - rig.car.section_ends[0];
   rig.send(l2, chunk(Bytes(rig.car.bytes).subspan(rig.car.section_ends[0], size)));
   CHECK(!l2.connection->wants_input());

@@ -1,4 +1,4 @@
-// Fetches that workers share through the leader's spool.
+// Tests of fetches that workers share through the leader's spool.
 
 #include "tests/unit/worker/fetch/spool_rig.h"
 
@@ -7,7 +7,7 @@ namespace {
 
 using Catch::Matchers::Contains;
 
-/// The first client has had a part of its answer from another worker's spool.
+/// A fetch whose first client has had a part of its answer from another worker's spool.
 void begin_reading_along(SpoolRig& rig) {
   const std::string path = "/shm/1-1-1";
   rig.disk.files[path] = std::make_shared<MemoryFile>(rig.body());
@@ -28,7 +28,7 @@ TEST_CASE("a leader spools from the start and tells how far it is", "[spool][joi
   CHECK(begun.state == ipc::JoinState::kGoing);
   CHECK(begun.bytes == rig.car.section_ends[0]);
   REQUIRE(rig.disk.files.contains(begun.path));
-  rig.lose(rig.first);  // Others read along.
+  rig.lose(rig.first);  // Other workers read along.
   rig.finish(l2, 1);
   rig.disk.run(rig);
   const auto ended = rig.sent<ipc::FetchProgress>();
@@ -83,7 +83,7 @@ TEST_CASE("a follower reads the leader's spool as far as it goes", "[spool][join
   rig.disk.run(rig);
   CHECK_THAT(rig.first.received, Contains("X-Cache: FETCHING"));
   CHECK_THAT(rig.first.received, !Contains("bb"));
-  rig.disk.files.clear();  // It is open.
+  rig.disk.files.clear();  // The file is open already.
   Peer& second = rig.ask();
   rig.join(ipc::JoinState::kGoing, 6'000, path);
   rig.join(ipc::JoinState::kWhole, rig.car.bytes.size(), path);
@@ -140,7 +140,8 @@ TEST_CASE("a follower that finds no file asks anew under another number", "[spoo
   const auto anew = rig.only<ipc::Fetch>();
   CHECK(anew.fetch_id != rig.fetch.fetch_id);
   CHECK(anew.must_not_join);
-  rig.join(ipc::JoinState::kWhole, 5'000, "/shm/late");  // Of the old number: means nothing.
+  // The number is an old question's, so the message means nothing.
+  rig.join(ipc::JoinState::kWhole, 5'000, "/shm/late");
   CHECK(!rig.disk.take(rig));
   rig.hand_off(anew, post_with_length(rig.car.bytes));
   CHECK(dechunked(rig.first.received) == rig.body());
@@ -177,7 +178,7 @@ TEST_CASE("a follower in mid-answer whose broker never comes back is cut at its 
   rig.pass_time(settings.request_ms / 3);
   rig.stop_broker();
   rig.pass_time(settings.broker_wait_ms);
-  rig.pass_time(settings.request_ms * 5 / 6);  // The deadline of before it joined has passed.
+  rig.pass_time(settings.request_ms * 5 / 6);  // The deadline of before the join has passed.
   CHECK(rig.first.ending == Ending::kOpen);
   rig.pass_time(settings.request_ms);
   CHECK(rig.first.ending == Ending::kClose);

@@ -1,5 +1,6 @@
-// Whatever readers, L2s, other workers, the broker and the disk do in whatever order: who is told
-// that an answer is whole got exactly it, and nothing is left behind.
+// A random test: whatever readers, L2s, other workers, the broker and the disk do, in whatever
+// sequence, a reader that is told that its answer is whole has got exactly it, and nothing is left
+// behind.
 
 #include <cstdlib>
 #include <map>
@@ -10,7 +11,7 @@
 namespace daphnis::worker::test {
 namespace {
 
-/// What has come of a chunked answer so far.
+/// The part of a chunked answer that has come.
 struct Received {
   std::string body;
   bool is_whole = false;
@@ -72,8 +73,8 @@ class Storm {
   };
   struct Question {
     ipc::Fetch fetch;
-    bool is_open = true;  ///< Neither streamed nor joined.
-    uint64_t joined = 0;  ///< Bytes told of.
+    bool is_open = true;  ///< The question has neither a stream nor a joined file.
+    uint64_t joined = 0;  ///< Bytes of the joined file that the worker was told of.
   };
 
   [[nodiscard]] size_t below(size_t bound) { return random_() % bound; }
@@ -225,7 +226,7 @@ class Storm {
     welcome();
   }
 
-  /// What the worker has said.
+  /// Takes the worker's messages.
   void collect() {
     for (const auto& fetch : rig_.sent<ipc::Fetch>()) questions_[fetch.fetch_id] = {fetch};
     for (const auto& cancel : rig_.sent<ipc::CancelFetch>()) questions_.erase(cancel.fetch_id);
@@ -250,7 +251,7 @@ class Storm {
     rig_.messages.clear();
   }
 
-  /// All that is under way comes to its end.
+  /// Brings all that is under way to its end.
   void calm() {
     for (int round = 0; round < 200; ++round) {
       for (Peer* client : clients_) {
@@ -287,7 +288,7 @@ class Storm {
     const std::string body = text(car_.bytes);
     for (const Peer* client : clients_) {
       if (client->received.empty()) {
-        REQUIRE(!client->connection);  // It left.
+        REQUIRE(!client->connection);  // The client left.
         continue;
       }
       if (!client->received.starts_with("HTTP/1.1 200 ")) {
@@ -322,7 +323,7 @@ TEST_CASE("whatever happens to a fetch who is told that it is whole got exactly 
   size_t whole = 0;
   size_t cut = 0;
   size_t refused = 0;
-  // DAPHNIS_STORM_SEEDS: how many to run instead.
+  // DAPHNIS_STORM_SEEDS is the number of seeds to run instead.
   const char* wanted = std::getenv("DAPHNIS_STORM_SEEDS");
   const uint32_t last = wanted ? static_cast<uint32_t>(std::atoi(wanted)) : 60;
   for (uint32_t seed = 1; seed <= last; ++seed) {

@@ -1,4 +1,4 @@
-// What a fetch writes to its spool, and what becomes of it.
+// Tests of what a fetch writes to its spool, and of the file's fate.
 
 #include "tests/unit/worker/fetch/spool_rig.h"
 
@@ -7,7 +7,7 @@ namespace {
 
 using Catch::Matchers::StartsWith;
 
-/// The trailer of a whole file of the cache.
+/// The trailer of a whole cached file.
 CacheTrailer trailer_of(const MemoryFile& file, uint64_t body_bytes) {
   const std::string_view end = file.at(file.size() - kCacheFooterBytes, kCacheFooterBytes);
   const auto footer = read_cache_footer(as_bytes(end), file.size());
@@ -214,7 +214,7 @@ TEST_CASE("a spool's reservation is free only when the last reader has closed it
   rig.disk.run(rig);
   rig.finish(l2, 2);
   rig.disk.run(rig);
-  rig.give_space(rig.first, 6'000);  // All the rest is in its queue, as part of the file.
+  rig.give_space(rig.first, 6'000);  // All the rest is in its queue, as a part of the file.
   rig.disk.run(rig);
   CHECK(rig.disk.files.empty());
   CHECK(rig.sent<ipc::SpoolGone>().empty());

@@ -19,7 +19,7 @@ Ask ask_of(const dom::element& test) {
           {},
           std::string(test["method"].get_string().value())};
   char joint = '?';
-  // Named, since g++ 12 ends a range's inner temporaries before the loop.
+  // The range has a name, since g++ 12 ends its inner temporaries before the loop.
   const dom::object query = test["query"].get_object().value();
   for (const auto& [key, value] : query) {
     ask.target +=
@@ -33,7 +33,7 @@ Ask ask_of(const dom::element& test) {
   return ask;
 }
 
-/// The head of the answer; for raw content as if its block had the size the case expects.
+/// The head of the answer. For raw content the block gets the size that the case expects.
 http::Head answered(const Ask& ask) {
   const ResponseContext context = {.request_id = "id", .node_id = {}, .date = {}};
   const auto decision = decide(ask);
@@ -51,7 +51,7 @@ http::Head answered(const Ask& ask) {
   return parser.head();
 }
 
-/// What a field breaks of one rule, or nothing.
+/// The violation of one rule by a field; empty where it holds.
 std::string broken_rule(const dom::element& rule, const std::string& value) {
   bool non_empty = false;
   std::string_view text;

@@ -43,7 +43,7 @@ inline Answer answer_of(const Ask& ask) {
   return std::get<Answer>(decision);
 }
 
-/// "400 bad_cid", or "content".
+/// A decision as text: "400 bad_cid", for instance, or "content".
 inline std::string verdict(const Ask& ask) {
   const auto decision = decide(ask);
   const auto* answer = std::get_if<Answer>(&decision);
@@ -57,7 +57,7 @@ inline std::string header(const std::vector<http::Header>& headers, std::string_
   return value ? *value : "none";
 }
 
-/// A GET of the directory's CAR with more query.
+/// A GET of the directory's CAR with more query parameters.
 inline Ask car(std::string_view more, std::vector<http::Header> headers = {}) {
   return {"/ipfs/" + std::string(kDir) + "?format=car" + std::string(more), std::move(headers)};
 }

@@ -14,7 +14,8 @@ http::Head head_of(std::string target, std::vector<http::Header> headers = {}) {
   return head;
 }
 
-/// A worker whose cache holds one CAR, asked for twice: the second answer came the short way.
+/// A worker whose cache holds one CAR, which was asked for twice: the second answer came from the
+/// memo.
 struct OpenFileEdge : Rig {
   OpenFileEdge() {
     worker.set_cache_reads(cache);
@@ -34,13 +35,13 @@ struct OpenFileEdge : Rig {
 
 }  // namespace
 
-TEST_CASE("the short way gives the same answer as the long one", "[worker]") {
+TEST_CASE("an answer by the memo is the same as one without", "[worker]") {
   OpenFileEdge edge;
   CHECK(edge.first[0] == edge.first[1]);
   CHECK_THAT(edge.get("User-Agent: x\r\nX-Request-Id: abc\r\n"), Contains("X-Request-Id: abc\r\n"));
 }
 
-TEST_CASE("conditions and only-if-cached are heard of a request for an open file", "[worker]") {
+TEST_CASE("conditions and only-if-cached hold for a request for an open file", "[worker]") {
   OpenFileEdge edge;
   const std::string& known = edge.first[0];
   const size_t etag_at = known.find("Etag: ") + 6;
@@ -54,7 +55,7 @@ TEST_CASE("conditions and only-if-cached are heard of a request for an open file
   CHECK(status_line(edge.get("", "POST")) == "HTTP/1.1 405 Method Not Allowed");
 }
 
-TEST_CASE("what is no longer open is looked for", "[worker]") {
+TEST_CASE("a remembered request whose file is no longer open is looked up", "[worker]") {
   OpenFileEdge edge;
   const RequestKey key = key_of({.root = edge.car.root});
   edge.cache.remove(key);
@@ -71,10 +72,11 @@ TEST_CASE("a head is remembered by its target and what it accepts", "[worker]") 
         memo_key_of(head_of("/a", {{"Accept", "y"}, {"Accept", "x"}})));
   CHECK(memo_key_of(head_of("/a", {{"RANGE", "bytes=0-1"}})).empty());
   CHECK(memo_key_of(head_of("/" + std::string(limits::kMemoryBytesMax, 'a'))).empty());
-  CHECK(memo_key_of(head_of("/a", {{"Accept", std::string(limits::kMemoryBytesMax, 'a')}})).empty());
+  CHECK(
+      memo_key_of(head_of("/a", {{"Accept", std::string(limits::kMemoryBytesMax, 'a')}})).empty());
 }
 
-TEST_CASE("what was asked for last is remembered best", "[worker]") {
+TEST_CASE("the requests that came last are remembered", "[worker]") {
   Memo memo;
   for (size_t i = 0; i < 2 * limits::kMemoriesMax; ++i) {
     memo.add("m" + std::to_string(i), Content{});

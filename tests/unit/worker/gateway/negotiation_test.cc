@@ -7,7 +7,7 @@ namespace {
 
 const std::string kPath = "/ipfs/" + std::string(kDir);
 
-/// "raw", "car n", "car y", or the refusal.
+/// The result as text: "raw", "car n", "car y", or the refusal's code.
 std::string chosen(std::string_view query, const std::vector<std::string>& accepts) {
   Ask ask{kPath + std::string(query)};
   for (const std::string& accept : accepts) ask.headers.push_back({"Accept", accept});
