@@ -13,6 +13,9 @@ enum class SpoolNumber : uint64_t {};    ///< One Spool.
 enum class CacheQueryId : uint64_t {};   ///< One look-up or read that CacheReads was asked for.
 enum class CacheWaiterId : uint64_t {};  ///< One caller that waits for the end of such a query.
 
+/// The broker's number for its copy of a listening socket.
+enum class ListenerId : uint64_t {};
+
 template <class Id>
 [[nodiscard]] constexpr bool is_none(Id id) {
   return id == Id{};

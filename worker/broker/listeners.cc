@@ -52,7 +52,7 @@ void Listeners::on_given(const ipc::ListenerGiven& given, bool has_socket) {
   }
   Held* held = find(given.cookie);
   if (!held) held = &held_.emplace_back(Held{.cookie = given.cookie, .slot = given.slot});
-  held->listener_id = given.listener_id;
+  held->listener_id = ListenerId{given.listener_id};
   held->is_kept = true;
   if (given.slot == slot_) bind_at_ms_ = kNever;
 }
@@ -64,7 +64,7 @@ void Listeners::on_all_given() {
 void Listeners::on_kept(const ipc::ListenerKept& kept) {
   Held* held = find(kept.cookie);
   if (!held) return;
-  held->listener_id = kept.listener_id;
+  held->listener_id = ListenerId{kept.listener_id};
   held->is_kept = true;
   if (!is_leaving_) return;
   closed_.push_back(kept.cookie);
@@ -73,7 +73,7 @@ void Listeners::on_kept(const ipc::ListenerKept& kept) {
 
 void Listeners::on_release(const ipc::ListenerRelease& release) {
   std::erase_if(held_, [&](const Held& held) {
-    const bool is_meant = held.is_kept && held.listener_id == release.listener_id;
+    const bool is_meant = held.is_kept && held.listener_id == ListenerId{release.listener_id};
     if (is_meant) closed_.push_back(held.cookie);
     return is_meant;
   });

@@ -7,6 +7,7 @@
 
 #include "common/ipc/ipc_messages.h"
 #include "worker/base/agenda.h"
+#include "worker/base/ids.h"
 #include "worker/broker/broker_session.h"
 
 namespace daphnis::worker {
@@ -52,7 +53,7 @@ class Listeners {
   struct Held {
     uint64_t cookie = 0;
     uint32_t slot = 0;
-    uint64_t listener_id = 0;  ///< The broker's number for its copy.
+    ListenerId listener_id{};  ///< Valid while is_kept.
     bool is_kept = false;      ///< The broker that is connected keeps a copy.
   };
 
