@@ -34,7 +34,7 @@ class Cache {
 
   /// The file where it is open; else null. Valid until the next call.
   [[nodiscard]] const CachedFile* find_open(const RequestKey& key) { return open_files_.find(key); }
-  /// Finds a file, open or not. Calls `done` within the call and returns 0; or calls it later,
+  /// Finds a file, open or not. Calls `done` within the call and returns none; or later,
   /// once, unless forget() is given the returned number before. A look-up that takes longer than
   /// kCacheLookMs misses. `next` are the keys that may be looked up if this file is missing.
   CacheWaiterId look_up(const RequestKey& key, std::span<const RequestKey> next, Done done,
