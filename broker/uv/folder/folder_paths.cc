@@ -14,9 +14,13 @@ namespace {
 
 constexpr mode_t kFolderMode = 0750;
 constexpr mode_t kSpoolDirMode = 0700;
-constexpr std::string_view kHex = "0123456789abcdef";
 
 }  // namespace
+
+std::string FolderPaths::object_folder(unsigned number) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  return {kHex[number >> 4], kHex[number & 15]};
+}
 
 std::string FolderPaths::object(const RequestKey& key) const {
   return objects() + "/" + cache_file_name(key);
@@ -36,12 +40,10 @@ Result<void> FolderPaths::make_cache_tree() const {
   }
   const auto middle = daphnis::uv::open_owned_folder(objects());
   if (!middle) return std::unexpected(middle.error());
-  for (const char high : kHex) {
-    for (const char low : kHex) {
-      auto made =
-          daphnis::uv::make_owned_folder_in(middle->get(), objects(), {high, low}, kFolderMode);
-      if (!made) return made;
-    }
+  for (unsigned number = 0; number < kObjectFolders; ++number) {
+    auto made = daphnis::uv::make_owned_folder_in(middle->get(), objects(), object_folder(number),
+                                                  kFolderMode);
+    if (!made) return made;
   }
   return {};
 }

@@ -14,7 +14,12 @@ struct FolderPaths {
   std::string dir;        ///< Absolute; empty: no cache.
   std::string spool_dir;  ///< Absolute; empty: none.
 
+  /// The folders below objects(), one for each first byte of a key.
+  static constexpr unsigned kObjectFolders = 256;
+
   [[nodiscard]] std::string objects() const { return dir + "/objects"; }
+  /// The name of one of them, below kObjectFolders.
+  [[nodiscard]] static std::string object_folder(unsigned number);
   [[nodiscard]] std::string object(const RequestKey& key) const;
   [[nodiscard]] std::string tmp() const { return dir + "/tmp"; }
   [[nodiscard]] std::string quarantine() const { return dir + "/quarantine"; }

@@ -15,9 +15,6 @@
 namespace daphnis::broker::uv {
 namespace {
 
-constexpr unsigned kFolders = 256;
-constexpr std::string_view kHex = "0123456789abcdef";
-
 std::string trouble_text(int sys, const std::string& what) {
   return Error{Errc::kSystem, sys, what}.text();
 }
@@ -29,7 +26,7 @@ FolderScan::Batch FolderScan::step() {
   if (!snapshot_) read_snapshot();
   while (batch.files_seen < limits::kFilesFoundMax && batch.trouble.empty()) {
     if (names_.empty()) {
-      if (next_folder_ == kFolders) {
+      if (next_folder_ == FolderPaths::kObjectFolders) {
         batch.is_last = true;
         break;
       }
@@ -52,7 +49,7 @@ void FolderScan::read_snapshot() {
 
 bool FolderScan::open_folder(Batch& batch) {
   const unsigned number = next_folder_++;
-  const std::string path = paths_.objects() + "/" + kHex[number >> 4] + kHex[number & 15];
+  const std::string path = paths_.objects() + "/" + FolderPaths::object_folder(number);
   folder_ =
       daphnis::uv::UniqueFd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
   const int sys =

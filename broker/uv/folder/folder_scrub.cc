@@ -14,10 +14,8 @@
 namespace daphnis::broker::uv {
 namespace {
 
-constexpr unsigned kFolders = 256;
 /// A step goes on until it has read this much, so that a small file takes one step.
 constexpr uint64_t kStepBytesMin = 64 * limits::kKiB;
-constexpr std::string_view kHex = "0123456789abcdef";
 
 std::string unreadable(int64_t negative_errno) {
   return Error{Errc::kSystem, static_cast<int>(-negative_errno), "it cannot be read"}.text();
@@ -61,12 +59,12 @@ bool FolderScrub::next_key(RequestKey& key) {
     return true;
   }
   while (keys_.empty()) {
-    if (next_folder_ == kFolders) {
+    if (next_folder_ == FolderPaths::kObjectFolders) {
       next_folder_ = 0;
       return false;
     }
     const unsigned number = next_folder_++;
-    const std::string path = paths_.objects() + "/" + kHex[number >> 4] + kHex[number & 15];
+    const std::string path = paths_.objects() + "/" + FolderPaths::object_folder(number);
     // A folder that cannot be listed is skipped; the probe and the scan report it.
     (void)for_each_name(path, [&](const std::string& name) {
       RequestKey named;
