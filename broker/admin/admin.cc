@@ -17,10 +17,7 @@
 namespace daphnis::broker {
 namespace {
 
-constexpr std::string_view kText = "text/plain; charset=utf-8";
-constexpr std::string_view kNdjson = "application/x-ndjson";
 constexpr std::string_view kPrometheus = "text/plain; version=0.0.4; charset=utf-8";
-constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kReadyz = "/readyz";
 constexpr std::string_view kRequire = "?require=";
 constexpr std::string_view kLogLevel = "/log-level/";

@@ -12,9 +12,6 @@
 namespace daphnis::broker {
 namespace {
 
-constexpr std::string_view kText = "text/plain; charset=utf-8";
-constexpr std::string_view kJson = "application/json";
-
 /// The value of `name` where it is the first parameter of the query; else empty.
 std::string_view parameter(std::string_view target, std::string_view name) {
   const std::string_view query = target.substr(std::min(target.find('?'), target.size()));

@@ -8,6 +8,11 @@
 
 namespace daphnis::broker {
 
+/// Content types of the admin endpoint's replies.
+inline constexpr std::string_view kText = "text/plain; charset=utf-8";
+inline constexpr std::string_view kJson = "application/json";
+inline constexpr std::string_view kNdjson = "application/x-ndjson";
+
 /// The reply to a command of the operator's for the cache.
 struct CacheReply {
   int status = 200;
