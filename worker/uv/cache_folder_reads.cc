@@ -19,8 +19,6 @@ namespace daphnis::worker::uv {
 namespace {
 
 using daphnis::uv::UniqueFd;
-using Outcome = CacheLook::Outcome;
-
 constexpr int kOpenFlags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW;
 
 /// Opens a file without waiting for a disk. Fails with EAGAIN where a part of the path is not in
@@ -47,9 +45,9 @@ std::string corruption(const FileRead& read) {
 
 CacheLook fault(const FileRead& read) {
   if (std::string why = corruption(read); !why.empty()) {
-    return {.outcome = Outcome::kCorrupt, .detail = std::move(why)};
+    return {.outcome = CacheLook::Outcome::kCorrupt, .detail = std::move(why)};
   }
-  return {.outcome = Outcome::kUnreadable, .detail = std::strerror(read.error)};
+  return {.outcome = CacheLook::Outcome::kUnreadable, .detail = std::strerror(read.error)};
 }
 
 /// Reads the checksums of an open file, if it keeps any. False where they are cold, or where `out`
@@ -65,7 +63,7 @@ bool read_sums(int fd, const CacheFooter& footer, Reader read, std::optional<Pie
   if (done.outcome != FileRead::Outcome::kDone) return false;
   auto found = PieceSums::read(bytes, footer.body_bytes);
   if (!found) {
-    out = {.outcome = Outcome::kCorrupt, .detail = found.error().text()};
+    out = {.outcome = CacheLook::Outcome::kCorrupt, .detail = found.error().text()};
     return false;
   }
   sums = std::move(*found);
@@ -76,12 +74,12 @@ bool read_sums(int fd, const CacheFooter& footer, Reader read, std::optional<Pie
 bool look_at(UniqueFd fd, Reader read, bool verifies, CacheLook& out) {
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) {
-    out = {.outcome = Outcome::kUnreadable, .detail = std::strerror(errno)};
+    out = {.outcome = CacheLook::Outcome::kUnreadable, .detail = std::strerror(errno)};
     return true;
   }
   const auto size = static_cast<uint64_t>(status.st_size);
   if (!S_ISREG(status.st_mode) || size < kCacheFooterBytes) {
-    out = {.outcome = Outcome::kCorrupt, .detail = "shorter than a footer"};
+    out = {.outcome = CacheLook::Outcome::kCorrupt, .detail = "shorter than a footer"};
     return true;
   }
   std::array<uint8_t, kCacheFooterBytes> end;
@@ -93,13 +91,13 @@ bool look_at(UniqueFd fd, Reader read, bool verifies, CacheLook& out) {
   }
   const Result<CacheFooter> footer = read_cache_footer(end, size);
   if (!footer) {
-    out = {.outcome = Outcome::kCorrupt, .detail = footer.error().text()};
+    out = {.outcome = CacheLook::Outcome::kCorrupt, .detail = footer.error().text()};
     return true;
   }
   std::optional<PieceSums> sums;
   bool is_cold = false;
   if (verifies && !read_sums(fd.get(), *footer, read, sums, out, is_cold)) return !is_cold;
-  out.outcome = Outcome::kFound;
+  out.outcome = CacheLook::Outcome::kFound;
   out.file = {.footer = *footer, .stored_s = status.st_mtim.tv_sec};
   if (footer->body_bytes > limits::kOpenFileBodyBytesMax) {
     out.file.file = std::make_shared<SystemFile>(std::move(fd), std::move(sums));
@@ -123,7 +121,7 @@ CacheLook look_waiting(const std::string& path, bool verifies) {
     const bool is_done = look_at(std::move(fd), read_waiting, verifies, look);
     if (!is_done) look = {};
   } else if (!is_missing(errno)) {
-    look = {.outcome = Outcome::kUnreadable, .detail = std::strerror(errno)};
+    look = {.outcome = CacheLook::Outcome::kUnreadable, .detail = std::strerror(errno)};
   }
   return look;
 }
@@ -221,7 +219,7 @@ CacheReads::When CacheFolderReads::look_up(const RequestKey& key, std::span<cons
       id,
       [shared] {
         shared->look = look_waiting(shared->path, shared->verifies);
-        if (shared->look.outcome != Outcome::kMissing) return;
+        if (shared->look.outcome != CacheLook::Outcome::kMissing) return;
         for (const std::string& other : shared->next) read_name(other);
       },
       [this, shared, id] { events_.on_look(id, std::move(shared->look)); });

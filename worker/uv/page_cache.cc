@@ -15,8 +15,6 @@
 namespace daphnis::worker::uv {
 namespace {
 
-using Outcome = FileRead::Outcome;
-
 /// True for a file of tmpfs, which is never cold; not all kernels answer RWF_NOWAIT for one.
 bool is_in_memory(int fd) {
   struct statfs system {};
@@ -37,8 +35,8 @@ ssize_t read_at_once(int fd, uint64_t offset, std::span<uint8_t> into) {
 }
 
 FileRead failed(int error) {
-  if (error == EAGAIN || error == EOPNOTSUPP) return {.outcome = Outcome::kCold};
-  return {.outcome = Outcome::kLost, .error = error};
+  if (error == EAGAIN || error == EOPNOTSUPP) return {.outcome = FileRead::Outcome::kCold};
+  return {.outcome = FileRead::Outcome::kLost, .error = error};
 }
 
 }  // namespace
@@ -48,7 +46,7 @@ FileRead read_cached(int fd, uint64_t offset, std::span<uint8_t> into) {
   if (size < 0) return failed(static_cast<int>(-size));
   if (size == 0 && !into.empty()) return failed(0);
   // The rest is cold or missing; a read that waits will tell which.
-  if (static_cast<size_t>(size) < into.size()) return {.outcome = Outcome::kCold};
+  if (static_cast<size_t>(size) < into.size()) return {.outcome = FileRead::Outcome::kCold};
   return {};
 }
 
@@ -57,7 +55,7 @@ FileRead probe(int fd, uint64_t offset, uint64_t size) {
   const uint64_t last = offset + size - 1;
   for (uint64_t at = offset; at < last; at += limits::kFileProbeBytes) {
     const FileRead read = read_cached(fd, at, byte);
-    if (read.outcome != Outcome::kDone) return read;
+    if (read.outcome != FileRead::Outcome::kDone) return read;
   }
   return read_cached(fd, last, byte);
 }
@@ -66,7 +64,7 @@ FileRead read_waiting(int fd, uint64_t offset, std::span<uint8_t> into) {
   while (!into.empty()) {
     const ssize_t size = ::pread(fd, into.data(), into.size(), static_cast<off_t>(offset));
     if (size < 0 && errno == EINTR) continue;
-    if (size <= 0) return {.outcome = Outcome::kLost, .error = size < 0 ? errno : 0};
+    if (size <= 0) return {.outcome = FileRead::Outcome::kLost, .error = size < 0 ? errno : 0};
     into = into.subspan(static_cast<size_t>(size));
     offset += static_cast<uint64_t>(size);
   }
@@ -76,8 +74,8 @@ FileRead read_waiting(int fd, uint64_t offset, std::span<uint8_t> into) {
 FileRead read_checked(int fd, const PieceSums& sums, uint64_t offset, std::span<uint8_t> into,
                       Reader read) {
   const FileRead done = read(fd, offset, into);
-  if (done.outcome != Outcome::kDone || sums.hold(offset, into)) return done;
-  return {.outcome = Outcome::kLost, .error = EBADMSG};
+  if (done.outcome != FileRead::Outcome::kDone || sums.hold(offset, into)) return done;
+  return {.outcome = FileRead::Outcome::kLost, .error = EBADMSG};
 }
 
 FileRead warm_up(int fd, uint64_t offset, uint64_t size) {
@@ -86,7 +84,7 @@ FileRead warm_up(int fd, uint64_t offset, uint64_t size) {
   while (size > 0) {
     const auto part = static_cast<size_t>(std::min<uint64_t>(size, thrown_away.size()));
     const FileRead read = read_waiting(fd, offset, std::span(thrown_away).first(part));
-    if (read.outcome != Outcome::kDone) return read;
+    if (read.outcome != FileRead::Outcome::kDone) return read;
     offset += part;
     size -= part;
   }
