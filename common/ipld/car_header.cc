@@ -3,13 +3,12 @@
 
 #include "common/base/check.h"
 #include "common/ipld/car.h"
+#include "common/ipld/cbor.h"
 
 namespace daphnis {
 namespace {
 
 // DAG-CBOR (RFC 8949 section 3, strict subset of https://ipld.io/specs/codecs/dag-cbor/spec/).
-enum class Major : uint8_t { kUint = 0, kBytes = 2, kText = 3, kArray = 4, kMap = 5, kTag = 6 };
-constexpr uint64_t kCidTag = 42;
 
 using Failure = CarReader::Failure;
 
@@ -22,8 +21,8 @@ class Cursor {
 
   // An item's head with a number in its shortest form: no indefinite lengths, floats or big
   // padding.
-  [[nodiscard]] bool head(Major major, uint64_t& number) {
-    if (rest_.empty() || rest_[0] >> 5 != static_cast<uint8_t>(major)) return false;
+  [[nodiscard]] bool head(cbor::Major major, uint64_t& number) {
+    if (rest_.empty() || rest_[0] >> 5 != major) return false;
     const unsigned info = rest_[0] & 0x1fU;
     if (info > 27) return false;
     const size_t extra = info < 24 ? 0 : size_t{1} << (info - 24);
@@ -40,7 +39,7 @@ class Cursor {
   }
 
   // A byte or text string; a view of it.
-  [[nodiscard]] bool string(Major major, Bytes& content) {
+  [[nodiscard]] bool string(cbor::Major major, Bytes& content) {
     uint64_t size = 0;
     if (!head(major, size) || size > rest_.size()) return false;
     content = rest_.first(static_cast<size_t>(size));
@@ -54,13 +53,13 @@ class Cursor {
 
 bool read_roots(Cursor& cursor, std::vector<Cid>* roots) {
   uint64_t count = 0;
-  if (!cursor.head(Major::kArray, count)) return false;
+  if (!cursor.head(cbor::kList, count)) return false;
   // A false count ends with the bytes: each root takes some.
   for (uint64_t i = 0; i < count; ++i) {
     uint64_t tag = 0;
     Bytes content;
-    if (!cursor.head(Major::kTag, tag) || tag != kCidTag) return false;
-    if (!cursor.string(Major::kBytes, content)) return false;
+    if (!cursor.head(cbor::kTag, tag) || tag != cbor::kCidTag) return false;
+    if (!cursor.string(cbor::kByteString, content)) return false;
     // The multibase prefix of binary, which DAG-CBOR demands.
     if (content.empty() || content[0] != 0) return false;
     const auto prefix = Cid::prefix_of(content.subspan(1));
@@ -79,19 +78,20 @@ std::unexpected<Failure> malformed(std::string_view what) {
 std::expected<void, Failure> read_car_header(Bytes header, std::vector<Cid>* roots) {
   Cursor cursor(header);
   uint64_t keys = 0;
-  if (!cursor.head(Major::kMap, keys)) return malformed("the CAR header is not a map");
+  if (!cursor.head(cbor::kMap, keys)) return malformed("the CAR header is not a map");
   bool has_roots = false;
   bool has_version = false;
   uint64_t version = 0;
   for (uint64_t i = 0; i < keys; ++i) {
     Bytes key;
-    if (!cursor.string(Major::kText, key)) return malformed("the CAR header is cut or has no keys");
+    if (!cursor.string(cbor::kTextString, key))
+      return malformed("the CAR header is cut or has no keys");
     if (as_text(key) == "roots" && !has_roots) {
       has_roots = true;
       if (!read_roots(cursor, roots)) return malformed("the CAR header's roots are malformed");
     } else if (as_text(key) == "version" && !has_version) {
       has_version = true;
-      if (!cursor.head(Major::kUint, version)) {
+      if (!cursor.head(cbor::kUnsigned, version)) {
         return malformed("the CAR header's version is malformed");
       }
     } else {

@@ -4,21 +4,10 @@
 #include <string_view>
 
 #include "common/base/limits.h"
+#include "common/ipld/cbor.h"
 
 namespace daphnis {
 namespace {
-
-enum Major : uint8_t {
-  kUnsigned = 0,
-  kNegative = 1,
-  kByteString = 2,
-  kTextString = 3,
-  kList = 4,
-  kMap = 5,
-  kTag = 6,
-  kSimple = 7,
-};
-constexpr uint64_t kCidTag = 42;
 
 /// The head of a data item (RFC 8949 section 3): major type and argument.
 struct ItemHead {
@@ -53,14 +42,14 @@ std::optional<Bytes> take_bytes(Bytes& rest, uint64_t size) {
 
 std::optional<Bytes> take_key(Bytes& rest) {
   const std::optional<ItemHead> head = take_head(rest);
-  if (!head || head->major != kTextString) return std::nullopt;
+  if (!head || head->major != cbor::kTextString) return std::nullopt;
   return take_bytes(rest, head->argument);
 }
 
 /// The CID inside tag 42: a byte string that begins with the identity multibase prefix.
 std::optional<Bytes> take_cid(Bytes& rest) {
   const std::optional<ItemHead> head = take_head(rest);
-  if (!head || head->major != kByteString) return std::nullopt;
+  if (!head || head->major != cbor::kByteString) return std::nullopt;
   const std::optional<Bytes> bytes = take_bytes(rest, head->argument);
   if (!bytes || bytes->size() < 2 || (*bytes)[0] != 0) return std::nullopt;
   return bytes->subspan(1);
@@ -77,22 +66,22 @@ std::optional<DagCborReader::Item> DagCborReader::read_value() {
   const std::optional<ItemHead> head = take_head(rest_);
   if (!head) return Item::kMalformed;
   switch (head->major) {
-    case kUnsigned:
-    case kNegative:
+    case cbor::kUnsigned:
+    case cbor::kNegative:
       return std::nullopt;
-    case kByteString:
-    case kTextString:
+    case cbor::kByteString:
+    case cbor::kTextString:
       if (!take_bytes(rest_, head->argument)) return Item::kMalformed;
       return std::nullopt;
-    case kList:
-    case kMap:
+    case cbor::kList:
+    case cbor::kMap:
       // Each value takes a byte at least, so a larger claim cannot come true.
       if (head->argument > rest_.size()) return Item::kMalformed;
       if (open_.size() == limits::kNodeNestingMax) return Item::kTooDeep;
-      open_.push_back({head->argument, head->major == kMap});
+      open_.push_back({head->argument, head->major == cbor::kMap});
       return std::nullopt;
-    case kTag: {
-      if (head->argument != kCidTag) return Item::kMalformed;
+    case cbor::kTag: {
+      if (head->argument != cbor::kCidTag) return Item::kMalformed;
       const std::optional<Bytes> cid = take_cid(rest_);
       if (!cid) return Item::kMalformed;
       cid_ = *cid;
@@ -145,17 +134,17 @@ void skip_value(Bytes& rest) {
     if (!head) return;
     --left;
     switch (head->major) {
-      case kByteString:
-      case kTextString:
+      case cbor::kByteString:
+      case cbor::kTextString:
         (void)take_bytes(rest, head->argument);
         break;
-      case kList:
+      case cbor::kList:
         left += head->argument;
         break;
-      case kMap:
+      case cbor::kMap:
         left += 2 * head->argument;
         break;
-      case kTag:
+      case cbor::kTag:
         ++left;
         break;
       default:
@@ -166,7 +155,7 @@ void skip_value(Bytes& rest) {
 
 /// Moves `rest`, past the head of a list or map, to the child that `segment` names.
 bool find_child(Bytes& rest, const ItemHead& head, const std::string& segment) {
-  if (head.major == kMap) {
+  if (head.major == cbor::kMap) {
     for (uint64_t i = 0; i < head.argument; ++i) {
       const std::optional<Bytes> key = take_key(rest);
       if (!key) return false;
@@ -175,7 +164,7 @@ bool find_child(Bytes& rest, const ItemHead& head, const std::string& segment) {
     }
     return false;
   }
-  if (head.major != kList) return false;
+  if (head.major != cbor::kList) return false;
   const std::optional<uint64_t> index = path_index(segment);
   if (!index || *index >= head.argument) return false;
   for (uint64_t i = 0; i < *index; ++i) skip_value(rest);
@@ -194,7 +183,7 @@ NodeLookup dag_cbor_lookup(Bytes block, std::span<const std::string> path) {
   for (size_t used = 0;; ++used) {
     const std::optional<ItemHead> head = take_head(rest);
     if (!head) return {NodeLookup::Kind::kMalformed};
-    if (head->major == kTag) {
+    if (head->major == cbor::kTag) {
       const std::optional<Bytes> cid = take_cid(rest);
       if (!cid) return {NodeLookup::Kind::kMalformed};
       return {NodeLookup::Kind::kLink, used, {cid->begin(), cid->end()}};
