@@ -11,7 +11,7 @@
 namespace daphnis::uv {
 namespace {
 
-constexpr size_t kReadBytes = 64 * limits::kKiB;
+constexpr size_t kChannelReadBytes = 64 * limits::kKiB;
 
 ucred peer_of(const uv_pipe_t* pipe) {
   ucred peer{.pid = -1, .uid = static_cast<uid_t>(-1), .gid = static_cast<gid_t>(-1)};
@@ -42,7 +42,7 @@ struct IpcChannel::Write {
 IpcChannel::IpcChannel(UvPtr<uv_pipe_t> pipe, Events events)
     : pipe_(std::move(pipe)),
       shared_(std::make_shared<Shared>(Shared{.channel = this, .events = std::move(events)})),
-      read_buffer_(kReadBytes) {
+      read_buffer_(kChannelReadBytes) {
   auto* before_wait = new uv_prepare_t{};
   uv_prepare_init(pipe_->loop, before_wait);
   before_wait->data = this;

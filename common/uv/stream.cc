@@ -8,11 +8,11 @@
 namespace daphnis::uv {
 namespace {
 
-constexpr size_t kReadBytes = 16 * limits::kKiB;
+constexpr size_t kStreamReadBytes = 16 * limits::kKiB;
 
 /// One loop, one thread: every read callback is done with the bytes when it returns.
 char* read_buffer() {
-  static char buffer[kReadBytes];
+  static char buffer[kStreamReadBytes];
   return buffer;
 }
 
@@ -51,7 +51,7 @@ void Stream::stop() {
 }
 
 void Stream::on_alloc(uv_handle_t*, size_t, uv_buf_t* out) noexcept {
-  *out = uv_buf_init(read_buffer(), kReadBytes);
+  *out = uv_buf_init(read_buffer(), kStreamReadBytes);
 }
 
 void Stream::on_read(uv_stream_t* stream, ssize_t size, const uv_buf_t* buffer) noexcept {

@@ -46,6 +46,9 @@ class BlockIndexEntry {
 /// compares its CID. Any number of places for one block. Not thread-safe. Owned by the store.
 class BlockIndex {
  public:
+  /// More copies of one block than this are not tried.
+  static constexpr size_t kCopiesTriedMax = 8;
+
   struct Candidate {
     SectionPlace place;
     bool is_proven;  ///< mark_proven() was called for it.

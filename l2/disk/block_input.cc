@@ -9,8 +9,7 @@
 namespace daphnis::l2 {
 namespace {
 
-constexpr size_t kWindowBytes = 256 * limits::kKiB;
-constexpr size_t kCandidatesMax = 8;
+constexpr size_t kInputWindowBytes = 256 * limits::kKiB;
 /// Enough to tell an error's text from a CAR.
 constexpr size_t kSniffBytes = 512;
 
@@ -49,7 +48,7 @@ Result<std::unique_ptr<BlockInput>> IndexedInput::open(const std::string& path) 
 Result<Slice> IndexedInput::get(const Cid& cid) {
   if (cid.is_identity()) return Slice::copy_of(cid.digest());
   std::optional<Error> fault;
-  for (const BlockIndex::Candidate& candidate : index_.find(cid, kCandidatesMax)) {
+  for (const BlockIndex::Candidate& candidate : index_.find(cid, BlockIndex::kCopiesTriedMax)) {
     auto block = read_section(file_, candidate.place.offset, candidate.place.size, cid);
     if (!block) continue;
     fault = disproof(hasher_, cid, block->bytes());
@@ -61,7 +60,7 @@ Result<Slice> IndexedInput::get(const Cid& cid) {
               "block " + cid.text() + " is not in the CAR" + is_cut + ": it is incomplete");
 }
 
-StreamInput::StreamInput(File file) : file_(std::move(file)), buffer_(kWindowBytes) {}
+StreamInput::StreamInput(File file) : file_(std::move(file)), buffer_(kInputWindowBytes) {}
 
 Result<std::unique_ptr<BlockInput>> StreamInput::open(File file) {
   std::unique_ptr<StreamInput> input(new StreamInput(std::move(file)));

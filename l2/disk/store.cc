@@ -5,12 +5,6 @@
 #include "common/ipld/hashes.h"
 
 namespace daphnis::l2 {
-namespace {
-
-/// More copies of one block than this are not tried.
-constexpr size_t kCandidatesMax = 8;
-
-}  // namespace
 
 Store::Totals Store::totals() const {
   const std::shared_lock lock(mutex_);
@@ -69,7 +63,7 @@ Result<Slice> Store::read(const Cid& cid) {
   std::vector<BlockIndex::Candidate> candidates;
   {
     const std::shared_lock lock(mutex_);
-    candidates = index_.find(cid, kCandidatesMax);
+    candidates = index_.find(cid, BlockIndex::kCopiesTriedMax);
   }
   for (const BlockIndex::Candidate& candidate : candidates) {
     auto block = read_candidate(cid, candidate);

@@ -12,7 +12,7 @@
 namespace daphnis::l2 {
 namespace {
 
-std::unexpected<Error> exists(const std::string& path) {
+std::unexpected<Error> refuse_existing(const std::string& path) {
   return fail(Errc::kInvalid, path + " exists already and is not overwritten");
 }
 
@@ -27,7 +27,7 @@ Result<UnpackTarget> UnpackTarget::create(const std::string& wanted) {
   std::string path = wanted;
   while (path.size() > 1 && path.ends_with('/')) path.pop_back();
   struct stat status {};
-  if (lstat(path.c_str(), &status) == 0) return exists(path);
+  if (lstat(path.c_str(), &status) == 0) return refuse_existing(path);
   if (errno != ENOENT) return fail_sys(errno, "cannot look at " + path);
   const size_t slash = path.rfind('/');
   const size_t name_at = slash == std::string::npos ? 0 : slash + 1;
@@ -52,7 +52,7 @@ UnpackTarget::~UnpackTarget() {
 
 Result<void> UnpackTarget::commit() {
   if (renameat2(folder_.fd(), kName, AT_FDCWD, path_.c_str(), RENAME_NOREPLACE) == 0) return {};
-  if (errno == EEXIST) return exists(path_);
+  if (errno == EEXIST) return refuse_existing(path_);
   // Not every file system knows RENAME_NOREPLACE; the check in create() is the best left there.
   if (errno == EINVAL && renameat(folder_.fd(), kName, AT_FDCWD, path_.c_str()) == 0) return {};
   return fail_sys(errno, "cannot give " + path_ + " its name");
