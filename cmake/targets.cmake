@@ -33,6 +33,7 @@ function(daphnis_room folder)
   if(NOT folder MATCHES "/uv(/|$)")
     target_include_directories(${name} BEFORE PRIVATE ${PROJECT_SOURCE_DIR}/cmake/sans_io)
   endif()
+  set_target_properties(${name} PROPERTIES UNITY_BUILD ${DAPHNIS_UNITY} UNITY_BUILD_BATCH_SIZE 0)
   list(TRANSFORM room_USES REPLACE "/" "_")
   list(TRANSFORM room_USES PREPEND daphnis_)
   target_link_libraries(${name} PUBLIC daphnis_flags ${room_USES} ${room_PUBLIC}
