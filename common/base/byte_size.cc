@@ -6,7 +6,7 @@
 namespace daphnis {
 namespace {
 
-/// The power of two that a unit in lower case stands for; -1 where it is none.
+/// The power of two that a unit in lower case stands for; -1 where the text is no unit.
 int shift_of(std::string_view unit) {
   if (unit.empty() || unit == "b") return 0;
   const std::string_view rest = unit.substr(1);

@@ -9,7 +9,7 @@ namespace {
 constexpr size_t kValueBytesMax = 512;
 constexpr std::array<std::string_view, 4> kLevels = {"debug", "info", "warn", "error"};
 
-/// Which bytes may stand in a value without quotes.
+/// True for each byte that may stand in a value without quotes.
 constexpr std::array<bool, 256> kPlain = [] {
   std::array<bool, 256> plain{};
   for (size_t byte = ' ' + 1; byte < 0x7f; ++byte) {

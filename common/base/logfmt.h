@@ -10,7 +10,7 @@ namespace daphnis {
 enum class LogLevel : uint8_t { kDebug, kInfo, kWarn, kError };
 
 [[nodiscard]] std::string_view name(LogLevel level);
-/// From "debug", "info", "warn" or "error". False: none of them.
+/// Reads "debug", "info", "warn" or "error". False: `text` is none of them.
 [[nodiscard]] bool parse_log_level(std::string_view text, LogLevel& out);
 
 /// Builds one logfmt line: `event=l2_registered l2=home-7`. Values with spaces, quotes, '=' or
@@ -35,7 +35,7 @@ class LogLine {
   [[nodiscard]] const std::string& text() const { return text_; }
 
  private:
-  static constexpr size_t kUsualBytes = 320;  ///< Most lines grow in place.
+  static constexpr size_t kUsualBytes = 320;  ///< Most lines fit without a second allocation.
 
   std::string text_;
 };

@@ -6,7 +6,7 @@
 namespace daphnis {
 namespace {
 
-/// Levenshtein's distance, by one row of his table at a time.
+/// The Levenshtein distance, computed with one row of its table at a time.
 size_t distance(std::string_view from, std::string_view to) {
   std::vector<size_t> row(to.size() + 1);
   std::iota(row.begin(), row.end(), size_t{0});
@@ -24,7 +24,7 @@ size_t distance(std::string_view from, std::string_view to) {
 }  // namespace
 
 std::string nearest_name(std::string_view written, const std::vector<std::string>& known) {
-  constexpr size_t kWrittenMax = 64;  // What is longer is no typo.
+  constexpr size_t kWrittenMax = 64;  // A longer text is no typo of a name.
   std::string nearest;
   size_t least = SIZE_MAX;
   if (written.size() > kWrittenMax) return nearest;

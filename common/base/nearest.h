@@ -6,8 +6,9 @@
 
 namespace daphnis {
 
-/// The name that `written` was probably meant to be: the one with the fewest characters to insert,
-/// remove or change, if these are at most a third of its own; else empty. For messages on typos.
+/// The known name that `written` was probably meant to be, for messages about typos: the one with
+/// the fewest characters to insert, remove or change. Empty where even that one needs more changes
+/// than a third of its length.
 [[nodiscard]] std::string nearest_name(std::string_view written,
                                        const std::vector<std::string>& known);
 

@@ -8,7 +8,7 @@
 
 namespace daphnis {
 
-/// Why something failed, short enough to switch over. One sentence each.
+/// Why something failed, in kinds few enough to switch over.
 enum class Errc : uint8_t {
   kMalformed,     ///< The bytes do not follow their format.
   kTruncated,     ///< The bytes end before the format says they may.
@@ -24,7 +24,7 @@ enum class Errc : uint8_t {
 /// A stable lower-case name for logs and metrics.
 [[nodiscard]] std::string_view name(Errc code);
 
-/// An error with its story. Hot paths return a bare `Errc`, which allocates nothing.
+/// An error with its explanation. Hot paths return a bare `Errc`, which allocates nothing.
 struct Error {
   Errc code = Errc::kInvalid;
   int sys = 0;         ///< errno (positive) where `code` is kSystem, else 0.

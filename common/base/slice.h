@@ -71,7 +71,7 @@ class BufferRef {
   [[nodiscard]] explicit operator bool() const { return buffer_ != nullptr; }
   [[nodiscard]] uint8_t* data() const { return buffer_->data(); }
   [[nodiscard]] size_t capacity() const { return buffer_->capacity(); }
-  /// True when nobody else holds it, so that its bytes may be written over.
+  /// True when this is the only reference to the buffer, so that its bytes may be written over.
   [[nodiscard]] bool is_unique() const { return buffer_ && buffer_->refs_ == 1; }
 
  private:
@@ -93,9 +93,9 @@ struct Slice {
 
 using Slices = std::vector<Slice>;
 
-/// The sum of the sizes.
+/// The sum of the slices' sizes, in bytes.
 [[nodiscard]] size_t total_size(std::span<const Slice> slices);
-/// All of them in one vector.
+/// A copy of all the slices' bytes in one vector.
 [[nodiscard]] std::vector<uint8_t> joined(std::span<const Slice> slices);
 
 /// Hands out buffers of kPooledBufferBytes and keeps up to kPooledBuffersKept idle ones. Owned by

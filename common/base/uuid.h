@@ -15,10 +15,10 @@ using Uuid = std::array<uint8_t, 16>;
 /// from a cryptographic source: attempt ids must not be guessable.
 [[nodiscard]] Uuid uuid_v4(Uuid random);
 
-/// Lower case with dashes.
+/// The 36 characters of the UUID: lower-case hex digits with dashes.
 [[nodiscard]] std::string text_of(const Uuid& uuid);
 
-/// From 32 hex digits or the dashed form, either case. nullopt: neither.
+/// Reads 32 hex digits or the dashed form, in either case. nullopt: `text` is neither.
 [[nodiscard]] std::optional<Uuid> parse_uuid(std::string_view text);
 
 }  // namespace daphnis

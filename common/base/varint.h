@@ -19,7 +19,7 @@ struct Varint {
   size_t size;
 };
 
-/// The general case of read_varint().
+/// What read_varint() does with a number of any length.
 [[nodiscard]] std::expected<Varint, Errc> read_long_varint(Bytes bytes);
 
 /// The unsigned LEB128 number that `bytes` begins with, in the strict form of
@@ -34,8 +34,8 @@ struct Varint {
 /// Bytes that write_varint() needs for `value`.
 [[nodiscard]] size_t varint_size(uint64_t value);
 
-/// Writes `value` (at most kVarintMax, else it is a bug) to `out`, which has room for
-/// kVarintBytesMax bytes. Returns the bytes written.
+/// Writes `value` (at most kVarintMax, else it is a bug) to `out`, which has space for
+/// kVarintBytesMax bytes. Returns how many bytes were written.
 size_t write_varint(uint64_t value, uint8_t* out);
 
 }  // namespace daphnis

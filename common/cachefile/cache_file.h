@@ -12,13 +12,13 @@
 #include "common/cachefile/piece_sums.h"
 #include "common/request/car_request.h"
 
-/// The files of the cache (DESIGN 7). A file is one whole, proven answer and what is known about
-/// it:
+/// The files of the cache (DESIGN 7). A file is the whole, proven output of one fetch, and a trailer
+/// that describes it:
 ///
-///   - body: the answer's bytes, exactly as a client gets them
-///   - blocks: for each, size of its CID (u8), CID, offset of its data in the body (u64) and size
-///     (u32)
-///   - sums: of the body's pieces (piece_sums.h); not in version 1
+///   - body: the output's bytes, exactly as a client gets them
+///   - blocks: for each block, the size of its CID (u8), the CID, the offset of the block's data in
+///     the body (u64) and the data's size (u32)
+///   - sums: checksums of the body's pieces (piece_sums.h); version 1 has none
 ///   - request: the canonical request (car_request.h)
 ///   - footer: 64 bytes, see CacheFooter
 ///
@@ -36,12 +36,12 @@ inline constexpr size_t kCacheFooterBytes = 64;
 struct CacheFooter {
   uint16_t version = kCacheFileVersion;
   uint64_t body_bytes = 0;
-  uint32_t blocks = 0;  ///< 0 also where the list would have been too long.
+  uint32_t blocks = 0;  ///< In the list; 0 also where the list would have been too long.
   uint32_t blocks_bytes = 0;
   uint32_t request_bytes = 0;
   std::array<uint8_t, 32> digest{};
 
-  /// 0: it keeps no sums.
+  /// 0: the file keeps no sums.
   [[nodiscard]] uint64_t sums_bytes() const {
     return version == 1 ? 0 : piece_sums_bytes(body_bytes);
   }
@@ -59,28 +59,29 @@ struct CachedBlock {
   uint32_t size = 0;
 };
 
-/// The footer of a file of `file_bytes` from its last kCacheFooterBytes. Errors: kMalformed (not
-/// ours, or sizes that do not add up), kUnsupported (another version).
+/// The footer of a file of `file_bytes`, read from its last kCacheFooterBytes. Errors: kMalformed
+/// (not a file of this cache, or sizes that do not add up), kUnsupported (another version).
 [[nodiscard]] Result<CacheFooter> read_cache_footer(Bytes end, uint64_t file_bytes);
 
 struct CacheTrailer {
   CarRequest request;
   std::vector<CachedBlock> blocks;
-  std::optional<PieceSums> sums;  ///< Not in version 1.
+  std::optional<PieceSums> sums;  ///< Empty in version 1.
 };
 
-/// The whole trailer, footer included, whose digest must hold. Errors: kMalformed, kHashMismatch.
+/// Reads the whole trailer, footer included, and checks its digest. Errors: kMalformed,
+/// kHashMismatch.
 [[nodiscard]] Result<CacheTrailer> read_cache_trailer(Bytes trailer, const CacheFooter& footer);
 
 /// Gathers the trailer while the body is written. Holds at most kCacheBlockListBytesMax and a
-/// 65536th of the body; an answer of more blocks keeps no list and can be served whole only. Owned
-/// by a spool.
+/// 65536th of the body; a body with more blocks gets no list, so that its file can only be served
+/// whole. Owned by a spool.
 class CacheTrailerWriter {
  public:
   /// The next bytes of the body.
   void add_body(Bytes bytes) { summer_.add(bytes); }
   void add_block(const Cid& cid, uint64_t offset, uint32_t size);
-  /// The bytes that follow the body that was given.
+  /// The trailer of the body that was added: the bytes that follow it in the file.
   [[nodiscard]] std::vector<uint8_t> finish(const CarRequest& request) &&;
 
  private:
@@ -90,9 +91,9 @@ class CacheTrailerWriter {
   bool is_too_long_ = false;
 };
 
-/// "ab/abcdef…": two hex digits as folder, all of the key's as name.
+/// "ab/abcdef…": the key's first two hex digits are the folder, all 64 of them the file's name.
 [[nodiscard]] std::string cache_file_name(const RequestKey& key);
-/// From the name alone, without folder. False: no such name.
+/// Reads the key from a file's name without its folder. False: `name` is no such name.
 [[nodiscard]] bool parse_cache_file_name(std::string_view name, RequestKey& key);
 
 }  // namespace daphnis

@@ -9,13 +9,14 @@
 namespace daphnis {
 namespace {
 
-/// In the first four bytes once all that is held has been added. Another value of another build
-/// with another layout: its readers take nothing for complete.
+/// The value of the first four bytes once every key in the cache has been added. A build with
+/// another layout of the filter uses another value, so that each takes the other's filter for
+/// incomplete.
 constexpr uint32_t kComplete = 0x44504631;
-/// A counter that has come this far has lost count and stays.
+/// A counter that has reached this value has lost count, and keeps the value for good.
 constexpr uint8_t kFull = 255;
 
-/// The key is a cryptographic hash: any of its bytes are as good as a hash of it.
+/// The two counters of a key. The key is a cryptographic hash itself, so its bytes serve as hashes.
 std::array<size_t, 2> places_of(const RequestKey& key) {
   std::array<uint64_t, 2> words{};
   static_assert(sizeof words <= sizeof key);

@@ -11,12 +11,12 @@ namespace {
 
 constexpr uint32_t kBegin = 0xffffffff;
 
-/// Goes on with a sum whose last inversion is still to come.
+/// Adds `bytes` to a running CRC, whose final inversion is left to the caller.
 uint32_t go_on(uint32_t state, Bytes bytes) {
-  constexpr size_t kAtOnce = size_t{1} << 30;  // The library takes an int.
+  constexpr size_t kAtOnce = size_t{1} << 30;  // The library takes the length as an int.
   while (!bytes.empty()) {
     const Bytes part = bytes.first(std::min(bytes.size(), kAtOnce));
-    // It reads only; it was written for C that did not say so.
+    // The library only reads the bytes, although its parameter is not const.
     state = ::crc32_iscsi(const_cast<uint8_t*>(part.data()), static_cast<int>(part.size()), state);
     bytes = bytes.subspan(part.size());
   }

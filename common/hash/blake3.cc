@@ -99,10 +99,10 @@ void Blake3::update(Bytes bytes) {
   }
   if (bytes.empty()) return;
   update_chunk(bytes);
-  merge_stack(chunks_done_);  // more follows those subtrees, so none of them is the root
+  merge_stack(chunks_done_);  // a chunk follows the subtrees, so none of them is the root
 }
 
-// Hashes whole chunks side by side wherever the last update ended, then joins them to whole
+// Hashes whole chunks side by side, from wherever the last update ended, and joins them to whole
 // subtrees.
 void Blake3::update_chunks(Bytes bytes) {
   std::array<uint8_t, kBatchChunksMax * kCvBytes> cvs;
@@ -125,7 +125,7 @@ void Blake3::update_chunks(Bytes bytes) {
   }
 }
 
-// Joins a whole subtree but for its topmost parent, which may turn out to be the root.
+// Joins a subtree's nodes up to its two topmost: their parent may turn out to be the root.
 void Blake3::push_subtree(uint8_t* cvs, size_t chunks) {
   for (size_t nodes = chunks; nodes > 2; nodes /= 2) {
     blake3::hash_batch({.input = cvs,

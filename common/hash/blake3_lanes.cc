@@ -55,7 +55,7 @@ void hash_one(const Batch& batch, uint8_t* out) {
   std::memcpy(out, cv.data(), sizeof cv);
 }
 
-// In rising order, so that those a processor can run are the first ones.
+// Sorted by width, so that the kernels a processor can run come first.
 constexpr Kernels kKernels[] = {
     {4, base::hash_lanes<4>, nullptr, nullptr},
 #if defined(__x86_64__)

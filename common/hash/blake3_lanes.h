@@ -5,7 +5,8 @@
 #include <cstdint>
 #include <span>
 
-/// The compression function of BLAKE3 (section 2.2 of its paper), once and many at once.
+/// The compression function of BLAKE3 (section 2.2 of its paper), for one input and for many side
+/// by side.
 namespace daphnis::blake3 {
 
 inline constexpr std::array<uint32_t, 8> kIv = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
@@ -18,7 +19,7 @@ inline constexpr uint32_t kChunkEnd = 1 << 1;
 inline constexpr uint32_t kParent = 1 << 2;
 inline constexpr uint32_t kRoot = 1 << 3;
 
-/// Which message word each of a round's eight quarter rounds mixes in, two each.
+/// The message words that each of a round's eight quarter rounds mixes in, two for each.
 inline constexpr uint8_t kSchedule[7][16] = {
     {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15},
     {2, 6, 3, 10, 7, 0, 4, 13, 1, 11, 12, 5, 9, 14, 15, 8},
@@ -40,24 +41,24 @@ struct Batch {
   const uint8_t* input;
   size_t count;           ///< Inputs.
   size_t blocks;          ///< 64-byte blocks of each.
-  uint64_t counter;       ///< Of the first input.
-  uint64_t counter_step;  ///< From one input to the next: 1 for chunks, 0 for parents.
-  uint32_t flags;         ///< Of every block.
-  uint32_t first_flags;   ///< More for each input's first block.
-  uint32_t last_flags;    ///< More for each input's last block.
+  uint64_t counter;       ///< The first input's counter.
+  uint64_t counter_step;  ///< From one input's counter to the next: 1 for chunks, 0 for parents.
+  uint32_t flags;         ///< Flags of every block.
+  uint32_t first_flags;   ///< Further flags of each input's first block.
+  uint32_t last_flags;    ///< Further flags of each input's last block.
 };
 
 /// One way to hash several inputs at once. Each function takes up to as many inputs as it has
 /// lanes.
 struct Kernels {
   using HashLanes = void (*)(const Batch&, uint8_t*);
-  size_t widest;  ///< Lanes: 4, 8 or 16.
+  size_t widest;  ///< The most lanes: 4, 8 or 16.
   HashLanes by_4;
-  HashLanes by_8;   ///< Where widest >= 8.
-  HashLanes by_16;  ///< Where widest >= 16.
+  HashLanes by_8;   ///< nullptr where widest < 8.
+  HashLanes by_16;  ///< nullptr where widest < 16.
 };
 
-/// Those that this processor can run, the best last.
+/// The kernels that this processor can run, the fastest last.
 [[nodiscard]] std::span<const Kernels> kernels();
 
 /// Writes count chaining values of 32 bytes to `out`, which may be the input itself.

@@ -11,7 +11,7 @@ namespace {
 
 using Lanes = std::array<uint64_t, 25>;
 
-// The constants of iota, rho and pi, as in the reference above, sections 1.2 and 2.3.
+// The constants of iota, rho and pi, from the submission that keccak.h names, sections 1.2 and 2.3.
 constexpr std::array<uint64_t, 24> kRound = {
     0x0000000000000001, 0x0000000000008082, 0x800000000000808a, 0x8000000080008000,
     0x000000000000808b, 0x0000000080000001, 0x8000000080008081, 0x8000000000008009,
@@ -59,7 +59,7 @@ void permute(Lanes& state) {
   state = lanes;
 }
 
-// Lanes are little-endian; this is a plain load and store where the machine is.
+// Loads a little-endian lane.
 uint64_t load(const uint8_t* bytes) {
   uint64_t lane;
   std::memcpy(&lane, bytes, sizeof lane);

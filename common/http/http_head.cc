@@ -29,7 +29,7 @@ void copy_fields(Head& head, std::string_view raw, const HeadScanner& scanner) {
   }
 }
 
-/// "HTTP/1.0" or "HTTP/1.1" at the start of `text`; the minor version, else a refusal.
+/// The minor version of "HTTP/1.0" or "HTTP/1.1"; a refusal of any other text.
 std::expected<int, Refusal> minor_version(std::string_view text) {
   const bool shaped = text.size() == 8 && text.starts_with("HTTP/") && is_digit(text[5]) &&
                       text[6] == '.' && is_digit(text[7]);
@@ -40,7 +40,7 @@ std::expected<int, Refusal> minor_version(std::string_view text) {
   return text[7] - '0';
 }
 
-/// RFC 9110 section 8.6, stricter: one field of decimal digits below 2^63.
+/// Content-Length (RFC 9110 section 8.6), read more strictly: decimal digits alone, below 2^63.
 std::expected<uint64_t, Refusal> parse_length(std::string_view value) {
   constexpr uint64_t kMax = uint64_t{1} << 63;
   const auto bad = [] {
@@ -59,7 +59,7 @@ std::expected<uint64_t, Refusal> parse_length(std::string_view value) {
   return length;
 }
 
-/// RFC 9112 sections 6.1 and 7, stricter: `chunked` alone, once.
+/// Transfer-Encoding (RFC 9112 sections 6.1 and 7), read more strictly: `chunked` alone, once.
 std::expected<void, Refusal> check_codings(std::string_view value) {
   const std::vector<std::string_view> codings = list_members(value);
   if (codings.size() == 1 && equals_ignoring_case(codings[0], "chunked")) return {};
@@ -74,7 +74,7 @@ std::expected<void, Refusal> check_codings(std::string_view value) {
   return refuse(501, "transfer_coding_unknown", "the only transfer coding known here is chunked");
 }
 
-/// Content-Length and Transfer-Encoding, by which a message ends.
+/// Decides by Content-Length and Transfer-Encoding where the message ends.
 std::expected<void, Refusal> decide_framing(Head& head) {
   bool coded = false;
   for (const Header& header : head.headers) {
@@ -101,7 +101,7 @@ std::expected<void, Refusal> decide_framing(Head& head) {
   return {};
 }
 
-/// Connection, Upgrade and Expect.
+/// Reads Connection, Upgrade and Expect.
 void decide_connection(Head& head) {
   bool close = false;
   bool keep = false;
@@ -122,7 +122,7 @@ void decide_connection(Head& head) {
   head.upgrade = upgrade && head.minor == 1 && head.find("upgrade") != nullptr;
 }
 
-/// Visible characters that no registered name has (RFC 3986 section 3.2.2).
+/// Visible characters that may not stand in a registered name (RFC 3986 section 3.2.2).
 constexpr std::string_view kOutsideHost = "\"#/<>?@[\\]^`{|}";
 
 /// uri-host [ ":" port ] (RFC 9110 section 7.2), empty allowed.
@@ -142,7 +142,7 @@ bool is_host(std::string_view value) {
   return colon == std::string_view::npos || std::ranges::all_of(rest.substr(colon + 1), is_digit);
 }
 
-/// RFC 9112 section 3.2: 400 for none on HTTP/1.1, for two, and for a malformed one.
+/// RFC 9112 section 3.2: 400 for HTTP/1.1 without a Host, for two Hosts and for a malformed one.
 std::expected<void, Refusal> check_host(const Head& head) {
   size_t hosts = 0;
   for (const Header& header : head.headers) {

@@ -12,7 +12,7 @@ namespace daphnis::http {
 /// Compares ASCII without case (RFC 9110 section 5.1); other bytes must be the same.
 [[nodiscard]] bool equals_ignoring_case(std::string_view a, std::string_view b);
 
-/// Without spaces and tabs at either end.
+/// `text` without the spaces and tabs at its ends.
 [[nodiscard]] std::string_view trimmed(std::string_view text);
 
 /// The members of a comma-separated list (RFC 9110 section 5.6.1), trimmed, empty ones left out.

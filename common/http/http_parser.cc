@@ -61,7 +61,7 @@ struct Parser::State {
   llhttp_t llhttp{};
   uint64_t remaining = 0;
   size_t chunk_line_bytes = 0;
-  uint8_t last_byte = 0;  ///< Of the chunk line.
+  uint8_t last_byte = 0;  ///< The last byte read of the chunk line.
   bool in_extension = false;
   bool no_response_body = false;
   size_t interim_responses = 0;  ///< 1xx seen since the last final response.
@@ -75,10 +75,10 @@ namespace {
 
 constexpr std::string_view kFramingMethods[] = {"GET", "HEAD", "POST", "PUT", "OPTIONS"};
 
-/// Memory for a head in pieces that a parser keeps between messages.
+/// How much memory, allocated for a head that came in pieces, a parser keeps between messages.
 constexpr size_t kRawBytesKept = 1 * limits::kKiB;
 
-/// Tells llhttp that a response to HEAD has no body; it cannot know.
+/// Tells llhttp that a response to HEAD has no body, which it cannot know by itself.
 constexpr int kNoBody = 1;
 
 }  // namespace
@@ -107,7 +107,7 @@ void Parser::State::begin_message() {
   headers_complete = chunk_header = message_complete = false;
   scanner.reset(kind == Kind::kRequest ? HeadScanner::Section::kRequest
                                        : HeadScanner::Section::kResponse);
-  // An idle connection keeps no more than a small head's memory. Assigning would keep it all.
+  // An idle connection keeps at most kRawBytesKept. Assigning {} would keep the whole capacity.
   if (raw.capacity() > kRawBytesKept) std::string().swap(raw);
   raw.clear();
   phase = Phase::kHead;
@@ -122,7 +122,7 @@ bool Parser::State::refuse(const Refusal& why) {
 /// Gives llhttp bytes that must be part of this message; false where it refuses them.
 bool Parser::State::feed(std::string_view text) {
   const llhttp_errno_t error = llhttp_execute(&llhttp, text.data(), text.size());
-  // An upgrade pauses llhttp once the message is whole; that is our end as well.
+  // An upgrade pauses llhttp once the message is whole; the message ends there for us as well.
   const bool fine = error == HPE_OK || (error == HPE_PAUSED_UPGRADE && message_complete);
   return fine || refuse("malformed", "the message does not follow RFC 9112");
 }
@@ -208,7 +208,7 @@ bool Parser::State::llhttp_agrees(std::string_view text) {
   return refuse("ambiguous_framing", "the end of the message cannot be told for certain");
 }
 
-/// RFC 9112 section 6.3.
+/// Decides how the body ends (RFC 9112 section 6.3).
 void Parser::State::decide_body() {
   const bool is_response = kind == Kind::kResponse;
   const bool never_has_content =
@@ -257,8 +257,8 @@ Parser::Step Parser::State::on_chunk_line(Bytes offered) {
   return {Event::kNeedMore, taken};
 }
 
-/// One byte of what stands between chunks. llhttp reads the size; extensions are passed over here,
-/// since it refuses some that RFC 9112 section 7.1.1 allows and lets endless ones through.
+/// Takes one byte of the lines between chunks. llhttp reads the size; extensions are skipped here,
+/// since llhttp refuses some that RFC 9112 section 7.1.1 allows and lets endless ones through.
 bool Parser::State::take_chunk_line_byte(uint8_t byte) {
   if (++chunk_line_bytes > limits::kHttpChunkLineBytesMax) {
     return refuse("chunk_line_too_long", "a chunk's size and extensions are too long");
@@ -286,7 +286,7 @@ bool Parser::State::take_chunk_line_byte(uint8_t byte) {
   return true;
 }
 
-/// Trailer fields are read and checked; those of requests are dropped, nothing has a use for them.
+/// Reads and checks the trailer fields. A request's are then dropped: nothing has a use for them.
 Parser::Step Parser::State::on_trailers(Bytes offered) {
   const auto [outcome, consumed] = scanner.scan(offered);
   if (outcome == HeadScanner::Outcome::kRefused) {

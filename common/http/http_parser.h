@@ -33,8 +33,8 @@ struct Head {
   [[nodiscard]] const std::string* find(std::string_view name) const;
 };
 
-/// Why a message was refused: the status a server answers before it closes, a stable snake_case
-/// code and a sentence. For responses only `code` and `detail` matter.
+/// Why a message was refused: the status with which a server replies before it closes, a stable
+/// snake_case code and a sentence. For responses only `code` and `detail` matter.
 struct Refusal {
   int status = 400;
   std::string_view code;
@@ -83,7 +83,7 @@ class Parser {
   void next_response_has_no_body();
 
   [[nodiscard]] const Head& head() const;  ///< Valid from kHead to the next message's first byte.
-  /// Moves it out, where it is valid; head() is not from then on.
+  /// Moves the head out, at a time when head() is valid; from then on head() is not valid.
   [[nodiscard]] Head take_head();
   /// Responses only: the fields behind the body, from kEnd to the next message's first byte.
   [[nodiscard]] const std::vector<Header>& trailers() const;

@@ -17,7 +17,7 @@ constexpr std::array<bool, 256> make_token_table() {
 }
 constexpr std::array<bool, 256> kTokenTable = make_token_table();
 
-/// RFC 9110 section 5.5: visible, space, tab and obs-text.
+/// True for visible characters, space, tab and obs-text (RFC 9110 section 5.5).
 bool is_value_char(uint8_t byte) {
   return byte == '\t' || (byte >= 0x20 && byte != 0x7f);
 }

@@ -8,7 +8,7 @@
 
 namespace daphnis::http {
 
-/// Part of a head, by offset from the first byte that was scanned.
+/// Part of a head, by offsets from the first byte offered since reset().
 struct TextSpan {
   uint32_t begin = 0;
   uint32_t end = 0;
@@ -87,7 +87,7 @@ class HeadScanner {
   Refusal refusal_;
 };
 
-/// RFC 9110 section 5.6.2: what methods, field names and parameters are made of.
+/// True for the characters of methods, field names and parameters (RFC 9110 section 5.6.2).
 [[nodiscard]] bool is_token_char(uint8_t byte);
 
 }  // namespace daphnis::http

@@ -21,7 +21,8 @@ struct Date {
   unsigned day;    ///< 1 to 31.
 };
 
-/// Days since 1970-01-01 to the proleptic Gregorian calendar, in eras of 400 years from 0000-03-01.
+/// The date of a number of days since 1970-01-01, in the proleptic Gregorian calendar. Counts in
+/// eras of 400 years that begin on March 1.
 Date date_of(int64_t days) {
   const int64_t shifted = days + 719'468;
   const int64_t era = shifted / 146'097;
@@ -37,7 +38,7 @@ Date date_of(int64_t days) {
           .day = day_of_year - (153 * month_from_march + 2) / 5 + 1};
 }
 
-constexpr size_t kHeadBytesUsual = 2048;  ///< Most heads grow in place.
+constexpr size_t kHeadBytesUsual = 2048;  ///< Most heads fit without a second allocation.
 
 }  // namespace
 

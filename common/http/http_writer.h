@@ -12,14 +12,15 @@ namespace daphnis::http {
 /// The phrase of RFC 9110 section 15 for `status`; "Unknown" for one it does not name.
 [[nodiscard]] std::string_view reason_phrase(int status);
 
-/// IMF-fixdate (RFC 9110 section 5.6.7) of seconds since 1970, for years 1970 to 9999; other times
-/// are moved to the nearest of these. 29 bytes; worth keeping for the second it names.
+/// IMF-fixdate (RFC 9110 section 5.6.7) of seconds since 1970, for the years 1970 to 9999; other
+/// times are moved to the nearest of these. Always 29 bytes. A caller may reuse the text for as
+/// long as its second lasts.
 [[nodiscard]] std::string http_date(int64_t unix_seconds);
 
-/// True where `value` may stand in a field: no control but tab, no space or tab at either end.
+/// True where `value` may stand in a field: no control but tab, no space or tab at its ends.
 [[nodiscard]] bool is_field_value(std::string_view value);
 
-/// Fields that were checked and written out once, to go into many heads.
+/// Field lines that are checked and written out once, to be added to many heads.
 class FieldLines {
  public:
   FieldLines& add(std::string_view name, std::string_view value);
@@ -29,13 +30,13 @@ class FieldLines {
   std::string text_;
 };
 
-/// Builds the head of one HTTP/1 message. Names and values that could break out of their line are a
-/// bug of the caller's and end the process: what a peer wrote must pass is_field_value() first.
+/// Builds the head of one HTTP/1 message. A name or value that could break out of its line is a bug
+/// of the caller's and aborts the process: text from a peer must pass is_field_value() first.
 class HeadWriter {
  public:
-  /// "HTTP/1.1 200 OK". The version is ours whatever the request's was (RFC 9110 section 2.5).
+  /// "HTTP/1.1 200 OK". The version is 1.1 whatever the request's was (RFC 9110 section 2.5).
   [[nodiscard]] static HeadWriter response(int status);
-  /// "GET target HTTP/1.1"; `target` must be of visible ASCII.
+  /// "GET target HTTP/1.1"; `target` must consist of visible ASCII.
   [[nodiscard]] static HeadWriter request(std::string_view method, std::string_view target);
 
   HeadWriter& add(std::string_view name, std::string_view value);
@@ -51,10 +52,10 @@ class HeadWriter {
   std::string text_;
 };
 
-/// The line before a chunk's data (RFC 9112 section 7.1), in place.
+/// The line before a chunk's data (RFC 9112 section 7.1), held without an allocation.
 class ChunkHead {
  public:
-  /// `size` is the data's, not 0: that would end the body.
+  /// `size` is the data's, in bytes, and not 0: an empty chunk would end the body.
   explicit ChunkHead(uint64_t size);
 
   [[nodiscard]] Bytes bytes() const { return {digits_.data() + begin_, digits_.size() - begin_}; }
