@@ -27,7 +27,7 @@ inline constexpr size_t kWalkDepthMax = 4096;             ///< Nodes from root t
 inline constexpr size_t kWalkPendingBytesMax = 8 * kMiB;  ///< Links read but not yet visited.
 inline constexpr size_t kWalkSeenBytesMax = 32 * kMiB;    ///< Memory of visited links.
 inline constexpr uint64_t kOutputBytesMax = 64 * uint64_t{kGiB};  ///< One answer.
-inline constexpr size_t kRepeatMemoryBytesMax = 64 * kMiB;  ///< Proven bytes kept to repeat them.
+inline constexpr size_t kRepeatBytesMax = 64 * kMiB;  ///< Proven bytes kept to repeat them.
 
 // --- Walk and verifier (DESIGN 5) ---
 inline constexpr size_t kNodeNestingMax =

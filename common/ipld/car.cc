@@ -61,7 +61,7 @@ std::expected<size_t, Errc> CarReader::take_length(Bytes offered) {
     }
     if (length.error() != Errc::kTruncated) return std::unexpected(length.error());
   }
-  // Cut by the end of an offer: goes on in head_, at most kVarintBytesMax bytes of it.
+  // The offer's end cuts the number: its bytes are gathered in head_, at most kVarintBytesMax.
   const size_t taken = std::min(offered.size(), kVarintBytesMax - held);
   std::copy_n(offered.begin(), taken, head_.begin() + static_cast<ptrdiff_t>(held));
   const auto length = read_varint(Bytes(head_).first(held + taken));
@@ -94,7 +94,7 @@ CarReader::Step CarReader::read_header(Bytes offered) {
   const auto size = static_cast<size_t>(section_size_);
   const size_t taken = std::min(offered.size(), size - header_.size());
   Bytes header = offered.first(taken);
-  if (taken < size) {  // cut by the end of an offer: grows with what really came
+  if (taken < size) {  // cut by the offer's end: header_ grows with the bytes that came, no faster
     header_.insert(header_.end(), header.begin(), header.end());
     header = header_;
   }

@@ -19,10 +19,10 @@ namespace daphnis {
 /// pull-style like http::Parser: the caller offers bytes, gets one event and offers the rest again.
 /// Any split of the same bytes gives the same events (bodies may be cut differently).
 ///
-/// A section's CID is told before its body, and its length is judged before either: more than
-/// kBlockBytesMax is refused from the number alone. Holds at most a header (kCarHeaderBytesMax,
-/// then freed) or a section's head; bodies are views of the offer. The digest is the caller's
-/// affair. Owned by whoever reads the stream; after kFailed it stays failed.
+/// The reader reports a section's CID before its body, and checks the section's length before
+/// either: a block above kBlockBytesMax is refused by that number alone. It holds at most a header
+/// (kCarHeaderBytesMax, freed afterwards) or a section's head; bodies are views of the offer. It
+/// does not check digests. Owned by the reader of the stream; after kFailed it stays failed.
 class CarReader {
  public:
   enum class Event : uint8_t {
@@ -30,7 +30,7 @@ class CarReader {
     kHeader,      ///< The header was valid; roots() if they are kept. Comes once, first.
     kSection,     ///< cid() and body_size() are known; the body follows.
     kBody,        ///< `body` is the next part of it, never empty.
-    kSectionEnd,  ///< The body is whole (comes for an empty one too).
+    kSectionEnd,  ///< The body is whole (also reported for an empty body).
     kFailed,      ///< failure() says why.
   };
   struct Step {
@@ -42,7 +42,7 @@ class CarReader {
     Errc code;              ///< kMalformed, kTooLarge or kUnsupported.
     std::string_view what;  ///< A clause for people, static.
   };
-  /// Roots are always checked; keeping up to kCarHeaderBytesMax / 8 of them is for local files.
+  /// Roots are always checked. Readers of local files keep them: up to kCarHeaderBytesMax / 8.
   enum class Roots : bool { kIgnored, kKept };
 
   explicit CarReader(Roots roots = Roots::kIgnored) : keeps_roots_(roots == Roots::kKept) {}
@@ -50,19 +50,19 @@ class CarReader {
   /// One event's worth of progress. May be called with an empty span (a pending event still comes).
   [[nodiscard]] Step step(Bytes offered);
 
-  /// After kSection, instead of being offered the body: the caller passes over body_size() bytes of
-  /// its own accord (a file's reader seeks). No kBody and no kSectionEnd come for this section.
+  /// Call after kSection, where the caller itself skips the body's body_size() bytes (a file's
+  /// reader seeks). No kBody and no kSectionEnd come for this section.
   void skip_body();
 
   /// True where the stream may end: after the header and whole sections only. Elsewhere an end of
   /// input is kTruncated.
   [[nodiscard]] bool may_end_here() const { return state_ == State::kLength && head_size_ == 0; }
 
-  /// The section's, from its kSection to the next kSection.
+  /// The section's CID and its body's size in bytes; valid from its kSection to the next kSection.
   [[nodiscard]] const Cid& cid() const { return cid_; }
   [[nodiscard]] size_t body_size() const { return body_size_; }
 
-  /// From kHeader on, where they are kept; in the header's order, repeats included.
+  /// The roots in the header's order, repeats included. Valid from kHeader on, where they are kept.
   [[nodiscard]] const std::vector<Cid>& roots() const { return roots_; }
   /// Valid after kFailed.
   [[nodiscard]] const Failure& failure() const { return failure_; }
@@ -71,7 +71,8 @@ class CarReader {
   enum class State : uint8_t { kHeaderLength, kHeader, kLength, kCid, kBody, kFailed };
 
   Step fail_with(Errc code, std::string_view what);
-  // Reads a length into section_size_ and returns the bytes of the offer it took; kTruncated: all.
+  // Reads a length into section_size_ and returns how many bytes of the offer it took. kTruncated:
+  // it took them all and needs more.
   std::expected<size_t, Errc> take_length(Bytes offered);
   Step read_header_length(Bytes offered);
   Step read_header(Bytes offered);
@@ -102,32 +103,33 @@ class CarReader {
 /// read_cid().
 [[nodiscard]] std::string_view why_no_cid(Errc code);
 
-/// Room that the writers below need.
+/// Bytes of space that the writers below need.
 inline constexpr size_t kCarHeaderWrittenMax = 2 + 24 + limits::kCidBytesMax;
 inline constexpr size_t kSectionHeadBytesMax = kVarintBytesMax + limits::kCidBytesMax;
 
-/// Writes a CARv1 header with one root, length included. Returns the bytes written.
+/// Writes a CARv1 header with one root, length included. Returns how many bytes were written.
 size_t write_car_header(const Cid& root, std::span<uint8_t, kCarHeaderWrittenMax> out);
 
-/// Writes what stands before a section's body: length and CID. Returns the bytes written.
+/// Writes a section's length and CID, which stand before its body. Returns how many bytes were
+/// written.
 size_t write_section_head(const Cid& cid, size_t body_size,
                           std::span<uint8_t, kSectionHeadBytesMax> out);
 
 /// Where the CARv1 lies in a file.
 struct CarExtent {
   uint64_t offset;      ///< Bytes from the file's start.
-  uint64_t size;        ///< Bytes that the file has of it; at least 1.
-  bool is_cut = false;  ///< A CARv2's payload should have more.
+  uint64_t size;        ///< Bytes of the CARv1 that the file has; at least 1.
+  bool is_cut = false;  ///< The payload of a CARv2 should have more bytes.
 };
 
-/// Bytes of a file's start that car_extent() decides from.
+/// Bytes of a file's start that car_extent() needs.
 inline constexpr size_t kCarV2HeadBytes = 11 + 40;
 
-/// For a local file of `file_size` bytes beginning with `start` (the first kCarV2HeadBytes, or all
-/// of a shorter file): the payload of a CARv2 (https://ipld.io/specs/transport/car/carv2/), or the
-/// whole file where it is none; whether that is a CARv1 shows in reading it. Errors: kTruncated
-/// (the file ends before there is any of it), kMalformed (a payload without bytes or in the
-/// header).
+/// The extent of the CARv1 in a local file of `file_size` bytes that begins with `start` (its first
+/// kCarV2HeadBytes, or all of a shorter file): the payload of a CARv2
+/// (https://ipld.io/specs/transport/car/carv2/), or the whole of any other file, which CarReader
+/// then has to check. Errors: kTruncated (the file is empty or ends before the payload), kMalformed
+/// (a payload without bytes, or one inside the header).
 [[nodiscard]] Result<CarExtent> car_extent(Bytes start, uint64_t file_size);
 
 }  // namespace daphnis

@@ -12,15 +12,14 @@ namespace {
 
 using Failure = CarReader::Failure;
 
-// Reads items off the front of a span; each function is false where the next item is another.
+// Takes items off the front of a span; each function returns false where the next item is another.
 class Cursor {
  public:
   explicit Cursor(Bytes bytes) : rest_(bytes) {}
 
   [[nodiscard]] bool at_end() const { return rest_.empty(); }
 
-  // An item's head with a number in its shortest form: no indefinite lengths, floats or big
-  // padding.
+  // Takes an item's head with its number in the shortest form; indefinite lengths and floats fail.
   [[nodiscard]] bool head(cbor::Major major, uint64_t& number) {
     if (rest_.empty() || rest_[0] >> 5 != major) return false;
     const unsigned info = rest_[0] & 0x1fU;
@@ -38,7 +37,7 @@ class Cursor {
     return true;
   }
 
-  // A byte or text string; a view of it.
+  // Takes a byte or text string; `content` becomes a view of it.
   [[nodiscard]] bool string(cbor::Major major, Bytes& content) {
     uint64_t size = 0;
     if (!head(major, size) || size > rest_.size()) return false;
@@ -54,7 +53,7 @@ class Cursor {
 bool read_roots(Cursor& cursor, std::vector<Cid>* roots) {
   uint64_t count = 0;
   if (!cursor.head(cbor::kList, count)) return false;
-  // A false count ends with the bytes: each root takes some.
+  // A count that is too large ends the loop with the bytes: each root takes some.
   for (uint64_t i = 0; i < count; ++i) {
     uint64_t tag = 0;
     Bytes content;

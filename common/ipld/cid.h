@@ -28,12 +28,12 @@ class Cid {
   /// bafkqaaa: version 1, raw, identity hash of nothing.
   Cid() = default;
 
-  /// From text: base58btc of 34 bytes ("Qm…", version 0), or any multibase with version 1, in
-  /// either case where the base allows it. Errors: kMalformed, kTooLarge, kUnsupported (version >
-  /// 1).
+  /// Reads text: base58btc of 34 bytes ("Qm…", version 0), or any multibase with version 1, in
+  /// either case where the base allows it. Errors: kMalformed, kTooLarge, kUnsupported (a version
+  /// above 1).
   [[nodiscard]] static Result<Cid> from_text(std::string_view text);
 
-  /// From exactly these bytes.
+  /// Reads a CID of exactly these bytes. Errors: as from_text.
   [[nodiscard]] static Result<Cid> from_bytes(Bytes bytes);
 
   struct Prefix;
@@ -50,7 +50,7 @@ class Cid {
   [[nodiscard]] bool is_identity() const { return hash_code_ == 0; }
   [[nodiscard]] Bytes bytes() const { return {bytes_.data(), size_}; }
   [[nodiscard]] Bytes digest() const { return bytes().subspan(digest_at_); }
-  /// Hash code, digest length, digest: what v0 and v1 twins share.
+  /// Hash code, digest length and digest, which are the same in v0 and v1 twins.
   [[nodiscard]] Bytes multihash() const { return bytes().subspan(multihash_at_); }
 
   /// Canonical text: base58btc for version 0, lower-case base32 for version 1.
@@ -74,7 +74,7 @@ class Cid {
 
 struct Cid::Prefix {
   Cid cid;
-  size_t size;  ///< Bytes it took.
+  size_t size;  ///< Bytes of the CID.
 };
 
 }  // namespace daphnis

@@ -10,8 +10,8 @@
 
 namespace daphnis {
 
-/// What two CIDs have in common exactly when they name the same block (codec and multihash), in a
-/// fixed 36 bytes: the digest itself where it has 32 bytes, else a SHA-256 of it all.
+/// A key of 36 bytes that is equal for two CIDs exactly when they name the same block (codec and
+/// multihash): the digest itself where it has 32 bytes, else a SHA-256 of codec and multihash.
 struct CidKey {
   std::array<uint8_t, 32> digest;
   uint32_t kind;
@@ -26,8 +26,8 @@ struct CidKey {
   }
 };
 
-/// Memory that a flat hash container of `capacity` slots of `slot_bytes` takes once it holds one
-/// more element than `size`: it doubles when seven of eight slots are taken.
+/// Bytes of memory that a flat hash container of `capacity` slots of `slot_bytes` takes once it
+/// holds one more element than `size`: it doubles when seven of eight slots are taken.
 [[nodiscard]] size_t hash_bytes_after_insert(size_t size, size_t capacity, size_t slot_bytes);
 
 /// A set of blocks, bounded by the memory it takes. Owned by a walk.
@@ -35,7 +35,7 @@ class CidSet {
  public:
   explicit CidSet(size_t bytes_max) : bytes_max_(bytes_max) {}
 
-  /// False where the bound would be passed; then nothing was added.
+  /// Adds a block. False where the bound would be passed; then nothing was added.
   [[nodiscard]] bool insert(const CidKey& key);
   [[nodiscard]] bool contains(const CidKey& key) const { return keys_.contains(key); }
 

@@ -16,7 +16,7 @@ struct ItemHead {
   uint64_t argument;
 };
 
-/// Takes a head off `rest`; nullopt where it is cut, reserved or of indefinite length.
+/// Takes a head off the front of `rest`; nullopt where it is cut, reserved or of indefinite length.
 std::optional<ItemHead> take_head(Bytes& rest) {
   if (rest.empty()) return std::nullopt;
   ItemHead head{static_cast<uint8_t>(rest[0] >> 5), static_cast<uint8_t>(rest[0] & 0x1f), 0};
@@ -55,7 +55,7 @@ std::optional<Bytes> take_cid(Bytes& rest) {
   return bytes->subspan(1);
 }
 
-/// False, true, null and floats; undefined and the unassigned are no part of dag-cbor.
+/// True for false, true, null and floats; dag-cbor has no undefined and no unassigned values.
 bool is_known_simple(uint8_t info) {
   return (info >= 20 && info <= 22) || (info >= 25 && info <= 27);
 }
@@ -75,7 +75,7 @@ std::optional<DagCborReader::Item> DagCborReader::read_value() {
       return std::nullopt;
     case cbor::kList:
     case cbor::kMap:
-      // Each value takes a byte at least, so a larger claim cannot come true.
+      // Each value takes at least a byte, so a count above the bytes left cannot be true.
       if (head->argument > rest_.size()) return Item::kMalformed;
       if (open_.size() == limits::kNodeNestingMax) return Item::kTooDeep;
       open_.push_back({head->argument, head->major == cbor::kMap});
@@ -126,7 +126,7 @@ std::optional<uint64_t> path_index(std::string_view segment) {
 
 namespace {
 
-/// Steps over one whole value of a block that is known to decode.
+/// Skips one whole value of a block that is known to decode.
 void skip_value(Bytes& rest) {
   uint64_t left = 1;
   while (left > 0) {

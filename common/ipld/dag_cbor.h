@@ -13,9 +13,9 @@ namespace daphnis {
 /// Where a path ends inside one dag-cbor or dag-json block.
 struct NodeLookup {
   enum class Kind {
-    kLink,       ///< At a link: `cid`, after `used` segments.
-    kValue,      ///< All segments were used; what is there is not a link.
-    kMissing,    ///< A map lacks the key, a list the index, or a scalar has nothing below.
+    kLink,       ///< At the link `cid`, after `used` segments.
+    kValue,      ///< At a value that is not a link, after all segments.
+    kMissing,    ///< A map lacks the key, a list the index, or a scalar has nothing below it.
     kMalformed,  ///< The block does not decode.
   };
   Kind kind = Kind::kMalformed;
@@ -33,12 +33,12 @@ class DagCborReader {
 
   explicit DagCborReader(Bytes block) : rest_(block) {}
 
-  /// Reads on to the next link; after any other item the same again.
+  /// Reads on to the next link. Once it has returned another item, it returns that item again.
   [[nodiscard]] Item next();
   [[nodiscard]] Bytes cid() const { return cid_; }  ///< After kLink; binary, unchecked.
 
  private:
-  /// An open list or map: `left` counts values to come; in a map each has its key before it.
+  /// An open list or map: `left` counts the values to come; in a map a key stands before each.
   struct Open {
     uint64_t left;
     bool is_map;

@@ -10,7 +10,8 @@ bool means(std::string_view raw, std::string_view wanted) {
   return unescaped_json(raw) == wanted;
 }
 
-/// At '{': the text of the link that begins here. `cursor` moves past it only where there is one.
+/// Takes the link that begins here, with its '{', and returns its text. nullopt: no link begins
+/// here, and `cursor` stays.
 std::optional<std::string_view> take_link(JsonCursor& cursor) {
   JsonCursor ahead = cursor;
   if (!ahead.take('{')) return std::nullopt;
@@ -22,7 +23,8 @@ std::optional<std::string_view> take_link(JsonCursor& cursor) {
   return text;
 }
 
-/// Escapes are rare but legal: base64 has '/', which may be written "\\/".
+/// The CID in a link's text. Escapes in it are rare but legal: base64 has '/', which may be written
+/// "\\/".
 Result<Cid> cid_from_json(std::string_view raw) {
   if (raw.find('\\') == std::string_view::npos) return Cid::from_text(raw);
   if (raw.size() > limits::kCidTextMax) return fail(Errc::kTooLarge, "the CID's text is too long");
@@ -93,7 +95,7 @@ DagJsonReader::Step DagJsonReader::take_key() {
 
 namespace {
 
-/// Steps over one whole value of a block that is known to decode.
+/// Skips one whole value of a block that is known to decode.
 void skip_value(JsonCursor& cursor) {
   size_t depth = 0;
   do {

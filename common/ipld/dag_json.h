@@ -13,9 +13,10 @@
 
 namespace daphnis {
 
-/// Tokens of one JSON text (RFC 8259), read off its front without copying. White space before a
-/// token is passed over. Own code, since the order of keys matters, depth must not cost stack, and
-/// a block must not cost a multiple of itself in memory. A view.
+/// Takes tokens off the front of one JSON text (RFC 8259) without copying. White space before a
+/// token is skipped. No library does this here, since the order of keys matters, depth must not
+/// cost stack, and a block must not cost a multiple of itself in memory. A view: lives no longer
+/// than the text.
 class JsonCursor {
  public:
   explicit JsonCursor(Bytes text) : rest_(as_text(text)) {}
@@ -37,7 +38,8 @@ class JsonCursor {
   std::string_view rest_;
 };
 
-/// A string's inside as it is meant. `raw` comes from JsonCursor::take_string().
+/// The text that a string's inside stands for, with its escapes resolved. `raw` comes from
+/// JsonCursor::take_string().
 [[nodiscard]] std::string unescaped_json(std::string_view raw);
 
 /// Reads a dag-json block (https://ipld.io/specs/codecs/dag-json/spec) and reports its links,
@@ -49,7 +51,7 @@ class DagJsonReader {
 
   explicit DagJsonReader(Bytes block) : cursor_(block) {}
 
-  /// Reads on to the next link; after any other item the same again.
+  /// Reads on to the next link. Once it has returned another item, it returns that item again.
   [[nodiscard]] Item next();
   [[nodiscard]] const Cid& cid() const { return cid_; }  ///< After kLink.
 

@@ -19,7 +19,7 @@ using Wire = ProtobufReader::Wire;
 DagPbReader::Item DagPbReader::next() {
   if (malformed_) return Item::kMalformed;
   if (fields_.at_end()) return Item::kEnd;
-  malformed_ = true;  // Unless the field turns out well.
+  malformed_ = true;  // Reset below where the field is valid.
   ProtobufReader::Field field;
   if (!fields_.next(field) || field.wire != Wire::kBytes) return Item::kMalformed;
   if (field.number == kNodeData) {

@@ -26,7 +26,7 @@ class DagPbReader {
 
   explicit DagPbReader(Bytes block) : fields_(block) {}
 
-  /// The next item; after kEnd or kMalformed the same again.
+  /// The next item. Once it has returned kEnd or kMalformed, it returns that again.
   [[nodiscard]] Item next();
   [[nodiscard]] const DagPbLink& link() const { return link_; }  ///< After kLink.
   [[nodiscard]] Bytes data() const { return data_; }             ///< From kData on.
@@ -44,7 +44,7 @@ class DagPbReader {
   bool malformed_ = false;
 };
 
-/// What a walk asks of a whole node before it reads the links one by one.
+/// What a walk needs to know of a whole node before it reads the links one by one.
 struct DagPbNode {
   std::optional<Bytes> data = {};
   size_t links = 0;
@@ -54,7 +54,8 @@ struct DagPbNode {
 [[nodiscard]] std::optional<DagPbNode> read_dag_pb(Bytes block);
 
 /// True where the block, given in slices, holds Data and nothing else in canonical form: a leaf.
-/// Looks at the first bytes only, so a large leaf need not be joined. False says nothing.
+/// Reads the first bytes only, so that a large leaf need not be joined. False: it may still be a
+/// leaf, in another form.
 [[nodiscard]] bool is_plain_dag_pb_leaf(std::span<const Slice> block);
 
 }  // namespace daphnis

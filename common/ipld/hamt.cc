@@ -16,7 +16,7 @@ uint64_t load_le64(const uint8_t* at) {
 }
 static_assert(std::endian::native == std::endian::little);
 
-/// Up to 8 tail bytes, the first the least significant.
+/// Up to 8 bytes as a number, the first byte the least significant.
 uint64_t load_tail(const uint8_t* at, size_t size) {
   uint64_t value = 0;
   for (size_t i = 0; i < size; ++i) value |= uint64_t{at[i]} << (8 * i);

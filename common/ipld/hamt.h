@@ -10,11 +10,11 @@
 
 namespace daphnis {
 
-/// The first 64 bits of MurmurHash3 x64-128, seed 0: what UnixFS HAMTs call murmur3-x64-64.
+/// The first 64 bits of MurmurHash3 x64-128 with seed 0, which UnixFS HAMTs call murmur3-x64-64.
 [[nodiscard]] uint64_t murmur3_x64_64(Bytes bytes);
 
-/// Where `name` belongs in a shard: `bits` (1..10) bits of its hash, after the `bits_used` that the
-/// shards above took. nullopt where the hash has no more bits.
+/// The index of `name` in a shard: `bits` (1..10) bits of the name's hash, after the `bits_used`
+/// that the shards above took. nullopt where the hash has too few bits left.
 [[nodiscard]] std::optional<uint64_t> hamt_index(std::string_view name, unsigned bits_used,
                                                  unsigned bits);
 
@@ -25,12 +25,13 @@ struct HamtShard {
   Bytes bitmap = {};       ///< Which children exist; the last byte holds children 0 to 7.
 };
 
-/// Checks what can be said without reading the links: hash function, a fanout that is a power of
-/// two from 8 to kHamtFanoutMax, a bitmap no wider than that, one link for each of its bits.
+/// Checks a shard without reading its links: the hash function, a fanout that is a power of two
+/// from 8 to kHamtFanoutMax, a bitmap no wider than the fanout, and one link for each bit that is
+/// set. nullopt where any of these is wrong.
 [[nodiscard]] std::optional<HamtShard> read_hamt_shard(const UnixFs& unixfs, size_t links);
 
-/// The children of a shard in encoded order, each checked to stand where its bit says and to carry
-/// the prefix for it. A view: lives no longer than the block.
+/// Reads the children of a shard in encoded order and checks that each stands where its bit says
+/// and that its name has the prefix for that. A view: lives no longer than the block.
 class HamtReader {
  public:
   enum class Item { kChild, kEnd, kMalformed };

@@ -23,7 +23,7 @@ namespace {
 
 constexpr size_t kAnySize = 0;
 constexpr size_t kNoDigest = limits::kDigestBytesMax + 1;  // a size that no digest has
-using DigestRoom = std::span<uint8_t, limits::kDigestBytesMax>;
+using DigestSpace = std::span<uint8_t, limits::kDigestBytesMax>;
 
 bool is_blake2b(uint64_t code) {
   return code >= hash::kBlake2bBase + limits::kDigestBytesMin &&
@@ -35,7 +35,8 @@ bool is_blake2s(uint64_t code) {
          code <= hash::kBlake2sBase + BLAKE2S_OUTBYTES;
 }
 
-// The digest's bytes, kAnySize where the multihash decides; nullopt for a code we do not compute.
+// The size of the digest in bytes, kAnySize where the multihash decides it; nullopt for a code that
+// is not computed here.
 std::optional<size_t> size_of(uint64_t code) {
   switch (code) {
     case hash::kIdentity:
@@ -103,8 +104,8 @@ struct ContextDeleter {
 };
 using Context = std::unique_ptr<EVP_MD_CTX, ContextDeleter>;
 
-// The engines: each is made to begin a digest, updated, and finished once, writing its digest (or
-// the first `wanted` bytes, where it has any length) and returning its size.
+// The engines. Each computes one digest: it is constructed, updated, and finished once. finish()
+// writes the digest (its first `wanted` bytes, where it has any length) and returns its size.
 
 class Identity {
  public:
@@ -114,7 +115,7 @@ class Identity {
     std::ranges::copy(bytes, held_.begin() + static_cast<ptrdiff_t>(size_));
     size_ += bytes.size();
   }
-  size_t finish(DigestRoom out, size_t) const {
+  size_t finish(DigestSpace out, size_t) const {
     std::ranges::copy(held_, out.begin());
     return fits_ ? size_ : kNoDigest;
   }
@@ -129,7 +130,7 @@ class Sha256 {
  public:
   Sha256() { SHA256_Init(&state_); }
   void update(Bytes bytes) { SHA256_Update(&state_, bytes.data(), bytes.size()); }
-  size_t finish(DigestRoom out, size_t) {
+  size_t finish(DigestSpace out, size_t) {
     SHA256_Final(out.data(), &state_);
     return SHA256_DIGEST_LENGTH;
   }
@@ -140,7 +141,7 @@ class Sha256 {
 
 class DoubleSha256 : public Sha256 {
  public:
-  size_t finish(DigestRoom out, size_t wanted) {
+  size_t finish(DigestSpace out, size_t wanted) {
     const size_t size = Sha256::finish(out, wanted);
     SHA256(out.data(), size, out.data());
     return size;
@@ -156,21 +157,21 @@ class OpenSsl {
   void update(Bytes bytes) {
     check(EVP_DigestUpdate(context_, bytes.data(), bytes.size()) == 1, "a digest did not go on");
   }
-  size_t finish(DigestRoom out, size_t) {
+  size_t finish(DigestSpace out, size_t) {
     unsigned size = 0;
     check(EVP_DigestFinal_ex(context_, out.data(), &size) == 1, "a digest did not end");
     return size;
   }
 
  private:
-  EVP_MD_CTX* context_;  // the State's
+  EVP_MD_CTX* context_;  // owned by the State
 };
 
 class Blake2b {
  public:
   explicit Blake2b(size_t size) { blake2b_init(&state_, size); }
   void update(Bytes bytes) { blake2b_update(&state_, bytes.data(), bytes.size()); }
-  size_t finish(DigestRoom out, size_t) {
+  size_t finish(DigestSpace out, size_t) {
     blake2b_final(&state_, out.data(), state_.outlen);
     return state_.outlen;
   }
@@ -183,7 +184,7 @@ class Blake2s {
  public:
   explicit Blake2s(size_t size) { blake2s_init(&state_, size); }
   void update(Bytes bytes) { blake2s_update(&state_, bytes.data(), bytes.size()); }
-  size_t finish(DigestRoom out, size_t) {
+  size_t finish(DigestSpace out, size_t) {
     blake2s_final(&state_, out.data(), state_.outlen);
     return state_.outlen;
   }
@@ -195,7 +196,7 @@ class Blake2s {
 class Blake3Engine {
  public:
   void update(Bytes bytes) { state_.update(bytes); }
-  size_t finish(DigestRoom out, size_t wanted) const {
+  size_t finish(DigestSpace out, size_t wanted) const {
     if (wanted < limits::kDigestBytesMin) return kNoDigest;
     state_.finish(out.first(wanted));
     return wanted;
@@ -209,7 +210,7 @@ class KeccakEngine {
  public:
   explicit KeccakEngine(size_t size) : size_(size) { state_.reset(size); }
   void update(Bytes bytes) { state_.update(bytes); }
-  size_t finish(DigestRoom out, size_t) {
+  size_t finish(DigestSpace out, size_t) {
     state_.finish(out.first(size_));
     return size_;
   }
@@ -229,7 +230,7 @@ struct Hasher::State {
   Context context;  // made at the first digest that needs it
 
   void begin(uint64_t code);
-  size_t finish(DigestRoom out, size_t wanted) {
+  size_t finish(DigestSpace out, size_t wanted) {
     return std::visit([&](auto& of) { return of.finish(out, wanted); }, engine);
   }
 };

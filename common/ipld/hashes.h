@@ -29,17 +29,18 @@ inline constexpr uint64_t kBlake2bBase = 0xb200;  ///< +20..+64: 160 to 512 bits
 inline constexpr uint64_t kBlake2sBase = 0xb240;  ///< +20..+32: 160 to 256 bits.
 }  // namespace hash
 
-/// What to think of sha1, for which two blocks can be made that are good for one CID
-/// (https://shattered.io). Git and old data have such CIDs.
+/// Whether CIDs with sha1 are accepted: two different blocks can be made for one such CID
+/// (https://shattered.io). Git and old data have them.
 enum class Sha1 : bool { kRefused, kAllowed };
 
-/// True where another block may be as good for this CID.
+/// True where another block may have this CID too.
 [[nodiscard]] inline bool is_forgeable(const Cid& cid) {
   return cid.hash_code() == hash::kSha1;
 }
 
 /// Computes one digest after another, of any supported hash, fed slice by slice. Holds one state,
-/// allocated with the object and used again for each digest. Owned by whoever reads the blocks.
+/// which is allocated with the object and reused for each digest. Owned by the reader of the
+/// blocks.
 class Hasher {
  public:
   Hasher();
@@ -50,25 +51,24 @@ class Hasher {
   /// True for the codes above but sha1; md5 and other forgeable hashes are not among them at all.
   [[nodiscard]] static bool supports(uint64_t hash_code);
 
-  /// True when supports(code), or the code is sha1's and that is allowed, and the digest is as long
-  /// as that hash's. A multihash may hold a
-  /// truncated digest, but no codec we read makes one, and each byte cut off makes forging easier.
-  /// blake3 has any length from kDigestBytesMin to kDigestBytesMax, identity any to the latter.
+  /// True when supports(code), or the code is sha1's and sha1 is allowed, and the digest is as long
+  /// as that hash's. A multihash may hold a truncated digest, but no codec we read makes one, and
+  /// each byte cut off makes forging easier. blake3 has any length from kDigestBytesMin to
+  /// kDigestBytesMax, identity any length up to the latter.
   [[nodiscard]] static bool can_verify(const Cid& cid, Sha1 sha1 = Sha1::kRefused);
 
-  /// Begins a digest and forgets an unfinished one. The code must be one of the above (else it is a
-  /// bug).
+  /// Begins a digest and drops an unfinished one. A code that is none of the above is a bug.
   void reset(uint64_t hash_code);
   void update(Bytes bytes);
-  /// Ends the digest: true when `digest` is the hash of all bytes since reset(), whole length. Then
-  /// reset() comes next.
+  /// Ends the digest: true when `digest` is the hash, in its whole length, of all bytes since
+  /// reset(). Call reset() before the next use.
   [[nodiscard]] bool finish_matches(Bytes digest);
 
-  /// All at once: true when can_verify(cid, sha1) and `block` has its digest.
+  /// True when can_verify(cid, sha1) and `block` has the CID's digest.
   [[nodiscard]] bool matches(const Cid& cid, Bytes block, Sha1 sha1 = Sha1::kRefused);
 
-  /// The CID of version 1 of `block` (for what we make: l2 pack, tests). The hash must be
-  /// one of the above; blake3 gets 32 bytes. kTooLarge for an identity block beyond
+  /// The CID of version 1 of `block`, for blocks that we make ourselves. The hash must be one of
+  /// the above; blake3 gets 32 bytes. Errors: kTooLarge for an identity block beyond
   /// kDigestBytesMax.
   [[nodiscard]] Result<Cid> cid_of(uint64_t codec, uint64_t hash_code, Bytes block);
 

@@ -52,7 +52,7 @@ constexpr DigitTable kBase64UrlTable = digit_table(kBase64Url);
 
 using Decoded = std::expected<size_t, Errc>;
 
-// Bases of 2^bits digits: a bit stream, most significant bit first (RFC 4648).
+// Decodes a base of 2^bits digits: a bit stream, most significant bit first (RFC 4648).
 Decoded decode_bits(std::string_view text, const DigitTable& table, unsigned bits,
                     std::span<uint8_t> out) {
   size_t size = 0;
@@ -84,7 +84,7 @@ Decoded decode_padded(std::string_view text, const DigitTable& table, unsigned b
   return decode_bits(text.substr(0, digits), table, bits, out);
 }
 
-// Any other base: one big number, each leading zero digit standing for a zero byte.
+// Decodes any other base: one big number, where each leading zero digit stands for a zero byte.
 Decoded decode_number(std::string_view text, const DigitTable& table, unsigned base,
                       std::span<uint8_t> out) {
   size_t zeros = 0;

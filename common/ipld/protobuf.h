@@ -25,9 +25,9 @@ class ProtobufReader {
   explicit ProtobufReader(Bytes message) : rest_(message) {}
 
   [[nodiscard]] bool at_end() const { return rest_.empty(); }
-  /// The next field into `field`; false where the bytes are malformed or cut.
+  /// Reads the next field into `field`; false where the bytes are malformed or cut.
   [[nodiscard]] bool next(Field& field);
-  /// A bare varint, as in packed repeated fields.
+  /// Reads a bare varint, as in packed repeated fields; false where it is malformed or cut.
   [[nodiscard]] bool next_varint(uint64_t& value);
 
  private:

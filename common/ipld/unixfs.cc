@@ -21,7 +21,7 @@ void add_blocksize(UnixFs& out, uint64_t size) {
   }
 }
 
-/// False where the field's wire type is not the one its number calls for.
+/// Takes one field into `out`; false where its wire type is not the one of its number.
 bool take(UnixFs& out, const ProtobufReader::Field& field, bool& has_type) {
   const bool is_number = field.wire == Wire::kVarint;
   switch (field.number) {
@@ -57,7 +57,7 @@ bool take(UnixFs& out, const ProtobufReader::Field& field, bool& has_type) {
       return true;
     }
     default:
-      return true;  // Mode, modification time and whatever comes later.
+      return true;  // Mode, modification time and fields of later versions.
   }
 }
 

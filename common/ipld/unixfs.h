@@ -23,23 +23,23 @@ struct UnixFs {
   Type type = Type::kRaw;
   Bytes data = {};                                ///< File bytes, symlink target or HAMT bitmap.
   std::optional<uint64_t> filesize = {};          ///< As claimed; nothing is derived from it.
-  uint64_t blocksizes = 0;                        ///< How many there are.
+  uint64_t blocksizes = 0;                        ///< The number of blocksizes.
   std::optional<uint64_t> blocksizes_total = {};  ///< Their sum; nullopt where it overflows.
   std::optional<uint64_t> hash_type = {};
   std::optional<uint64_t> fanout = {};
-  Bytes message = {};  ///< All of it, for BlocksizeReader.
+  Bytes message = {};  ///< The whole message, for BlocksizeReader.
 
   [[nodiscard]] bool is_file() const { return type == Type::kFile || type == Type::kRaw; }
 };
 
-/// nullopt where the bytes are not a UnixFS message. Allocates nothing.
+/// Reads a UnixFS message; nullopt where the bytes are none. Allocates nothing.
 [[nodiscard]] std::optional<UnixFs> read_unixfs(Bytes message);
 
-/// The blocksizes of a message that read_unixfs() took, one by one, plain or packed.
+/// Reads the blocksizes, plain or packed, of a message that read_unixfs() has accepted.
 class BlocksizeReader {
  public:
   explicit BlocksizeReader(Bytes message) : fields_(message), packed_(Bytes{}) {}
-  /// nullopt after the last.
+  /// The next blocksize; nullopt after the last.
   [[nodiscard]] std::optional<uint64_t> next();
 
  private:

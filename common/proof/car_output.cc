@@ -25,7 +25,7 @@ void CarOutput::Sink::append(Slice slice) {
   out.push_back(std::move(slice));
 }
 
-bool CarOutput::has_room_for(size_t block_size) const {
+bool CarOutput::fits(size_t block_size) const {
   const uint64_t added = kCarHeaderWrittenMax + kSectionHeadBytesMax + block_size;
   return bytes_ <= bytes_max_ && added <= bytes_max_ - bytes_;
 }

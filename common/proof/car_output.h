@@ -12,12 +12,13 @@
 
 namespace daphnis {
 
-/// Writes an answer: our own CARv1 header, then sections under the links' CIDs; for kRaw the one
-/// block's bytes. Bodies go out as the slices they come in. Owned by a Verifier or a Producer.
+/// Writes the output of a request: our own CARv1 header, then sections under the links' CIDs; for
+/// kRaw the one block's bytes. Bodies go out as the slices they come in. Owned by a Verifier or a
+/// Producer.
 class CarOutput {
  public:
-  /// Where one call's slices go. Neighbours in memory become one slice, but only among those of the
-  /// same call: what was there before is the caller's.
+  /// Takes one call's slices. Neighbours in memory become one slice, but only within the same call:
+  /// slices that were there before belong to the caller.
   struct Sink {
     explicit Sink(Slices& slices) : out(slices), begin(slices.size()) {}
     void append(Slice slice);
@@ -28,8 +29,8 @@ class CarOutput {
   CarOutput(const CarRequest& request, uint64_t bytes_max)
       : root_(request.root), format_(request.format), bytes_max_(bytes_max) {}
 
-  /// False where the answer would pass its bound with this block.
-  [[nodiscard]] bool has_room_for(size_t block_size) const;
+  /// False where the output would pass its bound with a block of this size.
+  [[nodiscard]] bool fits(size_t block_size) const;
 
   /// The head of the section of a block that `link` leads to.
   struct Head {
@@ -39,10 +40,11 @@ class CarOutput {
   };
 
   /// Puts out a block under `head`. `as_it_came` is that section's head in the stream, if it came
-  /// in one piece: where it is byte for byte ours, it goes out instead, next to the body.
+  /// in one piece: where its bytes equal ours, it goes out instead, since it lies next to the body.
   void put(const Head& head, std::span<const Slice> block, const Slice& as_it_came, Sink& sink);
 
-  /// Ends the answer: one without blocks (all of it in identity CIDs) still has a header or bytes.
+  /// Ends the output. One without blocks (all of it in identity CIDs) gets its header or bytes
+  /// here.
   void finish(Sink& sink);
 
   [[nodiscard]] uint64_t bytes() const { return bytes_; }
@@ -61,8 +63,8 @@ class CarOutput {
   size_t heads_used_ = 0;
 };
 
-/// Why a walk that is done must not be answered, where nothing was put out yet: the path is missing
-/// (kNotFound) or ends at no link (kInvalid). nullopt where it may.
+/// Why the request of a walk that is done is refused, where nothing was put out yet: its path is
+/// missing (kNotFound) or ends at no link (kInvalid). nullopt: it is not refused.
 [[nodiscard]] std::optional<Error> refusal_before_output(const Walk& walk);
 
 }  // namespace daphnis

@@ -29,7 +29,7 @@ void HeldBlock::add(Slice part) {
 
 void HeldBlock::gather(Bytes part) {
   const size_t held = total_size(slices_);
-  // Grown from what has come, never from what was announced.
+  // The buffer grows with the bytes that came, never with the size that was announced.
   if (!gathered_ || gathered_.capacity() - held < part.size()) {
     constexpr size_t kSmallest = 64 * limits::kKiB;
     BufferRef larger = BufferRef::allocate(std::max(kSmallest, 2 * (held + part.size())));

@@ -6,9 +6,9 @@
 
 namespace daphnis {
 
-/// The body of the block being read, held in slices until it is proven; where it comes in more than
-/// kBlockSlicesMax pieces, copied together, so that many small reads do not pin many buffers. Holds
-/// at most one block. Owned by a Verifier.
+/// The body of the block being read, held in slices until it is proven. A body in more than
+/// kBlockSlicesMax pieces is copied together, so that many small reads do not pin many buffers.
+/// Holds at most one block. Owned by a Verifier.
 class HeldBlock {
  public:
   void clear();

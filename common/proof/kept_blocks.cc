@@ -25,7 +25,8 @@ bool KeptBlocks::add(const CidKey& key, std::span<const Slice> block) {
   index_[key] = first_ + blocks_.size();
 
   Kept kept{{}, total_size(block), newly_pinned(block)};
-  // A first block pins all of its buffer; the next ones make up for it where the buffer is full.
+  // A first block pins its whole buffer. The slack allows for that until the next blocks of the
+  // buffer are kept too.
   constexpr size_t kSlack = limits::kMiB;
   if (bytes_ + kept.charge > 2 * (kept_bytes_ + kept.size) + kSlack) {
     kept.slices.push_back(Slice::copy_of(joined(block)));

@@ -5,9 +5,7 @@
 namespace daphnis {
 
 Producer::Producer(const CarRequest& request, const WalkBudget& budget, OnRefusal on_refusal)
-    : walk_(request, budget),
-      output_(request, budget.output_bytes_max),
-      on_refusal_(on_refusal) {}
+    : walk_(request, budget), output_(request, budget.output_bytes_max), on_refusal_(on_refusal) {}
 
 Producer::State Producer::produce(BlockSource& source, size_t bytes_wanted, Slices& out) {
   CarOutput::Sink sink(out);
@@ -33,7 +31,7 @@ Producer::State Producer::put_next(BlockSource& source, CarOutput::Sink& sink) {
       return fail_with({code, 0, "block " + walk_.next().text() + " is not held"});
     }
   }
-  if (!output_.has_room_for(total_size(block_))) {
+  if (!output_.fits(total_size(block_))) {
     return fail_with({Errc::kTooLarge, 0, "the answer is beyond the budget of one request"});
   }
   const CarOutput::Head head(walk_.next(), total_size(block_));

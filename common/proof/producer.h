@@ -11,53 +11,55 @@
 
 namespace daphnis {
 
-/// Where a Producer's blocks come from. Owned by whoever owns the store.
+/// Reads blocks for a Producer. Owned by the owner of the store.
 class BlockSource {
  public:
   enum class Read : uint8_t {
     kOk,       ///< The whole block was appended.
-    kLater,    ///< It is being fetched; ask again when it is here.
-    kMissing,  ///< It is not held, or cannot be read.
+    kLater,    ///< The block is being read; ask again once it is here.
+    kMissing,  ///< The block is not held, or cannot be read.
   };
   virtual ~BlockSource() = default;
-  /// Appends to `into`, which is empty, the bytes of the block that `cid` names (v0 and v1 twins
-  /// name the same), owned slices of at most kBlockBytesMax in all. They are not hashed here.
+  /// Appends the bytes of the block that `cid` names (v0 and v1 twins name the same) to `into`,
+  /// which is empty: slices that own their buffers, at most kBlockBytesMax bytes in all. The bytes
+  /// are not hashed here.
   virtual Read read(const Cid& cid, Slices& into) = 0;
 };
 
-/// Makes the answer to a request out of a store of blocks: the walk of Verifier, turned round, so
+/// Makes the output of a request from a store of blocks. It follows the same walk as Verifier, so
 /// the two agree byte for byte. Sans-I/O and in steps: each call adds about as much as the caller
-/// can use, so back-pressure is not to call. Owned by one answer.
+/// can use, so a caller that cannot take more just does not call. Owned by one answer or delivery.
 class Producer {
  public:
   enum class State : uint8_t {
-    kMore,      ///< Call again when there is room.
+    kMore,      ///< Call again when there is space for more.
     kWaiting,   ///< The source said kLater for wanted().
-    kComplete,  ///< The whole answer is out.
-    kFailed,    ///< failure() says why; what is out is a cut answer.
+    kComplete,  ///< The whole output is out.
+    kFailed,    ///< failure() says why; the output is cut here.
   };
 
-  /// Where the walk finds that the request cannot be answered (no such path, a codec or hash that
-  /// is not known, a block that does not decode, a budget).
+  /// What to do where the walk finds that the request cannot be met (no such path, a codec or hash
+  /// that is not known, a block that does not decode, a budget).
   enum class OnRefusal : uint8_t {
-    kFails,   ///< kFailed: the caller answers for it.
-    kProves,  ///< The blocks up to there go out, the one that decides last, and the answer is
-              ///< complete with them: whoever walks them finds the same.
+    kFails,   ///< Become kFailed: the caller reports the error.
+    kProves,  ///< Put out the blocks up to and including the one that shows it, and become
+              ///< kComplete: a verifier that walks them finds the same error.
   };
 
   explicit Producer(const CarRequest& request, const WalkBudget& budget = {},
                     OnRefusal on_refusal = OnRefusal::kFails);
 
-  /// Appends the next part of the answer to `out`: whole sections, until `bytes_wanted` (at least
-  /// 1) are reached or passed by less than a section, or the answer ends.
+  /// Appends the next part of the output to `out`: whole sections, until `bytes_wanted` (at least
+  /// 1) are reached or passed by less than a section, or the output ends.
   State produce(BlockSource& source, size_t bytes_wanted, Slices& out);
 
   [[nodiscard]] State state() const { return state_; }
-  /// The block asked for last. Valid in kWaiting, and in kFailed where it is missing.
+  /// The block that the source was asked for last. Valid in kWaiting, and in kFailed where that
+  /// block is missing.
   [[nodiscard]] const Cid& wanted() const { return walk_.next(); }
-  /// Valid in kFailed. With output_bytes() == 0: kNotFound (no such root or path), else kTruncated
-  /// (a block is missing); and what Walk::failure() lists. With kProves nothing but these two and
-  /// kTooLarge (output_bytes_max).
+  /// Valid in kFailed: kNotFound (no such root or path, while output_bytes() == 0), kTruncated (a
+  /// block is missing later on), and the errors of Walk::failure(). With kProves only the first two
+  /// and kTooLarge (output_bytes_max).
   [[nodiscard]] const Error& failure() const { return failure_; }
   [[nodiscard]] uint64_t output_bytes() const { return output_.bytes(); }
 
@@ -65,7 +67,7 @@ class Producer {
   State fail_with(Error error);
   State put_next(BlockSource& source, CarOutput::Sink& sink);
   State conclude(CarOutput::Sink& sink);
-  /// Why what the walk came to must not be answered, where that is to be told.
+  /// Why the walk's result is refused; nullopt where it is not, and always with kProves.
   [[nodiscard]] std::optional<Error> refusal() const;
 
   Walk walk_;

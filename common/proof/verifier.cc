@@ -89,12 +89,13 @@ Verifier::Impl::Go Verifier::Impl::put_repeat(std::span<const Slice> block, CarO
     return Go::kStop;
   }
   slices_left -= std::min(slices_left, block.size() + 1);
-  deliver(block, {}, sink);
+  put_block(block, {}, sink);
   return Go::kOn;
 }
 
-/// Bytes after the last section that was needed. Zero bytes are padding, as tools of Filecoin write
-/// it: they are no surplus as far as such a stream is read, which is as far as any that is over.
+/// Counts bytes after the last section that was needed. Zero bytes right behind that section are
+/// padding, as Filecoin's tools write it, and no surplus, up to kDrainBytesMax of them: no stream
+/// is read further than that after its end.
 void Verifier::Impl::count_rest(Bytes bytes) {
   if (state == State::kFailed || needs_no_stream) return;
   if (surplus_bytes == 0) {
@@ -107,11 +108,11 @@ void Verifier::Impl::count_rest(Bytes bytes) {
   surplus_bytes += bytes.size();
 }
 
-void Verifier::Impl::deliver(std::span<const Slice> block, const Slice& head,
-                             CarOutput::Sink& sink) {
+void Verifier::Impl::put_block(std::span<const Slice> block, const Slice& head,
+                               CarOutput::Sink& sink) {
   may_repeat = true;
   const size_t size = total_size(block);
-  if (!output.has_room_for(size)) {
+  if (!output.fits(size)) {
     return fail_content({Errc::kTooLarge, 0, "the answer is beyond the budget of one request"});
   }
   const CarOutput::Head own_head(walk.next(), size);
@@ -131,7 +132,7 @@ void Verifier::Impl::deliver(std::span<const Slice> block, const Slice& head,
 void Verifier::Impl::keep(const CidKey& key, std::span<const Slice> block) {
   if (kept.add(key, block)) return;
   if (repeats == Repeats::kLazy) {
-    kept.clear();  // An L2 that sends its repeats needs none of it.
+    kept.clear();  // A stream that holds its repeats can still be proven without kept blocks.
   } else {
     (void)fail_nobody("memory of proven blocks beyond the budget of one request");
   }

@@ -16,9 +16,9 @@ namespace daphnis {
 /// which CID must come next, a section's CID is compared before its body is read, the body is
 /// hashed as it arrives and held until proven, and only then becomes output. Output is our own
 /// CARv1 header, then sections with the link's CID (format kRaw: the block's bytes alone);
-/// byte-stable per request. Holds one block until it is proven, and up to repeat_bytes_max of
-/// proven ones only where they may be needed again: dups=y, or a whole DAG sent for less than that.
-/// Owned by one stream of one attempt; sans-I/O.
+/// byte-stable per request. Holds one block until it is proven. Keeps up to repeat_bytes_max of
+/// proven blocks only where they may be needed again: for dups=y, or where a whole DAG is sent for
+/// a narrower request. Owned by one stream of one attempt; sans-I/O.
 class Verifier {
  public:
   enum class State {
@@ -34,16 +34,16 @@ class Verifier {
 
   /// Takes the next bytes of the stream and appends what they prove to `out` (slices of the input
   /// where that saves a copy). Once kComplete or kFailed, further bytes change nothing but
-  /// surplus_bytes(). An answer without blocks (a root that is an identity CID) is complete at the
-  /// first call, whatever it brings.
+  /// surplus_bytes(). An output without blocks (the root is an identity CID) is complete at the
+  /// first call, whatever bytes come.
   State on_bytes(const Slice& input, Slices& out);
 
   /// The stream ended. kFailed (kTruncated) unless the walk was or thereby is complete.
   State on_end(Slices& out);
 
-  /// True where repeats (dups=y) wait to be put out: a call that puts out many stops after about
-  /// kRepeatSlicesPerCall slices and returns kMore, on_end() too. Call resume() when `out` has
-  /// gone, until this is false; more bytes may be given in between.
+  /// True where repeats (dups=y) wait to be put out: each call, on_end() included, stops after
+  /// about kRepeatSlicesPerCall slices of them and returns kMore. Call resume() once `out` has been
+  /// used up, until this is false; more bytes may be given in between.
   [[nodiscard]] bool has_more_output() const;
   State resume(Slices& out);
 
@@ -57,7 +57,8 @@ class Verifier {
 
   [[nodiscard]] uint64_t blocks_proven() const;  ///< Blocks of the stream whose digest held.
   [[nodiscard]] uint64_t output_bytes() const;   ///< Bytes put out so far.
-  /// Bytes offered after the end of the walk. Of a whole DAG sent for less they are no fault.
+  /// Bytes offered after the end of the walk. They are no fault where a whole DAG is sent for a
+  /// narrower request.
   [[nodiscard]] uint64_t surplus_bytes() const;
 
  private:

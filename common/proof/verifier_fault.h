@@ -6,14 +6,14 @@ namespace daphnis {
 
 /// Whose fault it is that a verification failed.
 enum class Fault : uint8_t {
-  kStream,   ///< The L2's: it was cut, or holds what cannot be here.
-  kContent,  ///< Proven bytes' (Verifier::is_content_fault()).
-  kNobody,   ///< What is needed cannot be told from what this L2 sends besides, or must be
-             ///< repeated from too far back: budgets. Another L2 may send just what is needed.
+  kStream,   ///< The L2's: its stream was cut, or holds bytes that may not be there.
+  kContent,  ///< The content's: proven bytes are at fault (Verifier::is_content_fault()).
+  kNobody,   ///< A budget is passed by bytes that the L2 sends besides the needed ones, or by
+             ///< repeats that lie too far back. Another L2 may send just what is needed.
 };
 
-/// Of a verifier that is kFailed. Nobody's fault is told by Errc::kInvalid: the stream may be
-/// right, but not for this request.
+/// The fault of a verifier that is kFailed. Errc::kInvalid marks kNobody: the stream may be right,
+/// but not for this request.
 [[nodiscard]] inline Fault fault_of(const Verifier& verifier) {
   if (verifier.is_content_fault()) return Fault::kContent;
   return verifier.failure().code == Errc::kInvalid ? Fault::kNobody : Fault::kStream;

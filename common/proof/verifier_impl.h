@@ -1,6 +1,6 @@
 #pragma once
 
-// For verifier.cc and verifier_sections.cc alone.
+// Included by verifier.cc and verifier_sections.cc alone.
 
 #include <deque>
 #include <optional>
@@ -17,29 +17,30 @@
 
 namespace daphnis {
 
-/// One verification. The walk says what the answer needs next. Where an L2 sends the whole DAG for
-/// a narrower request, a second walk says what the stream holds next, and blocks that come before
-/// the answer needs them are kept. Where the second walk has passed over what it cannot read, the
-/// stream may hold blocks below that, which nobody can place: they are passed over, and kept where
-/// they can be proven, since they are not sent again where they come up elsewhere. At most as much
-/// of them is passed over as may be kept (WalkBudget::repeat_bytes_max).
+/// One verification. The walk says which block the output needs next. Where an L2 sends the whole
+/// DAG for a narrower request, a second walk says which block the stream holds next, and blocks
+/// that come before the output needs them are kept. The second walk passes over nodes that it
+/// cannot read. The stream may then hold blocks below such a node, at places that cannot be
+/// foretold: these sections are passed over too, and kept where they can be proven, since the
+/// stream does not repeat them where they are needed elsewhere. At most
+/// WalkBudget::repeat_bytes_max bytes of sections are passed over.
 struct Verifier::Impl {
   Impl(const CarRequest& request, StreamShape shape, const WalkBudget& budget);
 
-  /// What becomes of repeats that a dups=y answer needs.
+  /// How the repeats that a dups=y output needs are put out.
   enum class Repeats : uint8_t {
-    kNone,   ///< dups=n.
-    kLazy,   ///< They may come: put out from memory once the stream shows that one was omitted.
-    kEager,  ///< They never come: put out at once.
+    kNone,   ///< dups=n: there are none.
+    kLazy,   ///< The stream may hold them; one is put out from memory once the stream omits it.
+    kEager,  ///< The stream never holds them; they are put out from memory at once.
   };
   [[nodiscard]] static Repeats repeats_of(const CarRequest& request, StreamShape shape);
 
   enum class Section : uint8_t {
     kNone,      ///< Between sections.
-    kUnjudged,  ///< Its head was read; whether it may come here is not yet known.
+    kUnjudged,  ///< Its head was read, and judge_section() has not yet decided what it is.
     kBlock,     ///< Its body is read, hashed and held.
     kIdentity,  ///< Its body is compared with its CID, then dropped.
-    kOdd,       ///< Its body is dropped: it cannot be proven and is no use.
+    kOdd,       ///< Its body is dropped: it cannot be proven, so it is of no use.
   };
   enum class Go : bool { kOn, kStop };
 
@@ -54,7 +55,7 @@ struct Verifier::Impl {
   Go at_end(CarOutput::Sink& sink);
   void on_body(Bytes body, size_t offset);
   void on_block_end(CarOutput::Sink& sink);
-  void deliver(std::span<const Slice> block, const Slice& section_head, CarOutput::Sink& sink);
+  void put_block(std::span<const Slice> block, const Slice& section_head, CarOutput::Sink& sink);
   void keep(const CidKey& key, std::span<const Slice> block);
   void conclude(CarOutput::Sink& sink);
   Go pass_over_section();
@@ -64,7 +65,7 @@ struct Verifier::Impl {
   Go fail_nobody(std::string_view what);
   Go fail_far_repeat();
   [[nodiscard]] Walk& expected() { return stream_walk ? *stream_walk : walk; }
-  /// The section that came is the one the stream must hold here.
+  /// True where the section that came is the one that the stream must hold here.
   [[nodiscard]] bool is_expected() {
     return expected().state() == Walk::State::kWantsBlock &&
            expected().next().names_same_block(reader.cid());
@@ -72,11 +73,11 @@ struct Verifier::Impl {
 
   Walk walk;
   std::optional<Walk> stream_walk;
-  Sha1 sha1;  ///< The budget's word on blocks that are passed over; the walks know theirs.
+  Sha1 sha1;  ///< For blocks that are passed over; the walks have the budget's value too.
   CarOutput output;
   Repeats repeats;
   KeptBlocks kept;
-  size_t passed_over_left;  // bytes of sections that nobody can place
+  size_t passed_over_left;  // bytes of sections that may still be passed over
   CarReader reader;
   Hasher hasher;
   HeldBlock held;
@@ -90,10 +91,10 @@ struct Verifier::Impl {
   bool ended = false;
   bool paused = false;     // repeats wait for the next call
   size_t slices_left = 0;  // of repeats, in this call
-  bool may_repeat = true;  // the walk moved since kept was asked
+  bool may_repeat = true;  // the walk or `kept` has changed since kept.find() failed
   Section section = Section::kNone;
   bool section_ended = false;
-  size_t section_at = 0;  // where the head begins in inputs.front(), if it does
+  size_t section_at = 0;  // where the head begins in inputs.front(), if section_starts_here
   bool section_starts_here = false;
   Slice section_head;  // as it came, if in one piece
   size_t identity_at = 0;

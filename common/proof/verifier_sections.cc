@@ -8,8 +8,8 @@
 /// The part of the verifier that reads sections and says which of them may come.
 namespace daphnis {
 
-/// Where the stream shows that it will not send the block that is wanted: puts that out if it is a
-/// repeat. nullopt: it is none.
+/// Called where the stream shows that it omits the wanted block: puts that block out from memory if
+/// it is a repeat. nullopt: it is none.
 std::optional<Verifier::Impl::Go> Verifier::Impl::put_lazy_repeat(CarOutput::Sink& sink) {
   if (repeats != Repeats::kLazy) return std::nullopt;
   if (const auto block = kept.find(walk.next())) return put_repeat(*block, sink);
@@ -46,10 +46,10 @@ void Verifier::Impl::begin_block() {
   hasher.reset(reader.cid().hash_code());
 }
 
-/// A section that came unexpected where the stream may hold any.
+/// Passes over a section that was not expected, where the stream may hold any section.
 Verifier::Impl::Go Verifier::Impl::pass_over_section() {
   if (stream_walk->state() == Walk::State::kWantsBlock) {
-    // The block that had to come has come before, as one of these; then it is not sent again.
+    // The expected block came before, in a section that was passed over: it is not sent again.
     if (const auto block = kept.find(stream_walk->next())) {
       follow(*block);
       return state == State::kMore ? Go::kOn : Go::kStop;
@@ -73,7 +73,7 @@ Verifier::Impl::Go Verifier::Impl::read(CarOutput::Sink& sink) {
   const Slice& input = inputs.front();
   const bool is_between = section == Section::kNone && reader.may_end_here();
   if (is_between && input_at < input.size && input.data[input_at] == 0) {
-    // No section begins with a zero: what the answer still needs can only be repeats.
+    // No section begins with a zero byte: the output can only need repeats from here on.
     if (const auto go = put_lazy_repeat(sink)) return *go;
   }
   const CarReader::Step step = reader.step(input.bytes().subspan(input_at));
@@ -126,18 +126,18 @@ void Verifier::Impl::on_block_end(CarOutput::Sink& sink) {
     return;
   }
   ++blocks_proven;
-  if (!stream_walk) return deliver(held.slices(), section_head, sink);
+  if (!stream_walk) return put_block(held.slices(), section_head, sink);
 
   const bool is_due = walk.next().names_same_block(reader.cid());
   const bool has_its_place = is_expected();
-  if (is_due) deliver(held.slices(), section_head, sink);
+  if (is_due) put_block(held.slices(), section_head, sink);
   if (state != State::kMore || walk.state() != Walk::State::kWantsBlock) return;
   if (!is_due || !has_its_place) keep(CidKey(reader.cid()), held.slices());
   may_repeat = true;
   if (has_its_place) follow(held.slices());
 }
 
-/// Takes the stream's walk over the block that it waits for.
+/// Gives the stream's walk the block that it waits for.
 void Verifier::Impl::follow(std::span<const Slice> block) {
   if (stream_walk->on_block(block) != Walk::State::kFailed) return;
   (void)fail_nobody("the rest of the DAG is beyond the budget of one request");

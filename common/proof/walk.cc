@@ -21,8 +21,8 @@ bool has_no_links(uint64_t codec) {
   return codec == codec::kRaw || codec == kCodecCbor || codec == kCodecJson;
 }
 
-/// True for version 1, sha2-256 and a codec of one byte, nearly every link there is: valid and
-/// verifiable by its first bytes, without a full parse.
+/// True for version 1, sha2-256 and a codec of one byte, as nearly every link has: its first bytes
+/// show that it is valid and can be verified, without a full parse.
 bool is_common_cid(Bytes bytes) {
   constexpr uint8_t kSha2_256Size = 32;
   return bytes.size() == 4 + kSha2_256Size && bytes[0] == 1 && bytes[1] < 0x80 &&
@@ -71,7 +71,7 @@ Walk::State Walk::on_block(std::span<const Slice> blocks) {
   Block block(blocks, scratch_);
   expand(block);
   advance();
-  // Assigning {} would keep its memory.
+  // Assigning {} would keep the capacity.
   if (scratch_.capacity() > kScratchBytesKept) decltype(scratch_)().swap(scratch_);
   return state_;
 }
@@ -101,7 +101,7 @@ void Walk::advance() {
     if (covered_.contains(key)) continue;
     const auto met = retained_.find(key);
     if (met == retained_.end()) return;
-    // Its block is out already; only what is below may still be wanted.
+    // The node's block is out already; only blocks below it may still be wanted.
     const std::vector<uint8_t> bytes = met->second;
     const Slice inside{{}, bytes.data(), bytes.size()};
     scratch_.clear();
@@ -130,7 +130,7 @@ bool Walk::take_next() {
     std::memcpy(&visit_.to, links_.data() + frame.at + sizeof visit_.from, sizeof visit_.to);
     frame.at += sizeof visit_.from + sizeof visit_.to;
   }
-  if (frame.at == links_.size()) {  // Taken to the last: a long chain needs no deep stack.
+  if (frame.at == links_.size()) {  // The last link: dropped now, so that a chain stays shallow.
     links_.resize(frame.begin);
     frames_.pop_back();
   }
@@ -171,7 +171,7 @@ void Walk::expand_entity(Block& block) {
   const std::optional<DagPbNode> node = read_dag_pb(block.bytes());
   if (!node) return fail_malformed("does not decode as dag-pb");
   const std::optional<UnixFs> unixfs = node->data ? read_unixfs(*node->data) : std::nullopt;
-  if (!unixfs) return;  // No UnixFS: the entity is the block.
+  if (!unixfs) return;  // Without UnixFS the entity is the block alone.
   if (unixfs->type == UnixFs::Type::kHamtShard) {
     visit_.mode = Mode::kShards;
     return expand(block);
@@ -198,12 +198,12 @@ void Walk::push_all(Block& block) {
   const size_t frames = frames_.size();
   push_links(block);
   if (!pass_over()) return;
-  links_.resize(links);  // As if it had none.
+  links_.resize(links);  // The node counts as one without links.
   frames_.resize(frames);
 }
 
-/// Takes a failure back where what led to it may be passed over. False: there is none, or it
-/// stands.
+/// Undoes a failure where the walk passes over what it cannot read. False: there is no failure, or
+/// it stands.
 bool Walk::pass_over() {
   if (state_ != State::kFailed || unreadable_ == Unreadable::kFails) return false;
   state_ = State::kWantsBlock;

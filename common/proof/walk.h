@@ -19,14 +19,14 @@
 
 namespace daphnis {
 
-/// Says which block must come next in the answer to a request, is fed that block, and knows when
-/// the answer is complete (https://specs.ipfs.tech/http-gateways/trustless-gateway/). Depth-first
-/// in pre-order, links in encoded order: the blocks along the path, then what the scope covers.
-/// Identity CIDs are walked through and never wanted. With dups=n a block is wanted once, with
-/// dups=y at each occurrence. The same walk checks a stream (Verifier) and makes one (Producer). It
-/// trusts whoever feeds it that the bytes are those of next(). Holds pending links in a compact
-/// stack and a set of what is covered, both bounded; costs work in proportion to the blocks it is
-/// fed. Sans-I/O.
+/// Says which block must come next in the output of a request, takes that block, and knows when the
+/// output is complete (https://specs.ipfs.tech/http-gateways/trustless-gateway/). Depth-first in
+/// pre-order, links in encoded order: the blocks along the path, then the blocks that the scope
+/// covers. Identity CIDs are walked through and never wanted. With dups=n a block is wanted once,
+/// with dups=y at each occurrence. The same walk checks a stream (Verifier) and makes one
+/// (Producer). The walk does not hash: its caller must give it the bytes of next(). Holds pending
+/// links in a compact stack and a set of covered blocks, both bounded; its work is in proportion to
+/// the blocks it takes. Sans-I/O.
 class Walk {
  public:
   enum class State : uint8_t { kWantsBlock, kDone, kFailed };
@@ -35,14 +35,15 @@ class Walk {
   enum class Outcome : uint8_t {
     kFound,
     kMissing,   ///< A directory, map or list lacks the next segment, or a leaf has nothing below.
-    kNotALink,  ///< The path ends at a value inside a block, which no CAR can answer.
+    kNotALink,  ///< The path ends at a value inside a block, which no CAR can express.
   };
 
-  /// What comes of a link whose codec or hash is not ours, of a block that does not decode, and of
-  /// what lies too deep or has too many links.
+  /// What the walk does at a link whose codec or hash is not known, at a block that does not
+  /// decode, and at a node that lies too deep.
   enum class Unreadable : uint8_t {
-    kFails,      ///< The walk fails: the answer needs it.
-    kPassedOver  ///< It is left out, with what is below it: the walk only follows a stream.
+    kFails,      ///< The walk fails: the output needs the node.
+    kPassedOver  ///< The node is left out with all that is below it: the walk only follows a
+                 ///< stream.
   };
 
   Walk(const CarRequest& request, const WalkBudget& budget,
@@ -51,26 +52,26 @@ class Walk {
   [[nodiscard]] State state() const { return state_; }
   /// The CID of the link that leads to the block wanted. Valid in kWantsBlock.
   [[nodiscard]] const Cid& next() const { return visit_.cid; }
-  /// Takes the block that was wanted. Reads no bytes of leaves, so slices cost nothing there.
+  /// Takes the block that was wanted. Leaves are not read, so their slices need not be joined.
   State on_block(std::span<const Slice> block);
 
   [[nodiscard]] Outcome outcome() const { return outcome_; }
-  /// Valid in kFailed: the content's fault, whoever sent it. kMalformed (a block does not decode),
-  /// kUnsupported (codec or hash of a link), kTooLarge (a budget).
+  /// Valid in kFailed; the fault is the content's, whoever sent it. kMalformed (a block does not
+  /// decode), kUnsupported (codec or hash of a link), kTooLarge (a budget).
   [[nodiscard]] const Error& failure() const { return failure_; }
-  /// Something was passed over so far: a stream may hold it, and blocks below it, at any place.
+  /// True once a node was passed over: a stream may hold it, and blocks below it, at any place.
   [[nodiscard]] bool has_passed_over() const { return has_passed_over_; }
-  /// Identity links passed so far: how many sections of such a stream may hold.
+  /// Identity links walked through so far. A stream may hold as many sections with identity CIDs.
   [[nodiscard]] uint64_t identity_visits() const { return identity_visits_; }
 
  private:
   /// What a block is visited for.
   enum class Mode : uint8_t {
     kPath,      ///< On the way to the terminal block: one of its links is followed.
-    kTerminal,  ///< What the path names: the scope decides.
-    kAll,       ///< It and everything below.
-    kRange,     ///< Part of a file: what overlaps [from, to) of this node's bytes.
-    kShards,    ///< A HAMT shard and the shards below, not the entries.
+    kTerminal,  ///< The block that the path names: the scope decides what is visited below it.
+    kAll,       ///< The block and everything below it.
+    kRange,     ///< Part of a file: the blocks that overlap bytes [from, to) of this node's.
+    kShards,    ///< A HAMT shard and the shards below it, without the entries.
   };
   struct Visit {
     Cid cid = {};
@@ -83,9 +84,9 @@ class Walk {
   struct Frame {
     size_t begin;
     size_t at;
-    size_t depth;  ///< Of the children.
+    size_t depth;  ///< The children's depth.
   };
-  /// A block in slices, joined only where somebody must read it.
+  /// A block in slices, which are joined only where its bytes must be read.
   class Block;
 
   // walk.cc: the traversal.
@@ -98,9 +99,9 @@ class Walk {
   void push_links(Block& block);
   void push_shards(Block& block);
   void begin_frame();
-  /// Files one link below the node visited; false where the walk failed over it.
+  /// Adds one link of the visited node to the pending links; false where the walk failed over it.
   [[nodiscard]] bool push_link(Bytes cid, Mode mode, uint64_t from = 0, uint64_t to = 0);
-  /// Whether a link can be proven and what it leads to be read; else the walk fails.
+  /// True where the link's block can be proven and read; else the walk fails.
   [[nodiscard]] bool admit(const Cid& cid, Mode mode);
   [[nodiscard]] bool fits(uint64_t codec, Mode mode) const;
   void end_frame();
@@ -109,7 +110,7 @@ class Walk {
 
   // walk_file.cc: byte ranges of UnixFS files.
   void expand_range(Block& block);
-  /// [from, to) of a file of `size` bytes; nullopt where it is empty.
+  /// The bytes [from, to) of a file of `size` bytes that a range covers; nullopt where it is empty.
   struct Window {
     uint64_t from;
     uint64_t to;
@@ -140,14 +141,14 @@ class Walk {
 
   State state_ = State::kWantsBlock;
   Outcome outcome_ = Outcome::kFound;
-  Visit visit_;                  // being made, or wanted next
+  Visit visit_;                  // the visit that is being made or is wanted next
   std::optional<Visit> single_;  // the only link to follow, before the scope begins
   size_t path_at_ = 0;
-  unsigned hamt_bits_ = 0;      // of the hash of path_[path_at_], used by the shards so far
+  unsigned hamt_bits_ = 0;      // bits of path_[path_at_]'s hash that the shards above have used
   std::vector<uint8_t> links_;  // mode, CID's size, CID; for kRange also from and to
   std::vector<Frame> frames_;
-  CidSet covered_;  // dups=n: blocks that were visited with all that is below them
-  /// dups=n: file nodes whose block came for a range, by their bytes, should they be met again.
+  CidSet covered_;  // dups=n: blocks that were visited with all blocks below them
+  /// dups=n: the blocks of file nodes that came for a range, for a second visit of the same node.
   absl::flat_hash_map<CidKey, std::vector<uint8_t>> retained_;
   size_t retained_bytes_ = 0;
   std::vector<uint8_t> scratch_;

@@ -8,14 +8,14 @@
 
 namespace daphnis {
 
-/// Bounds of one walk, one verification or one production, and which hashes they trust; each
-/// refusal names what was passed.
+/// Bounds of one walk, one verification or one production, and whether sha1 is accepted. A refusal
+/// names the bound that was passed.
 struct WalkBudget {
   size_t depth_max = limits::kWalkDepthMax;                 ///< Nodes from root to leaf.
   size_t pending_bytes_max = limits::kWalkPendingBytesMax;  ///< Links read but not yet visited.
-  size_t seen_bytes_max = limits::kWalkSeenBytesMax;        ///< Memory of visited links.
-  uint64_t output_bytes_max = limits::kOutputBytesMax;      ///< One answer.
-  size_t repeat_bytes_max = limits::kRepeatMemoryBytesMax;  ///< Proven bytes kept to repeat them.
+  size_t seen_bytes_max = limits::kWalkSeenBytesMax;        ///< The set of visited links.
+  uint64_t output_bytes_max = limits::kOutputBytesMax;      ///< The output of one request.
+  size_t repeat_bytes_max = limits::kRepeatBytesMax;        ///< Proven bytes kept to repeat them.
   Sha1 sha1 = Sha1::kRefused;
 };
 

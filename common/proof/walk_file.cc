@@ -5,7 +5,7 @@
 namespace daphnis {
 
 std::optional<Walk::Window> Walk::window_of(const ByteRange& range, uint64_t size) {
-  // A negative number counts from the end, and stops at the start.
+  // A negative number counts from the end; one beyond the start means the start.
   const auto from_end = [size](int64_t offset) {
     const uint64_t back = uint64_t{0} - static_cast<uint64_t>(offset);
     return back < size ? size - back : 0;

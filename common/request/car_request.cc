@@ -11,8 +11,9 @@
 namespace daphnis {
 namespace {
 
-/// The form: version, format, scope, flags (a byte each); root, count of segments and each segment
-/// as varint length and bytes; `from` and `to` as 8 bytes little endian where the flags say so.
+/// The encoding: version, format, scope, flags (a byte each); the root as varint length and bytes;
+/// the count of segments as a varint, and each segment as varint length and bytes; `from` and `to`
+/// as 8 bytes little endian where the flags say so.
 constexpr uint8_t kFormVersion = 1;
 constexpr uint8_t kFlagDups = 1;
 constexpr uint8_t kFlagFrom = 2;
@@ -34,7 +35,7 @@ void put_int64(std::vector<uint8_t>& out, int64_t value) {
   for (int i = 0; i < 8; ++i, rest >>= 8) out.push_back(static_cast<uint8_t>(rest));
 }
 
-/// Takes fields off the front of the bytes; after the first failure everything fails.
+/// Takes fields off the front of the bytes; after the first failure all further calls fail.
 class Reader {
  public:
   explicit Reader(Bytes bytes) : rest_(bytes) {}
@@ -80,7 +81,7 @@ std::unexpected<Error> malformed() {
   return fail(Errc::kMalformed, "not a canonical request");
 }
 
-/// The rules in CarRequest's comment that its types do not enforce.
+/// Checks the rules in CarRequest's comments that its types do not enforce.
 bool is_canonical(const CarRequest& request) {
   if (request.bytes && request.scope != DagScope::kEntity) return false;
   const bool plain = request.path.empty() && request.scope == DagScope::kBlock && !request.dups;

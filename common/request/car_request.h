@@ -41,14 +41,15 @@ struct CarRequest {
   [[nodiscard]] bool operator==(const CarRequest&) const = default;
 };
 
-/// What a path segment may be: UTF-8, not empty, not "." or "..", without '/' and NUL.
+/// True for text that may be a path segment: UTF-8, not empty, not "." or "..", without '/' and
+/// NUL.
 [[nodiscard]] bool is_path_segment(std::string_view segment);
 
-/// SHA-256 of encode(request): the cache's and the join table's key.
+/// SHA-256 of encode(request): the key of a cached file, and of a group of fetches.
 using RequestKey = std::array<uint8_t, 32>;
 
-/// Length-prefixed fields, never bare concatenation; decode(encode(r)) == r and encode(decode(b))
-/// == b for every b that decodes. Also the request's form in the worker-broker messages.
+/// The request as bytes, in length-prefixed fields: decode(encode(r)) == r, and encode(decode(b))
+/// == b for every b that decodes. The worker-broker messages hold requests in this form.
 [[nodiscard]] std::vector<uint8_t> encode(const CarRequest& request);
 [[nodiscard]] Result<CarRequest> decode_car_request(Bytes bytes);
 [[nodiscard]] RequestKey key_of(const CarRequest& request);

@@ -5,15 +5,15 @@
 
 namespace daphnis {
 
-/// The header by which an L2 says that it has no answer to an order (docs/protocol-l2.md, "I do not
-/// have it").
+/// The header by which an L2 says that it cannot deliver what an order asks for
+/// (docs/protocol-l2.md, "I do not have it").
 inline constexpr std::string_view kNotFoundHeader = "Daphnis-Not-Found";
 
-/// What an L2 says that it lacks.
+/// What an L2 says it lacks.
 enum class NotFound : uint8_t {
-  kRoot,         ///< "root": the root block, and so all of it.
-  kBlock,        ///< "block": a block below the root that the answer needs.
-  kUnspecified,  ///< "1": it does not say.
+  kRoot,         ///< "root": the root block, and so the whole content.
+  kBlock,        ///< "block": a block below the root that the order asks for.
+  kUnspecified,  ///< "1": the L2 does not say what.
 };
 
 /// The header's value.
@@ -29,8 +29,7 @@ enum class NotFound : uint8_t {
   return "1";
 }
 
-/// Reads the header's value. A word that is not known may come from a later version, and says no
-/// more than "1" does.
+/// Reads the header's value. An unknown word may come from a later version, and is read as "1".
 [[nodiscard]] constexpr NotFound read_not_found(std::string_view value) {
   if (value == text_of(NotFound::kRoot)) return NotFound::kRoot;
   if (value == text_of(NotFound::kBlock)) return NotFound::kBlock;

@@ -7,7 +7,7 @@
 namespace daphnis {
 namespace {
 
-/// All of `text` as a decimal number, '-' allowed, '+' not.
+/// `text` as a decimal number with an optional '-'; nullopt where it is anything else.
 std::optional<int64_t> parse_number(std::string_view text) {
   int64_t value = 0;
   const char* const end = text.data() + text.size();

@@ -14,8 +14,8 @@ namespace daphnis {
 [[nodiscard]] std::string_view name(DagScope scope);
 [[nodiscard]] std::optional<DagScope> parse_dag_scope(std::string_view text);
 
-/// "from:to" with `to` a number or "*". Nothing where `text` is malformed, does not fit 64 bits, or
-/// ends before it begins (both ends counted from the same side).
+/// Reads "from:to", where `to` is a number or "*". nullopt where `text` is malformed, a number does
+/// not fit 64 bits, or the range ends before it begins (both ends counted from the same side).
 [[nodiscard]] std::optional<ByteRange> parse_entity_bytes(std::string_view text);
 [[nodiscard]] std::string to_text(const ByteRange& range);
 

@@ -13,7 +13,7 @@ std::unexpected<Refusal> refuse(int status, std::string_view code, std::string_v
   return std::unexpected(Refusal{status, code, detail});
 }
 
-/// 0 to 15, or -1.
+/// The value of a hex digit, 0 to 15; -1 for any other character.
 int hex_value(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -21,13 +21,13 @@ int hex_value(char c) {
   return -1;
 }
 
-/// RFC 3986 section 2.3.
+/// The characters that need no percent-escape (RFC 3986 section 2.3).
 bool is_unreserved(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
          c == '.' || c == '_' || c == '~';
 }
 
-/// A query's key or value: as percent_decode(), and '+' is a space.
+/// Decodes a query's key or value: like percent_decode(), and '+' stands for a space.
 bool form_decode(std::string_view text, std::string& out) {
   std::string spaced(text);
   std::ranges::replace(spaced, '+', ' ');

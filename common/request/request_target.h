@@ -16,14 +16,14 @@ struct Target {
   std::string_view query;  ///< After the '?', may be empty.
 };
 
-/// Splits origin-form, absolute-form (http and https; its authority is not looked at, since one
-/// gateway answers for every name) and asterisk-form. Refuses the rest, and a '#'.
+/// Splits origin-form, absolute-form (http and https; its authority is ignored, since one gateway
+/// serves every name) and asterisk-form. Refuses any other form, and a '#'.
 [[nodiscard]] std::expected<Target, Refusal> split_target(std::string_view target);
 
-/// Appends `text` to `out` with percent-escapes resolved. False where one is malformed.
+/// Appends `text` to `out` with its percent-escapes resolved. False where an escape is malformed.
 [[nodiscard]] bool percent_decode(std::string_view text, std::string& out);
 
-/// `text` with everything but RFC 3986's unreserved characters escaped.
+/// `text` with every character escaped that is not unreserved in RFC 3986.
 [[nodiscard]] std::string percent_encode(std::string_view text);
 
 /// The parameters of a query: `key=value` joined by '&', percent-escaped, '+' for a space. The
@@ -34,8 +34,8 @@ class Query {
 
   /// The value of `key`; nullptr where there is none.
   [[nodiscard]] const std::string* find(std::string_view key) const;
-  /// True where `key` comes more than once. Which of them is meant cannot be told, and two caches
-  /// might tell differently, so the gateway refuses this for the keys it reads.
+  /// True where `key` comes more than once. It is not clear then which value is meant, and two
+  /// caches might choose differently, so the gateway refuses this for the keys it reads.
   [[nodiscard]] bool is_repeated(std::string_view key) const;
 
  private:
@@ -57,8 +57,8 @@ struct IpfsPath {
 /// Reads "/ipfs/{cid}[/segment…]" from a target's path. The CID may be in any multibase and case.
 /// Segments are percent-decoded once; empty ones ("//", a slash at the end) are left out, as path
 /// libraries do. Refused with 400: an escape that is malformed or hides '/' or NUL, "." and "..",
-/// text that is not UTF-8, more than kPathSegmentsMax segments, and CIDs we cannot read. Other
-/// paths: 404, "/ipns/": 501.
+/// text that is not UTF-8, more than kPathSegmentsMax segments, and CIDs we cannot read; with 501:
+/// "/ipns/"; with 404: any other path.
 [[nodiscard]] std::expected<IpfsPath, Refusal> parse_ipfs_path(std::string_view path);
 
 /// "/ipfs/{cid}[/segment…]": canonical CID text, segments percent-encoded.

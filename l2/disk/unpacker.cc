@@ -174,7 +174,7 @@ Result<void> Unpacker::push(const Cid& cid, Frame frame) {
     return fail(Errc::kTooLarge, "the DAG is too deep");
   }
   if (repeats_ == Repeats::kMayBeLeftOut && !cid.is_identity() &&
-      node_bytes_ + size <= limits::kRepeatMemoryBytesMax) {
+      node_bytes_ + size <= limits::kRepeatBytesMax) {
     if (nodes_.try_emplace(CidKey(cid), frame.block).second) node_bytes_ += size;
   }
   frame_bytes_ += size;
