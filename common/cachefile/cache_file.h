@@ -12,8 +12,8 @@
 #include "common/cachefile/piece_sums.h"
 #include "common/request/car_request.h"
 
-/// The files of the cache (DESIGN 7). A file is the whole, proven output of one fetch, and a trailer
-/// that describes it:
+/// The files of the cache (DESIGN 7). A file is the whole, proven output of one fetch, and a
+/// trailer that describes it:
 ///
 ///   - body: the output's bytes, exactly as a client gets them
 ///   - blocks: for each block, the size of its CID (u8), the CID, the offset of the block's data in

@@ -8,89 +8,90 @@
 #include "common/ipld/cid.h"
 #include "common/request/car_request.h"
 
-/// What workers and the broker say to each other about the cache, spools and joins (docs/cache.md).
-/// Members of the two sets of ipc_messages.h.
+/// The messages between workers and the broker about the cache, spools and joins (docs/cache.md).
+/// They are members of the two sets of ipc_messages.h.
 namespace daphnis::ipc {
 
-/// Where a spool (the temporary file of a fetch) lies.
+/// The folder in which a spool (the temporary file of a fetch) lies.
 enum class SpoolPlace : uint8_t {
   kCache,     ///< Welcome::cache_dir/tmp; counts against the cache's limit.
   kSpoolDir,  ///< Welcome::spool_dir; counts against the spool limit.
 };
 inline constexpr SpoolPlace kSpoolPlaceLast = SpoolPlace::kSpoolDir;
 
-/// Whether a fetch's answer is worth keeping.
+/// Whether the cache would keep a fetch's output.
 enum class Admission : uint8_t {
   kNo,
-  kIfSmall,  ///< Where it turns out to have at most kAdmitSmallBytesMax.
+  kIfSmall,  ///< Where the output turns out to have at most kAdmitSmallBytesMax.
   kYes,
 };
 inline constexpr Admission kAdmissionLast = Admission::kYes;
 
-/// How far somebody else's fetch of the same object has come.
+/// How far the leader's fetch of the same object has come, as its followers are told.
 enum class JoinState : uint8_t {
   kGoing,
   kWhole,   ///< All bytes are in the file.
-  kFailed,  ///< No more will come from there.
-  kCached,  ///< Broker to worker only: the cache holds the object; look there.
+  kFailed,  ///< No more bytes will come from the leader.
+  kCached,  ///< Broker to worker only: the cache holds the object; read it there.
 };
 inline constexpr JoinState kJoinStateLast = JoinState::kCached;
 
 /// What is wrong with a cached file.
 enum class CacheFaultKind : uint8_t {
   kMissing,     ///< There is no such file.
-  kCorrupt,     ///< It is not what it says it is.
+  kCorrupt,     ///< Its bytes are not those of its key.
   kUnreadable,  ///< The system could not read it.
 };
 inline constexpr CacheFaultKind kCacheFaultKindLast = CacheFaultKind::kUnreadable;
 
 // --- Worker to broker ---
 
-/// Asks for room for a spool before it is written. Answered by SpoolRoom; at most one is unanswered
-/// per spool. The first one opens the spool in the broker's books.
+/// Asks for disk space for a spool before it is written. The broker replies SpoolRoom; a spool
+/// waits for at most one reply at a time. The first message opens the spool in the broker's books.
 struct SpoolReserve {
   uint64_t spool = 0;         ///< The worker's own number, never used twice by one process.
-  uint64_t bytes = 0;         ///< More than reserved so far; usually kSpoolStepBytes.
-  bool is_for_cache = false;  ///< It is to be kept. Else only readers want it for a while.
+  uint64_t bytes = 0;         ///< To be added to the reservation; usually kSpoolStepBytes.
+  bool is_for_cache = false;  ///< The cache is to keep the file. Else only readers need it.
   static void fields(auto& m, auto&& f) { f(m.spool, m.bytes, m.is_for_cache); }
 };
 
-/// Right after Welcome of a new broker: a spool that is open already, with the room it has.
-/// No answer; the bytes are charged even beyond the limit.
+/// Sent right after Welcome of a new broker, for each spool that is open already: the bytes that
+/// were reserved for it. No reply; the broker charges the bytes even beyond the limit.
 struct SpoolHeld {
   uint64_t spool = 0;
   uint64_t bytes = 0;
   SpoolPlace place = SpoolPlace::kCache;
-  std::string name;  ///< Of the file in tmp (or in the spool folder), so that no sweep takes it.
+  std::string name;  ///< The file's in tmp or in the spool folder, so that no sweep removes it.
   static void fields(auto& m, auto&& f) { f(m.spool, m.bytes, m.place, m.name); }
 };
 
-/// A spool for the cache is complete, trailer included, and no longer written to. The broker gives
-/// the file its place and answers SpoolStored.
+/// A spool for the cache is complete, trailer included, and no longer written to. The broker moves
+/// the file into the cache and replies SpoolStored.
 struct SpoolDone {
   uint64_t spool = 0;
   std::string name;  ///< The file in tmp, without a folder.
   RequestKey key{};
   std::vector<uint8_t> root;  ///< The root CID's bytes.
-  uint64_t size = 0;          ///< Of the file.
+  uint64_t size = 0;          ///< The file's, in bytes.
   static void fields(auto& m, auto&& f) { f(m.spool, m.name, m.key, m.root, m.size); }
 };
 
-/// The spool's file is unlinked and its descriptor closed. Its room is free again once no follower
-/// reads from it.
+/// The spool's file is unlinked and its descriptor closed. Its reservation ends once no follower
+/// reads from the file.
 struct SpoolGone {
   uint64_t spool = 0;
-  uint32_t error = 0;  ///< The errno for which it was given up; 0: not for any trouble of the disk.
+  uint32_t error = 0;  ///< The disk's errno for which the spool was given up; 0: no disk error.
   static void fields(auto& m, auto&& f) { f(m.spool, m.error); }
 };
 
-/// After SpoolWanted: how far the fetch's spool has come. Every kJoinStepBytes or kJoinEveryMs, at
-/// once for the end. kFailed also where the fetch cannot be spooled from its start.
+/// Sent after SpoolWanted: how far the fetch's spool has come. Repeated every kJoinStepBytes or
+/// kJoinEveryMs, whichever comes first, and at once at the end. kFailed also where the fetch cannot
+/// be spooled from its start.
 struct FetchProgress {
   uint64_t fetch_id = 0;
   JoinState state = JoinState::kGoing;
-  uint64_t bytes = 0;  ///< Readable bytes from the file's start; of the body only.
-  std::string path;    ///< Absolute.
+  uint64_t bytes = 0;  ///< Bytes of the body that can be read, from the file's start.
+  std::string path;    ///< The spool's, absolute.
   static void fields(auto& m, auto&& f) { f(m.fetch_id, m.state, m.bytes, m.path); }
 };
 
@@ -101,14 +102,14 @@ struct KeyHits {
   [[nodiscard]] bool operator==(const KeyHits&) const = default;
 };
 
-/// Requests this worker answered without asking the broker, from the cache or by a fetch under way.
-/// Sent every second, or when kCacheHitsMax keys have come together.
+/// How often this worker answered requests without asking the broker: from the cache or from a
+/// fetch under way. Sent every second, or when kCacheHitsMax keys have come together.
 struct CacheHits {
   std::vector<KeyHits> hits;
   static void fields(auto& m, auto&& f) { f(m.hits); }
 };
 
-/// A file of the cache that is of no use. The broker drops the entry, and the file into quarantine.
+/// A cached file cannot be used. The broker drops its entry and moves the file into quarantine.
 struct CacheFault {
   RequestKey key{};
   CacheFaultKind kind = CacheFaultKind::kMissing;
@@ -116,7 +117,7 @@ struct CacheFault {
   static void fields(auto& m, auto&& f) { f(m.key, m.kind, m.detail); }
 };
 
-/// No descriptor of the files of that Unlink is open in this worker any more.
+/// The worker has closed all files of that Unlink.
 struct Unlinked {
   uint64_t deferred_free = 0;
   static void fields(auto& m, auto&& f) { f(m.deferred_free); }
@@ -124,40 +125,41 @@ struct Unlinked {
 
 // --- Broker to worker ---
 
-/// The answer to SpoolReserve. May come late: room is made by evicting.
+/// Replies to SpoolReserve. It may come late, where the broker has to evict files first.
 struct SpoolRoom {
   uint64_t spool = 0;
-  uint64_t bytes = 0;  ///< As asked for, or 0: refused, now and for this spool.
+  uint64_t bytes = 0;  ///< As many as were asked for; 0: refused, for the rest of the spool's life.
   SpoolPlace place = SpoolPlace::kCache;
   static void fields(auto& m, auto&& f) { f(m.spool, m.bytes, m.place); }
 };
 
-/// The answer to SpoolDone. The spool is out of the broker's books.
+/// Replies to SpoolDone. The spool is no longer in the broker's books.
 struct SpoolStored {
   uint64_t spool = 0;
-  bool is_held = false;  ///< False: the file was unlinked and its content is not in the cache.
+  bool is_held = false;  ///< False: the file was unlinked and is not in the cache.
   static void fields(auto& m, auto&& f) { f(m.spool, m.is_held); }
 };
 
-/// These files are no longer in the cache. Close what is open of them and answer Unlinked as soon
-/// as no answer under way reads from them; a follower's spool files are meant by `paths`.
+/// These files are unlinked. The worker closes those it has open, and replies Unlinked once no
+/// answer under way reads from them.
 struct Unlink {
-  uint64_t deferred_free = 0;
-  std::vector<RequestKey> keys;
-  std::vector<std::string> paths;
+  uint64_t deferred_free = 0;      ///< The broker's number for these files' deferred free.
+  std::vector<RequestKey> keys;    ///< Cached files.
+  std::vector<std::string> paths;  ///< Spools that followers read.
   static void fields(auto& m, auto&& f) { f(m.deferred_free, m.keys, m.paths); }
 };
 
-/// Another worker wants to read along: spool that fetch from its start and report FetchProgress.
+/// Tells the leader's worker that a follower wants to read along: spool that fetch from its start
+/// and report FetchProgress.
 struct SpoolWanted {
   uint64_t fetch_id = 0;
   static void fields(auto& m, auto&& f) { f(m.fetch_id); }
 };
 
-/// To a worker whose Fetch was joined to another worker's. No attempt is made for it meanwhile.
-/// After kFailed the broker goes on with this fetch by itself: a Handoff, FetchFailed or another
-/// JoinProgress follows. After kWhole and kCached the fetch is over for the broker; a worker that
-/// cannot read what it was told of asks anew with Fetch::must_not_join.
+/// Tells a worker whose Fetch follows another worker's how far that one has come. The broker makes
+/// no attempt for the follower meanwhile. After kFailed the broker goes on with the follower's
+/// fetch: a Handoff, FetchFailed or another JoinProgress comes. After kWhole and kCached the fetch
+/// is over for the broker; a worker that cannot read the file sends a new Fetch with must_not_join.
 struct JoinProgress {
   uint64_t fetch_id = 0;
   JoinState state = JoinState::kGoing;

@@ -82,7 +82,7 @@ class Writer {
   std::vector<uint8_t>& out_;
 };
 
-/// Reads fields in order; after the first fault every further read does nothing.
+/// Reads fields one after the other; after the first fault every further read does nothing.
 class Reader {
  public:
   explicit Reader(Bytes in) : in_(in) {}
@@ -142,7 +142,7 @@ class Reader {
     if (ok_) request = std::move(*decoded);
   }
   void get(KeyHits& hits) { hits.fields(hits, *this); }
-  /// Items are read one by one as far as the bytes go: a claimed count reserves nothing.
+  /// Reads the items one by one as far as the bytes go: no memory is allocated for a claimed count.
   template <class Item>
   void get(std::vector<Item>& items) {
     uint32_t count = 0;
@@ -171,7 +171,7 @@ std::vector<uint8_t> encode_frame_of(const Set& message, Carries carries) {
   return out;
 }
 
-/// Tries each alternative in turn; the type byte picks exactly one.
+/// Decodes the alternative whose index is the type byte; tries them one by one from I on.
 template <class Set, size_t I = 0>
 Result<Set> decode_as(Bytes payload) {
   if constexpr (I == std::variant_size_v<Set>) {

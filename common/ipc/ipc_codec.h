@@ -15,17 +15,18 @@ inline constexpr size_t kFrameHeadBytes = 5;
 
 enum class Carries : uint8_t { kNothing = 0, kDescriptor = 1 };
 
-/// One whole frame.
+/// The message as one whole frame.
 [[nodiscard]] std::vector<uint8_t> encode_frame(const WorkerToBroker& message, Carries carries);
 [[nodiscard]] std::vector<uint8_t> encode_frame(const BrokerToWorker& message, Carries carries);
 
-/// The message in a payload. Errors: kMalformed for an unknown type, a value out of its range,
-/// bytes missing or left over. A peer that sends such a thing is disconnected.
+/// Reads the message in a payload. Errors: kMalformed for an unknown type, a value out of its
+/// range, and bytes that are missing or left over. A peer that sends a malformed message is
+/// disconnected.
 [[nodiscard]] Result<WorkerToBroker> decode_worker_to_broker(Bytes payload);
 [[nodiscard]] Result<BrokerToWorker> decode_broker_to_worker(Bytes payload);
 
 /// Cuts a byte stream into frames. Sans-I/O; owned by a channel. Holds at most one frame
-/// (kIpcFrameBytesMax) and what came with it in one read.
+/// (kIpcFrameBytesMax) and the bytes that came with it in one read.
 class FrameReader {
  public:
   struct Frame {
@@ -35,7 +36,7 @@ class FrameReader {
   enum class Event { kNeedMore, kFrame, kMalformed };
 
   void append(Bytes bytes);
-  /// The next whole frame, if there is one.
+  /// Sets `frame` to the next whole frame where there is one (kFrame).
   [[nodiscard]] Event next(Frame& frame);
   /// True when no part of a frame is held.
   [[nodiscard]] bool is_empty() const { return at_ == held_.size(); }

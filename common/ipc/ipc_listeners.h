@@ -3,39 +3,40 @@
 #include <cstdint>
 #include <string>
 
-/// How the sockets on which clients come in outlive the workers that bound them (docs/ipc.md): the
-/// broker holds a copy of each, so that what waits in a socket's queue is accepted by the next
-/// worker of that number, or by another one meanwhile. Part of ipc_messages.h.
+/// The messages by which the sockets that clients connect to outlive the workers that bound them
+/// (docs/ipc.md): the broker keeps a copy of each, so that connections waiting in a socket's queue
+/// are accepted by the next worker of that number, or by another one meanwhile. Part of
+/// ipc_messages.h.
 namespace daphnis::ipc {
 
 // --- Worker to broker ---
 
-/// A socket that the worker accepts clients on; it travels with this frame. Answered by
-/// ListenerKept where the broker keeps a copy, which it does not beyond its bounds.
+/// Announces a socket that the worker accepts clients on; it travels with this frame. The broker
+/// replies ListenerKept where it keeps a copy, which it does only within its bounds.
 struct Listening {
-  uint32_t slot = 0;    ///< The --index of the worker whose share of the port it is.
+  uint32_t slot = 0;    ///< The --index of the worker that the socket belongs to.
   uint64_t cookie = 0;  ///< SO_COOKIE of the socket.
-  std::string address;  ///< What it is bound to, as the worker was told: "host:port".
+  std::string address;  ///< The address it is bound to, as in the worker's settings: "host:port".
   static void fields(auto& m, auto&& f) { f(m.slot, m.cookie, m.address); }
 };
 
-/// Asks for what the broker keeps for the worker's own index and this address. Answered by a
-/// ListenerGiven for each, and then ListenersGiven. From now on the worker may also be given those
-/// of others that do not serve theirs.
+/// Asks for the sockets that the broker keeps for the worker's own index and this address. The
+/// broker replies with a ListenerGiven for each, and then ListenersGiven. From now on the broker
+/// may also give this worker sockets of workers that do not serve theirs.
 struct ListenersWanted {
   std::string address;
   static void fields(auto& m, auto&& f) { f(m.address); }
 };
 
-/// Answers ListenerGiven.
+/// Replies to ListenerGiven.
 struct ListenerTaken {
   uint64_t listener_id = 0;
   bool is_taken = false;  ///< False: the socket did not arrive.
   static void fields(auto& m, auto&& f) { f(m.listener_id, m.is_taken); }
 };
 
-/// The worker takes no more listeners, closes those that the broker keeps, finishes what is under
-/// way and goes. The end of its connection is then no loss.
+/// The worker takes no more listeners, closes those that the broker keeps a copy of, finishes the
+/// requests under way and ends. The end of its connection is then expected.
 struct Leaving {
   static void fields(auto& /*m*/, auto&& f) { f(); }
 };
@@ -50,19 +51,19 @@ struct ListenerGiven {
   static void fields(auto& m, auto&& f) { f(m.listener_id, m.slot, m.cookie); }
 };
 
-/// That was all the broker keeps for the worker's index; where it was nothing, the worker binds.
+/// Ends the reply to ListenersWanted. A worker that was given no socket binds one itself.
 struct ListenersGiven {
   static void fields(auto& /*m*/, auto&& f) { f(); }
 };
 
-/// The broker keeps a copy of that socket: closing it loses nobody.
+/// The broker keeps a copy of that socket: when the worker closes it, no waiting client is lost.
 struct ListenerKept {
   uint64_t listener_id = 0;
   uint64_t cookie = 0;
   static void fields(auto& m, auto&& f) { f(m.listener_id, m.cookie); }
 };
 
-/// Close that socket: others accept on it.
+/// Tells the worker to close that socket, since another worker accepts on it.
 struct ListenerRelease {
   uint64_t listener_id = 0;
   static void fields(auto& m, auto&& f) { f(m.listener_id); }

@@ -12,7 +12,7 @@
 #include "common/request/car_request.h"
 #include "common/request/stream_shape.h"
 
-/// What workers and the broker say to each other (DESIGN 4): two closed one-way sets. Each message
+/// The messages between workers and the broker (DESIGN 4): two closed one-way sets. Each message
 /// lists its fields once, in `fields`, and ipc_codec.h encodes and decodes from that list. Adding a
 /// message is a compile error at every handler that visits the variant.
 namespace daphnis::ipc {
@@ -21,14 +21,14 @@ namespace daphnis::ipc {
 inline constexpr uint16_t kVersion = 3;
 inline constexpr uint16_t kVersionMin = 3;
 
-/// How an attempt ended, as the worker that had the stream saw it.
+/// How an attempt ended, as the worker that read its stream saw it.
 enum class AttemptOutcome : uint8_t {
-  kComplete,      ///< The walk was completed, or proven bytes cannot be served, whoever sends them.
-  kNotFound,      ///< An abort or an empty body before any byte.
+  kComplete,      ///< The walk was completed, or its proven bytes show that no L2 can do better.
+  kNotFound,      ///< The L2 aborted, or ended an empty body, before any byte.
   kVerifyFailed,  ///< The L2 lied: framing, CID or digest.
   kAborted,       ///< The connection was cut in mid-body, or ended too early.
   kStalled,       ///< A deadline passed without bytes or without a proven block.
-  kCancelled,     ///< We ended it: the client left or the fetch was over.
+  kCancelled,     ///< The worker ended it: the client left or the fetch was over.
   kLost,          ///< The socket did not arrive with its frame, or the worker could not use it.
 };
 inline constexpr AttemptOutcome kAttemptOutcomeLast = AttemptOutcome::kLost;
@@ -37,16 +37,16 @@ inline constexpr AttemptOutcome kAttemptOutcomeLast = AttemptOutcome::kLost;
 enum class FetchFailure : uint8_t {
   kNoL2,        ///< No L2 is registered: 503.
   kFailed,      ///< At least one L2 failed or lied: 502.
-  kSilent,      ///< None failed, at least one was silent: 504.
-  kNotFound,    ///< All that were asked said not found: 404.
-  kOverloaded,  ///< A bound of ours was reached: 503.
-  kDraining,    ///< The broker is going away: 503.
+  kSilent,      ///< No L2 failed, at least one was silent: 504.
+  kNotFound,    ///< All L2s that were asked said not found: 404.
+  kOverloaded,  ///< A bound of the broker was reached: 503.
+  kDraining,    ///< The broker is stopping: 503.
 };
 inline constexpr FetchFailure kFetchFailureLast = FetchFailure::kDraining;
 
 // --- Worker to broker ---
 
-/// First message of a worker. The broker answers Welcome or Refused.
+/// First message of a worker. The broker replies Welcome or Refused.
 struct Hello {
   uint16_t version_min = kVersionMin;
   uint16_t version_max = kVersion;
@@ -55,32 +55,32 @@ struct Hello {
   static void fields(auto& m, auto&& f) { f(m.version_min, m.version_max, m.index, m.pid); }
 };
 
-/// Asks for a CAR. Answered by Handoff, JoinProgress or FetchFailed.
+/// Asks for a CAR. The broker replies Handoff, JoinProgress or FetchFailed.
 struct Fetch {
   uint64_t fetch_id = 0;  ///< The worker's own number, unique in its connection's life.
   CarRequest request = {};
   RequestKey key{};
-  std::string trace_id;      ///< The client's request id, 1..64 of [A-Za-z0-9._-].
-  uint32_t deadline_ms = 0;  ///< How long, from now, the client is ready to wait for a first block.
-  bool must_not_join = false;  ///< What it was joined to or the cache is said to hold was no use.
+  std::string trace_id;        ///< The client's request id, 1..64 of [A-Za-z0-9._-].
+  uint32_t deadline_ms = 0;    ///< How long, from now, the client waits for a first block.
+  bool must_not_join = false;  ///< The leader's spool, or the cached file, could not be read.
   static void fields(auto& m, auto&& f) {
     f(m.fetch_id, m.request, m.key, m.trace_id, m.deadline_ms, m.must_not_join);
   }
 };
 
-/// Nobody wants the fetch any more. Attempts that are out become cancelled.
+/// No reader wants the fetch any more. Its attempts that are under way become cancelled.
 struct CancelFetch {
   uint64_t fetch_id = 0;
   static void fields(auto& m, auto&& f) { f(m.fetch_id); }
 };
 
-/// A Handoff arrived whole; it no longer counts against kHandoffsAwaitingMax.
+/// The worker has a Handoff and its socket; it no longer counts against kHandoffsAwaitingMax.
 struct HandoffTaken {
   Uuid attempt_id{};
   static void fields(auto& m, auto&& f) { f(m.attempt_id); }
 };
 
-/// What became of a handed-off attempt. Sent exactly once for each Handoff.
+/// How a handed-off attempt ended. Sent exactly once for each Handoff.
 struct AttemptEnded {
   uint64_t fetch_id = 0;
   Uuid attempt_id{};
@@ -95,14 +95,14 @@ struct AttemptEnded {
   }
 };
 
-/// Gives an L2's connection back after its answer is fully written. Carries the socket.
+/// Gives an L2's connection back once the reply to its POST is fully written. Carries the socket.
 struct ReturnSocket {
   uint64_t cookie = 0;           ///< SO_COOKIE of the socket that travels with this frame.
   std::vector<uint8_t> surplus;  ///< Bytes read past the end of the body.
   static void fields(auto& m, auto&& f) { f(m.cookie, m.surplus); }
 };
 
-/// Counters since the worker's start and gauges of now; sent once a second.
+/// Counters since the worker's start, and gauges; sent once a second.
 struct WorkerStats {
   uint64_t requests = 0;    ///< Requests answered or aborted.
   uint64_t status_2xx = 0;  ///< 200, 206; complete ones only.
@@ -147,42 +147,43 @@ struct Pong {
 
 // --- Broker to worker ---
 
-/// The worker is admitted and may send Fetch.
+/// Admits the worker, which may then send Fetch.
 struct Welcome {
-  uint16_t version = kVersion;  ///< The version both will speak.
+  uint16_t version = kVersion;  ///< The version that both sides use from now on.
   std::string node_id = {};     ///< For Daphnis-Node-Id.
   std::string cache_dir = {};   ///< Absolute; empty: there is no cache.
   std::string spool_dir = {};   ///< Absolute; empty: there are no spools outside the cache.
-  bool syncs_files = false;     ///< fdatasync a spool before SpoolDone.
+  bool syncs_files = false;     ///< The worker is to fdatasync a spool before SpoolDone.
   std::string filter = {};      ///< Absolute path of a CountingBloomFilter's memory; empty: none.
   static void fields(auto& m, auto&& f) {
     f(m.version, m.node_id, m.cache_dir, m.spool_dir, m.syncs_files, m.filter);
   }
 };
 
-/// The worker is not admitted; the connection closes after this.
+/// Refuses the worker; the connection closes after this.
 struct Refused {
   std::string reason;
   static void fields(auto& m, auto&& f) { f(m.reason); }
 };
 
-/// An L2's POST for an attempt, socket attached. The worker parses from byte 0 of `received`.
+/// Hands an L2's POST for an attempt, and its socket, to the worker, which parses from byte 0 of
+/// `received`.
 struct Handoff {
   uint64_t fetch_id = 0;
   Uuid attempt_id{};
   uint64_t cookie = 0;  ///< SO_COOKIE of the socket that travels with this frame.
   StreamShape shape = StreamShape::kExact;
-  uint32_t attempt_number = 0;  ///< 1 for the fetch's first.
+  uint32_t attempt_number = 0;  ///< 1 for the fetch's first attempt.
   std::string l2_id;
-  Admission admission = Admission::kNo;  ///< Whether the cache would keep the answer.
-  std::vector<uint8_t> received;         ///< All the broker read: the head and what came with it.
+  Admission admission = Admission::kNo;  ///< Whether the cache would keep the fetch's output.
+  std::vector<uint8_t> received;  ///< All bytes the broker read: the head, and bytes behind it.
   static void fields(auto& m, auto&& f) {
     f(m.fetch_id, m.attempt_id, m.cookie, m.shape, m.attempt_number, m.l2_id, m.admission,
       m.received);
   }
 };
 
-/// The fetch is over without (further) content.
+/// The fetch is over without content, or without further content.
 struct FetchFailed {
   uint64_t fetch_id = 0;
   FetchFailure reason = FetchFailure::kNotFound;
@@ -193,12 +194,12 @@ struct FetchFailed {
 
 /// What a Broadcast asks of every worker.
 enum class BroadcastVerb : uint8_t {
-  kDrain,     ///< Take no new connections, finish, leave.
+  kDrain,     ///< Take no new connections, finish the requests under way, and end.
   kLogLevel,  ///< `argument` is debug, info, warn or error.
 };
 inline constexpr BroadcastVerb kBroadcastVerbLast = BroadcastVerb::kLogLevel;
 
-/// Sent to all workers; each answers BroadcastDone.
+/// Sent to all workers; each replies BroadcastDone.
 struct Broadcast {
   uint64_t broadcast_id = 0;
   BroadcastVerb verb = BroadcastVerb::kDrain;
@@ -206,8 +207,8 @@ struct Broadcast {
   static void fields(auto& m, auto&& f) { f(m.broadcast_id, m.verb, m.argument); }
 };
 
-/// Asks a worker to fetch an object for the cache, though no client wants it. No answer: a Fetch
-/// follows, unless the worker has that object or is fetching it.
+/// Asks a worker to fetch an object for the cache, though no client wants it. There is no reply of
+/// its own: a Fetch follows, unless the worker has that object or is fetching it.
 struct Warm {
   CarRequest request = {};
   static void fields(auto& m, auto&& f) { f(m.request); }

@@ -10,14 +10,14 @@ using OnDone = std::function<void(Result<UvPtr<Handle>>)>;
 
 }  // namespace
 
-/// Lives until its callback has run; `on_done` is emptied when the connector goes first.
+/// Lives until its callback has run; `owner` is null once the connector is gone.
 struct TcpConnector::Attempt {
   uv_connect_t request{};
   UvPtr<uv_tcp_t> handle;
   OnDone<uv_tcp_t> on_done;
   TcpConnector* owner = nullptr;
   std::string to;
-  int error = 0;  ///< From uv_tcp_connect itself: no callback will come.
+  int error = 0;  ///< From uv_tcp_connect() itself, which then calls no callback.
 };
 
 struct IpcConnector::Attempt {
@@ -30,7 +30,8 @@ struct IpcConnector::Attempt {
 
 namespace {
 
-/// Shared end of both kinds: detaches the owner, reports, frees.
+/// Ends an attempt of either kind: reports the result to the owner, if it is still there, and frees
+/// the attempt.
 template <class Attempt>
 void finish(Attempt* attempt, int status) noexcept {
   std::unique_ptr<Attempt> done(attempt);
@@ -69,8 +70,8 @@ TcpConnector::TcpConnector(Loop& loop, const Address& address, OnDone<uv_tcp_t> 
                                    [](uv_connect_t* request, int status) noexcept {
                                      finish(static_cast<Attempt*>(request->data), status);
                                    });
-  // libuv reports almost everything through the callback; what is left (no socket could be made)
-  // follows the same way, a turn later.
+  // libuv reports almost every error through the callback. The others (no socket could be made) are
+  // reported here in a later turn too.
   if (error != 0) {
     auto* later = new uv_timer_t{};
     uv_timer_init(loop.raw(), later);
@@ -90,7 +91,7 @@ TcpConnector::TcpConnector(Loop& loop, const Address& address, OnDone<uv_tcp_t> 
 TcpConnector::~TcpConnector() {
   if (!attempt_) return;
   attempt_->owner = nullptr;
-  if (attempt_->error == 0) attempt_->handle.reset();  // Its callback comes with UV_ECANCELED.
+  if (attempt_->error == 0) attempt_->handle.reset();  // The callback comes with UV_ECANCELED.
 }
 
 IpcConnector::IpcConnector(Loop& loop, const std::string& path, OnDone<uv_pipe_t> on_done)

@@ -42,8 +42,8 @@ socklen_t to_sockaddr(const Address& address, SocketAddress& out) {
   return 0;
 }
 
-/// RFC 1123, 2.1: letters, digits, hyphens and dots. The last label is not of digits alone, so that
-/// no broken IPv4 address is taken for a name.
+/// True for host names (RFC 1123, 2.1): letters, digits, hyphens and dots. The last label must not
+/// consist of digits alone, so that no broken IPv4 address is taken for a name.
 bool is_host_name(const std::string& host) {
   constexpr size_t kNameMax = 253;
   const auto is_of_names = [](char c) {
@@ -54,7 +54,7 @@ bool is_host_name(const std::string& host) {
          last.find_first_not_of("0123456789") != std::string::npos;
 }
 
-/// A name's first address, as text.
+/// The first address of a host name, as text.
 Result<std::string> resolve(const std::string& host) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;

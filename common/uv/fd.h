@@ -32,16 +32,16 @@ class UniqueFd {
   int fd_ = -1;
 };
 
-/// SO_COOKIE: the kernel's own number for a socket, the same in every process that holds it.
-/// 0 where the descriptor is not a socket.
+/// SO_COOKIE: the kernel's own number for a socket, the same in every process that holds the
+/// socket. 0 where the descriptor is not a socket.
 [[nodiscard]] uint64_t socket_cookie(int fd);
 
-/// Whether it is a TCP socket that accepts connections.
+/// True for a TCP socket that accepts connections.
 [[nodiscard]] bool is_listening(int fd);
-/// A second number for the same open file; empty where there is none left.
+/// A second descriptor for the same open file; empty where the process can have no more.
 [[nodiscard]] UniqueFd copy_of(int fd);
 
-/// Where to listen or to connect to.
+/// A host and port to listen on or to connect to.
 struct Address {
   std::string host;  ///< IPv4 or IPv6 literal, without brackets, or a name.
   uint16_t port = 0;
@@ -50,9 +50,9 @@ struct Address {
   [[nodiscard]] std::string text() const;
 };
 
-/// From "127.0.0.1:80", "[::1]:80", "edge.example.org:80" or ":80" (all addresses, also those of
-/// IPv4). Names are resolved by listen_tcp(), but for localhost, which is 127.0.0.1. The supervisor
-/// reads addresses alike (split_address in deploy/lib/proc.sh). Errors: kInvalid.
+/// Reads "127.0.0.1:80", "[::1]:80", "edge.example.org:80" or ":80" (all addresses, also those of
+/// IPv4). listen_tcp() resolves names, except for localhost, which is 127.0.0.1. The supervisor
+/// reads addresses the same way (split_address in deploy/lib/proc.sh). Errors: kInvalid.
 [[nodiscard]] Result<Address> parse_address(std::string_view text);
 
 enum class PortSharing { kExclusive, kShared };

@@ -7,8 +7,9 @@
 namespace daphnis::uv {
 
 /// Closes a libuv handle and frees its memory in the close callback, the only place where libuv
-/// allows it. The C++ owner may die at once; the handle follows a loop turn later. Callbacks that
-/// run after uv_close (write, connect, shutdown) must not touch handle->data: they use req->data.
+/// allows it. The C++ owner may be destroyed at once; the handle is freed a loop turn later.
+/// Callbacks that run after uv_close (write, connect, shutdown) must not touch handle->data: they
+/// use req->data.
 struct Closer {
   template <class Handle>
   void operator()(Handle* handle) const noexcept {

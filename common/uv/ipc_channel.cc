@@ -13,21 +13,12 @@ namespace {
 
 constexpr size_t kChannelReadBytes = 64 * limits::kKiB;
 
-ucred peer_of(const uv_pipe_t* pipe) {
-  ucred peer{.pid = -1, .uid = static_cast<uid_t>(-1), .gid = static_cast<gid_t>(-1)};
-  uv_os_fd_t fd = -1;
-  if (uv_fileno(reinterpret_cast<const uv_handle_t*>(pipe), &fd) != 0) return peer;
-  socklen_t size = sizeof peer;
-  getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size);
-  return peer;
-}
-
 }  // namespace
 
-/// What write callbacks may touch: the channel itself may be gone by then.
+/// The state that write callbacks may touch: the channel itself may be gone by then.
 struct IpcChannel::Shared {
   IpcChannel* channel;  ///< Null once the channel is gone or has ended.
-  Events events;        ///< Here, so that a callback may destroy the channel it came from.
+  Events events;        ///< Kept here, so that a callback may destroy the channel it came from.
   size_t descriptors_queued = 0;
 };
 
@@ -80,7 +71,7 @@ void IpcChannel::send(std::vector<uint8_t> frame, UvPtr<uv_tcp_t> socket) {
 size_t IpcChannel::write_at_once(const std::vector<uint8_t>& frame, uv_tcp_t* socket) {
   const uv_buf_t buffer = uv_buf_init(reinterpret_cast<char*>(const_cast<uint8_t*>(frame.data())),
                                       static_cast<unsigned>(frame.size()));
-  // Errors show themselves in the queued write that follows.
+  // The queued write that follows reports an error.
   const int written = uv_try_write2(reinterpret_cast<uv_stream_t*>(pipe_.get()), &buffer, 1,
                                     reinterpret_cast<uv_stream_t*>(socket));
   return written > 0 ? static_cast<size_t>(written) : 0;
@@ -88,11 +79,11 @@ size_t IpcChannel::write_at_once(const std::vector<uint8_t>& frame, uv_tcp_t* so
 
 void IpcChannel::write(std::vector<uint8_t> frame, UvPtr<uv_tcp_t> socket) {
   if (!shared_->channel) return;
-  // Nearly always all of it fits, which saves a request, a callback and a call to the kernel.
+  // Nearly always the kernel takes the whole frame, which saves a request and a callback.
   if (const size_t sent = write_at_once(frame, socket.get()); sent > 0) {
     if (sent == frame.size()) return;
     frame.erase(frame.begin(), frame.begin() + static_cast<ptrdiff_t>(sent));
-    socket.reset();  // It went with the first byte.
+    socket.reset();  // The socket went with the first byte.
   }
   auto* stream = reinterpret_cast<uv_stream_t*>(pipe_.get());
   auto* write = new Write{
@@ -137,10 +128,12 @@ size_t IpcChannel::descriptors_queued() const {
   return shared_->descriptors_queued;
 }
 int IpcChannel::peer_uid() const {
-  return static_cast<int>(peer_of(pipe_.get()).uid);
-}
-int IpcChannel::peer_pid() const {
-  return static_cast<int>(peer_of(pipe_.get()).pid);
+  ucred peer{.pid = -1, .uid = static_cast<uid_t>(-1), .gid = static_cast<gid_t>(-1)};
+  uv_os_fd_t fd = -1;
+  if (uv_fileno(reinterpret_cast<const uv_handle_t*>(pipe_.get()), &fd) != 0) return -1;
+  socklen_t size = sizeof peer;
+  getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size);
+  return static_cast<int>(peer.uid);
 }
 
 void IpcChannel::on_alloc(uv_handle_t* handle, size_t, uv_buf_t* out) noexcept {
@@ -173,7 +166,7 @@ void IpcChannel::take_frames() {
         end("the peer sent a malformed frame");
         return;
       case ipc::FrameReader::Event::kFrame:
-        // A copy: the handler may end the channel, and the reader with it.
+        // The payload is copied, since the handler may destroy the channel and with it the reader.
         const std::vector<uint8_t> payload(frame.payload.begin(), frame.payload.end());
         if (frame.has_descriptor && alive->events.on_socket_frame) {
           alive->events.on_socket_frame(payload, accept_socket());
@@ -198,7 +191,7 @@ UniqueFd IpcChannel::accept_descriptor() {
   const UvPtr<uv_tcp_t> handle = accept_socket();
   uv_os_fd_t fd = -1;
   if (!handle || uv_fileno(reinterpret_cast<uv_handle_t*>(handle.get()), &fd) != 0) return {};
-  // The handle closes its own number; data sockets are driven apart from libuv's streams.
+  // The handle closes its own descriptor; data sockets are not driven by libuv's streams.
   return copy_of(fd);
 }
 

@@ -18,18 +18,18 @@ namespace daphnis::uv {
 
 /// One end of a worker-broker connection: a libuv IPC pipe that carries frames, and descriptors
 /// attached to the frame that announces them. Owned by the worker's broker link or by the broker's
-/// worker entry; closes the pipe when it goes, which is allowed inside its callbacks.
+/// worker entry. Its destruction closes the pipe and is allowed inside its callbacks.
 ///
-/// A received descriptor is checked against nothing here: libuv drops descriptors silently under
-/// EMFILE and a later one would then pair with the wrong frame, so the receiver compares SO_COOKIE
-/// with the frame's (DESIGN 4a).
+/// The channel does not check received descriptors. libuv drops descriptors silently under EMFILE,
+/// and a later one would then come with the wrong frame, so the receiver compares SO_COOKIE with
+/// the frame's (DESIGN 4a).
 class IpcChannel {
  public:
   struct Events {
-    /// A whole payload; `descriptor` is the socket that travelled with it, if it did arrive.
+    /// Takes a whole payload; `descriptor` is the socket that travelled with it, if it did arrive.
     std::function<void(Bytes payload, UniqueFd descriptor)> on_frame;
-    /// Where set, takes frames that announce a descriptor instead: the socket is an opened libuv
-    /// handle (null if it did not arrive), for owners that keep it with libuv.
+    /// Optional, for owners that keep sockets with libuv: takes frames that announce a descriptor
+    /// instead of on_frame. The socket is an opened libuv handle, null if it did not arrive.
     std::function<void(Bytes payload, UvPtr<uv_tcp_t> socket)> on_socket_frame = nullptr;
     /// The peer went away, sent something that is no frame, or does not read. Called at most once
     /// and last; the channel is dead from then on.
@@ -42,21 +42,21 @@ class IpcChannel {
   IpcChannel(const IpcChannel&) = delete;
   IpcChannel& operator=(const IpcChannel&) = delete;
 
-  /// Sends one encoded frame, or several end to end; what one turn of the loop leads to goes
+  /// Sends one encoded frame, or several end to end. The frames of one loop turn are written
   /// together, before the loop waits. Unsent bytes beyond kIpcQueueBytesMax end the channel
   /// (on_closed comes in a later turn).
   void send(std::span<const uint8_t> frame);
-  /// Sends a frame that announces a descriptor, and the descriptor, which stays open here until it
-  /// is in the kernel's hands; at once, and after all that was sent before.
+  /// Sends a frame that announces a descriptor together with that descriptor, which stays open here
+  /// until the kernel has taken it. Sends at once, after all frames that were sent before.
   void send(std::vector<uint8_t> frame, UvPtr<uv_tcp_t> socket);
-  /// Likewise; without a socket only the frame goes, and the peer finds that none came with it.
+  /// The same for a bare descriptor. Where `socket` is empty only the frame goes, and the peer
+  /// finds that no descriptor came with it.
   void send(Loop& loop, std::vector<uint8_t> frame, UniqueFd socket);
 
   /// Frames with descriptors that the kernel has not taken yet.
   [[nodiscard]] size_t descriptors_queued() const;
-  /// The pipe's peer, by SO_PEERCRED. -1 where unknown.
+  /// The user id of the pipe's peer, by SO_PEERCRED. -1 where it is unknown.
   [[nodiscard]] int peer_uid() const;
-  [[nodiscard]] int peer_pid() const;
 
  private:
   struct Shared;
@@ -65,15 +65,14 @@ class IpcChannel {
   static void on_alloc(uv_handle_t* handle, size_t size, uv_buf_t* out) noexcept;
   static void on_read(uv_stream_t* stream, ssize_t size, const uv_buf_t* buffer) noexcept;
   void take_frames();
-  /// Sends what was gathered.
+  /// Writes the gathered frames.
   void flush();
   void write(std::vector<uint8_t> bytes, UvPtr<uv_tcp_t> socket);
   [[nodiscard]] UvPtr<uv_tcp_t> accept_socket();
   [[nodiscard]] UniqueFd accept_descriptor();
-  /// Writes what the kernel takes at once; how many bytes of the frame that were.
+  /// Writes as many of the frame's bytes as the kernel takes at once, and returns their number.
   [[nodiscard]] size_t write_at_once(const std::vector<uint8_t>& frame, uv_tcp_t* socket);
-  /// Breaks the connection without a callback from inside the caller's stack: the read side reports
-  /// it.
+  /// Breaks the connection without calling back from within the caller: on_read() reports the end.
   void cut();
   void end(const std::string& why);
 
@@ -81,8 +80,8 @@ class IpcChannel {
   ipc::FrameReader reader_;
   std::shared_ptr<Shared> shared_;  ///< Outlives this while writes or callbacks are under way.
   std::vector<char> read_buffer_;
-  std::vector<uint8_t> gathered_;    ///< Sent in this turn; at most kIpcGatherBytesMax and a frame.
-  UvPtr<uv_prepare_t> before_wait_;  ///< Runs while there is something gathered.
+  std::vector<uint8_t> gathered_;  ///< This turn's frames; at most kIpcGatherBytesMax and a frame.
+  UvPtr<uv_prepare_t> before_wait_;  ///< Active while frames are gathered.
 };
 
 }  // namespace daphnis::uv

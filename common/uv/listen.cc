@@ -61,8 +61,8 @@ Result<std::unique_ptr<IpcListener>> IpcListener::create(
     return fail(Errc::kInvalid,
                 "another broker serves " + path + "; stop it or choose another --socket");
   }
-  // A dead broker's leftover. libuv unlinks the path when the handle closes; the lock's file stays,
-  // since removing it would let two brokers lock two files of one name.
+  // Removes the socket of a dead broker. libuv unlinks the path when the handle closes; the lock's
+  // file stays, since removing it would let two brokers lock two files of one name.
   if (auto cleared = remove_dead_socket(path); !cleared) return std::unexpected(cleared.error());
   self->on_connection_ = std::move(on_connection);
   auto* raw = new uv_pipe_t{};

@@ -13,15 +13,15 @@
 namespace daphnis::uv {
 namespace {
 
-/// Whether a write of up to PIPE_BUF bytes would not block. The descriptor is often shared with
-/// other processes, so O_NONBLOCK, which belongs to the open file and not to us, is left alone.
+/// True where a write of up to PIPE_BUF bytes would not block. The descriptor is often shared with
+/// other processes, so O_NONBLOCK, which belongs to the open file and not to us, is not changed.
 bool is_writable(int fd) {
   pollfd waiting{.fd = fd, .events = POLLOUT, .revents = 0};
   return ::poll(&waiting, 1, 0) == 1 && (waiting.revents & POLLOUT) != 0;
 }
 
-/// What may be written at once without blocking: PIPE_BUF where poll's POLLOUT promises room for
-/// that much; all of it to a file, which never blocks in that sense.
+/// How many bytes may be written at once without blocking: PIPE_BUF to a pipe or terminal, since
+/// POLLOUT promises space for that much; any number to a file.
 size_t bytes_at_once(int fd) {
   constexpr size_t kPipeBytes = 4096;
   struct stat about {};
@@ -29,8 +29,8 @@ size_t bytes_at_once(int fd) {
                                                             : kPipeBytes;
 }
 
-/// Removes the oldest quarter of what is held, in whole lines, and returns how many these are: what
-/// an operator wants to see after a full disk is what happened last.
+/// Removes the oldest quarter of the held text, in whole lines, and returns the number of lines.
+/// The newest lines are kept: after a full disk an operator wants to see what happened last.
 uint64_t drop_oldest(std::string& held) {
   const size_t end = held.find('\n', held.size() / 4);
   const size_t bytes = end == std::string::npos ? held.size() : end + 1;
@@ -72,9 +72,9 @@ void Log::flush() {
     const size_t size = std::min(held_.size() - written, bytes_at_once_);
     const ssize_t done = ::write(fd_, held_.data() + written, size);
     if (done < 0 && errno == EINTR) continue;
-    if (done < 0 && (errno == ENOSPC || errno == EDQUOT)) break;  // There may be room later.
+    if (done < 0 && (errno == ENOSPC || errno == EDQUOT)) break;  // The disk may have space later.
     if (done <= 0) {
-      // A closed pipe: keep nothing that can never be written.
+      // A closed pipe: these lines can never be written.
       lines_dropped_ += static_cast<uint64_t>(std::ranges::count(held_, '\n'));
       held_.clear();
       return;

@@ -10,10 +10,9 @@
 namespace daphnis::uv {
 
 /// The process's log: logfmt lines on stderr, each with `time` (RFC 3339, UTC, milliseconds),
-/// `level` and `proc`. Never blocks and never waits: stderr is written without blocking where it
-/// can be, what does not fit is held up to kLogBufferBytesMax and then dropped and counted, so that
-/// a full disk or a stuck pipe cannot stall the loop. Access lines are gathered and go out once a
-/// loop turn (flush()).
+/// `level` and `proc`. Writing never blocks, so that a full disk or a stuck pipe cannot stall the
+/// loop: lines that stderr does not take are held, up to kLogBufferBytesMax; beyond that the oldest
+/// are dropped and counted. Access lines are gathered and written once a loop turn (flush()).
 class Log {
  public:
   explicit Log(std::string proc, int fd = 2);
@@ -39,7 +38,7 @@ class Log {
  private:
   void append(LogLevel level, const LogLine& line);
   [[nodiscard]] std::string_view time_text();
-  /// A file is always writable.
+  /// True where stderr is a regular file, which can always be written to.
   [[nodiscard]] bool is_file() const { return bytes_at_once_ == limits::kLogBufferBytesMax; }
 
   std::string proc_;

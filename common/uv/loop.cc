@@ -11,11 +11,11 @@ Loop::Loop() {
 }
 
 Loop::~Loop() {
-  // Handles whose owners are gone are closing; a few turns are enough for their callbacks. A handle
-  // that is still open and active would make this wait for ever, hence no UV_RUN_DEFAULT.
+  // Handles whose owners are gone are closing; a few turns are enough for their callbacks. With
+  // UV_RUN_DEFAULT a handle that is still open and active would make this wait for ever.
   constexpr int kTurnsMax = 100;
   int turns = 0;
-  // Work in the thread pool cannot be broken off; a dead disk must not hold the exit for ever.
+  // Work in the thread pool cannot be cancelled; a dead disk must not delay the exit for ever.
   constexpr uint64_t kPoolWaitNs = 5'000'000'000;
   const uint64_t begun_ns = uv_hrtime();
   while (uv_loop_close(&loop_) == UV_EBUSY && turns < kTurnsMax) {
@@ -48,7 +48,7 @@ void Timer::start(uint64_t delay_ms, uint64_t repeat_ms) {
   uv_timer_start(
       handle_.get(),
       [](uv_timer_t* handle) noexcept {
-        // A copy, since the callback may destroy this Timer and its function with it.
+        // The function is copied, since the callback may destroy this Timer.
         auto on_fire = static_cast<Timer*>(handle->data)->on_fire_;
         on_fire();
       },

@@ -9,9 +9,9 @@
 
 namespace daphnis::uv {
 
-/// The process's event loop. Owned by main and by tests; everything that holds handles must be gone
-/// before it. Its destructor lets pending closes finish and aborts, naming the handles, if any is
-/// still open: a leak of handles is a bug.
+/// The process's event loop. Owned by main and by tests; every owner of handles must be destroyed
+/// before it. Its destructor lets pending closes finish and then aborts, naming the handles, if any
+/// is still open: a leaked handle is a bug.
 class Loop {
  public:
   Loop();
@@ -19,10 +19,10 @@ class Loop {
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  /// Runs until stop() or until nothing is left to wait for.
+  /// Runs until stop() or until no active handle or request is left.
   void run();
-  /// One turn: waits for at least one event unless `UV_RUN_NOWAIT` is given. False: nothing is
-  /// left.
+  /// Runs one turn, which waits for at least one event unless `UV_RUN_NOWAIT` is given. False: no
+  /// active handle or request is left.
   bool run_once(uv_run_mode mode = UV_RUN_ONCE);
   void stop() { uv_stop(&loop_); }
 
@@ -34,13 +34,14 @@ class Loop {
   uv_loop_t loop_;
 };
 
-/// A timer with its callback. Owned by whoever waits; cancelled by its destruction, which is
+/// A timer with its callback. Owned by the object that waits. Its destruction cancels it and is
 /// allowed inside the callback.
 class Timer {
  public:
   Timer(Loop& loop, std::function<void()> on_fire);
 
-  /// Fires after `delay_ms`, then every `repeat_ms` where that is not 0. Starting again moves it.
+  /// Fires after `delay_ms`, then every `repeat_ms` where that is not 0. A second start() replaces
+  /// the first.
   void start(uint64_t delay_ms, uint64_t repeat_ms = 0);
   void stop();
   [[nodiscard]] bool is_active() const;
@@ -60,7 +61,8 @@ class Signal {
   UvPtr<uv_signal_t> handle_;
 };
 
-/// Runs `on_turn` at the end of every loop turn, just before the loop waits. Keeps no loop alive.
+/// Runs `on_turn` at the end of every loop turn, just before the loop waits. Does not keep the loop
+/// running.
 class EachTurn {
  public:
   EachTurn(Loop& loop, std::function<void()> on_turn);

@@ -16,7 +16,7 @@
 namespace daphnis::uv {
 namespace {
 
-/// As many as the kernel follows in one path (path_resolution(7)).
+/// How many symbolic links are followed in one path, as in the kernel (path_resolution(7)).
 constexpr unsigned kLinksMax = 40;
 
 bool is_ours(const struct stat& about) {
@@ -63,7 +63,7 @@ Result<struct stat> look_at(int fd, const std::string& path) {
   return about;
 }
 
-/// The parts of `path`, the first one last; "." and empty ones are left out.
+/// Appends the parts of `path` to `parts`, the first one last, without "." and empty ones.
 void push_parts(std::string_view path, std::vector<std::string>& parts) {
   while (!path.empty()) {
     const size_t slash = path.rfind('/');
@@ -73,17 +73,19 @@ void push_parts(std::string_view path, std::vector<std::string>& parts) {
   }
 }
 
-/// "/a" of "/a/b"; the root, which is "", of itself.
+/// The folder above `path`: "/a" for "/a/b". The root is written "" and is its own parent.
 std::string parent_of(const std::string& path) {
   return path.empty() ? path : path.substr(0, path.rfind('/'));
 }
 
-/// Goes down a path, folder by folder.
+/// Follows a path folder by folder and checks each. With `make`, missing folders are made with that
+/// mode.
 class Walk {
  public:
   explicit Walk(std::optional<mode_t> make) : make_(make) {}
 
-  /// Ends at the folder. `sticky` is for the last one: those above may be.
+  /// Opens the folder at the end of `path`. `sticky` says whether that folder may have the sticky
+  /// bit and be open to others; the folders above it may.
   Result<UniqueFd> to(const std::string& path, Sticky sticky) {
     if (path.empty()) return fail(Errc::kInvalid, "an empty path");
     push_parts(path, parts_);
@@ -113,7 +115,7 @@ class Walk {
     return check_folder(path, *about, parts_.empty() ? sticky : Sticky::kAllowed);
   }
 
-  /// Through the next part.
+  /// Follows the next part.
   Result<void> go_on(Sticky sticky) {
     const std::string name = std::move(parts_.back());
     parts_.pop_back();
@@ -152,13 +154,13 @@ class Walk {
     if (size <= 0) return fail_sys(size < 0 ? errno : ENOENT, "cannot read the link " + path);
     push_parts({target.data(), static_cast<size_t>(size)}, parts_);
     if (target.front() == '/') return go_to_root(sticky);
-    // It may end where we stand ("."), as what is last now.
+    // A link to "." ends in the folder that was reached already, which is now the last one.
     return check(at_.get(), path_.empty() ? "/" : path_, sticky);
   }
 
   std::optional<mode_t> make_;
   UniqueFd at_;
-  std::string path_;  ///< Of at_; empty: the root.
+  std::string path_;  ///< The path of at_; empty: the root.
   std::vector<std::string> parts_;
   unsigned links_ = 0;
 };
@@ -166,10 +168,10 @@ class Walk {
 struct Place {
   UniqueFd folder;
   std::string name;
-  bool is_sticky = false;  ///< Others can make files in the folder.
+  bool is_sticky = false;  ///< Others can make files in the folder, which has the sticky bit.
 };
 
-/// Where a file lies.
+/// Opens and checks the folder in which a file lies.
 Result<Place> place_of(const std::string& path) {
   const size_t slash = path.rfind('/');
   const bool is_bare = slash == std::string::npos;
@@ -187,7 +189,7 @@ Result<Place> place_of(const std::string& path) {
   return place;
 }
 
-/// A connection tells whether anybody listens at a socket.
+/// Fails where a process listens on the Unix socket at `path`, which a connection shows.
 Result<void> refuse_living_socket(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -199,8 +201,9 @@ Result<void> refuse_living_socket(const std::string& path) {
       (errno == ECONNREFUSED || errno == ENOENT)) {
     return {};
   }
-  return fail(Errc::kInvalid, path + " is the socket of a living process: stop that process or "
-                                     "choose another path");
+  return fail(Errc::kInvalid, path +
+                                  " is the socket of a living process: stop that process or "
+                                  "choose another path");
 }
 
 }  // namespace
@@ -234,8 +237,8 @@ Result<UniqueFd> open_owned_file(const std::string& path, int flags, mode_t mode
   const auto place = place_of(path);
   if (!place) return std::unexpected(place.error());
   constexpr int kAlways = O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
-  UniqueFd file(::openat(place->folder.get(), place->name.c_str(), (flags & ~O_TRUNC) | kAlways,
-                         mode));
+  UniqueFd file(
+      ::openat(place->folder.get(), place->name.c_str(), (flags & ~O_TRUNC) | kAlways, mode));
   if (!file && errno == ELOOP) {
     return fail(Errc::kInvalid,
                 path + " is a symbolic link: remove it, or name the file it leads to");
@@ -264,8 +267,9 @@ Result<void> remove_dead_socket(const std::string& path) {
     return fail_sys(errno, "cannot look at " + path);
   }
   if (!S_ISSOCK(about.st_mode)) {
-    return fail(Errc::kInvalid, path + " is there and is no socket: remove it or choose another "
-                                       "path for the socket");
+    return fail(Errc::kInvalid, path +
+                                    " is there and is no socket: remove it or choose another "
+                                    "path for the socket");
   }
   if (about.st_uid != ::geteuid()) return refuse_owner(path, about);
   if (auto dead = refuse_living_socket(path); !dead) return dead;

@@ -25,8 +25,8 @@ void Poll::want(int events) {
   }
   uv_poll_start(handle_.get(), events, [](uv_poll_t* handle, int status, int ready) noexcept {
     auto* self = static_cast<Poll*>(handle->data);
-    // An error (a reset, say) makes libuv stop the handle. What came before it may still be there
-    // to read, so the owner is told that all is ready and has to ask again.
+    // An error (a reset, say) makes libuv stop the handle. Bytes that came before it may still be
+    // readable, so the owner gets all the events it waits for, and has to call want() again.
     if (status < 0) ready = std::exchange(self->wanted_, 0);
     self->on_ready_(ready);
   });

@@ -11,21 +11,21 @@
 namespace daphnis::uv {
 
 /// Watches a socket that is read and written directly (clients, handed-off L2s). Owns the
-/// descriptor; owned by the connection; may be destroyed inside its callback. Level-triggered: ask
-/// only for what can be used now.
+/// descriptor; owned by the connection; may be destroyed inside its callback. Level-triggered: wait
+/// only for events that can be acted on now.
 class Poll {
  public:
-  /// `on_ready` gets UV_READABLE / UV_WRITABLE bits; on an error on the socket both that were asked
-  /// for are set, so that the next read or write meets it.
+  /// `on_ready` gets UV_READABLE and UV_WRITABLE bits. On an error of the socket it gets all the
+  /// bits that were waited for, so that the next read or write returns the error.
   Poll(Loop& loop, UniqueFd fd, std::function<void(int events)> on_ready);
   ~Poll();
   Poll(const Poll&) = delete;
   Poll& operator=(const Poll&) = delete;
 
-  /// Sets what is waited for: a union of UV_READABLE and UV_WRITABLE, or 0 for nothing.
+  /// Sets the events that are waited for: a union of UV_READABLE and UV_WRITABLE, or 0 for none.
   void want(int events);
   [[nodiscard]] int fd() const { return fd_.get(); }
-  /// Stops watching and gives the descriptor away; this object is dead.
+  /// Stops watching and gives the descriptor away; this object must not be used afterwards.
   [[nodiscard]] UniqueFd release();
 
  private:

@@ -7,18 +7,18 @@
 
 namespace daphnis::uv {
 
-/// One start(): outlives the PoolTask if it must.
+/// The work of one start(). Freed when it is done, even if its PoolTask is gone by then.
 struct PoolTask::Run {
   uv_work_t request{};
   std::function<void()> work;
   std::function<void()> done;
-  PoolTask* owner;  ///< Null once it is gone.
+  PoolTask* owner;  ///< Null once the PoolTask is gone.
 };
 
 PoolTask::~PoolTask() {
   if (!run_) return;
   run_->owner = nullptr;
-  uv_cancel(reinterpret_cast<uv_req_t*>(&run_->request));  // Helps where it has not begun.
+  uv_cancel(reinterpret_cast<uv_req_t*>(&run_->request));  // Fails where the work has begun.
 }
 
 void PoolTask::start(std::function<void()> work, std::function<void()> done) {

@@ -6,9 +6,9 @@
 
 namespace daphnis::uv {
 
-/// One piece of blocking work at a time in libuv's thread pool. Owned by whoever wants the result;
-/// once it is gone the work under way still runs to its end, which nobody is told of. So the work
-/// must own, or share, all it touches.
+/// Runs one piece of blocking work at a time in libuv's thread pool. Owned by the object that wants
+/// the result. After its destruction the work under way still runs to its end, but `done` is not
+/// called; so the work must own, or share, everything it touches.
 class PoolTask {
  public:
   explicit PoolTask(Loop& loop) : loop_(loop) {}
@@ -27,7 +27,7 @@ class PoolTask {
   struct Run;
 
   Loop& loop_;
-  Run* run_ = nullptr;  ///< Under way; frees itself.
+  Run* run_ = nullptr;  ///< The work under way; frees itself.
   uint64_t started_ms_ = 0;
 };
 

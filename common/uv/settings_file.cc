@@ -15,7 +15,8 @@ std::string trimmed(const std::string& text) {
   return CLI::detail::trim_copy(text);
 }
 
-/// Each key of a file in CLI11's dialect, which knows comments, sections and lists over lines.
+/// Each key of a settings file in CLI11's dialect, which has comments, sections and lists that go
+/// over several lines.
 std::vector<Entry> entries_of(const std::string& text) {
   std::vector<Entry> entries;
   std::istringstream lines(text);
@@ -30,8 +31,7 @@ std::vector<Entry> entries_of(const std::string& text) {
     }
     const size_t equals = line.find('=');
     std::string key = trimmed(line.substr(0, equals));
-    std::string value =
-        equals == std::string::npos ? "" : trimmed(line.substr(equals + 1));
+    std::string value = equals == std::string::npos ? "" : trimmed(line.substr(equals + 1));
     if (const size_t comment = value.find('#'); comment != std::string::npos) {
       value = trimmed(value.substr(0, comment));
     }
@@ -86,7 +86,7 @@ const CLI::Option* SettingsFile::option_of(const Entry& entry) const {
   std::string section = entry.section;
   std::string key = entry.key;
   if (const size_t dot = key.find('.'); section.empty() && dot != std::string::npos) {
-    section = key.substr(0, dot);  // serve.id = … stands for id = … in [serve].
+    section = key.substr(0, dot);  // serve.id = … means id = … in [serve].
     key = key.substr(dot + 1);
   }
   const CLI::App* app = app_of(section);

@@ -7,12 +7,12 @@
 
 namespace daphnis::uv {
 
-/// The names, without dashes, that may be written in the section of an app: flags but not those
-/// that make no sense in a file.
+/// The names, without dashes, that may be written in the section of an app: those of all flags that
+/// make sense in a file.
 [[nodiscard]] std::vector<std::string> names_of(const CLI::App& app);
 
-/// CLI11's reader of settings files, which here also knows where each key stands and refuses keys
-/// that nobody knows. Owned by SettingsReader and its App.
+/// CLI11's reader of settings files; this one also remembers on which line each key stands and
+/// refuses unknown keys. Owned by SettingsReader and its App.
 class SettingsFile final : public CLI::ConfigTOML {
  public:
   struct Entry {
@@ -24,10 +24,10 @@ class SettingsFile final : public CLI::ConfigTOML {
 
   explicit SettingsFile(const CLI::App& app) : app_(app) {}
 
-  /// Throws CLI::ConfigError, as CLI11 wants it, at a key that is unknown.
+  /// Throws CLI::ConfigError, as CLI11 wants it, for an unknown key.
   std::vector<CLI::ConfigItem> from_config(std::istream& input) const override;
 
-  /// Where the last file that was read sets this option.
+  /// The place in the last file that was read where this option is set; nullopt: nowhere.
   [[nodiscard]] std::optional<Entry> entry_of(const CLI::Option& option) const;
 
  private:
@@ -36,7 +36,7 @@ class SettingsFile final : public CLI::ConfigTOML {
   [[nodiscard]] std::string unknown(const Entry& entry) const;
 
   const CLI::App& app_;
-  mutable std::vector<Entry> entries_;  ///< CLI11 takes readers to be without state.
+  mutable std::vector<Entry> entries_;  ///< Mutable, since CLI11 calls its readers as const.
 };
 
 }  // namespace daphnis::uv

@@ -17,7 +17,7 @@ namespace {
 
 constexpr int kExitUsage = 2;
 
-/// Where "--name" stands in a text on its own, that is, not as the beginning of a longer name.
+/// The offset at which "--name" stands in `text`, and not as the beginning of a longer name.
 size_t find_flag(const std::string& text, const std::string& flag) {
   for (size_t at = text.find(flag); at != std::string::npos; at = text.find(flag, at + 1)) {
     const size_t end = at + flag.size();
@@ -46,8 +46,8 @@ bool is_among(const std::string& flag, int argc, const char* const* argv) {
   return false;
 }
 
-/// What was written for an option and where: "FILE:12: tries = 99", "DAPHNIS_TRIES=99" or
-/// "--tries 99".
+/// What was written for an option, and where it was written: "FILE:12: tries = 99",
+/// "DAPHNIS_TRIES=99" or "--tries 99".
 std::string origin_of(const CLI::Option& option, const CLI::App& app, const SettingsFile& file,
                       int argc, const char* const* argv) {
   const std::string flag = option.get_name();
@@ -63,7 +63,7 @@ std::string origin_of(const CLI::Option& option, const CLI::App& app, const Sett
   return fmt::format("{} {}", flag, fmt::join(option.results(), " "));
 }
 
-/// The first argument that nobody takes; empty: there is none.
+/// A message on the first argument that no option takes; empty: there is none.
 std::string unknown_argument(const CLI::App& app) {
   const auto left = app.remaining(true);
   const auto is_flag = [](const std::string& word) { return word.starts_with("-"); };
@@ -185,7 +185,8 @@ std::string SettingsReader::set_values() const {
 }
 
 std::string SettingsReader::complaint(const CLI::Error& error, int argc, const char* const* argv) {
-  // CLI11 looks for what is missing before it looks for what nobody takes, and a typo is both.
+  // CLI11 reports a missing option before an unknown one. A typo is both, and the unknown name says
+  // more.
   if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError) ||
       error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ExtrasError)) {
     const std::string unknown = unknown_argument(app_);

@@ -20,9 +20,9 @@ class SettingsFile;
 /// start.
 class SettingsReader {
  public:
-  /// How a program ends that has read its settings.
+  /// How a program ends after it has read its settings.
   struct End {
-    int exit_code = 0;  ///< 0: it said what it was asked for; 2: trying again is no use.
+    int exit_code = 0;  ///< 0: the text is what was asked for; 2: the settings are wrong.
     std::string text;   ///< For stdout where the exit code is 0, else for stderr.
   };
 
@@ -31,7 +31,7 @@ class SettingsReader {
   SettingsReader(const SettingsReader&) = delete;
   SettingsReader& operator=(const SettingsReader&) = delete;
 
-  /// Settings added from here on belong to this command; its section of a file has its name.
+  /// Settings added from here on belong to this command; a file has them in a section of its name.
   CLI::App* begin_command(const std::string& name, const std::string& help);
 
   /// Adds `--name`; `value` holds the default and receives what was given. Vectors may be repeated.
@@ -48,15 +48,15 @@ class SettingsReader {
   template <class T>
   CLI::Option* add_size(const std::string& name, T& value, T least, T most,
                         const std::string& help) {
-    // The range is judged last, on bytes: CLI11 calls the validator that was added first, last.
+    // CLI11 calls the validator that was added first last, so the range is checked on bytes.
     return add_number(name, value, least, most, help)
         ->transform(size_reader())
         ->default_str(byte_size_text(value));
   }
-  /// One of a few words.
+  /// A text that must be one of `words`.
   CLI::Option* add_word(const std::string& name, std::string& value,
                         const std::vector<std::string>& words, const std::string& help);
-  /// Where to listen, as parse_address() reads it: one, or (a vector) any number.
+  /// An address to listen on, as parse_address() reads it; any number of them for a vector.
   template <class T>
   CLI::Option* add_address(const std::string& name, T& value, uint16_t least_port,
                            const std::string& help) {
@@ -69,21 +69,22 @@ class SettingsReader {
   /// Sub-commands and everything else CLI11 does.
   [[nodiscard]] CLI::App& app() { return app_; }
 
-  /// Was --check-config given? Then parse() ends the program, unless `checks_more` was set: there
-  /// is more to judge than single settings, and main says how that came out.
+  /// True where --check-config was given. parse() then ends the program, unless set_checks_more()
+  /// was called: main then checks more than single settings, and reports the result.
   [[nodiscard]] bool checks_only() const { return checks_only_; }
   void set_checks_more() { checks_more_ = true; }
 
-  /// nullopt: go on. A complaint names where it was written (file and line, variable or flag), the
-  /// value, what is wrong with it, and for an unknown name the nearest known one.
+  /// Reads the settings; nullopt: the program goes on. A complaint names the place of the setting
+  /// (file and line, variable or flag), its value, what is wrong with it, and for an unknown name
+  /// the nearest known one.
   [[nodiscard]] std::optional<End> judge(int argc, const char* const* argv);
 
-  /// The same, says the text itself, and returns the exit code.
+  /// The same, but prints the text itself and returns the exit code.
   [[nodiscard]] std::optional<int> parse(int argc, const char* const* argv);
 
-  /// What a flag, a variable or the file has set, not the defaults: `name=value` a line, values as
-  /// they were written, several of one name one after the other. For scripts; what --print-config
-  /// prints.
+  /// The settings that a flag, a variable or the file has set, without the defaults: `name=value` a
+  /// line, values as they were written, repeated names one after the other. --print-config prints
+  /// this for scripts.
   [[nodiscard]] std::string set_values() const;
 
  private:

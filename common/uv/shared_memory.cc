@@ -20,7 +20,7 @@ Result<std::unique_ptr<SharedMemory>> SharedMemory::map(const std::string& path,
   if (::fstatfs(fd, &place) != 0) return fail_sys(errno, "cannot look at " + path);
   if (place.f_type != TMPFS_MAGIC) return fail(Errc::kInvalid, path + " does not lie in memory");
   if (is_ours) {
-    // Unlike a size that is only set, this has every page now or says that it cannot.
+    // Unlike ftruncate(), this allocates every page now, or fails.
     if (const int error = ::posix_fallocate(fd, 0, static_cast<off_t>(size)); error != 0) {
       return fail_sys(error, "cannot make room for " + path);
     }

@@ -10,17 +10,17 @@
 
 namespace daphnis::uv {
 
-/// Memory under a file's name that several processes see, mapped as long as this lives. Only on a
-/// file system in memory (tmpfs), and with all of its pages there from the start: a page that could
-/// not be had later would end the process that touched it.
+/// A file in memory that several processes map, mapped as long as this object lives. The file must
+/// lie on a tmpfs, and all of its pages are allocated at the start: a page that could not be
+/// allocated later would kill the process that touches it.
 class SharedMemory {
  public:
-  /// Makes the file, which must not be there, of `size` zero bytes; removes it at the end. Errors:
-  /// kSystem; kInvalid (no tmpfs).
+  /// Makes a file of `size` zero bytes, which must not exist yet; the destructor removes it.
+  /// Errors: kSystem; kInvalid (no tmpfs).
   [[nodiscard]] static Result<std::unique_ptr<SharedMemory>> create(const std::string& path,
                                                                     size_t size);
-  /// Maps one that another process has made, to be read only. Errors: kSystem; kInvalid (another
-  /// size, no tmpfs).
+  /// Maps a file that another process has made, for reading only. Errors: kSystem; kInvalid
+  /// (another size, no tmpfs).
   [[nodiscard]] static Result<std::unique_ptr<SharedMemory>> open(const std::string& path,
                                                                   size_t size);
 
@@ -28,7 +28,7 @@ class SharedMemory {
   SharedMemory(const SharedMemory&) = delete;
   SharedMemory& operator=(const SharedMemory&) = delete;
 
-  /// Where it was only opened, not to be written.
+  /// The mapped bytes. They must not be written where the file was opened and not created.
   [[nodiscard]] std::span<uint8_t> bytes() const { return bytes_; }
 
  private:
@@ -40,7 +40,7 @@ class SharedMemory {
 
   std::string path_;
   std::span<uint8_t> bytes_;
-  bool is_ours_;  ///< The file goes with this.
+  bool is_ours_;  ///< True where this object made the file and removes it.
 };
 
 }  // namespace daphnis::uv

@@ -10,7 +10,8 @@ namespace {
 
 constexpr size_t kStreamReadBytes = 16 * limits::kKiB;
 
-/// One loop, one thread: every read callback is done with the bytes when it returns.
+/// The buffer that all streams read into: there is one thread, and a read callback does not use the
+/// bytes after it has returned.
 char* read_buffer() {
   static char buffer[kStreamReadBytes];
   return buffer;
@@ -18,7 +19,7 @@ char* read_buffer() {
 
 }  // namespace
 
-/// What callbacks of requests may touch after the Stream is gone.
+/// The state that callbacks of requests may touch after the Stream is gone.
 struct Stream::Shared {
   Stream* stream;  ///< Null once the Stream is gone or was released.
   Events events;
@@ -69,7 +70,7 @@ size_t Stream::try_write(std::string_view bytes) {
   const uv_buf_t buffer =
       uv_buf_init(const_cast<char*>(bytes.data()), static_cast<unsigned>(bytes.size()));
   const int written = uv_try_write(reinterpret_cast<uv_stream_t*>(tcp_.get()), &buffer, 1);
-  return written > 0 ? static_cast<size_t>(written) : 0;  // Errors show themselves in write().
+  return written > 0 ? static_cast<size_t>(written) : 0;  // write() reports an error.
 }
 
 void Stream::write(std::string bytes) {
@@ -98,7 +99,7 @@ void Stream::submit(Write* write) {
   const auto on_written = [](uv_write_t* request, int status) noexcept {
     std::unique_ptr<Write> done(static_cast<Write*>(request->data));
     const std::shared_ptr<Shared> alive = done->shared;
-    if (!alive->stream || status != 0) return;  // A failed connection is reported by its read side.
+    if (!alive->stream || status != 0) return;  // on_read() reports a failed connection.
     if (alive->events.on_taken) alive->events.on_taken();
     if (!alive->stream || !alive->events.on_drained) return;
     if (alive->stream->unsent_bytes() == 0) alive->events.on_drained();

@@ -17,8 +17,8 @@
 namespace daphnis::uv {
 
 /// A TCP or Unix stream connection on libuv, for control traffic (an L2's registration, admin, an
-/// L2's own connections). Owned by the connection object that gives it its events; closing it is
-/// its destruction, allowed inside its callbacks. Writes own their bytes.
+/// L2's own connections). Owned by the connection object that gives it its events. Its destruction
+/// closes it and is allowed inside its callbacks. Writes own their bytes.
 class Stream {
  public:
   struct Events {
@@ -26,10 +26,10 @@ class Stream {
     /// The peer ended its side ("" as reason) or the connection failed. Called at most once;
     /// nothing is read after it. Writing may go on after a clean end.
     std::function<void(const std::string& why)> on_end;
-    /// All writes so far are in the kernel's hands (optional).
+    /// The kernel has taken all writes so far (optional).
     std::function<void()> on_drained = nullptr;
-    /// A write() went to the kernel in a later turn (optional); comes before on_drained.
-    /// unsent_bytes() tells what is left.
+    /// The kernel has taken one write() in a later turn (optional); comes before on_drained.
+    /// unsent_bytes() says how much is left.
     std::function<void()> on_taken = nullptr;
   };
 
@@ -43,8 +43,9 @@ class Stream {
   void start();
   void stop();
 
-  /// Writes what the kernel takes at once, if nothing is unsent: how many bytes that were. What is
-  /// left is the caller's to write(). Cheaper than write() for small things; no on_drained follows.
+  /// Writes as many bytes as the kernel takes at once, none if earlier writes are unsent, and
+  /// returns their number. The caller gives the rest to write(). Cheaper than write() for small
+  /// texts; no on_drained follows.
   [[nodiscard]] size_t try_write(std::string_view bytes);
   void write(std::string bytes);
   void write(Slices slices);
@@ -53,8 +54,8 @@ class Stream {
   /// Ends our side once everything is written.
   void shutdown();
 
-  /// Gives the handle up for a hand-off: reading stops, this object is dead. Only with nothing
-  /// unsent.
+  /// Gives the handle away for a hand-off; reading stops, and this object must not be used
+  /// afterwards. Allowed only where nothing is unsent.
   [[nodiscard]] UvPtr<uv_tcp_t> release();
 
   [[nodiscard]] int fd() const;
@@ -88,8 +89,9 @@ class TcpListener {
   uint16_t port_ = 0;
 };
 
-/// Accepts workers on a Unix socket of mode 0600, guarded by a lock on "PATH.lock" so that a second
-/// broker is refused and a dead one's leftover is replaced. Removes the socket when it goes.
+/// Accepts workers on a Unix socket of mode 0600, guarded by a lock on "PATH.lock", so that a
+/// second broker is refused and a dead broker's socket is replaced. Its destruction removes the
+/// socket.
 class IpcListener {
  public:
   /// `on_connection` gets an accepted ipc pipe. Errors: kInvalid (path longer than 107 bytes, or
@@ -106,7 +108,7 @@ class IpcListener {
 };
 
 /// Connects over TCP to a literal address. `on_done` gets the handle or the error, once, in a later
-/// turn. Destroying the object cancels it silently.
+/// turn. Destroying the object cancels the connection without a call.
 class TcpConnector {
  public:
   TcpConnector(Loop& loop, const Address& address,
@@ -118,7 +120,7 @@ class TcpConnector {
   Attempt* attempt_;  ///< Freed by its callback, which a closed handle also gets.
 };
 
-/// Connects an ipc pipe to the Unix socket at `path`. As TcpConnector.
+/// Connects an ipc pipe to the Unix socket at `path`; otherwise like TcpConnector.
 class IpcConnector {
  public:
   IpcConnector(Loop& loop, const std::string& path,
