@@ -141,7 +141,7 @@ inline constexpr size_t kLogBufferBytesMax = 1 * kMiB;  ///< Lines held while st
 inline constexpr size_t kOrderLineBytesMax = 64 * kKiB;
 inline constexpr size_t kOrdersQueuedMax = 256;  ///< Orders beyond the capacity, per L1.
 /// Time to resolve and connect, and for the head of the reply.
-inline constexpr uint64_t kRegistrationAnswerMs = 10'000;
+inline constexpr uint64_t kRegistrationReplyMs = 10'000;
 /// Three heartbeats; then the L1 counts as dead.
 inline constexpr uint64_t kRegistrationSilenceMs = 15'000;
 inline constexpr uint64_t kReconnectFirstMs = 1'000;  ///< The first back-off window.
@@ -156,8 +156,8 @@ inline constexpr size_t kUploadTurnBytes = 1 * kMiB;  ///< Made at once, up to t
 inline constexpr uint64_t kUploadRetryBytes = 4 * kMiB;
 inline constexpr uint64_t kUploadStallMs = 600'000;  ///< Without a byte that the L1 takes.
 inline constexpr uint64_t kUploadIdleMs = 30'000;    ///< An idle connection is kept for so long.
-inline constexpr uint64_t kHoldingsAnswerMs =
-    30'000;  ///< Time to connect and send, and for the reply.
+/// Time to connect and send, and for the reply.
+inline constexpr uint64_t kHoldingsReplyMs = 30'000;
 /// Blocks held from the root down to a leaf.
 inline constexpr size_t kUnpackNodeBytesMax = 64 * kMiB;
 /// Leaves whose place is remembered, about 80 MiB.
@@ -167,7 +167,7 @@ inline constexpr size_t kStoreFilesMax = 1'000'000;  ///< CAR files of one store
 inline constexpr size_t kStoreOpenFilesMax = 128;    ///< Descriptors kept open for reading.
 /// The store is scanned after so long where the folder reports no change.
 inline constexpr uint64_t kStoreRescanMs = 10'000;
-inline constexpr uint64_t kStoreSettleMs = 200;  ///< A file unchanged for so long is read.
+inline constexpr uint64_t kStoreQuietMs = 200;  ///< A file unchanged for so long is read.
 /// A file that is cut and has not changed for so long is used as it is.
 inline constexpr uint64_t kCarCutMs = 60'000;
 /// Zero bytes that are read in search of a next section.
@@ -188,7 +188,7 @@ inline constexpr size_t kCacheRequestBytesMax = 64 * kKiB;    ///< A file's cano
 inline constexpr size_t kCacheSumsBytesMax = 16 * kMiB;       ///< A file's sums: those of 1 TiB.
 inline constexpr size_t kCacheWaitingMax = 4096;  ///< Reservations that wait for disk space.
 /// A reservation waits so long, then it is refused.
-inline constexpr uint64_t kRoomWaitMs = 5'000;
+inline constexpr uint64_t kReservationWaitMs = 5'000;
 inline constexpr size_t kSpoolsPerWorkerMax = 16'384;    ///< Open at once.
 inline constexpr uint64_t kSpoolFailuresLogMs = 10'000;  ///< Between two log lines.
 inline constexpr uint64_t kCacheExpireEveryMs = 60'000;  ///< Between two searches for unused files.
@@ -221,9 +221,10 @@ inline constexpr size_t kSpoolInFlightBytesMax = 4 * kMiB;  ///< Bytes of one sp
 inline constexpr size_t kSpoolJobsAtOnce = 2;  ///< Jobs at once, of four threads in the pool.
 /// A whole file of at most this size is written together with others.
 inline constexpr size_t kSpoolGatherBytesMax = 64 * kKiB;
-inline constexpr size_t kSpoolGatherJobs = 32;     ///< Small files that one thread writes together.
-inline constexpr uint64_t kSpoolGatherMs = 5;      ///< How long a small file waits for others.
-inline constexpr uint64_t kSpoolRoomMs = 10'000;   ///< How long a spool waits for a reservation.
+inline constexpr size_t kSpoolGatherJobs = 32;  ///< Small files that one thread writes together.
+inline constexpr uint64_t kSpoolGatherMs = 5;   ///< How long a small file waits for others.
+/// How long a spool waits for a reservation.
+inline constexpr uint64_t kSpoolReservationMs = 10'000;
 inline constexpr uint64_t kSpoolLingerMs = 1'000;  ///< How long a whole spool waits for followers.
 /// The page cache is probed once per so many bytes.
 inline constexpr size_t kFileProbeBytes = 256 * kKiB;
@@ -234,13 +235,13 @@ inline constexpr uint64_t kUnlinkedEveryMs = 100;     ///< Between two checks of
 inline constexpr size_t kOpenFilesMax = 1024;         ///< Cached files a worker holds open.
 inline constexpr size_t kOpenFileIndexesBytesMax = 32 * kMiB;  ///< Block indexes of all open files.
 inline constexpr size_t kSubDagStepBytes = 256 * kKiB;         ///< Made at once of a sub-DAG hit.
-inline constexpr size_t kMemoriesMax = 8'192;   ///< Request heads whose handling is remembered.
-inline constexpr size_t kMemoryBytesMax = 512;  ///< The text of one such head.
+inline constexpr size_t kMemosMax = 8'192;    ///< Request heads whose handling is remembered.
+inline constexpr size_t kMemoBytesMax = 512;  ///< The text of one such head.
 inline constexpr size_t kOpenFileBodyBytesMax = 64 * kKiB;    ///< A cached body kept in memory.
 inline constexpr size_t kOpenFileBodiesBytesMax = 64 * kMiB;  ///< All such bodies.
 
 // --- Cache folder ---
-inline constexpr size_t kFolderOrdersMax = 1 << 20;  ///< Given and not yet carried out.
+inline constexpr size_t kFolderTasksMax = 1 << 20;  ///< Given and not yet carried out.
 inline constexpr size_t kFolderStepFiles = 256;  ///< Files handled by one turn in the thread pool.
 inline constexpr size_t kFilesFoundMax = 1024;   ///< Entries in one FilesFound.
 inline constexpr size_t kQuarantineFilesMax = 64;            ///< Corrupt files kept for inspection.

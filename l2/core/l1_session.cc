@@ -39,7 +39,7 @@ void L1Session::open(uint64_t now_ms) {
     target += "?v=2&capacity=" + std::to_string(settings_.capacity);
   }
   state_ = State::kOpening;
-  until_ms_ = now_ms + limits::kRegistrationAnswerMs;
+  until_ms_ = now_ms + limits::kRegistrationReplyMs;
   lines_.reset();
   session_key_.clear();
   commands_.emplace_back(OpenRegistration{std::move(target)});

@@ -27,7 +27,7 @@ int64_t wall_ns() {
 /// True where the file was written to a moment ago: its writer may not be done.
 bool is_settling(const FileStamp& stamp) {
   const int64_t age_ns = wall_ns() - stamp.modified_ns;
-  return age_ns >= 0 && age_ns < int64_t{limits::kStoreSettleMs} * 1'000'000;
+  return age_ns >= 0 && age_ns < int64_t{limits::kStoreQuietMs} * 1'000'000;
 }
 
 /// True where a file that is cut will hardly grow any more. A time of change ahead of ours says

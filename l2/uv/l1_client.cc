@@ -147,7 +147,7 @@ void L1Client::end_refusal() {
 void L1Client::do_command(PostHoldings& command) {
   holdings_answer_ = {};
   holdings_body_.clear();
-  holdings_timeout_.start(limits::kHoldingsAnswerMs);
+  holdings_timeout_.start(limits::kHoldingsReplyMs);
   std::string message = head_of(command) + command.body;
   holdings_ = std::make_unique<Link>(loop_, url_);
   holdings_->begin({.on_ready = [this, message = std::move(message)] { holdings_->write(message); },

@@ -23,7 +23,7 @@ StoreWatch::StoreWatch(uv::Loop& loop, uv::Log& log, Store& store, const std::st
   const int error = uv_fs_event_start(
       raw,
       [](uv_fs_event_t* handle, const char*, int, int) noexcept {
-        static_cast<StoreWatch*>(handle->data)->look_in(limits::kStoreSettleMs);
+        static_cast<StoreWatch*>(handle->data)->look_in(limits::kStoreQuietMs);
       },
       folder.c_str(), 0);
   if (error != 0) {
@@ -79,7 +79,7 @@ void StoreWatch::on_report(Store::ScanReport report) {
     log_.info(line.add("roots", report.holdings->size()));
   }
   const bool is_soon = has_changed_ || report.is_settling;
-  look_in(report.has_more ? 0 : is_soon ? limits::kStoreSettleMs : limits::kStoreRescanMs);
+  look_in(report.has_more ? 0 : is_soon ? limits::kStoreQuietMs : limits::kStoreRescanMs);
   if (report.holdings) events_.on_holdings(report.holdings);
   if (!is_caught_up_ && !report.has_more) {
     is_caught_up_ = true;

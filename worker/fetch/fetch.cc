@@ -175,7 +175,7 @@ void Fetch::pump_spool(bool is_blocked, uint64_t now_ms) {
   const auto asked_before = spool_->asked_ms();
   spool_->pump(window_, total_, is_blocked || is_reported_, now_ms);
   const auto asked = spool_->asked_ms();
-  if (asked && asked != asked_before) host_.call_at(id_, *asked + limits::kSpoolRoomMs);
+  if (asked && asked != asked_before) host_.call_at(id_, *asked + limits::kSpoolReservationMs);
 }
 
 void Fetch::adjust_flow(uint64_t now_ms) {
@@ -310,7 +310,7 @@ void Fetch::end() {
 void Fetch::on_time(uint64_t now_ms) {
   if (!spool_) return;
   const auto asked_ms = spool_->asked_ms();
-  const bool is_late = asked_ms && now_ms >= *asked_ms + limits::kSpoolRoomMs;
+  const bool is_late = asked_ms && now_ms >= *asked_ms + limits::kSpoolReservationMs;
   if (is_late && (is_paused_ || total_)) spool_->give_up();
   adjust_flow(now_ms);
 }

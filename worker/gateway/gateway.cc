@@ -212,7 +212,7 @@ std::string memo_key_of(const http::Head& head) {
   constexpr std::string_view kOtherFields[] = {"cache-control", "service-worker", "if-match",
                                                "if-none-match", "range",          "if-range"};
   std::string memo_key;
-  if (head.target.size() > limits::kMemoryBytesMax) return memo_key;
+  if (head.target.size() > limits::kMemoBytesMax) return memo_key;
   memo_key.reserve(head.method.size() + head.target.size() + 64);
   memo_key.append(head.method).append(" ").append(head.target);
   for (const http::Header& header : head.headers) {
@@ -220,7 +220,7 @@ std::string memo_key_of(const http::Head& head) {
       return http::equals_ignoring_case(header.name, name);
     };
     if (is_it("accept")) memo_key.append("\n").append(header.value);
-    if (memo_key.size() > limits::kMemoryBytesMax || std::ranges::any_of(kOtherFields, is_it)) {
+    if (memo_key.size() > limits::kMemoBytesMax || std::ranges::any_of(kOtherFields, is_it)) {
       return {};
     }
   }

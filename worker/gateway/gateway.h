@@ -41,7 +41,7 @@ using Decision = std::variant<Content, Answer>;
 
 /// The key under which a decision can be remembered: all of the head that decide() reads. Heads
 /// with equal keys are decided equally. Empty where the head has other fields that matter, or is
-/// longer than kMemoryBytesMax.
+/// longer than kMemoBytesMax.
 [[nodiscard]] std::string memo_key_of(const http::Head& head);
 
 /// The request that L2s must be asked for: for a HEAD, the root block is proof enough.

@@ -21,7 +21,7 @@ void Memo::add(std::string memo_key, Content content) {
 }
 
 void Memo::put(std::string memo_key, Entry entry) {
-  if (newer_.size() >= limits::kMemoriesMax / 2) older_ = std::exchange(newer_, {});
+  if (newer_.size() >= limits::kMemosMax / 2) older_ = std::exchange(newer_, {});
   newer_.insert_or_assign(std::move(memo_key), std::move(entry));
 }
 

@@ -90,7 +90,7 @@ TEST_CASE("a registration that is not answered is given up and tried again", "[l
   Rig rig;
   rig.session.start(rig.now);
   rig.collect();
-  rig.pass(limits::kRegistrationAnswerMs);
+  rig.pass(limits::kRegistrationReplyMs);
   CHECK(rig.closed == 1);
   rig.pass(limits::kReconnectFirstMs);
   CHECK(rig.opened.size() == 2);

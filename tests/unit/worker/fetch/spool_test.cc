@@ -143,7 +143,7 @@ TEST_CASE("trouble with the spool harms no client", "[spool]") {
     give_up(reserve);
   }
   SECTION("no answer") {
-    rig.pass_time(limits::kSpoolRoomMs);
+    rig.pass_time(limits::kSpoolReservationMs);
     rig.give_space(slow, SIZE_MAX);
     give_up(reserve);
   }

@@ -71,19 +71,18 @@ TEST_CASE("a head is remembered by its target and what it accepts", "[worker]") 
   CHECK(memo_key_of(head_of("/a", {{"Accept", "x"}, {"Accept", "y"}})) !=
         memo_key_of(head_of("/a", {{"Accept", "y"}, {"Accept", "x"}})));
   CHECK(memo_key_of(head_of("/a", {{"RANGE", "bytes=0-1"}})).empty());
-  CHECK(memo_key_of(head_of("/" + std::string(limits::kMemoryBytesMax, 'a'))).empty());
-  CHECK(
-      memo_key_of(head_of("/a", {{"Accept", std::string(limits::kMemoryBytesMax, 'a')}})).empty());
+  CHECK(memo_key_of(head_of("/" + std::string(limits::kMemoBytesMax, 'a'))).empty());
+  CHECK(memo_key_of(head_of("/a", {{"Accept", std::string(limits::kMemoBytesMax, 'a')}})).empty());
 }
 
 TEST_CASE("the requests that came last are remembered", "[worker]") {
   Memo memo;
-  for (size_t i = 0; i < 2 * limits::kMemoriesMax; ++i) {
+  for (size_t i = 0; i < 2 * limits::kMemosMax; ++i) {
     memo.add("m" + std::to_string(i), Content{});
     CHECK(memo.find("m0"));
   }
   CHECK_FALSE(memo.find("m1"));
-  CHECK(memo.find("m" + std::to_string(2 * limits::kMemoriesMax - 1)));
+  CHECK(memo.find("m" + std::to_string(2 * limits::kMemosMax - 1)));
 }
 
 }  // namespace daphnis::worker::test
