@@ -35,7 +35,7 @@ bool Worker::on_broker_message(const ipc::BrokerToWorker& message, bool has_sock
     }
     void operator()(const ipc::FetchFailed& refusal) { worker.on_fetch_failed(refusal, now_ms); }
     void operator()(const ipc::Broadcast& broadcast) { worker.on_broadcast(broadcast, now_ms); }
-    void operator()(const ipc::SpoolRoom& reserved) {
+    void operator()(const ipc::SpoolReserved& reserved) {
       worker.on_spool_moved(worker.spools_.on_reserved(reserved), now_ms);
     }
     void operator()(const ipc::SpoolStored& stored) { worker.on_spool_stored(stored, now_ms); }

@@ -215,14 +215,14 @@ Cache::Spool* Cache::find(const SpoolId& id) {
 
 void Cache::grant(const SpoolId& id, Spool& spool, uint64_t bytes) {
   spool.bytes += bytes;
-  context_.tell(id.worker, ipc::SpoolRoom{id.number, bytes, spool.place});
+  context_.tell(id.worker, ipc::SpoolReserved{id.number, bytes, spool.place});
 }
 
 void Cache::refuse(const SpoolId& id) {
   ++context_.counters.reservations_refused;
   Spool* spool = find(id);
   const auto place = spool ? spool->place : ipc::SpoolPlace::kCache;
-  context_.tell(id.worker, ipc::SpoolRoom{id.number, 0, place});
+  context_.tell(id.worker, ipc::SpoolReserved{id.number, 0, place});
   if (spool && spool->bytes == 0) {
     // A spool without any granted bytes has no file.
     if (index_) index_->release(id);

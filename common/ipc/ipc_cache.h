@@ -46,7 +46,7 @@ inline constexpr CacheFaultKind kCacheFaultKindLast = CacheFaultKind::kUnreadabl
 
 // --- Worker to broker ---
 
-/// Asks for disk space for a spool before it is written. The broker replies SpoolRoom; a spool
+/// Asks for disk space for a spool before it is written. The broker replies SpoolReserved; a spool
 /// waits for at most one reply at a time. The first message opens the spool in the broker's books.
 struct SpoolReserve {
   uint64_t spool = 0;         ///< The worker's own number, never used twice by one process.
@@ -126,7 +126,7 @@ struct Unlinked {
 // --- Broker to worker ---
 
 /// Replies to SpoolReserve. It may come late, where the broker has to evict files first.
-struct SpoolRoom {
+struct SpoolReserved {
   uint64_t spool = 0;
   uint64_t bytes = 0;  ///< As many as were asked for; 0: refused, for the rest of the spool's life.
   SpoolPlace place = SpoolPlace::kCache;

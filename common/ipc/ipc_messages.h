@@ -219,8 +219,9 @@ using WorkerToBroker =
                  BroadcastDone, Ping, Pong, SpoolReserve, SpoolHeld, SpoolDone, SpoolGone,
                  FetchProgress, CacheHits, CacheFault, Unlinked, Listening, ListenersWanted,
                  ListenerTaken, Leaving>;
-using BrokerToWorker = std::variant<Welcome, Refused, Handoff, FetchFailed, Broadcast, Ping, Pong,
-                                    SpoolRoom, SpoolStored, Unlink, SpoolWanted, JoinProgress, Warm,
-                                    ListenerGiven, ListenersGiven, ListenerKept, ListenerRelease>;
+using BrokerToWorker =
+    std::variant<Welcome, Refused, Handoff, FetchFailed, Broadcast, Ping, Pong, SpoolReserved,
+                 SpoolStored, Unlink, SpoolWanted, JoinProgress, Warm, ListenerGiven,
+                 ListenersGiven, ListenerKept, ListenerRelease>;
 
 }  // namespace daphnis::ipc

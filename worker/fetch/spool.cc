@@ -71,7 +71,7 @@ void Spool::reserve(uint64_t now_ms) {
   host_.tell(ipc::SpoolReserve{std::to_underlying(number_), asked_, is_for_cache_});
 }
 
-void Spool::on_reserved(const ipc::SpoolRoom& reserved) {
+void Spool::on_reserved(const ipc::SpoolReserved& reserved) {
   if (asked_ == 0 || state_ == State::kGivenUp) return;
   if (reserved.bytes == 0) return give_up();
   asked_ = 0;

@@ -67,7 +67,7 @@ class Spool {
   /// however little it is.
   void pump(const FetchWindow& window, std::optional<uint64_t> total, bool is_urgent,
             uint64_t now_ms);
-  void on_reserved(const ipc::SpoolRoom& reserved);
+  void on_reserved(const ipc::SpoolReserved& reserved);
   void on_job_done(const FileJobDone& done);
   void on_stored();
   /// Stops writing and unlinks the file. Does nothing from kSealed on.

@@ -34,7 +34,7 @@ SpoolBook::Entry* SpoolBook::find(SpoolNumber number) {
   return found == spools_.end() ? nullptr : &found->second;
 }
 
-FetchId SpoolBook::on_reserved(const ipc::SpoolRoom& reserved) {
+FetchId SpoolBook::on_reserved(const ipc::SpoolReserved& reserved) {
   Entry* entry = find(SpoolNumber{reserved.spool});
   if (!entry) return {};
   entry->spool->on_reserved(reserved);

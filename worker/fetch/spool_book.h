@@ -27,7 +27,7 @@ class SpoolBook final : private SpoolHost {
                             uint64_t begin, bool is_for_cache);
 
   // Each of these returns the fetch whose spool has changed; none where there is no such spool.
-  [[nodiscard]] FetchId on_reserved(const ipc::SpoolRoom& reserved);
+  [[nodiscard]] FetchId on_reserved(const ipc::SpoolReserved& reserved);
   [[nodiscard]] FetchId on_stored(const ipc::SpoolStored& stored);
   [[nodiscard]] FetchId on_job_done(FileJobDone done);
 

@@ -56,7 +56,7 @@ struct Words {
     return fmt::format("CancelFetch {}", m.fetch_id);
   }
   // Broker to worker.
-  std::string operator()(const ipc::SpoolRoom& m) const {
+  std::string operator()(const ipc::SpoolReserved& m) const {
     return fmt::format("SpoolRoom {}: {} bytes", m.spool, m.bytes);
   }
   std::string operator()(const ipc::SpoolStored& m) const {

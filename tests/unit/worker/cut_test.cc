@@ -170,7 +170,7 @@ TEST_CASE("what was spooled of a stream that failed is not what is stored", "[wo
   rig.disk.run(rig);
   rig.finish(other, 2);
   while (!rig.sent<ipc::SpoolReserve>().empty()) {
-    rig.tell(ipc::SpoolRoom{reserve.spool, 1'000'000, ipc::SpoolPlace::kCache});
+    rig.tell(ipc::SpoolReserved{reserve.spool, 1'000'000, ipc::SpoolPlace::kCache});
   }
   rig.disk.run(rig);
   CHECK(rig.only<ipc::SpoolDone>().spool == reserve.spool);

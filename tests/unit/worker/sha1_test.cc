@@ -95,7 +95,7 @@ TEST_CASE("an answer that holds a block of sha1 is not cached", "[worker][sha1]"
   rig.hand_off(rig.only<ipc::Fetch>(), post_with_length(car.bytes));
   CHECK(dechunked(client.received) == text(car.bytes));
   for (const auto& reserve : rig.sent<ipc::SpoolReserve>()) {
-    rig.tell(ipc::SpoolRoom{reserve.spool, reserve.bytes, ipc::SpoolPlace::kCache});
+    rig.tell(ipc::SpoolReserved{reserve.spool, reserve.bytes, ipc::SpoolPlace::kCache});
   }
   disk.run(rig);
   CHECK(rig.sent<ipc::SpoolDone>().empty());

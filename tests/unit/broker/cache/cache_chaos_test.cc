@@ -212,9 +212,9 @@ class CacheChaos {
       pending_.push_back(task);
     }
     for (const WorkerId worker : workers_) {
-      const auto reservations = rig_.inbox<ipc::SpoolRoom>(worker);
+      const auto reservations = rig_.inbox<ipc::SpoolReserved>(worker);
       for (size_t& seen = rooms_seen_[worker]; seen < reservations.size(); ++seen) {
-        const ipc::SpoolRoom& reservation = reservations[seen];
+        const ipc::SpoolReserved& reservation = reservations[seen];
         const auto spool = spools_.find({worker, reservation.spool});
         if (spool == spools_.end()) continue;
         REQUIRE(spool->second.is_asking);

@@ -59,10 +59,10 @@ class CacheRig : public Rig {
   void reserve(WorkerId worker, uint64_t spool, uint64_t bytes, bool is_for_cache = true) {
     tell(worker, ipc::SpoolReserve{spool, bytes, is_for_cache});
   }
-  /// The last SpoolRoom for the spool; nullopt: none came.
-  std::optional<ipc::SpoolRoom> reservation(WorkerId worker, uint64_t spool) const {
-    std::optional<ipc::SpoolRoom> last;
-    for (const auto& one : inbox<ipc::SpoolRoom>(worker)) {
+  /// The last SpoolReserved for the spool; nullopt: none came.
+  std::optional<ipc::SpoolReserved> reservation(WorkerId worker, uint64_t spool) const {
+    std::optional<ipc::SpoolReserved> last;
+    for (const auto& one : inbox<ipc::SpoolReserved>(worker)) {
       if (one.spool == spool) last = one;
     }
     return last;

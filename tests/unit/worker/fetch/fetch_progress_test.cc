@@ -65,7 +65,7 @@ TEST_CASE("a leader that cannot be read along says so", "[spool][join]") {
   SECTION("there is no reservation") {
     rig.tell(ipc::SpoolWanted{rig.fetch.fetch_id});
     rig.stream(1);
-    rig.tell(ipc::SpoolRoom{.spool = rig.only<ipc::SpoolReserve>().spool, .bytes = 0});
+    rig.tell(ipc::SpoolReserved{.spool = rig.only<ipc::SpoolReserve>().spool, .bytes = 0});
   }
   SECTION("it fails") {
     rig.tell(ipc::SpoolWanted{rig.fetch.fetch_id});

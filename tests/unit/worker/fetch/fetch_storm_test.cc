@@ -194,7 +194,7 @@ class Storm {
       const ipc::SpoolReserve reserve = reserves_.back();
       reserves_.pop_back();
       const auto place = static_cast<ipc::SpoolPlace>(reserve.is_for_cache ? 0 : below(2));
-      rig_.tell(ipc::SpoolRoom{reserve.spool, is_granted ? reserve.bytes : 0, place});
+      rig_.tell(ipc::SpoolReserved{reserve.spool, is_granted ? reserve.bytes : 0, place});
     } else if (!dones_.empty()) {
       const ipc::SpoolDone done = dones_.back();
       dones_.pop_back();

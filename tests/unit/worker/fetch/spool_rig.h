@@ -52,7 +52,7 @@ struct SpoolRig : Rig {
   /// Grants the spool the reservation it asks for.
   ipc::SpoolReserve grant_reservation(ipc::SpoolPlace place = ipc::SpoolPlace::kCache) {
     const auto reserve = only<ipc::SpoolReserve>();
-    tell(ipc::SpoolRoom{reserve.spool, reserve.bytes, place});
+    tell(ipc::SpoolReserved{reserve.spool, reserve.bytes, place});
     return reserve;
   }
   void join(ipc::JoinState state, uint64_t bytes, const std::string& path) {

@@ -138,7 +138,7 @@ TEST_CASE("trouble with the spool harms no client", "[spool]") {
   rig.stream_all();
   const auto reserve = rig.only<ipc::SpoolReserve>();
   SECTION("no reservation") {
-    rig.tell(ipc::SpoolRoom{.spool = reserve.spool, .bytes = 0});
+    rig.tell(ipc::SpoolReserved{.spool = reserve.spool, .bytes = 0});
     rig.give_space(slow, SIZE_MAX);
     give_up(reserve);
   }
@@ -149,13 +149,13 @@ TEST_CASE("trouble with the spool harms no client", "[spool]") {
   }
   SECTION("no file") {
     rig.disk.create_error = EROFS;
-    rig.tell(ipc::SpoolRoom{reserve.spool, reserve.bytes, ipc::SpoolPlace::kCache});
+    rig.tell(ipc::SpoolReserved{reserve.spool, reserve.bytes, ipc::SpoolPlace::kCache});
     rig.give_space(slow, SIZE_MAX);
     give_up(reserve);
   }
   SECTION("no space") {
     rig.disk.write_error = ENOSPC;
-    rig.tell(ipc::SpoolRoom{reserve.spool, reserve.bytes, ipc::SpoolPlace::kCache});
+    rig.tell(ipc::SpoolReserved{reserve.spool, reserve.bytes, ipc::SpoolPlace::kCache});
     rig.disk.run(rig);
     rig.give_space(slow, SIZE_MAX);
     give_up(reserve);
@@ -255,7 +255,7 @@ TEST_CASE("a new broker is told of the spools that are open", "[spool]") {
     CHECK(rig.only<ipc::SpoolReserve>().spool == reserve.spool);
   }
   SECTION("one that is whole is handed over again") {
-    rig.tell(ipc::SpoolRoom{reserve.spool, reserve.bytes, ipc::SpoolPlace::kCache});
+    rig.tell(ipc::SpoolReserved{reserve.spool, reserve.bytes, ipc::SpoolPlace::kCache});
     rig.disk.run(rig);
     const auto done = rig.only<ipc::SpoolDone>();
     rig.stop_broker();
