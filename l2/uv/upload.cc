@@ -14,8 +14,8 @@ constexpr const char* kNoMore = "the L1 wants no more";
 /// Holds all that the thread touches; `owner` is cut when the upload goes first.
 struct Upload::Job {
   uv_work_t request{};
-  std::shared_ptr<Answer> answer;
-  Answer::Turn turn;
+  std::shared_ptr<Delivery> delivery;
+  Delivery::Turn turn;
   Upload* owner = nullptr;
 };
 
@@ -37,7 +37,7 @@ Upload::~Upload() {
 void Upload::restart() {
   if (job_) job_->owner = nullptr;
   job_ = nullptr;
-  answer_ = std::make_shared<Answer>(host_.store, start_.order);
+  delivery_ = std::make_shared<Delivery>(host_.store, start_.order);
   turn_.reset();
   result_ = {};
   is_ready_ = is_head_sent_ = is_all_sent_ = false;
@@ -47,13 +47,13 @@ void Upload::restart() {
 void Upload::make_turn() {
   job_ = new Job{};
   job_->request.data = job_;
-  job_->answer = answer_;
+  job_->delivery = delivery_;
   job_->owner = this;
   const int error = uv_queue_work(
       host_.loop.raw(), &job_->request,
       [](uv_work_t* request) noexcept {
         auto* job = static_cast<Job*>(request->data);
-        job->turn = job->answer->next(limits::kUploadTurnBytes);
+        job->turn = job->delivery->next(limits::kUploadTurnBytes);
       },
       [](uv_work_t* request, int) noexcept {
         const std::unique_ptr<Job> job(static_cast<Job*>(request->data));
@@ -64,7 +64,7 @@ void Upload::make_turn() {
   check(error == 0, "uv_queue_work refused its arguments");
 }
 
-void Upload::on_turn(Answer::Turn turn) {
+void Upload::on_turn(Delivery::Turn turn) {
   if (turn.failure) {
     result_.why = turn.failure->text();
     if (is_head_sent_) return finish(result_.why);  // What was begun is cut, never ended.

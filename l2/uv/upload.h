@@ -8,7 +8,7 @@
 
 #include "common/uv/loop.h"
 #include "l2/core/l1_session.h"
-#include "l2/disk/answer.h"
+#include "l2/disk/delivery.h"
 #include "l2/uv/link.h"
 
 namespace daphnis::l2 {
@@ -51,7 +51,7 @@ class Upload {
 
   void restart();
   void make_turn();
-  void on_turn(Answer::Turn turn);
+  void on_turn(Delivery::Turn turn);
   void open_link();
   void on_ready();
   void pump();
@@ -65,16 +65,16 @@ class Upload {
   StartUpload start_;
   std::function<void(const UploadResult&)> on_done_;
 
-  std::shared_ptr<Answer> answer_;
+  std::shared_ptr<Delivery> delivery_;
   Job* job_ = nullptr;
-  std::optional<Answer::Turn> turn_;  ///< Made, not yet written.
+  std::optional<Delivery::Turn> turn_;  ///< Made, not yet written.
   std::unique_ptr<Link> link_;
   uv::Timer stall_;
   uv::Timer later_;
   UploadResult result_;
   NotFound lacks_ = NotFound::kUnspecified;  ///< Where it is not found.
-  bool is_fresh_ = false;  ///< Only a new connection will do.
-  bool is_ready_ = false;  ///< The link may be written to.
+  bool is_fresh_ = false;                    ///< Only a new connection will do.
+  bool is_ready_ = false;                    ///< The link may be written to.
   bool is_head_sent_ = false;
   bool is_all_sent_ = false;
   bool is_refused_ = false;   ///< An answer came before all was sent: it is read, no more is sent.

@@ -1,4 +1,4 @@
-#include "l2/disk/answer.h"
+#include "l2/disk/delivery.h"
 
 #include <cstdint>
 #include <cstring>
@@ -49,21 +49,21 @@ WalkBudget l1_decides() {
 
 }  // namespace
 
-BlockSource::Read Answer::Blocks::read(const Cid& cid, Slices& into) {
+BlockSource::Read Delivery::Blocks::read(const Cid& cid, Slices& into) {
   auto block = store_.read(cid);
   if (!block) return Read::kMissing;
   into.push_back(std::move(*block));
   return Read::kOk;
 }
 
-Answer::Answer(Store& store, const Order& order)
+Delivery::Delivery(Store& store, const Order& order)
     : blocks_(store),
       producer_(order.request, l1_decides(), Producer::OnRefusal::kProves),
       skipper_(order.skip),
       root_(order.request.root),
       is_understood_(order.is_understood) {}
 
-Answer::Turn Answer::next(size_t bytes) {
+Delivery::Turn Delivery::next(size_t bytes) {
   Turn turn;
   if (!is_understood_) {
     turn.failure = Error{Errc::kUnsupported, 0, "the order asks for something unknown"};

@@ -15,16 +15,16 @@ namespace daphnis::l2 {
 /// not held: what else there is against the order (no such path, an unknown codec, a budget) is for
 /// the L1 to find in the blocks, since what an L2 says of it proves nothing. next() blocks and
 /// belongs in a thread pool, one call at a time. Owned by an upload, and by the turn under way.
-class Answer {
+class Delivery {
  public:
   struct Turn {
     Slices slices = {};  ///< Nothing else refers to their buffers, so that they may change thread.
     bool is_last = false;
-    std::optional<Error> failure = {};  ///< What is in `slices` is void then.
+    std::optional<Error> failure = {};        ///< What is in `slices` is void then.
     NotFound lacks = NotFound::kUnspecified;  ///< With `failure`.
   };
 
-  Answer(Store& store, const Order& order);
+  Delivery(Store& store, const Order& order);
 
   /// The next `bytes` bytes or somewhat more (a block); all that is left in the last turn.
   [[nodiscard]] Turn next(size_t bytes);

@@ -1,7 +1,7 @@
 #include <catch2/catch.hpp>
 #include <string>
 
-#include "l2/disk/answer.h"
+#include "l2/disk/delivery.h"
 #include "tests/fakes/fixtures.h"
 #include "tests/unit/l2/disk/temp_folder.h"
 
@@ -11,12 +11,12 @@ using namespace daphnis::test;
 
 namespace {
 
-/// The answer made in turns of about `turn` bytes; empty where it failed.
-std::string answer(Store& store, const Order& order, size_t turn) {
-  Answer maker(store, order);
+/// The delivery made in turns of about `turn` bytes; empty where it failed.
+std::string delivered(Store& store, const Order& order, size_t turn) {
+  Delivery delivery(store, order);
   std::string out;
   while (true) {
-    const Answer::Turn made = maker.next(turn);
+    const Delivery::Turn made = delivery.next(turn);
     if (made.failure) return {};
     for (const Slice& slice : made.slices) out += as_text(slice.bytes());
     if (made.is_last) return out;
@@ -31,7 +31,7 @@ Order order_for(std::string_view root, bool dups) {
 
 }  // namespace
 
-TEST_CASE("an answer is the same however it is cut into turns", "[l2][answer]") {
+TEST_CASE("a delivery is the same however it is cut into turns", "[l2][delivery]") {
   const TempFolder folder;
   const auto car = read_fixture("valid/dir-mixed.car");
   folder.write("a.car", car);
@@ -42,10 +42,10 @@ TEST_CASE("an answer is the same however it is cut into turns", "[l2][answer]") 
   REQUIRE(reader.step(car).event == CarReader::Event::kHeader);
   order.request = {.root = reader.roots().front(), .dups = true};
   const size_t turn = GENERATE(size_t{1}, size_t{100}, size_t{4096}, size_t{1} << 20);
-  CHECK(answer(store, order, turn) == text_of(car));
+  CHECK(delivered(store, order, turn) == text_of(car));
 }
 
-TEST_CASE("skip leaves out that many blocks and keeps the header", "[l2][answer]") {
+TEST_CASE("skip leaves out that many blocks and keeps the header", "[l2][delivery]") {
   const TempFolder folder;
   const std::string big(100'000, 'b');
   const auto root = directory({{"a", {raw_cid("one"), 0, 3}},
@@ -62,36 +62,37 @@ TEST_CASE("skip leaves out that many blocks and keeps the header", "[l2][answer]
                         all.end());
     for (const size_t turn : {size_t{1}, size_t{1} << 20}) {
       CAPTURE(skip, turn);
-      CHECK(answer(store, order, turn) == text_of(car_of(root.first, rest)));
+      CHECK(delivered(store, order, turn) == text_of(car_of(root.first, rest)));
     }
   }
 }
 
-TEST_CASE("what is not held is known before the first byte", "[l2][answer]") {
+TEST_CASE("a block that is not held is known before the first byte", "[l2][delivery]") {
   const TempFolder folder;
   const auto root = directory({{"a", {raw_cid("one"), 0, 3}}, {"b", {raw_cid("two"), 0, 3}}});
   folder.write("a.car", car_of(root.first, {root, {raw_cid("one"), "one"}}));
   Store store(folder.path());
   (void)store.scan();
-  Answer absent(store, order_for(raw_cid("else").text(), false));
-  const Answer::Turn none = absent.next(1 << 20);
+  Delivery absent(store, order_for(raw_cid("else").text(), false));
+  const Delivery::Turn none = absent.next(1 << 20);
   CHECK(none.failure->code == Errc::kNotFound);
   CHECK(none.lacks == NotFound::kRoot);
-  Answer cut(store, order_for(root.first.text(), false));
-  const Answer::Turn part = cut.next(1 << 20);  // It holds it all, so nothing has been sent.
+  Delivery cut(store, order_for(root.first.text(), false));
+  const Delivery::Turn part =
+      cut.next(1 << 20);  // A turn holds the whole, so nothing has been sent.
   CHECK(part.failure);
   CHECK(part.lacks == NotFound::kBlock);
   Order path = order_for(root.first.text(), false);
   path.request.path = {"a"};
-  CHECK_FALSE(answer(store, path, 1 << 20).empty());
+  CHECK_FALSE(delivered(store, path, 1 << 20).empty());
   path.is_understood = false;
-  Answer odd(store, path);
-  const Answer::Turn unknown = odd.next(1 << 20);
+  Delivery odd(store, path);
+  const Delivery::Turn unknown = odd.next(1 << 20);
   CHECK(unknown.failure->code == Errc::kUnsupported);
   CHECK(unknown.lacks == NotFound::kUnspecified);
 }
 
-TEST_CASE("no buffer of a turn is shared with the answer that made it", "[l2][answer]") {
+TEST_CASE("no buffer of a turn is shared with the delivery that made it", "[l2][delivery]") {
   const TempFolder folder;
   const auto car = read_fixture("valid/hamt-3000.car");
   folder.write("a.car", car);
@@ -99,8 +100,8 @@ TEST_CASE("no buffer of a turn is shared with the answer that made it", "[l2][an
   (void)store.scan();
   CarReader reader(CarReader::Roots::kKept);
   REQUIRE(reader.step(car).event == CarReader::Event::kHeader);
-  Answer maker(store, {.request = {.root = reader.roots().front()}});
-  Answer::Turn turn = maker.next(10'000);
+  Delivery delivery(store, {.request = {.root = reader.roots().front()}});
+  Delivery::Turn turn = delivery.next(10'000);
   REQUIRE_FALSE(turn.is_last);
   std::vector<BufferRef> buffers;
   for (Slice& slice : turn.slices) {
@@ -112,7 +113,8 @@ TEST_CASE("no buffer of a turn is shared with the answer that made it", "[l2][an
   for (const BufferRef& buffer : buffers) CHECK(buffer.is_unique());
 }
 
-TEST_CASE("what refuses an order is proven by the blocks up to there", "[l2][answer]") {
+TEST_CASE("an order that must be refused is refused by the blocks that prove why",
+          "[l2][delivery]") {
   const TempFolder folder;
   const Cid jose = l2::sha256_cid(0x85, as_bytes("odd"));
   const auto root = directory({{"a", {raw_cid("one"), 0, 3}}});
@@ -122,11 +124,11 @@ TEST_CASE("what refuses an order is proven by the blocks up to there", "[l2][ans
   Store store(folder.path());
   (void)store.scan();
   Order absent{.request = {.root = root.first, .path = {"favicon.ico"}}};
-  CHECK(answer(store, absent, 1 << 20) == text_of(car_of(root.first, {root})));
+  CHECK(delivered(store, absent, 1 << 20) == text_of(car_of(root.first, {root})));
   Order codec{.request = {.root = mixed.first}};
-  CHECK(answer(store, codec, 1 << 20) == text_of(car_of(mixed.first, {mixed})));
+  CHECK(delivered(store, codec, 1 << 20) == text_of(car_of(mixed.first, {mixed})));
   Order below{.request = {.root = jose}};
-  CHECK(answer(store, below, 1 << 20) == text_of(car_of(jose, {})));
+  CHECK(delivered(store, below, 1 << 20) == text_of(car_of(jose, {})));
   below.request.scope = DagScope::kBlock;
-  CHECK(answer(store, below, 1 << 20) == text_of(car_of(jose, {{jose, "odd"}})));
+  CHECK(delivered(store, below, 1 << 20) == text_of(car_of(jose, {{jose, "odd"}})));
 }
