@@ -7,6 +7,7 @@
 
 #include "common/base/limits.h"
 #include "common/base/names.h"
+#include "common/request/request_fields.h"
 #include "common/request/request_target.h"
 
 namespace daphnis::l2 {
@@ -23,8 +24,7 @@ std::string_view text_field(const object& line, const char* key, bool& is_wrong)
   return text;
 }
 
-template <class Integer>
-bool parse_whole(std::string_view text, Integer& out) {
+bool parse_whole(std::string_view text, uint64_t& out) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
   return error == std::errc{} && end == text.data() + text.size();
 }
@@ -56,18 +56,6 @@ bool read_path(std::string_view text, std::vector<std::string>& path) {
   return true;
 }
 
-bool read_scope(std::string_view text, DagScope& scope) {
-  if (text == "all")
-    scope = DagScope::kAll;
-  else if (text == "entity")
-    scope = DagScope::kEntity;
-  else if (text == "block")
-    scope = DagScope::kBlock;
-  else
-    return false;
-  return true;
-}
-
 /// Everything but the root. False: the L1 wants something we do not understand.
 bool read_wish(const object& line, Order& order) {
   bool is_wrong = false;
@@ -79,9 +67,13 @@ bool read_wish(const object& line, Order& order) {
   order.skip = count_field(line, "skip", is_wrong).value_or(0);
   order.deadline_ms = count_field(line, "deadlineMs", is_wrong);
   if (is_wrong || !read_path(path, request.path)) return false;
-  if (!scope.empty() && !read_scope(scope, request.scope)) return false;
+  if (!scope.empty()) {
+    const auto known = parse_dag_scope(scope);
+    if (!known) return false;
+    request.scope = *known;
+  }
   if (!bytes.empty()) {
-    request.bytes = parse_byte_range(bytes);
+    request.bytes = parse_entity_bytes(bytes);
     if (!request.bytes) return false;
     if (scope.empty()) request.scope = DagScope::kEntity;
     if (request.scope != DagScope::kEntity) request.bytes.reset();  // An explicit scope wins.
@@ -117,21 +109,6 @@ std::optional<Order> OrderReader::read(std::string_view line) {
   if (is_name(trace)) order.trace_id = trace;
   order.is_understood = read_wish(fields, order);
   return order;
-}
-
-std::optional<ByteRange> parse_byte_range(std::string_view text) {
-  const size_t colon = text.find(':');
-  if (colon == std::string_view::npos) return {};
-  ByteRange range;
-  if (!parse_whole(text.substr(0, colon), range.from)) return {};
-  const std::string_view to = text.substr(colon + 1);
-  if (to == "*") return range;
-  int64_t last = 0;
-  if (!parse_whole(to, last)) return {};
-  range.to = last;
-  const bool same_sign = (range.from < 0) == (last < 0);
-  if (same_sign && range.from > last) return {};
-  return range;
 }
 
 }  // namespace daphnis::l2

@@ -61,7 +61,4 @@ class LineSplitter {
   uint64_t too_long_ = 0;
 };
 
-/// `entity-bytes` as in a query: "from:to", where `to` may be "*". nullopt: malformed.
-[[nodiscard]] std::optional<ByteRange> parse_byte_range(std::string_view text);
-
 }  // namespace daphnis::l2

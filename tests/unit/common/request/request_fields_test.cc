@@ -28,7 +28,7 @@ TEST_CASE("entity-bytes reads numbers and the star", "[http][request_fields]") {
                                "*:1",   "*:*",   "*",    "1:2:3", "+1:2",
                                "1:+2",  " 1:2",  "1:2 ", "a:b",   "1.5:2",
                                "0x1:2", "--1:2", "10:5", "-3:-5", "9223372036854775808:*",
-                               "1:**"}) {
+                               "1:**",  "0:1:2"}) {
     CAPTURE(bad);
     CHECK_FALSE(parse_entity_bytes(bad));
   }

@@ -104,18 +104,6 @@ TEST_CASE("a trace id that could forge a log line is dropped", "[l2][order]") {
   CHECK(reader.read(line(R"(,"traceId":"a b=c")"))->trace_id.empty());
 }
 
-TEST_CASE("byte ranges are read as in a query", "[l2][order]") {
-  CHECK(parse_byte_range("0:*") == ByteRange{0, {}});
-  CHECK(parse_byte_range("5:5") == ByteRange{5, 5});
-  CHECK(parse_byte_range("-9:-3") == ByteRange{-9, -3});
-  CHECK(parse_byte_range("4:-1") == ByteRange{4, -1});
-  for (const char* text : {"", ":", "0", "0:", ":5", "5:4", "-3:-9", "a:b", "0:1:2", " 0:1", "+1:2",
-                           "99999999999999999999:*"}) {
-    CAPTURE(text);
-    CHECK_FALSE(parse_byte_range(text));
-  }
-}
-
 TEST_CASE("lines are the same however the stream is cut", "[l2][order]") {
   const std::string stream = "\n" + line("") + "\n\r\n" + line(R"(,"skip":1)") + "\r\n\nrest";
   const std::vector<std::string> wanted{line(""), line(R"(,"skip":1)")};
