@@ -199,9 +199,9 @@ void L1Session::post_holdings() {
       PostHoldings{"/holdings/" + settings_.l2_id, update_.body(), session_key_});
 }
 
-void L1Session::on_holdings_answer(const L1Refusal& answer, uint64_t now_ms) {
+void L1Session::on_holdings_reply(const L1Refusal& reply, uint64_t now_ms) {
   if (telling_ != Telling::kPosting) return;
-  const int status = answer.status;
+  const int status = reply.status;
   if (status >= 200 && status < 300) {
     holdings_backoff_.reset();
     update_.advance();
@@ -209,15 +209,15 @@ void L1Session::on_holdings_answer(const L1Refusal& answer, uint64_t now_ms) {
   }
   LogLine line("holdings_refused");
   line.add("status", status);
-  if (!answer.code.empty()) line.add("code", answer.code);
-  if (!answer.detail.empty()) line.add("why", answer.detail);
+  if (!reply.code.empty()) line.add("code", reply.code);
+  if (!reply.detail.empty()) line.add("why", reply.detail);
   if (status == 404 || status == 405 || status == 501) {
     // An L1 that does not know holdings will not learn before it is started anew.
     telling_ = Telling::kRefused;
   } else {
     telling_ = Telling::kWaiting;
-    const uint64_t delay_ms = answer.retry_after_ms
-                                  ? holdings_backoff_.next_after_ms(*answer.retry_after_ms)
+    const uint64_t delay_ms = reply.retry_after_ms
+                                  ? holdings_backoff_.next_after_ms(*reply.retry_after_ms)
                                   : holdings_backoff_.next_ms();
     tell_again_at_ms_ = now_ms + delay_ms;
     line.add("retry_in_ms", delay_ms);

@@ -36,7 +36,7 @@ struct OpenRegistration {
 };
 /// Drop the registration's connection (if any still is); nothing is reported of it from now on.
 struct CloseRegistration {};
-/// POST `body` to `target`; report on_holdings_answer() once.
+/// POST `body` to `target`; report on_holdings_reply() once.
 struct PostHoldings {
   std::string target;
   std::string body;
@@ -92,10 +92,10 @@ class L1Session {
   /// The store has changed.
   void on_holdings(Holdings holdings, uint64_t now_ms);
   /// `status` is 0 where there was no answer.
-  void on_holdings_answer(int status, std::optional<uint64_t> retry_after_ms, uint64_t now_ms) {
-    on_holdings_answer(L1Refusal{.status = status, .retry_after_ms = retry_after_ms}, now_ms);
+  void on_holdings_reply(int status, std::optional<uint64_t> retry_after_ms, uint64_t now_ms) {
+    on_holdings_reply(L1Refusal{.status = status, .retry_after_ms = retry_after_ms}, now_ms);
   }
-  void on_holdings_answer(const L1Refusal& answer, uint64_t now_ms);
+  void on_holdings_reply(const L1Refusal& reply, uint64_t now_ms);
   void on_upload_done(const Uuid& request_id, uint64_t now_ms);
   void on_time(uint64_t now_ms);
 

@@ -33,7 +33,6 @@ class PackTree {
   [[nodiscard]] const Packed& totals() const { return totals_; }
 
  private:
-  [[nodiscard]] Result<void> add(const std::string& path, std::string name, size_t& index);
   [[nodiscard]] Result<void> list(size_t folder, const PackSettings& settings);
   [[nodiscard]] static Result<void> read_file(Item& item);
   [[nodiscard]] Result<void> seal_folder(Item& folder);

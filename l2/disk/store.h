@@ -32,9 +32,9 @@ class Store {
   Store& operator=(const Store&) = delete;
 
   struct ScanReport {
-    Holdings holdings;         ///< Roots that exist in their file. Null where nothing has changed.
-    bool has_more = false;     ///< The turn was over before all was indexed.
-    bool is_settling = false;  ///< A file is still being written: look again soon.
+    Holdings holdings;      ///< Roots that exist in their file. Null where nothing has changed.
+    bool has_more = false;  ///< The turn was over before all was indexed.
+    bool is_being_written = false;  ///< A file is still being written: look again soon.
     std::vector<std::pair<LogLevel, LogLine>> notes = {};
   };
   /// Brings the index up to date with the folder; works for about a second at a time.

@@ -25,7 +25,7 @@ int64_t wall_ns() {
 }
 
 /// True where the file was written to a moment ago: its writer may not be done.
-bool is_settling(const FileStamp& stamp) {
+bool was_just_written(const FileStamp& stamp) {
   const int64_t age_ns = wall_ns() - stamp.modified_ns;
   return age_ns >= 0 && age_ns < int64_t{limits::kStoreQuietMs} * 1'000'000;
 }
@@ -104,8 +104,8 @@ bool Store::list_folder(ScanReport& report) {
       continue;
     }
     // A new name is tried at once; one that is being written to only when that has paused.
-    if (!is_new && is_settling(stamp)) {
-      report.is_settling = true;
+    if (!is_new && was_just_written(stamp)) {
+      report.is_being_written = true;
       continue;
     }
     known.stamp = stamp;

@@ -30,7 +30,7 @@ L1Client::L1Client(uv::Loop& loop, uv::Log& log, Store& store, L1Url url, Sessio
       clock_(loop,
              [this] {
                session_.on_time(loop_.now_ms());
-               settle();
+               after_input();
              }),
       sweep_(loop,
              [this] {
@@ -49,31 +49,31 @@ L1Client::L1Client(uv::Loop& loop, uv::Log& log, Store& store, L1Url url, Sessio
 
 void L1Client::start() {
   session_.start(loop_.now_ms());
-  settle();
+  after_input();
 }
 
 void L1Client::drain(std::function<void()> on_idle) {
   session_.stop();
-  settle();
+  after_input();
   on_idle_ = std::move(on_idle);
   if (uploads_.empty() && on_idle_) on_idle_();
 }
 
 void L1Client::on_holdings(const Holdings& holdings) {
   session_.on_holdings(holdings, loop_.now_ms());
-  settle();
+  after_input();
 }
 
-void L1Client::settle() {
-  if (is_settling_) return;
-  is_settling_ = true;
+void L1Client::after_input() {
+  if (is_carrying_out_) return;
+  is_carrying_out_ = true;
   for (auto commands = session_.take_commands(); !commands.empty();
        commands = session_.take_commands()) {
     for (SessionCommand& command : commands) {
       std::visit([this](auto& which) { do_command(which); }, command);
     }
   }
-  is_settling_ = false;
+  is_carrying_out_ = false;
   const auto wakes_at_ms = session_.wakes_at_ms();
   if (!wakes_at_ms) return clock_.stop();
   const uint64_t now_ms = loop_.now_ms();
@@ -97,32 +97,32 @@ void L1Client::do_command(OpenRegistration& command) {
                               registration_->write(head.finish());
                             },
                         .on_head =
-                            [this](const http::Head& answer) {
-                              if (answer.status != 200) return begin_refusal(answer);
-                              const std::string* key = answer.find("Daphnis-Session");
+                            [this](const http::Head& reply) {
+                              if (reply.status != 200) return begin_refusal(reply);
+                              const std::string* key = reply.find("Daphnis-Session");
                               if (key) session_.on_session_key(*key);
-                              session_.on_registration_head(answer.status, retry_after_of(answer),
+                              session_.on_registration_head(reply.status, retry_after_of(reply),
                                                             loop_.now_ms());
-                              settle();
+                              after_input();
                             },
                         .on_body =
                             [this](Bytes bytes) {
                               if (refusal_) return keep_start(bytes, refusal_body_);
                               session_.on_registration_bytes(bytes, loop_.now_ms());
-                              settle();
+                              after_input();
                             },
                         .on_end =
                             [this] {
                               if (refusal_) return end_refusal();
                               session_.on_registration_ended(
                                   registration_->trailer("Daphnis-Reason"), loop_.now_ms());
-                              settle();
+                              after_input();
                             },
                         .on_lost =
                             [this](const std::string& why) {
                               if (refusal_) return end_refusal();
                               session_.on_registration_lost(why, loop_.now_ms());
-                              settle();
+                              after_input();
                             }});
 }
 
@@ -132,8 +132,8 @@ void L1Client::do_command(CloseRegistration&) {
   registration_.reset();
 }
 
-void L1Client::begin_refusal(const http::Head& answer) {
-  refusal_ = L1Refusal{.status = answer.status, .retry_after_ms = retry_after_of(answer)};
+void L1Client::begin_refusal(const http::Head& reply) {
+  refusal_ = L1Refusal{.status = reply.status, .retry_after_ms = retry_after_of(reply)};
   refusal_body_.clear();
   refusal_timeout_.start(limits::kRefusalWaitMs);
 }
@@ -141,26 +141,26 @@ void L1Client::begin_refusal(const http::Head& answer) {
 void L1Client::end_refusal() {
   const L1Refusal said = read_refusal(refusal_->status, refusal_->retry_after_ms, refusal_body_);
   session_.on_registration_refused(said, loop_.now_ms());
-  settle();
+  after_input();
 }
 
 void L1Client::do_command(PostHoldings& command) {
-  holdings_answer_ = {};
+  holdings_reply_ = {};
   holdings_body_.clear();
   holdings_timeout_.start(limits::kHoldingsReplyMs);
   std::string message = head_of(command) + command.body;
   holdings_ = std::make_unique<Link>(loop_, url_);
   holdings_->begin({.on_ready = [this, message = std::move(message)] { holdings_->write(message); },
                     .on_head =
-                        [this](const http::Head& answer) {
-                          holdings_answer_.status = answer.status;
-                          holdings_answer_.retry_after_ms = retry_after_of(answer);
+                        [this](const http::Head& reply) {
+                          holdings_reply_.status = reply.status;
+                          holdings_reply_.retry_after_ms = retry_after_of(reply);
                         },
                     .on_body = [this](Bytes bytes) { keep_start(bytes, holdings_body_); },
                     .on_end =
                         [this] {
-                          end_holdings(read_refusal(holdings_answer_.status,
-                                                    holdings_answer_.retry_after_ms,
+                          end_holdings(read_refusal(holdings_reply_.status,
+                                                    holdings_reply_.retry_after_ms,
                                                     holdings_body_));
                         },
                     .on_lost = [this](const std::string&) { end_holdings({}); }});
@@ -171,11 +171,11 @@ void L1Client::do_command(DropHoldings&) {
   holdings_.reset();
 }
 
-void L1Client::end_holdings(const L1Refusal& answer) {
+void L1Client::end_holdings(const L1Refusal& reply) {
   holdings_timeout_.stop();
   holdings_.reset();
-  session_.on_holdings_answer(answer, loop_.now_ms());
-  settle();
+  session_.on_holdings_reply(reply, loop_.now_ms());
+  after_input();
 }
 
 void L1Client::do_command(StartUpload& command) {
@@ -193,7 +193,7 @@ void L1Client::end_upload(const Uuid& id, const UploadResult& result) {
   log_upload(at->second->order(), ended);
   uploads_.erase(at);
   session_.on_upload_done(ended_id, loop_.now_ms());
-  settle();
+  after_input();
   if (uploads_.empty() && on_idle_) on_idle_();
 }
 

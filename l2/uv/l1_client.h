@@ -35,7 +35,7 @@ class L1Client {
 
  private:
   /// Does what the session has asked for, and sets the clock for it.
-  void settle();
+  void after_input();
   void do_command(OpenRegistration& command);
   void do_command(CloseRegistration& command);
   void do_command(PostHoldings& command);
@@ -43,9 +43,9 @@ class L1Client {
   void do_command(StartUpload& command);
   void do_command(WriteLog& command);
 
-  void begin_refusal(const http::Head& answer);
+  void begin_refusal(const http::Head& reply);
   void end_refusal();
-  void end_holdings(const L1Refusal& answer);
+  void end_holdings(const L1Refusal& reply);
   void end_upload(const Uuid& id, const UploadResult& result);
   void log_upload(const Order& order, const UploadResult& result);
   [[nodiscard]] std::unique_ptr<Link> take_link(bool is_fresh);
@@ -66,7 +66,7 @@ class L1Client {
   L1Session session_;
   uv::Timer clock_;
   uv::Timer sweep_;
-  bool is_settling_ = false;
+  bool is_carrying_out_ = false;
 
   std::unique_ptr<Link> registration_;
   /// An answer other than 200 to a registration, until it is read.
@@ -75,7 +75,7 @@ class L1Client {
   uv::Timer refusal_timeout_;
   std::unique_ptr<Link> holdings_;
   uv::Timer holdings_timeout_;
-  L1Refusal holdings_answer_;
+  L1Refusal holdings_reply_;
   std::string holdings_body_;
 
   Upload::Host upload_host_;

@@ -78,7 +78,7 @@ void StoreWatch::on_report(Store::ScanReport report) {
     line.add("files", totals.files).add("blocks", totals.blocks);
     log_.info(line.add("roots", report.holdings->size()));
   }
-  const bool is_soon = has_changed_ || report.is_settling;
+  const bool is_soon = has_changed_ || report.is_being_written;
   look_in(report.has_more ? 0 : is_soon ? limits::kStoreQuietMs : limits::kStoreRescanMs);
   if (report.holdings) events_.on_holdings(report.holdings);
   if (!is_caught_up_ && !report.has_more) {

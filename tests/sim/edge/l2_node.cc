@@ -128,7 +128,7 @@ void L2Node::on_registration_bytes(Bytes bytes) {
 
 void L2Node::run(l2::PostHoldings& command) {
   std::unique_ptr<Socket> socket = dial_(traits_.address);
-  if (!socket) return session_.on_holdings_answer(0, std::nullopt, scene_.clock.now_ms());
+  if (!socket) return session_.on_holdings_reply(0, std::nullopt, scene_.clock.now_ms());
   holdings_ = std::make_unique<Exchange>();
   holdings_->stream = std::make_unique<Stream>(
       scene_, std::move(socket),
@@ -157,7 +157,7 @@ void L2Node::on_holdings_bytes(Bytes bytes) {
 
 void L2Node::end_holdings(int status) {
   holdings_.reset();
-  session_.on_holdings_answer(status, std::nullopt, scene_.clock.now_ms());
+  session_.on_holdings_reply(status, std::nullopt, scene_.clock.now_ms());
   settle();
 }
 

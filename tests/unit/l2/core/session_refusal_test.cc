@@ -126,7 +126,7 @@ TEST_CASE("refused holdings are logged with what the L1 said", "[l2][session]") 
   Rig rig;
   rig.session.on_holdings(make_holdings({Cid()}), rig.now);
   rig.registered();
-  rig.session.on_holdings_answer(
+  rig.session.on_holdings_reply(
       {.status = 403, .code = "other_address", .detail = "announce from elsewhere"}, rig.now);
   rig.collect();
   CHECK(has(rig.logged.back(), "event=holdings_refused status=403 code=other_address why="));

@@ -149,12 +149,12 @@ TEST_CASE("holdings are told after registering and then as they change", "[l2][s
   rig.session.on_holdings(make_holdings({raw_cid("b"), raw_cid("c")}), rig.now);
   rig.collect();
   CHECK(rig.posts.size() == 1);
-  rig.session.on_holdings_answer(200, {}, rig.now);
+  rig.session.on_holdings_reply(200, {}, rig.now);
   rig.collect();
   REQUIRE(rig.posts.size() == 2);
   CHECK(rig.posts[1].body == "{\"remove\":[\"" + raw_cid("a").text() + "\"]}\n{\"add\":[\"" +
                                  raw_cid("c").text() + "\"]}\n");
-  rig.session.on_holdings_answer(204, {}, rig.now);
+  rig.session.on_holdings_reply(204, {}, rig.now);
   rig.collect();
   CHECK(rig.posts.size() == 2);
 }
@@ -181,7 +181,7 @@ TEST_CASE("refused holdings are told again and all of them after a new registrat
   Rig rig;
   rig.session.on_holdings(make_holdings({raw_cid("a")}), rig.now);
   rig.registered();
-  rig.session.on_holdings_answer(503, 2'000, rig.now);
+  rig.session.on_holdings_reply(503, 2'000, rig.now);
   rig.pass(1'999);
   CHECK(rig.posts.size() == 1);
   rig.pass(1);
@@ -190,7 +190,7 @@ TEST_CASE("refused holdings are told again and all of them after a new registrat
   rig.session.on_registration_lost("", rig.now);
   rig.collect();
   CHECK(rig.holdings_dropped == 1);
-  rig.session.on_holdings_answer(200, {}, rig.now);  // Late: nobody waits for it.
+  rig.session.on_holdings_reply(200, {}, rig.now);  // Late: nobody waits for it.
   rig.pass(limits::kReconnectFirstMs);
   rig.session.on_registration_head(200, {}, rig.now);
   rig.collect();
@@ -202,7 +202,7 @@ TEST_CASE("an L1 without holdings is not asked twice", "[l2][session]") {
   Rig rig;
   rig.session.on_holdings(make_holdings({raw_cid("a")}), rig.now);
   rig.registered();
-  rig.session.on_holdings_answer(404, {}, rig.now);
+  rig.session.on_holdings_reply(404, {}, rig.now);
   rig.session.on_holdings(make_holdings({raw_cid("b")}), rig.now);
   rig.pass(5'000);
   CHECK(rig.posts.size() == 1);

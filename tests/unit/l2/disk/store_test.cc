@@ -98,7 +98,7 @@ TEST_CASE("a file that is being written again is looked at when its writer has p
   CHECK(roots_after(store) == 1);
   folder.write("a.car", car_of(raw_cid(kWorld), {{raw_cid(kWorld), kWorld}, {raw_cid("x"), "x"}}));
   const Store::ScanReport report = store.scan();
-  CHECK(report.is_settling);
+  CHECK(report.is_being_written);
   CHECK_FALSE(report.holdings);
   folder.age("a.car", 5);
   CHECK(roots_after(store) == 1);
