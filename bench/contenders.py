@@ -79,7 +79,7 @@ class Server:
         """A URL for the same that it does not know."""
         return url
 
-    def settle(self):
+    def wait_until_idle(self):
         """Waits until all that a request costs has been spent."""
 
 
@@ -160,9 +160,9 @@ class Daphnis(Server):
         done = self.edge.admin("/cache/purge?all=1", method="POST")
         if done.status != 200:
             raise SystemExit(f"purge: {done}")
-        self.settle()
+        self.wait_until_idle()
 
-    def settle(self):
+    def wait_until_idle(self):
         self.edge.settle()
 
     def parts(self):

@@ -25,7 +25,7 @@ BrokerNode::BrokerNode(Scene& scene, const broker::Settings& settings)
       timer_(scene.clock,
              [this] {
                core_.on_timer(scene_.clock.now_ms());
-               settle();
+               after_input();
              }),
       second_(scene.clock, [this] { on_second(); }) {
   on_second();
@@ -50,17 +50,17 @@ ConnId BrokerNode::add(std::unique_ptr<Socket> socket) {
       Stream::Events{.on_bytes =
                          [this, id](Bytes bytes) {
                            core_.on_l2_bytes(id, bytes, scene_.clock.now_ms());
-                           settle();
+                           after_input();
                          },
                      .on_end =
                          [this, id](const std::string& why) {
                            core_.on_l2_closed(id, why, scene_.clock.now_ms());
-                           settle();
+                           after_input();
                          },
                      .on_taken =
                          [this, id] {
                            report_unsent(id);
-                           settle();
+                           after_input();
                          }});
   l2s_.emplace(id, std::move(stream));
   return id;
@@ -71,7 +71,7 @@ void BrokerNode::on_l2(std::unique_ptr<Socket> socket) {
   const uint64_t cookie = socket->cookie();
   const ConnId id = add(std::move(socket));
   core_.on_l2_connected(id, address, cookie, scene_.clock.now_ms());
-  settle();
+  after_input();
 }
 
 void BrokerNode::on_worker(std::unique_ptr<Socket> socket) {
@@ -86,11 +86,11 @@ void BrokerNode::on_worker(std::unique_ptr<Socket> socket) {
                          [this, id] {
                            workers_.erase(id);
                            core_.on_worker_closed(id, "closed", scene_.clock.now_ms());
-                           settle();
+                           after_input();
                          }});
   workers_.emplace(id, std::move(end));
   core_.on_worker_connected(id, scene_.clock.now_ms());
-  settle();
+  after_input();
 }
 
 void BrokerNode::on_frame(WorkerId worker, Bytes payload, std::unique_ptr<Socket> socket) {
@@ -103,30 +103,30 @@ void BrokerNode::on_frame(WorkerId worker, Bytes payload, std::unique_ptr<Socket
   const auto message = ipc::decode_worker_to_broker(payload);
   if (message) charges_.on_message(worker, *message);
   core_.on_worker_message(worker, payload, arrived, scene_.clock.now_ms());
-  settle();
+  after_input();
 }
 
 void BrokerNode::on_folder(const broker::FolderEvent& event) {
   scene_.trace_words("folder >", event);
   charges_.on_event(event);
   core_.on_folder(event, scene_.clock.now_ms());
-  settle();
+  after_input();
 }
 
 void BrokerNode::on_second() {
   second_.after(1'000);
   core_.on_second(scene_.wall_s(), scene_.clock.now_ms());
-  settle();
+  after_input();
 }
 
 void BrokerNode::purge(const Cid& root) {
   if (core_.cache().purge(root).entries > 0) ++scene_.tally.purges;
-  settle();
+  after_input();
 }
 
 void BrokerNode::purge_all() {
   if (core_.cache().purge_all().entries > 0) ++scene_.tally.purges;
-  settle();
+  after_input();
 }
 
 void BrokerNode::warm(const Cid& root) {
@@ -137,10 +137,10 @@ void BrokerNode::set_limit(uint64_t bytes) {
   ++scene_.tally.limits_set;
   charges_.on_limit_set();
   core_.cache().set_limit(bytes);
-  settle();
+  after_input();
 }
 
-void BrokerNode::settle() {
+void BrokerNode::after_input() {
   while (core_.has_commands()) {
     std::vector<broker::Command> commands;
     core_.take_commands(commands);

@@ -41,7 +41,7 @@ class BrokerNode {
   void on_frame(broker::WorkerId worker, Bytes payload, std::unique_ptr<Socket> socket);
   void on_folder(const broker::FolderEvent& event);
   void on_second();
-  void settle();
+  void after_input();
   /// The cache and the disk agree, and nothing is left of what was in progress.
   void check_files_quiet();
   void add_up();

@@ -25,7 +25,7 @@ L2Node::L2Node(Scene& scene, const Traits& traits, Dial dial)
       clock_(scene.clock,
              [this] {
                session_.on_time(scene_.clock.now_ms());
-               settle();
+               after_input();
              }),
       sweep_(scene.clock, [this] { over_.clear(); }),
       patience_(scene.clock, [this] {
@@ -58,15 +58,15 @@ void L2Node::freeze() {
   for (const auto& line : lines_) line->freeze();
 }
 
-void L2Node::settle() {
-  if (is_frozen_ || std::exchange(is_settling_, true)) return;
+void L2Node::after_input() {
+  if (is_frozen_ || std::exchange(is_carrying_out_, true)) return;
   for (auto commands = session_.take_commands(); !commands.empty();
        commands = session_.take_commands()) {
     for (l2::SessionCommand& command : commands) {
       std::visit([this](auto& known) { run(known); }, command);
     }
   }
-  is_settling_ = false;
+  is_carrying_out_ = false;
   if (const auto wakes = session_.wakes_at_ms()) {
     clock_.at(*wakes);
   } else {
@@ -96,7 +96,7 @@ void L2Node::run(l2::CloseRegistration&) {
 void L2Node::lose_registration(const std::string& why) {
   registration_.reset();
   session_.on_registration_lost(why, scene_.clock.now_ms());
-  settle();
+  after_input();
 }
 
 void L2Node::on_registration_bytes(Bytes bytes) {
@@ -122,7 +122,7 @@ void L2Node::on_registration_bytes(Bytes bytes) {
       case http::Parser::Event::kRefused:
         return scene_.fail("a registration's answer is no HTTP");
     }
-    settle();
+    after_input();
   }
 }
 
@@ -158,7 +158,7 @@ void L2Node::on_holdings_bytes(Bytes bytes) {
 void L2Node::end_holdings(int status) {
   holdings_.reset();
   session_.on_holdings_reply(status, std::nullopt, scene_.clock.now_ms());
-  settle();
+  after_input();
 }
 
 Mood L2Node::choose_mood() {
@@ -213,7 +213,7 @@ void L2Node::on_upload_done(const Uuid& id, int status) {
   scene_.note(static_cast<uint64_t>(status));
   if (doubled_.erase(id) > 0) return;
   session_.on_upload_done(id, scene_.clock.now_ms());
-  settle();
+  after_input();
 }
 
 void L2Node::on_line_over(L2Line& line) {

@@ -46,7 +46,7 @@ class L2Node {
     http::Parser parser{http::Parser::Kind::kResponse};
   };
 
-  void settle();
+  void after_input();
   void run(l2::OpenRegistration& command);
   void run(l2::CloseRegistration& command);
   void run(l2::PostHoldings& command);
@@ -78,7 +78,7 @@ class L2Node {
   std::map<Uuid, uint64_t> silent_;  ///< Until when.
   std::set<Uuid> doubled_;           ///< Second answers, which the session knows nothing of.
   bool is_frozen_ = false;
-  bool is_settling_ = false;
+  bool is_carrying_out_ = false;
 };
 
 }  // namespace daphnis::sim

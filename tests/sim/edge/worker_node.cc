@@ -21,17 +21,17 @@ WorkerNode::WorkerNode(Scene& scene, uint32_t index, const worker::Settings& set
       disk_(scene, {.on_job_done =
                         [this](worker::FileJobDone done) {
                           core_->on_file_job_done(std::move(done), scene_.clock.now_ms());
-                          settle();
+                          after_input();
                         },
                     .on_look =
                         [this](worker::CacheQueryId id, worker::CacheLook look) {
                           core_->on_cache_look(id, std::move(look), scene_.clock.now_ms());
-                          settle();
+                          after_input();
                         },
                     .on_read =
                         [this](worker::CacheQueryId id, worker::CacheRead read) {
                           core_->on_cache_read(id, std::move(read), scene_.clock.now_ms());
-                          settle();
+                          after_input();
                         }}),
       core_(std::make_unique<worker::Worker>(settings, index, pid_,
                                              [this](std::span<uint8_t> out) {
@@ -44,7 +44,7 @@ WorkerNode::WorkerNode(Scene& scene, uint32_t index, const worker::Settings& set
                if (!core_->on_time(scene_.clock.now_ms())) {
                  scene_.fail(name_ + " finds the broker silent");
                }
-               settle();
+               after_input();
              }),
       tick_(scene.clock, [this] { on_tick(); }),
       retry_(scene.clock, [this] { connect(); }) {
@@ -74,7 +74,7 @@ void WorkerNode::connect() {
                          },
                      .on_closed = [this] { drop_broker(); }});
   core_->on_broker_connected(scene_.clock.now_ms());
-  settle();
+  after_input();
 }
 
 void WorkerNode::drop_broker() {
@@ -83,7 +83,7 @@ void WorkerNode::drop_broker() {
   ledger_.reset();
   retry_.after(kRetryMs);
   core_->on_broker_closed(scene_.clock.now_ms());
-  settle();
+  after_input();
 }
 
 void WorkerNode::on_frame(Bytes payload, std::unique_ptr<Socket> socket) {
@@ -101,20 +101,20 @@ void WorkerNode::on_frame(Bytes payload, std::unique_ptr<Socket> socket) {
       core_->on_broker_message(*message, socket != nullptr, scene_.clock.now_ms(), &stream);
   if (!is_fine) return scene_.fail(name_ + " drops its broker: " + core_->broker_problem());
   if (stream) add_socket(std::move(socket), *stream);
-  settle();
+  after_input();
 }
 
 void WorkerNode::on_client(std::unique_ptr<Socket> socket) {
   worker::Connection* connection = core_->on_client(socket->address(), scene_.clock.now_ms());
   if (connection) add_socket(std::move(socket), *connection);
-  settle();
+  after_input();
 }
 
 void WorkerNode::add_socket(std::unique_ptr<Socket> socket, worker::Connection& connection) {
   auto made = std::make_unique<WorkerSocket>(scene_, std::move(socket), connection,
                                              [this](WorkerSocket& used) {
                                                sync(used);
-                                               settle();
+                                               after_input();
                                              });
   WorkerSocket& added = *made;
   sockets_.emplace(connection.id(), std::move(made));
@@ -148,7 +148,7 @@ void WorkerNode::send(const ipc::WorkerToBroker& message, std::unique_ptr<Socket
       std::move(passenger));
 }
 
-void WorkerNode::settle() {
+void WorkerNode::after_input() {
   for (auto woken = core_->take_woken(); !woken.empty(); woken = core_->take_woken()) {
     for (const worker::Connection* connection : woken) {
       const auto found = sockets_.find(connection->id());
@@ -174,7 +174,7 @@ void WorkerNode::on_tick() {
   core_->on_wall_clock(scene_.wall_s());
   for (const auto& [id, socket] : sockets_) socket->on_tick();
   core_->send(core_->stats());
-  settle();
+  after_input();
 }
 
 void WorkerNode::check_quiet() {

@@ -37,7 +37,7 @@ class WorkerNode {
   void add_socket(std::unique_ptr<Socket> socket, worker::Connection& connection);
   void send(const ipc::WorkerToBroker& message, std::unique_ptr<Socket> passenger = nullptr);
   void sync(WorkerSocket& socket);
-  void settle();
+  void after_input();
   void on_tick();
 
   Scene& scene_;

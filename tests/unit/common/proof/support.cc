@@ -204,7 +204,7 @@ Answer verify(const CarRequest& request, StreamShape shape, Bytes stream,
   Verifier verifier(request, shape, budget);
   Answer answer;
   Slices out;
-  const auto settle = [&] {
+  const auto take_output = [&] {
     drain(out, answer.bytes);
     while (verifier.has_more_output()) {
       (void)verifier.resume(out);
@@ -215,11 +215,11 @@ Answer verify(const CarRequest& request, StreamShape shape, Bytes stream,
   for (size_t i = 0; i <= cuts.size(); ++i) {
     const size_t end = i < cuts.size() ? cuts[i] : stream.size();
     (void)verifier.on_bytes(Slice::copy_of(stream.subspan(at, end - at)), out);
-    settle();
+    take_output();
     at = end;
   }
   (void)verifier.on_end(out);
-  settle();
+  take_output();
   CHECK(verifier.state() != Verifier::State::kMore);
   answer.complete = verifier.state() == Verifier::State::kComplete;
   answer.failure = verifier.failure();
