@@ -30,7 +30,7 @@ int fail_with(const Error& error) {
   return 1;
 }
 
-/// What the flags of `serve` hold before they are checked.
+/// The flags of `serve`, not yet checked.
 struct ServeFlags {
   std::vector<std::string> l1;
   std::string id;
@@ -57,7 +57,7 @@ CLI::App* add_serve(uv::SettingsReader& reader, ServeFlags& flags) {
   return command;
 }
 
-/// `checks_only`: nothing is started.
+/// With `checks_only` the settings are checked and nothing is started.
 int run_serve(const ServeFlags& flags, bool checks_only) {
   ServeSettings settings{.l1s = {},
                          .l2_id = flags.id,
@@ -70,14 +70,14 @@ int run_serve(const ServeFlags& flags, bool checks_only) {
   }
   check(parse_log_level(flags.log_level, settings.log_level), "the settings let a level through");
   for (const std::string& text : flags.l1) {
-    std::istringstream words(text);  // DAPHNIS_L1 may name several.
+    std::istringstream words(text);  // DAPHNIS_L1 may name several L1s.
     for (std::string word; words >> word;) {
       const auto url = parse_l1_url(word);
       if (!url) return complain(url.error().detail);
       if (std::ranges::find(settings.l1s, *url) == settings.l1s.end()) settings.l1s.push_back(*url);
     }
   }
-  // Not required() above: that is judged before `serve --config FILE` has been read.
+  // CLI11's required() cannot be used: it is checked before `serve --config FILE` has been read.
   if (settings.l1s.empty()) return complain("serve needs --l1 http://HOST:PORT");
   if (settings.store.empty()) return complain("serve needs --store FOLDER");
   if (checks_only) {
@@ -117,7 +117,7 @@ int run_pack(const PackFlags& flags) {
     fmt::print(stderr, "daphnis-l2: {} symbolic links or special files left out\n",
                packed->others_left_out);
   }
-  // Where standard output is the CAR, the root goes the way of all other words.
+  // Where standard output is the CAR, the root is printed on stderr.
   std::FILE* words = flags.output == "-" ? stderr : stdout;
   fmt::print(words, "{}\n", packed->root.text());
   return std::fflush(words) == 0 ? 0 : 1;
@@ -141,7 +141,7 @@ CLI::App* add_unpack(uv::SettingsReader& reader, UnpackFlags& flags) {
   return command;
 }
 
-/// Set by SIGINT and SIGTERM, so that what is half done is removed.
+/// Set by SIGINT and SIGTERM, so that a half-written output is removed.
 std::atomic<bool> is_interrupted = false;
 
 int run_unpack(const UnpackFlags& flags) {
@@ -152,7 +152,7 @@ int run_unpack(const UnpackFlags& flags) {
     settings.root = *root;
   }
   uv::raise_descriptor_limit();
-  struct sigaction interrupt {};  // Without SA_RESTART: a read that waits must end.
+  struct sigaction interrupt {};  // Without SA_RESTART, so that a waiting read ends.
   interrupt.sa_handler = [](int) { is_interrupted = true; };
   sigaction(SIGINT, &interrupt, nullptr);
   sigaction(SIGTERM, &interrupt, nullptr);

@@ -18,7 +18,8 @@ SectionPlace BlockIndexEntry::place() const {
 }
 
 uint64_t BlockIndex::key_of(const Cid& cid) {
-  // The digest is random already; the hash's code keeps equal digests of different hashes apart.
+  // Digests are spread evenly already; the hash's code keeps equal digests of different hashes
+  // apart.
   uint64_t key = 0;
   const Bytes digest = cid.digest();
   std::memcpy(&key, digest.data(), std::min(digest.size(), sizeof(key)));

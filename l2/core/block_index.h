@@ -13,8 +13,8 @@ namespace daphnis::l2 {
 /// Where a section (length, CID and body) of a CAR lies.
 struct SectionPlace {
   uint32_t file;    ///< A number that the store gives each file it reads.
-  uint64_t offset;  ///< From the file's start; below kOffsetLimit.
-  uint32_t size;    ///< Of the whole section; below kSizeLimit.
+  uint64_t offset;  ///< Bytes from the file's start; below kOffsetLimit.
+  uint32_t size;    ///< Bytes of the whole section; below kSizeLimit.
 
   static constexpr uint64_t kOffsetLimit = uint64_t{1} << 40;
   static constexpr uint32_t kSizeLimit = uint32_t{1} << 24;
@@ -22,7 +22,7 @@ struct SectionPlace {
   [[nodiscard]] bool operator==(const SectionPlace&) const = default;
 };
 
-/// One section in the index; made by BlockIndex::entry_of(), off any lock.
+/// One section in the index; made by BlockIndex::entry_of(), which needs no lock.
 class BlockIndexEntry {
  public:
   [[nodiscard]] bool operator<(const BlockIndexEntry& other) const {
@@ -38,12 +38,13 @@ class BlockIndexEntry {
   uint64_t key_;
   uint64_t place_;  ///< 40 bits of offset, 24 of size.
   uint32_t file_;
-  mutable bool is_proven_ = false;  ///< No part of the order.
+  mutable bool is_proven_ = false;  ///< Not compared by operator<.
 };
 
-/// Says where the sections of a store's CARs lie that may hold a block: 24 bytes each, since only
-/// 64 bits of the multihash are kept. What is found is a candidate: whoever reads the section
-/// compares its CID. Any number of places for one block. Not thread-safe. Owned by the store.
+/// Maps blocks to the sections of a store's CARs that may hold them. An entry takes 24 bytes, since
+/// only 64 bits of the multihash are kept; so a section that is found is a candidate, and its
+/// reader has to compare its CID. A block may lie in any number of places. Not thread-safe. Owned
+/// by the store.
 class BlockIndex {
  public:
   /// More copies of one block than this are not tried.
@@ -58,15 +59,15 @@ class BlockIndex {
   [[nodiscard]] static Entry entry_of(const Cid& cid, const SectionPlace& place);
 
   void add(std::span<const Entry> entries);
-  /// Up to `most` candidates, in no particular order.
+  /// Up to `most` candidates, unsorted.
   [[nodiscard]] std::vector<Candidate> find(const Cid& cid, size_t most) const;
   /// True where a section of that file may hold the block.
   [[nodiscard]] bool is_in_file(const Cid& cid, uint32_t file) const;
-  /// The section's body has the digest of its CID.
+  /// Notes that the section's body has the digest of its CID.
   void mark_proven(const Cid& cid, const SectionPlace& place);
-  /// The section is not what it was taken for.
+  /// Removes a section that does not hold the block.
   void forget(const Cid& cid, const SectionPlace& place);
-  /// Everything of these files (sorted). Costs a pass over the index.
+  /// Removes all sections of these files; `files` is sorted. Costs a pass over the index.
   void forget_files(std::span<const uint32_t> files);
 
   [[nodiscard]] size_t size() const { return entries_.size(); }

@@ -8,7 +8,7 @@
 namespace daphnis::l2 {
 namespace {
 
-/// As much of an error's text as a line of the log can show.
+/// How much of an error's text is shown in a line of the log.
 constexpr size_t kShownBytes = 200;
 
 std::string_view trimmed(std::string_view text) {
@@ -54,7 +54,7 @@ void CarFlaws::note(uint64_t offset, std::string_view why, uint64_t bytes) {
 
 std::optional<std::string> what_else_it_is(Bytes start) {
   const std::string_view text = trimmed(as_text(start));
-  // '<' and '{' alone would be the lengths of a CAR's header of 60 or 123 bytes.
+  // A single '<' or '{' may also be the length (60 or 123 bytes) of a CAR's header.
   const bool is_html =
       text.size() > 1 && text[0] == '<' &&
       (text[1] == '!' || (text[1] >= 'A' && text[1] <= 'Z') || (text[1] >= 'a' && text[1] <= 'z'));

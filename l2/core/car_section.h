@@ -10,45 +10,46 @@
 
 namespace daphnis::l2 {
 
-/// What begins at one place of a CAR, behind its header, for a reader that keeps what is good: a
-/// home's CARs come from many programs, and each block is proven by its hash before it is used.
+/// What begins at one place of a CAR, behind its header. This is for tolerant readers, which use
+/// the good blocks of a flawed CAR: a home's CARs come from many programs, and each block is proven
+/// by its hash before it is used.
 struct CarSection {
   enum class Kind : uint8_t {
-    kBlock,      ///< A block: `cid`, `head_size`.
-    kPadding,    ///< A zero byte: a section of nothing, as padding is made of.
-    kOdd,        ///< No block for us, but it says where it ends; `why`.
-    kCut,        ///< Begins as a section does, and there are fewer bytes left than it has; `why`.
-    kNoSection,  ///< Nothing from here on can be told apart; `why`.
+    kBlock,      ///< A block, with `cid` and `head_size`.
+    kPadding,    ///< A zero byte, as padding is made of.
+    kOdd,        ///< A section whose block cannot be used, for the reason `why`; its size is known.
+    kCut,        ///< A section that goes beyond the end of the CAR, as `why` says.
+    kNoSection,  ///< No section: nothing behind this place can be read, as `why` says.
   };
   Kind kind;
-  uint64_t size = 0;          ///< Of the whole section, length included; kBlock, kPadding, kOdd.
-  size_t head_size = 0;       ///< Bytes before the body.
-  Cid cid = {};               ///< Of a block.
+  uint64_t size = 0;          ///< Of kBlock, kPadding and kOdd: bytes, the length included.
+  size_t head_size = 0;       ///< Of kBlock: bytes before the body.
+  Cid cid = {};               ///< Of kBlock.
   std::string_view why = {};  ///< A clause for people, static.
 };
 
-/// Judges the section that begins with `start`: `left` bytes from there to the end of the CAR
-/// (any large number where that is not known), of which `start` shows the first
-/// kSectionHeadBytesMax or all.
+/// Reads the head of the section that begins with `start`, which holds the first
+/// kSectionHeadBytesMax of the `left` bytes to the end of the CAR, or all of them. `left` is any
+/// large number where the end is not known.
 [[nodiscard]] CarSection read_car_section(Bytes start, uint64_t left);
 
-/// What a CAR holds beside its blocks.
+/// What a CAR holds besides its blocks.
 struct CarFlaws {
   struct Flaw {
-    uint64_t offset;       ///< Bytes from the file's (the stream's) start.
+    uint64_t offset;       ///< Bytes from the start of the file or stream.
     std::string_view why;  ///< A clause for people, static.
   };
   std::optional<Flaw> first = {};
   uint64_t passed_over_bytes = 0;
-  /// Where a section begins that the end of the file cuts; it is the last thing there.
+  /// The offset of the last section, where the end of the file cuts it.
   std::optional<uint64_t> cut_at = {};
 
   void note(uint64_t offset, std::string_view why, uint64_t bytes);
 };
 
-/// What a file or answer is that should have been a CAR and begins with `start`, where that can be
-/// told: the JSON or HTML of an error that was saved under its name. A clause with the beginning of
-/// its text, made printable. nullopt: no idea.
+/// Recognises a file or stream that should be a CAR but begins with `start`: the JSON or HTML of an
+/// error that was saved under the CAR's name. Returns a clause with the beginning of its text, made
+/// printable. nullopt: it is not recognised.
 [[nodiscard]] std::optional<std::string> what_else_it_is(Bytes start);
 
 }  // namespace daphnis::l2

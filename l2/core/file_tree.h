@@ -9,33 +9,33 @@
 
 namespace daphnis::l2 {
 
-inline constexpr size_t kLeafBytes = 1024 * 1024;  ///< What a leaf holds, all but the last.
+inline constexpr size_t kLeafBytes = 1024 * 1024;  ///< Bytes of each leaf but the last.
 inline constexpr size_t kLinksMax = 1024;          ///< Children of an inner node.
 
-/// The balanced UnixFS tree over a file's leaves (raw blocks): full nodes from the left, a file of
-/// one leaf is that leaf. Keeps 48 bytes a leaf and makes the blocks of inner nodes anew when they
-/// are wanted. Owned by whoever packs the file.
+/// The balanced UnixFS tree over a file's leaves (raw blocks): nodes are full from the left, and a
+/// file of one leaf is that leaf. Keeps 48 bytes a leaf and makes the blocks of inner nodes when
+/// they are wanted. Owned by the pack of the file.
 class FileTree {
  public:
-  /// Appends the next leaf; only the last may have less than kLeafBytes.
+  /// Appends the next leaf; only the last leaf may have less than kLeafBytes.
   void add_leaf(Bytes leaf);
-  /// No more leaves will come (an empty file has one empty leaf). Call once.
+  /// Builds the tree after the last leaf (an empty file gets one empty leaf). Call once.
   void finish();
 
   [[nodiscard]] DagNode root() const;
   [[nodiscard]] uint64_t file_size() const { return file_size_; }
   [[nodiscard]] size_t leaves() const { return levels_.front().size(); }
 
-  /// Passes over the tree in pre-order. Owned by the caller; the tree must outlive it.
+  /// Visits the tree in pre-order. Owned by the caller; the tree must outlive it.
   class Walk {
    public:
     explicit Walk(const FileTree& tree);
     struct Step {
       Cid cid;
-      std::optional<size_t> leaf;  ///< Which one, from 0; its bytes are in the file.
-      std::vector<uint8_t> block;  ///< Otherwise the inner node.
+      std::optional<size_t> leaf;  ///< A leaf's number, from 0; its bytes are in the file.
+      std::vector<uint8_t> block;  ///< An inner node's block.
     };
-    /// nullopt after the last.
+    /// The next node; nullopt after the last.
     [[nodiscard]] std::optional<Step> next();
 
    private:
@@ -44,7 +44,7 @@ class FileTree {
       size_t index;
     };
     const FileTree& tree_;
-    std::vector<Place> pending_;  ///< Last first; at most one node's children per level.
+    std::vector<Place> pending_;  ///< The next node is last; at most one node's children per level.
   };
 
  private:

@@ -9,20 +9,21 @@
 
 namespace daphnis::l2 {
 
-/// The roots an L2 holds at one moment: sorted by their bytes, each once. Shared by all sessions.
+/// The roots that an L2 holds at one moment: sorted by their bytes, each once. Shared by all
+/// sessions.
 using Holdings = std::shared_ptr<const std::vector<Cid>>;
 
-/// Sorts and thins out.
+/// Sorts the roots and removes repeats.
 [[nodiscard]] Holdings make_holdings(std::vector<Cid> roots);
 
-/// What an L1 must be told to get from one state of the holdings to another, in bodies of at most
-/// kHoldingsPerPost CIDs: NDJSON lines {"add":[…]} and {"remove":[…]} of at most kHoldingsPerLine
-/// each (DESIGN 3.1). Keeps its place, so that a refused body can be sent again. Owned by a
-/// session.
+/// The changes that an L1 must be told of to get from one state of the holdings to another, in
+/// bodies of at most kHoldingsPerPost CIDs: NDJSON lines {"add":[…]} and {"remove":[…]} of at most
+/// kHoldingsPerLine each (DESIGN 3.1). A body stays the same until advance(), so that a refused one
+/// can be sent again. Owned by a session.
 class HoldingsUpdate {
  public:
   HoldingsUpdate() = default;
-  /// Null stands for none.
+  /// A null pointer stands for no roots.
   HoldingsUpdate(const Holdings& known, const Holdings& wanted);
 
   [[nodiscard]] bool is_done() const { return at_ == changes_.size(); }

@@ -54,7 +54,8 @@ uint64_t L1Session::delay_after(const Loss& loss) {
   if (!loss.is_id_contested) {
     return loss.retry_after_ms ? backoff_.next_after_ms(*loss.retry_after_ms) : backoff_.next_ms();
   }
-  // Each return takes the id from the other node, which takes it back: both must become slow.
+  // Each return takes the id from the other node, which then takes it back: so both must wait
+  // longer each time.
   const uint64_t least_ms = std::max(contest_wait_ms_, loss.retry_after_ms.value_or(0));
   contest_wait_ms_ = std::min(2 * contest_wait_ms_, limits::kIdContestMaxMs);
   return backoff_.next_after_ms(least_ms);
@@ -70,7 +71,7 @@ void L1Session::lose(const Loss& loss, uint64_t now_ms) {
   }
   if (telling_ == Telling::kPosting) commands_.emplace_back(DropHoldings{});
   telling_ = Telling::kIdle;
-  // Orders that have not begun belong to the lost registration; its L1 has cancelled them.
+  // Queued orders belong to the lost registration, and its L1 has cancelled them.
   stats_.orders_dropped += queued_.size();
   queued_.clear();
   const uint64_t delay_ms = delay_after(loss);
@@ -212,7 +213,7 @@ void L1Session::on_holdings_reply(const L1Refusal& reply, uint64_t now_ms) {
   if (!reply.code.empty()) line.add("code", reply.code);
   if (!reply.detail.empty()) line.add("why", reply.detail);
   if (status == 404 || status == 405 || status == 501) {
-    // An L1 that does not know holdings will not learn before it is started anew.
+    // This L1 does not know holdings, and will not before it is restarted.
     telling_ = Telling::kRefused;
   } else {
     telling_ = Telling::kWaiting;

@@ -19,7 +19,7 @@
 
 namespace daphnis::l2 {
 
-/// Which protocol an L2 speaks: ours, or that of the nodes that are out there (for tests).
+/// Which protocol an L2 speaks: ours, or (for tests) that of the nodes deployed today.
 enum class Generation : uint8_t { kV2, kLegacy };
 
 struct SessionSettings {
@@ -28,13 +28,13 @@ struct SessionSettings {
   Generation generation = Generation::kV2;
 };
 
-// --- What a session asks of its shell ---
+// --- Commands of a session to its shell ---
 
 /// Connect to the L1 and GET `target`; report on_registration_head(), _bytes() and _lost().
 struct OpenRegistration {
   std::string target;
 };
-/// Drop the registration's connection (if any still is); nothing is reported of it from now on.
+/// Drop the registration's connection, if there is one; report nothing of it from now on.
 struct CloseRegistration {};
 /// POST `body` to `target`; report on_holdings_reply() once.
 struct PostHoldings {
@@ -42,12 +42,13 @@ struct PostHoldings {
   std::string body;
   std::string session_key = {};  ///< For Daphnis-Session; empty: the L1 gave none.
 };
-/// Drop the holdings' exchange; nothing is reported of it from now on.
+/// Drop the connection that posts holdings; report nothing of it from now on.
 struct DropHoldings {};
-/// Answer an order; report on_upload_done() once.
+/// Deliver what an order asks for; report on_upload_done() once.
 struct StartUpload {
   Order order;
-  /// The answer must have begun by then, on the session's clock; else nobody waits for it.
+  /// The delivery must have begun by then, on the session's clock; later the L1 does not wait for
+  /// it.
   std::optional<uint64_t> begin_by_ms;
 };
 struct WriteLog {
@@ -57,8 +58,8 @@ struct WriteLog {
 using SessionCommand = std::variant<OpenRegistration, CloseRegistration, PostHoldings, DropHoldings,
                                     StartUpload, WriteLog>;
 
-/// An L2's relation to one L1 (DESIGN 3.1): registers, takes orders, keeps at most `capacity`
-/// uploads going, tells holdings, finds out that the L1 is dead, and comes back with back-off.
+/// An L2's session with one L1 (DESIGN 3.1): registers, takes orders, runs at most `capacity`
+/// uploads at once, announces holdings, detects a dead L1, and registers again with back-off.
 /// Sans-I/O: time in milliseconds of any monotonic clock comes in, commands come out. Uploads under
 /// way outlive a lost registration, since a worker may hold their connections. Owned by the shell's
 /// client of that L1, or by a simulation.
@@ -68,8 +69,8 @@ class L1Session {
     uint64_t registrations = 0;
     uint64_t losses = 0;  ///< Registrations that were accepted and then lost.
     uint64_t orders = 0;
-    uint64_t junk_lines = 0;  ///< Unreadable, too long, or an id that is being answered already.
-    uint64_t orders_dropped = 0;  ///< Beyond the queue's bound, or past their deadline in it.
+    uint64_t junk_lines = 0;      ///< Unreadable, too long, or with the id of an upload under way.
+    uint64_t orders_dropped = 0;  ///< The queue was full, or their deadline passed in it.
   };
 
   L1Session(SessionSettings settings, Random random);
@@ -78,20 +79,20 @@ class L1Session {
   /// Leaves the L1: queued orders are dropped, uploads under way may end by themselves.
   void stop();
 
-  /// The answer's Daphnis-Session, before on_registration_head().
+  /// The reply's Daphnis-Session field, before on_registration_head().
   void on_session_key(std::string_view key) { session_key_ = key; }
   void on_registration_head(int status, std::optional<uint64_t> retry_after_ms, uint64_t now_ms);
-  /// Bytes of the answer's body.
+  /// Bytes of the reply's body.
   void on_registration_bytes(Bytes bytes, uint64_t now_ms);
-  /// The L1 answered something else than 200, and what it said of it.
+  /// The L1 replied with another status than 200.
   void on_registration_refused(const L1Refusal& refusal, uint64_t now_ms);
-  /// Could not connect, or the connection ended.
+  /// The connection could not be made, or it ended.
   void on_registration_lost(std::string_view why, uint64_t now_ms);
-  /// The L1 ended the registration; `reason` is what it said (Daphnis-Reason), empty: nothing.
+  /// The L1 ended the registration; `reason` is its Daphnis-Reason, empty where it sent none.
   void on_registration_ended(std::string_view reason, uint64_t now_ms);
   /// The store has changed.
   void on_holdings(Holdings holdings, uint64_t now_ms);
-  /// `status` is 0 where there was no answer.
+  /// `status` is 0 where there was no reply.
   void on_holdings_reply(int status, std::optional<uint64_t> retry_after_ms, uint64_t now_ms) {
     on_holdings_reply(L1Refusal{.status = status, .retry_after_ms = retry_after_ms}, now_ms);
   }
@@ -99,7 +100,7 @@ class L1Session {
   void on_upload_done(const Uuid& request_id, uint64_t now_ms);
   void on_time(uint64_t now_ms);
 
-  /// When on_time() is wanted; nullopt: not.
+  /// When on_time() must be called; nullopt: it need not be called.
   [[nodiscard]] std::optional<uint64_t> wakes_at_ms() const;
   [[nodiscard]] std::vector<SessionCommand> take_commands() { return std::exchange(commands_, {}); }
 
@@ -141,18 +142,18 @@ class L1Session {
   LineSplitter lines_;
 
   State state_ = State::kStopped;
-  uint64_t until_ms_ = 0;  ///< What the state waits for at most: the next try, the head, a byte.
+  uint64_t until_ms_ = 0;  ///< When the next try begins, or the wait for a head or a byte ends.
   uint64_t registered_at_ms_ = 0;
-  /// Least wait after the next loss of the id to another node.
+  /// The least wait after the next loss of the id to another node.
   uint64_t contest_wait_ms_ = limits::kIdContestFirstMs;
-  std::string session_key_;  ///< Of this registration.
+  std::string session_key_;  ///< This registration's Daphnis-Session.
 
   std::set<Uuid> active_;
   std::deque<Queued> queued_;
 
   Telling telling_ = Telling::kIdle;
-  Holdings current_;    ///< What we hold.
-  Holdings announced_;  ///< What the L1 knows; null after each registration.
+  Holdings current_;    ///< The roots that this L2 holds.
+  Holdings announced_;  ///< The roots that the L1 knows of; null after each registration.
   Holdings being_announced_;
   HoldingsUpdate update_;
   uint64_t tell_again_at_ms_ = 0;

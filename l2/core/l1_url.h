@@ -8,7 +8,7 @@
 
 namespace daphnis::l2 {
 
-/// Where an L1 is.
+/// The host and port of an L1.
 struct L1Url {
   std::string host;  ///< A name or a literal address, without brackets.
   uint16_t port = 0;
@@ -18,7 +18,7 @@ struct L1Url {
   [[nodiscard]] bool operator==(const L1Url&) const = default;
 };
 
-/// From "http://HOST:PORT" (a slash may follow; no port means 80). Errors: kInvalid, kUnsupported
+/// Reads "http://HOST:PORT" (a slash may follow; no port means 80). Errors: kInvalid, kUnsupported
 /// (https).
 [[nodiscard]] Result<L1Url> parse_l1_url(std::string_view text);
 

@@ -15,7 +15,7 @@ namespace {
 
 using simdjson::dom::object;
 
-/// A string field; empty where it is missing. `is_wrong` is set where it is another type.
+/// A string field; empty where it is missing. Sets `is_wrong` where the field has another type.
 std::string_view text_field(const object& line, const char* key, bool& is_wrong) {
   simdjson::dom::element element;
   if (line.at_key(key).get(element) != simdjson::SUCCESS || element.is_null()) return {};
@@ -29,7 +29,7 @@ bool parse_whole(std::string_view text, uint64_t& out) {
   return error == std::errc{} && end == text.data() + text.size();
 }
 
-/// A count, as a number or as its decimal text.
+/// A count, as a number or as its decimal text. Sets `is_wrong` where the field is neither.
 std::optional<uint64_t> count_field(const object& line, const char* key, bool& is_wrong) {
   simdjson::dom::element element;
   if (line.at_key(key).get(element) != simdjson::SUCCESS || element.is_null()) return {};
@@ -41,7 +41,7 @@ std::optional<uint64_t> count_field(const object& line, const char* key, bool& i
   return {};
 }
 
-/// Segments as in a URL: percent-encoded, '/' between them, empty ones left out.
+/// Reads segments as in a URL: percent-encoded, with '/' between them; empty ones are left out.
 bool read_path(std::string_view text, std::vector<std::string>& path) {
   while (!text.empty()) {
     const size_t end = std::min(text.find('/'), text.size());
@@ -56,7 +56,8 @@ bool read_path(std::string_view text, std::vector<std::string>& path) {
   return true;
 }
 
-/// Everything but the root. False: the L1 wants something we do not understand.
+/// Reads all fields but the root, the id and the trace id. False: the L1 wants something that this
+/// L2 does not understand.
 bool read_wish(const object& line, Order& order) {
   bool is_wrong = false;
   CarRequest& request = order.request;

@@ -13,21 +13,21 @@
 
 namespace daphnis::l2 {
 
-/// What an L1 asks for with one order line (DESIGN 3.1).
+/// An L1's order: the content that it asks for with one line (DESIGN 3.1).
 struct Order {
   Uuid request_id = {};
   CarRequest request = {};
-  uint64_t skip = 0;  ///< Blocks at the answer's start that the L1 has already.
-  std::optional<uint64_t> deadline_ms = {};  ///< From the line's arrival.
+  uint64_t skip = 0;  ///< Blocks at the delivery's start that the L1 has already.
+  std::optional<uint64_t> deadline_ms = {};  ///< Counted from the line's arrival.
   std::string trace_id = {};                 ///< For the log; empty where there is none.
-  /// The line names a root and an id, but asks for something we do not understand: to be answered
-  /// with not-found, at once, rather than with silence.
+  /// False: the line names a root and an id, but asks for something that this L2 does not
+  /// understand. The L2 then says not-found at once, rather than nothing.
   bool is_understood = true;
 };
 
-/// Reads one order line (a JSON object, without its line end). nullopt: junk, that is, there is no
-/// id or no root to answer for. `root` is read, else `cid`; numbers may be strings; keys that are
-/// not known are ignored.
+/// Reads order lines (a JSON object each, without its line end). nullopt: the line is junk, that
+/// is, it has no id or no root. The root is `root`, or `cid` where that is missing; numbers may be
+/// strings; unknown keys are ignored.
 class OrderReader {
  public:
   OrderReader();
@@ -42,12 +42,12 @@ class OrderReader {
   std::unique_ptr<State> state_;
 };
 
-/// Cuts a byte stream into lines of at most kOrderLineBytesMax bytes. A longer one is passed over
-/// to its end and counted. Any split of the same bytes gives the same lines.
+/// Cuts a byte stream into lines of at most kOrderLineBytesMax bytes. A longer line is skipped and
+/// counted. Any split of the same bytes gives the same lines.
 class LineSplitter {
  public:
-  /// Calls `on_line` for each complete line that is not empty, without its line end (a carriage
-  /// return before it goes too). The view is valid during the call.
+  /// Calls `on_line` for each complete line that is not empty, without its line feed and a carriage
+  /// return before that. The view is valid during the call.
   void feed(Bytes bytes, const std::function<void(std::string_view)>& on_line);
   void reset();
 

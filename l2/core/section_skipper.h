@@ -7,13 +7,13 @@
 
 namespace daphnis::l2 {
 
-/// Lets an answer begin after its first `skip` sections (an order's `skip`): the header passes,
-/// they do not. Owned by an answer.
+/// Leaves out the first `skip` sections of a delivery (an order's `skip`) and keeps its header.
+/// Owned by a delivery.
 class SectionSkipper {
  public:
   explicit SectionSkipper(uint64_t skip) : left_(skip), is_passing_(skip == 0) {}
 
-  /// Takes the next slices of a sound CAR and appends what passes to `out`.
+  /// Takes the next slices of a sound CAR and appends those that are kept to `out`.
   void pass(const Slices& in, Slices& out);
 
  private:

@@ -14,7 +14,8 @@ namespace {
 
 using Out = std::vector<uint8_t>;
 
-/// Protobuf field heads: number and wire type (https://protobuf.dev/programming-guides/encoding/).
+/// The heads of protobuf fields: number and wire type
+/// (https://protobuf.dev/programming-guides/encoding/).
 constexpr uint8_t varint_field(unsigned number) {
   return static_cast<uint8_t>(number << 3);
 }
@@ -38,7 +39,8 @@ void put_bytes(Out& out, uint8_t field, Bytes bytes) {
   out.insert(out.end(), bytes.begin(), bytes.end());
 }
 
-/// PBNode.Links. The name is written even where it is empty, as every UnixFS writer does.
+/// Writes one of PBNode.Links. The name is written even where it is empty, as all UnixFS writers
+/// do.
 void put_link(Out& out, const DagNode& node, std::string_view name) {
   Out link;
   link.reserve(64 + name.size());
@@ -61,7 +63,8 @@ Out encode_file_node(std::span<const DagNode> children) {
   put_number(data, varint_field(1), static_cast<uint64_t>(UnixFs::Type::kFile));
   put_number(data, varint_field(3), total);
   for (const DagNode& child : children) put_number(data, varint_field(4), child.file_size);
-  put_bytes(out, bytes_field(1), data);  // Links stand before Data, whatever their numbers.
+  put_bytes(out, bytes_field(1),
+            data);  // Links stand before Data, although their number is larger.
   return out;
 }
 

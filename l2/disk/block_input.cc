@@ -10,10 +10,10 @@ namespace daphnis::l2 {
 namespace {
 
 constexpr size_t kInputWindowBytes = 256 * limits::kKiB;
-/// Enough to tell an error's text from a CAR.
+/// Bytes of the start that are enough to tell an error's text from a CAR.
 constexpr size_t kSniffBytes = 512;
 
-/// nullopt: the block is what its CID says.
+/// Why the block is not the one that the CID names; nullopt: it is.
 std::optional<Error> disproof(Hasher& hasher, const Cid& cid, Bytes block) {
   if (!Hasher::can_verify(cid, Sha1::kAllowed)) {
     return Error{Errc::kUnsupported, 0, "the hash of block " + cid.text() + " is not supported"};
@@ -22,7 +22,7 @@ std::optional<Error> disproof(Hasher& hasher, const Cid& cid, Bytes block) {
   return Error{Errc::kHashMismatch, 0, "block " + cid.text() + " is not what its hash says"};
 }
 
-/// How many zero bytes `bytes` begins with.
+/// The number of zero bytes that `bytes` begins with.
 uint64_t zeros_at(Bytes bytes) {
   const auto other = std::ranges::find_if(bytes, [](uint8_t byte) { return byte != 0; });
   return static_cast<uint64_t>(other - bytes.begin());
@@ -148,7 +148,7 @@ Result<bool> StreamInput::peek() {
     const bool is_cut = section.kind == Kind::kCut || (!is_last && *passed < size);
     if (is_cut && !was_odd_) flaws_.cut_at = begin;
     was_odd_ = section.kind == Kind::kOdd;
-    if (section.kind == Kind::kBlock) continue;  // Identity: its bytes are in its CID.
+    if (section.kind == Kind::kBlock) continue;  // An identity CID holds its block's bytes.
     flaws_.note(begin, is_padding ? "zero bytes" : section.why, *passed);
   }
   return true;

@@ -16,22 +16,23 @@
 
 namespace daphnis::l2 {
 
-/// A CAR whose blocks are wanted one by one, each proven before it is given. Owned by an unpack.
+/// A CAR whose blocks are asked for one by one; each is proven before it is returned. Owned by an
+/// unpack.
 class BlockInput {
  public:
   virtual ~BlockInput() = default;
   /// The header's roots.
   [[nodiscard]] virtual const std::vector<Cid>& roots() const = 0;
-  /// The bytes of the block. Errors: kNotFound (it is not there, or not next in a stream),
-  /// kHashMismatch, kUnsupported (its hash), and the CAR's own faults.
+  /// The bytes of the block. Errors: kNotFound (the block is not in the file, or not next in a
+  /// stream), kHashMismatch, kUnsupported (its hash), and the CAR's own faults.
   [[nodiscard]] virtual Result<Slice> get(const Cid& cid) = 0;
-  /// Nothing more is wanted: reads a stream to its end. Returns how many blocks were left over.
+  /// Reads a stream to its end, after the last get(). Returns how many blocks were left over.
   [[nodiscard]] virtual Result<uint64_t> finish() = 0;
-  /// What was passed over so far; all of it after finish().
+  /// The flaws found so far; complete after finish().
   [[nodiscard]] virtual const CarFlaws& flaws() const = 0;
 };
 
-/// A CAR file: blocks in any order. What is left over is not counted.
+/// A CAR file, whose blocks may be asked for in any sequence. Blocks left over are not counted.
 class IndexedInput final : public BlockInput {
  public:
   [[nodiscard]] static Result<std::unique_ptr<BlockInput>> open(const std::string& path);
@@ -50,8 +51,8 @@ class IndexedInput final : public BlockInput {
   Hasher hasher_;
 };
 
-/// A CARv1 that comes through a pipe: each block is given when it is the next one. What is no block
-/// of ours is passed over as in a file.
+/// A CARv1 that comes through a pipe: a block can be had only when it is the next one. Sections
+/// that cannot be used are passed over, as in a file.
 class StreamInput final : public BlockInput {
  public:
   [[nodiscard]] static Result<std::unique_ptr<BlockInput>> open(File file);
@@ -65,13 +66,12 @@ class StreamInput final : public BlockInput {
   explicit StreamInput(File file);
 
   [[nodiscard]] Result<void> read_header();
-  /// Reads on where fewer than `wanted` bytes (at most a window) are at hand, until they are or the
-  /// stream ends.
+  /// Reads until the window has `wanted` bytes (at most its capacity) or the stream ends.
   [[nodiscard]] Result<void> fill(size_t wanted);
   void consume(size_t bytes);
-  /// Takes `size` bytes, into `out` unless that is null. Fewer only where the stream ends.
+  /// Takes `size` bytes, into `out` unless that is null. Takes fewer only where the stream ends.
   [[nodiscard]] Result<size_t> take(uint64_t size, uint8_t* out);
-  /// Makes the next block's head known, passing over all else; false at the end.
+  /// Sets next_ to the head of the next block and passes over all else; false at the end.
   [[nodiscard]] Result<bool> peek();
   [[nodiscard]] Result<Slice> take_body();
   [[nodiscard]] std::string why_missing(const Cid& cid) const;
@@ -79,11 +79,11 @@ class StreamInput final : public BlockInput {
   File file_;
   std::vector<Cid> roots_;
   std::vector<uint8_t> buffer_;
-  Bytes window_;         ///< Part of the buffer, not yet consumed.
-  uint64_t at_ = 0;      ///< The window's place in the stream.
-  bool is_end_ = false;  ///< Nothing follows the window.
+  Bytes window_;         ///< The part of the buffer that is not yet consumed.
+  uint64_t at_ = 0;      ///< The window's offset in the stream.
+  bool is_end_ = false;  ///< The stream ends with the window.
   std::optional<CarSection> next_;
-  bool was_odd_ = false;  ///< The last section; what is cut behind one is more of that.
+  bool was_odd_ = false;  ///< The last section was odd; a cut one behind it is taken for odd too.
   CarFlaws flaws_;
   Hasher hasher_;
 };

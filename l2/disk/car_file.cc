@@ -8,10 +8,10 @@ namespace daphnis::l2 {
 namespace {
 
 constexpr size_t kWindowBytes = 256 * limits::kKiB;
-/// After a body that reached beyond the window: the next one probably does too.
+/// The window after a body that reached beyond it: the next body probably does too.
 constexpr size_t kHeadWindowBytes = 4 * limits::kKiB;
 
-/// One pass over a file. The window is the part of the file that was read last.
+/// One pass over a file. The window is the part of the file that was read last and is not yet used.
 class Scan {
  public:
   Scan(const File& file, const std::function<bool(const CarFile::Section&)>& on_section)
@@ -31,9 +31,9 @@ class Scan {
   const File& file_;
   const std::function<bool(const CarFile::Section&)>& on_section_;
   std::vector<uint8_t> buffer_;
-  Bytes window_;      // not yet consumed
-  uint64_t at_ = 0;   // the window's place in the file
-  uint64_t end_ = 0;  // of the CARv1, or of the file where that is sooner
+  Bytes window_;      // the bytes that are not yet consumed
+  uint64_t at_ = 0;   // the window's offset in the file
+  uint64_t end_ = 0;  // the end of the CARv1, or of the file where that comes first
   bool is_seeking_ = false;
   size_t odd_in_a_row_ = 0;
   CarFile::Contents contents_;
@@ -54,7 +54,7 @@ Result<void> Scan::find_extent() {
   return {};
 }
 
-/// Reads the window anew from where it begins.
+/// Reads a new window from offset at_ on.
 Result<void> Scan::fill() {
   const size_t most = is_seeking_ ? kHeadWindowBytes : kWindowBytes;
   const size_t size = std::min<uint64_t>(most, end_ - at_);
@@ -90,14 +90,14 @@ Result<void> Scan::read_header() {
   }
 }
 
-/// The error, or what the file is instead.
+/// The error, or a better one where the file is recognised as something else.
 std::unexpected<Error> Scan::no_header(const Error& error) {
   const auto got = file_.read_at(0, std::span(buffer_).first(kHeadWindowBytes));
   const auto other = got ? what_else_it_is(Bytes(buffer_).first(*got)) : std::nullopt;
   return other ? fail(Errc::kMalformed, "it is " + *other) : std::unexpected(error);
 }
 
-/// At a zero byte: passes over it and those that follow.
+/// Passes over the zero bytes that begin here.
 Result<void> Scan::pass_padding() {
   const uint64_t begin = at_;
   while (at_ < end_) {
@@ -143,7 +143,7 @@ Result<void> Scan::read_section_here() {
       }
       break;
     case Kind::kCut:
-      // Behind what is no section it is more of that, and no sign that the file still grows.
+      // Behind an odd section this is odd too, and no sign that the file still grows.
       if (odd_in_a_row_ == 0) flaws.cut_at = at_;
       break;
     case Kind::kNoSection:

@@ -11,19 +11,20 @@
 
 namespace daphnis::l2 {
 
-/// Passes over the sections of a CAR file (version 1 or 2) without reading bodies that are larger
-/// than what comes along with their heads. What is no block of ours is passed over and told: zero
-/// bytes (padding; beyond kCarPaddingLookedAtBytes nothing is looked for behind them), sections
-/// whose CID cannot be read or whose block is too large, and whatever follows the last section.
+/// Lists the sections of a CAR file (version 1 or 2). Bodies larger than the window that is read
+/// with their heads are not read. Bytes that are no usable block are passed over and reported as
+/// flaws: zero bytes (padding; behind more than kCarPaddingLookedAtBytes of them the rest is not
+/// read), sections whose CID cannot be read or whose block is too large, and bytes after the last
+/// section.
 class CarFile {
  public:
   struct Section {
     Cid cid;
-    uint64_t offset;  ///< Of its length, from the file's start.
-    uint32_t size;    ///< Length, CID and body.
+    uint64_t offset;  ///< The section's offset from the file's start.
+    uint32_t size;    ///< Bytes of length, CID and body.
   };
   struct Contents {
-    std::vector<Cid> roots = {};  ///< The header's.
+    std::vector<Cid> roots = {};  ///< The header's roots.
     CarFlaws flaws = {};
   };
 
@@ -34,9 +35,9 @@ class CarFile {
                                              const std::function<bool(const Section&)>& on_section);
 };
 
-/// Reads the section at `offset` of `size` bytes into a slice of its body, where its CID names the
-/// same block as `cid`. The body is not yet proven. Errors: kUnexpected (another CID, or no section
-/// of that size), kTruncated, kSystem.
+/// Reads the section of `size` bytes at `offset` and returns its body, which is not yet proven. Its
+/// CID must name the same block as `cid`. Errors: kUnexpected (another CID, or no section of that
+/// size), kTruncated, kSystem.
 [[nodiscard]] Result<Slice> read_section(const File& file, uint64_t offset, uint32_t size,
                                          const Cid& cid);
 

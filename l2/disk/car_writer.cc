@@ -41,7 +41,7 @@ Result<CarWriter> CarWriter::create(const std::string& path, const Cid& root, bo
   std::string temporary = path.substr(0, name_at) + "." + path.substr(name_at) + ".XXXXXX";
   const int fd = mkostemp(temporary.data(), O_CLOEXEC);
   if (fd < 0) return fail_sys(errno, "cannot write beside " + path);
-  // mkostemp gives 0600, whatever the umask would allow.
+  // mkostemp makes a file of mode 0600, whatever the umask allows.
   const mode_t mask = umask(0);
   umask(mask);
   CarWriter writer(File(fd, path), std::move(temporary), path, replaces);
@@ -97,7 +97,7 @@ Result<void> CarWriter::commit() {
   if (temporary_.empty()) return {};
   const char* from = temporary_.c_str();
   int error = renameat2(AT_FDCWD, from, AT_FDCWD, path_.c_str(), replaces_ ? 0 : RENAME_NOREPLACE);
-  // Not every file system knows RENAME_NOREPLACE; the look before the work is the best left there.
+  // Not every file system knows RENAME_NOREPLACE; there only the check before the work protects.
   if (error != 0 && errno == EINVAL) error = rename(from, path_.c_str());
   if (error != 0 && errno == EEXIST) return output_exists(path_);
   if (error != 0) return fail_sys(errno, "cannot give " + path_ + " its name");

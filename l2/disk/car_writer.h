@@ -11,25 +11,25 @@
 
 namespace daphnis::l2 {
 
-/// Writes a CARv1 of one root, each block once, under a hidden name that takes the wanted one only
-/// when the CAR is whole: a store that is being served never sees half of it. What is not committed
-/// is removed. Or writes it to standard output as it comes. Owned by a pack.
+/// Writes a CARv1 of one root, each block once. A file is written under a hidden name and renamed
+/// when the CAR is whole, so that a store that is being served never sees half of it; a file that
+/// is not committed is removed. Standard output gets the bytes as they come. Owned by a pack.
 class CarWriter {
  public:
   /// Errors: kSystem.
   [[nodiscard]] static Result<CarWriter> create(const std::string& path, const Cid& root,
                                                 bool replaces);
-  /// Errors: kInvalid (it is a terminal), kSystem.
+  /// Errors: kInvalid (standard output is a terminal), kSystem.
   [[nodiscard]] static Result<CarWriter> on_standard_output(const Cid& root);
   CarWriter(CarWriter&& other) noexcept;
   CarWriter& operator=(CarWriter&&) = delete;
   ~CarWriter();
 
-  /// False: the block is in already.
+  /// False: the block has been written already.
   [[nodiscard]] bool wants(const Cid& cid) const { return !written_.contains(CidKey(cid)); }
   [[nodiscard]] Result<void> put(const Cid& cid, Bytes block);
-  /// Gives the file its name, over an older one where that is to be replaced. The last call.
-  /// Errors: kInvalid (something came to have the name meanwhile), kSystem.
+  /// Gives the file its name; an older file of that name is replaced where create() was told so.
+  /// The last call. Errors: kInvalid (a file of that name has been made meanwhile), kSystem.
   [[nodiscard]] Result<void> commit();
 
  private:

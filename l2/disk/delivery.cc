@@ -6,12 +6,12 @@
 namespace daphnis::l2 {
 namespace {
 
-/// Slices below this are copied together: one long piece costs less than many to write.
+/// Slices smaller than this are copied together: one long slice costs less to write than many.
 constexpr size_t kSmallBytes = 16 * limits::kKiB;
 constexpr size_t kPackBytes = 64 * limits::kKiB;
 
-/// Puts small neighbours into buffers of their own. Those small slices are what the producer shares
-/// a buffer of (sections' heads); counts of references are not for two threads at a time.
+/// Copies small neighbouring slices into buffers of their own. Small slices are sections' heads,
+/// whose buffer the producer keeps; a buffer's reference count must not be used by two threads.
 Slices packed(Slices slices) {
   Slices out;
   BufferRef pack;
@@ -39,7 +39,7 @@ Slices packed(Slices slices) {
   return out;
 }
 
-/// How much is too much for one answer, and whether sha1 is good enough, is for the L1 to say.
+/// A budget without the bounds that are the L1's to set: the size of the output, and sha1.
 WalkBudget l1_decides() {
   WalkBudget budget;
   budget.output_bytes_max = UINT64_MAX;

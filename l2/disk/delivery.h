@@ -11,22 +11,22 @@
 
 namespace daphnis::l2 {
 
-/// The CAR that answers an order, made from the store turn by turn. It fails only where a block is
-/// not held: what else there is against the order (no such path, an unknown codec, a budget) is for
-/// the L1 to find in the blocks, since what an L2 says of it proves nothing. next() blocks and
-/// belongs in a thread pool, one call at a time. Owned by an upload, and by the turn under way.
+/// The CAR that an order asks for, made from the store turn by turn. It fails only where a block is
+/// not held. Any other fault of the order (no such path, an unknown codec, a budget) the L1 finds
+/// itself in the delivered blocks, since an L2's word proves nothing. next() blocks and belongs in
+/// a thread pool, one call at a time. Owned by an upload, and by the turn under way.
 class Delivery {
  public:
   struct Turn {
-    Slices slices = {};  ///< Nothing else refers to their buffers, so that they may change thread.
+    Slices slices = {};  ///< No other slice has their buffers, so that they may change thread.
     bool is_last = false;
-    std::optional<Error> failure = {};        ///< What is in `slices` is void then.
-    NotFound lacks = NotFound::kUnspecified;  ///< With `failure`.
+    std::optional<Error> failure = {};        ///< Where set, `slices` must not be used.
+    NotFound lacks = NotFound::kUnspecified;  ///< What is missing, with `failure`.
   };
 
   Delivery(Store& store, const Order& order);
 
-  /// The next `bytes` bytes or somewhat more (a block); all that is left in the last turn.
+  /// Makes the next `bytes` bytes, or up to a block more; the last turn makes the rest.
   [[nodiscard]] Turn next(size_t bytes);
 
  private:

@@ -19,7 +19,7 @@ File::~File() {
 }
 
 Result<File> File::open_to_read(const std::string& path) {
-  // O_NONBLOCK: opening a FIFO that somebody put here must not hang.
+  // With O_NONBLOCK, opening a FIFO of this name does not hang.
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0 && errno == ENOENT) return fail(Errc::kNotFound, "there is no " + path);
   if (fd < 0) return fail_sys(errno, "cannot open " + path);

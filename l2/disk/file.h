@@ -12,7 +12,7 @@
 
 namespace daphnis::l2 {
 
-/// What tells one state of a file from another without reading it.
+/// Tells one state of a file from another without reading the file.
 struct FileStamp {
   uint64_t device = 0;
   uint64_t inode = 0;
@@ -23,8 +23,8 @@ struct FileStamp {
   [[nodiscard]] bool operator==(const FileStamp&) const = default;
 };
 
-/// An open file, read and written by blocking calls; closes it when it goes. `name` is for
-/// messages.
+/// An open file, read and written by blocking calls; its destruction closes the descriptor. `name`
+/// is for messages.
 class File {
  public:
   File() = default;
@@ -37,17 +37,18 @@ class File {
   }
   ~File();
 
-  /// A regular file for reading. Errors: kNotFound, kInvalid (no regular file), kSystem.
+  /// Opens a regular file for reading. Errors: kNotFound, kInvalid (no regular file), kSystem.
   [[nodiscard]] static Result<File> open_to_read(const std::string& path);
 
   [[nodiscard]] int fd() const { return fd_; }
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] Result<FileStamp> stamp() const;
 
-  /// Fills `out` from `offset` on; fewer bytes only where the file ends.
+  /// Fills `out` from `offset` on and returns how many bytes were read; fewer only where the file
+  /// ends.
   [[nodiscard]] Result<size_t> read_at(uint64_t offset, std::span<uint8_t> out) const;
-  /// What is there, at most `out`, from where the last one ended: for pipes too. 0: the
-  /// end. A signal ends it (kSystem, EINTR).
+  /// Reads the bytes that are available, from where the last call ended; works for pipes too.
+  /// Returns their number, 0 at the end. A signal ends the call (kSystem, EINTR).
   [[nodiscard]] Result<size_t> read_some(std::span<uint8_t> out) const;
   [[nodiscard]] Result<void> write(Bytes bytes) const;
 

@@ -13,12 +13,14 @@
 namespace daphnis::l2 {
 namespace {
 
-/// Everything made is charged at least this much, so that nothing, a million times, ends too.
+/// Each file, folder or link is charged at least this much, so that the number of empty ones is
+/// bounded too.
 constexpr uint64_t kLeastCharge = 4 * limits::kKiB;
 constexpr size_t kTargetBytesMax = 4095;
 
-/// True where following `target` from a folder `depth` folders deep stays inside. Names may be
-/// links themselves, which do stay inside; so ".." may only stand at the front.
+/// True where a link to `target`, from a folder `depth` folders deep, stays inside the topmost
+/// folder. A name in `target` may itself be a link, to any place inside; so ".." is allowed only at
+/// the front.
 bool stays_inside(std::string_view target, size_t depth) {
   bool is_front = true;
   size_t up = 0;
@@ -80,7 +82,7 @@ Result<void> OutputTree::begin_file(std::string_view name) {
   if (auto admitted = admit(name); !admitted) return admitted;
   if (auto charged = charge(0); !charged) return charged;
   const std::string path = path_of(name);
-  // For reading too: what is repeated is read back.
+  // The file is opened for reading too, since append_again() reads from it.
   const int fd = openat(at(), std::string(name).c_str(),
                         O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
   if (fd < 0 && errno == EEXIST) return fail(Errc::kInvalid, "two entries are named " + path);

@@ -11,30 +11,31 @@
 
 namespace daphnis::l2 {
 
-/// Makes files and folders inside one folder and nowhere else: each is made anew (nothing is opened
-/// that was there before, no link is followed) below a folder that is held open. One file is
-/// written at a time. Owned by an unpack.
+/// Makes files and folders inside one folder and nowhere else: each is new (no existing file is
+/// opened and no link is followed) and lies below a folder that is held open. One file is written
+/// at a time. Owned by an unpack.
 class OutputTree {
  public:
-  /// Where bytes have been written.
+  /// A part of a written file.
   struct Region {
     uint32_t file;
     uint32_t size;
     uint64_t offset;
   };
 
-  /// `top` stays the caller's.
+  /// `top` is the folder's descriptor, which the caller owns.
   OutputTree(int top, uint64_t bytes_max) : top_(top), bytes_max_(bytes_max) {}
 
-  // All: kInvalid (a name that must not be, or comes twice), kTooLarge, kSystem.
+  // Errors of all these: kInvalid (a name that is not allowed or comes twice), kTooLarge, kSystem.
   [[nodiscard]] Result<void> enter_folder(std::string_view name);
   void leave_folder();
   [[nodiscard]] Result<void> begin_file(std::string_view name);
   [[nodiscard]] Result<Region> append(Bytes bytes);
-  /// Appends what has been written before once more.
+  /// Appends a copy of bytes that were written before.
   [[nodiscard]] Result<void> append_again(const Region& region);
   void end_file();
-  /// A symbolic link; refused where it is absolute, or may lead out of the topmost folder entered.
+  /// Makes a symbolic link; refuses an absolute one, and one that may lead out of the topmost
+  /// folder that was entered.
   [[nodiscard]] Result<void> link(std::string_view name, std::string_view target);
 
   [[nodiscard]] uint64_t bytes() const { return bytes_; }
@@ -43,7 +44,7 @@ class OutputTree {
  private:
   struct Folder {
     File handle;
-    std::string path;  ///< From the top.
+    std::string path;  ///< Relative to `top`.
   };
   [[nodiscard]] int at() const { return folders_.empty() ? top_ : folders_.back().handle.fd(); }
   [[nodiscard]] std::string path_of(std::string_view name) const;
@@ -57,7 +58,7 @@ class OutputTree {
   std::vector<Folder> folders_;
   File file_;
   uint64_t file_bytes_ = 0;
-  std::vector<std::string> paths_;  ///< Of all files, the last one being written.
+  std::vector<std::string> paths_;  ///< The paths of all files; the last is being written.
 };
 
 }  // namespace daphnis::l2

@@ -41,7 +41,7 @@ Result<std::string> own_id(const std::string& store) {
     return fail_sys(errno, "no random bytes");
   }
   std::string id = text_of(uuid_v4(random));
-  // Under a name of its own first: a crash must not leave half an id behind.
+  // The id is written under another name first, so that a crash cannot leave half an id.
   const std::string fresh = path + ".new";
   const File file(open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644), fresh);
   if (file.fd() < 0)

@@ -52,7 +52,7 @@ Result<Packed> pack(const std::string& path, const std::string& output,
                 "(a file of that name is ./-)");
   }
   const bool is_stream = output == "-";
-  // Before the work, and once more at its end.
+  // The name is checked here, before the work, and again in commit().
   if (!is_stream && !settings.replaces && exists(output)) return output_exists(output);
   const auto tree = PackTree::read(path, settings);
   if (!tree) return std::unexpected(tree.error());
@@ -64,7 +64,7 @@ Result<Packed> pack(const std::string& path, const std::string& output,
   while (!pending.empty()) {
     const PackTree::Item& item = tree->items()[pending.back()];
     pending.pop_back();
-    if (item.is_folder && !writer->wants(item.node.cid)) continue;  // All below is in, too.
+    if (item.is_folder && !writer->wants(item.node.cid)) continue;  // Written with all below it.
     auto put = item.is_folder ? writer->put(item.node.cid, tree->folder_block(item))
                               : put_file(*writer, item);
     if (!put) return std::unexpected(put.error());

@@ -9,8 +9,8 @@
 namespace daphnis::l2 {
 
 struct PackSettings {
-  bool with_hidden = false;  ///< Names that begin with a dot, inside a folder.
-  bool replaces = false;     ///< A file that the output's name has already.
+  bool with_hidden = false;  ///< Packs names in folders that begin with a dot too.
+  bool replaces = false;     ///< Replaces an existing file of the output's name.
 };
 
 struct Packed {
@@ -21,13 +21,13 @@ struct Packed {
 };
 
 /// Packs a file, or a folder with everything below it, into the CARv1 `output` ("-": standard
-/// output; what is there already is an error unless PackSettings::replaces). A file gets the CID
-/// that the public `ipfs-car pack --no-wrap` gives it: raw leaves of 1 MiB, 1024 links a node,
-/// CIDv1, sha2-256. A folder becomes a basic UnixFS directory; at more entries than fit into one
-/// block (2 MiB) it is refused. The root comes first, then depth-first, each block once: what a
-/// gateway answers to `?format=car`. Reads each file twice, so that nothing but 48 bytes per leaf
-/// is held. Errors: kNotFound, kTooLarge, kInvalid (a name that no path can hold; an output that
-/// exists or is a terminal; "-" as input, which cannot be read twice), kUnexpected (a file changed
+/// output; an existing file is an error unless PackSettings::replaces). A file gets the CID that
+/// the public `ipfs-car pack --no-wrap` gives it: raw leaves of 1 MiB, 1024 links a node, CIDv1,
+/// sha2-256. A folder becomes a basic UnixFS directory; one with more entries than fit into a block
+/// (2 MiB) is refused. The blocks stand depth-first, the root first, each once, as in a gateway's
+/// answer to `?format=car`. Each file is read twice, so that only 48 bytes per leaf are held.
+/// Errors: kNotFound, kTooLarge, kInvalid (a name that no path can hold; an output that exists or
+/// is a terminal; "-" as input, which cannot be read twice), kUnexpected (a file changed
 /// meanwhile), kSystem.
 [[nodiscard]] Result<Packed> pack(const std::string& path, const std::string& output,
                                   const PackSettings& settings);

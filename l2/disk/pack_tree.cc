@@ -27,7 +27,7 @@ Result<PackTree> PackTree::read(const std::string& path, const PackSettings& set
     return fail_sys(errno, "cannot look at " + path);
   }
   tree.items_.push_back({.path = path, .name = {}, .is_folder = S_ISDIR(status.st_mode)});
-  // items_ grows while folders are listed.
+  // list() appends to items_ within this loop.
   for (size_t i = 0; i < tree.items_.size(); ++i) {
     auto done = tree.items_[i].is_folder ? tree.list(i, settings) : read_file(tree.items_[i]);
     if (!done) return std::unexpected(done.error());
@@ -74,7 +74,7 @@ Result<void> PackTree::list(size_t folder, const PackSettings& settings) {
     found.push_back(
         {.path = path + "/" + name, .name = std::move(name), .is_folder = S_ISDIR(status.st_mode)});
   }
-  std::ranges::sort(found, {}, &Item::name);  // By bytes, as dag-pb wants its links.
+  std::ranges::sort(found, {}, &Item::name);  // Sorted by bytes, as dag-pb demands.
   for (Item& item : found) {
     items_[folder].children.push_back(items_.size());
     items_.push_back(std::move(item));

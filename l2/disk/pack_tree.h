@@ -11,21 +11,21 @@
 
 namespace daphnis::l2 {
 
-/// The first pass of a pack: everything that will be packed, with its CIDs. Children stand after
-/// their folder in `items_`, so that neither pass needs recursion. Owned by pack().
+/// The first pass of a pack: all files and folders that will be packed, with their CIDs. Children
+/// stand after their folder in `items_`, so that neither pass needs recursion. Owned by pack().
 class PackTree {
  public:
   struct Item {
-    std::string path;  ///< To open it by.
-    std::string name;  ///< In its folder.
+    std::string path;  ///< The path by which it is opened.
+    std::string name;  ///< Its name in its folder.
     bool is_folder = false;
-    std::vector<size_t> children = {};  ///< Folders: sorted by name.
-    FileTree tree = {};                 ///< Files.
-    FileStamp stamp = {};               ///< Files: when they were read.
+    std::vector<size_t> children = {};  ///< Of a folder: indices of its entries, sorted by name.
+    FileTree tree = {};                 ///< Of a file.
+    FileStamp stamp = {};               ///< Of a file: its state when it was read.
     DagNode node = {};
   };
 
-  /// Looks at `path` and all below it and hashes the files. Errors as pack().
+  /// Lists `path` and everything below it, and hashes the files. Errors as pack().
   [[nodiscard]] static Result<PackTree> read(const std::string& path, const PackSettings& settings);
 
   [[nodiscard]] const std::vector<Item>& items() const { return items_; }  ///< The root is first.

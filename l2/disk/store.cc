@@ -30,7 +30,7 @@ std::shared_ptr<const File> Store::open(uint32_t id) {
   }
   auto opened = File::open_to_read(wanted.path);
   if (!opened) return nullptr;
-  // Another file may have taken the name since the scan; the next one will see to it.
+  // Another file may have taken the name since the scan; the next scan will find it.
   const auto stamp = opened->stamp();
   if (!stamp || *stamp != wanted.stamp) return nullptr;
   const auto file = std::make_shared<const File>(std::move(*opened));

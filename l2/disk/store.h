@@ -19,12 +19,12 @@
 namespace daphnis::l2 {
 
 /// The CARs of a folder (names ending in .car in any case, versions 1 and 2, no sub-folders) as one
-/// set of blocks. A block is hashed when it is first read, and not again while its file stays as it
-/// is: indexing thus reads little more than the sections' heads, and what leaves here has been
-/// proven once. What is no block of ours in a file is passed over and told. A file that is cut is
-/// not used while it may still grow, that is until kCarCutMs have passed since its last change;
-/// after that its whole blocks are, but no root of it is announced. All calls block and belong in a
-/// thread pool: scan() from one thread at a time, read() from any number. Owned by `serve`.
+/// set of blocks. A block is hashed when it is first read, and not again while its file does not
+/// change: so indexing reads little more than the sections' heads, and every block that read()
+/// returns has been proven. Bytes of a file that are no usable block are passed over and logged. A
+/// file that is cut is not used while it may still grow, that is, until kCarCutMs after its last
+/// change; then its whole blocks are used, but none of its roots is announced. All calls block and
+/// belong in a thread pool: scan() in one thread at a time, read() in any number. Owned by `serve`.
 class Store {
  public:
   explicit Store(std::string folder) : folder_(std::move(folder)) {}
@@ -33,13 +33,13 @@ class Store {
 
   struct ScanReport {
     Holdings holdings;      ///< Roots that exist in their file. Null where nothing has changed.
-    bool has_more = false;  ///< The turn was over before all was indexed.
-    bool is_being_written = false;  ///< A file is still being written: look again soon.
+    bool has_more = false;  ///< The turn's time was over before all files were indexed.
+    bool is_being_written = false;  ///< A file is still being written: scan again soon.
     std::vector<std::pair<LogLevel, LogLine>> notes = {};
   };
   /// Brings the index up to date with the folder; works for about a second at a time.
   [[nodiscard]] ScanReport scan();
-  /// Makes a scan under way, and all later ones, return soon. From any thread.
+  /// Makes a scan under way, and all later ones, return soon. May be called in any thread.
   void stop() { is_stopping_ = true; }
 
   /// The block's bytes, proven. Errors: kNotFound; kSystem.
@@ -48,7 +48,7 @@ class Store {
   struct Totals {
     uint64_t files = 0;
     uint64_t blocks = 0;
-    uint64_t damaged_blocks = 0;  ///< Found not to have their digest.
+    uint64_t damaged_blocks = 0;  ///< Blocks read that did not have their CID's digest.
   };
   [[nodiscard]] Totals totals() const;
 
@@ -58,7 +58,7 @@ class Store {
   struct Known {
     FileStamp stamp;
     FileState state = FileState::kNew;
-    uint32_t id = 0;  ///< In the index; a new one each time the file is read.
+    uint32_t id = 0;  ///< The file's number in the index; a new one each time the file is read.
     std::vector<Cid> roots = {};
     bool is_seen = false;
   };
@@ -68,18 +68,19 @@ class Store {
     FileStamp stamp;
   };
 
-  /// What lies in the folder and is not looked into; hidden names are nobody's affair.
+  /// Entries of the folder that are not read, without those of hidden names.
   struct PassedOver {
     uint64_t folders = 0;
-    uint64_t other_names = 0;  ///< Not ending in .car.
+    uint64_t other_names = 0;  ///< Files whose names do not end in .car.
     uint64_t no_files = 0;     ///< Sockets, devices, links that lead nowhere.
-    uint64_t too_many = 0;     ///< Beyond kStoreFilesMax.
+    uint64_t too_many = 0;     ///< CARs beyond kStoreFilesMax.
 
     [[nodiscard]] bool operator==(const PassedOver&) const = default;
   };
 
   [[nodiscard]] bool list_folder(ScanReport& report);
-  /// Whether the entry is a CAR by its name and kind; counts it in `passed_over` where it is not.
+  /// True where the entry is a CAR by its name and kind; counts it in `passed_over` where it is
+  /// not.
   [[nodiscard]] static bool is_car(int folder, const char* name, struct stat& status,
                                    PassedOver& passed_over);
   void tell_passed_over(const PassedOver& now, ScanReport& report);
@@ -94,20 +95,20 @@ class Store {
   const std::string folder_;
   std::atomic<bool> is_stopping_ = false;
 
-  // Of scan() alone.
+  // Used by scan() alone.
   std::map<std::string, Known> known_;
   std::vector<uint32_t> gone_;
   uint32_t next_id_ = 1;
   bool has_changed_ = true;
   bool could_list_ = true;
-  PassedOver passed_over_;  ///< As last told.
+  PassedOver passed_over_;  ///< The counts that were logged last.
 
-  mutable std::shared_mutex mutex_;  // guards what follows
+  mutable std::shared_mutex mutex_;  // guards the next three members
   BlockIndex index_;
   std::map<uint32_t, Indexed> files_;
   std::atomic<uint64_t> damaged_blocks_ = 0;
 
-  std::mutex open_mutex_;  // guards what follows; never held over another lock
+  std::mutex open_mutex_;  // guards open_files_; no other lock is taken while it is held
   /// Most recently used first.
   std::list<std::pair<uint32_t, std::shared_ptr<const File>>> open_files_;
 };

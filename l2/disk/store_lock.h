@@ -7,13 +7,13 @@
 
 namespace daphnis::l2 {
 
-/// A store's folder, locked by flock(2) as long as this lives, so that no two L2s serve one store:
-/// they would fight for its id. The lock is on the folder itself and leaves nothing in it; the
-/// kernel frees it with the process, however that ends. Owned by `serve`.
+/// A lock (flock(2)) on a store's folder for as long as this object lives, so that no two L2s serve
+/// one store: they would fight for its id. The lock is on the folder itself, so no file is left in
+/// it; the kernel frees it with the process, however that ends. Owned by `serve`.
 class StoreLock {
  public:
-  /// Errors: kInvalid (another L2 has it; says what to do), kSystem (some network file systems lock
-  /// no folders).
+  /// Errors: kInvalid (another L2 has the lock; the text says what to do), kSystem (some network
+  /// file systems cannot lock folders).
   [[nodiscard]] static Result<StoreLock> take(const std::string& store);
 
  private:

@@ -15,7 +15,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kTurn{1000};
-/// Sections gathered before the index is locked for them.
+/// Sections that are gathered before they are added to the index under its lock.
 constexpr size_t kBatch = 8192;
 
 int64_t wall_ns() {
@@ -24,14 +24,14 @@ int64_t wall_ns() {
       .count();
 }
 
-/// True where the file was written to a moment ago: its writer may not be done.
+/// True where the file was changed within kStoreQuietMs: its writer may not be done.
 bool was_just_written(const FileStamp& stamp) {
   const int64_t age_ns = wall_ns() - stamp.modified_ns;
   return age_ns >= 0 && age_ns < int64_t{limits::kStoreQuietMs} * 1'000'000;
 }
 
-/// True where a file that is cut will hardly grow any more. A time of change ahead of ours says
-/// nothing.
+/// True where a file that is cut is not expected to grow any more. That includes a file whose time
+/// of change lies in the future, which says nothing about its age.
 bool stays_cut(const FileStamp& stamp) {
   const int64_t age_ns = wall_ns() - stamp.modified_ns;
   return age_ns < 0 || age_ns >= int64_t{limits::kCarCutMs} * 1'000'000;
@@ -77,7 +77,7 @@ Store::ScanReport Store::scan() {
 bool Store::list_folder(ScanReport& report) {
   const std::unique_ptr<DIR, int (*)(DIR*)> folder(opendir(folder_.c_str()), closedir);
   if (!folder) {
-    // What was indexed stays: a folder that is away for a moment (a mount) comes back.
+    // The index stays as it is: a folder that is missing for a moment (a mount) comes back.
     if (std::exchange(could_list_, false)) {
       LogLine line = note("store_unreadable", folder_);
       line.add("error", std::generic_category().message(errno));
@@ -103,7 +103,7 @@ bool Store::list_folder(ScanReport& report) {
       if (known.state == FileState::kGrowing && stays_cut(stamp)) known.state = FileState::kNew;
       continue;
     }
-    // A new name is tried at once; one that is being written to only when that has paused.
+    // A new name is read at once; a changed file only after kStoreQuietMs without a change.
     if (!is_new && was_just_written(stamp)) {
       report.is_being_written = true;
       continue;
@@ -118,7 +118,7 @@ bool Store::list_folder(ScanReport& report) {
 bool Store::is_car(int folder, const char* name, struct stat& status, PassedOver& passed_over) {
   if (name[0] == '.') return false;
   if (fstatat(folder, name, &status, 0) != 0) {
-    // Gone since it was listed, or a link that leads nowhere.
+    // The entry is gone since it was listed, or is a link that leads nowhere.
     if (fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0) ++passed_over.no_files;
     return false;
   }
@@ -200,7 +200,7 @@ void Store::index_file(const std::string& name, Known& known, ScanReport& report
   }
   known.state = FileState::kUsed;
   report.notes.emplace_back(LogLevel::kDebug, note("car_indexed", name));
-  if (is_cut) return;  // Whoever asks for its root would get half an answer.
+  if (is_cut) return;  // An L1 that asked for its root would get half a DAG.
   const std::shared_lock lock(mutex_);
   for (const Cid& root : contents->roots) {
     if (index_.is_in_file(root, id)) known.roots.push_back(root);

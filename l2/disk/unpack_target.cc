@@ -53,7 +53,7 @@ UnpackTarget::~UnpackTarget() {
 Result<void> UnpackTarget::commit() {
   if (renameat2(folder_.fd(), kName, AT_FDCWD, path_.c_str(), RENAME_NOREPLACE) == 0) return {};
   if (errno == EEXIST) return refuse_existing(path_);
-  // Not every file system knows RENAME_NOREPLACE; the check in create() is the best left there.
+  // Not every file system knows RENAME_NOREPLACE; there only the check in create() protects.
   if (errno == EINVAL && renameat(folder_.fd(), kName, AT_FDCWD, path_.c_str()) == 0) return {};
   return fail_sys(errno, "cannot give " + path_ + " its name");
 }

@@ -7,21 +7,22 @@
 
 namespace daphnis::l2 {
 
-/// Where an unpack writes: a hidden folder beside the wanted path, whose one entry takes that path
-/// at the end. What is not committed is removed with all that is in it. Owned by an unpack.
+/// The place an unpack writes to: a hidden folder beside the wanted path. Its one entry is moved to
+/// that path at the end; a folder that is not committed is removed with all its content. Owned by
+/// an unpack.
 class UnpackTarget {
  public:
-  /// The name of what is to become the wanted path, inside folder().
+  /// The name, inside folder(), of the entry that commit() moves to the wanted path.
   static constexpr const char* kName = "content";
 
-  /// Errors: kInvalid (something is at `path` already, or it is "-"), kSystem.
+  /// Errors: kInvalid (`path` exists already, or is "-"), kSystem.
   [[nodiscard]] static Result<UnpackTarget> create(const std::string& path);
   UnpackTarget(UnpackTarget&& other) noexcept;
   UnpackTarget& operator=(UnpackTarget&&) = delete;
   ~UnpackTarget();
 
   [[nodiscard]] int folder() const { return folder_.fd(); }
-  /// Errors: kInvalid (something came to be at the path meanwhile), kSystem.
+  /// Errors: kInvalid (the path has been made meanwhile), kSystem.
   [[nodiscard]] Result<void> commit();
 
  private:

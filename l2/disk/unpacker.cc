@@ -57,7 +57,7 @@ Result<void> Unpacker::step() {
   bool is_shard = false;
   if (auto* plain = std::get_if<DagPbReader>(&top.links)) {
     DagPbReader::Item item = plain->next();
-    if (item == DagPbReader::Item::kData) item = plain->next();  // Read before.
+    if (item == DagPbReader::Item::kData) item = plain->next();  // put_part() has read the data.
     if (item != DagPbReader::Item::kLink) return pop(), Result<void>{};
     link = plain->link().cid;
     name = plain->link().name;

@@ -16,9 +16,9 @@
 
 namespace daphnis::l2 {
 
-/// Walks a UnixFS DAG depth-first and writes what it finds. Holds the blocks of the nodes on the
-/// way down. For a stream, which may leave repeated blocks out, it also keeps inner nodes and
-/// remembers where leaves were written, both bounded. Owned by unpack().
+/// Walks a UnixFS DAG depth-first and writes its files and folders. Holds the blocks of the nodes
+/// from the root down to the current one. For a stream, which may leave repeated blocks out, it
+/// also keeps inner nodes and remembers where leaves were written, both bounded. Owned by unpack().
 class Unpacker {
  public:
   enum class Repeats : uint8_t { kCome, kMayBeLeftOut };
@@ -35,11 +35,11 @@ class Unpacker {
   /// A node whose links are being followed.
   struct Frame {
     Kind kind;
-    bool is_topmost;  ///< Its end is the end of the file or folder.
-    Slice block;      ///< What the readers look into.
+    bool is_topmost;  ///< The file or folder ends with this node.
+    Slice block;      ///< The block that `links` reads.
     std::variant<DagPbReader, HamtReader> links;
   };
-  /// A block, or where its file bytes have been written already.
+  /// A block, or the place where its file bytes have been written already.
   using Found = std::variant<Slice, OutputTree::Region>;
 
   [[nodiscard]] Result<Found> find(const Cid& cid);

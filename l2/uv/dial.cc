@@ -11,7 +11,7 @@
 namespace daphnis::l2 {
 namespace {
 
-/// Names with more addresses than this are not tried to the end.
+/// The most addresses of one name that are tried.
 constexpr size_t kAddressesMax = 4;
 
 }  // namespace
@@ -51,7 +51,7 @@ Dial::~Dial() {
   if (!lookup_) return;
   lookup_->owner = nullptr;
   uv_cancel(
-      reinterpret_cast<uv_req_t*>(&lookup_->request));  // Where it runs already, it ends alone.
+      reinterpret_cast<uv_req_t*>(&lookup_->request));  // Fails where the lookup runs already.
 }
 
 void Dial::on_addresses(int status, const addrinfo* found) {
@@ -84,7 +84,7 @@ void Dial::try_next() {
 
 void Dial::finish(Result<uv::UvPtr<uv_tcp_t>> result) {
   const OnDone on_done = std::move(on_done_);
-  on_done(std::move(result));  // May destroy this.
+  on_done(std::move(result));  // The call may destroy this Dial.
 }
 
 }  // namespace daphnis::l2

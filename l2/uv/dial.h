@@ -11,9 +11,9 @@
 
 namespace daphnis::l2 {
 
-/// Resolves an L1's name (each time anew: addresses of homes and edges change) and connects to the
-/// first address that takes the connection. `on_done` gets the handle or the error, once, in a
-/// later turn; it may destroy the Dial. Destroying it cancels it silently. Owned by a link.
+/// Resolves an L1's name (each time anew, since addresses change) and connects to the first address
+/// that takes the connection. `on_done` gets the handle or the error, once, in a later turn, and
+/// may destroy the Dial. Destroying the Dial cancels it without a call. Owned by a link.
 class Dial {
  public:
   using OnDone = std::function<void(Result<uv::UvPtr<uv_tcp_t>>)>;
@@ -33,8 +33,8 @@ class Dial {
   uv::Loop& loop_;
   L1Url to_;
   OnDone on_done_;
-  Lookup* lookup_ = nullptr;            ///< Freed by its callback, which a cancelled one also gets.
-  std::vector<uv::Address> addresses_;  ///< Still to be tried, the last one first.
+  Lookup* lookup_ = nullptr;            ///< Freed by its callback, which also comes after a cancel.
+  std::vector<uv::Address> addresses_;  ///< Addresses still to be tried, the last one first.
   std::unique_ptr<uv::TcpConnector> connector_;
 };
 

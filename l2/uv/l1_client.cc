@@ -12,7 +12,7 @@ std::optional<uint64_t> retry_after_of(const http::Head& head) {
   return field ? parse_retry_after_ms(*field) : std::nullopt;
 }
 
-/// Appends to `held` up to kRefusalBytesMax.
+/// Appends `bytes` to `held`, up to kRefusalBytesMax in all.
 void keep_start(Bytes bytes, std::string& held) {
   held.append(as_text(bytes), 0, limits::kRefusalBytesMax - held.size());
 }
@@ -187,7 +187,7 @@ void L1Client::do_command(StartUpload& command) {
 
 void L1Client::end_upload(const Uuid& id, const UploadResult& result) {
   const auto at = uploads_.find(id);
-  // By value: erasing it destroys what `result` and `id` are part of.
+  // Copied, since erase() destroys the upload that `result` and `id` are part of.
   const UploadResult ended = result;
   const Uuid ended_id = id;
   log_upload(at->second->order(), ended);

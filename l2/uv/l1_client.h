@@ -14,9 +14,9 @@
 
 namespace daphnis::l2 {
 
-/// Drives the session with one L1: gives it time and what comes in from the wire, does what it asks
-/// for. Owns the registration's connection, the post of holdings, the uploads and the connections
-/// kept for more of them. Owned by `serve`.
+/// Drives the session with one L1: passes time and input from the wire to it and carries out its
+/// commands. Owns the registration's connection, the one that posts holdings, the uploads, and the
+/// idle connections kept for further uploads. Owned by `serve`.
 class L1Client {
  public:
   L1Client(uv::Loop& loop, uv::Log& log, Store& store, L1Url url, SessionSettings settings,
@@ -25,7 +25,7 @@ class L1Client {
   L1Client& operator=(const L1Client&) = delete;
 
   void start();
-  /// Leaves the L1; uploads under way go on. `on_idle` comes when there are none (any more).
+  /// Leaves the L1; uploads under way go on. Calls `on_idle` once no upload is under way.
   void drain(std::function<void()> on_idle);
   void on_holdings(const Holdings& holdings);
 
@@ -34,7 +34,7 @@ class L1Client {
   [[nodiscard]] L1Session::Stats stats() const { return session_.stats(); }
 
  private:
-  /// Does what the session has asked for, and sets the clock for it.
+  /// Ends an input's turn: carries out the session's commands and sets its timer.
   void after_input();
   void do_command(OpenRegistration& command);
   void do_command(CloseRegistration& command);
@@ -69,7 +69,7 @@ class L1Client {
   bool is_carrying_out_ = false;
 
   std::unique_ptr<Link> registration_;
-  /// An answer other than 200 to a registration, until it is read.
+  /// A reply other than 200 to a registration, while its body is read.
   std::optional<L1Refusal> refusal_;
   std::string refusal_body_;
   uv::Timer refusal_timeout_;
@@ -80,7 +80,7 @@ class L1Client {
 
   Upload::Host upload_host_;
   std::map<Uuid, std::unique_ptr<Upload>> uploads_;
-  std::list<Resting> resting_;  ///< Longest rested first.
+  std::list<Resting> resting_;  ///< Idle connections, the longest idle first.
   std::function<void()> on_idle_;
 };
 

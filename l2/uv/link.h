@@ -12,21 +12,23 @@
 
 namespace daphnis::l2 {
 
-/// A client connection to an L1: HTTP/1.1, one exchange at a time, one after another where the L1
-/// keeps it open. Owned by the exchange (a registration, a post of holdings, an upload) or, idle,
-/// by the client's pool; may be destroyed inside its events, which cancels everything.
+/// A client connection to an L1: HTTP/1.1, one exchange at a time, and further ones where the L1
+/// keeps the connection open. Owned by the exchange (a registration, a post of holdings, an upload)
+/// or, while idle, by the client's pool. Its destruction cancels the exchange and is allowed inside
+/// its events.
 class Link {
  public:
   struct Events {
-    /// Connected (or already so): write() may begin. Comes in a later turn than begin().
+    /// The link is connected and write() may begin. Comes in a later turn than begin().
     std::function<void()> on_ready;
-    /// All that was written is in the kernel's hands.
+    /// The kernel has taken all that was written.
     std::function<void()> on_drained = nullptr;
     std::function<void(const http::Head&)> on_head = nullptr;
     std::function<void(Bytes)> on_body = nullptr;
-    /// The answer is whole. is_reusable() tells whether begin() may follow.
+    /// The reply is whole. is_reusable() says whether begin() may follow.
     std::function<void()> on_end = nullptr;
-    /// Could not connect, was closed before the answer was whole, or the answer is not HTTP. Last.
+    /// The connection could not be made or was closed before the reply was whole, or the reply is
+    /// not HTTP. The last event.
     std::function<void(const std::string& why)> on_lost;
   };
 
@@ -37,17 +39,18 @@ class Link {
 
   /// Begins an exchange.
   void begin(Events events);
-  /// Between exchanges: tells when the L1 closes it.
+  /// Between exchanges: calls `on_gone` when the L1 closes the connection.
   void rest(std::function<void()> on_gone);
   void write(std::string bytes) { stream_->write(std::move(bytes)); }
   void write(Slices slices) { stream_->write(std::move(slices)); }
   [[nodiscard]] bool is_drained() const { return stream_->unsent_bytes() == 0; }
 
-  /// In on_end: the field behind the answer's body; empty where there is none.
+  /// In on_end: the field of that name behind the reply's body; empty where there is none.
   [[nodiscard]] std::string trailer(std::string_view name) const;
-  /// Between exchanges: true where the connection stands and is in step.
+  /// Between exchanges: true where the connection is open and the last exchange is complete.
   [[nodiscard]] bool is_reusable() const { return is_idle_; }
-  /// An exchange has been made on it before: the L1 may have closed it at this very moment.
+  /// True where this is not the connection's first exchange, so that the L1 may have closed the
+  /// connection before it saw this one.
   [[nodiscard]] bool is_used() const { return exchanges_ > 1; }
 
  private:
@@ -58,7 +61,7 @@ class Link {
 
   uv::Loop& loop_;
   L1Url to_;
-  /// Shared with the event under way, which may destroy this or begin() anew.
+  /// Shared with the event under way, which may destroy this link or call begin().
   std::shared_ptr<const Events> events_;
   std::unique_ptr<Dial> dial_;
   std::unique_ptr<uv::Stream> stream_;
@@ -66,7 +69,7 @@ class Link {
   http::Parser parser_{http::Parser::Kind::kResponse};
   uint64_t exchanges_ = 0;
   bool is_idle_ = false;
-  std::shared_ptr<bool> is_alive_;  ///< Tells code under way that an event has destroyed this.
+  std::shared_ptr<bool> is_alive_;  ///< False once an event has destroyed this link.
 };
 
 }  // namespace daphnis::l2

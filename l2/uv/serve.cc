@@ -19,11 +19,11 @@
 namespace daphnis::l2 {
 namespace {
 
-/// L1s are dialled before a large store is indexed to its end: not-found costs them little, and the
-/// holdings follow as they are known.
+/// The L2 registers after this time even if a large store is not yet indexed to its end: a
+/// not-found costs L1s little, and holdings are announced as they become known.
 constexpr uint64_t kRegisterAnywayMs = 3'000;
 
-/// The running L2. Owned by serve(), dead before its loop.
+/// The running L2. Owned by serve(), destroyed before its loop.
 class Server {
  public:
   Server(uv::Loop& loop, uv::Log& log, Store& store, const ServeSettings& settings,
@@ -95,7 +95,7 @@ void Server::begin() {
 }
 
 void Server::stop() {
-  if (std::exchange(is_stopping_, true)) return finish();  // Asked twice: at once.
+  if (std::exchange(is_stopping_, true)) return finish();  // A second signal ends it at once.
   log_.info(LogLine("stopping"));
   has_begun_ = true;
   begin_anyway_.stop();
@@ -105,7 +105,7 @@ void Server::stop() {
     client->drain([this] {
       const bool is_idle =
           std::ranges::all_of(clients_, [](const auto& one) { return one->uploads() == 0; });
-      if (is_idle) drain_timeout_.start(0);  // finish(), but not from inside a client.
+      if (is_idle) drain_timeout_.start(0);  // Calls finish(), but not from inside a client.
     });
   }
 }
@@ -143,7 +143,7 @@ int serve(const ServeSettings& settings) {
     l2_id = std::move(*own);
   }
   std::signal(SIGPIPE, SIG_IGN);
-  std::signal(SIGHUP, SIG_IGN);  // There is nothing to read again; the terminal's end is not ours.
+  std::signal(SIGHUP, SIG_IGN);  // There are no settings to read again, and no terminal is needed.
   uv::raise_descriptor_limit();
   LogLine line("serving");
   log.info(line.add("id", l2_id).add("store", settings.store).add("l1s", settings.l1s.size()));
@@ -152,7 +152,7 @@ int serve(const ServeSettings& settings) {
   uv::Loop loop;
   {
     const Server server(loop, log, store, settings, l2_id, log_file);
-    loop.run();  // Until stopped, and until what runs in the thread pool is done.
+    loop.run();  // Runs until stop(), and until the work in the thread pool is done.
   }
   log.info(LogLine("stopped"));
   log.flush();

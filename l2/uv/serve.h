@@ -12,7 +12,7 @@ namespace daphnis::l2 {
 
 struct ServeSettings {
   std::vector<L1Url> l1s;
-  std::string l2_id;  ///< Empty: the one kept in the store, made where there is none yet.
+  std::string l2_id;  ///< Empty: own_id() of the store.
   std::string store;
   uint32_t capacity = limits::kL2CapacityDefault;
   Generation generation = Generation::kV2;

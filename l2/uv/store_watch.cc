@@ -8,7 +8,7 @@ struct StoreWatch::Job {
   uv_work_t request{};
   Store* store = nullptr;
   Store::ScanReport report;
-  StoreWatch* owner = nullptr;  ///< Cut when the watch goes first.
+  StoreWatch* owner = nullptr;  ///< Null once the watch is gone.
 };
 
 StoreWatch::StoreWatch(uv::Loop& loop, uv::Log& log, Store& store, const std::string& folder,
@@ -43,7 +43,7 @@ void StoreWatch::look_in(uint64_t delay_ms) {
     has_changed_ = true;
     return;
   }
-  // Never later than already planned: a folder in constant change is looked at too.
+  // A scan is never put off, so that a folder in constant change is scanned too.
   if (next_.is_active() && loop_.now_ms() + delay_ms >= planned_ms_) return;
   planned_ms_ = loop_.now_ms() + delay_ms;
   next_.start(delay_ms);

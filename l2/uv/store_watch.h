@@ -9,15 +9,16 @@
 
 namespace daphnis::l2 {
 
-/// Keeps a store up to date: scans it in the thread pool when the folder tells of a change
-/// (inotify), while there is more to do, and every kStoreRescanMs for file systems that tell
-/// nothing. Owned by `serve`; the store must outlive the scan under way, which the loop waits for.
+/// Keeps a store up to date: scans it in the thread pool when the folder reports a change
+/// (inotify), while a scan says that there is more to do, and every kStoreRescanMs for file systems
+/// that report nothing. Owned by `serve`; the store must outlive the scan under way, which the loop
+/// waits for.
 class StoreWatch {
  public:
   struct Events {
-    /// The roots held have changed.
+    /// The roots that the store holds have changed.
     std::function<void(const Holdings&)> on_holdings;
-    /// The first look at the folder is complete. Once.
+    /// The whole folder has been scanned for the first time. Called once.
     std::function<void()> on_caught_up;
   };
 
@@ -41,7 +42,7 @@ class StoreWatch {
   uint64_t planned_ms_ = 0;  ///< When `next_` fires.
   uv::UvPtr<uv_fs_event_t> changes_;
   Job* job_ = nullptr;
-  bool has_changed_ = false;  ///< Something happened while a scan was under way.
+  bool has_changed_ = false;  ///< The folder has changed while a scan was under way.
   bool is_caught_up_ = false;
 };
 

@@ -11,7 +11,7 @@ constexpr const char* kNoMore = "the L1 wants no more";
 
 }  // namespace
 
-/// Holds all that the thread touches; `owner` is cut when the upload goes first.
+/// Holds all that the thread touches; `owner` is null once the upload is gone.
 struct Upload::Job {
   uv_work_t request{};
   std::shared_ptr<Delivery> delivery;
@@ -67,7 +67,8 @@ void Upload::make_turn() {
 void Upload::on_turn(Delivery::Turn turn) {
   if (turn.failure) {
     result_.why = turn.failure->text();
-    if (is_head_sent_) return finish(result_.why);  // What was begun is cut, never ended.
+    if (is_head_sent_)
+      return finish(result_.why);  // The body is cut, so it is not taken for whole.
     result_.is_not_found = true;
     lacks_ = turn.lacks;
     turn.slices.clear();
@@ -141,8 +142,8 @@ void Upload::pump() {
 
 void Upload::on_lost(const std::string& why) {
   if (is_refused_) return finish(kNoMore);
-  // A kept connection that the L1 closed at this moment: it has seen nothing of this request,
-  // though the kernel may have taken some of it.
+  // The L1 may have closed a reused connection just before this request: then it has seen nothing
+  // of it, though the kernel has taken some bytes.
   if (link_->is_used() && result_.status == 0 && result_.bytes <= limits::kUploadRetryBytes) {
     is_fresh_ = true;
     link_.reset();

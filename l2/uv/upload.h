@@ -15,17 +15,17 @@ namespace daphnis::l2 {
 
 /// How an upload ended, for the log.
 struct UploadResult {
-  int status = 0;            ///< The L1's answer; 0 where there was none.
-  bool is_complete = false;  ///< Everything was sent.
+  int status = 0;            ///< The status of the L1's reply; 0 where there was none.
+  bool is_complete = false;  ///< The whole delivery was sent.
   bool is_not_found = false;
-  uint64_t bytes = 0;     ///< Of CAR.
-  std::string why = {};   ///< Where it failed.
-  std::string code = {};  ///< What the L1 said of a status other than 200; empty: nothing.
+  uint64_t bytes = 0;     ///< Bytes of CAR that were sent.
+  std::string why = {};   ///< Why the upload failed; empty where it did not.
+  std::string code = {};  ///< The code in a reply other than 200; empty where there was none.
 };
 
-/// Answers one order: makes the CAR in the thread pool, a turn ahead of the socket, and POSTs it in
-/// chunks. An answer of the L1 that comes early ends it at once. Owned by the client of its L1; may
-/// be destroyed at any time but inside on_done, which is its last call.
+/// Delivers what one order asks for: makes the CAR in the thread pool, a turn ahead of the socket,
+/// and POSTs it in chunks. An early reply of the L1 ends the upload at once. Owned by the client of
+/// its L1, which may destroy it at any time, also in on_done, its last call.
 class Upload {
  public:
   struct Host {
@@ -33,9 +33,9 @@ class Upload {
     Store& store;
     const L1Url& l1;
     Generation generation;
-    /// A link for one exchange; kept ones first unless `is_fresh`.
+    /// Gives a link for one exchange: an idle one where there is one, unless `is_fresh`.
     std::function<std::unique_ptr<Link>(bool is_fresh)> take_link;
-    /// Takes a link whose exchange is over and that may serve another.
+    /// Takes back a link that may be used for another exchange.
     std::function<void(std::unique_ptr<Link>)> give_link;
   };
 
@@ -47,7 +47,7 @@ class Upload {
   [[nodiscard]] const Order& order() const { return start_.order; }
 
  private:
-  struct Job;  ///< One turn in the thread pool; outlives this.
+  struct Job;  ///< One turn in the thread pool; may outlive the upload.
 
   void restart();
   void make_turn();
@@ -67,19 +67,19 @@ class Upload {
 
   std::shared_ptr<Delivery> delivery_;
   Job* job_ = nullptr;
-  std::optional<Delivery::Turn> turn_;  ///< Made, not yet written.
+  std::optional<Delivery::Turn> turn_;  ///< The turn that is made and not yet written.
   std::unique_ptr<Link> link_;
   uv::Timer stall_;
   uv::Timer later_;
   UploadResult result_;
-  NotFound lacks_ = NotFound::kUnspecified;  ///< Where it is not found.
-  bool is_fresh_ = false;                    ///< Only a new connection will do.
+  NotFound lacks_ = NotFound::kUnspecified;  ///< Where result_.is_not_found.
+  bool is_fresh_ = false;                    ///< The upload needs a new connection.
   bool is_ready_ = false;                    ///< The link may be written to.
   bool is_head_sent_ = false;
   bool is_all_sent_ = false;
-  bool is_refused_ = false;   ///< An answer came before all was sent: it is read, no more is sent.
-  std::string said_;          ///< The answer's body, as much as is kept.
-  bool is_aborting_ = false;  ///< Legacy: a POST is begun only to be dropped.
+  bool is_refused_ = false;   ///< An early reply came: it is read, and no more is sent.
+  std::string said_;          ///< The beginning of the reply's body.
+  bool is_aborting_ = false;  ///< Legacy: the POST is begun and then cut, which means not-found.
 };
 
 }  // namespace daphnis::l2
