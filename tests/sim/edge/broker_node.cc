@@ -287,7 +287,7 @@ void BrokerNode::check_files_quiet() {
   expect_none(cache.index()->deferred_bytes(), "bytes to be freed");
 }
 
-/// Also what a broker saw that died.
+/// Adds this broker's counters to the run's, also where this broker dies.
 void BrokerNode::add_up() {
   const broker::Counters& counters = core_.counters();
   Tally& tally = scene_.tally;

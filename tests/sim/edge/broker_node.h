@@ -31,9 +31,9 @@ class BrokerNode {
   void set_limit(uint64_t bytes);
   void warm(const Cid& root);
 
-  /// What must hold at any time.
+  /// Checks what must hold at any time.
   void check_bounds();
-  /// Nothing may be under way any more.
+  /// Checks that nothing is under way any more.
   void check_quiet();
 
  private:
@@ -42,7 +42,7 @@ class BrokerNode {
   void on_folder(const broker::FolderEvent& event);
   void on_second();
   void after_input();
-  /// The cache and the disk agree, and nothing is left of what was in progress.
+  /// Checks that the cache and the disk agree, and that no unfinished file is left.
   void check_files_quiet();
   void add_up();
   void carry_out(broker::Command& command);

@@ -7,14 +7,15 @@
 
 namespace daphnis::sim {
 
-/// All randomness of one run, drawn from one seed. Owned by the scene. The standard's distributions
-/// differ between libraries, so a seed would not replay elsewhere with them.
+/// All randomness of one run, drawn from one seed. Owned by the scene. The distributions of the
+/// standard library are not used: they differ between libraries, so a seed would not replay with
+/// another one.
 class Chance {
  public:
   explicit Chance(uint64_t seed) : engine_(seed) {}
 
   [[nodiscard]] uint64_t bits() { return engine_(); }
-  /// 0 to `bound` - 1; `bound` is at least 1.
+  /// A number from 0 to `bound` - 1; `bound` is at least 1.
   [[nodiscard]] uint64_t below(uint64_t bound) { return engine_() % bound; }
   [[nodiscard]] uint64_t between(uint64_t least, uint64_t most) {
     return least + below(most - least + 1);

@@ -71,7 +71,7 @@ void Charges::check(const broker::Cache& cache) {
   } else if (!may_be_over_) {
     scene_.fail(fmt::format("{} bytes are charged, the limit is {}", charged, limit));
   }
-  // Nothing new is written before the scan has told what lies there.
+  // No file is written before the scan has found the files that are there.
   if (in_cache + not_found > limit && !may_be_over_ && scene_.tally.limits_set == 0) {
     scene_.fail(fmt::format("{} bytes lie in the cache and {} are to be found, the limit is {}",
                             in_cache, not_found, limit));

@@ -10,12 +10,12 @@
 
 namespace daphnis::sim {
 
-/// Holds the broker's books of one life against the disk: what this broker was told of or had made
-/// must be charged for as long as it takes room, and what is charged must stay below the limit.
+/// Compares one broker's account with the disk: files that this broker was told of or had made must
+/// be charged for as long as they take space, and the sum of the charges must stay below the limit.
 ///
-/// Not meant is what no broker could know of: files of a broker before it until the scan or their
-/// worker has told of them, and what that one unlinked and somebody still reads; and quarantine/,
-/// which has a bound of its own. Owned by the broker's node.
+/// Files that a broker cannot know of are left out: those of an earlier broker until the scan or
+/// their worker reports them, and those that an earlier broker unlinked and a worker still reads;
+/// so is quarantine/, which has a bound of its own. Owned by the broker's node.
 class Charges {
  public:
   Charges(Scene& scene, const broker::Settings& settings) : scene_(scene), settings_(settings) {}
@@ -28,15 +28,15 @@ class Charges {
  private:
   enum class Place : uint8_t { kCache, kSpoolDir };
 
-  /// Finds the inodes that have become this broker's affair.
+  /// Finds the inodes that this broker must charge from now on.
   void find(const broker::Cache& cache);
 
   Scene& scene_;
   broker::Settings settings_;
-  std::map<broker::WorkerId, std::string> prefixes_;  ///< Of the names of a worker's spools.
-  std::set<std::string> spools_;                      ///< Paths.
-  std::map<uint64_t, Place> known_;                   ///< By the inode's number.
-  bool may_be_over_ = false;  ///< By what workers held before, what was found, a lower limit.
+  std::map<broker::WorkerId, std::string> prefixes_;  ///< With these, names of spools begin.
+  std::set<std::string> spools_;                      ///< The paths of spools.
+  std::map<uint64_t, Place> known_;                   ///< Files that are charged, by inode number.
+  bool may_be_over_ = false;  ///< The limit may be passed: by old spools, a scan, a lower limit.
 };
 
 }  // namespace daphnis::sim

@@ -102,13 +102,13 @@ void Client::on_bytes(Bytes bytes) {
 void Client::on_answer_head() {
   body_at_ = 0;
   const http::Head& head = parser_.head();
-  // A slow network may use up the time for a request; then its id is not known either.
+  // A slow network may use up the time for a request, whose id is not known then.
   if (head.status == 408 && !must_get_all()) return;
   const std::string* id = head.find("X-Request-Id");
   if (!id || *id != request_id(answered_)) fail("got another request's answer");
   if (head.status == 200) {
     count_source(head);
-    // HEAD proves the root and no more.
+    // A HEAD proves the root alone.
     if (!wish().exists && !plan_.is_head) fail("got content that does not exist");
     return;
   }

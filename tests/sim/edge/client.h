@@ -12,22 +12,22 @@
 
 namespace daphnis::sim {
 
-/// One client connection: sends its requests and judges every byte of the answers. Owned by the
+/// One client connection: sends its requests and checks every byte of the answers. Owned by the
 /// world.
 class Client {
  public:
   struct Plan {
     uint64_t begins_ms = 0;
     unsigned worker = 0;
-    std::vector<const Wish*> wishes;  ///< One request each, in this order.
-    bool is_http_1_0 = false;         ///< Then there is one request.
-    bool is_pipelined = false;        ///< All requests at once.
+    std::vector<const Wish*> wishes;  ///< One request for each, one after the other.
+    bool is_http_1_0 = false;         ///< There is one request then.
+    bool is_pipelined = false;        ///< All requests are sent at once.
     bool is_head = false;
-    bool ends_its_side = false;                       ///< Once it has asked for all it wants.
+    bool ends_its_side = false;                       ///< After its last request.
     bool is_slow = false;                             ///< Stops reading now and then.
-    std::optional<uint64_t> leaves_after_bytes = {};  ///< Of answers.
+    std::optional<uint64_t> leaves_after_bytes = {};  ///< Bytes of answers; nullopt: it stays.
     bool must_succeed = false;                        ///< Whatever the weather was before.
-    bool must_hit = false;                            ///< The answer comes from the cache.
+    bool must_hit = false;                            ///< The answer must come from the cache.
   };
   /// Connects to a worker; null where it is away.
   using Dial = std::function<std::unique_ptr<Socket>(unsigned worker)>;
@@ -37,7 +37,7 @@ class Client {
   Client(Scene& scene, std::string name, Plan plan, Dial dial, IsHeld is_held);
 
   [[nodiscard]] bool is_done() const { return is_done_; }
-  /// The worker was killed: what it had open was closed by no rule of ours.
+  /// The worker was killed, and the kernel closed its connections in any state.
   void on_worker_death(unsigned worker) { has_worker_died_ |= worker == plan_.worker; }
 
  private:
@@ -65,13 +65,13 @@ class Client {
   IsHeld is_held_;
   http::Parser parser_{http::Parser::Kind::kResponse};
   std::unique_ptr<Stream> stream_;
-  Alarm alarm_;                ///< Begins, goes on reading.
-  Alarm patience_;             ///< Nothing has happened for too long.
-  size_t sent_ = 0;            ///< Requests.
-  size_t answered_ = 0;        ///< Whole answers.
-  size_t body_at_ = 0;         ///< Bytes of the answer's body seen.
-  uint64_t bytes_ = 0;         ///< Of all answers.
-  unsigned pauses_left_ = 60;  ///< Of a slow client, which must be done some time.
+  Alarm alarm_;                ///< Begins the connection, and ends a pause in reading.
+  Alarm patience_;             ///< Fires where nothing has happened for too long.
+  size_t sent_ = 0;            ///< Requests sent.
+  size_t answered_ = 0;        ///< Whole answers received.
+  size_t body_at_ = 0;         ///< Bytes received of the current answer's body.
+  uint64_t bytes_ = 0;         ///< Bytes received of all answers.
+  unsigned pauses_left_ = 60;  ///< Pauses that a slow client may still make, so that it ends.
   bool is_done_ = false;
   bool has_worker_died_ = false;
 };

@@ -13,7 +13,7 @@ bool Clock::step(uint64_t until_ms) {
   now_ms_ = std::max(now_ms_, due_.begin()->first.at_ms);
   alarm.stop();
   ++steps_;
-  const std::function<void()> call = alarm.on_fire_;  // The alarm may die in it.
+  const std::function<void()> call = alarm.on_fire_;  // The call may destroy the alarm.
   call();
   return true;
 }

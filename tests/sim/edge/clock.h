@@ -11,15 +11,17 @@ namespace daphnis::sim {
 
 class Alarm;
 
-/// The virtual time of one run: nothing happens but through an alarm that goes off, the earliest
-/// first, and at one millisecond in random order. Owned by the scene; outlives every alarm.
+/// The virtual time of one run. Everything happens in the call of an alarm: the earliest goes off
+/// first, and alarms of one millisecond in random sequence. Owned by the scene; outlives every
+/// alarm.
 class Clock {
  public:
-  /// Begins at an odd time, so that nobody takes 0 for it.
+  /// Begins at a time other than 0, since 0 means "never" in some places.
   explicit Clock(Chance& chance) : chance_(chance) {}
 
   [[nodiscard]] uint64_t now_ms() const { return now_ms_; }
-  /// Lets the earliest alarm go off. False where none is due by `until_ms`; it is that time then.
+  /// Lets the earliest alarm go off. False where none is due by `until_ms`; the time becomes
+  /// `until_ms` then.
   bool step(uint64_t until_ms);
   [[nodiscard]] uint64_t steps() const { return steps_; }
 
@@ -39,7 +41,8 @@ class Clock {
   uint64_t steps_ = 0;
 };
 
-/// Calls back once when its time has come. Owned by whoever waits; may be destroyed in the call.
+/// Calls back once when its time has come. Owned by the object that waits; may be destroyed in the
+/// call.
 class Alarm {
  public:
   Alarm(Clock& clock, std::function<void()> on_fire)
@@ -48,7 +51,7 @@ class Alarm {
   Alarm(const Alarm&) = delete;
   Alarm& operator=(const Alarm&) = delete;
 
-  /// Sets it, or moves it. A time that has passed is now.
+  /// Sets or moves the alarm. A time that has passed counts as now.
   void at(uint64_t at_ms);
   void after(uint64_t delay_ms) { at(clock_.now_ms() + delay_ms); }
   void stop();

@@ -38,8 +38,8 @@ DagNode add_leaf(Dag& dag, const std::vector<uint8_t>& bytes) {
   return {cid, bytes.size(), bytes.size()};
 }
 
-/// A file of `leaves` leaves under nodes of at most `fanout` links. Every `repeats`th leaf is the
-/// same.
+/// Adds a file of `leaves` leaves under nodes of at most `fanout` links. Every leaf whose number
+/// divides by `repeats` is the same block.
 DagNode add_file(Dag& dag, std::mt19937_64& random, size_t leaves, size_t leaf_bytes, size_t fanout,
                  size_t repeats = 0) {
   const std::vector<uint8_t> again = random_bytes(random, leaf_bytes);
@@ -66,7 +66,7 @@ DagNode add_directory(Dag& dag, const std::vector<DagEntry>& entries) {
   return add_node(dag, below, l2::encode_directory(entries));
 }
 
-/// A DAG-CBOR list of links.
+/// Adds a DAG-CBOR list of links.
 void add_cbor_list(Dag& dag, const std::vector<DagNode>& items) {
   std::vector<uint8_t> block{static_cast<uint8_t>(0x80 + items.size())};
   for (const DagNode& item : items) {
@@ -111,7 +111,7 @@ void add_wish(Content& content, size_t dag, const CarRequest& request) {
                             .is_whole_dag = key_of(request) == key_of({.root = request.root})});
 }
 
-/// Everything that may be asked of any DAG, and the ranges of the one that is a file.
+/// Adds all requests that make sense for a DAG, and those of ranges for the DAG that is a file.
 void add_wishes(Content& content, size_t dag, const std::vector<std::vector<std::string>>& paths,
                 bool has_v0_twin) {
   const Cid root = content.dags[dag].root;
@@ -166,7 +166,7 @@ Content make() {
   add_cbor_list(list, items);
   add_wishes(content, 4, {{}, {"6"}}, false);
 
-  // Larger than what the cache takes unseen, and than a write of a spool.
+  // Larger than kAdmitSmallBytesMax and than one write of a spool.
   add_file(dags.emplace_back(), random, 90, 16'384, 30);
   add_wish(content, 5, {.root = dags[5].root});
   add_wish(content, 5,

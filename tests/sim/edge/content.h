@@ -9,7 +9,7 @@
 
 namespace daphnis::sim {
 
-/// Blocks in memory. Equal for v0 and v1 twins.
+/// Blocks in memory. A block is found by its v0 and its v1 CID.
 class BlockStore final : public BlockSource {
  public:
   void add(const Cid& cid, const std::vector<uint8_t>& block);
@@ -18,7 +18,7 @@ class BlockStore final : public BlockSource {
   void add_all(const BlockStore& other) {
     blocks_.insert(other.blocks_.begin(), other.blocks_.end());
   }
-  /// Takes the block in that place (of size()) out.
+  /// Removes the block of that number, below size().
   void remove_nth(size_t n) { blocks_.erase(std::next(blocks_.begin(), static_cast<long>(n))); }
   [[nodiscard]] size_t size() const { return blocks_.size(); }
 
@@ -26,23 +26,23 @@ class BlockStore final : public BlockSource {
   std::map<std::vector<uint8_t>, std::vector<uint8_t>> blocks_;  ///< By codec and multihash.
 };
 
-/// One DAG with all of its blocks, and what may be asked of it.
+/// One DAG with all of its blocks.
 struct Dag {
   Cid root;
   BlockStore blocks;
 };
 
-/// Something a client asks for, and the only right answer.
+/// A request of a client, and the only right answer to it.
 struct Wish {
-  size_t dag = 0;      ///< In Content::dags.
-  std::string target;  ///< As in a request line.
-  bool exists = true;  ///< False: the path does not, which any holder proves.
-  std::string answer;  ///< The producer's own output, byte for byte.
-  RequestKey key{};    ///< Of its file in the cache.
+  size_t dag = 0;      ///< The index of its DAG in Content::dags.
+  std::string target;  ///< The target of its request line.
+  bool exists = true;  ///< False: the path does not exist, which any holder of the DAG proves.
+  std::string answer;  ///< The producer's output, byte for byte.
+  RequestKey key{};    ///< The key of its cached file.
   bool is_whole_dag = false;
 };
 
-/// What there is in the simulated world; the same in every run, made once.
+/// All content of the simulated world; the same in every run, made once.
 struct Content {
   std::vector<Dag> dags;
   std::vector<Wish> wishes;
@@ -50,7 +50,7 @@ struct Content {
   [[nodiscard]] static const Content& instance();
 };
 
-/// The CAR that a request is answered with; complete is false where blocks are missing.
+/// The CAR for a request, made from a store; not complete where blocks are missing.
 struct Produced {
   std::string bytes;
   bool is_complete = false;

@@ -7,9 +7,9 @@
 
 namespace daphnis::sim {
 
-/// Work on the disk that another thread of a process does: parts that take their time, and then the
-/// word to the loop. The process dies with this in the middle of it, too. Owned by whoever waits;
-/// may be destroyed in `done`.
+/// Work on the disk that another thread of a process does: parts that take time, and then the call
+/// of `done` on the loop. Its destruction is the death of the process in the middle of the work.
+/// Owned by the object that waits; may be destroyed in `done`.
 class DiskTask {
  public:
   using Part = std::function<void()>;

@@ -14,7 +14,7 @@ std::optional<uint64_t> number_from_environment(const char* name) {
 }
 
 #ifdef __SANITIZE_ADDRESS__
-constexpr uint64_t kSlowdown = 4;  // Fewer seeds take as long.
+constexpr uint64_t kSlowdown = 4;  // Runs are slower, so there are fewer seeds.
 #else
 constexpr uint64_t kSlowdown = 1;
 #endif
@@ -24,7 +24,7 @@ void check_happened(const char* what, uint64_t count) {
   CHECK(count > 0);
 }
 
-/// What must have happened to files for the runs to be worth something.
+/// Checks that enough has happened to files for the runs to test something.
 void check_files(const Tally& sum) {
   check_happened("hits", sum.hits);
   check_happened("sub-DAG hits", sum.sub_dag_hits);
@@ -43,7 +43,7 @@ void check_files(const Tally& sum) {
   check_happened("objects to be warmed", sum.warms);
 }
 
-/// What only a bad disk or a death can do.
+/// Checks that the effects of a bad disk and of deaths have happened.
 void check_file_trouble(const Tally& sum) {
   check_happened("leaders that failed with readers in mid-file", sum.joins_broken);
   check_happened("readers that went on with an L2", sum.joins_went_on);
@@ -63,8 +63,8 @@ void check_file_trouble(const Tally& sum) {
   check_happened("downs of the folder", sum.cache_downs);
 }
 
-/// DAPHNIS_SIM_SEED replays one seed, with a trace on stderr; DAPHNIS_SIM_ROUNDS sets how many are
-/// run, DAPHNIS_SIM_FIRST which is the first.
+/// DAPHNIS_SIM_SEED replays one seed, with a trace on stderr. DAPHNIS_SIM_ROUNDS sets the number of
+/// seeds that are run, DAPHNIS_SIM_FIRST the first of them.
 struct Seeds {
   explicit Seeds(uint64_t rounds) {
     if (const auto seed = number_from_environment("DAPHNIS_SIM_SEED")) {
@@ -102,7 +102,7 @@ Tally run_all(World::Kind kind, uint64_t rounds) {
   const Seeds seeds(rounds);
   Tally sum;
   for (uint64_t seed = seeds.first; seed <= seeds.last; ++seed) {
-    INFO("seed " << seed);  // For what ends the process.
+    INFO("seed " << seed);  // Printed where a check ends the process.
     run_one(seed, kind, seeds.is_replay, sum);
   }
   return sum;
@@ -117,7 +117,7 @@ bool is_replay() {
 TEST_CASE("whatever happens every fetch ends once and no cut answer looks complete") {
   const Tally sum = run_all(World::Kind::kStorm, 200 / kSlowdown);
   if (is_replay()) return;
-  // The runs are worth something only if all this has happened in them.
+  // The runs test something only if all this has happened in them.
   CHECK(sum.whole > sum.requests / 5);
   CHECK(sum.refused > 0);
   CHECK(sum.cut > 0);

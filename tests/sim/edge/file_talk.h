@@ -8,7 +8,7 @@
 
 namespace daphnis::sim {
 
-// What is said about files, in words for the trace; empty for all else.
+// Messages, tasks and events about files, in words for the trace; empty for all others.
 [[nodiscard]] std::string words(const ipc::WorkerToBroker& message);
 [[nodiscard]] std::string words(const ipc::BrokerToWorker& message);
 [[nodiscard]] std::string words(const broker::FolderTask& order);

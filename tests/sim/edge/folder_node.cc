@@ -125,7 +125,7 @@ std::string FolderNode::fault_of(const std::string& path, uint64_t size) {
   return footer ? std::string() : footer.error().text();
 }
 
-/// Looks at the file first; what it is about to be called may change meanwhile.
+/// The steps of a StoreFile: the file is checked first, and renamed in a later step.
 std::vector<DiskTask::Part> FolderNode::parts_of(const StoreFile& order) {
   return {[this, order] {
             store_fault_ = fault_of(settings_.cache_dir + "/tmp/" + order.name, order.size);

@@ -15,12 +15,12 @@
 
 namespace daphnis::sim {
 
-/// Why a cached file is not, byte for byte, the answer to the request of that key; empty: it is.
+/// Why a cached file is not, byte for byte, the output of the request of that key; empty: it is.
 [[nodiscard]] std::string fault_of_file(const std::string& bytes, const RequestKey& key);
 
-/// One life of the broker's hands on the disk: the counterpart of broker::uv::CacheFolder. Carries
-/// orders out one after the other, scans, sweeps, scrubs and probes. Owned by the broker's node;
-/// what is under way when it goes is done as far as it came.
+/// The cache's folder of one broker process: the counterpart of broker::uv::CacheFolder. Carries
+/// tasks out one after the other, scans, sweeps, scrubs and probes. Owned by the broker's node;
+/// work that is under way at its destruction stays half done.
 class FolderNode {
  public:
   using OnEvent = std::function<void(const broker::FolderEvent&)>;
@@ -39,7 +39,7 @@ class FolderNode {
  private:
   struct Scan {
     std::string last_folder = {};
-    std::vector<std::string> names = {};  ///< Of the folder being looked at.
+    std::vector<std::string> names = {};  ///< Names in the folder that is being scanned.
     bool is_over = false;
   };
   using Entries = std::vector<broker::CacheEntry>;
@@ -66,7 +66,7 @@ class FolderNode {
   void set_down(const std::string& why);
   void set_up();
 
-  // What goes on by itself (folder_rounds.cc).
+  // Scans, sweeps and scrubbing (folder_rounds.cc).
   void begin_scan();
   void run_scan();
   void pause_scan();
@@ -80,7 +80,7 @@ class FolderNode {
   broker::Settings settings_;
   OnEvent on_event_;
 
-  std::optional<RequestKey> wanted_;  ///< By ProveFile.
+  std::optional<RequestKey> wanted_;  ///< The key of a ProveFile.
   std::deque<broker::FolderTask> orders_;
   std::optional<broker::FolderTask> order_;  ///< Under way.
   std::optional<broker::FolderEvent> answer_;
@@ -94,15 +94,15 @@ class FolderNode {
   DiskTask probe_task_;
 
   std::shared_ptr<Scan> scan_;
-  std::set<RequestKey> gone_;  ///< Taken away since the scan began: what it saw of them is past.
+  std::set<RequestKey> gone_;  ///< Removed since the scan began, so that it must not report them.
   DiskTask scan_task_;
   Alarm scan_timer_;
 
   Alarm sweep_timer_;
   Alarm scrub_timer_;
   DiskTask scrub_task_;
-  std::vector<broker::FolderEvent> unlinked_;  ///< Told once the scrubber has closed its file.
-  std::string scrubbed_;                       ///< The path looked at last.
+  std::vector<broker::FolderEvent> unlinked_;  ///< Sent once the scrubber has closed its file.
+  std::string scrubbed_;                       ///< The path that was scrubbed last.
 };
 
 }  // namespace daphnis::sim

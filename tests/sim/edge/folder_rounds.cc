@@ -5,7 +5,7 @@
 #include "common/cachefile/cache_file.h"
 #include "tests/sim/edge/folder_node.h"
 
-/// What the folder does by itself: scans, sweeps and scrubbing.
+/// The rounds that the folder makes without a task: scans, sweeps and scrubbing.
 namespace daphnis::sim {
 namespace {
 
@@ -32,7 +32,7 @@ void FolderNode::run_scan() {
   auto found = std::make_shared<Entries>();
   scan_task_.start(
       {[this, scan = scan_, found] { scan_step(*scan, *found); }}, [this, scan = scan_, found] {
-        // It may have been given up, or begun anew, since.
+        // This scan may have been given up, or begun anew, meanwhile.
         if (scan != scan_) return pause_scan();
         std::erase_if(*found, [this](const auto& entry) { return gone_.contains(entry.key); });
         scene_.tally.scan_found += found->size();
@@ -48,7 +48,7 @@ void FolderNode::run_scan() {
       });
 }
 
-/// Reads the names of the next folder, or looks at one of them.
+/// Reads the names of the next folder, or one file of the current folder.
 void FolderNode::scan_step(Scan& scan, Entries& found) {
   if (!scan.names.empty()) {
     const std::string path = std::move(scan.names.back());
@@ -68,7 +68,7 @@ void FolderNode::scan_step(Scan& scan, Entries& found) {
 
 void FolderNode::look_at(const std::string& path, Entries& found) {
   Disk::InodeRef inode;
-  if (scene_.disk.open(path, inode) != 0) return;  // Evicted since.
+  if (scene_.disk.open(path, inode) != 0) return;  // The file was evicted meanwhile.
   broker::CacheEntry entry{.key = {}, .root = {}};
   const size_t name_at = (settings_.cache_dir + "/objects/ab/").size();
   std::string tail;
@@ -111,7 +111,7 @@ void FolderNode::sweep(uint64_t quiet_ms) {
 
 // --- Scrubber ---
 
-/// One file a time: one that is wanted, else in the order of their names.
+/// Scrubs one file: the one of a ProveFile, else the next by name.
 void FolderNode::scrub() {
   scrub_timer_.after(kScrubEveryMs);
   if (!is_up_ || scan_ || scrub_task_.is_busy()) return;
@@ -145,7 +145,7 @@ void FolderNode::scrub() {
     const bool is_read = scene_.disk.read(*look->inode, 0, SIZE_MAX, bytes) == 0;
     look->why = is_read ? fault_of_file(bytes, look->key) : "it cannot be read";
     look->is_good = look->why.empty();
-    if (look->inode->name.empty()) look->why.clear();  // Evicted meanwhile.
+    if (look->inode->name.empty()) look->why.clear();  // The file was evicted meanwhile.
   };
   scrub_task_.start({std::move(open), std::move(prove)}, [this, look] {
     look->inode.reset();
@@ -158,7 +158,7 @@ void FolderNode::scrub() {
   });
 }
 
-/// What is unlinked takes room as long as the scrubber has it open.
+/// Closes the scrubbed file, which takes space until then even if it is unlinked.
 void FolderNode::release_scrubbed() {
   if (scrub_task_.is_busy()) return;
   for (const auto& event : std::exchange(unlinked_, {})) on_event_(event);

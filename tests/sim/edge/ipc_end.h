@@ -11,14 +11,14 @@
 
 namespace daphnis::sim {
 
-/// One end of a worker-broker connection, as uv::IpcChannel is one: frames, and sockets that travel
-/// with them and may get lost on the way, so that later ones are found with the wrong frame. Owned
-/// by a node; closes when it goes, also in its events.
+/// One end of a worker-broker connection, like uv::IpcChannel: frames, and sockets that travel with
+/// them. A socket may get lost on the way, so that a later one comes with the wrong frame. Owned by
+/// a node; its destruction closes it and is allowed in its events.
 class IpcEnd {
  public:
   struct Events {
     std::function<void(Bytes payload, std::unique_ptr<Socket> socket)> on_frame;
-    /// At most once and last.
+    /// Called at most once, as the last event.
     std::function<void()> on_closed;
   };
 
@@ -43,7 +43,7 @@ class IpcEnd {
   Scene& scene_;
   std::unique_ptr<Socket> socket_;
   std::shared_ptr<Events> events_;  ///< Shared with the event under way.
-  std::shared_ptr<bool> is_open_ = std::make_shared<bool>(true);  ///< For events that destroy this.
+  std::shared_ptr<bool> is_open_ = std::make_shared<bool>(true);  ///< False once this is destroyed.
   Alarm turn_;
   ipc::FrameReader reader_;
   std::deque<Outgoing> outgoing_;

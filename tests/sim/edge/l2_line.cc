@@ -39,7 +39,7 @@ void L2Line::pump() {
     if (upload.plan.end == UploadPlan::End::kStall) return;
     if (upload.plan.end == UploadPlan::End::kCut) {
       if (stream_.unsent_bytes() > 0) return;
-      // Else the L1 might never hear of this one: resets and answers to what is closed overtake it.
+      // Otherwise the L1 might never see this upload: a reset would overtake it.
       const bool is_rude = scene_.weather.are_l2s_rude && scene_.chance.one_in(2);
       if (!is_rude && &upload != &uploads_.front()) return;
       if (is_rude) stream_.abort();
@@ -60,7 +60,7 @@ void L2Line::on_bytes(Bytes bytes) {
     if (step.event != http::Parser::Event::kEnd) continue;
     const http::Head& head = parser_.head();
     if (uploads_.empty()) {
-      // The broker's 408 to a connection that says nothing.
+      // The broker replies 408 to a connection that sends nothing.
       if (head.keep_alive) scene_.fail("an L2 was answered without having asked");
       return end(false);
     }
@@ -79,7 +79,7 @@ void L2Line::end_front(int status) {
   events_.on_done(over.id, status);
 }
 
-/// The connection is no use any more. What the L1 cannot have read is sent again elsewhere.
+/// Ends the connection. Uploads that the L1 cannot have read are sent again on another one.
 void L2Line::end(bool may_try_again) {
   if (std::exchange(is_over_, true)) return;
   std::deque<Upload> rest = std::move(uploads_);

@@ -11,31 +11,31 @@
 
 namespace daphnis::sim {
 
-/// One connection of an L2 for its answers: sends one after the other, the next perhaps before the
-/// L1 has replied to the one before. Owned by the L2's node.
+/// One connection of an L2 for its deliveries: sends one after the other, the next perhaps before
+/// the L1 has replied to the one before. Owned by the L2's node.
 class L2Line {
  public:
   struct Upload {
     Uuid id{};
     UploadPlan plan;
-    size_t at = 0;  ///< Bytes written.
+    size_t at = 0;  ///< Bytes written so far.
     unsigned tries = 0;
   };
   struct Events {
-    /// The L1 has replied, or there is no point in trying again.
+    /// The L1 has replied, or the upload is not tried again.
     std::function<void(const Uuid& id, int status)> on_done;
-    /// The L1 has closed on it, and may have read nothing of it.
+    /// The L1 has closed the connection and may have read nothing of the upload.
     std::function<void(Upload)> on_again;
-    /// No more can be sent here. The last call; this is to be destroyed later.
+    /// No more can be sent here. The last call; the owner destroys this line later.
     std::function<void(L2Line&)> on_over;
   };
 
   L2Line(Scene& scene, std::unique_ptr<Socket> socket, Events events);
 
   void add(Upload upload);
-  /// Nothing is under way.
+  /// True where no upload is under way.
   [[nodiscard]] bool is_idle() const { return uploads_.empty() && !is_over_; }
-  /// All that was begun is sent, though not replied to.
+  /// True where all uploads that were begun are sent, though not replied to.
   [[nodiscard]] bool may_pipeline() const {
     return !is_over_ && !uploads_.empty() && is_sent(uploads_.back());
   }
@@ -55,7 +55,7 @@ class L2Line {
   Scene& scene_;
   Events events_;
   http::Parser parser_{http::Parser::Kind::kResponse};
-  std::deque<Upload> uploads_;  ///< In order; the first awaits its reply.
+  std::deque<Upload> uploads_;  ///< The oldest, which waits for its reply, is first.
   Alarm next_;
   size_t exchanges_ = 0;
   bool is_over_ = false;

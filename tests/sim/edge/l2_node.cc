@@ -181,7 +181,7 @@ void L2Node::run(l2::StartUpload& command) {
   send({.id = order.request_id, .plan = plan_upload(scene_, order, generation, mood, store_)});
   if (mood != Mood::kTwice) return;
   Uuid other = order.request_id;
-  other[0] ^= 0xff;  // The session must not be told twice of one upload.
+  other[0] ^= 0xff;  // Another id, since the session must hear of an upload's end only once.
   doubled_.insert(other);
   send({.id = other, .plan = plan_upload(scene_, order, generation, Mood::kHonest, store_)});
 }

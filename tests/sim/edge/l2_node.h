@@ -16,14 +16,14 @@
 
 namespace daphnis::sim {
 
-/// One life of a home node: the L2's session core, its registration, holdings and answers. Owned by
-/// the world; destroying it is its sudden death.
+/// One life of a home node: the L2's session core, its registration, holdings and deliveries. Owned
+/// by the world; its destruction is its sudden death.
 class L2Node {
  public:
   struct Traits {
     l2::SessionSettings settings;
     std::string address;
-    std::set<size_t> dags;  ///< In Content::dags.
+    std::set<size_t> dags;  ///< Indices in Content::dags.
     bool has_hole = false;  ///< One block is missing.
   };
   /// Connects to the broker; null where there is none.
@@ -32,15 +32,15 @@ class L2Node {
   L2Node(Scene& scene, const Traits& traits, Dial dial);
   ~L2Node();
 
-  /// The process is stopped: its connections stand, and nothing is read, written or thought.
+  /// Stops the process (SIGSTOP): its connections stay open, and it reads and writes nothing.
   void freeze();
-  /// Closes connections that are kept for later.
+  /// Closes idle connections that are kept for further uploads.
   void close_idle();
   [[nodiscard]] bool is_registered() const { return session_.is_registered(); }
   void check_quiet();
 
  private:
-  /// A connection with one parser for what comes back.
+  /// A connection with a parser for the replies.
   struct Exchange {
     std::unique_ptr<Stream> stream;
     http::Parser parser{http::Parser::Kind::kResponse};
@@ -69,14 +69,14 @@ class L2Node {
   BlockStore store_;
   l2::L1Session session_;
   Alarm clock_;
-  Alarm sweep_;     ///< Lines that are over are destroyed outside their own events.
-  Alarm patience_;  ///< For orders that are not answered at all.
+  Alarm sweep_;     ///< Destroys lines that are over, outside their own events.
+  Alarm patience_;  ///< Ends orders for which nothing is ever delivered.
   std::unique_ptr<Exchange> registration_;
   std::unique_ptr<Exchange> holdings_;
   std::list<std::unique_ptr<L2Line>> lines_;
   std::list<std::unique_ptr<L2Line>> over_;
-  std::map<Uuid, uint64_t> silent_;  ///< Until when.
-  std::set<Uuid> doubled_;           ///< Second answers, which the session knows nothing of.
+  std::map<Uuid, uint64_t> silent_;  ///< When each order without a delivery ends.
+  std::set<Uuid> doubled_;           ///< Second deliveries, of which the session knows nothing.
   bool is_frozen_ = false;
   bool is_carrying_out_ = false;
 };

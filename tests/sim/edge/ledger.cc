@@ -15,7 +15,7 @@ void Ledger::sent(const ipc::Fetch& message) {
 void Ledger::sent(const ipc::CancelFetch& message) {
   ++scene_.tally.cancels;
   const auto found = fetches_.find(message.fetch_id);
-  // Where the broker was away as the fetch began, it never heard of it.
+  // The broker never heard of a fetch that began while it was away.
   if (found == fetches_.end()) return;
   expect(found->second.state != State::kEnded, "cancelled after its end", message.fetch_id);
   found->second.state = State::kEnded;
@@ -24,9 +24,9 @@ void Ledger::sent(const ipc::CancelFetch& message) {
 void Ledger::received(const ipc::FetchFailed& message) {
   const auto found = fetches_.find(message.fetch_id);
   expect(found != fetches_.end(), "refused without having been asked for", message.fetch_id);
-  // It may have crossed with our cancel.
+  // The message may have crossed with the worker's cancel.
   if (found == fetches_.end() || found->second.state == State::kEnded) return;
-  // A fetch in the middle of an answer is asked for again where there is just no L2.
+  // A fetch that has begun asks again where the broker has no L2 just now.
   const bool may_pass = message.reason == ipc::FetchFailure::kNoL2;
   found->second.state = may_pass ? State::kReferred : State::kEnded;
   for (const auto& [id, attempt] : attempts_) {

@@ -8,9 +8,9 @@
 
 namespace daphnis::sim {
 
-/// Keeps book of what one worker and the broker say to each other, and finds what may not be: a
-/// fetch that ends twice or goes on after its end, a hand-off without exactly one AttemptEnded.
-/// Owned by the worker's node, one for each of its broker connections.
+/// Records the messages between one worker and the broker, and finds forbidden ones: a fetch that
+/// ends twice or goes on after its end, a hand-off without exactly one AttemptEnded. Owned by the
+/// worker's node, one for each of its broker connections.
 class Ledger {
  public:
   Ledger(Scene& scene, std::string who) : scene_(scene), who_(std::move(who)) {}
@@ -21,7 +21,7 @@ class Ledger {
   void on_received(const ipc::BrokerToWorker& message) {
     std::visit([this](const auto& known) { received(known); }, message);
   }
-  /// Nothing is under way any more: what is still open never ended.
+  /// Called when nothing is under way any more: fails where a fetch or an attempt has not ended.
   void check_quiet();
 
  private:
@@ -32,13 +32,13 @@ class Ledger {
 
   enum class State : uint8_t {
     kAsked,
-    kReferred,  ///< The broker is done with it: to a file, or for now. It may be asked again.
+    kReferred,  ///< The broker has ended it, by a file or for now; the worker may ask again.
     kEnded,
   };
   struct Asked {
     State state = State::kAsked;
-    bool reads_along = false;  ///< Another worker's spool has begun for it.
-    bool is_broken = false;    ///< That one came to nothing.
+    bool reads_along = false;  ///< It reads along in another worker's spool.
+    bool is_broken = false;    ///< That spool has failed.
   };
 
   void sent(const ipc::Fetch& message);

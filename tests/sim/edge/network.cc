@@ -12,13 +12,13 @@ namespace {
 constexpr uint64_t kBytewiseMax = 700;
 
 struct Passenger {
-  uint64_t offset;  ///< Of the byte it travels with.
+  uint64_t offset;  ///< The offset of the byte that it travels with.
   std::unique_ptr<Socket> socket;
 };
 
 }  // namespace
 
-/// Both directions of a connection. Lives as long as one of its ends.
+/// Both directions of a connection. Lives as long as either of its ends.
 class Wire : public std::enable_shared_from_this<Wire> {
  public:
   explicit Wire(Network& network)
@@ -65,7 +65,7 @@ class Wire : public std::enable_shared_from_this<Wire> {
   void move_on(Lane& lane) {
     if (!lane.delivery.is_set() && lane.has_more()) lane.delivery.after(network_.delay_ms());
   }
-  void tell_room_later(Lane& lane) {
+  void tell_space_later(Lane& lane) {
     if (std::exchange(lane.is_writer_blocked, false)) lane.room.after(network_.chance_.below(3));
   }
   void close(Socket& end);
@@ -78,12 +78,12 @@ class Wire : public std::enable_shared_from_this<Wire> {
   static void tell(Socket* end);
 
   Network& network_;
-  Lane lanes_[2];  ///< By the side that writes.
+  Lane lanes_[2];  ///< Indexed by the side that writes.
 };
 
 void Wire::tell(Socket* end) {
   if (!end || !end->on_change_) return;
-  const std::function<void()> call = end->on_change_;  // The end may die in it, or change hands.
+  const std::function<void()> call = end->on_change_;  // The call may destroy or pass on the end.
   call();
 }
 
@@ -92,7 +92,7 @@ void Wire::tell_room(int number) {
   tell(lanes_[number].writer);
 }
 
-/// From now on nothing but a reset comes over this direction, after part of what is on its way.
+/// Lets a reset arrive in this direction, after a part of the bytes that are on their way.
 void Wire::cut(Lane& lane) {
   if (lane.is_cut) return;
   lane.is_cut = true;
@@ -104,7 +104,7 @@ void Wire::deliver(int number) {
   Lane& lane = lanes_[number];
   Lane& back = lanes_[1 - number];
   Chance& chance = network_.chance_;
-  if (!lane.reader) {  // Nobody is there to take it: as a kernel does, say so.
+  if (!lane.reader) {  // There is no reader any more; a kernel replies with a reset.
     const bool has_bytes = !std::exchange(lane.travelling, {}).empty();
     if (!has_bytes || !lane.writer) return;
     cut(back);
@@ -141,7 +141,7 @@ void Wire::close(Socket& end) {
   // A passenger's end closes other connections, never this one.
   const std::deque<Passenger> lost = std::move(lane_in.passengers);
   lane_in.passengers.clear();
-  tell_room_later(lane_in);  // What the writer finds out then is that nobody reads.
+  tell_space_later(lane_in);  // The writer finds out then that the reader is gone.
   if (!lane_out.reader) return;
   if (end.is_aborted_ || leaves_bytes) {
     cut(lane_out);
@@ -198,7 +198,7 @@ size_t Socket::read(std::span<uint8_t> into) {
   std::memcpy(into.data(), lane.arrived.data(), size);
   lane.arrived.erase(0, size);
   lane.read += size;
-  if (size > 0) wire_->tell_room_later(lane);
+  if (size > 0) wire_->tell_space_later(lane);
   return size;
 }
 

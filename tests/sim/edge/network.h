@@ -16,23 +16,23 @@ namespace daphnis::sim {
 class Network;
 class Wire;
 
-/// One end of an in-memory connection, with the manners of a TCP socket: writes take what fits,
-/// bytes arrive late and cut anywhere, closing with bytes unread makes the peer see a reset, and
-/// what was on its way then may be lost. It may travel over another socket with the bytes it holds.
-/// Closes when it goes. Owned by whoever drives it.
+/// One end of an in-memory connection that behaves like a TCP socket: writes take as many bytes as
+/// fit, bytes arrive late and cut anywhere, and closing with bytes unread makes the peer see a
+/// reset, which may overtake bytes on their way. A socket may travel over another socket, with the
+/// bytes it holds. Its destruction closes it. Owned by the object that drives it.
 class Socket {
  public:
   ~Socket();
   Socket(const Socket&) = delete;
   Socket& operator=(const Socket&) = delete;
 
-  /// Takes the first bytes of `bytes`, as many as there is room for; returns their number.
+  /// Takes the first bytes of `bytes`, as many as there is space for; returns their number.
   size_t write(Bytes bytes);
   /// `passenger` travels with the next byte that is written.
   void attach(std::unique_ptr<Socket> passenger);
-  /// Ends our side after what was written.
+  /// Ends our side after the bytes that were written.
   void shutdown();
-  /// Its end will be a reset.
+  /// The socket's destruction will be a reset.
   void abort() { is_aborted_ = true; }
 
   /// Moves up to `into.size()` bytes out; returns their number.
@@ -41,20 +41,20 @@ class Socket {
   [[nodiscard]] std::unique_ptr<Socket> take_passenger();
 
   [[nodiscard]] size_t readable() const;
-  /// The peer ended its side and all of it was read.
+  /// True where the peer has ended its side and all of its bytes were read.
   [[nodiscard]] bool has_ended() const;
   [[nodiscard]] bool is_reset() const;
-  /// Something would come of a read: bytes, the end, or the reset.
+  /// True where a read would return bytes, the end or the reset.
   [[nodiscard]] bool is_ready() const { return readable() > 0 || has_ended() || is_reset(); }
   [[nodiscard]] bool can_write() const;
   /// Bytes written that the peer has not read.
   [[nodiscard]] size_t unread_by_peer() const;
 
-  /// Who is told, in turns of their own, that something came or that there is room again.
+  /// Sets the call that is made, in a turn of its own, when input has come or there is space again.
   void listen(std::function<void()> on_change) { on_change_ = std::move(on_change); }
 
   [[nodiscard]] uint64_t cookie() const { return cookie_; }
-  /// Of the peer, as this end sees it.
+  /// The peer's address, as this end sees it.
   [[nodiscard]] const std::string& address() const { return address_; }
 
  private:
@@ -74,8 +74,8 @@ class Socket {
 class Network {
  public:
   struct Manners {
-    size_t capacity = 4096;        ///< Bytes of one direction of one connection.
-    bool is_quick = false;         ///< Small delays only.
+    size_t capacity = 4096;        ///< Bytes that one direction of a connection holds.
+    bool is_quick = false;         ///< All delays are small.
     unsigned bytewise_one_in = 0;  ///< Connections whose beginnings arrive byte by byte.
   };
 
@@ -85,13 +85,13 @@ class Network {
     std::unique_ptr<Socket> near;
     std::unique_ptr<Socket> far;
   };
-  /// `address` is the near end's.
+  /// `address` is the address of the near end.
   [[nodiscard]] Ends connect(const std::string& address);
 
   void set_manners(const Manners& manners) { manners_ = manners; }
-  /// Connections of which an end is open.
+  /// The number of connections with an open end.
   [[nodiscard]] size_t connections() const { return wires_.size(); }
-  /// Bytes written that no end has read.
+  /// Bytes that were written and not read.
   [[nodiscard]] size_t held_bytes() const;
 
  private:

@@ -22,18 +22,18 @@
 
 namespace daphnis::sim {
 
-/// How bad things are. All chances are "once in N", 0 for never.
+/// How often things go wrong. All chances are "once in N", 0 for never.
 struct Weather {
   bool is_calm = false;             ///< Nothing fails: every answer must be the best one.
-  unsigned socket_lost_one_in = 0;  ///< Of the sockets handed over.
-  unsigned mood_one_in = 0;         ///< Answers of L2s that are not honest.
-  bool are_l2s_rude = false;        ///< They break off by resets, and behind what is unanswered.
+  unsigned socket_lost_one_in = 0;  ///< Sockets lost while they are handed over.
+  unsigned mood_one_in = 0;         ///< Deliveries of L2s that are not honest.
+  bool are_l2s_rude = false;        ///< L2s cut by resets, also behind POSTs without a reply.
   unsigned client_leaves_one_in = 0;
-  unsigned scan_pause_ms = 0;     ///< Between two steps of a scan, as if there were more to see.
-  unsigned pipelined_one_in = 3;  ///< L2s that send the next answer behind the one under way.
+  unsigned scan_pause_ms = 0;     ///< Between two steps of a scan, as if the folder were larger.
+  unsigned pipelined_one_in = 3;  ///< L2s that send a delivery behind the one under way.
 };
 
-/// What happened, to tell a run that tests something from one that does not.
+/// Counts what happened, so that a run that tests nothing is recognised.
 struct Tally {
   uint64_t requests = 0;
   uint64_t whole = 0;    ///< Answers with content, complete and right.
@@ -90,7 +90,7 @@ struct Tally {
   uint64_t spools_lost = 0;
 };
 
-/// A counting Bloom filter's memory, as long as a process has it mapped.
+/// The memory of a counting Bloom filter; lives as long as a process has it mapped.
 struct SharedFilter {
   std::vector<uint32_t> words =
       std::vector<uint32_t>(CountingBloomFilter::kBytes / sizeof(uint32_t));
@@ -98,12 +98,12 @@ struct SharedFilter {
       {reinterpret_cast<uint8_t*>(words.data()), CountingBloomFilter::kBytes}};
 };
 
-/// What all parts of one run share. Owned by the world, outlives its parts.
+/// The objects that all parts of one run share. Owned by the world; outlives its parts.
 struct Scene {
   explicit Scene(uint64_t seed_)
       : seed(seed_), chance(seed_), clock(chance), network(clock, chance), disk(clock, chance) {}
 
-  /// A broken promise. The first one ends the run.
+  /// Reports a broken promise. The first one ends the run.
   void fail(std::string what) {
     faults.push_back(fmt::format("at {} ms: {}", clock.now_ms(), std::move(what)));
     trace("FAULT {}", faults.back());
@@ -114,7 +114,7 @@ struct Scene {
     const std::string line = fmt::format(format, std::forward<Args>(args)...);
     std::fprintf(stderr, "%7lu  %s\n", clock.now_ms() % 1'000'000, line.c_str());
   }
-  /// Traces what is said about files, as far as it is.
+  /// Traces `said` where words() has words for it.
   template <class Said>
   void trace_words(std::string_view who, const Said& said) {
     if (!is_traced) return;
@@ -124,7 +124,7 @@ struct Scene {
   [[nodiscard]] uint32_t wall_s() const {
     return static_cast<uint32_t>(1'700'000'000 + clock.now_ms() / 1000);
   }
-  /// Folds something observed into the run's fingerprint: equal seeds must give equal ones.
+  /// Folds an observed value into the run's fingerprint, which must be equal for equal seeds.
   void note(uint64_t what) {
     fingerprint = (fingerprint ^ what ^ clock.now_ms()) * 0x9e3779b97f4a7c15U;
     fingerprint ^= fingerprint >> 29;
@@ -135,8 +135,8 @@ struct Scene {
   Clock clock;
   Network network;
   Disk disk;
-  std::set<uint32_t> pids;                                       ///< Of the workers that run.
-  std::map<std::string, std::shared_ptr<SharedFilter>> filters;  ///< By path.
+  std::set<uint32_t> pids;                                       ///< The pids of running workers.
+  std::map<std::string, std::shared_ptr<SharedFilter>> filters;  ///< The filters, by path.
   uint32_t last_pid = 1000;
   BufferPool pool;
   Weather weather;

@@ -50,7 +50,7 @@ void Stream::write(std::string_view bytes) {
 }
 
 void Stream::flush() {
-  if (!unsent_.empty() && socket_->is_reset()) unsent_.clear();  // Nobody will ever take it.
+  if (!unsent_.empty() && socket_->is_reset()) unsent_.clear();  // No peer will take these bytes.
   if (!unsent_.empty()) {
     const size_t taken = socket_->write(as_bytes(unsent_));
     unsent_.erase(0, taken);

@@ -9,15 +9,17 @@
 
 namespace daphnis::sim {
 
-/// A socket as uv::Stream drives it: reads whatever comes, writes without bound. Owned by the
-/// connection object that gives it its events; closing it is its destruction, also in its events.
+/// Drives a socket like uv::Stream: reads all bytes that come, and queues writes without bound.
+/// Owned by the connection object that gives it its events. Its destruction closes it and is
+/// allowed in its events.
 class Stream {
  public:
   struct Events {
     std::function<void(Bytes)> on_bytes;
-    /// The peer ended its side, or ("reset") the connection broke. At most once; writing may go on.
+    /// The peer ended its side, or ("reset") the connection broke. Called at most once; writing may
+    /// go on.
     std::function<void(const std::string& why)> on_end;
-    /// All that was written is in the network's hands. In a turn of its own; optional.
+    /// The network has taken all written bytes (optional). Called in a turn of its own.
     std::function<void()> on_drained = nullptr;
     std::function<void()> on_taken = nullptr;
   };
@@ -27,11 +29,11 @@ class Stream {
   void write(std::string_view bytes);
   [[nodiscard]] size_t unsent_bytes() const { return unsent_.size(); }
   void shutdown();
-  /// The end that comes with destruction will be a reset.
+  /// The stream's destruction will be a reset.
   void abort() { socket_->abort(); }
   void stop_reading() { is_stopped_ = true; }
   void start_reading();
-  /// Gives the socket away; this object is dead.
+  /// Gives the socket away; this object must not be used afterwards.
   [[nodiscard]] std::unique_ptr<Socket> release();
   [[nodiscard]] const Socket& socket() const { return *socket_; }
 
@@ -48,7 +50,7 @@ class Stream {
   std::string unsent_;
   bool is_stopped_ = false;
   bool has_ended_ = false;
-  bool is_ending_ = false;  ///< shutdown() waits for the last byte.
+  bool is_ending_ = false;  ///< shutdown() was called and waits until all bytes are written.
 };
 
 }  // namespace daphnis::sim

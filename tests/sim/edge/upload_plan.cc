@@ -15,7 +15,7 @@ void flip_a_bit(Chance& chance, std::string& text, size_t begin) {
   text[at] = static_cast<char>(text[at] ^ (1 << chance.below(8)));
 }
 
-/// As deployed nodes spell them: dashed or not, upper or lower case.
+/// An id in one of the spellings of deployed nodes: dashed or not, upper or lower case.
 std::string spelled(Chance& chance, const Uuid& id) {
   std::string text = text_of(id);
   if (chance.one_in(4)) std::erase(text, '-');
@@ -35,7 +35,7 @@ http::HeadWriter begin_head(Chance& chance, const l2::Order& order) {
   return head;
 }
 
-/// The body in chunks of random sizes; `is_ended` puts the last one.
+/// The body in chunks of random sizes; the last chunk is added where `is_ended`.
 std::string chunked(Chance& chance, std::string_view body, bool is_ended) {
   std::string out;
   while (!body.empty()) {
@@ -56,8 +56,8 @@ UploadPlan not_found(Chance& chance, const l2::Order& order, l2::Generation gene
     head.add(kNotFoundHeader, text_of(what)).add("Content-Length", uint64_t{0});
     return {.bytes = head.finish(), .end = UploadPlan::End::kWhole};
   }
-  // A deployed node has begun its POST when it finds that it lacks the root: it breaks off, or ends
-  // an empty body.
+  // A deployed node has begun its POST when it finds that it lacks the root: it cuts the POST, or
+  // ends an empty body.
   head.add("Transfer-Encoding", "chunked");
   if (chance.one_in(2)) {
     return {.bytes = head.finish() + std::string(http::kLastChunk), .end = UploadPlan::End::kWhole};

@@ -8,35 +8,35 @@
 
 namespace daphnis::sim {
 
-/// What an L2 makes of an order.
+/// How an L2 treats an order.
 enum class Mood : uint8_t {
   kHonest,
-  kSilent,     ///< Never answers.
+  kSilent,     ///< Never delivers.
   kStalls,     ///< Stops for ever in the middle, perhaps in its head.
   kLies,       ///< One bit of its CAR is flipped.
   kGarbles,    ///< One bit of anything it sends is flipped.
-  kNotFound,   ///< Says that it does not have what it has.
-  kCuts,       ///< Breaks off anywhere.
+  kNotFound,   ///< Says not-found although it holds the content.
+  kCuts,       ///< Cuts its POST anywhere.
   kEndsEarly,  ///< Ends its body properly, but too early.
   kSaysMore,   ///< Goes on after the end of the CAR.
-  kWrongId,    ///< Answers an id that nobody gave it.
-  kTwice,      ///< Answers the same order two times.
+  kWrongId,    ///< Delivers for an id that no order had.
+  kTwice,      ///< Delivers for the same order twice.
 };
 inline constexpr Mood kMoodLast = Mood::kTwice;
 
-/// All bytes of one answer to an order, and how it ends.
+/// All bytes of one delivery, and how it ends.
 struct UploadPlan {
   enum class End : uint8_t {
     kWhole,
-    kStall,  ///< Nothing more comes, the connection stands.
+    kStall,  ///< Nothing more comes, and the connection stays open.
     kCut,    ///< The connection is dropped.
   };
   std::string bytes;
   End end = End::kWhole;
 };
 
-/// Writes a POST as a node of that generation does; the same order and mood give the same bytes but
-/// for what chance decides.
+/// Writes a POST as a node of that generation does. Only chance makes two POSTs for the same order
+/// and mood differ.
 [[nodiscard]] UploadPlan plan_upload(Scene& scene, const l2::Order& order,
                                      l2::Generation generation, Mood mood, BlockStore& store);
 

@@ -38,7 +38,7 @@ void WorkerDisk::start_next() {
   for (const Slice& slice : run.job.data) run.text.append(as_text(slice.bytes()));
   if (run.job.file) run.inode = OpenFile::inode_of(run.job.file).shared_from_this();
   std::vector<DiskTask::Part> parts{[this, &run] { begin(run); }};
-  // What is written comes to the disk in two parts, so that a death may tear it.
+  // The bytes are written in two parts, so that a death may come between them.
   if (const size_t size = run.text.size(); size > 0) {
     const size_t half = size / 2;
     parts.emplace_back([this, &run, half] { write(run, 0, half); });

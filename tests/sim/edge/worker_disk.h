@@ -28,8 +28,8 @@ class OpenFile final : public worker::File {
   Disk::InodeRef inode_;
 };
 
-/// A worker's hands on the disk: the counterpart of worker::uv::SpoolFiles and CacheFolderReads.
-/// Owned by the worker's node and gone with it, in the middle of whatever is under way.
+/// A worker's access to the disk: the counterpart of worker::uv::SpoolFiles and CacheFolderReads.
+/// Owned by the worker's node and destroyed with it, also in the middle of its work.
 class WorkerDisk final : public worker::CacheReads {
  public:
   struct Events {
@@ -41,7 +41,7 @@ class WorkerDisk final : public worker::CacheReads {
   WorkerDisk(Scene& scene, Events events) : scene_(scene), events_(std::move(events)) {}
   ~WorkerDisk();
 
-  /// Does a job, a few at a time.
+  /// Starts a job, or queues it: only a few run at a time.
   void start(worker::FileJob job);
 
   void set_folder(const std::string& folder, const std::string& filter) override;
@@ -60,7 +60,7 @@ class WorkerDisk final : public worker::CacheReads {
     worker::FileJob job;
     worker::FileJobDone done;
     DiskTask task;
-    std::string text = {};  ///< What is to be written.
+    std::string text = {};  ///< The bytes to be written.
     Disk::InodeRef inode = {};
   };
 

@@ -56,7 +56,7 @@ WorkerNode::WorkerNode(Scene& scene, uint32_t index, const worker::Settings& set
 }
 
 WorkerNode::~WorkerNode() {
-  // A process that is killed: nobody is told, the kernel closes what it had open.
+  // The process is killed: it sends nothing more, and the kernel closes its sockets.
   sockets_.clear();
   ipc_.reset();
   scene_.pids.erase(pid_);

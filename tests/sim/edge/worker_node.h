@@ -16,7 +16,7 @@
 namespace daphnis::sim {
 
 /// One life of a worker process: its core, its clients' and L2s' sockets, its broker connection.
-/// The counterpart of worker::uv::Shell. Owned by the world; destroying it is its sudden death.
+/// The counterpart of worker::uv::Shell. Owned by the world; its destruction is its sudden death.
 class WorkerNode {
  public:
   /// Connects to the broker; null where there is none.
@@ -27,7 +27,7 @@ class WorkerNode {
 
   void on_client(std::unique_ptr<Socket> socket);
   [[nodiscard]] const worker::Worker& core() const { return *core_; }
-  /// Nothing may be under way any more.
+  /// Checks that nothing is under way any more.
   void check_quiet();
 
  private:

@@ -23,7 +23,7 @@ WorkerSocket::WorkerSocket(Scene& scene, std::unique_ptr<Socket> socket,
   socket_->listen([this] { poll(); });
 }
 
-/// Sets the turn where what is wanted is there.
+/// Sets the alarm of the next turn where the socket is ready for what the connection wants.
 void WorkerSocket::poll() {
   const bool reads = !has_input_ended_ && connection_.wants_input() && socket_->is_ready();
   if ((reads || (is_blocked_ && socket_->can_write())) && !turn_.is_set()) turn_.after(0);
@@ -46,7 +46,7 @@ void WorkerSocket::read() {
     const size_t size = socket_->read({buffer.data(), most});
     if (size > 0) {
       connection_.on_bytes(Slice{buffer, buffer.data(), size}, now_ms);
-      // Who may not keep the input must not find it there later.
+      // Input that the connection must not keep is overwritten, so that a use of it shows.
       if (!keeps) std::memset(scratch_.data(), 0xdb, size);
       continue;
     }

@@ -29,7 +29,7 @@ class WorkerSocket {
   void on_turn();
   void read();
   void write();
-  /// False: no more can be written now.
+  /// Writes once; false where no more can be written for now.
   bool write_memory(std::span<const Bytes> views);
   bool write_file(const worker::FileRange& piece);
   void warm_up(const worker::FileRange& piece);
@@ -43,7 +43,7 @@ class WorkerSocket {
   Alarm turn_;
   BufferRef scratch_ = BufferRef::allocate(4096);
   DiskTask warming_;  ///< Reads the part of a file that is to be written next.
-  /// That part, once it was read. Must not keep the file open.
+  /// That part, once it is read. It must not keep the file open.
   struct {
     const worker::File* file = nullptr;
     uint64_t begin = 0;

@@ -6,10 +6,10 @@
 namespace daphnis::sim {
 namespace {
 
-/// Far more than any run needs: something goes round in circles.
+/// Far more steps than any run needs; a run that takes more does not come to an end.
 constexpr uint64_t kStepsMax = 2'000'000;
 constexpr uint64_t kClientsMs = 150'000;
-/// Longer than finished attempts are remembered, and than an L2 may stay away.
+/// Longer than finished attempts are remembered and than any L2 waits before it returns.
 constexpr uint64_t kRestMs = 65'000;
 constexpr uint64_t kServiceMs = 30'000;
 
@@ -101,7 +101,7 @@ void World::cause_trouble() {
       if (chance.one_in(2)) kill_broker();
       break;
     case 3:
-      // Whoever could have told of a spool is gone.
+      // No broker and worker are left that know of the spools.
       kill_broker();
       for (unsigned i = 0; i < kWorkers; ++i) kill_worker(i);
       break;
@@ -165,13 +165,13 @@ void World::check_quiet() {
     scene_.fail("not every L2 is registered");
   }
   if (scene_.pool.in_use() != 0) scene_.fail("read buffers are still held");
-  // Registrations and worker connections, whose heartbeats may be on their way.
+  // Only registrations and worker connections, whose heartbeats may be on their way, are left.
   if (scene_.network.connections() != kL2s + kWorkers) scene_.fail("other connections are open");
   if (scene_.network.held_bytes() > 1'000) scene_.fail("the network still holds bytes");
 }
 
 void World::check_service() {
-  // So that an L2 is asked.
+  // The content is purged, so that an L2 is asked.
   broker_->purge(Content::instance().dags[asked_.front()->dag].root);
   pass(scene_.clock.now_ms() + 500, false);
   for (unsigned i = 0; i < kWorkers; ++i) {
@@ -185,18 +185,18 @@ void World::check_service() {
   pass(scene_.clock.now_ms() + kServiceMs, true);
   const auto is_done = [](const auto& client) { return client->is_done(); };
   if (!std::ranges::all_of(clients_, is_done)) scene_.fail("a client is still waiting");
-  pass(scene_.clock.now_ms() + 2'000, false);  // The last attempts end behind their clients.
+  pass(scene_.clock.now_ms() + 2'000, false);  // The last attempts end after their clients.
 }
 
 void World::check_memory() {
-  // All but those of check_service() are older than they need be remembered.
+  // All attempts but those of check_service() are old enough to be forgotten.
   const size_t remembered = broker_->core().dispatcher().attempts().remembered();
   if (remembered > kWorkers * kL2s) {
     scene_.fail(fmt::format("{} finished attempts are still remembered", remembered));
   }
 }
 
-/// Who announced what it holds is asked first, so nobody else need be.
+/// Checks that fetches were served by their first attempt: holders are asked first.
 void World::check_first_hits() {
   const broker::Counters& counters = broker_->core().counters();
   if (counters.attempts_first_hit != counters.fetches_served) {

@@ -11,9 +11,9 @@
 
 namespace daphnis::sim {
 
-/// One run: a broker, two workers, five L2s and clients, joined by the network and, in most runs,
-/// by the disk, under a weather drawn from the seed. First everything happens at once; then all is
-/// mended, must come to rest and must serve again.
+/// One run: a broker, two workers, five L2s and clients, connected by the network and, in most
+/// runs, by the disk, with a weather drawn from the seed. First everything happens at once; then
+/// all faults are mended, and everything must come to rest and serve again.
 class World {
  public:
   enum class Kind { kStorm, kCalm };
@@ -64,7 +64,7 @@ class World {
   broker::Settings broker_settings_;
   worker::Settings worker_settings_;
   std::vector<L2Node::Traits> traits_;
-  std::vector<const Wish*> asked_;  ///< What clients choose from.
+  std::vector<const Wish*> asked_;  ///< The requests that clients choose from.
 
   std::unique_ptr<BrokerNode> broker_;
   std::unique_ptr<WorkerNode> workers_[kWorkers];
@@ -73,7 +73,7 @@ class World {
   Alarm trouble_;
   Alarm revival_;
   Alarm operator_;
-  Alarm cure_;  ///< Of the disk.
+  Alarm cure_;  ///< Ends the disk's trouble.
   unsigned troubles_left_ = 0;
   unsigned verbs_left_ = 0;
   bool has_disk_ = false;

@@ -6,8 +6,8 @@
 #include "common/cachefile/cache_file.h"
 #include "tests/sim/edge/world.h"
 
-/// The part of the world that is about files: what the seed decides about the disk and the
-/// operator, and what the cache must be worth in the end.
+/// The part of the world for files: what the seed decides about the disk and the operator, and the
+/// checks of the cache at the end.
 namespace daphnis::sim {
 namespace {
 
@@ -20,9 +20,9 @@ void World::draw_disk() {
   const bool has_cache = !chance.one_in(3);
   const bool has_spool_dir = chance.one_in(2);
   has_disk_ = has_cache || has_spool_dir;
-  if (has_cache) broker_settings_.cache_dir = "/cache";
-  if (has_spool_dir) broker_settings_.spool_dir = "/spool";
-  // Room for a step of a spool and little else, so that the one has to give way to the other.
+  if (has_cache) settings_.cache_dir = "/cache";
+  if (has_spool_dir) settings_.spool_dir = "/spool";
+  // There is space for little more than one step of a spool, so that files and spools compete.
   constexpr uint64_t kStep = limits::kSpoolStepBytes;
   constexpr uint64_t kLimits[] = {20'000,
                                   70'000,
@@ -56,7 +56,7 @@ void World::draw_disk() {
   if (verbs_left_ > 0) operator_.after(chance.between(2'000, 9'000));
 }
 
-/// The same object at once, over all workers.
+/// Lets several clients ask all workers for the same object at once.
 void World::draw_crowd(const Wish* wanted) {
   Chance& chance = scene_.chance;
   const uint64_t begins_ms = scene_.clock.now_ms() + 2'500 + chance.below(12'000);
@@ -70,7 +70,7 @@ void World::draw_crowd(const Wish* wanted) {
   }
 }
 
-/// What an operator does at random moments, and what befalls the disk.
+/// Does what an operator does at random moments, and lets the disk fail.
 void World::interfere() {
   Chance& chance = scene_.chance;
   const bool is_storm = kind_ == Kind::kStorm;
@@ -85,7 +85,7 @@ void World::interfere() {
     case 2:
       if (broker_) broker_->purge_all();
       if (!is_storm || !chance.one_in(3)) break;
-      kill_broker();  // With the orders in its hands.
+      kill_broker();  // Its tasks are lost with it.
       revival_.after(chance.between(100, 2'000));
       break;
     case 3: {
@@ -107,8 +107,8 @@ void World::interfere() {
   }
 }
 
-/// As bad sectors or another's hands would: what is cut or of which the trailer does not hold must
-/// be found by whoever uses it.
+/// Damages a file as bad sectors or another program would. A file that is cut, or whose trailer is
+/// damaged, must be found out by its reader.
 void World::damage_file() {
   const auto paths = scene_.disk.list("/cache/objects/");
   if (paths.empty()) return;
@@ -131,7 +131,7 @@ void World::mend_disk() {
   scene_.disk.set_manners({});
 }
 
-/// What is in the cache is served without anybody else.
+/// Checks that cached content is served without L2s.
 void World::check_hits() {
   for (auto& l2 : l2s_) l2.reset();
   pass(scene_.clock.now_ms() + 1'000, false);

@@ -2,7 +2,7 @@
 
 #include "tests/sim/edge/world.h"
 
-/// What the seed decides before anything happens.
+/// The part of the world that draws from the seed before anything happens.
 namespace daphnis::sim {
 
 void World::draw_weather() {
@@ -31,13 +31,13 @@ void World::draw_weather() {
 
 void World::draw_settings() {
   Chance& chance = scene_.chance;
-  // Shorter than an operator's, so that a run sees every deadline pass.
-  worker_settings_.client_head_ms = 5'000;
-  worker_settings_.client_idle_ms = 20'000;
-  worker_settings_.l2_first_block_ms = 3'000;
-  worker_settings_.l2_idle_ms = 4'000;
-  worker_settings_.request_ms = 10'000;
-  worker_settings_.broker_wait_ms = 1'000;
+  // The deadlines are shorter than an operator's, so that a run sees each of them pass.
+  settings_.client_head_ms = 5'000;
+  settings_.client_idle_ms = 20'000;
+  settings_.l2_first_block_ms = 3'000;
+  settings_.l2_idle_ms = 4'000;
+  settings_.request_ms = 10'000;
+  settings_.broker_wait_ms = 1'000;
   constexpr size_t kHigh[] = {2'048, 20'000, 1 << 20};
   worker_settings_.output_high_bytes = chance.pick(kHigh);
   if (kind_ == Kind::kStorm && chance.one_in(5)) worker_settings_.requests_max = 4;
@@ -65,11 +65,11 @@ void World::draw_l2s() {
 void World::draw_clients() {
   Chance& chance = scene_.chance;
   const std::vector<Wish>& wishes = Content::instance().wishes;
-  // Few different ones, so that several clients ask for the same at once.
+  // There are few different requests, so that several clients send the same one at once.
   for (uint64_t left = chance.between(2, 8); left > 0; --left)
     asked_.push_back(&chance.pick(wishes));
   if (has_disk_) {
-    // Whole DAGs, whose files also answer what is narrower.
+    // Whole DAGs are asked for, whose files also serve sub-DAG hits.
     for (const Wish& wish : wishes) {
       if (wish.is_whole_dag && chance.one_in(3)) asked_.push_back(&wish);
     }
@@ -98,9 +98,9 @@ Client::Plan World::draw_client(const Wish* wanted) {
       plan.wishes.push_back(chance.pick(asked_));
     plan.is_pipelined = chance.one_in(3);
   }
-  // Behind the answer to a slow client, one that was pipelined comes too late.
+  // A delivery that was pipelined behind one for a slow client comes too late.
   bool may_be_slow = kind_ == Kind::kStorm || scene_.weather.pipelined_one_in == 0;
-  // Without a spool it keeps an L2 from others for as long as it reads.
+  // Without a spool a slow client keeps an L2 busy for as long as it reads.
   constexpr size_t kLargeBytes = 500'000;
   const auto is_large = [](const Wish* wish) { return wish->answer.size() > kLargeBytes; };
   if (kind_ == Kind::kCalm && std::ranges::any_of(plan.wishes, is_large)) may_be_slow = false;
