@@ -20,8 +20,8 @@ void World::draw_disk() {
   const bool has_cache = !chance.one_in(3);
   const bool has_spool_dir = chance.one_in(2);
   has_disk_ = has_cache || has_spool_dir;
-  if (has_cache) settings_.cache_dir = "/cache";
-  if (has_spool_dir) settings_.spool_dir = "/spool";
+  if (has_cache) broker_settings_.cache_dir = "/cache";
+  if (has_spool_dir) broker_settings_.spool_dir = "/spool";
   // There is space for little more than one step of a spool, so that files and spools compete.
   constexpr uint64_t kStep = limits::kSpoolStepBytes;
   constexpr uint64_t kLimits[] = {20'000,

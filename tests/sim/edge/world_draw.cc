@@ -32,12 +32,12 @@ void World::draw_weather() {
 void World::draw_settings() {
   Chance& chance = scene_.chance;
   // The deadlines are shorter than an operator's, so that a run sees each of them pass.
-  settings_.client_head_ms = 5'000;
-  settings_.client_idle_ms = 20'000;
-  settings_.l2_first_block_ms = 3'000;
-  settings_.l2_idle_ms = 4'000;
-  settings_.request_ms = 10'000;
-  settings_.broker_wait_ms = 1'000;
+  worker_settings_.client_head_ms = 5'000;
+  worker_settings_.client_idle_ms = 20'000;
+  worker_settings_.l2_first_block_ms = 3'000;
+  worker_settings_.l2_idle_ms = 4'000;
+  worker_settings_.request_ms = 10'000;
+  worker_settings_.broker_wait_ms = 1'000;
   constexpr size_t kHigh[] = {2'048, 20'000, 1 << 20};
   worker_settings_.output_high_bytes = chance.pick(kHigh);
   if (kind_ == Kind::kStorm && chance.one_in(5)) worker_settings_.requests_max = 4;
