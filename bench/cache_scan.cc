@@ -108,7 +108,7 @@ void run(const FolderPaths& paths, uint32_t files, bool keeps) {
   (void)scan(paths, "with a snapshot");
   if (keeps) return;
   scrub(paths);
-  // Cold, as after a reboot; takes root.
+  // The page cache is dropped, as after a reboot; this needs root.
   ::sync();
   const daphnis::uv::UniqueFd caches(::open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC));
   const auto drop = [&] { return caches && ::pwrite(caches.get(), "3", 1, 0) == 1; };

@@ -91,7 +91,7 @@ uint64_t hash_of(uint32_t object) {
   return x ^ (x >> 31);
 }
 
-/// Plain LRU, the yardstick everybody knows.
+/// Plain LRU, for comparison.
 class Lru final : public broker::CachePolicy {
  public:
   void on_request(uint64_t) override {}
@@ -152,8 +152,9 @@ Score run(const Trace& trace, uint64_t capacity, broker::CachePolicy& policy) {
   return {hits / kRequests, hit_bytes / asked, written / asked};
 }
 
-/// No policy can do better (PFOO-L, Berger et al., 2018): keeping an object from one request to its
-/// next costs size x time of a budget of capacity x time; the cheapest intervals are taken first.
+/// The bound that no policy exceeds (PFOO-L, Berger et al., 2018): keeping an object from one
+/// request to its next costs size x time of a budget of capacity x time; the cheapest intervals
+/// come first.
 Score upper_bound(const Trace& trace, uint64_t capacity) {
   struct Interval {
     double length;

@@ -1,6 +1,6 @@
 // bench_sha256 FILE SECONDS: hashes the file's bytes over and over with OpenSSL's sha2-256, in
 // pieces of at most 1 MiB as a verifier of 1 MiB blocks would, and prints "BYTES CPU_SECONDS": the
-// floor under everything that proves the same bytes.
+// least that any proof of the same bytes costs.
 
 #include <fcntl.h>
 #include <openssl/evp.h>
@@ -58,7 +58,7 @@ int main(int argc, char** argv) {
   const auto* data = static_cast<const unsigned char*>(mapped);
   EVP_MD_CTX* context = EVP_MD_CTX_new();
   EVP_DigestInit_ex(context, EVP_sha256(), nullptr);
-  hash_once(context, data, size);  // Pages and caches are as warm as they get.
+  hash_once(context, data, size);  // This run warms the pages and caches.
 
   const double wanted = std::atof(argv[2]);
   const double start = cpu_seconds();

@@ -122,7 +122,7 @@ double seconds_of(const std::function<void()>& work) {
   return cpu_seconds() - start;
 }
 
-/// The stream as reads would bring it: in pooled buffers.
+/// The stream in pooled buffers, as reads bring it.
 Slices in_buffers(Bytes bytes) {
   Slices slices;
   for (size_t at = 0; at < bytes.size(); at += limits::kPooledBufferBytes) {
@@ -146,7 +146,7 @@ void run_verifier(const Cid& root, bool dups, const Slices& input) {
 
 using Pieces = std::vector<Bytes>;
 
-/// The blocks of the stream, each in the pieces it lies in across the buffers.
+/// The blocks of the stream, each as the pieces of the buffers that hold it.
 std::vector<Pieces> blocks_in(const Slices& input) {
   std::vector<Pieces> blocks;
   CarReader reader;
@@ -163,7 +163,7 @@ std::vector<Pieces> blocks_in(const Slices& input) {
   return blocks;
 }
 
-/// One OpenSSL digest after another, as `openssl speed -bytes N` does.
+/// Computes one OpenSSL digest after another, as `openssl speed -bytes N` does.
 void run_openssl(const std::vector<Pieces>& blocks) {
   EVP_MD_CTX* context = EVP_MD_CTX_new();
   EVP_MD* sha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);
@@ -177,7 +177,7 @@ void run_openssl(const std::vector<Pieces>& blocks) {
   EVP_MD_CTX_free(context);
 }
 
-/// The same with our own function (blake3 has none in OpenSSL).
+/// Does the same with our own function, for blake3, which OpenSSL lacks.
 void run_hasher(const std::vector<Pieces>& blocks, uint64_t hash_code) {
   Hasher hasher;
   const std::array<uint8_t, 32> never{};
@@ -195,7 +195,7 @@ void measure(std::string_view name, uint64_t hash_code, size_t content, size_t l
   double bare = 1e9;
   double ours = 1e9;
   double ours_dups = 1e9;
-  for (int i = 0; i < rounds; ++i) {  // In turn, so that a busy neighbour hits all alike.
+  for (int i = 0; i < rounds; ++i) {  // By turns, so that a busy neighbour affects all alike.
     bare = std::min(bare, seconds_of([&] {
                       if (hash_code == hash::kSha2_256) {
                         run_openssl(blocks);

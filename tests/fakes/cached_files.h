@@ -46,7 +46,7 @@ inline Block parent_of(const std::vector<Block>& children) {
   return {cid, std::move(node)};
 }
 
-/// The answer to `request` that these blocks make, listed in the trailer.
+/// A cached file whose body is the output of `request` from these blocks.
 inline CachedFile cached_file(const CarRequest& request, const std::vector<Block>& blocks) {
   CachedFile file;
   file.root = request.root;
@@ -75,7 +75,7 @@ inline CachedFile cached_file(const CarRequest& request, const std::vector<Block
   return file;
 }
 
-/// The same file as version 1 had it: without sums.
+/// The same file in version 1, which has no sums.
 inline CachedFile in_version_1(CachedFile file) {
   const Bytes all(file.bytes);
   const auto footer = *read_cache_footer(all.last(kCacheFooterBytes), all.size());
@@ -87,7 +87,7 @@ inline CachedFile in_version_1(CachedFile file) {
   return file;
 }
 
-/// A whole DAG of `leaves` raw leaves of `leaf_bytes` each; other `seed`s make other files.
+/// A cached whole DAG of `leaves` raw leaves of `leaf_bytes` each; each `seed` makes another file.
 inline CachedFile cached_dag(uint32_t seed, size_t leaves = 3, size_t leaf_bytes = 1000) {
   std::vector<Block> blocks;
   for (size_t leaf = 0; leaf < leaves; ++leaf) {

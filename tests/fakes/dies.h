@@ -10,13 +10,13 @@
 
 namespace daphnis::test {
 
-/// True when `action` aborts, tried in a child process. What it says on stderr is dropped.
+/// True where `action` aborts a child process that runs it. The child's stderr is dropped.
 template <class Action>
 bool dies(Action&& action) {
   const pid_t child = fork();
   REQUIRE(child >= 0);
   if (child == 0) {
-    // Else Catch would take the abort for a failed test, and report it from within the child.
+    // Otherwise Catch would report the abort, from within the child, as a failed test.
     std::signal(SIGABRT, SIG_DFL);
     const int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
     dup2(null, STDERR_FILENO);

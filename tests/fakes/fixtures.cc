@@ -11,13 +11,13 @@
 namespace daphnis::test {
 namespace {
 
-/// An adversarial CAR of one large raw block. It is built, since the repository need not hold
-/// megabytes of which none but their number counts (tests/fixtures/README.md).
+/// An adversarial CAR of one large raw block. It is built here, since only the number of its bytes
+/// matters and the repository need not hold them (tests/fixtures/README.md).
 struct BuiltFixture {
   std::string_view name;
-  size_t block_size;              ///< Bytes of the block: 0, 1, … 250, 0, 1, …
-  std::string_view length;        ///< The section's length, as the CAR's varint.
-  std::string_view block_sha256;  ///< In hex; INDEX.json and a test on all fixtures hold it.
+  size_t block_size;        ///< The number of the block's bytes, which are 0, 1, … 250, 0, …
+  std::string_view length;  ///< The section's length, as the CAR's varint.
+  std::string_view block_sha256;  ///< In hex; a test compares the file with INDEX.json.
 };
 
 constexpr std::array kBuiltFixtures = {

@@ -7,11 +7,11 @@
 namespace daphnis::test {
 
 /// The bytes of a file of tests/fixtures, like "valid/adv-base.car"; three large ones are built.
-/// Where there is none of this name, the test case fails and says so.
+/// A missing file fails the test case.
 std::vector<uint8_t> read_fixture(const std::string& name);
 
-/// Where the public conformance data stands, which this repository does not hold.
-/// It is beside the checkout, if at all; without a slash at its end.
+/// The folder of the public conformance data, without a slash at its end. This repository does not
+/// hold the data: the folder lies beside the checkout, or does not exist.
 std::string conformance_folder();
 
 }  // namespace daphnis::test

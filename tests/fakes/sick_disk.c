@@ -1,8 +1,8 @@
-/* A disk that fails or dawdles, for programs started with this as LD_PRELOAD. The file that
- * DAPHNIS_SICK_DISK names says of which files, as long as it is there:
+/* Simulates a disk that fails or is slow, for programs started with this as LD_PRELOAD. The file that
+ * DAPHNIS_SICK_DISK names says which files are affected, as long as it exists:
  *
  *     eio PART     reads of descriptors whose path contains PART fail with EIO
- *     slow PART    likewise, they take 2 s, and nothing of them is ever in the page cache
+ *     slow PART    such reads take 2 s, and find none of the file in the page cache
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -8,8 +8,8 @@
 
 using namespace daphnis;
 
-/// Files of the cache, as a disk may give them back. The digest, and the sum of the sums, are made
-/// to hold, since they would keep all else from being read.
+/// Reads files of the cache that a disk has damaged. The digest and the sum over the sums are
+/// corrected first, since the reader would stop there.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < kCacheFooterBytes) return 0;
   std::vector<uint8_t> file(data, data + size);

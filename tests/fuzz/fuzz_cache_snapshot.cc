@@ -18,7 +18,7 @@ uint32_t number_at(Bytes bytes) {
          uint32_t{bytes[3]} << 24;
 }
 
-/// The digests would keep all else from being read.
+/// Corrects the digests, since the reader would stop at a wrong one.
 void make_digests_hold(std::span<uint8_t> bytes) {
   if (bytes.size() < kHeadBytes) return;
   bytes = bytes.subspan(kHeadBytes);
@@ -32,7 +32,7 @@ void make_digests_hold(std::span<uint8_t> bytes) {
 
 }  // namespace
 
-/// Snapshots of the cache's index, as a disk may give them back.
+/// Reads snapshots of the cache's index that a disk has damaged.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::vector<uint8_t> bytes(data, data + size);
   make_digests_hold(bytes);

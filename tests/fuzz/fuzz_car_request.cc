@@ -7,7 +7,7 @@
 
 using namespace daphnis;
 
-/// The first byte chooses: a canonical form's bytes, or a request target's text.
+/// The first byte chooses what the rest is: the bytes of a canonical request, or a request target.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const Bytes input(data + 1, size - 1);

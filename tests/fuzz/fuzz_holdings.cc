@@ -4,7 +4,7 @@
 #include "broker/l2_http/holdings_parser.h"
 #include "common/base/check.h"
 
-/// Announcements of holdings: whatever the cut, the same roots in the same order and the same junk.
+/// Checks that any split of announced holdings gives the same roots and the same junk.
 namespace {
 
 using daphnis::Bytes;

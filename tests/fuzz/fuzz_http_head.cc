@@ -41,7 +41,7 @@ std::string run(http::Parser::Kind kind, Bytes input, size_t piece) {
   return story + "/" + std::to_string(body_bytes) + (parser.in_message() ? "+" : ".");
 }
 
-/// Any head the parser lets through is decided, and what is answered parses again.
+/// Checks that each head that the parser accepts gets an answer, whose head can be parsed.
 void decide_all(Bytes input) {
   http::Parser parser(http::Parser::Kind::kRequest);
   while (true) {

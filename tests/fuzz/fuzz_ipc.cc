@@ -4,8 +4,8 @@
 #include "common/base/check.h"
 #include "common/ipc/ipc_codec.h"
 
-/// What workers and the broker say to each other: whatever decodes has one form, and a cut of the
-/// stream changes no frame.
+/// Checks the messages between workers and the broker: a message that decodes has one encoding, and
+/// any split of the stream gives the same frames.
 namespace {
 
 using daphnis::Bytes;
@@ -36,7 +36,7 @@ std::string frames_of(std::initializer_list<Bytes> parts) {
 
 }  // namespace
 
-/// The first byte chooses: a message of either side, or frames.
+/// The first byte chooses what the rest is: a message of either side, or frames.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const Bytes input(data + 1, size - 1);

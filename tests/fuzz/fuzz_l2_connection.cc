@@ -8,8 +8,8 @@
 #include "common/base/check.h"
 #include "common/ipc/ipc_codec.h"
 
-/// What an L2 may send on a connection to a broker that has one L2 and one order out to it: any
-/// bytes get the same answers however they are cut, and none harm the broker.
+/// Feeds bytes of an L2's connection to a broker that has one L2 with one order: any split of the
+/// bytes gets the same replies, and no bytes harm the broker.
 namespace {
 
 using namespace daphnis;          // NOLINT(google-build-using-namespace)
@@ -43,7 +43,7 @@ class Scene {
     carry_out();
     said_.clear();
   }
-  /// False once nothing more can come of it.
+  /// False once the broker has dropped the connection.
   bool feed(ConnId conn, Bytes bytes) {
     if (!is_open_) return false;
     broker_.on_l2_bytes(conn, bytes, kNow);

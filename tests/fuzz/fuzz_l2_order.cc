@@ -33,7 +33,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     check(line.size() <= limits::kOrderLineBytesMax, "too long a line");
     const auto order = reader.read(line);
     if (!order || !order->is_understood) continue;
-    // What was understood is a canonical request.
+    // An order that was understood holds a canonical request.
     const auto again = decode_car_request(encode(order->request));
     check(again.has_value() && *again == order->request, "a request that is not canonical");
     check(order->trace_id.size() <= limits::kRequestIdBytesMax, "too long a trace id");

@@ -21,7 +21,7 @@ WalkBudget small_budget() {
           .repeat_bytes_max = 64 * limits::kKiB};
 }
 
-/// The fuzzer's bytes, taken off the front; zeros when they are used up.
+/// Takes the fuzzer's bytes off the front, and zeros when they are used up.
 class Input {
  public:
   Input(const uint8_t* data, size_t size) : rest_(data, size) {}

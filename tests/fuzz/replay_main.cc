@@ -1,5 +1,5 @@
-// Stands in for libFuzzer where there is none: feeds each file of the folder given to the target,
-// whole, then the empty input. A check that fails ends the process.
+// Replaces libFuzzer where there is none: feeds each file of the given folder to the target, and
+// then the empty input. A check that fails ends the process.
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
@@ -19,10 +19,10 @@ int main(int argc, char** argv) {
   for (const auto& entry : std::filesystem::directory_iterator(argv[1], failed)) {
     std::ifstream file(entry.path(), std::ios::binary);
     const std::vector<char> input{std::istreambuf_iterator<char>(file), {}};
-    // Told before it runs, so that a crash names its input.
+    // The name is printed before the run, so that it is known after a crash.
     std::printf("%s\n", entry.path().filename().c_str());
     std::fflush(stdout);
-    // A copy of exact size on the heap: reading past it shows under ASan.
+    // The input is copied to the heap in its exact size, so that ASan sees a read past its end.
     const std::vector<uint8_t> exact(input.begin(), input.end());
     LLVMFuzzerTestOneInput(exact.data(), exact.size());
     ++count;

@@ -51,10 +51,10 @@ void Charges::check(const broker::Cache& cache) {
   for (const Disk::InodeRef& inode : scene_.disk.inodes()) {
     const auto known = known_.find(inode->number);
     if (known == known_.end() && inode->name.starts_with(settings_.cache_dir + "/objects/")) {
-      not_found += inode->room();
+      not_found += inode->disk_bytes();
     }
     if (known == known_.end()) continue;
-    (known->second == Place::kCache ? in_cache : in_spool_dir) += inode->room();
+    (known->second == Place::kCache ? in_cache : in_spool_dir) += inode->disk_bytes();
   }
   const uint64_t charged = cache.index() ? cache.index()->charged_bytes() : 0;
   if (in_cache > charged) {

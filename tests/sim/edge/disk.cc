@@ -111,7 +111,7 @@ std::vector<Disk::InodeRef> Disk::inodes() {
 
 uint64_t Disk::used_bytes() {
   uint64_t used = 0;
-  for (const InodeRef& inode : inodes()) used += inode->room();
+  for (const InodeRef& inode : inodes()) used += inode->disk_bytes();
   return used;
 }
 

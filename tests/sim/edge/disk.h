@@ -34,7 +34,9 @@ class Disk {
     uint64_t hole = 0;  ///< Bytes at the start that were never written and take no space.
     uint64_t changed_ms = 0;
 
-    [[nodiscard]] uint64_t room() const { return bytes.size() - std::min(hole, bytes.size()); }
+    [[nodiscard]] uint64_t disk_bytes() const {
+      return bytes.size() - std::min(hole, bytes.size());
+    }
   };
   using InodeRef = std::shared_ptr<Inode>;
   /// How many operations failed, by the chances above or for lack of space.

@@ -31,7 +31,7 @@ class Wire : public std::enable_shared_from_this<Wire> {
   struct Lane {
     Lane(Wire& wire, int number, Network& network)
         : delivery(network.clock_, [&wire, number] { wire.deliver(number); }),
-          room(network.clock_, [&wire, number] { wire.tell_room(number); }),
+          space(network.clock_, [&wire, number] { wire.tell_space(number); }),
           bytewise(network.chance_.one_in(network.manners_.bytewise_one_in) ? kBytewiseMax : 0),
           capacity(network.manners_.capacity) {}
 
@@ -43,7 +43,7 @@ class Wire : public std::enable_shared_from_this<Wire> {
     Socket* writer = nullptr;
     Socket* reader = nullptr;
     Alarm delivery;
-    Alarm room;
+    Alarm space;
     std::string travelling;
     std::string arrived;
     std::deque<Passenger> passengers;
@@ -66,14 +66,14 @@ class Wire : public std::enable_shared_from_this<Wire> {
     if (!lane.delivery.is_set() && lane.has_more()) lane.delivery.after(network_.delay_ms());
   }
   void tell_space_later(Lane& lane) {
-    if (std::exchange(lane.is_writer_blocked, false)) lane.room.after(network_.chance_.below(3));
+    if (std::exchange(lane.is_writer_blocked, false)) lane.space.after(network_.chance_.below(3));
   }
   void close(Socket& end);
   [[nodiscard]] size_t held() const { return lanes_[0].held() + lanes_[1].held(); }
 
  private:
   void deliver(int number);
-  void tell_room(int number);
+  void tell_space(int number);
   void cut(Lane& lane);
   static void tell(Socket* end);
 
@@ -87,7 +87,7 @@ void Wire::tell(Socket* end) {
   call();
 }
 
-void Wire::tell_room(int number) {
+void Wire::tell_space(int number) {
   const std::shared_ptr<Wire> alive = shared_from_this();
   tell(lanes_[number].writer);
 }

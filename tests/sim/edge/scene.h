@@ -56,18 +56,18 @@ struct Tally {
   uint64_t broker_deaths = 0;
   uint64_t steps = 0;
   // The cache and the disk.
-  uint64_t hits = 0;          ///< Answers with X-Cache: HIT,
-  uint64_t sub_dag_hits = 0;  ///< of which from the file of the whole DAG.
+  uint64_t hits = 0;          ///< Answers with X-Cache: HIT.
+  uint64_t sub_dag_hits = 0;  ///< Hits from the file of the whole DAG.
   uint64_t hits_without_l2 = 0;
   uint64_t fetching = 0;         ///< Answers with X-Cache: FETCHING.
   uint64_t joins_opened = 0;     ///< Spools of another worker that were opened.
-  uint64_t joins_broken = 0;     ///< Fetches whose leader failed in mid-file,
-  uint64_t joins_went_on = 0;    ///< of which went on with an L2 of their own.
+  uint64_t joins_broken = 0;     ///< Followers whose leader failed in mid-file.
+  uint64_t joins_went_on = 0;    ///< Such followers that went on with an L2 of their own.
   uint64_t files_lost = 0;       ///< Files that failed while they were sent.
-  uint64_t files_damaged = 0;    ///< By the weather.
-  uint64_t reads_later = 0;      ///< Of CacheReads.
-  uint64_t reads_failed = 0;     ///< Faults of the disk,
-  uint64_t writes_failed = 0;    ///< likewise.
+  uint64_t files_damaged = 0;    ///< Files that the weather damaged.
+  uint64_t reads_later = 0;      ///< Reads of cached files that waited for the disk.
+  uint64_t reads_failed = 0;     ///< Reads that the disk failed.
+  uint64_t writes_failed = 0;    ///< Writes that the disk failed.
   uint64_t jobs_cut = 0;         ///< Jobs under way in a worker that died.
   uint64_t spool_dir_files = 0;  ///< Files made in the spool folder.
   uint64_t orders = 0;           ///< To the folder.

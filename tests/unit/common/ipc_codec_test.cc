@@ -83,7 +83,7 @@ TEST_CASE("lists of keys and of counted keys come out of the codec as they went 
   CHECK(std::get<Unlink>(*told).paths == unlink.paths);
 }
 
-TEST_CASE("a list that claims more than the message holds is malformed") {
+TEST_CASE("a list whose count is more than the message holds is malformed") {
   const auto frame = encode_frame(CacheHits{}, Carries::kNothing);
   std::vector<uint8_t> payload(payload_of(frame).begin(), payload_of(frame).end());
   std::fill(payload.end() - 4, payload.end(), uint8_t{0xff});

@@ -131,7 +131,7 @@ TEST_CASE("a descriptor goes to the worker and back again") {
   CHECK(socket_cookie(ends.broker_frames[0].descriptor.get()) == cookie);
 }
 
-TEST_CASE("a descriptor lost for want of numbers is told from one that arrived") {
+TEST_CASE("a descriptor that was lost for lack of free numbers does not pair with its frame") {
   Loop loop;
   Ends ends(loop);
   std::vector<UniqueFd> peers;
@@ -141,7 +141,7 @@ TEST_CASE("a descriptor lost for want of numbers is told from one that arrived")
   auto [second, second_peer] = socket_pair();
   const uint64_t second_cookie = socket_cookie(second.get());
   ends.broker->send(loop, handoff_frame(socket_cookie(first.get())), std::move(first));
-  // No number is free below the limit, so the kernel drops the first descriptor.
+  // No descriptor number is free below the limit, so the kernel drops the first descriptor.
   rlimit none = before;
   none.rlim_cur = 3;
   setrlimit(RLIMIT_NOFILE, &none);
@@ -159,7 +159,7 @@ TEST_CASE("a worker that dies with a descriptor in flight closes it") {
   Ends ends(loop);
   auto [ours, peer] = socket_pair();
   ends.broker->send(loop, handoff_frame(1), std::move(ours));
-  // libuv writes at once, so the descriptor is in the kernel now and the worker has not turned yet.
+  // libuv writes at once, so the kernel has the descriptor now, and the worker has not read it yet.
   ends.worker.reset();
   while (ends.broker_closed.empty()) loop.run_once();
   ends.broker.reset();

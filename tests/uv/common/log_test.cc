@@ -20,7 +20,7 @@ std::string text_of(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-/// A folder of ours, and the test's own stderr while it is another's.
+/// A folder for log files; keeps the test's stderr and restores it at the end.
 struct Place {
   Place() : stderr_kept(dup(STDERR_FILENO)) {
     char name[] = "/tmp/daphnis-log-XXXXXX";
@@ -51,15 +51,15 @@ TEST_CASE("a log that was renamed goes on under its name once it is opened again
     REQUIRE(file.open());
     log.info(LogLine("after"));
   }
-  CHECK_THAT(text_of(path + ".1"), Catch::Contains("before") && Catch::Contains("between") &&
-                                       !Catch::Contains("after"));
+  CHECK_THAT(text_of(path + ".1"),
+             Catch::Contains("before") && Catch::Contains("between") && !Catch::Contains("after"));
   CHECK_THAT(text_of(path), Catch::Contains("after") && !Catch::Contains("between"));
   struct stat about {};
   REQUIRE(stat(path.c_str(), &about) == 0);
   CHECK((about.st_mode & 0137) == 0);
 }
 
-TEST_CASE("a log file that is a symbolic link is refused and what was open stays") {
+TEST_CASE("a log file that is a symbolic link is refused and the open one stays") {
   const Place place;
   const std::string path = place.folder + "/a.log";
   const LogFile file(path);
@@ -71,7 +71,7 @@ TEST_CASE("a log file that is a symbolic link is refused and what was open stays
   CHECK_FALSE(std::filesystem::exists(place.folder + "/elsewhere"));
 }
 
-TEST_CASE("while a full disk takes nothing the oldest lines go and all are counted") {
+TEST_CASE("while a full disk takes no lines the oldest are dropped and counted") {
   const int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
   REQUIRE(full >= 0);
   std::array<int, 2> pipe_ends{};
@@ -81,7 +81,7 @@ TEST_CASE("while a full disk takes nothing the oldest lines go and all are count
   {
     Log log("test", full);
     for (uint64_t i = 0; i < kLines; ++i) log.info(LogLine("line").add("n", i));
-    dup2(pipe_ends[1], full);  // There is room again.
+    dup2(pipe_ends[1], full);  // From here on there is space.
     log.info(LogLine("last"));
     const uint64_t dropped = log.lines_dropped();
     CHECK(dropped > 0);

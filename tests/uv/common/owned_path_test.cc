@@ -20,7 +20,8 @@ namespace fs = std::filesystem;
 
 constexpr uid_t kNobody = 65534;
 
-/// A folder that others may enter, gone at the end. The tests give things to others: takes root.
+/// A folder that other users may enter; removed at the end. Tests that give files to other users
+/// need root.
 struct Ground {
   Ground() {
     std::string name = (fs::temp_directory_path() / "daphnis-owned-XXXXXX").string();
@@ -54,7 +55,7 @@ std::string text_of(const std::string& path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-/// Refused by the rule, with these words.
+/// True where the result is refused by the rule with these words.
 template <class T>
 void check_refused(const Result<T>& result, const std::string& words) {
   REQUIRE_FALSE(result);
@@ -63,7 +64,7 @@ void check_refused(const Result<T>& result, const std::string& words) {
   CHECK(result.error().text().find(words) != std::string::npos);
 }
 
-TEST_CASE("a folder is made with all above it and is ours") {
+TEST_CASE("a folder is made with all folders above it and is ours") {
   const Ground ground;
   REQUIRE(make_owned_folder(ground.path + "/a/b//c/", 0750));
   CHECK(fs::is_directory(ground.path + "/a/b/c"));
@@ -74,7 +75,7 @@ TEST_CASE("a folder is made with all above it and is ours") {
   CHECK(missing.error().sys == ENOENT);
 }
 
-TEST_CASE("a folder that others may write is refused and told how to mend it") {
+TEST_CASE("a folder that others may write is refused with words on how to mend it") {
   const Ground ground;
   for (const mode_t mode : {0775, 0757, 0777, 01777}) {
     const std::string path = ground.folder("open", mode);
@@ -112,7 +113,7 @@ TEST_CASE("links on the way are followed where they are ours and refused where t
   CHECK(loop.error().sys == ELOOP);
   give_away(ground.path + "/absolute");
   check_refused(open_owned_folder(ground.path + "/absolute/deep"), "belongs to user 65534");
-  // Where a link ends counts as if it had been named.
+  // The end of a link is checked as if the path had named it.
   const std::string open = ground.folder("sticky", 01777);
   fs::create_directory_symlink(open, ground.path + "/to-sticky");
   check_refused(open_owned_folder(ground.path + "/to-sticky"), "may be written by others");
@@ -120,7 +121,7 @@ TEST_CASE("links on the way are followed where they are ours and refused where t
   check_refused(open_owned_folder(open + "/dot"), "may be written by others");
 }
 
-TEST_CASE("what lies right in a folder of ours must be a folder of ours too") {
+TEST_CASE("an entry of a folder of ours must be a folder of ours too") {
   const Ground ground;
   const auto top = open_owned_folder(ground.path);
   REQUIRE(top);
@@ -160,7 +161,7 @@ TEST_CASE("a file is opened through no link and left alone where it is not ours"
   CHECK(open_owned_file("/dev/null", O_WRONLY));
 }
 
-TEST_CASE("folders of root are good for an ordinary user") {
+TEST_CASE("an ordinary user may use folders of root") {
   const Ground ground;
   const std::string theirs = ground.folder("theirs");
   give_away(theirs);
@@ -174,7 +175,7 @@ TEST_CASE("folders of root are good for an ordinary user") {
   CHECK(is_roots);
 }
 
-/// Binds a Unix socket; listens where it is to live.
+/// Binds a Unix socket, and listens on it where `is_listening`.
 UniqueFd socket_at(const std::string& path, bool is_listening) {
   UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_un address{};

@@ -8,7 +8,7 @@
 namespace daphnis::uv {
 namespace {
 
-TEST_CASE("work runs in another thread and its end is told on the loop") {
+TEST_CASE("work runs in another thread and its end is reported on the loop") {
   Loop loop;
   PoolTask task(loop);
   std::thread::id worked;
@@ -36,7 +36,7 @@ TEST_CASE("the end of one piece of work may start the next") {
   CHECK(rounds == 100);
 }
 
-TEST_CASE("work whose owner is gone ends without being told") {
+TEST_CASE("the end of work whose owner is gone is not reported") {
   auto is_done = std::make_shared<std::atomic<bool>>(false);
   bool was_told = false;
   {
@@ -52,7 +52,7 @@ TEST_CASE("work whose owner is gone ends without being told") {
         [&] { was_told = true; });
     while (!has_begun) std::this_thread::yield();
     task.reset();
-    // The loop's end waits for the thread pool.
+    // The loop's destructor waits for the thread pool.
   }
   CHECK(*is_done);
   CHECK_FALSE(was_told);

@@ -10,7 +10,7 @@
 namespace daphnis::uv {
 namespace {
 
-TEST_CASE("a flag beats the file, that beats a variable, and what they set can be asked for",
+TEST_CASE("a flag beats the file, the file beats a variable, and set values can be printed",
           "[settings]") {
   char path[] = "/tmp/daphnis-settings-XXXXXX";
   const int fd = mkstemp(path);

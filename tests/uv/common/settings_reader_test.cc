@@ -30,7 +30,7 @@ struct Program {
     words.insert(words.begin(), "program");
     return settings.judge(static_cast<int>(words.size()), words.data());
   }
-  /// What is complained of; empty where nothing is.
+  /// The complaint about these words; empty where there is none.
   std::string complaint(std::vector<const char*> words) {
     const auto end = judge(std::move(words));
     if (!end) return "";
@@ -103,7 +103,7 @@ TEST_CASE("an unknown key is named with the nearest known one") {
              Contains("FILE:2: capcity = 3: unknown key; did you mean capacity?"));
 }
 
-TEST_CASE("a good file is taken, sections, lists over lines and comments included") {
+TEST_CASE("a good file with sections, lists over lines and comments is read") {
   const File file(
       "tries = 7 # enough\nlimit = \"1 GiB\"\n; old style\nlisten = [\"127.0.0.1:8080\",\n"
       "  \"[::1]:8080\"]\nserve.capacity = 9\n");
@@ -153,7 +153,7 @@ TEST_CASE("a check of the settings ends the program either way") {
   CHECK(more.settings.checks_only());
 }
 
-TEST_CASE("help and version are given before anything is judged") {
+TEST_CASE("help and version are printed before the settings are checked") {
   const auto help = Program(true).judge({"--help"});
   REQUIRE(help);
   CHECK(help->exit_code == 0);

@@ -16,7 +16,7 @@ std::string path_of_ours() {
   return "/dev/shm/daphnis-test-" + std::to_string(::getpid());
 }
 
-TEST_CASE("what is written to shared memory is seen where it was opened") {
+TEST_CASE("bytes written to shared memory are seen where it was opened") {
   const std::string path = path_of_ours();
   auto ours = SharedMemory::create(path, kSize);
   REQUIRE(ours);

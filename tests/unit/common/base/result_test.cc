@@ -20,7 +20,7 @@ TEST_CASE("every error code has a name of its own", "[result]") {
   CHECK(name(static_cast<Errc>(200)) == "unknown");
 }
 
-TEST_CASE("an error tells its code and its story", "[result]") {
+TEST_CASE("an error's text has its code and its explanation", "[result]") {
   const Result<int> bare = fail(Errc::kTruncated);
   REQUIRE_FALSE(bare);
   CHECK(bare.error().text() == "truncated");

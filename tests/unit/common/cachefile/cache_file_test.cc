@@ -46,7 +46,7 @@ Result<CacheTrailer> read(const std::vector<uint8_t>& file) {
 
 }  // namespace
 
-TEST_CASE("a cache file says what it answers and where its blocks lie") {
+TEST_CASE("a cache file names its request and the places of its blocks") {
   const auto trailer = read(some_file().bytes);
   REQUIRE(trailer);
   CHECK(trailer->request == request_for(cid_of("one")));
@@ -83,7 +83,7 @@ TEST_CASE("a cache file keeps the sums of its body and one of version 1 keeps no
   CHECK(old->request == now->request);
 }
 
-TEST_CASE("an answer of too many blocks keeps no list but its request") {
+TEST_CASE("a body of too many blocks keeps its request and no list of blocks") {
   CacheTrailerWriter writer;
   const Cid cid = cid_of("x");
   for (size_t i = 0; i < limits::kCacheBlockListBytesMax / 49 + 2; ++i) writer.add_block(cid, 0, 1);

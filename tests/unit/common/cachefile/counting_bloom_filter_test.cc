@@ -7,7 +7,7 @@
 namespace daphnis {
 namespace {
 
-/// Memory as a shared mapping gives it.
+/// Memory of the size and alignment of a shared mapping.
 struct Memory {
   std::vector<uint32_t> words = std::vector<uint32_t>(CountingBloomFilter::kBytes / 4);
   std::span<uint8_t> bytes{reinterpret_cast<uint8_t*>(words.data()), CountingBloomFilter::kBytes};
@@ -20,7 +20,7 @@ RequestKey key_number(uint64_t n) {
   return key;
 }
 
-TEST_CASE("a counting Bloom filter that is not complete rules nothing out") {
+TEST_CASE("a counting Bloom filter that is not complete may hold any key") {
   const Memory memory;
   CountingBloomFilter filter(memory.bytes);
   CHECK(filter.may_hold(key_number(1)));
@@ -31,7 +31,7 @@ TEST_CASE("a counting Bloom filter that is not complete rules nothing out") {
 }
 
 TEST_CASE(
-    "a counting Bloom filter never rules out what it holds and seldom fails to what it does not") {
+    "a counting Bloom filter never rules out a key it holds and seldom fails to rule out others") {
   constexpr uint64_t kHeld = 50'000;
   const Memory memory;
   CountingBloomFilter broker(memory.bytes);
@@ -50,7 +50,7 @@ TEST_CASE(
   CHECK_FALSE(worker.may_hold(key_number(1)));
 }
 
-TEST_CASE("a counting Bloom filter that has lost count of a key goes on to hold it") {
+TEST_CASE("a counting Bloom filter whose counter of a key is full holds that key for good") {
   const Memory memory;
   CountingBloomFilter filter(memory.bytes);
   filter.set_complete(true);

@@ -86,7 +86,7 @@ TEST_CASE("a part is checked with all pieces it touches") {
   check_place(0, size, 0, size);
 }
 
-TEST_CASE("sums that rotted themselves or fit another body are refused") {
+TEST_CASE("sums that are damaged themselves or fit another body are refused") {
   const auto body = body_of(kCachePieceBytes + 5);
   const auto sums = sums_of(body, body.size());
   for (size_t at = 0; at < sums.size(); ++at) {

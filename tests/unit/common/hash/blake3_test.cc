@@ -109,7 +109,7 @@ TEST_CASE("BLAKE3 does not depend on how its input is cut", "[blake3]") {
   }
 }
 
-TEST_CASE("BLAKE3 may be asked in the middle and goes on", "[blake3]") {
+TEST_CASE("a BLAKE3 digest may be taken in the middle and the hash goes on", "[blake3]") {
   Blake3 hash;
   Blake3 fresh;
   for (const size_t size : {1024, 1024, 2048, 1, 1023, 4096}) {
@@ -120,7 +120,7 @@ TEST_CASE("BLAKE3 may be asked in the middle and goes on", "[blake3]") {
   CHECK(digest_of(hash) == digest_of(fresh));
 }
 
-TEST_CASE("every kernel hashes as one input after another would", "[blake3]") {
+TEST_CASE("every kernel gives the same digests as hashing one input after another", "[blake3]") {
   std::mt19937 random(12);
   for (const blake3::Kernels& by : blake3::kernels()) {
     for (const size_t blocks : {size_t{1}, size_t{16}}) {

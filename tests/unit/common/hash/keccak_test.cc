@@ -32,7 +32,7 @@ TEST_CASE("Keccak has the vectors of its submission", "[keccak]") {
         "eead6dbfc7340a56caedc044696a168870549a6a7f6f56961e84a54bd9970b8a");
 }
 
-// Around the sizes of a block, where the padding has the least room; by noble-hashes 1.5.
+// Inputs around the size of a block, where the padding has the least space; by noble-hashes 1.5.
 const struct {
   size_t size;
   const char* keccak_224;

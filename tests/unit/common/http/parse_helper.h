@@ -8,8 +8,8 @@
 
 namespace daphnis::http {
 
-/// What a parser reported for a whole input, bodies joined per message, so that any two splits of
-/// the same bytes can be compared.
+/// The events of a parser for a whole input, with each message's body in one piece, so that any two
+/// splits of the same bytes can be compared.
 struct Transcript {
   std::vector<std::string> events;  ///< "head …", "body …", "end", "refused code".
   size_t consumed = 0;
@@ -29,7 +29,7 @@ inline std::string describe(const Head& head) {
   return text;
 }
 
-/// Feeds `piece` until it is taken or refused, adding to `out`; false once refused.
+/// Feeds `piece` until it is consumed or refused, and adds the events to `out`; false: refused.
 inline bool feed(Parser& parser, std::string_view piece, std::string& body, Transcript& out) {
   Bytes rest = as_bytes(piece);
   while (true) {
@@ -61,7 +61,7 @@ inline bool feed(Parser& parser, std::string_view piece, std::string& body, Tran
   }
 }
 
-/// Parses pieces one after the other, then the connection's end where `eof` is set.
+/// Parses the pieces one after the other, and then the connection's end where `eof` is set.
 inline Transcript parse(Parser::Kind kind, const std::vector<std::string_view>& pieces,
                         bool eof = false, bool no_body = false) {
   Parser parser(kind);

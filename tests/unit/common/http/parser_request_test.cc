@@ -14,7 +14,7 @@ Lines request(std::string_view text) {
   return parse(Parser::Kind::kRequest, text).events;
 }
 
-/// Head of a POST with the given extra lines, then `rest`.
+/// The head of a POST with the given extra lines, followed by `rest`.
 std::string post(std::string_view lines, std::string_view rest = {}) {
   return "POST /d HTTP/1.1\r\nHost: a\r\n" + std::string(lines) + "\r\n" + std::string(rest);
 }
@@ -166,8 +166,8 @@ TEST_CASE("limits of a request head each have their status", "[http][parser]") {
   CHECK(with("/", many + "a:b\r\n") == Lines{"refused 431 too_many_headers"});
   CHECK(request(std::string(33, 'A') + " / HTTP/1.1\r\n") == Lines{"refused 501 method_unknown"});
   const std::string frame = "GET / HTTP/1.1\r\nHost: a\r\nX: \r\n\r\n";
-  const size_t room = limits::kHttpHeadBytesMax - frame.size();
-  CHECK(with("/", "X: " + std::string(room, 'x') + "\r\n").size() == 2);
-  CHECK(with("/", "X: " + std::string(room + 1, 'x') + "\r\n") ==
+  const size_t bytes_left = limits::kHttpHeadBytesMax - frame.size();
+  CHECK(with("/", "X: " + std::string(bytes_left, 'x') + "\r\n").size() == 2);
+  CHECK(with("/", "X: " + std::string(bytes_left + 1, 'x') + "\r\n") ==
         Lines{"refused 431 head_too_large"});
 }

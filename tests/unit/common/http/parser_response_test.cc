@@ -96,7 +96,7 @@ TEST_CASE("cut and malformed responses are refused", "[http][parser]") {
         "refused 400 transfer_encoding_on_http_1_0");
 }
 
-TEST_CASE("what stands behind a response's body can be read until the next one", "[http][parser]") {
+TEST_CASE("a response's trailers can be read until the next response begins", "[http][parser]") {
   Parser parser(Parser::Kind::kResponse);
   const std::string text =
       "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n"

@@ -10,7 +10,7 @@ namespace {
 
 struct Case {
   std::string text;
-  std::string refused;  ///< Last event.
+  std::string refused;  ///< The last event.
 };
 
 std::string last_event(std::string_view text) {
@@ -121,7 +121,7 @@ TEST_CASE("ambiguous framing is refused", "[http][parser][smuggling]") {
         "refused 400 transfer_encoding_on_http_1_0");
 }
 
-TEST_CASE("optional white space round chunked is no disguise", "[http][parser][smuggling]") {
+TEST_CASE("white space around chunked does not hide it", "[http][parser][smuggling]") {
   for (std::string value :
        {"chunked", " chunked", "\tchunked", "chunked \t", ",chunked", "CHUNKED"}) {
     CAPTURE(value);

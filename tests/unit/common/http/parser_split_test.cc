@@ -10,7 +10,7 @@ namespace {
 struct Sample {
   Parser::Kind kind;
   std::string text;
-  std::string last;  ///< Event that shows how far the whole input gets.
+  std::string last;  ///< The last event of the whole input.
 };
 
 const std::vector<Sample>& samples() {

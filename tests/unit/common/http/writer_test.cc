@@ -25,7 +25,7 @@ TEST_CASE("a written request parses to what was meant", "[http][writer]") {
         std::vector<std::string>{"head GET /ipfs/x?format=car 0 1.1 [Host=a] keep", "end"});
 }
 
-TEST_CASE("values that could leave their line are told apart", "[http][writer]") {
+TEST_CASE("values that could break out of their line are recognised", "[http][writer]") {
   for (std::string good : {"", "a", "a b", "a\tb", "\xc3\xa4", "\"x\""}) {
     CAPTURE(good);
     CHECK(is_field_value(good));

@@ -28,7 +28,7 @@ size_t whole_sections(const CarTranscript& transcript) {
       transcript.sections, [](const CarTranscript::Section& section) { return section.is_whole; }));
 }
 
-// A CAR of blocks whose digests are of no interest here.
+// A CAR of blocks whose digests are wrong, which the reader does not check.
 std::vector<uint8_t> car_of(const std::vector<size_t>& body_sizes) {
   std::array<uint8_t, kCarHeaderWrittenMax> header;
   const size_t header_size = write_car_header(Cid(), header);
@@ -44,7 +44,7 @@ std::vector<uint8_t> car_of(const std::vector<size_t>& body_sizes) {
   return car;
 }
 
-TEST_CASE("a CAR is told section by section with the CID before the body", "[car]") {
+TEST_CASE("a CAR is reported section by section with the CID before the body", "[car]") {
   const std::vector<uint8_t> car = car_of({3, 0, 200});
   CarReader reader(CarReader::Roots::kKept);
   CHECK_FALSE(reader.may_end_here());
@@ -117,7 +117,7 @@ TEST_CASE("a CAR may end between sections and nowhere else", "[car]") {
         std::vector<size_t>{header, car_of({10}).size(), car_of({10, 0}).size(), car.size()});
 }
 
-TEST_CASE("a reader may pass over bodies by itself", "[car]") {
+TEST_CASE("a reader's caller may skip bodies by itself", "[car]") {
   const std::vector<uint8_t> car = car_of({500, 0, 7});
   CarReader reader;
   Bytes rest = car;

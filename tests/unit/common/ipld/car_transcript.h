@@ -8,7 +8,7 @@
 
 namespace daphnis::test {
 
-/// What a reader said about a stream, in a form to compare.
+/// The events of a reader for a stream, in a form that can be compared.
 struct CarTranscript {
   struct Section {
     Cid cid;
@@ -66,7 +66,7 @@ inline bool offer(CarReader& reader, Bytes part, CarTranscript& transcript) {
   }
 }
 
-/// Reads `bytes` offered in the given parts, then the end of the stream.
+/// Reads a stream that comes in the given parts, and then its end.
 inline CarTranscript read_car(const std::vector<Bytes>& parts) {
   CarReader reader(CarReader::Roots::kKept);
   CarTranscript transcript;

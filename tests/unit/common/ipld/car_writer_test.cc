@@ -19,7 +19,7 @@ std::vector<uint8_t> header_of(const Cid& root) {
   return {out.begin(), out.begin() + static_cast<ptrdiff_t>(size)};
 }
 
-TEST_CASE("our header is byte for byte that of other implementations", "[car]") {
+TEST_CASE("our header has the same bytes as that of other implementations", "[car]") {
   CHECK(to_hex(header_of(Cid())) == to_hex(read_fixture("valid/probe-bafkqaaa.car")));
   for (const char* file : {"raw-single", "cidv0-file", "hash/sha2-512", "hash/blake2b-256"}) {
     CAPTURE(file);
@@ -97,7 +97,7 @@ TEST_CASE("a CARv2 whose payload lies outside the file or nowhere is refused", "
   CHECK(extent_of({}).error().code == Errc::kTruncated);
 }
 
-TEST_CASE("of a CARv2 that is cut there is what the file has", "[car]") {
+TEST_CASE("the extent of a CARv2 that is cut ends with the file", "[car]") {
   const auto beyond = extent_of(read_fixture("adversarial/carv2-data-beyond-eof.car"));
   REQUIRE(beyond);
   CHECK(beyond->is_cut);

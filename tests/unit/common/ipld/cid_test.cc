@@ -100,7 +100,7 @@ TEST_CASE("text that is no CID is refused", "[cid]") {
   CHECK(refusal("hello") == Errc::kMalformed);
   CHECK(refusal("favicon.ico") == Errc::kMalformed);
   CHECK(refusal(std::string(limits::kCidTextMax + 1, 'b')) == Errc::kTooLarge);
-  // The multihash of version 0 inside a multibase.
+  // This is the multihash of version 0 inside a multibase.
   CHECK(refusal(std::string("f1220") + kV0Digest) == Errc::kMalformed);
 }
 

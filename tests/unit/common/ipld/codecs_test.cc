@@ -21,7 +21,7 @@ ByteVector from_hex(std::string_view hex) {
   return bytes;
 }
 
-/// Links found before the end, or -1 where the block is malformed.
+/// The number of links in the block, or -1 where the block is malformed.
 template <class Reader>
 int links_of(Bytes block) {
   Reader reader(block);
@@ -163,7 +163,7 @@ TEST_CASE("a HAMT shard is checked before and while it is read") {
   other.type = UnixFs::Type::kDirectory;
   CHECK_FALSE(read_hamt_shard(other, 3).has_value());
 
-  // A link whose name does not begin with the prefix of its bit.
+  // The name of a link does not begin with the prefix of its bit.
   ByteVector bad = shard.bytes;
   const std::string_view text = as_text(bad);
   const size_t name_at = text.find("\x12\x03") + 2;
@@ -174,7 +174,7 @@ TEST_CASE("a HAMT shard is checked before and while it is read") {
   CHECK(item == HamtReader::Item::kMalformed);
 }
 
-TEST_CASE("dag-cbor links are found in encoded order and everything else is judged") {
+TEST_CASE("dag-cbor links are found in encoded order and malformed blocks are refused") {
   CHECK(cbor("00") == 0);
   CHECK(cbor(kCborLink) == 1);
   CHECK(cbor("82" + kCborLink +
@@ -244,7 +244,7 @@ TEST_CASE("a path leads through dag-cbor maps and lists to a link or a value") {
   CHECK(dag_cbor_lookup(from_hex("81"), {}).kind == Kind::kMalformed);
 }
 
-TEST_CASE("dag-json links are found in encoded order and everything else is judged") {
+TEST_CASE("dag-json links are found in encoded order and malformed blocks are refused") {
   const std::string link = json_link();
   CHECK(json("1") == 0);
   CHECK(json(link) == 1);

@@ -20,8 +20,8 @@ struct Vector {
   const char* digest;
 };
 
-// Computed by independent implementations (noble-hashes 1.5); those of no bytes are in the
-// standards.
+// Computed by an independent implementation (noble-hashes 1.5); the digests of no bytes are those
+// of the standards.
 const Vector kVectors[] = {
     {hash::kKeccak224, 0, "f71837502ba8e10837bdd8d365adb85591895602fc552b48b7390abd"},
     {hash::kKeccak224, 1000, "bade992c46a5696b8e103d74ae6fb1fb4cddff57c276d2baf67565fc"},
@@ -102,7 +102,7 @@ bool holds(Hasher& hasher, const Vector& vector, Bytes input, Bytes digest) {
 }
 
 TEST_CASE("every hash has its digest and no other", "[hashes]") {
-  Hasher hasher;  // one for all: a hash must not leave anything behind for the next
+  Hasher hasher;  // used for all digests, since one must not influence the next
   for (const Vector& vector : kVectors) {
     CAPTURE(vector.code, vector.size);
     const auto input = pattern(vector.size);

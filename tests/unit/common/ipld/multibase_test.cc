@@ -45,8 +45,8 @@ constexpr const char* kSpellings[] = {
 constexpr const char* kSpelt =
     "015512209d0fbd0aa768aab37fd4362410a5242a51a7720e71ccf718c535f451852a0f8f";
 
-std::expected<std::string, Errc> hex_of(std::string_view text, size_t room = 64) {
-  std::vector<uint8_t> out(room);
+std::expected<std::string, Errc> hex_of(std::string_view text, size_t out_size = 64) {
+  std::vector<uint8_t> out(out_size);
   const auto size = decode_multibase(text, out);
   if (!size) return std::unexpected(size.error());
   return to_hex(Bytes(out).first(*size));
@@ -65,8 +65,8 @@ TEST_CASE("bytes that do not fit are refused in every base", "[multibase]") {
   for (const char* text : kSpellings) {
     CAPTURE(text);
     CHECK(hex_of(text, 36));
-    for (size_t room = 0; room < 36; ++room) {
-      const auto hex = hex_of(text, room);
+    for (size_t out_size = 0; out_size < 36; ++out_size) {
+      const auto hex = hex_of(text, out_size);
       REQUIRE_FALSE(hex);
       REQUIRE(hex.error() == Errc::kTooLarge);
     }

@@ -306,7 +306,7 @@ void DagBuilder::list_all(size_t node, std::vector<Cid>& out) const {
 void DagBuilder::list_shards(size_t node, std::vector<Cid>& out) const {
   put(node, out);
   for (const size_t link : nodes[node].links) {
-    // A shard that is an entry is another directory.
+    // A shard that is an entry, and no child shard, is another directory.
     const bool is_entry = std::ranges::any_of(nodes[node].steps, [link](const Step& step) {
       return step.via.empty() && step.target == link;
     });
@@ -320,7 +320,7 @@ void DagBuilder::list_range(size_t node, uint64_t from, uint64_t to, std::vector
   for (size_t i = 0; i < nodes[node].links.size(); ++i) {
     const uint64_t end = at + nodes[node].sizes[i];
     if (at == end && from <= at && at < to && from == 0 && to >= size_of(node)) {
-      list_all(nodes[node].links[i], out);  // Empty, but the whole file was asked for.
+      list_all(nodes[node].links[i], out);  // An empty part belongs to the whole file.
     } else if (at < to && from < end && at < end) {
       const bool is_whole = from <= at && end <= to;
       if (is_whole) {

@@ -12,13 +12,14 @@
 
 namespace daphnis::test {
 
-/// Builds DAGs of every kind a walk meets, and knows by construction what a walk must find in them:
-/// nothing here reads a block back.
+/// Builds DAGs of every kind that a walk meets, and knows by construction which blocks a walk must
+/// find in them: no block is read back here.
 class DagBuilder {
  public:
   enum class Kind { kLeaf, kFile, kDirectory, kShard, kData };
 
-  /// One way on from a node: the path segments, the nodes in between (HAMT shards), the target.
+  /// One step of a path from a node: the path segments, the nodes in between (HAMT shards) and the
+  /// target.
   struct Step {
     std::vector<std::string> segments;
     std::vector<size_t> via;
@@ -29,8 +30,8 @@ class DagBuilder {
     ByteVector bytes;
     Kind kind = Kind::kLeaf;
     std::vector<size_t> links = {};    ///< In encoded order.
-    std::vector<uint64_t> sizes = {};  ///< Files: bytes below each link.
-    uint64_t own_size = 0;             ///< Files: bytes inside the node.
+    std::vector<uint64_t> sizes = {};  ///< Of a file: bytes below each link.
+    uint64_t own_size = 0;             ///< Of a file: bytes inside the node.
     std::vector<Step> steps = {};
   };
 
@@ -39,7 +40,7 @@ class DagBuilder {
   size_t raw(ByteVector bytes, uint64_t hash_code = hash::kSha2_256);
   size_t file(const std::vector<size_t>& children, const ByteVector& inside = {}, bool v0 = false);
   size_t directory(const std::vector<std::pair<std::string, size_t>>& entries);
-  /// With 2^bits children per shard.
+  /// A HAMT directory with 2^bits children per shard.
   size_t hamt(const std::vector<std::pair<std::string, size_t>>& entries, unsigned bits);
   /// {"k0": link, "k1": [link, …], …, "n": 7}
   size_t dag_cbor(const std::vector<std::vector<size_t>>& groups);
@@ -71,7 +72,7 @@ class DagBuilder {
   void put(size_t node, std::vector<Cid>& out) const;
 };
 
-/// `cids` without those that came before.
+/// `cids` without repeats.
 [[nodiscard]] std::vector<Cid> without_repeats(const std::vector<Cid>& cids);
 
 }  // namespace daphnis::test

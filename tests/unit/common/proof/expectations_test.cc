@@ -42,14 +42,14 @@ TEST_CASE("every expectation comes out of the store and of either kind of stream
     CHECK(legacy.complete);
     CHECK(legacy.bytes == made.bytes);
 
-    MemorySource needed;  // The blocks outside the range need not exist.
+    MemorySource needed;  // This store lacks the blocks outside the range.
     needed.add_all(sections_of(made.bytes));
     CHECK(produce(request, needed).bytes == made.bytes);
   }
   CHECK(count == 19);
 }
 
-TEST_CASE("what a fixture answers comes out of the store block for block") {
+TEST_CASE("the output of a fixture's request is produced from the store block for block") {
   for (const Fixture& fixture : load_index()) {
     if (fixture.is_expectation || !fixture.verdict.starts_with("ACCEPT")) continue;
     CAPTURE(fixture.file);
@@ -62,7 +62,7 @@ TEST_CASE("what a fixture answers comes out of the store block for block") {
   }
 }
 
-TEST_CASE("a whole DAG answers each path fixture that is part of it") {
+TEST_CASE("a whole DAG holds the output of each path fixture that is part of it") {
   struct Pair {
     std::string_view part_prefix;
     std::string_view whole;
@@ -104,7 +104,7 @@ TEST_CASE("repeats that an L2 omits come out again where dups=y asks for them") 
   }
 }
 
-TEST_CASE("content that lies about itself is walked where it can be and refused where not") {
+TEST_CASE("content that contradicts itself is walked where possible and else refused") {
   struct Row {
     std::string_view file;
     std::string_view suffix;
@@ -152,7 +152,7 @@ TEST_CASE("content that lies about itself is walked where it can be and refused 
     const Answer made = produce(request, source);
     const Answer legacy = verify(request, StreamShape::kWholeDag, car);
     for (const Answer& answer : {made, legacy}) {
-      // A whole DAG that cannot be walked cannot be followed to its end either.
+      // A whole DAG that cannot be walked cannot be followed to its end.
       CAPTURE(answer.failure.text());
       CHECK(answer.complete == row.completes);
       if (row.completes) CHECK(cids_of(answer.bytes).size() == row.blocks);
@@ -161,7 +161,7 @@ TEST_CASE("content that lies about itself is walked where it can be and refused 
     }
     if (row.completes) continue;
     CHECK(legacy.content_fault);
-    // A v2 L2 sends what proves it, so that the status is the same, whoever was asked.
+    // A v2 L2 sends the blocks that prove the refusal, so that each L2 leads to the same status.
     const Answer sent = produce(request, source, 1'000, {}, Producer::OnRefusal::kProves);
     CHECK(sent.complete);
     for (const size_t piece : {size_t{7}, size_t{1} << 20}) {

@@ -14,7 +14,7 @@ namespace {
 
 enum class Verdict { kAccept, kReject };
 
-/// What INDEX.json says in prose, for the request it names. A verdict that is not here fails.
+/// The verdict that INDEX.json writes in prose for a request. An unknown verdict fails the test.
 Verdict verdict_of(std::string_view prose) {
   struct Row {
     std::string_view prefix;
@@ -59,7 +59,7 @@ void check_verdict(const Fixture& fixture, const Answer& answer) {
   if (accepts) CHECK((answer.surplus > 0) == leaves_surplus(fixture.verdict));
 }
 
-/// The same bytes in other pieces must come to the same.
+/// Checks that the same bytes in other pieces have the same result.
 void check_same(const Answer& answer, const Answer& whole) {
   CHECK(answer.complete == whole.complete);
   CHECK(answer.failure.code == whole.failure.code);
@@ -83,13 +83,13 @@ TEST_CASE("every fixture CAR, built or kept, has the size and digest of the inde
   }
 }
 
-TEST_CASE("every fixture CAR comes to its verdict and no block too many leaves") {
+TEST_CASE("every fixture CAR gets its verdict and no block too many is put out") {
   size_t count = 0;
   for (const Fixture& fixture : load_index()) {
     if (fixture.is_expectation) continue;
     CAPTURE(fixture.file);
     const ByteVector car = load_fixture(fixture.file);
-    // A root that is no CID of ours is refused where the request is read.
+    // A root whose CID cannot be read is refused with the request.
     const auto cid_text = fixture.request_text.substr(6, fixture.request_text.find('?') - 6);
     const Result<Cid> root = Cid::from_text(cid_text.substr(0, cid_text.find('/')));
     ++count;

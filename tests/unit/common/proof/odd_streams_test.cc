@@ -25,14 +25,14 @@ Opaque opaque(uint64_t codec, ByteVector bytes) {
   Hasher hasher;
   return {*hasher.cid_of(codec, hash::kSha2_256, bytes), std::move(bytes)};
 }
-/// By a hash that nobody knows: nobody can say whether these are its bytes.
+/// A block whose CID has an unknown hash, so that it cannot be verified.
 Opaque unverifiable(ByteVector bytes) {
   ByteVector cid{1, codec::kRaw, 0x7e, 20};
   cid.resize(24, 7);
   return {*Cid::from_bytes(cid), std::move(bytes)};
 }
 
-/// A directory of `entries`, some of which the builder knows nothing of.
+/// A directory of `entries`, which the builder need not have made.
 Section directory_of(const std::vector<std::pair<std::string, Cid>>& entries) {
   DagBuilder dag(1);
   std::vector<std::pair<std::string, size_t>> placed;
@@ -60,7 +60,7 @@ TEST_CASE("zero bytes after the last section that is needed are padding and no s
   CarRequest narrow = whole(dag, root);
   narrow.path = {"z"};
   for (const StreamShape shape : {StreamShape::kExact, StreamShape::kWholeDag}) {
-    // With repeats, too, which the stream leaves out: the last of them comes after all sections.
+    // With dups=y the stream leaves repeats out, and the last repeat comes after all sections.
     for (const bool dups : {false, true}) {
       for (const size_t piece : {size_t{1}, size_t{7}, size_t{1} << 20}) {
         const Answer answer = verify_in_pieces(whole(dag, root, dups), shape, padded, piece);
@@ -80,7 +80,7 @@ TEST_CASE("zero bytes after the last section that is needed are padding and no s
   CHECK(surplus.surplus == 2);
 }
 
-TEST_CASE("a section of no length before the last one that is needed stays refused") {
+TEST_CASE("an empty section before the last one that is needed is refused") {
   DagBuilder dag(1);
   const size_t root = dag.directory({{"a", dag.raw({1, 2, 3})}});
   MemorySource source = dag.source();
@@ -98,7 +98,7 @@ TEST_CASE("a section of no length before the last one that is needed stays refus
   }
 }
 
-TEST_CASE("a root of a codec we do not know is served where nothing below it is asked for") {
+TEST_CASE("a root of an unknown codec is served where no block below it is asked for") {
   for (const uint64_t codec : {uint64_t{0x85}, uint64_t{0x72}}) {  // dag-jose, libp2p-key
     const Opaque j = opaque(codec, {1, 2, 3});
     const ByteVector stream = car_of(j.cid, {{j.cid, j.bytes}});
@@ -114,15 +114,15 @@ TEST_CASE("a root of a codec we do not know is served where nothing below it is 
         CHECK(verify(request, shape, stream).bytes == stream);
       }
       CHECK(verify(CarRequest{j.cid}, shape, stream).content_fault);
-      // It may send what it has below, too.
+      // The L2 may send blocks below the root too.
       const Opaque below = opaque(codec::kRaw, {9});
-      CHECK(verify(raw, shape, car_of(j.cid, {{j.cid, j.bytes}, {below.cid, below.bytes}}))
-                .complete);
+      CHECK(
+          verify(raw, shape, car_of(j.cid, {{j.cid, j.bytes}, {below.cid, below.bytes}})).complete);
     }
   }
 }
 
-TEST_CASE("what a whole DAG holds besides what is asked for may be unreadable") {
+TEST_CASE("the part of a whole DAG that is not asked for may be unreadable") {
   const ByteVector one{1};
   const ByteVector two{2};
   const Cid a = opaque(codec::kRaw, one).cid;
@@ -145,7 +145,7 @@ TEST_CASE("what a whole DAG holds besides what is asked for may be unreadable") 
     };
     const bool is_garbage = odd.cid.codec() == codec::kDagPb || odd.cid.codec() == codec::kDagCbor;
     for (const bool sends_odd : {true, false}) {
-      if (is_garbage && !sends_odd) continue;  // An L2 that lacks a block breaks off.
+      if (is_garbage && !sends_odd) continue;  // An L2 that lacks a block cuts its delivery.
       std::vector<Section> sections{outer, d, {a, one}};
       if (sends_odd) {
         sections.push_back({odd.cid, odd.bytes});
@@ -168,15 +168,14 @@ TEST_CASE("what a whole DAG holds besides what is asked for may be unreadable") 
   }
 }
 
-TEST_CASE("a block that came below something unreadable is not missed where it comes up again") {
+TEST_CASE("a block that came below an unreadable node is used where it is needed later") {
   const Cid shared = opaque(codec::kRaw, {1}).cid;
   const Cid z = opaque(codec::kRaw, {2}).cid;
   const Opaque odd = opaque(0x85, {3, 4});
   const Section sub = directory_of({{"shared", shared}});
   const Section d = directory_of({{"odd", odd.cid}, {"s", shared}, {"sub", sub.cid}, {"z", z}});
   // Below `odd` lie `sub` and `shared`; an L2 that can read it sends them there and nowhere else.
-  const ByteVector stream =
-      car_of(d.cid, {d, {odd.cid, odd.bytes}, sub, {shared, {1}}, {z, {2}}});
+  const ByteVector stream = car_of(d.cid, {d, {odd.cid, odd.bytes}, sub, {shared, {1}}, {z, {2}}});
   const auto answer_to = [&](std::vector<std::string> path) {
     CarRequest request{d.cid};
     request.path = std::move(path);
@@ -187,7 +186,7 @@ TEST_CASE("a block that came below something unreadable is not missed where it c
   CHECK(answer_to({"sub", "shared"}).bytes == car_of(d.cid, {d, sub, {shared, {1}}}));
 }
 
-TEST_CASE("what cannot be read is passed over within a bound, and beyond it is nobody's fault") {
+TEST_CASE("unreadable sections are passed over within a bound, and beyond it is nobody's fault") {
   const Opaque odd = opaque(0x85, ByteVector(1'000, 3));
   const Cid z = opaque(codec::kRaw, {2}).cid;
   const Section d = directory_of({{"odd", odd.cid}, {"z", z}});
@@ -203,7 +202,7 @@ TEST_CASE("what cannot be read is passed over within a bound, and beyond it is n
   CHECK(answer.fault == Fault::kNobody);
 }
 
-TEST_CASE("a whole DAG beyond our budgets is nobody's fault where less was asked for") {
+TEST_CASE("a whole DAG beyond our budgets is nobody's fault where a part was asked for") {
   DagBuilder dag(1);
   std::vector<size_t> leaves;
   for (uint32_t i = 0; i < 2'000; ++i) {
@@ -224,7 +223,7 @@ TEST_CASE("a whole DAG beyond our budgets is nobody's fault where less was asked
     return answer;
   };
   WalkBudget budget;
-  budget.depth_max = 10;  // What is deeper is passed over.
+  budget.depth_max = 10;  // Deeper nodes are passed over.
   CHECK(answer_to(chain, budget).complete);
   budget = {};
   budget.pending_bytes_max = 50'000;
@@ -234,7 +233,7 @@ TEST_CASE("a whole DAG beyond our budgets is nobody's fault where less was asked
   CHECK(answer_to(dag.file(leaves), budget).fault == Fault::kNobody);
 }
 
-TEST_CASE("wrong bytes are a lie wherever they come, and so is what has no place in a DAG") {
+TEST_CASE("wrong bytes are a lie wherever they come, and so are blocks that are not of the DAG") {
   const Opaque odd = opaque(0x85, {3, 4});
   const Opaque foreign = opaque(codec::kRaw, {5});
   const Cid z = opaque(codec::kRaw, {2}).cid;
@@ -242,11 +241,11 @@ TEST_CASE("wrong bytes are a lie wherever they come, and so is what has no place
   const Section plain = directory_of({{"z", z}});
   CarRequest request{d.cid};
   request.path = {"z"};
-  const Answer wrong = verify(request, StreamShape::kWholeDag,
-                              car_of(d.cid, {d, {odd.cid, {6, 6}}, {z, {2}}}));
+  const Answer wrong =
+      verify(request, StreamShape::kWholeDag, car_of(d.cid, {d, {odd.cid, {6, 6}}, {z, {2}}}));
   CHECK(wrong.failure.code == Errc::kHashMismatch);
   CHECK(wrong.fault == Fault::kStream);
-  // Nothing of this DAG is unreadable, so nothing may be in it that is not its own.
+  // The whole of this DAG can be read, so the stream may hold no other block.
   request.root = plain.cid;
   const Answer odd_one = verify(request, StreamShape::kWholeDag,
                                 car_of(plain.cid, {plain, {foreign.cid, foreign.bytes}, {z, {2}}}));
@@ -254,7 +253,7 @@ TEST_CASE("wrong bytes are a lie wherever they come, and so is what has no place
   CHECK(odd_one.fault == Fault::kStream);
 }
 
-TEST_CASE("what refuses a request is the same fact, whichever L2 sends the blocks that prove it") {
+TEST_CASE("a request is refused with the same error whichever L2 sends the blocks that prove it") {
   DagBuilder dag(1);
   const size_t leaf = dag.raw({1});
   const size_t sub = dag.directory({{"leaf", leaf}});
@@ -273,7 +272,7 @@ TEST_CASE("what refuses a request is the same fact, whichever L2 sends the block
   struct Case {
     std::vector<std::string> path;
     Errc code;
-    size_t blocks;  ///< That the client has got before.
+    size_t blocks;  ///< Blocks that the client has got before.
     DagScope scope = DagScope::kAll;
   };
   const std::vector<Case> cases{{{"favicon.ico"}, Errc::kNotFound, 0},

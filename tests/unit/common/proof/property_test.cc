@@ -28,7 +28,7 @@ std::string describe(const CarRequest& request) {
 
 }  // namespace
 
-TEST_CASE("producer and verifier agree with what random DAGs hold by construction") {
+TEST_CASE("producer and verifier find the blocks that random DAGs hold by construction") {
   size_t requests = 0;
   for (uint32_t seed = 1; seed <= 60; ++seed) {
     CAPTURE(seed);
@@ -56,7 +56,7 @@ TEST_CASE("producer and verifier agree with what random DAGs hold by constructio
       CHECK(exact.bytes == made.bytes);
       CHECK(exact.surplus == 0);
 
-      // A legacy L2 sends the whole DAG whatever is wanted.
+      // A legacy L2 sends the whole DAG for every request.
       const Answer legacy =
           verify_in_pieces(request, StreamShape::kWholeDag, whole.bytes, 1 + dag.random() % 300);
       CAPTURE(legacy.failure.text());
@@ -76,7 +76,7 @@ TEST_CASE("producer and verifier agree with what random DAGs hold by constructio
   CHECK(requests == 60 * 8);
 }
 
-TEST_CASE("an answer that is cut or changed anywhere never completes") {
+TEST_CASE("a stream that is cut or changed anywhere never completes") {
   for (uint32_t seed = 1; seed <= 60; ++seed) {
     CAPTURE(seed);
     DagBuilder dag(seed);
@@ -84,7 +84,7 @@ TEST_CASE("an answer that is cut or changed anywhere never completes") {
     MemorySource source = dag.source();
     std::vector<size_t> path_nodes;
     CarRequest request = dag.random_request(root, path_nodes);
-    request.dups = false;  // With dups=y a cut stream may have omitted nothing but repeats.
+    request.dups = false;  // With dups=y a cut stream may only lack repeats, and complete.
     const ByteVector good = produce(request, source).bytes;
     if (sections_of(good).empty()) continue;
     for (int round = 0; round < 40; ++round) {
@@ -98,8 +98,8 @@ TEST_CASE("an answer that is cut or changed anywhere never completes") {
       ByteVector bad = good;
       bad[at] ^= static_cast<uint8_t>(1 << dag.random() % 8);
       const Answer changed = verify(request, StreamShape::kExact, bad);
-      // A flipped bit in the header's root, which is ignored, or in a CID's version byte of a
-      // section does no harm; what comes out is right or incomplete.
+      // A flipped bit in the header's root, which is ignored, or in the version byte of a section's
+      // CID does no harm: the output is right or incomplete.
       if (changed.complete) {
         CHECK(changed.bytes == good);
       } else {
@@ -111,7 +111,7 @@ TEST_CASE("an answer that is cut or changed anywhere never completes") {
   }
 }
 
-TEST_CASE("a store that lacks a block ends the answer there") {
+TEST_CASE("a store that lacks a block ends the output there") {
   DagBuilder dag(7);
   const size_t leaf = dag.raw({1, 2, 3});
   const size_t other = dag.raw({4, 5, 6});
@@ -131,7 +131,7 @@ TEST_CASE("a store that lacks a block ends the answer there") {
   CHECK(cut.failure.code == Errc::kTruncated);
   CHECK(cids_of(cut.bytes).size() == 2);
 
-  // Only what the range needs must be there.
+  // Only the blocks of the range must exist.
   CarRequest range = request;
   range.scope = DagScope::kEntity;
   range.bytes = ByteRange{0, 2};

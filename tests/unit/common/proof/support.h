@@ -26,8 +26,8 @@ struct Fixture {
   std::optional<uint64_t> blocks = {};
   std::optional<uint64_t> ok_blocks = {};
   std::vector<std::string> cids = {};  ///< Expectations only.
-  uint64_t size = 0;                   ///< Of the file, in bytes; not with expectations.
-  std::string sha256;                  ///< Of the file, in hex; not with expectations.
+  uint64_t size = 0;                   ///< The file's size in bytes; 0 for expectations.
+  std::string sha256;                  ///< The file's digest in hex; empty for expectations.
 };
 
 [[nodiscard]] std::vector<Fixture> load_index();
@@ -43,7 +43,7 @@ struct Section {
 /// The sections of a well-formed CARv1.
 [[nodiscard]] std::vector<Section> sections_of(Bytes car);
 [[nodiscard]] std::vector<std::string> cids_of(Bytes car);
-/// A CARv1 of these sections, spelled as given.
+/// A CARv1 of these sections, with their CIDs as given.
 [[nodiscard]] ByteVector car_of(const Cid& root, const std::vector<Section>& sections);
 
 /// Blocks in memory.
@@ -53,10 +53,10 @@ class MemorySource : public BlockSource {
   void add_all(const std::vector<Section>& sections);
   Read read(const Cid& cid, Slices& into) override;
 
-  std::map<ByteVector, ByteVector> blocks;  ///< By codec and multihash.
+  std::map<ByteVector, ByteVector> blocks;  ///< The key is codec and multihash.
 };
 
-/// What a run of a Verifier or a Producer came to.
+/// The result of a run of a Verifier or a Producer.
 struct Answer {
   bool complete = false;
   Error failure;
@@ -70,7 +70,7 @@ struct Answer {
 /// Feeds `stream`, cut before each offset in `cuts` (ascending), then ends it.
 [[nodiscard]] Answer verify(const CarRequest& request, StreamShape shape, Bytes stream,
                             const std::vector<size_t>& cuts = {}, const WalkBudget& budget = {});
-/// The same in pieces of `piece` bytes.
+/// Does the same with `stream` in pieces of `piece` bytes.
 [[nodiscard]] Answer verify_in_pieces(const CarRequest& request, StreamShape shape, Bytes stream,
                                       size_t piece);
 [[nodiscard]] Answer produce(const CarRequest& request, BlockSource& source,

@@ -72,7 +72,7 @@ TEST_CASE("a path that ends at a value is refused before the first byte") {
   CHECK(answer.bytes.empty());
 }
 
-TEST_CASE("a raw answer is the block alone and comes from either kind of stream") {
+TEST_CASE("a raw output is the block alone and comes from either kind of stream") {
   DagBuilder dag(1);
   const size_t leaf = dag.raw(bytes_of(500, 7));
   const size_t root = dag.file({leaf, dag.raw({2})});
@@ -93,7 +93,7 @@ TEST_CASE("a raw answer is the block alone and comes from either kind of stream"
   CHECK(identity.bytes == ByteVector{'\n'});
 }
 
-TEST_CASE("an answer without blocks completes with a header and no surplus") {
+TEST_CASE("an output without blocks completes with a header and no surplus") {
   const CarRequest probe{};  // bafkqaaa
   const ByteVector car = load_fixture("valid/probe-bafkqaaa.car");
   const Answer answer = verify(probe, StreamShape::kExact, car);
@@ -103,7 +103,7 @@ TEST_CASE("an answer without blocks completes with a header and no surplus") {
   CHECK(verify(probe, StreamShape::kExact, {}).bytes == car);
 }
 
-TEST_CASE("a stream that is spelled as we would spell it goes out in the slices it came in") {
+TEST_CASE("a stream whose bytes are those of our output goes out in the slices it came in") {
   DagBuilder dag(1);
   std::vector<size_t> leaves;
   for (uint8_t i = 0; i < 50; ++i) leaves.push_back(dag.raw(bytes_of(1000, i)));
@@ -114,14 +114,14 @@ TEST_CASE("a stream that is spelled as we would spell it goes out in the slices 
   Verifier verifier(whole(dag, root), StreamShape::kExact);
   Slices out;
   CHECK(verifier.on_bytes(input, out) == Verifier::State::kComplete);
-  REQUIRE(out.size() == 2);  // Our header, then everything else at once.
+  REQUIRE(out.size() == 2);  // Our header, then all other bytes in one slice.
   CHECK(out[1].data >= input.data);
   CHECK(out[1].data + out[1].size == input.data + input.size);
   CHECK(joined(out) == stream);
   CHECK(verifier.blocks_proven() == 51);
 }
 
-TEST_CASE("the link's spelling of a CID goes out whatever the section's") {
+TEST_CASE("a section goes out under the link's CID and not under its own spelling of it") {
   DagBuilder dag(1);
   const size_t leaf = dag.file({}, {1, 2}, true);
   const size_t root = dag.file({leaf}, {}, true);
@@ -262,7 +262,7 @@ TEST_CASE("each budget ends a walk that would pass it and names it") {
   CHECK(refusal(wide, budget).starts_with("the answer"));
 }
 
-TEST_CASE("a repeat beyond the memory for repeats is refused and never left out") {
+TEST_CASE("a repeat that is no longer kept is refused and never left out") {
   DagBuilder dag(1);
   std::vector<size_t> leaves;
   for (uint8_t i = 0; i < 20; ++i) leaves.push_back(dag.raw(bytes_of(1000, i)));
@@ -278,12 +278,12 @@ TEST_CASE("a repeat beyond the memory for repeats is refused and never left out"
     CHECK(answer.fault == Fault::kNobody);  // Another L2 may send its repeats.
     CHECK(verify(whole(dag, root, true), shape, stream).complete);
   }
-  // An L2 that sends its repeats needs no memory of them.
+  // Where the L2 sends its repeats, none need be kept.
   const ByteVector sent = produce(whole(dag, root, true), source).bytes;
   CHECK(verify(whole(dag, root, true), StreamShape::kExact, sent, {}, budget).complete);
 }
 
-TEST_CASE("links whose hash or codec is not ours are refused before the block that holds them") {
+TEST_CASE("links of unknown hash or codec are refused before the block that holds them goes out") {
   DagBuilder dag(1);
   const size_t leaf = dag.raw({1});
   ByteVector block = dag.nodes[dag.dag_cbor({{leaf}})].bytes;
@@ -299,7 +299,7 @@ TEST_CASE("links whose hash or codec is not ours are refused before the block th
   CarRequest only{root};
   only.scope = DagScope::kBlock;
   CHECK(verify(only, StreamShape::kExact, stream).complete);
-  only.path = {"k0"};  // The block itself can be proven; what it holds need not be known.
+  only.path = {"k0"};  // The block can be proven; its codec need not be known.
   const ByteVector leaf_too = car_of(
       root, {{root, block}, {*Cid::v1(0x78, hash::kSha2_256, dag.nodes[leaf].cid.digest()), {1}}});
   CHECK(verify(only, StreamShape::kExact, leaf_too).complete);

@@ -21,7 +21,7 @@ Cid cid(const char* text) {
   return *made;
 }
 
-/// Canonical requests out of few choices each, so that near misses are common.
+/// A canonical request of few possible values for each field, so that similar ones are common.
 CarRequest random_request(std::mt19937& random) {
   const auto pick = [&random](unsigned n) { return static_cast<unsigned>(random() % n); };
   CarRequest request{.root = cid(kRoots[pick(4)])};
@@ -153,7 +153,7 @@ TEST_CASE("forms that are not canonical are refused", "[http][car_request]") {
   CHECK(refused(request));
 }
 
-TEST_CASE("where a segment ends is part of the request", "[http][car_request]") {
+TEST_CASE("requests whose segments end at other places differ", "[http][car_request]") {
   CarRequest one{.root = cid(kRoots[1])};
   CarRequest two = one;
   one.path = {"a", "b"};

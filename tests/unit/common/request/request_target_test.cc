@@ -62,7 +62,7 @@ TEST_CASE("escapes are decoded once and encoded back", "[http][target]") {
   CHECK(percent_encode("a b/\xc3\xa4~") == "a%20b%2F%C3%A4~");
 }
 
-TEST_CASE("a query gives values by key and tells of repeats", "[http][target]") {
+TEST_CASE("a query gives values by key and reports repeated keys", "[http][target]") {
   const auto query = Query::parse("format=car&&a=1&a=1&b=x+y%2B&c&d==&=e");
   REQUIRE(query);
   CHECK(*query->find("format") == "car");
@@ -82,7 +82,7 @@ TEST_CASE("a query gives values by key and tells of repeats", "[http][target]") 
   CHECK(Query::parse(many + "a").error().code == "too_many_parameters");
 }
 
-TEST_CASE("paths that mean the same read the same", "[http][target]") {
+TEST_CASE("all spellings of a path are read as the same segments", "[http][target]") {
   CHECK(segments("") == "");
   CHECK(segments("/") == "");
   CHECK(segments("//") == "");

@@ -33,7 +33,7 @@ TEST_CASE("a block may lie in many places and each is forgotten alone", "[l2][in
   BlockIndex index;
   const Cid cid = raw_cid("a");
   for (uint32_t file = 1; file <= 5; ++file) add(index, cid, {file, 100, 50});
-  add(index, cid, {3, 100, 50});  // Once more the same.
+  add(index, cid, {3, 100, 50});  // The same place once more.
   CHECK(index.size() == 5);
   CHECK(index.find(cid, 8).size() == 5);
   CHECK(index.find(cid, 2).size() == 2);
@@ -61,7 +61,7 @@ TEST_CASE("proof is remembered per place", "[l2][index]") {
   add(index, cid, {1, 0, 10});
   add(index, cid, {2, 0, 10});
   index.mark_proven(cid, {2, 0, 10});
-  index.mark_proven(cid, {3, 0, 10});  // Forgotten meanwhile.
+  index.mark_proven(cid, {3, 0, 10});  // This place was forgotten meanwhile.
   for (const BlockIndex::Candidate& found : index.find(cid, 8)) {
     CHECK(found.is_proven == (found.place.file == 2));
   }

@@ -38,7 +38,7 @@ TEST_CASE("large holdings are told in bounded bodies and lines", "[l2][holdings]
   size_t bodies = 0;
   for (; !update.is_done(); update.advance()) {
     const std::string body = update.body();
-    CHECK(body == update.body());  // May be sent again.
+    CHECK(body == update.body());  // The body may be sent again.
     ++bodies;
     size_t begin = 0;
     while (begin < body.size()) {

@@ -84,10 +84,10 @@ TEST_CASE("a line without an id or a root is junk", "[l2][order]") {
       R"({"requestId":"0b5a0c7c-6a5a-4f0e-9d2e-0123456789ab","root":7})", std::string(5000, '['));
   CAPTURE(junk);
   CHECK_FALSE(reader.read(junk));
-  CHECK(reader.read(line("")));  // The reader has taken no harm.
+  CHECK(reader.read(line("")));  // The reader still works.
 }
 
-TEST_CASE("an order that wants something unknown can still be answered", "[l2][order]") {
+TEST_CASE("an order that wants something unknown still has its id and root", "[l2][order]") {
   OrderReader reader;
   const std::string wish =
       GENERATE(as<std::string>{}, R"(,"dagScope":"some")", R"(,"dups":"maybe")", R"(,"path":7)",

@@ -16,9 +16,10 @@ bool has(const std::string& line, const std::string& part) {
   return line.find(part) != std::string::npos;
 }
 
-/// Loses the id to another node, waits as long as asked and is registered again. Returns the wait.
+/// Lets the session lose its id to another node after `lasts_ms`, and register again. Returns how
+/// long the session waited.
 uint64_t contest(Rig& rig, uint64_t lasts_ms) {
-  // Heartbeats, or the L1 would be a dead one.
+  // Heartbeats keep the L1 from counting as dead.
   for (uint64_t passed = 0; passed < lasts_ms; passed += 10'000) {
     rig.pass(10'000);
     rig.feed("\n");
@@ -91,12 +92,12 @@ TEST_CASE("the reason that ends a registration is logged with what to do", "[l2]
   CHECK(has(rig.logged.back(), "--capacity"));
 }
 
-TEST_CASE("who loses its id to another node comes back ever more slowly", "[l2][session]") {
+TEST_CASE("an L2 that loses its id to another node waits longer each time", "[l2][session]") {
   Rig rig;
   rig.registered();
   uint64_t least_ms = limits::kIdContestFirstMs;
   for (int i = 0; i < 10; ++i) {
-    // Registrations in between last longer than what makes an ordinary loss forgotten.
+    // The registrations in between last long enough to reset the ordinary back-off.
     const uint64_t wait_ms = contest(rig, 2 * limits::kRegistrationHealthyMs);
     CHECK(wait_ms >= least_ms);
     CHECK(wait_ms <= 2 * least_ms);

@@ -7,7 +7,7 @@
 
 namespace daphnis::test {
 
-/// A session with its commands sorted out.
+/// A session and its commands, sorted by kind.
 struct SessionRig {
   explicit SessionRig(l2::Generation generation = l2::Generation::kV2, uint32_t capacity = 2)
       : session({"home-1", capacity, generation}, [] { return uint64_t{0}; }) {}

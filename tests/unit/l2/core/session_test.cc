@@ -17,7 +17,8 @@ TEST_CASE("a v2 session registers with its version and capacity", "[l2][session]
   CHECK(rig.session.is_registered());
 }
 
-TEST_CASE("a legacy session registers barely and never tells holdings", "[l2][session]") {
+TEST_CASE("a legacy session registers without parameters and never posts holdings",
+          "[l2][session]") {
   Rig rig(Generation::kLegacy);
   rig.session.on_holdings(make_holdings({raw_cid("a")}), rig.now);
   rig.registered();
@@ -58,8 +59,7 @@ TEST_CASE("a queued order whose deadline has passed is never begun", "[l2][sessi
   CHECK(rig.session.stats().orders_dropped == 1);
 }
 
-TEST_CASE("junk lines and ids that are being answered are counted and passed over",
-          "[l2][session]") {
+TEST_CASE("junk lines and ids of uploads under way are counted and ignored", "[l2][session]") {
   Rig rig;
   rig.registered();
   rig.feed("\n\nnot json\n{}\n");
@@ -71,7 +71,7 @@ TEST_CASE("junk lines and ids that are being answered are counted and passed ove
   CHECK(rig.uploads.size() == 2);
 }
 
-TEST_CASE("fifteen seconds of silence are a dead L1 and a heartbeat is not", "[l2][session]") {
+TEST_CASE("an L1 counts as dead after fifteen seconds without a heartbeat", "[l2][session]") {
   Rig rig;
   rig.registered();
   rig.pass(14'999);
@@ -96,7 +96,7 @@ TEST_CASE("a registration that is not answered is given up and tried again", "[l
   CHECK(rig.opened.size() == 2);
 }
 
-TEST_CASE("a refusal is obeyed for as long as it asks", "[l2][session]") {
+TEST_CASE("a refused session waits as long as the refusal asks", "[l2][session]") {
   Rig rig;
   rig.session.start(rig.now);
   rig.collect();
@@ -137,7 +137,7 @@ TEST_CASE("half a line of a lost registration does not reach the next one", "[l2
   CHECK(rig.session.stats().junk_lines == 0);
 }
 
-TEST_CASE("holdings are told after registering and then as they change", "[l2][session]") {
+TEST_CASE("holdings are posted after registering and then as they change", "[l2][session]") {
   Rig rig;
   rig.session.on_holdings(make_holdings({raw_cid("a"), raw_cid("b")}), rig.now);
   rig.registered();
@@ -159,7 +159,7 @@ TEST_CASE("holdings are told after registering and then as they change", "[l2][s
   CHECK(rig.posts.size() == 2);
 }
 
-TEST_CASE("holdings are told with the key of the registration there is", "[l2][session]") {
+TEST_CASE("holdings are posted with the session key of the current registration", "[l2][session]") {
   Rig rig;
   rig.session.on_holdings(make_holdings({raw_cid("a")}), rig.now);
   rig.session.start(rig.now);
@@ -170,13 +170,13 @@ TEST_CASE("holdings are told with the key of the registration there is", "[l2][s
   CHECK(rig.posts[0].session_key == "first");
   rig.session.on_registration_lost("", rig.now);
   rig.pass(limits::kReconnectFirstMs);
-  rig.session.on_registration_head(200, {}, rig.now);  // By an older L1, which gives none.
+  rig.session.on_registration_head(200, {}, rig.now);  // An older L1 gives no session key.
   rig.collect();
   REQUIRE(rig.posts.size() == 2);
   CHECK(rig.posts[1].session_key.empty());
 }
 
-TEST_CASE("refused holdings are told again and all of them after a new registration",
+TEST_CASE("refused holdings are posted again and all of them after a new registration",
           "[l2][session]") {
   Rig rig;
   rig.session.on_holdings(make_holdings({raw_cid("a")}), rig.now);
@@ -190,7 +190,7 @@ TEST_CASE("refused holdings are told again and all of them after a new registrat
   rig.session.on_registration_lost("", rig.now);
   rig.collect();
   CHECK(rig.holdings_dropped == 1);
-  rig.session.on_holdings_reply(200, {}, rig.now);  // Late: nobody waits for it.
+  rig.session.on_holdings_reply(200, {}, rig.now);  // This reply is late and is ignored.
   rig.pass(limits::kReconnectFirstMs);
   rig.session.on_registration_head(200, {}, rig.now);
   rig.collect();

@@ -43,11 +43,11 @@ std::string as_v2(const std::string& payload) {
 
 struct Odd {
   std::string what;
-  std::string between;  ///< Of two good sections.
-  std::string tail;     ///< Behind the last.
+  std::string between;  ///< Bytes between two good sections.
+  std::string tail;     ///< Bytes behind the last section.
 };
 
-/// An identity CID of 200 bytes: more than any CID of ours may have.
+/// An identity CID of 200 bytes, which is longer than kCidBytesMax.
 std::string long_identity() {
   return std::string("\x01\x55\x00", 3) + varint(200) + std::string(200, 'i');
 }
@@ -84,7 +84,7 @@ bool holds(Store& store, std::string_view block) {
 
 }  // namespace
 
-TEST_CASE("one odd thing in a CAR costs no good block of it and is told once", "[l2][store]") {
+TEST_CASE("a flaw of a CAR costs none of its good blocks and is logged once", "[l2][store]") {
   const bool is_v2 = GENERATE(false, true);
   for (const Odd& odd : all_odd()) {
     CAPTURE(odd.what, is_v2);
@@ -111,7 +111,7 @@ TEST_CASE("one odd thing in a CAR costs no good block of it and is told once", "
   }
 }
 
-TEST_CASE("what is odd in a CAR does not keep it from being unpacked", "[l2][unpack]") {
+TEST_CASE("a flaw of a CAR does not keep it from being unpacked", "[l2][unpack]") {
   const bool is_stream = GENERATE(false, true);
   const auto root = directory({{"a", {raw_cid(kOne), 0, 3}}, {"b", {raw_cid(kTwo), 0, 3}}});
   for (const Odd& odd : all_odd()) {
@@ -141,7 +141,7 @@ TEST_CASE("a sound CAR has no flaws", "[l2][store]") {
   CHECK(notes(store.scan(), LogLevel::kWarn).empty());
 }
 
-TEST_CASE("a CAR that stays cut is told at warn and its whole blocks are served", "[l2][store]") {
+TEST_CASE("a CAR that stays cut is logged at warn and its whole blocks are served", "[l2][store]") {
   const bool is_v2 = GENERATE(false, true);
   const std::string whole = header(raw_cid(kOne)) + section(kOne) + section(kTwo);
   const std::string car = is_v2 ? as_v2(whole) : whole;
@@ -155,14 +155,14 @@ TEST_CASE("a CAR that stays cut is told at warn and its whole blocks are served"
   CHECK_FALSE(holds(store, kOne));
   CHECK(notes(store.scan(), LogLevel::kInfo).empty());
 
-  folder.write("b.car", as_bytes(car.substr(0, 20)));  // Within its header.
+  folder.write("b.car", as_bytes(car.substr(0, 20)));  // This one is cut within its header.
   folder.age("a.car", 60);
   folder.age("b.car", 90);
   const Store::ScanReport old = store.scan();
   CHECK(notes(old, LogLevel::kWarn).size() == 2);
   CHECK(holds(store, kOne));
   CHECK_FALSE(holds(store, kTwo));
-  CHECK(old.holdings->empty());  // Half a DAG is not to be asked for.
+  CHECK(old.holdings->empty());  // The root of half a DAG is not announced.
   CHECK(store.scan().notes.empty());
 }
 
@@ -172,7 +172,7 @@ TEST_CASE("time alone turns a growing CAR into one that is cut", "[l2][store]") 
   folder.write("a.car", as_bytes(car.substr(0, car.size() - 1)));
   folder.age("a.car", static_cast<int64_t>(limits::kCarCutMs / 1000) - 1);
   Store store(folder.path());
-  bool is_used = false;  // Not at first, unless this machine stands still for a moment.
+  bool is_used = false;  // True at once only where this machine stands still for a moment.
   for (int i = 0; i < 1000 && !is_used; ++i) {
     usleep(10'000);
     (void)store.scan();

@@ -28,7 +28,7 @@ std::string root_of_file(const std::string& content) {
 
 }  // namespace
 
-// What `ipfs-car pack --no-wrap` (version 3.1.0) prints for the same bytes.
+// The CIDs are those that `ipfs-car pack --no-wrap` (version 3.1.0) prints for the same bytes.
 TEST_CASE("a file gets the CID that ipfs-car gives it", "[l2][pack]") {
   CHECK(root_of_file("") == "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku");
   CHECK(root_of_file("hello\n") == "bafkreicysg23kiwv34eg2d7qweipxwosdo2py4ldv42nbauguluen5v6am");
@@ -54,7 +54,7 @@ TEST_CASE("a file of more leaves than a node has links gets two levels", "[l2][p
     } else {
       CHECK(sha256_cid(codec::kDagPb, step->block) == step->cid);
       ++nodes;
-      // The root, its first child above all full leaves, its second above the last.
+      // The root, its first child above all leaves but the last, and its second above the last.
       CHECK(leaves == (nodes < 3 ? 0 : kLinksMax));
     }
   }
@@ -135,10 +135,10 @@ TEST_CASE("an older CAR is replaced when that is wanted and a failed pack leaves
   CHECK_FALSE(pack(folder.at("file"), folder.at("no/such/out.car"), {}));
 }
 
-TEST_CASE("a folder beyond one block is refused in words", "[l2][pack]") {
+TEST_CASE("a folder too large for one block is refused with an explanation", "[l2][pack]") {
   const TempFolder folder;
   std::filesystem::create_directories(folder.at("in"));
-  // 2 MiB at 255 + 48 bytes a link are 6,900 entries.
+  // 2 MiB hold 6,900 links of 255 + 48 bytes.
   for (int i = 0; i < 7'000; ++i) {
     std::string name = std::to_string(i);
     folder.write("in/" + name.append(255 - name.size(), 'n'), {});

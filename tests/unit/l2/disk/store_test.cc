@@ -40,12 +40,12 @@ TEST_CASE("a store gives the blocks of all its CARs and announces their roots", 
   folder.write("c.txt", car_of(raw_cid("other"), {{raw_cid("other"), "other"}}));
   folder.write(".d.car", car_of(raw_cid("other"), {{raw_cid("other"), "other"}}));
   Store store(folder.path());
-  CHECK(roots_after(store) == 1);  // b's root is not in it.
+  CHECK(roots_after(store) == 1);  // The file b.car does not hold its root.
   CHECK(holds(store, kHello));
   CHECK(holds(store, kWorld));
   CHECK_FALSE(holds(store, "other"));
   CHECK(store.totals().files == 2);
-  CHECK_FALSE(store.scan().holdings);  // Nothing has changed.
+  CHECK_FALSE(store.scan().holdings);  // The holdings have not changed.
 }
 
 TEST_CASE("new files are picked up and removed ones dropped", "[l2][store]") {
@@ -81,7 +81,7 @@ TEST_CASE("half a file is not used until it is whole", "[l2][store]") {
     (void)store.scan();
     const size_t first = car.size() - kWorld.size() - 37;
     CAPTURE(size);
-    CHECK(holds(store, kHello) == (size == first));  // Whole, for all that can be told.
+    CHECK(holds(store, kHello) == (size == first));  // Cut after a section, the file looks whole.
   }
   folder.write("a.car", car);
   folder.age("a.car", 1);
@@ -177,7 +177,7 @@ TEST_CASE("the suffix of a CAR is read in any case", "[l2][store]") {
   CHECK_FALSE(holds(store, "x"));
 }
 
-TEST_CASE("what is passed over in a store is counted and told when it changes", "[l2][store]") {
+TEST_CASE("entries of a store that are not read are counted and logged on change", "[l2][store]") {
   const TempFolder folder;
   const auto told = [](Store& store) {
     std::vector<std::string> lines;

@@ -20,7 +20,7 @@
 
 namespace daphnis::test {
 
-/// A folder of its own for one test; gone with it.
+/// A folder for one test; its destruction removes the folder.
 class TempFolder {
  public:
   TempFolder() {
@@ -34,7 +34,7 @@ class TempFolder {
 
   [[nodiscard]] std::string path() const { return path_; }
   [[nodiscard]] std::string at(const std::string& name) const { return path_ / name; }
-  /// How many entries there are, hidden ones too.
+  /// The number of entries, hidden ones included.
   [[nodiscard]] size_t entries() const {
     return static_cast<size_t>(std::distance(std::filesystem::directory_iterator(path_), {}));
   }
@@ -45,7 +45,7 @@ class TempFolder {
                static_cast<std::streamsize>(bytes.size()));
     REQUIRE(file.flush());
   }
-  /// Makes a file look untouched for a while: a store does not wait for its writer then.
+  /// Sets a file's time of change to `seconds` ago, so that a store does not wait for its writer.
   void age(const std::string& name, int64_t seconds) const {
     struct stat status {};
     REQUIRE(stat(at(name).c_str(), &status) == 0);
@@ -65,7 +65,7 @@ class TempFolder {
 
 using Sections = std::vector<std::pair<Cid, std::string>>;
 
-/// A CARv1 of these blocks as they are given, sound or not.
+/// A CARv1 of these blocks, which need not match their CIDs.
 inline std::vector<uint8_t> car_of(const Cid& root, const Sections& sections) {
   std::array<uint8_t, kCarHeaderWrittenMax> header;
   const size_t header_size = write_car_header(root, header);

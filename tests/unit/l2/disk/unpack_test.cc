@@ -16,7 +16,7 @@ using namespace daphnis::test;
 
 namespace {
 
-/// Refused, and nothing is left but the CAR.
+/// The error of an unpack that must be refused; checks that no file but the CAR is left.
 Error refusal(const Cid& root, const Sections& sections, const UnpackSettings& settings = {}) {
   const TempFolder folder;
   folder.write("in.car", car_of(root, sections));
@@ -174,7 +174,7 @@ TEST_CASE("a CAR that is cut anywhere is refused and leaves nothing behind", "[l
   }
 }
 
-TEST_CASE("what is there is not overwritten", "[l2][unpack]") {
+TEST_CASE("an existing file or folder is not overwritten", "[l2][unpack]") {
   const TempFolder folder;
   folder.write("in.car", car_of(raw_cid("one"), {{raw_cid("one"), "one"}}));
   folder.write("out", as_bytes("mine"));
@@ -200,7 +200,7 @@ TEST_CASE("a small CAR that holds far too much is stopped", "[l2][unpack]") {
   CHECK(refusal(sections.front().first, sections, settings).code == Errc::kTooLarge);
 }
 
-TEST_CASE("what is no UnixFS is refused in words", "[l2][unpack]") {
+TEST_CASE("a DAG that is no UnixFS is refused with an explanation", "[l2][unpack]") {
   const TempFolder folder;
   folder.write("in.car", read_fixture("valid/dag-cbor.car"));
   const auto result = unpack_in(folder, false);
