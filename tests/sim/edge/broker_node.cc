@@ -173,7 +173,7 @@ void BrokerNode::carry_out(broker::Command& command) {
     workers_.erase(close_worker->worker);
   } else if (auto* given = std::get_if<broker::GiveTask>(&command)) {
     scene_.trace_words("folder <", given->task);
-    folder_.order(std::move(given->task));
+    folder_.add(std::move(given->task));
   } else if (const auto* log = std::get_if<broker::WriteLog>(&command)) {
     scene_.trace("broker: {}", log->line.text());
     scene_.note(log->line.text().size());

@@ -55,7 +55,7 @@ void check_file_trouble(const Tally& sum) {
   check_happened("writes that failed", sum.writes_failed);
   check_happened("jobs cut by a death", sum.jobs_cut);
   check_happened("spools lost with their worker", sum.spools_lost);
-  check_happened("orders dropped by a death", sum.orders_dropped);
+  check_happened("folder tasks dropped by a death", sum.folder_tasks_dropped);
   check_happened("stores refused", sum.cache_stores_failed);
   check_happened("stores of what was held", sum.cache_stores_double);
   check_happened("files found by scans", sum.scan_found);
@@ -160,8 +160,8 @@ TEST_CASE("whatever happens every fetch ends once and no cut answer looks comple
                 << " files lost, " << sum.cache_quarantined << " quarantined, " << sum.cache_downs
                 << " downs, " << sum.strays_removed << " strays, " << sum.cache_stores_double
                 << " double, " << sum.cache_stores_failed << " not stored, " << sum.spools_lost
-                << " spools lost, " << sum.orders_dropped << " orders dropped, " << sum.jobs_cut
-                << " jobs cut, " << sum.spool_dir_files << " in the spool folder, "
+                << " spools lost, " << sum.folder_tasks_dropped << " folder tasks dropped, "
+                << sum.jobs_cut << " jobs cut, " << sum.spool_dir_files << " in the spool folder, "
                 << sum.hits_without_l2 << " hits without L2s");
 }
 

@@ -116,8 +116,8 @@ std::string words(const ipc::BrokerToWorker& message) {
   return std::visit(Words{}, message);
 }
 
-std::string words(const broker::FolderTask& order) {
-  return std::visit(Words{}, order);
+std::string words(const broker::FolderTask& task) {
+  return std::visit(Words{}, task);
 }
 
 std::string words(const broker::FolderEvent& event) {

@@ -45,7 +45,7 @@ FolderNode::FolderNode(Scene& scene, const broker::Settings& settings, OnEvent o
     : scene_(scene),
       settings_(settings),
       on_event_(std::move(on_event)),
-      order_task_(scene),
+      task_run_(scene),
       probe_timer_(scene.clock, [this] { probe(); }),
       probe_task_(scene),
       scan_task_(scene),
@@ -55,7 +55,7 @@ FolderNode::FolderNode(Scene& scene, const broker::Settings& settings, OnEvent o
       scrub_task_(scene) {}
 
 FolderNode::~FolderNode() {
-  scene_.tally.orders_dropped += orders_.size() + (order_ ? 1 : 0);
+  scene_.tally.folder_tasks_dropped += tasks_.size() + (task_ ? 1 : 0);
 }
 
 void FolderNode::open() {
@@ -71,33 +71,33 @@ std::string FolderNode::object(const RequestKey& key) const {
 
 // --- Orders ---
 
-void FolderNode::order(broker::FolderTask order) {
-  ++scene_.tally.orders;
+void FolderNode::add(broker::FolderTask task) {
+  ++scene_.tally.folder_tasks;
   if (scan_) {
-    if (const auto* unlink = std::get_if<UnlinkFiles>(&order)) {
+    if (const auto* unlink = std::get_if<UnlinkFiles>(&task)) {
       gone_.insert(unlink->keys.begin(), unlink->keys.end());
-    } else if (const auto* quarantine = std::get_if<Quarantine>(&order)) {
+    } else if (const auto* quarantine = std::get_if<Quarantine>(&task)) {
       gone_.insert(quarantine->key);
-    } else if (const auto* stored = std::get_if<StoreFile>(&order)) {
+    } else if (const auto* stored = std::get_if<StoreFile>(&task)) {
       gone_.erase(stored->key);
     }
   }
-  orders_.push_back(std::move(order));
-  run_order();
+  tasks_.push_back(std::move(task));
+  run_next_task();
 }
 
-void FolderNode::run_order() {
-  if (order_task_.is_busy() || orders_.empty()) return;
-  order_ = std::move(orders_.front());
-  orders_.pop_front();
+void FolderNode::run_next_task() {
+  if (task_run_.is_busy() || tasks_.empty()) return;
+  task_ = std::move(tasks_.front());
+  tasks_.pop_front();
   answer_.reset();
   trouble_.clear();
-  auto parts = std::visit([this](const auto& order) { return parts_of(order); }, *order_);
-  order_task_.start(std::move(parts), [this] { on_order_done(); });
+  auto parts = std::visit([this](const auto& task) { return parts_of(task); }, *task_);
+  task_run_.start(std::move(parts), [this] { on_task_done(); });
 }
 
-void FolderNode::on_order_done() {
-  order_.reset();
+void FolderNode::on_task_done() {
+  task_.reset();
   if (!trouble_.empty()) set_down(trouble_);
   if (const auto event = std::exchange(answer_, std::nullopt)) {
     const auto* stored = std::get_if<FileStored>(&*event);
@@ -109,7 +109,7 @@ void FolderNode::on_order_done() {
       on_event_(*event);
     }
   }
-  run_order();
+  run_next_task();
 }
 
 std::string FolderNode::fault_of(const std::string& path, uint64_t size) {
@@ -126,16 +126,16 @@ std::string FolderNode::fault_of(const std::string& path, uint64_t size) {
 }
 
 /// The steps of a StoreFile: the file is checked first, and renamed in a later step.
-std::vector<DiskTask::Part> FolderNode::parts_of(const StoreFile& order) {
-  return {[this, order] {
-            store_fault_ = fault_of(settings_.cache_dir + "/tmp/" + order.name, order.size);
+std::vector<DiskTask::Part> FolderNode::parts_of(const StoreFile& task) {
+  return {[this, task] {
+            store_fault_ = fault_of(settings_.cache_dir + "/tmp/" + task.name, task.size);
           },
-          [this, order] { store(order); }};
+          [this, task] { store(task); }};
 }
 
-void FolderNode::store(const StoreFile& order) {
-  const std::string from = settings_.cache_dir + "/tmp/" + order.name;
-  const std::string to = object(order.key);
+void FolderNode::store(const StoreFile& task) {
+  const std::string from = settings_.cache_dir + "/tmp/" + task.name;
+  const std::string to = object(task.key);
   std::string why = std::exchange(store_fault_, {});
   if (why.empty()) {
     if (const int error = scene_.disk.rename(from, to); error != 0) {
@@ -144,7 +144,7 @@ void FolderNode::store(const StoreFile& order) {
     }
   }
   if (why.empty()) {
-    const std::string fault = fault_of_file(scene_.disk.find(to)->bytes, order.key);
+    const std::string fault = fault_of_file(scene_.disk.find(to)->bytes, task.key);
     if (!fault.empty()) scene_.fail(to + " got its name: " + fault);
   } else {
     scene_.trace("{} is not stored: {}", from, why);
@@ -152,29 +152,29 @@ void FolderNode::store(const StoreFile& order) {
     scene_.disk.unlink(to);
   }
   answer_ = FileStored{
-      .spool = order.spool, .key = order.key, .is_stored = why.empty(), .why = std::move(why)};
+      .spool = task.spool, .key = task.key, .is_stored = why.empty(), .why = std::move(why)};
 }
 
-std::vector<DiskTask::Part> FolderNode::parts_of(const UnlinkFiles& order) {
+std::vector<DiskTask::Part> FolderNode::parts_of(const UnlinkFiles& task) {
   std::vector<DiskTask::Part> parts;
-  for (const RequestKey& key : order.keys) {
+  for (const RequestKey& key : task.keys) {
     parts.emplace_back([this, key] { scene_.disk.unlink(object(key)); });
   }
-  answer_ = FilesUnlinked{order.deferred_free};
+  answer_ = FilesUnlinked{task.deferred_free};
   return parts;
 }
 
-std::vector<DiskTask::Part> FolderNode::parts_of(const UnlinkSpools& order) {
+std::vector<DiskTask::Part> FolderNode::parts_of(const UnlinkSpools& task) {
   std::vector<DiskTask::Part> parts;
-  for (const std::string& path : order.paths) {
+  for (const std::string& path : task.paths) {
     parts.emplace_back([this, path] { scene_.disk.unlink(path); });
   }
-  if (order.deferred_free != 0) answer_ = FilesUnlinked{order.deferred_free};
+  if (task.deferred_free != 0) answer_ = FilesUnlinked{task.deferred_free};
   return parts;
 }
 
-std::vector<DiskTask::Part> FolderNode::parts_of(const Quarantine& order) {
-  return {[this, key = order.key] {
+std::vector<DiskTask::Part> FolderNode::parts_of(const Quarantine& task) {
+  return {[this, key = task.key] {
     const std::string name = cache_file_name(key).substr(3);
     const std::string to = settings_.cache_dir + "/quarantine/" + name;
     if (scene_.disk.rename(object(key), to) != 0) scene_.disk.unlink(object(key));
@@ -207,7 +207,7 @@ bool FolderNode::is_stuck() const {
   const auto hangs = [this](const DiskTask& task) {
     return task.is_busy() && scene_.clock.now_ms() - task.started_ms() > limits::kFolderSilentMs;
   };
-  return hangs(order_task_) || hangs(probe_task_);
+  return hangs(task_run_) || hangs(probe_task_);
 }
 
 void FolderNode::set_down(const std::string& why) {

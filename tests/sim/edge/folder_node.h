@@ -30,10 +30,10 @@ class FolderNode {
 
   /// Removes strays and begins the scan.
   void open();
-  void order(broker::FolderTask order);
+  void add(broker::FolderTask task);
 
   [[nodiscard]] bool is_quiet() const {
-    return orders_.empty() && !order_task_.is_busy() && !scan_ && is_up_;
+    return tasks_.empty() && !task_run_.is_busy() && !scan_ && is_up_;
   }
 
  private:
@@ -45,19 +45,19 @@ class FolderNode {
   using Entries = std::vector<broker::CacheEntry>;
 
   // Orders.
-  void run_order();
-  void on_order_done();
-  [[nodiscard]] std::vector<DiskTask::Part> parts_of(const broker::StoreFile& order);
-  [[nodiscard]] std::vector<DiskTask::Part> parts_of(const broker::UnlinkFiles& order);
-  [[nodiscard]] std::vector<DiskTask::Part> parts_of(const broker::UnlinkSpools& order);
-  [[nodiscard]] std::vector<DiskTask::Part> parts_of(const broker::Quarantine& order);
-  [[nodiscard]] std::vector<DiskTask::Part> parts_of(const broker::ProveFile& order) {
-    wanted_ = order.key;
+  void run_next_task();
+  void on_task_done();
+  [[nodiscard]] std::vector<DiskTask::Part> parts_of(const broker::StoreFile& task);
+  [[nodiscard]] std::vector<DiskTask::Part> parts_of(const broker::UnlinkFiles& task);
+  [[nodiscard]] std::vector<DiskTask::Part> parts_of(const broker::UnlinkSpools& task);
+  [[nodiscard]] std::vector<DiskTask::Part> parts_of(const broker::Quarantine& task);
+  [[nodiscard]] std::vector<DiskTask::Part> parts_of(const broker::ProveFile& task) {
+    wanted_ = task.key;
     return {};
   }
   [[nodiscard]] std::vector<DiskTask::Part> parts_of(const broker::SetScrub&) { return {}; }
   [[nodiscard]] std::string fault_of(const std::string& path, uint64_t size);
-  void store(const broker::StoreFile& order);
+  void store(const broker::StoreFile& task);
   [[nodiscard]] std::string object(const RequestKey& key) const;
 
   // Health.
@@ -81,12 +81,12 @@ class FolderNode {
   OnEvent on_event_;
 
   std::optional<RequestKey> wanted_;  ///< The key of a ProveFile.
-  std::deque<broker::FolderTask> orders_;
-  std::optional<broker::FolderTask> order_;  ///< Under way.
+  std::deque<broker::FolderTask> tasks_;
+  std::optional<broker::FolderTask> task_;  ///< Under way.
   std::optional<broker::FolderEvent> answer_;
   std::string trouble_;
   std::string store_fault_;
-  DiskTask order_task_;
+  DiskTask task_run_;
 
   bool is_up_ = true;
   std::string probe_fault_;
