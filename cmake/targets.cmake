@@ -16,13 +16,13 @@ if(DAPHNIS_FUZZ)
   add_link_options(-fsanitize=address,undefined)
 endif()
 
-# daphnis_room(FOLDER [USES FOLDERS...] [PUBLIC LIBS...] [PRIVATE LIBS...]): all sources of FOLDER
+# daphnis_folder(FOLDER [USES FOLDERS...] [PUBLIC LIBS...] [PRIVATE LIBS...]): all sources of FOLDER
 # but main.cc, as the library daphnis_FOLDER, with _ for /. USES: the folders it may include from;
 # what these may use it may use too. PUBLIC and PRIVATE: libraries from outside, of its headers and
 # of its sources. Outside a uv folder all is sans-I/O: a poisoned uv.h stands first on the include
 # path, so a stray include breaks the build.
-function(daphnis_room folder)
-  cmake_parse_arguments(PARSE_ARGV 1 room "" "" "USES;PUBLIC;PRIVATE")
+function(daphnis_folder folder)
+  cmake_parse_arguments(PARSE_ARGV 1 folder "" "" "USES;PUBLIC;PRIVATE")
   string(REPLACE "/" "_" name daphnis_${folder})
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.cc)
   list(FILTER sources EXCLUDE REGEX "/main\\.cc$")
@@ -34,10 +34,10 @@ function(daphnis_room folder)
     target_include_directories(${name} BEFORE PRIVATE ${PROJECT_SOURCE_DIR}/cmake/sans_io)
   endif()
   set_target_properties(${name} PROPERTIES UNITY_BUILD ${DAPHNIS_UNITY} UNITY_BUILD_BATCH_SIZE 0)
-  list(TRANSFORM room_USES REPLACE "/" "_")
-  list(TRANSFORM room_USES PREPEND daphnis_)
-  target_link_libraries(${name} PUBLIC daphnis_flags ${room_USES} ${room_PUBLIC}
-                                PRIVATE ${room_PRIVATE})
+  list(TRANSFORM folder_USES REPLACE "/" "_")
+  list(TRANSFORM folder_USES PREPEND daphnis_)
+  target_link_libraries(${name} PUBLIC daphnis_flags ${folder_USES} ${folder_PUBLIC}
+                                PRIVATE ${folder_PRIVATE})
 endfunction()
 
 # daphnis_test(LABEL NAME LIBS...): one Catch2 executable from all sources below ./NAME; each

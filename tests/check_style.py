@@ -60,7 +60,7 @@ SANS_IO_FORBIDDEN = re.compile(
 INCLUDE = re.compile(r'#include\s*"([^"]+)"')
 LATER = re.compile(r"\b(TODO|FIXME|XXX)\b")
 # A folder's target in CMake, with what it uses.
-TARGET = re.compile(r"^daphnis_room\((\S+?)(?:\s+USES((?:\s+[a-z0-9_/]+)+))?(?:\s+P[^)]*)?\)",
+TARGET = re.compile(r"^daphnis_folder\((\S+?)(?:\s+USES((?:\s+[a-z0-9_/]+)+))?(?:\s+P[^)]*)?\)",
                     re.MULTILINE)
 
 
@@ -69,14 +69,14 @@ def has_io(name: pathlib.PurePath) -> bool:
     return "uv" in name.parts[:-1] or name.name == "main.cc" or name.parts[:2] == ("l2", "disk")
 
 
-def room_of(name: pathlib.PurePath) -> str:
+def folder_of(name: pathlib.PurePath) -> str:
     """The row of MAY_USE that a file belongs to."""
     return str(name if name.name == "main.cc" else name.parent)
 
 
-def reach_of(room: str, may_use: dict[str, list[str]]) -> set[str]:
+def reach_of(folder: str, may_use: dict[str, list[str]]) -> set[str]:
     """All that a folder may use, by whatever way."""
-    reach, left = set(), list(may_use.get(room, []))
+    reach, left = set(), list(may_use.get(folder, []))
     while left:
         if (used := left.pop()) not in reach:
             reach.add(used)
@@ -109,10 +109,10 @@ def faults_of_includes(root: pathlib.Path, path: pathlib.Path,
                        may_use: dict[str, list[str]]) -> list[str]:
     """What a file of the product includes that its folder may not use."""
     name = path.relative_to(root)
-    room = room_of(name)
-    if room not in may_use:
-        return [f"{name}: no row of MAY_USE is for {room}"]
-    allowed = {room, *reach_of(room, may_use)}
+    folder = folder_of(name)
+    if folder not in may_use:
+        return [f"{name}: no row of MAY_USE is for {folder}"]
+    allowed = {folder, *reach_of(folder, may_use)}
     found = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         if not (match := INCLUDE.search(line)):
@@ -120,26 +120,26 @@ def faults_of_includes(root: pathlib.Path, path: pathlib.Path,
         target = pathlib.PurePosixPath(match[1])
         if len(target.parts) == 1 or ".." in target.parts:
             found.append(f"{name}:{number}: include by the path from the top: {target}")
-        elif target.parts[0] in FOLDERS and room_of(target) not in allowed:
-            found.append(f"{name}:{number}: {room} may not use {room_of(target)}: {line.strip()}")
+        elif target.parts[0] in FOLDERS and folder_of(target) not in allowed:
+            found.append(f"{name}:{number}: {folder} may not use {folder_of(target)}: {line.strip()}")
     return found
 
 
 def faults_of_table(root: pathlib.Path, may_use: dict[str, list[str]]) -> list[str]:
     """Whether the table is about the folders there are, and the build links what it says."""
     found = []
-    for room, uses in may_use.items():
-        found += [f"MAY_USE: there is no {it}" for it in (room, *uses) if not (root / it).exists()]
-        if room in reach_of(room, may_use):
-            found.append(f"MAY_USE: {room} uses itself, by way of others")
+    for folder, uses in may_use.items():
+        found += [f"MAY_USE: there is no {it}" for it in (folder, *uses) if not (root / it).exists()]
+        if folder in reach_of(folder, may_use):
+            found.append(f"MAY_USE: {folder} uses itself, by way of others")
     linked = {}
     for program in PRODUCT:
         lists = root / program / "CMakeLists.txt"
         text = lists.read_text(encoding="utf-8") if lists.exists() else ""
-        linked |= {room: uses.split() for room, uses in TARGET.findall(text)}
-    for room in sorted({room for room in may_use if not room.endswith("/main.cc")} | set(linked)):
-        if sorted(linked.get(room, ["nothing"])) != sorted(may_use.get(room, ["nothing"])):
-            found.append(f"MAY_USE: {room} is not what CMakeLists.txt says of it")
+        linked |= {folder: uses.split() for folder, uses in TARGET.findall(text)}
+    for folder in sorted({folder for folder in may_use if not folder.endswith("/main.cc")} | set(linked)):
+        if sorted(linked.get(folder, ["nothing"])) != sorted(may_use.get(folder, ["nothing"])):
+            found.append(f"MAY_USE: {folder} is not what CMakeLists.txt says of it")
     return found
 
 

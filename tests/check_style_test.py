@@ -14,13 +14,13 @@ MAY_USE = {
     "broker/main.cc": ["broker/uv"],
 }
 GOOD = {
-    "common/CMakeLists.txt": "daphnis_room(common/base)\n"
-                             "daphnis_room(common/http USES common/base\n"
+    "common/CMakeLists.txt": "daphnis_folder(common/base)\n"
+                             "daphnis_folder(common/http USES common/base\n"
                              "             PRIVATE fmt::fmt)\n",
     "common/base/check.h": "#pragma once\n",
     "common/http/parser.h": '#pragma once\n\n#include "common/base/check.h"\n',
-    "broker/CMakeLists.txt": "daphnis_room(broker USES common/http PUBLIC absl::btree)\n"
-                             "daphnis_room(broker/uv USES broker PRIVATE fmt::fmt)\n",
+    "broker/CMakeLists.txt": "daphnis_folder(broker USES common/http PUBLIC absl::btree)\n"
+                             "daphnis_folder(broker/uv USES broker PRIVATE fmt::fmt)\n",
     "broker/broker.h": "#pragma once\n",
     # By way of common/http.
     "broker/broker.cc": '#include "broker/broker.h"\n\n#include "common/base/check.h"\n',
@@ -69,8 +69,8 @@ class Checker(unittest.TestCase):
     def test_a_row_that_names_no_folder(self):
         self.assert_finds("there is no common/gone", {**MAY_USE, "broker": ["common/gone"]}, {
             "broker/broker.cc": "",
-            "broker/CMakeLists.txt": "daphnis_room(broker USES common/gone)\n"
-                                     "daphnis_room(broker/uv USES broker)\n"})
+            "broker/CMakeLists.txt": "daphnis_folder(broker USES common/gone)\n"
+                                     "daphnis_folder(broker/uv USES broker)\n"})
         faults = self.faults({**MAY_USE, "broker/gone": []})
         self.assertIn("MAY_USE: there is no broker/gone", faults)
 
@@ -80,7 +80,7 @@ class Checker(unittest.TestCase):
 
     def test_a_row_that_the_build_does_not_follow(self):
         self.assert_finds("common/http is not what CMakeLists.txt says", files={
-            "common/CMakeLists.txt": "daphnis_room(common/base)\ndaphnis_room(common/http)\n"})
+            "common/CMakeLists.txt": "daphnis_folder(common/base)\ndaphnis_folder(common/http)\n"})
 
     def test_arrows_in_a_circle(self):
         faults = self.faults({**MAY_USE, "common/base": ["broker"]})
