@@ -6,11 +6,6 @@
 #include "common/base/check.h"
 
 namespace daphnis {
-namespace {
-
-constexpr size_t kSectionBytesMax = limits::kCidBytesMax + limits::kBlockBytesMax;
-
-}  // namespace
 
 std::string_view why_no_cid(Errc code) {
   switch (code) {
@@ -113,7 +108,9 @@ CarReader::Step CarReader::read_length(Bytes offered) {
     return fail_with(Errc::kMalformed, "a section's length is malformed");
   }
   if (section_size_ == 0) return fail_with(Errc::kMalformed, "a section is empty");
-  if (section_size_ > kSectionBytesMax) return fail_with(Errc::kTooLarge, "a section is too large");
+  if (section_size_ > limits::kCidBytesMax + block_bytes_max_) {
+    return fail_with(Errc::kTooLarge, "a section is too large");
+  }
   state_ = State::kCid;
   Step step = read_cid(offered.subspan(*taken));
   if (step.event != Event::kFailed) step.consumed += *taken;
@@ -140,7 +137,7 @@ CarReader::Step CarReader::read_cid(Bytes offered) {
     return {Event::kNeedMore, offered.size()};
   }
   body_size_ = static_cast<size_t>(section_size_) - prefix->size;
-  if (body_size_ > limits::kBlockBytesMax) {
+  if (body_size_ > block_bytes_max_) {
     return fail_with(Errc::kTooLarge, "a block is too large");
   }
   cid_ = prefix->cid;

@@ -45,7 +45,9 @@ class CarReader {
   /// Roots are always checked. Readers of local files keep them: up to kCarHeaderBytesMax / 8.
   enum class Roots : bool { kIgnored, kKept };
 
-  explicit CarReader(Roots roots = Roots::kIgnored) : keeps_roots_(roots == Roots::kKept) {}
+  /// Refuses blocks of more than `block_bytes_max` bytes.
+  explicit CarReader(Roots roots = Roots::kIgnored, size_t block_bytes_max = limits::kBlockBytesMax)
+      : keeps_roots_(roots == Roots::kKept), block_bytes_max_(block_bytes_max) {}
 
   /// One event's worth of progress. May be called with an empty span (a pending event still comes).
   [[nodiscard]] Step step(Bytes offered);
@@ -82,6 +84,7 @@ class CarReader {
 
   State state_ = State::kHeaderLength;
   bool keeps_roots_;
+  size_t block_bytes_max_;
   uint8_t head_size_ = 0;      // bytes held of a varint or CID that was cut by the end of an offer
   uint64_t section_size_ = 0;  // header, or CID and body: as its length says
   size_t body_size_ = 0;

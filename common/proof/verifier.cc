@@ -37,6 +37,9 @@ Verifier::Impl::Impl(const CarRequest& request, StreamShape shape, const WalkBud
       passed_over_left(budget.repeat_bytes_max) {
   if (shape == StreamShape::kWholeDag && !asks_for_whole_dag(request)) {
     stream_walk.emplace(whole_dag_of(request), budget, Walk::Unreadable::kPassedOver);
+    // What the output does not need may be larger than what is held: it is passed over.
+    reader = CarReader(CarReader::Roots::kIgnored,
+                       std::max(budget.repeat_bytes_max, limits::kBlockBytesMax));
   }
   needs_no_stream = walk.state() == Walk::State::kDone;
 }

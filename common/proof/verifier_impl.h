@@ -51,6 +51,8 @@ struct Verifier::Impl {
   void count_rest(Bytes bytes);
   Go judge_section(CarOutput::Sink& sink);
   void begin_block();
+  /// A block that is too large to be held.
+  [[nodiscard]] bool is_large() const { return reader.body_size() > limits::kBlockBytesMax; }
   Go read(CarOutput::Sink& sink);
   Go at_end(CarOutput::Sink& sink);
   void on_body(Bytes body, size_t offset);
@@ -59,6 +61,9 @@ struct Verifier::Impl {
   void keep(const CidKey& key, std::span<const Slice> block);
   void conclude(CarOutput::Sink& sink);
   Go pass_over_section();
+  Go pass_over_large_block();
+  /// False where no more such bytes may be passed over.
+  [[nodiscard]] bool take_passed_over();
   void follow(std::span<const Slice> block);
   Go fail_stream(Errc code, std::string_view what);
   void fail_content(Error error);

@@ -31,6 +31,7 @@ Verifier::Impl::Go Verifier::Impl::judge_section(CarOutput::Sink& sink) {
       return Go::kOn;
     }
   } else if (is_expected()) {
+    if (is_large()) return pass_over_large_block();
     begin_block();
     return Go::kOn;
   }
@@ -56,17 +57,36 @@ Verifier::Impl::Go Verifier::Impl::pass_over_section() {
     }
     if (kept.knows(stream_walk->next())) return fail_far_repeat();
   }
-  if (!walk.next().names_same_block(reader.cid())) {
-    const size_t size = reader.cid().bytes().size() + reader.body_size();
-    if (size > passed_over_left) return fail_nobody("too much comes that cannot be read");
-    passed_over_left -= size;
+  if (walk.next().names_same_block(reader.cid())) {
+    if (is_large()) return fail_stream(Errc::kTooLarge, "a block is too large");
+  } else if (!take_passed_over()) {
+    return fail_nobody("too much comes that cannot be read");
   }
-  if (!reader.cid().is_identity() && Hasher::can_verify(reader.cid(), sha1)) {
+  if (!reader.cid().is_identity() && !is_large() && Hasher::can_verify(reader.cid(), sha1)) {
     begin_block();
   } else {
     section = Section::kOdd;
   }
   return Go::kOn;
+}
+
+/// A block that the stream must hold here, which is larger than any that we hold to prove it. Where
+/// the output does not need it, it is passed over with what is below it.
+Verifier::Impl::Go Verifier::Impl::pass_over_large_block() {
+  if (walk.next().names_same_block(reader.cid())) {
+    return fail_stream(Errc::kTooLarge, "a block is too large");
+  }
+  if (!take_passed_over()) return fail_nobody("too much comes that cannot be read");
+  section = Section::kOdd;
+  if (stream_walk->pass_over_block() != Walk::State::kFailed) return Go::kOn;
+  return fail_nobody("the rest of the DAG is beyond the budget of one request");
+}
+
+bool Verifier::Impl::take_passed_over() {
+  const size_t size = reader.cid().bytes().size() + reader.body_size();
+  if (size > passed_over_left) return false;
+  passed_over_left -= size;
+  return true;
 }
 
 Verifier::Impl::Go Verifier::Impl::read(CarOutput::Sink& sink) {

@@ -76,6 +76,15 @@ Walk::State Walk::on_block(std::span<const Slice> blocks) {
   return state_;
 }
 
+Walk::State Walk::pass_over_block() {
+  check(state_ == State::kWantsBlock && unreadable_ == Unreadable::kPassedOver,
+        "a block is passed over that the output needs");
+  has_passed_over_ = true;
+  cover();
+  advance();
+  return state_;
+}
+
 void Walk::advance() {
   while (state_ == State::kWantsBlock) {
     if (!take_next()) {

@@ -54,6 +54,9 @@ class Walk {
   [[nodiscard]] const Cid& next() const { return visit_.cid; }
   /// Takes the block that was wanted. Leaves are not read, so their slices need not be joined.
   State on_block(std::span<const Slice> block);
+  /// Goes on without the block that was wanted, and without all below it. Only for a walk that
+  /// passes over what it cannot read.
+  State pass_over_block();
 
   [[nodiscard]] Outcome outcome() const { return outcome_; }
   /// Valid in kFailed; the fault is the content's, whoever sent it. kMalformed (a block does not

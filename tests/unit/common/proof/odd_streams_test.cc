@@ -202,6 +202,42 @@ TEST_CASE("unreadable sections are passed over within a bound, and beyond it is 
   CHECK(answer.fault == Fault::kNobody);
 }
 
+TEST_CASE("a block beyond 2 MiB is passed over where the output does not need it") {
+  const Opaque large = opaque(codec::kRaw, ByteVector(limits::kBlockBytesMax + 1, 3));
+  const Cid z = opaque(codec::kRaw, {2}).cid;
+  const Section d = directory_of({{"a", large.cid}, {"b", large.cid}, {"z", z}});
+  const ByteVector stream = car_of(d.cid, {d, {large.cid, large.bytes}, {z, {2}}});
+  CarRequest request{d.cid};
+  request.path = {"z"};
+  WalkBudget budget;
+  budget.repeat_bytes_max = large.bytes.size() + large.cid.bytes().size();
+  CHECK(verify(request, StreamShape::kWholeDag, stream, {}, budget).complete);
+  for (const size_t piece : {size_t{1'000}, size_t{1} << 30}) {
+    const Answer answer = verify_in_pieces(request, StreamShape::kWholeDag, stream, piece);
+    CAPTURE(answer.failure.text());
+    CHECK(answer.complete);
+    CHECK(answer.bytes == car_of(d.cid, {d, {z, {2}}}));
+  }
+  --budget.repeat_bytes_max;
+  CHECK(verify(request, StreamShape::kWholeDag, stream, {}, budget).fault == Fault::kNobody);
+  CHECK(verify(request, StreamShape::kExact, stream).fault == Fault::kStream);
+
+  for (const std::vector<std::string>& path : {std::vector<std::string>{}, {"b"}}) {
+    request.path = path;
+    const Answer needed = verify(request, StreamShape::kWholeDag, stream);
+    CHECK(needed.failure.code == Errc::kTooLarge);
+    CHECK(needed.fault == Fault::kStream);
+  }
+  // Below a node that cannot be read, too.
+  const Opaque odd = opaque(0x85, {3, 4});
+  const Section outer = directory_of({{"odd", odd.cid}, {"z", z}});
+  request.root = outer.cid;
+  request.path = {"z"};
+  const ByteVector below =
+      car_of(outer.cid, {outer, {odd.cid, odd.bytes}, {large.cid, large.bytes}, {z, {2}}});
+  CHECK(verify(request, StreamShape::kWholeDag, below).complete);
+}
+
 TEST_CASE("a whole DAG beyond our budgets is nobody's fault where a part was asked for") {
   DagBuilder dag(1);
   std::vector<size_t> leaves;
