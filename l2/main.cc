@@ -30,7 +30,7 @@ int fail_with(const Error& error) {
   return 1;
 }
 
-/// The flags of `serve`, not yet checked.
+/// The flags of `serve`.
 struct ServeFlags {
   std::vector<std::string> l1;
   std::string id;
@@ -41,13 +41,29 @@ struct ServeFlags {
   std::string log_file;
 };
 
+/// What is wrong with a text that names one or (DAPHNIS_L1) several L1s; empty: nothing.
+std::string check_l1s(const std::string& text) {
+  std::istringstream words(text);
+  for (std::string word; words >> word;) {
+    const auto url = parse_l1_url(word);
+    if (!url) return url.error().detail;
+  }
+  return {};
+}
+
+std::string check_id(const std::string& text) {
+  return is_name(text) ? std::string() : "an id is 1 to 64 of A-Z a-z 0-9 . _ -";
+}
+
 CLI::App* add_serve(uv::SettingsReader& reader, ServeFlags& flags) {
   CLI::App* command = reader.begin_command(
       "serve", "Register at edges (L1s) and answer them from a folder of CAR files");
-  reader.add("l1", flags.l1, "An edge, http://HOST:PORT; may be given many times");
+  reader.add("l1", flags.l1, "An edge, http://HOST:PORT; may be given many times")
+      ->check(CLI::Validator([](std::string& text) { return check_l1s(text); }, "URL"));
   reader.add("store", flags.store, "Folder with .car files (versions 1 and 2)")
       ->check(CLI::ExistingDirectory);
-  reader.add("id", flags.id, "Name of this L2; made and kept in the store by default");
+  reader.add("id", flags.id, "Name of this L2; made and kept in the store by default")
+      ->check(CLI::Validator([](std::string& text) { return check_id(text); }, "ID"));
   reader.add_number("capacity", flags.capacity, uint32_t{1}, limits::kL2CapacityMax,
                     "Answers at once per edge");
   reader.add_flag("legacy", flags.legacy, "Behave like a node of the historical network");
@@ -65,15 +81,12 @@ int run_serve(const ServeFlags& flags, bool checks_only) {
                          .capacity = flags.capacity,
                          .generation = flags.legacy ? Generation::kLegacy : Generation::kV2,
                          .log_file = flags.log_file};
-  if (!flags.id.empty() && !is_name(flags.id)) {
-    return complain("--id takes 1 to 64 of A-Z a-z 0-9 . _ -");
-  }
   check(parse_log_level(flags.log_level, settings.log_level), "the settings let a level through");
   for (const std::string& text : flags.l1) {
     std::istringstream words(text);  // DAPHNIS_L1 may name several L1s.
     for (std::string word; words >> word;) {
       const auto url = parse_l1_url(word);
-      if (!url) return complain(url.error().detail);
+      check(url.has_value(), "the settings let a strange URL through");
       if (std::ranges::find(settings.l1s, *url) == settings.l1s.end()) settings.l1s.push_back(*url);
     }
   }
@@ -137,7 +150,8 @@ CLI::App* add_unpack(uv::SettingsReader& reader, UnpackFlags& flags) {
   command->add_option("-o,--output", flags.output, "Where to; must not exist")->required();
   command->add_option("--root", flags.root, "The CID to unpack, if not the CAR's only root");
   command->add_option("--max-bytes", flags.max_bytes, "Give up beyond so many bytes of files")
-      ->capture_default_str();
+      ->transform(uv::SettingsReader::size_reader())
+      ->default_str(byte_size_text(flags.max_bytes));
   return command;
 }
 

@@ -66,6 +66,9 @@ class SettingsReader {
     return named(scope_->add_flag("--" + name, value, help), name);
   }
 
+  /// For an option of app(): a number of bytes, as in add_size().
+  static CLI::Validator size_reader();
+
   /// Sub-commands and everything else CLI11 does.
   [[nodiscard]] CLI::App& app() { return app_; }
 
@@ -89,7 +92,6 @@ class SettingsReader {
 
  private:
   static CLI::Option* named(CLI::Option* option, std::string_view name);
-  static CLI::Validator size_reader();
   static CLI::Validator address_check(uint16_t least_port);
 
   [[nodiscard]] std::string complaint(const CLI::Error& error, int argc, const char* const* argv);

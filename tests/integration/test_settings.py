@@ -62,6 +62,13 @@ class Settings(EdgeTest):
             done = subprocess.run([*serve, *wrong], capture_output=True, text=True, timeout=30)
             self.assertEqual(2, done.returncode, wrong)
             self.assertTrue(done.stderr.startswith("daphnis-l2: "), done.stderr)
+        settings = self.world.folder / "l2.ini"
+        for wrong in ("id = a b", "l1 = ftp://x"):
+            settings.write_text(f"[serve]\n{wrong}\n")
+            done = subprocess.run([*serve, "--config", settings], capture_output=True, text=True,
+                                  timeout=30)
+            self.assertEqual(2, done.returncode, done.stderr)
+            self.assertIn(f"{settings}:2: {wrong}", done.stderr)
 
     def both(self, function, flag, text):
         """(does the script take it, does the broker take it)"""
