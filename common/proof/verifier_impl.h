@@ -62,9 +62,10 @@ struct Verifier::Impl {
   void conclude(CarOutput::Sink& sink);
   Go pass_over_section();
   Go pass_over_large_block();
-  /// False where no more such bytes may be passed over.
-  [[nodiscard]] bool take_passed_over();
+  std::optional<Go> refuse_to_pass_over();
   void follow(std::span<const Slice> block);
+  /// The stream's walk has taken or passed over a block.
+  Go on_followed(Walk::State after);
   Go fail_stream(Errc code, std::string_view what);
   void fail_content(Error error);
   Go fail_nobody(std::string_view what);

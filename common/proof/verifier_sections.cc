@@ -57,11 +57,7 @@ Verifier::Impl::Go Verifier::Impl::pass_over_section() {
     }
     if (kept.knows(stream_walk->next())) return fail_far_repeat();
   }
-  if (walk.next().names_same_block(reader.cid())) {
-    if (is_large()) return fail_stream(Errc::kTooLarge, "a block is too large");
-  } else if (!take_passed_over()) {
-    return fail_nobody("too much comes that cannot be read");
-  }
+  if (const auto go = refuse_to_pass_over()) return *go;
   if (!reader.cid().is_identity() && !is_large() && Hasher::can_verify(reader.cid(), sha1)) {
     begin_block();
   } else {
@@ -73,20 +69,22 @@ Verifier::Impl::Go Verifier::Impl::pass_over_section() {
 /// A block that the stream must hold here, which is larger than any that we hold to prove it. Where
 /// the output does not need it, it is passed over with what is below it.
 Verifier::Impl::Go Verifier::Impl::pass_over_large_block() {
-  if (walk.next().names_same_block(reader.cid())) {
-    return fail_stream(Errc::kTooLarge, "a block is too large");
-  }
-  if (!take_passed_over()) return fail_nobody("too much comes that cannot be read");
+  if (const auto go = refuse_to_pass_over()) return *go;
   section = Section::kOdd;
-  if (stream_walk->pass_over_block() != Walk::State::kFailed) return Go::kOn;
-  return fail_nobody("the rest of the DAG is beyond the budget of one request");
+  return on_followed(stream_walk->pass_over_block());
 }
 
-bool Verifier::Impl::take_passed_over() {
+/// Charges a section that the output does not need to the bytes that may be passed over. nullopt:
+/// the section may go on; else the verification has failed.
+std::optional<Verifier::Impl::Go> Verifier::Impl::refuse_to_pass_over() {
+  if (walk.next().names_same_block(reader.cid())) {
+    if (is_large()) return fail_stream(Errc::kTooLarge, "a block is too large");
+    return std::nullopt;
+  }
   const size_t size = reader.cid().bytes().size() + reader.body_size();
-  if (size > passed_over_left) return false;
+  if (size > passed_over_left) return fail_nobody("too much comes that cannot be read");
   passed_over_left -= size;
-  return true;
+  return std::nullopt;
 }
 
 Verifier::Impl::Go Verifier::Impl::read(CarOutput::Sink& sink) {
@@ -159,8 +157,12 @@ void Verifier::Impl::on_block_end(CarOutput::Sink& sink) {
 
 /// Gives the stream's walk the block that it waits for.
 void Verifier::Impl::follow(std::span<const Slice> block) {
-  if (stream_walk->on_block(block) != Walk::State::kFailed) return;
-  (void)fail_nobody("the rest of the DAG is beyond the budget of one request");
+  (void)on_followed(stream_walk->on_block(block));
+}
+
+Verifier::Impl::Go Verifier::Impl::on_followed(Walk::State after) {
+  if (after != Walk::State::kFailed) return Go::kOn;
+  return fail_nobody("the rest of the DAG is beyond the budget of one request");
 }
 
 }  // namespace daphnis
