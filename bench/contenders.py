@@ -142,6 +142,11 @@ class Varnish(Server):
         return {"": meters.tree(self.process.pid) + meters.tree(self.log.pid)}
 
 
+def cache_flags(folder):
+    """Of a broker that caches all it is asked for, and reads none of it for its own ends."""
+    return ["--cache-dir", folder, "--cache-limit", "8G", "--cache-scrub-mib-s", "0"]
+
+
 class Daphnis(Server):
     """Broker and workers; every byte is verified. Its source is a daphnis-l2."""
 
