@@ -59,7 +59,7 @@ class Browser(EdgeTest):
                  "all that the page asks for is refused", 30)
         self.assertEqual(REQUESTS, edge.metrics()[refused])
         self.assertEqual(["home"], list(edge.l2s()))
-        self.assertTrue(home)
+        self.assertEqual(200, home.status)
 
     def test_a_page_cannot_make_its_visitors_l2s(self):
         self.check("edge.test")

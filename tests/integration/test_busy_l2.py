@@ -7,9 +7,8 @@ import signal
 import subprocess
 import unittest
 
-from harness import ASAN, Connection, Edge, EdgeTest, car, wait_for
+from harness import ASAN, CAMPAIGN, Connection, Edge, EdgeTest, car, wait_for
 
-CAMPAIGN = os.environ.get("DAPHNIS_CAMPAIGN") == "1"
 FILES, FILE_BYTES, SECONDS = (20_000, 10_000, 3) if CAMPAIGN else (2_000, 4_000, 2)
 PAUSED = 256
 

@@ -1,16 +1,15 @@
 """The client port under reloads, stopped and killed workers: nobody who comes is lost."""
 
 import asyncio
-import os
 import pathlib
 import signal
 import subprocess
 import threading
 
-from harness import Connection, Edge, EdgeTest, binary, car, free_port, get, wait_for
+from harness import (CAMPAIGN, Connection, Edge, EdgeTest, binary, car, free_port, get,
+                     wait_for)
 
 SUPERVISOR = pathlib.Path(__file__).parents[2] / "deploy" / "daphnis"
-CAMPAIGN = os.environ.get("DAPHNIS_CAMPAIGN") == "1"
 PROBE = "/ipfs/bafkqaaa?format=raw"  # Needs no L2.
 ASK = f"GET {PROBE} HTTP/1.1\r\nHost: edge\r\n\r\n".encode()
 PATIENCE_SECONDS = 60
