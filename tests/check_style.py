@@ -58,6 +58,8 @@ MAY_USE = {
 SANS_IO_FORBIDDEN = re.compile(
     r"#include\s*<(uv\.h|sys/socket\.h|sys/epoll\.h|unistd\.h|fcntl\.h|netinet/)")
 INCLUDE = re.compile(r'#include\s*"([^"]+)"')
+# What the supervisor's shell must not do (see capture in deploy/lib/proc.sh): $(…), <(…), `…`.
+SUBSTITUTION = re.compile(r"\$\((?!\()|[<>]\(|`")
 LATER = re.compile(r"\b(TODO|FIXME|XXX)\b")
 # A folder's target in CMake, with what it uses.
 TARGET = re.compile(r"^daphnis_folder\((\S+?)(?:\s+USES((?:\s+[a-z0-9_/]+)+))?(?:\s+P[^)]*)?\)",
@@ -155,6 +157,13 @@ def faults_of_folders(root: pathlib.Path) -> list[str]:
     return found
 
 
+def faults_of_shell(root: pathlib.Path) -> list[str]:
+    return [f"{path.relative_to(root)}:{number}: capture it, or read it from a pipe: {line.strip()}"
+            for path in sorted((root / "deploy" / "lib").glob("*.sh"))
+            for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+            if SUBSTITUTION.search(line) and not line.lstrip().startswith("#")]
+
+
 def faults_below(root: pathlib.Path, may_use: dict[str, list[str]]) -> tuple[int, list[str]]:
     """How many files there are, and what is wrong with them."""
     files = [p for folder in FOLDERS for p in sorted((root / folder).rglob("*"))
@@ -162,7 +171,8 @@ def faults_below(root: pathlib.Path, may_use: dict[str, list[str]]) -> tuple[int
     faults = [fault for path in files for fault in faults_of(root, path)]
     faults += [fault for path in files if path.relative_to(root).parts[0] in PRODUCT
                for fault in faults_of_includes(root, path, may_use)]
-    return len(files), faults + faults_of_table(root, may_use) + faults_of_folders(root)
+    faults += faults_of_table(root, may_use) + faults_of_folders(root) + faults_of_shell(root)
+    return len(files), faults
 
 
 def main() -> int:

@@ -90,6 +90,12 @@ class Checker(unittest.TestCase):
         many = {f"common/base/part_{i}.h": "#pragma once\n" for i in range(32)}
         self.assert_finds("common/base: 33 files, at most 32", files=many)
 
+    def test_a_substitution_in_the_supervisors_shell(self):
+        for line in ("a=$(b)", "read -r a < <(b)", "a=`b`", "b > >(a)"):
+            self.assert_finds("deploy/lib/a.sh:2: capture it", files={
+                "deploy/lib/a.sh": "# $(b)\n" + line + "\n"})
+        self.assertEqual(self.faults(**{"deploy/lib/a.sh": "a=$((1 + 2)); b=(c) d=${e#(}\n"}), [])
+
     def test_size_width_and_notes(self):
         self.assert_finds("401 lines", files={"broker/broker.cc": "\n" * 401})
         self.assert_finds("101 columns", files={"broker/broker.cc": "/" * 101 + "\n"})

@@ -30,7 +30,7 @@ say_log_tail() {
   esac
   for path in "$LOG_DIR/$1.log" ${own:+"$own"}; do
     say "last lines of $path:"
-    while IFS= read -r line; do say "  | $line"; done < <(tail -n 15 -- "$path" 2>/dev/null)
+    tail -n 15 -- "$path" 2>/dev/null | while IFS= read -r line; do say "  | $line"; done
   done
 }
 
@@ -78,9 +78,11 @@ our_logs() {
   fi
 }
 
-# catches_usr1 PID: has it got so far that the signal does not end it?
+# catches_usr1 PID: has it got so far that the signal does not end it? While it still is this shell,
+# on its way to another program, it only seems to catch what we do.
 catches_usr1() {
   local key value
+  if [[ /proc/$1/exe -ef /proc/$$/exe ]]; then return 1; fi
   while read -r key value; do
     if [[ $key == SigCgt: ]]; then
       (((16#${value: -3} & 16#200) != 0))  # Signal 10 is bit 9.
@@ -141,7 +143,7 @@ rotate_due() {
 # disk_full FOLDER: is there hardly any room where it lies?
 disk_full() {
   local blocks block_bytes
-  read -r blocks block_bytes < <(stat -f -c '%a %S' -- "$1" 2>/dev/null) || return 1
+  stat -f -c '%a %S' -- "$1" 2>/dev/null | read -r blocks block_bytes || return 1
   ((blocks * block_bytes < FREE_BYTES_MIN))
 }
 
@@ -152,14 +154,14 @@ rotate_logs() {
   limit=$((LOG_TOTAL_BYTES / (2 * (${#LOG_FILES[@]} + 1))))  # One half is for the old ones.
   if ((LOG_BYTES < limit)); then limit=$LOG_BYTES; fi
   if [[ ${1:-} == all ]]; then limit=1; fi
-  while read -r size path; do
+  stat -c '%s %n' -- "${LOG_FILES[@]}" 2>/dev/null | while read -r size path; do
     if ((size == 0)) || [[ " ${ROTATE_DUE[*]} " == *" $path "* ]]; then continue; fi
     # With no old ones left to remove, the log itself becomes one.
     if ((size >= limit)) ||
       { ((size >= ROTATE_FULL_BYTES)) && [[ ! -f $path.1 ]] && disk_full "${path%/*}"; }; then
       ROTATE_DUE+=("$path")
     fi
-  done < <(stat -c '%s %n' -- "${LOG_FILES[@]}" 2>/dev/null)
+  done
   rotate_due
   bound_logs
 }
@@ -179,12 +181,12 @@ bound_logs() {
     fi
   done
   if ((${#rotated[@]} == 0)); then return; fi
-  while read -r size; do
-    total=$((total + size))
-  done < <(stat -c %s -- "${LOG_FILES[@]}" "${rotated[@]}" 2>/dev/null)
-  while read -r _ size path; do
-    if ((total > LOG_TOTAL_BYTES)) || disk_full "${path%/*}"; then
-      rm -f -- "$path" && total=$((total - size))
-    fi
-  done < <(stat -c '%Y %s %n' -- "${rotated[@]}" 2>/dev/null | sort -k1,1n -k3,3r)
+  stat -c %s -- "${LOG_FILES[@]}" "${rotated[@]}" 2>/dev/null |
+    while read -r size; do total=$((total + size)); done
+  stat -c '%Y %s %n' -- "${rotated[@]}" 2>/dev/null | sort -k1,1n -k3,3r |
+    while read -r _ size path; do
+      if ((total > LOG_TOTAL_BYTES)) || disk_full "${path%/*}"; then
+        rm -f -- "$path" && total=$((total - size))
+      fi
+    done
 }

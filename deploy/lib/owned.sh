@@ -27,7 +27,7 @@ refuse_mode() {
 # files of their own in it. False: see REFUSED.
 check_folder() {
   local uid mode kind
-  if ! read -r uid mode kind < <(stat -c '%u %a %F' -- "$1" 2>/dev/null); then
+  if ! stat -c '%u %a %F' -- "$1" 2>/dev/null | read -r uid mode kind; then
     REFUSED="cannot look at $1"
     return 1
   fi
@@ -45,7 +45,7 @@ check_folder() {
 
 # check_owned_folder PATH [sticky]: an absolute path to a folder that is there. False: see REFUSED.
 check_owned_folder() {
-  local rest=$1 at='' part target links=0 uid
+  local rest=$1 at='' part links=0
   check_folder / sticky || return 1
   while :; do
     while [[ $rest == /* ]]; do rest=${rest#/}; done
@@ -61,18 +61,18 @@ check_owned_folder() {
       check_folder "$at" sticky || return 1
       continue
     fi
-    uid=$(stat -c %u -- "$at/$part")
-    if ! owned_uid "$uid"; then
-      refuse_owner "$at/$part" "$uid"
+    capture stat -c %u -- "$at/$part"
+    if ! owned_uid "$CAPTURED"; then
+      refuse_owner "$at/$part" "$CAPTURED"
       return 1
     fi
     if ((++links > LINKS_MAX)); then
       REFUSED="too many links in $1"
       return 1
     fi
-    target=$(readlink -- "$at/$part")
-    if [[ $target == /* ]]; then at=''; fi
-    rest=$target/$rest
+    capture readlink -- "$at/$part"
+    if [[ $CAPTURED == /* ]]; then at=''; fi
+    rest=$CAPTURED/$rest
   done
   check_folder "${at:-/}" "${2:-last}"
 }
@@ -94,7 +94,8 @@ make_owned_folder() {
 # others, and no link. False: see REFUSED.
 check_owned_files() {
   local uid mode kind path
-  while read -r uid mode kind path; do
+  find "$1" -mindepth 1 -maxdepth 1 -printf '%U %m %y %p\n' 2>/dev/null |
+    while read -r uid mode kind path; do
     case $kind in
       l) REFUSED="$path is a symbolic link: remove it" ;;
       *)
@@ -108,5 +109,5 @@ check_owned_files() {
         ;;
     esac
     return 1
-  done < <(find "$1" -mindepth 1 -maxdepth 1 -printf '%U %m %y %p\n' 2>/dev/null)
+    done
 }

@@ -4,6 +4,22 @@
 # findutils, which every Debian has. Results come back in variables (fewer forks), named in each
 # header.
 
+# capture COMMAND…: sets CAPTURED to what it writes, less line ends at the end; its status is the
+# command's. All of deploy/lib reads from commands by this or by a pipe, whose last part runs in this
+# shell (lastpipe), and never by $(…) or <(…): bash 5.2 parses these when it comes to them, and a trap
+# that it runs in the middle of that is lost or ends the shell with a syntax error.
+shopt -s lastpipe
+capture() {
+  local status
+  "$@" | IFS= read -r -d '' CAPTURED
+  status=${PIPESTATUS[0]}
+  while [[ $CAPTURED == *$'\n' ]]; do CAPTURED=${CAPTURED%$'\n'}; done
+  return "$status"
+}
+
+# merged COMMAND…: what it says on stderr goes to stdout as well.
+merged() { "$@" 2>&1; }
+
 # now_ms: sets NOW to milliseconds since boot. Wall clock jumps do not show in it.
 now_ms() {
   local up
@@ -68,28 +84,29 @@ dial_host() {
   esac
 }
 
-# url_of HOST:PORT: prints the http URL at which a local client reaches a listener on it.
+# url_of HOST:PORT: sets DIAL_URL to the http URL at which a local client reaches a listener on it.
 url_of() {
   split_address "$1" || return 1
   dial_host "$ADDRESS_HOST"
   if [[ $DIAL_HOST == *:* ]]; then DIAL_HOST="[$DIAL_HOST]"; fi
-  printf 'http://%s:%s\n' "$DIAL_HOST" "$ADDRESS_PORT"
+  DIAL_URL=http://$DIAL_HOST:$ADDRESS_PORT
 }
 
 # listening PORT [PID]: does anybody, or does PID, have a TCP listener on PORT? Workers share one
 # port, so a connection would reach any of them: the socket table tells them apart.
 listening() {
-  local inodes inode tests=() proc=self
+  local port inode tests=() proc=self
   if (($# > 1)); then proc=$2; fi
-  inodes=$(awk -v port="$(printf ':%04X' "$1")" \
-    '$4 == "0A" && substr($2, length($2) - 4) == port { print $10 }' \
-    "/proc/$proc/net/tcp" "/proc/$proc/net/tcp6" 2>/dev/null)
-  [[ -n $inodes ]] || return 1
+  printf -v port ':%04X' "$1"
+  capture awk -v port="$port" '$4 == "0A" && substr($2, length($2) - 4) == port { print $10 }' \
+    "/proc/$proc/net/tcp" "/proc/$proc/net/tcp6" 2>/dev/null
+  [[ -n $CAPTURED ]] || return 1
   (($# > 1)) || return 0
-  for inode in $inodes; do
+  for inode in $CAPTURED; do
     tests+=(-o -lname "socket:\\[$inode\\]")
   done
-  [[ -n $(find "/proc/$2/fd" -maxdepth 1 \( "${tests[@]:1}" \) -print -quit 2>/dev/null) ]]
+  capture find "/proc/$2/fd" -maxdepth 1 \( "${tests[@]:1}" \) -print -quit 2>/dev/null
+  [[ -n $CAPTURED ]]
 }
 
 # http_get HOST:PORT PATH: one plain request to a server of this box, at most 2 s. Sets HTTP_STATUS

@@ -18,15 +18,15 @@ BROKER_FLAGS=() WORKER_FLAGS=()
 # read_settings PROGRAM ARGUMENT…: sets SETTINGS to what is set by flag, variable or file. Ends the
 # command with the program's own message when something in them is wrong.
 read_settings() {
-  local text line
+  local line
   SETTINGS=()
   if ((${#AS_USER[@]} > 0)) && ! "${AS_USER[@]}" test -x "$1"; then
     fail "user $RUN_USER may not run $1: install it where that user can, or say --user root"
   fi
-  text=$("${AS_USER[@]}" "$@" --print-config 2>&1) || wrong_settings "$text"
+  capture merged "${AS_USER[@]}" "$@" --print-config || wrong_settings "$CAPTURED"
   while IFS= read -r line; do
     if [[ $line == *=* ]]; then SETTINGS[${line%%=*}]+=${SETTINGS[${line%%=*}]+$'\n'}${line#*=}; fi
-  done <<<"$text"
+  done <<<"$CAPTURED"
 }
 
 # has_flag NAME ARGUMENT…: is --NAME among them?
@@ -80,20 +80,20 @@ resolve_settings() {
   mapfile -t L2_LISTEN <<<"${SETTINGS[l2-listen]:-$DEFAULT_L2_LISTEN}"
   SOCKET=${SETTINGS[socket]:-}
   STATS_FILE=${SETTINGS[stats-file]-$RUN_DIR/stats.ndjson}
-  CACHE_DIR=${SETTINGS[cache-dir]:+$(realpath -ms -- "${SETTINGS[cache-dir]}")}
+  absolute "${SETTINGS[cache-dir]:-}" && CACHE_DIR=$ABSOLUTE
   SPOOL_DIR=${SETTINGS[spool-dir]:-none}
   BROKER_LOG=${SETTINGS[log-file]:-}
-  if [[ $SPOOL_DIR == none ]]; then SPOOL_DIR=''; else SPOOL_DIR=$(realpath -ms -- "$SPOOL_DIR"); fi
+  absolute "${SPOOL_DIR#none}" && SPOOL_DIR=$ABSOLUTE
   resolve_worker_settings
   flag_value log-file "${L2_ARGS[@]}"
   L2_LOG=${VALUE:-${DAPHNIS_LOG_FILE:-}}
-  SOCKET=$(realpath -ms -- "${SOCKET:-$RUN_DIR/broker.sock}")
+  absolute "${SOCKET:-$RUN_DIR/broker.sock}" && SOCKET=$ABSOLUTE
   if [[ $STATS_FILE == - ]]; then  # Among the lines of the log, and opened anew with it.
     STATS_FILE=$LOG_DIR/broker.log
     without_flag stats-file "${BROKER_ARGS[@]}"
     BROKER_ARGS=("${KEPT[@]}")
-  elif [[ -n $STATS_FILE ]]; then
-    STATS_FILE=$(realpath -ms -- "$STATS_FILE")
+  else
+    absolute "$STATS_FILE" && STATS_FILE=$ABSOLUTE
   fi
   check_addresses
   make_flags
@@ -148,6 +148,12 @@ make_flags() {
   WORKER_FLAGS+=("${WORKER_ARGS[@]}")
 }
 
+# check_program: in a process of its own, becomes the check of what is in COMMAND.
+check_program() {
+  close_descriptors
+  exec timeout -k 1 "$CHECK_SECONDS" "${AS_USER[@]}" "${COMMAND[@]}" --check-config 2>&1 </dev/null
+}
+
 # check_programs: does every program accept what it will be started with? They say so themselves.
 # False: see REFUSED. Bounded, since a supervisor that waits does not supervise.
 check_programs() {
@@ -155,11 +161,10 @@ check_programs() {
   if [[ -n $L2_STORE ]]; then names+=(l2); fi
   for name in "${names[@]}"; do
     command_of "$name"
-    REFUSED=$(close_descriptors && exec timeout -k 1 "$CHECK_SECONDS" "${AS_USER[@]}" \
-      "${COMMAND[@]}" --check-config 2>&1 </dev/null)
+    capture check_program
     status=$?
     if ((status != 0)); then
-      REFUSED=${REFUSED:-"${COMMAND[0]} --check-config ended with status $status"}
+      REFUSED=${CAPTURED:-"${COMMAND[0]} --check-config ended with status $status"}
       return 1
     fi
   done

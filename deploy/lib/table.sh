@@ -37,8 +37,8 @@ command_of() {
       own_log=$WORKER_LOG
       ;;
     l2)
-      COMMAND=("$L2_BINARY" serve --l1 "$(url_of "${L2_LISTEN[0]}")" --store "$L2_STORE"
-        "${L2_ARGS[@]}")
+      url_of "${L2_LISTEN[0]}"
+      COMMAND=("$L2_BINARY" serve --l1 "$DIAL_URL" --store "$L2_STORE" "${L2_ARGS[@]}")
       own_log=$L2_LOG
       ;;
   esac
@@ -81,12 +81,13 @@ send() { if alive "$2"; then kill -s "$1" "${PID[$2]}" 2>/dev/null; fi; }
 # exit_text NAME: reaps a dead process and sets EXIT_TEXT to how it ended, EXIT_CODE to the shell's
 # number for that.
 exit_text() {
-  local status
+  local status signal
   wait "${PID[$1]}" 2>/dev/null
   status=$?
   EXIT_CODE=$status
   if ((status > 128)); then
-    EXIT_TEXT="killed by SIG$(kill -l "$((status - 128))" 2>/dev/null || echo "$((status - 128))")"
+    kill -l $((status - 128)) 2>/dev/null | read -r signal || signal=$((status - 128))
+    EXIT_TEXT="killed by SIG$signal"
   else
     EXIT_TEXT="exit status $status"
   fi

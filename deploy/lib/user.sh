@@ -26,7 +26,8 @@ set_as_user() {
 # over with the same words.
 act_as_user() {
   if [[ $EUID != 0 ]]; then
-    if [[ -n $RUN_USER && $(id -u -- "$RUN_USER" 2>/dev/null) != "$EUID" ]]; then
+    if [[ -n $RUN_USER ]] && { ! capture id -u -- "$RUN_USER" 2>/dev/null || [[ $CAPTURED != "$EUID" ]]; }
+    then
       fail "only root can run an edge as another user ($RUN_USER)"
     fi
     return
@@ -52,9 +53,11 @@ prepare_user() {
         "$DEFAULT_USER" "useradd --system --no-create-home --shell /usr/sbin/nologin daphnis" >&2
     fi
   fi
-  uid=$(id -u -- "$RUN_USER" 2>/dev/null) || fail "there is no user $RUN_USER (--user)"
+  capture id -u -- "$RUN_USER" 2>/dev/null || fail "there is no user $RUN_USER (--user)"
+  uid=$CAPTURED
   if ((uid == 0)); then return; fi
-  gid=$(id -g -- "$RUN_USER")
+  capture id -g -- "$RUN_USER"
+  gid=$CAPTURED
   if check_owned_folder "$RUN_DIR" && supervised; then refuse_second; fi
   set_as_user "$uid" "$gid" "$RUN_USER"
   check_set_up
@@ -66,7 +69,7 @@ prepare_user() {
 # prepare_owner: for all other commands.
 prepare_owner() {
   local uid gid
-  if ! read -r uid gid RUN_USER < <(stat -c '%u %g %U' -- "$RUN_DIR" 2>/dev/null); then return; fi
+  if ! stat -c '%u %g %U' -- "$RUN_DIR" 2>/dev/null | read -r uid gid RUN_USER; then return; fi
   if ((uid == 0)); then return; fi
   if [[ $RUN_USER == UNKNOWN ]]; then
     set_as_user "$uid" "$gid"
@@ -91,8 +94,10 @@ give_folder() {
   else
     check_owned_folder "$1" || fail "$REFUSED"
   fi
-  if [[ $(stat -c %u -- "$1") == "$2" ]]; then return; fi
-  if [[ $missing == no && -n $(find "$1" -mindepth 1 -print -quit) ]]; then
+  capture stat -c %u -- "$1"
+  if [[ $CAPTURED == "$2" ]]; then return; fi
+  capture find "$1" -mindepth 1 -print -quit
+  if [[ $missing == no && -n $CAPTURED ]]; then
     fail "$1 belongs to root and is not empty: give it to $RUN_USER" \
       "(chown -R $RUN_USER: $1), or say --user root"
   fi

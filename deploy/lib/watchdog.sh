@@ -18,15 +18,14 @@ forgive_silence() {
 }
 
 hear_broker() {
-  local seen
   STATS_CHANGED=
   if [[ -z $STATS_FILE ]]; then  # The operator wants no statistics: there is no sign to wait for.
     HEARD_MS[broker]=$NOW
     return
   fi
-  seen=$(stat -c '%s %Y' "$STATS_FILE" 2>/dev/null)
-  if [[ $seen != "$STATS_SEEN" ]]; then
-    STATS_SEEN=$seen STATS_CHANGED=yes
+  capture stat -c '%s %Y' "$STATS_FILE" 2>/dev/null
+  if [[ $CAPTURED != "$STATS_SEEN" ]]; then
+    STATS_SEEN=$CAPTURED STATS_CHANGED=yes
     HEARD_MS[broker]=$NOW
   fi
 }
@@ -44,7 +43,8 @@ hear_workers() {
   fi
   if [[ ! $STATS_CHANGED ]]; then return; fi
   # Not only the last line: with --stats-file - they stand among those of the log.
-  line=$(tail -n 50 -- "$STATS_FILE" 2>/dev/null | grep -F '"workers_silent_ms":' | tail -n 1)
+  tail -n 50 -- "$STATS_FILE" 2>/dev/null | grep -F '"workers_silent_ms":' | tail -n 1 |
+    IFS= read -r line
   [[ $line =~ \"workers_silent_ms\":\{([^}]*)\} ]] || return 0
   list=,${BASH_REMATCH[1]},
   for name in "${SLOTS[@]}"; do

@@ -5,6 +5,7 @@ import pathlib
 import re
 import signal
 import subprocess
+import time
 import unittest
 
 from harness.supervised import ROOT, SupervisorCase
@@ -83,6 +84,20 @@ class LogsTest(SupervisorCase):
         self.assertEqual(self.pid("l2"), again)
         self.until("all run", self.all_running)
 
+    def test_no_signal_comes_at_a_bad_moment(self):
+        (self.bin / "chatter").touch()
+        self.start("--l2-store", str(self.path))
+        supervisor = self.pid("supervisor")
+        end = time.monotonic() + 3
+        while time.monotonic() < end:  # Each asks for a rotation, which asks many programs.
+            os.kill(supervisor, signal.SIGUSR1)
+            os.kill(supervisor, signal.SIGCHLD)
+            time.sleep(0.0003)
+        self.rotate("l2")
+        self.assertTrue(self.all_running())
+        self.assertNotIn("syntax error", "".join(
+            path.read_text() for path in self.log_dir.glob("supervisor.log*")))
+
     def test_over_the_total_bound_the_oldest_go_and_what_is_not_ours_stays(self):
         self.start("--log-total-bytes", "64K")
         oldest = self.fill("worker-0.log.3", 1000)
@@ -96,10 +111,10 @@ class LogsTest(SupervisorCase):
 
     def on_a_full_disk(self, files_max):
         """One look at the logs where the disk is full while more than so many files lie there."""
-        script = (f'. "$1"; alive() {{ false; }}; STATS_FILE="" DAEMON=no LOG_BYTES=$((64 << 20)); '
-                  f'LOG_TOTAL_BYTES=$((4 << 30)); '
+        script = (f'. "$1/proc.sh"; . "$1/logs.sh"; alive() {{ false; }}; STATS_FILE="" DAEMON=no; '
+                  f'LOG_BYTES=$((64 << 20)) LOG_TOTAL_BYTES=$((4 << 30)); '
                   f'disk_full() {{ (($(ls "$LOG_DIR" | wc -l) > {files_max})); }}; rotate_logs')
-        subprocess.run(["bash", "-c", script, "-", ROOT / "deploy" / "lib" / "logs.sh"], check=True,
+        subprocess.run(["bash", "-c", script, "-", ROOT / "deploy" / "lib"], check=True,
                        env={**os.environ, "LOG_DIR": str(self.log_dir)})
         return sorted(path.name for path in self.log_dir.iterdir())
 
