@@ -41,11 +41,12 @@ void Broker::on_worker_connected(WorkerId worker, uint64_t now_ms) {
   workers_.on_connected(worker, now_ms);
 }
 
-void Broker::on_worker_message(WorkerId worker, Bytes payload, const std::optional<Arrived>& socket,
-                               uint64_t now_ms) {
+void Broker::on_worker_message(WorkerId worker, ipc::WorkerToBroker message,
+                               const std::optional<Arrived>& socket, uint64_t now_ms) {
   std::vector<uint8_t> surplus;
-  const bool adopts = workers_.on_message(
-      worker, payload, {.returned_cookie = socket ? socket->cookie : 0}, surplus, now_ms);
+  const bool adopts =
+      workers_.on_message(worker, std::move(message),
+                          {.returned_cookie = socket ? socket->cookie : 0}, surplus, now_ms);
   if (socket && adopts) {
     l2_server_.on_connected(socket->conn, socket->address, socket->cookie, now_ms);
     if (!surplus.empty()) l2_server_.on_bytes(socket->conn, surplus, now_ms);
@@ -55,10 +56,16 @@ void Broker::on_worker_message(WorkerId worker, Bytes payload, const std::option
   after_input(now_ms);
 }
 
-void Broker::on_worker_listener(WorkerId worker, Bytes payload, const ArrivedListener& listener,
-                                uint64_t now_ms) {
+void Broker::on_worker_listener(WorkerId worker, ipc::WorkerToBroker message,
+                                const ArrivedListener& listener, uint64_t now_ms) {
   std::vector<uint8_t> surplus;
-  static_cast<void>(workers_.on_message(worker, payload, {.listener = listener}, surplus, now_ms));
+  static_cast<void>(
+      workers_.on_message(worker, std::move(message), {.listener = listener}, surplus, now_ms));
+  after_input(now_ms);
+}
+
+void Broker::on_worker_malformed(WorkerId worker, uint64_t now_ms) {
+  workers_.on_malformed(worker, now_ms);
   after_input(now_ms);
 }
 

@@ -46,11 +46,13 @@ class Broker {
   };
   /// One message, with the socket that came beside it. A socket that does not belong to the message
   /// is closed (CloseL2).
-  void on_worker_message(WorkerId worker, Bytes payload, const std::optional<Arrived>& socket,
-                         uint64_t now_ms);
+  void on_worker_message(WorkerId worker, ipc::WorkerToBroker message,
+                         const std::optional<Arrived>& socket, uint64_t now_ms);
   /// One message that brought a listening socket; CloseListener follows where it is of no use.
-  void on_worker_listener(WorkerId worker, Bytes payload, const ArrivedListener& listener,
-                          uint64_t now_ms);
+  void on_worker_listener(WorkerId worker, ipc::WorkerToBroker message,
+                          const ArrivedListener& listener, uint64_t now_ms);
+  /// The worker sent bytes that are no message: it is disconnected.
+  void on_worker_malformed(WorkerId worker, uint64_t now_ms);
   void on_worker_closed(WorkerId worker, std::string_view why, uint64_t now_ms);
 
   // --- The cache's folder ---

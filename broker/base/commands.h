@@ -9,6 +9,7 @@
 #include "broker/base/cache_folder.h"
 #include "broker/base/ids.h"
 #include "common/base/logfmt.h"
+#include "common/ipc/ipc_messages.h"
 
 namespace daphnis::broker {
 
@@ -31,26 +32,26 @@ struct ShutdownL2 {
 struct CloseL2 {
   ConnId conn;
 };
-/// Gives the connection's socket to a worker, attached to this frame. The core has forgotten the
+/// Gives the connection's socket to a worker, attached to this message. The core has forgotten the
 /// connection.
 struct HandOff {
   ConnId conn;
   WorkerId worker;
-  std::vector<uint8_t> frame;
+  ipc::Handoff message;
 };
 struct SendWorker {
   WorkerId worker;
-  std::vector<uint8_t> frame;
+  ipc::BrokerToWorker message;
 };
 /// Ends a worker's connection once everything is written. The core has forgotten the worker.
 struct CloseWorker {
   WorkerId worker;
 };
-/// Sends a worker this frame and a copy of a listening socket, which the shell keeps.
+/// Sends a worker this message and a copy of a listening socket, which the shell keeps.
 struct GiveListener {
   ListenerId listener;
   WorkerId worker;
-  std::vector<uint8_t> frame;
+  ipc::ListenerGiven message;
 };
 /// Closes the listening socket that the shell keeps.
 struct CloseListener {

@@ -1,13 +1,13 @@
 #pragma once
 
 #include <functional>
+#include <utility>
 
 #include "broker/base/commands.h"
 #include "broker/base/counters.h"
 #include "broker/base/settings.h"
 #include "broker/base/timers.h"
 #include "common/base/uuid.h"
-#include "common/ipc/ipc_codec.h"
 
 namespace daphnis::broker {
 
@@ -26,8 +26,8 @@ struct Context {
   [[nodiscard]] uint32_t wall_s(uint64_t now_ms) const {
     return static_cast<uint32_t>(static_cast<int64_t>(now_ms / 1000) + wall_ahead_s);
   }
-  void tell(WorkerId worker, const ipc::BrokerToWorker& message) {
-    out.push(SendWorker{worker, ipc::encode_frame(message, ipc::Carries::kNothing)});
+  void tell(WorkerId worker, ipc::BrokerToWorker message) {
+    out.push(SendWorker{worker, std::move(message)});
   }
 };
 

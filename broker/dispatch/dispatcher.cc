@@ -5,7 +5,6 @@
 
 #include "broker/registry/order_line.h"
 #include "common/base/check.h"
-#include "common/ipc/ipc_codec.h"
 
 namespace daphnis::broker {
 

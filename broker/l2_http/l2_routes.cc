@@ -6,7 +6,6 @@
 #include "broker/l2_http/l2_server.h"
 #include "broker/l2_http/web_pages.h"
 #include "common/http/http_writer.h"
-#include "common/ipc/ipc_codec.h"
 
 /// The part of the server that decides what an L2's messages mean (DESIGN 3.1).
 namespace daphnis::broker {
@@ -173,8 +172,7 @@ bool L2Server::hand_off(L2Connection& connection, const Uuid& attempt_id, Worker
   ipc::Handoff message = dispatcher_.hand_off(attempt_id, now_ms);
   message.cookie = connection.cookie;
   message.received = connection.received(rest);
-  context_.out.push(
-      HandOff{connection.id, worker, ipc::encode_frame(message, ipc::Carries::kDescriptor)});
+  context_.out.push(HandOff{connection.id, worker, std::move(message)});
   forget(connection);
   return false;
 }

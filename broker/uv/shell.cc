@@ -43,9 +43,15 @@ Shell::Shell(daphnis::uv::Loop& loop, daphnis::uv::Log& log, Settings settings,
                   broker_.on_l2_closed(id, why, loop_.now_ms());
                   carry_out();
                 }}),
-      workers_(loop, {.on_frame =
-                          [this](WorkerId id, Bytes payload, daphnis::uv::UvPtr<uv_tcp_t> socket) {
-                            on_worker_frame(id, payload, std::move(socket));
+      workers_(loop, {.on_message =
+                          [this](WorkerId id, ipc::WorkerToBroker message,
+                                 daphnis::uv::UvPtr<uv_tcp_t> socket) {
+                            on_worker_message(id, std::move(message), std::move(socket));
+                          },
+                      .on_malformed =
+                          [this](WorkerId id) {
+                            broker_.on_worker_malformed(id, loop_.now_ms());
+                            carry_out();
                           },
                       .on_closed =
                           [this](WorkerId id, const std::string& why) {
@@ -162,14 +168,15 @@ Result<void> Shell::listen() {
   return {};
 }
 
-void Shell::on_worker_frame(WorkerId id, Bytes payload, daphnis::uv::UvPtr<uv_tcp_t> socket) {
+void Shell::on_worker_message(WorkerId id, ipc::WorkerToBroker message,
+                              daphnis::uv::UvPtr<uv_tcp_t> socket) {
   uv_os_fd_t fd = -1;
   if (socket && uv_fileno(reinterpret_cast<uv_handle_t*>(socket.get()), &fd) == 0 &&
       daphnis::uv::is_listening(fd)) {
     const ArrivedListener arrived{.id = ListenerId{++last_listener_},
                                   .cookie = daphnis::uv::socket_cookie(fd)};
     listeners_.emplace(arrived.id, daphnis::uv::copy_of(fd));
-    broker_.on_worker_listener(id, payload, arrived, loop_.now_ms());
+    broker_.on_worker_listener(id, std::move(message), arrived, loop_.now_ms());
     return carry_out();
   }
   std::optional<Broker::Arrived> arrived;
@@ -177,7 +184,7 @@ void Shell::on_worker_frame(WorkerId id, Bytes payload, daphnis::uv::UvPtr<uv_tc
     auto added = l2s_.add(std::move(socket));
     arrived = Broker::Arrived{added.id, std::move(added.address), added.cookie};
   }
-  broker_.on_worker_message(id, payload, arrived, loop_.now_ms());
+  broker_.on_worker_message(id, std::move(message), arrived, loop_.now_ms());
   carry_out();
 }
 
@@ -195,16 +202,11 @@ void Shell::carry_out(Command& command) {
     const size_t unsent_bytes = l2s_.write(write->conn, std::move(write->bytes));
     broker_.on_l2_unsent(write->conn, unsent_bytes, loop_.now_ms());
   } else if (auto* send = std::get_if<SendWorker>(&command)) {
-    workers_.send(send->worker, std::move(send->frame));
+    workers_.send(send->worker, send->message);
   } else if (auto* hand_off = std::get_if<HandOff>(&command)) {
     // A peer that posts without reading our replies loses its connection. The worker then gets the
-    // frame without a socket, which ends the attempt.
-    auto socket = l2s_.release(hand_off->conn);
-    if (socket) {
-      workers_.send(hand_off->worker, std::move(hand_off->frame), std::move(socket));
-    } else {
-      workers_.send(hand_off->worker, std::move(hand_off->frame));
-    }
+    // message without a socket, which ends the attempt.
+    workers_.send(hand_off->worker, std::move(hand_off->message), l2s_.release(hand_off->conn));
   } else if (const auto* close = std::get_if<CloseL2>(&command)) {
     l2s_.close(close->conn);
   } else if (const auto* shutdown = std::get_if<ShutdownL2>(&command)) {
@@ -214,7 +216,7 @@ void Shell::carry_out(Command& command) {
   } else if (const auto* close_worker = std::get_if<CloseWorker>(&command)) {
     workers_.close(close_worker->worker);
   } else if (auto* give = std::get_if<GiveListener>(&command)) {
-    workers_.send_copy(give->worker, std::move(give->frame), listeners_[give->listener].get());
+    workers_.send(give->worker, give->message, listeners_[give->listener].get());
   } else if (const auto* listener = std::get_if<CloseListener>(&command)) {
     listeners_.erase(listener->listener);
   } else if (auto* give_task = std::get_if<GiveTask>(&command)) {

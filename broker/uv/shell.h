@@ -53,7 +53,8 @@ class Shell {
 
  private:
   [[nodiscard]] Result<void> listen();
-  void on_worker_frame(WorkerId id, Bytes payload, daphnis::uv::UvPtr<uv_tcp_t> socket);
+  void on_worker_message(WorkerId id, ipc::WorkerToBroker message,
+                         daphnis::uv::UvPtr<uv_tcp_t> socket);
   /// Ends each input: carries out the commands and sets the timer.
   void carry_out();
   void carry_out(Command& command);

@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "common/ipc/ipc_codec.h"
+
 namespace daphnis::broker::uv {
 
 std::optional<WorkerId> WorkerLinks::add(daphnis::uv::UvPtr<uv_pipe_t> pipe) {
@@ -12,10 +14,10 @@ std::optional<WorkerId> WorkerLinks::add(daphnis::uv::UvPtr<uv_pipe_t> pipe) {
       std::move(pipe),
       daphnis::uv::IpcChannel::Events{
           .on_frame = [this, id](Bytes payload,
-                                 daphnis::uv::UniqueFd) { events_.on_frame(id, payload, nullptr); },
+                                 daphnis::uv::UniqueFd) { on_frame(id, payload, nullptr); },
           .on_socket_frame =
               [this, id](Bytes payload, daphnis::uv::UvPtr<uv_tcp_t> socket) {
-                events_.on_frame(id, payload, std::move(socket));
+                on_frame(id, payload, std::move(socket));
               },
           .on_closed =
               [this, id](const std::string& why) {
@@ -27,21 +29,34 @@ std::optional<WorkerId> WorkerLinks::add(daphnis::uv::UvPtr<uv_pipe_t> pipe) {
   return id;
 }
 
-void WorkerLinks::send(WorkerId id, std::vector<uint8_t> frame) {
-  const auto found = channels_.find(id);
-  if (found != channels_.end()) found->second->send(std::move(frame));
+void WorkerLinks::on_frame(WorkerId id, Bytes payload, daphnis::uv::UvPtr<uv_tcp_t> socket) {
+  auto message = ipc::decode_worker_to_broker(payload);
+  if (!message) return events_.on_malformed(id);
+  events_.on_message(id, std::move(*message), std::move(socket));
 }
 
-void WorkerLinks::send(WorkerId id, std::vector<uint8_t> frame,
-                       daphnis::uv::UvPtr<uv_tcp_t> socket) {
+daphnis::uv::IpcChannel* WorkerLinks::find(WorkerId id) {
   const auto found = channels_.find(id);
-  if (found != channels_.end()) found->second->send(std::move(frame), std::move(socket));
+  return found == channels_.end() ? nullptr : found->second.get();
 }
 
-void WorkerLinks::send_copy(WorkerId id, std::vector<uint8_t> frame, int socket) {
-  const auto found = channels_.find(id);
-  if (found != channels_.end())
-    found->second->send(loop_, std::move(frame), daphnis::uv::copy_of(socket));
+void WorkerLinks::send(WorkerId id, const ipc::BrokerToWorker& message) {
+  if (auto* channel = find(id)) channel->send(ipc::encode_frame(message, ipc::Carries::kNothing));
+}
+
+void WorkerLinks::send(WorkerId id, ipc::Handoff message, daphnis::uv::UvPtr<uv_tcp_t> socket) {
+  auto* channel = find(id);
+  if (!channel) return;
+  auto frame = ipc::encode_frame(std::move(message), ipc::Carries::kDescriptor);
+  if (!socket) return channel->send(std::move(frame));
+  channel->send(std::move(frame), std::move(socket));
+}
+
+void WorkerLinks::send(WorkerId id, const ipc::ListenerGiven& message, int socket) {
+  if (auto* channel = find(id)) {
+    channel->send(loop_, ipc::encode_frame(message, ipc::Carries::kDescriptor),
+                  daphnis::uv::copy_of(socket));
+  }
 }
 
 void WorkerLinks::close(WorkerId id) {

@@ -152,11 +152,11 @@ bool Listeners::give_to_stand_in(Listener& listener) {
 
 void Listeners::give(Listener& listener, WorkerId worker) {
   listener.holders.push_back({.worker = worker});
-  const ipc::ListenerGiven given{.listener_id = static_cast<uint64_t>(listener.id),
-                                 .slot = listener.slot,
-                                 .cookie = listener.cookie};
-  context_.out.push(
-      GiveListener{listener.id, worker, ipc::encode_frame(given, ipc::Carries::kDescriptor)});
+  context_.out.push(GiveListener{.listener = listener.id,
+                                 .worker = worker,
+                                 .message = {.listener_id = static_cast<uint64_t>(listener.id),
+                                             .slot = listener.slot,
+                                             .cookie = listener.cookie}});
 }
 
 void Listeners::take_back(Listener& listener, std::optional<WorkerId> stays) {

@@ -116,34 +116,40 @@ void Workers::on_connected(WorkerId id, uint64_t now_ms) {
                       now_ms + context_.settings.hello_ms);
 }
 
-bool Workers::on_message(WorkerId id, Bytes payload, Brought brought, std::vector<uint8_t>& surplus,
-                         uint64_t now_ms) {
+bool Workers::on_message(WorkerId id, ipc::WorkerToBroker message, Brought brought,
+                         std::vector<uint8_t>& surplus, uint64_t now_ms) {
   const auto found = workers_.find(id);
   const bool adopts =
-      found != workers_.end() && handle(found->second, payload, brought, surplus, now_ms);
+      found != workers_.end() && handle(found->second, message, brought, surplus, now_ms);
   // A listening socket that the message did not take is closed.
   if (brought.listener) context_.out.push(CloseListener{brought.listener->id});
   return adopts;
 }
 
-bool Workers::handle(Worker& worker, Bytes payload, Brought& brought, std::vector<uint8_t>& surplus,
-                     uint64_t now_ms) {
+bool Workers::handle(Worker& worker, ipc::WorkerToBroker& message, Brought& brought,
+                     std::vector<uint8_t>& surplus, uint64_t now_ms) {
   on_heard(worker, now_ms);
-  auto message = ipc::decode_worker_to_broker(payload);
   bool adopts = false;
-  bool is_fine = message.has_value();
-  if (is_fine && !worker.is_admitted) {
-    const auto* hello = std::get_if<ipc::Hello>(&*message);
-    is_fine = hello != nullptr;
-    if (hello) admit(worker, *hello, now_ms);
-  } else if (is_fine) {
-    is_fine = std::visit(Handler{*this, worker, brought, surplus, adopts, now_ms}, *message);
+  bool is_fine = true;
+  if (worker.is_admitted) {
+    is_fine = std::visit(Handler{*this, worker, brought, surplus, adopts, now_ms}, message);
+  } else if (const auto* hello = std::get_if<ipc::Hello>(&message)) {
+    admit(worker, *hello, now_ms);
+  } else {
+    is_fine = false;
   }
-  if (!is_fine) {
-    ++context_.counters.workers_malformed;
-    end(worker, "it sent a message that makes no sense", now_ms);
-  }
+  if (!is_fine) end_malformed(worker, now_ms);
   return adopts;
+}
+
+void Workers::on_malformed(WorkerId id, uint64_t now_ms) {
+  const auto found = workers_.find(id);
+  if (found != workers_.end()) end_malformed(found->second, now_ms);
+}
+
+void Workers::end_malformed(Worker& worker, uint64_t now_ms) {
+  ++context_.counters.workers_malformed;
+  end(worker, "it sent a message that makes no sense", now_ms);
 }
 
 void Workers::admit(Worker& worker, const ipc::Hello& hello, uint64_t now_ms) {

@@ -9,7 +9,7 @@
 #include "broker/dispatch/dispatcher.h"
 #include "broker/dispatch/joins.h"
 #include "broker/workers/listeners.h"
-#include "common/ipc/ipc_codec.h"
+#include "common/ipc/ipc_messages.h"
 
 namespace daphnis::broker {
 
@@ -58,8 +58,10 @@ class Workers {
   };
   /// A message came. True: it is a ReturnSocket and the socket that came is its own, so the caller
   /// adopts the socket; `surplus` is what the worker had read beyond the POST.
-  [[nodiscard]] bool on_message(WorkerId id, Bytes payload, Brought brought,
+  [[nodiscard]] bool on_message(WorkerId id, ipc::WorkerToBroker message, Brought brought,
                                 std::vector<uint8_t>& surplus, uint64_t now_ms);
+  /// Bytes came that are no message.
+  void on_malformed(WorkerId id, uint64_t now_ms);
   /// The worker's connection is gone.
   void on_closed(WorkerId id, std::string_view why, uint64_t now_ms);
   void on_timer(WorkerId id, uint64_t now_ms);
@@ -81,8 +83,9 @@ class Workers {
 
   void admit(Worker& worker, const ipc::Hello& hello, uint64_t now_ms);
   void end(Worker& worker, std::string_view why, uint64_t now_ms);
+  void end_malformed(Worker& worker, uint64_t now_ms);
   void forget(WorkerId id, uint64_t now_ms);
-  [[nodiscard]] bool handle(Worker& worker, Bytes payload, Brought& brought,
+  [[nodiscard]] bool handle(Worker& worker, ipc::WorkerToBroker& message, Brought& brought,
                             std::vector<uint8_t>& surplus, uint64_t now_ms);
   void on_heard(Worker& worker, uint64_t now_ms);
   void watch_silence(Worker& worker, uint64_t due_ms, uint64_t now_ms);

@@ -6,7 +6,7 @@
 
 #include "broker/broker.h"
 #include "common/base/check.h"
-#include "common/ipc/ipc_codec.h"
+#include "common/ipc/ipc_messages.h"
 
 /// Feeds bytes of an L2's connection to a broker that has one L2 with one order: any split of the
 /// bytes gets the same replies, and no bytes harm the broker.
@@ -54,8 +54,7 @@ class Scene {
 
  private:
   void tell(const ipc::WorkerToBroker& message) {
-    const auto frame = ipc::encode_frame(message, ipc::Carries::kNothing);
-    broker_.on_worker_message(kWorker, Bytes(frame).subspan(ipc::kFrameHeadBytes), {}, kNow);
+    broker_.on_worker_message(kWorker, message, {}, kNow);
   }
   void carry_out() {
     broker_.take_commands(commands_);

@@ -94,15 +94,16 @@ void BrokerNode::on_worker(std::unique_ptr<Socket> socket) {
 }
 
 void BrokerNode::on_frame(WorkerId worker, Bytes payload, std::unique_ptr<Socket> socket) {
+  auto message = ipc::decode_worker_to_broker(payload);
+  if (!message) return scene_.fail("the broker was sent a malformed message");
   std::optional<broker::Broker::Arrived> arrived;
   if (socket) {
     const std::string address = socket->address();
     const uint64_t cookie = socket->cookie();
     arrived = {.conn = add(std::move(socket)), .address = address, .cookie = cookie};
   }
-  const auto message = ipc::decode_worker_to_broker(payload);
-  if (message) charges_.on_message(worker, *message);
-  core_.on_worker_message(worker, payload, arrived, scene_.clock.now_ms());
+  charges_.on_message(worker, *message);
+  core_.on_worker_message(worker, std::move(*message), arrived, scene_.clock.now_ms());
   after_input();
 }
 
@@ -160,7 +161,8 @@ void BrokerNode::carry_out(broker::Command& command) {
     report_unsent(write->conn);
   } else if (auto* send = std::get_if<broker::SendWorker>(&command)) {
     const auto found = workers_.find(send->worker);
-    if (found != workers_.end()) found->second->send(std::move(send->frame));
+    if (found == workers_.end()) return;
+    found->second->send(ipc::encode_frame(send->message, ipc::Carries::kNothing));
   } else if (auto* handed = std::get_if<broker::HandOff>(&command)) {
     hand_off(*handed);
   } else if (const auto* close = std::get_if<broker::CloseL2>(&command)) {
@@ -194,7 +196,8 @@ void BrokerNode::hand_off(broker::HandOff& command) {
   l2s_.erase(found);
   const auto worker = workers_.find(command.worker);
   if (worker == workers_.end()) return scene_.fail("the broker hands off to a worker that is gone");
-  worker->second->send(std::move(command.frame), std::move(socket));
+  worker->second->send(ipc::encode_frame(std::move(command.message), ipc::Carries::kDescriptor),
+                       std::move(socket));
 }
 
 void BrokerNode::check_bounds() {

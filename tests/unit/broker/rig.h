@@ -13,7 +13,6 @@
 #include <vector>
 
 #include "broker/broker.h"
-#include "common/ipc/ipc_codec.h"
 #include "common/ipld/hashes.h"
 
 namespace daphnis::broker {
@@ -43,7 +42,6 @@ class Rig {
     uint64_t cookie = 0;
   };
   struct FakeWorker {
-    ipc::FrameReader reader;
     std::vector<ipc::BrokerToWorker> inbox;  ///< All messages so far.
     bool is_pinged = false;
     bool is_closed = false;
@@ -164,20 +162,20 @@ class Rig {
   }
   /// A worker offers the listening socket with this cookie.
   void offer_listener(WorkerId id, const ipc::Listening& message, uint64_t cookie) {
-    const auto frame = ipc::encode_frame(message, ipc::Carries::kDescriptor);
     const ArrivedListener arrived{.id = ListenerId{++last_listener_}, .cookie = cookie};
     kept_listeners.emplace(arrived.id, cookie);
-    broker.on_worker_listener(id, Bytes(frame).subspan(ipc::kFrameHeadBytes), arrived, now_ms);
+    broker.on_worker_listener(id, message, arrived, now_ms);
     carry_out();
   }
   void tell(WorkerId id, const ipc::WorkerToBroker& message,
             const std::optional<Broker::Arrived>& socket = {}) {
-    const auto frame = ipc::encode_frame(message, ipc::Carries::kNothing);
-    tell_raw(id, Bytes(frame).subspan(ipc::kFrameHeadBytes), socket);
-  }
-  void tell_raw(WorkerId id, Bytes payload, const std::optional<Broker::Arrived>& socket = {}) {
     if (socket) conns[socket->conn].cookie = socket->cookie;
-    broker.on_worker_message(id, payload, socket, now_ms);
+    broker.on_worker_message(id, message, socket, now_ms);
+    carry_out();
+  }
+  /// The worker sends bytes that are no message.
+  void tell_nonsense(WorkerId id) {
+    broker.on_worker_malformed(id, now_ms);
     carry_out();
   }
   void fetch(WorkerId worker, uint64_t fetch_id, const Cid& root, uint32_t deadline_ms = 30'000) {
@@ -263,13 +261,13 @@ class Rig {
     REQUIRE_FALSE(conns[c.conn].is_closed);
     conns[c.conn].is_closed = true;
     conns[c.conn].handed_to = c.worker;
-    deliver(c.worker, c.frame);
+    deliver(c.worker, std::move(c.message));
   }
-  void carry_out(SendWorker& c) { deliver(c.worker, c.frame); }
+  void carry_out(SendWorker& c) { deliver(c.worker, std::move(c.message)); }
   void carry_out(CloseWorker& c) { workers[c.worker].is_closed = true; }
   void carry_out(GiveListener& c) {
     REQUIRE(kept_listeners.contains(c.listener));
-    deliver(c.worker, c.frame);
+    deliver(c.worker, c.message);
   }
   void carry_out(CloseListener& c) { REQUIRE(kept_listeners.erase(c.listener) == 1); }
   void carry_out(GiveTask& c) { folder_tasks.push_back(std::move(c.task)); }
@@ -277,15 +275,11 @@ class Rig {
     log.push_back("level=" + std::string(name(c.level)) + " " + c.line.text());
   }
 
-  void deliver(WorkerId id, const std::vector<uint8_t>& frame) {
+  void deliver(WorkerId id, ipc::BrokerToWorker message) {
     FakeWorker& worker = workers[id];
     REQUIRE_FALSE(worker.is_closed);
-    worker.reader.append(frame);
-    ipc::FrameReader::Frame found;
-    while (worker.reader.next(found) == ipc::FrameReader::Event::kFrame) {
-      worker.inbox.push_back(*ipc::decode_broker_to_worker(found.payload));
-      worker.is_pinged |= std::holds_alternative<ipc::Ping>(worker.inbox.back());
-    }
+    worker.is_pinged |= std::holds_alternative<ipc::Ping>(message);
+    worker.inbox.push_back(std::move(message));
   }
   Uuid random_bytes() {
     Uuid out;

@@ -78,10 +78,9 @@ TEST_CASE("a worker learns that its listening socket is kept, and a stranger's i
     CHECK(rig.broker.workers().listeners().size() == limits::kListenersPerSlotMax);
   }
   SECTION("one that came with a message that carries none") {
-    const auto frame = ipc::encode_frame(ipc::WorkerToBroker(ipc::Pong{1}), ipc::Carries::kNothing);
     rig.kept_listeners.emplace(ListenerId{77}, 5);
-    rig.broker.on_worker_listener(id, Bytes(frame).subspan(ipc::kFrameHeadBytes),
-                                  {.id = ListenerId{77}, .cookie = 5}, rig.now_ms);
+    rig.broker.on_worker_listener(id, ipc::Pong{1}, {.id = ListenerId{77}, .cookie = 5},
+                                  rig.now_ms);
     rig.carry_out();
     CHECK(rig.kept_listeners.size() == 1);
   }

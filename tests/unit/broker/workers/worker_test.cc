@@ -54,7 +54,7 @@ TEST_CASE("a worker that makes no sense is disconnected", "[broker][workers]") {
   }
   SECTION("bytes that are no message") {
     const WorkerId id = rig.connect_worker();
-    rig.tell_raw(id, as_bytes("\xff\xff"));
+    rig.tell_nonsense(id);
     CHECK(rig.workers[id].is_closed);
   }
   SECTION("a second Hello") {
