@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "broker/base/ids.h"
-#include "common/ipc/ipc_messages.h"
+#include "common/ipc/ipc_codec.h"
 #include "common/uv/ipc_channel.h"
 #include "common/uv/loop.h"
 
@@ -40,13 +40,18 @@ class WorkerLinks {
   void close(WorkerId id);
 
  private:
+  struct Link {
+    std::unique_ptr<daphnis::uv::IpcChannel> channel;
+    ipc::Codec codec = {};
+  };
+
   void on_frame(WorkerId id, Bytes payload, daphnis::uv::UvPtr<uv_tcp_t> socket);
-  [[nodiscard]] daphnis::uv::IpcChannel* find(WorkerId id);
+  [[nodiscard]] Link* find(WorkerId id);
 
   daphnis::uv::Loop& loop_;
   Events events_;
   uint64_t last_id_ = 0;
-  absl::flat_hash_map<WorkerId, std::unique_ptr<daphnis::uv::IpcChannel>> channels_;
+  absl::flat_hash_map<WorkerId, Link> links_;
 };
 
 }  // namespace daphnis::broker::uv

@@ -46,9 +46,15 @@ constexpr StreamShape last_of() {
 
 class Writer {
  public:
-  explicit Writer(std::vector<uint8_t>& out) : out_(out) {}
+  Writer(std::vector<uint8_t>& out, uint16_t version) : out_(out), version_(version) {}
 
   void operator()(const auto&... fields) { (put(fields), ...); }
+  /// Fields that no version before `first` has.
+  void since(uint16_t first, const auto&... fields) {
+    if (version_ >= first) (put(fields), ...);
+  }
+  /// The version of all that follows.
+  void use(uint16_t version) { version_ = version; }
 
  private:
   template <class Integer>
@@ -80,14 +86,21 @@ class Writer {
   }
 
   std::vector<uint8_t>& out_;
+  uint16_t version_;
 };
 
 /// Reads fields one after the other; after the first fault every further read does nothing.
 class Reader {
  public:
-  explicit Reader(Bytes in) : in_(in) {}
+  Reader(Bytes in, uint16_t version) : in_(in), version_(version) {}
 
   void operator()(auto&... fields) { (get(fields), ...); }
+  /// Fields that no version before `first` has.
+  void since(uint16_t first, auto&... fields) {
+    if (version_ >= first) (get(fields), ...);
+  }
+  /// The version of all that follows.
+  void use(uint16_t version) { version_ = version; }
   [[nodiscard]] bool is_whole() const { return ok_ && in_.empty(); }
 
  private:
@@ -156,14 +169,16 @@ class Reader {
   }
 
   Bytes in_;
+  uint16_t version_;
   bool ok_ = true;
 };
 
 template <class Set>
-std::vector<uint8_t> encode_frame_of(const Set& message, Carries carries) {
+std::vector<uint8_t> encode_as(const typename Set::Variant& message, Carries carries,
+                               uint16_t version) {
   std::vector<uint8_t> out(kFrameHeadBytes);
-  out.push_back(static_cast<uint8_t>(message.index()));
-  std::visit([&](const auto& m) { m.fields(m, Writer(out)); }, message);
+  out.push_back(Set::kNumbers[message.index()]);
+  std::visit([&](const auto& m) { m.fields(m, Writer(out, version)); }, message);
   const size_t payload = out.size() - kFrameHeadBytes;
   check(payload <= limits::kIpcFrameBytesMax, "a message is larger than a frame may be");
   for (size_t i = 0; i < 4; ++i) out[i] = static_cast<uint8_t>(payload >> (8 * i));
@@ -171,43 +186,45 @@ std::vector<uint8_t> encode_frame_of(const Set& message, Carries carries) {
   return out;
 }
 
-/// Decodes the alternative whose index is the type byte; tries them one by one from I on.
+/// Decodes the message whose number the payload begins with; tries them one by one from I on.
 template <class Set, size_t I = 0>
-Result<Set> decode_as(Bytes payload) {
-  if constexpr (I == std::variant_size_v<Set>) {
-    return fail(Errc::kMalformed, "unknown message type");
+Result<typename Set::Variant> decode_as(Bytes payload, uint16_t version) {
+  if constexpr (I == Set::kNumbers.size()) {
+    return fail(Errc::kMalformed, "unknown message number");
   } else {
-    if (payload[0] != I) return decode_as<Set, I + 1>(payload);
-    std::variant_alternative_t<I, Set> message{};
-    Reader reader(payload.subspan(1));
+    if (payload.empty()) return fail(Errc::kMalformed, "empty message");
+    if (payload[0] != Set::kNumbers[I]) return decode_as<Set, I + 1>(payload, version);
+    std::variant_alternative_t<I, typename Set::Variant> message{};
+    Reader reader(payload.subspan(1), version);
     message.fields(message, reader);
     if (!reader.is_whole()) return fail(Errc::kMalformed, "message fields do not fit their type");
-    return Set(std::in_place_index<I>, std::move(message));
+    return typename Set::Variant(std::in_place_index<I>, std::move(message));
   }
-}
-
-template <class Set>
-Result<Set> decode_payload(Bytes payload) {
-  if (payload.empty()) return fail(Errc::kMalformed, "empty message");
-  return decode_as<Set>(payload);
 }
 
 }  // namespace
 
-std::vector<uint8_t> encode_frame(const WorkerToBroker& message, Carries carries) {
-  return encode_frame_of(message, carries);
+void Codec::note(const BrokerToWorker& message) {
+  if (const auto* welcome = std::get_if<Welcome>(&message)) version_ = welcome->version;
 }
 
-std::vector<uint8_t> encode_frame(const BrokerToWorker& message, Carries carries) {
-  return encode_frame_of(message, carries);
+std::vector<uint8_t> Codec::encode(const WorkerToBroker& message, Carries carries) const {
+  return encode_as<WorkerMessages>(message, carries, version_);
 }
 
-Result<WorkerToBroker> decode_worker_to_broker(Bytes payload) {
-  return decode_payload<WorkerToBroker>(payload);
+std::vector<uint8_t> Codec::encode(const BrokerToWorker& message, Carries carries) {
+  note(message);
+  return encode_as<BrokerMessages>(message, carries, version_);
 }
 
-Result<BrokerToWorker> decode_broker_to_worker(Bytes payload) {
-  return decode_payload<BrokerToWorker>(payload);
+Result<WorkerToBroker> Codec::decode_worker_to_broker(Bytes payload) const {
+  return decode_as<WorkerMessages>(payload, version_);
+}
+
+Result<BrokerToWorker> Codec::decode_broker_to_worker(Bytes payload) {
+  auto message = decode_as<BrokerMessages>(payload, version_);
+  if (message) note(*message);
+  return message;
 }
 
 void FrameReader::append(Bytes bytes) {

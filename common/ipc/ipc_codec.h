@@ -9,21 +9,35 @@
 namespace daphnis::ipc {
 
 /// A frame on the wire: length of the payload (u32, little endian), flags (u8; bit 0: a descriptor
-/// travels with this frame), payload. The payload is the message's place in its variant (u8), then
-/// its fields: integers little endian, byte strings with a u32 length.
+/// travels with this frame), payload. The payload is the message's number (u8), then those of its
+/// fields that the version has: integers little endian, byte strings with a u32 length.
 inline constexpr size_t kFrameHeadBytes = 5;
 
 enum class Carries : uint8_t { kNothing = 0, kDescriptor = 1 };
 
-/// The message as one whole frame.
-[[nodiscard]] std::vector<uint8_t> encode_frame(const WorkerToBroker& message, Carries carries);
-[[nodiscard]] std::vector<uint8_t> encode_frame(const BrokerToWorker& message, Carries carries);
+/// Turns the messages of one connection into frames and back, in the version that the broker's
+/// Welcome names, and before that in the oldest one. Owned by the channel's owner at either end.
+class Codec {
+ public:
+  Codec() = default;
+  /// A codec of a connection whose Welcome named that version.
+  explicit Codec(uint16_t version) : version_(version) {}
 
-/// Reads the message in a payload. Errors: kMalformed for an unknown type, a value out of its
-/// range, and bytes that are missing or left over. A peer that sends a malformed message is
-/// disconnected.
-[[nodiscard]] Result<WorkerToBroker> decode_worker_to_broker(Bytes payload);
-[[nodiscard]] Result<BrokerToWorker> decode_broker_to_worker(Bytes payload);
+  /// The message as one whole frame.
+  [[nodiscard]] std::vector<uint8_t> encode(const WorkerToBroker& message, Carries carries) const;
+  [[nodiscard]] std::vector<uint8_t> encode(const BrokerToWorker& message, Carries carries);
+
+  /// Reads the message in a payload. Errors: kMalformed for an unknown number, a value out of its
+  /// range, and bytes that are missing or left over. A peer that sends a malformed message is
+  /// disconnected.
+  [[nodiscard]] Result<WorkerToBroker> decode_worker_to_broker(Bytes payload) const;
+  [[nodiscard]] Result<BrokerToWorker> decode_broker_to_worker(Bytes payload);
+
+ private:
+  void note(const BrokerToWorker& message);
+
+  uint16_t version_ = kVersionMin;
+};
 
 /// Cuts a byte stream into frames. Sans-I/O; owned by a channel. Holds at most one frame
 /// (kIpcFrameBytesMax) and the bytes that came with it in one read.

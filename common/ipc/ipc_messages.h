@@ -13,13 +13,17 @@
 #include "common/request/stream_shape.h"
 
 /// The messages between workers and the broker (DESIGN 4): two closed one-way sets. Each message
-/// lists its fields once, in `fields`, and ipc_codec.h encodes and decodes from that list. Adding a
-/// message is a compile error at every handler that visits the variant.
+/// lists its fields once, in `fields`, and ipc_codec.h encodes and decodes from that list. A field
+/// that a later version added stands in the list as `f.since(VERSION, field…)`: it does not travel
+/// in earlier versions, and keeps its default. Adding a message is a compile error at every handler
+/// that visits the variant.
 namespace daphnis::ipc {
 
-/// The protocol version this build speaks, and the oldest it still serves.
-inline constexpr uint16_t kVersion = 3;
+/// The protocol version this build speaks, and the oldest it still serves, which is an earlier one:
+/// a reload puts new workers under an old broker, and a new broker finds old workers.
+inline constexpr uint16_t kVersion = 4;
 inline constexpr uint16_t kVersionMin = 3;
+static_assert(kVersionMin < kVersion);
 
 /// How an attempt ended, as the worker that read its stream saw it.
 enum class AttemptOutcome : uint8_t {
@@ -46,7 +50,8 @@ inline constexpr FetchFailure kFetchFailureLast = FetchFailure::kDraining;
 
 // --- Worker to broker ---
 
-/// First message of a worker. The broker replies Welcome or Refused.
+/// First message of a worker. The broker replies Welcome or Refused. Its form, and that of Refused,
+/// is the same in all versions.
 struct Hello {
   uint16_t version_min = kVersionMin;
   uint16_t version_max = kVersion;
@@ -123,7 +128,8 @@ struct WorkerStats {
   static void fields(auto& m, auto&& f) {
     f(m.requests, m.status_2xx, m.status_3xx, m.status_4xx, m.status_5xx, m.aborted, m.client_left,
       m.bytes_out, m.verify_failures, m.clients, m.fetches, m.descriptors, m.rss_bytes, m.joins,
-      m.spools, m.log_lines_dropped);
+      m.spools);
+    f.since(4, m.log_lines_dropped);
   }
 };
 
@@ -147,7 +153,7 @@ struct Pong {
 
 // --- Broker to worker ---
 
-/// Admits the worker, which may then send Fetch.
+/// Admits the worker, which may then send Fetch. The first message in the form of its version.
 struct Welcome {
   uint16_t version = kVersion;  ///< The version that both sides use from now on.
   std::string node_id = {};     ///< For Daphnis-Node-Id.
@@ -156,7 +162,9 @@ struct Welcome {
   bool syncs_files = false;     ///< The worker is to fdatasync a spool before SpoolDone.
   std::string filter = {};      ///< Absolute path of a CountingBloomFilter's memory; empty: none.
   static void fields(auto& m, auto&& f) {
-    f(m.version, m.node_id, m.cache_dir, m.spool_dir, m.syncs_files, m.filter);
+    f(m.version);
+    f.use(m.version);
+    f(m.node_id, m.cache_dir, m.spool_dir, m.syncs_files, m.filter);
   }
 };
 
@@ -214,14 +222,40 @@ struct Warm {
   static void fields(auto& m, auto&& f) { f(m.request); }
 };
 
-using WorkerToBroker =
-    std::variant<Hello, Fetch, CancelFetch, HandoffTaken, AttemptEnded, ReturnSocket, WorkerStats,
-                 BroadcastDone, Ping, Pong, SpoolReserve, SpoolHeld, SpoolDone, SpoolGone,
-                 FetchProgress, CacheHits, CacheFault, Unlinked, Listening, ListenersWanted,
-                 ListenerTaken, Leaving>;
-using BrokerToWorker =
-    std::variant<Welcome, Refused, Handoff, FetchFailed, Broadcast, Ping, Pong, SpoolReserved,
-                 SpoolStored, Unlink, SpoolWanted, JoinProgress, Warm, ListenerGiven,
-                 ListenersGiven, ListenerKept, ListenerRelease>;
+/// A message of a set, and its number on the wire, which is never given to another message of that
+/// set.
+template <uint8_t kWireNumber, class Message>
+struct Numbered {
+  using Type = Message;
+  static constexpr uint8_t kNumber = kWireNumber;
+};
+
+/// The messages of one direction.
+template <class... Entries>
+struct MessageSet {
+  using Variant = std::variant<typename Entries::Type...>;
+  /// The number of each alternative of Variant.
+  static constexpr std::array<uint8_t, sizeof...(Entries)> kNumbers = {Entries::kNumber...};
+};
+
+using WorkerMessages =
+    MessageSet<Numbered<0, Hello>, Numbered<1, Fetch>, Numbered<2, CancelFetch>,
+               Numbered<3, HandoffTaken>, Numbered<4, AttemptEnded>, Numbered<5, ReturnSocket>,
+               Numbered<6, WorkerStats>, Numbered<7, BroadcastDone>, Numbered<8, Ping>,
+               Numbered<9, Pong>, Numbered<10, SpoolReserve>, Numbered<11, SpoolHeld>,
+               Numbered<12, SpoolDone>, Numbered<13, SpoolGone>, Numbered<14, FetchProgress>,
+               Numbered<15, CacheHits>, Numbered<16, CacheFault>, Numbered<17, Unlinked>,
+               Numbered<18, Listening>, Numbered<19, ListenersWanted>, Numbered<20, ListenerTaken>,
+               Numbered<21, Leaving>>;
+using BrokerMessages =
+    MessageSet<Numbered<0, Welcome>, Numbered<1, Refused>, Numbered<2, Handoff>,
+               Numbered<3, FetchFailed>, Numbered<4, Broadcast>, Numbered<5, Ping>,
+               Numbered<6, Pong>, Numbered<7, SpoolReserved>, Numbered<8, SpoolStored>,
+               Numbered<9, Unlink>, Numbered<10, SpoolWanted>, Numbered<11, JoinProgress>,
+               Numbered<12, Warm>, Numbered<13, ListenerGiven>, Numbered<14, ListenersGiven>,
+               Numbered<15, ListenerKept>, Numbered<16, ListenerRelease>>;
+
+using WorkerToBroker = WorkerMessages::Variant;
+using BrokerToWorker = BrokerMessages::Variant;
 
 }  // namespace daphnis::ipc

@@ -12,9 +12,9 @@ using daphnis::Bytes;
 using namespace daphnis::ipc;
 
 template <typename Message>
-void check_form(const daphnis::Result<Message>& message, Bytes payload) {
+void check_form(const daphnis::Result<Message>& message, Bytes payload, Codec codec) {
   if (!message) return;
-  const std::vector<uint8_t> frame = encode_frame(*message, Carries::kNothing);
+  const std::vector<uint8_t> frame = codec.encode(*message, Carries::kNothing);
   daphnis::check(std::ranges::equal(Bytes(frame).subspan(kFrameHeadBytes), payload),
                  "what decodes encodes to itself");
 }
@@ -36,16 +36,18 @@ std::string frames_of(std::initializer_list<Bytes> parts) {
 
 }  // namespace
 
-/// The first byte chooses what the rest is: a message of either side, or frames.
+/// The first byte chooses what the rest is: a message of either side in the oldest or the newest
+/// version, or frames.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const Bytes input(data + 1, size - 1);
+  Codec codec(data[0] < 0x80 ? kVersionMin : kVersion);
   switch (data[0] % 3) {
     case 0:
-      check_form(decode_worker_to_broker(input), input);
+      check_form(codec.decode_worker_to_broker(input), input, codec);
       break;
     case 1:
-      check_form(decode_broker_to_worker(input), input);
+      check_form(codec.decode_broker_to_worker(input), input, codec);
       break;
     default:
       const size_t cut = data[0] * input.size() / 256;

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "common/base/limits.h"
-#include "common/ipc/ipc_codec.h"
 
 namespace daphnis::worker::uv {
 
@@ -43,6 +42,7 @@ void BrokerLink::connect() {
 void BrokerLink::on_connect(Result<UvPtr<uv_pipe_t>> pipe) {
   connector_.reset();
   if (!pipe) return retry_later();
+  codec_ = {};
   channel_ = std::make_unique<IpcChannel>(
       std::move(*pipe),
       IpcChannel::Events{
@@ -59,7 +59,7 @@ void BrokerLink::on_connect(Result<UvPtr<uv_pipe_t>> pipe) {
 }
 
 void BrokerLink::on_frame(Bytes payload, UniqueFd descriptor) {
-  const Result<ipc::BrokerToWorker> message = ipc::decode_broker_to_worker(payload);
+  const Result<ipc::BrokerToWorker> message = codec_.decode_broker_to_worker(payload);
   if (!message) return drop("malformed message: " + message.error().text());
   if (std::holds_alternative<ipc::Welcome>(*message)) delay_ms_ = limits::kBrokerRetryFirstMs;
   // Where libuv had to drop a descriptor, this frame may come with the next one's (DESIGN 4a).
@@ -84,13 +84,13 @@ void BrokerLink::retry_later() {
 void BrokerLink::send(std::span<const ipc::WorkerToBroker> messages) {
   if (!channel_) return;
   for (const ipc::WorkerToBroker& message : messages) {
-    channel_->send(ipc::encode_frame(message, ipc::Carries::kNothing));
+    channel_->send(codec_.encode(message, ipc::Carries::kNothing));
   }
 }
 
 void BrokerLink::send(const ipc::WorkerToBroker& message, UniqueFd socket) {
   if (!channel_) return;
-  channel_->send(loop_, ipc::encode_frame(message, ipc::Carries::kDescriptor), std::move(socket));
+  channel_->send(loop_, codec_.encode(message, ipc::Carries::kDescriptor), std::move(socket));
 }
 
 }  // namespace daphnis::worker::uv

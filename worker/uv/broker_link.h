@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "common/ipc/ipc_messages.h"
+#include "common/ipc/ipc_codec.h"
 #include "common/uv/ipc_channel.h"
 #include "common/uv/loop.h"
 #include "common/uv/stream.h"
@@ -45,6 +45,7 @@ class BrokerLink {
   Events events_;
   std::unique_ptr<daphnis::uv::IpcConnector> connector_;
   std::unique_ptr<daphnis::uv::IpcChannel> channel_;
+  ipc::Codec codec_;  ///< That of channel_.
   daphnis::uv::Timer retry_;
   uint64_t delay_ms_;
 };

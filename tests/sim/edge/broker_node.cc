@@ -94,7 +94,7 @@ void BrokerNode::on_worker(std::unique_ptr<Socket> socket) {
 }
 
 void BrokerNode::on_frame(WorkerId worker, Bytes payload, std::unique_ptr<Socket> socket) {
-  auto message = ipc::decode_worker_to_broker(payload);
+  auto message = workers_.at(worker)->codec().decode_worker_to_broker(payload);
   if (!message) return scene_.fail("the broker was sent a malformed message");
   std::optional<broker::Broker::Arrived> arrived;
   if (socket) {
@@ -162,7 +162,8 @@ void BrokerNode::carry_out(broker::Command& command) {
   } else if (auto* send = std::get_if<broker::SendWorker>(&command)) {
     const auto found = workers_.find(send->worker);
     if (found == workers_.end()) return;
-    found->second->send(ipc::encode_frame(send->message, ipc::Carries::kNothing));
+    IpcEnd& end = *found->second;
+    end.send(end.codec().encode(send->message, ipc::Carries::kNothing));
   } else if (auto* handed = std::get_if<broker::HandOff>(&command)) {
     hand_off(*handed);
   } else if (const auto* close = std::get_if<broker::CloseL2>(&command)) {
@@ -196,8 +197,9 @@ void BrokerNode::hand_off(broker::HandOff& command) {
   l2s_.erase(found);
   const auto worker = workers_.find(command.worker);
   if (worker == workers_.end()) return scene_.fail("the broker hands off to a worker that is gone");
-  worker->second->send(ipc::encode_frame(std::move(command.message), ipc::Carries::kDescriptor),
-                       std::move(socket));
+  IpcEnd& end = *worker->second;
+  end.send(end.codec().encode(std::move(command.message), ipc::Carries::kDescriptor),
+           std::move(socket));
 }
 
 void BrokerNode::check_bounds() {

@@ -28,6 +28,7 @@ class IpcEnd {
   IpcEnd& operator=(const IpcEnd&) = delete;
 
   void send(std::vector<uint8_t> frame, std::unique_ptr<Socket> passenger = nullptr);
+  [[nodiscard]] ipc::Codec& codec() { return codec_; }
 
  private:
   struct Outgoing {
@@ -46,6 +47,7 @@ class IpcEnd {
   std::shared_ptr<bool> is_open_ = std::make_shared<bool>(true);  ///< False once this is destroyed.
   Alarm turn_;
   ipc::FrameReader reader_;
+  ipc::Codec codec_;
   std::deque<Outgoing> outgoing_;
 };
 

@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "common/ipc/ipc_codec.h"
-
 namespace daphnis::sim {
 namespace {
 
@@ -87,7 +85,7 @@ void WorkerNode::drop_broker() {
 }
 
 void WorkerNode::on_frame(Bytes payload, std::unique_ptr<Socket> socket) {
-  const auto message = ipc::decode_broker_to_worker(payload);
+  const auto message = ipc_->codec().decode_broker_to_worker(payload);
   if (!message) return scene_.fail(name_ + " was sent a malformed message");
   ledger_->on_received(*message);
   scene_.trace_words(name_ + " <", *message);
@@ -144,7 +142,7 @@ void WorkerNode::send(const ipc::WorkerToBroker& message, std::unique_ptr<Socket
   scene_.trace_words(name_ + " >", message);
   const bool carries = std::holds_alternative<ipc::ReturnSocket>(message);
   ipc_->send(
-      ipc::encode_frame(message, carries ? ipc::Carries::kDescriptor : ipc::Carries::kNothing),
+      ipc_->codec().encode(message, carries ? ipc::Carries::kDescriptor : ipc::Carries::kNothing),
       std::move(passenger));
 }
 

@@ -36,6 +36,11 @@ Handoff some_handoff() {
   return handoff;
 }
 
+/// A codec whose Welcome has come.
+Codec codec() {
+  return Codec(kVersion);
+}
+
 Bytes payload_of(const std::vector<uint8_t>& frame) {
   return Bytes(frame).subspan(kFrameHeadBytes);
 }
@@ -44,7 +49,7 @@ Bytes payload_of(const std::vector<uint8_t>& frame) {
 
 TEST_CASE("a message comes out of the codec as it went in") {
   const auto fetch =
-      decode_worker_to_broker(payload_of(encode_frame(some_fetch(), Carries::kNothing)));
+      codec().decode_worker_to_broker(payload_of(codec().encode(some_fetch(), Carries::kNothing)));
   REQUIRE(fetch);
   REQUIRE(std::holds_alternative<Fetch>(*fetch));
   const auto& f = std::get<Fetch>(*fetch);
@@ -54,8 +59,8 @@ TEST_CASE("a message comes out of the codec as it went in") {
   CHECK(f.trace_id == "trace-1");
   CHECK(f.deadline_ms == 30'000);
 
-  const auto handoff =
-      decode_broker_to_worker(payload_of(encode_frame(some_handoff(), Carries::kDescriptor)));
+  const auto handoff = codec().decode_broker_to_worker(
+      payload_of(codec().encode(some_handoff(), Carries::kDescriptor)));
   REQUIRE(handoff);
   REQUIRE(std::holds_alternative<Handoff>(*handoff));
   const auto& h = std::get<Handoff>(*handoff);
@@ -71,52 +76,54 @@ TEST_CASE("lists of keys and of counted keys come out of the codec as they went 
   hits.hits.push_back({.key = {}, .hits = 7});
   hits.hits.back().key.fill(1);
   hits.hits.push_back({.key = {}, .hits = 1});
-  const auto decoded = decode_worker_to_broker(payload_of(encode_frame(hits, Carries::kNothing)));
+  const auto decoded =
+      codec().decode_worker_to_broker(payload_of(codec().encode(hits, Carries::kNothing)));
   REQUIRE(decoded);
   CHECK(std::get<CacheHits>(*decoded).hits == hits.hits);
 
   const Unlink unlink{
       .deferred_free = 4, .keys = {RequestKey{5}, RequestKey{6}}, .paths = {"/a", ""}};
-  const auto told = decode_broker_to_worker(payload_of(encode_frame(unlink, Carries::kNothing)));
+  const auto told =
+      codec().decode_broker_to_worker(payload_of(codec().encode(unlink, Carries::kNothing)));
   REQUIRE(told);
   CHECK(std::get<Unlink>(*told).keys == unlink.keys);
   CHECK(std::get<Unlink>(*told).paths == unlink.paths);
 }
 
 TEST_CASE("a list whose count is more than the message holds is malformed") {
-  const auto frame = encode_frame(CacheHits{}, Carries::kNothing);
+  const auto frame = codec().encode(CacheHits{}, Carries::kNothing);
   std::vector<uint8_t> payload(payload_of(frame).begin(), payload_of(frame).end());
   std::fill(payload.end() - 4, payload.end(), uint8_t{0xff});
-  CHECK_FALSE(decode_worker_to_broker(payload));
+  CHECK_FALSE(codec().decode_worker_to_broker(payload));
 }
 
 TEST_CASE("a message cut short or with bytes left over is malformed") {
-  const auto frame = encode_frame(some_fetch(), Carries::kNothing);
+  const auto frame = codec().encode(some_fetch(), Carries::kNothing);
   const Bytes payload = payload_of(frame);
   for (size_t size = 0; size < payload.size(); ++size) {
     CAPTURE(size);
-    CHECK_FALSE(decode_worker_to_broker(payload.first(size)));
+    CHECK_FALSE(codec().decode_worker_to_broker(payload.first(size)));
   }
   std::vector<uint8_t> longer(payload.begin(), payload.end());
   longer.push_back(0);
-  CHECK_FALSE(decode_worker_to_broker(longer));
+  CHECK_FALSE(codec().decode_worker_to_broker(longer));
 }
 
 TEST_CASE("an unknown type or a value out of its range is malformed") {
   const std::vector<uint8_t> unknown = {200};
-  CHECK_FALSE(decode_worker_to_broker(unknown));
-  CHECK_FALSE(decode_broker_to_worker(unknown));
+  CHECK_FALSE(codec().decode_worker_to_broker(unknown));
+  CHECK_FALSE(codec().decode_broker_to_worker(unknown));
 
-  auto frame = encode_frame(FetchFailed{.fetch_id = 1}, Carries::kNothing);
+  auto frame = codec().encode(FetchFailed{.fetch_id = 1}, Carries::kNothing);
   const size_t reason_at = kFrameHeadBytes + 1 + 8;
   frame[reason_at] = static_cast<uint8_t>(kFetchFailureLast) + 1;
-  CHECK_FALSE(decode_broker_to_worker(payload_of(frame)));
+  CHECK_FALSE(codec().decode_broker_to_worker(payload_of(frame)));
 }
 
 TEST_CASE("frames are the same however the bytes are split") {
-  std::vector<uint8_t> stream = encode_frame(some_fetch(), Carries::kNothing);
-  for (const auto& frame : {encode_frame(some_handoff(), Carries::kDescriptor),
-                            encode_frame(BrokerToWorker(Ping{5}), Carries::kNothing)}) {
+  std::vector<uint8_t> stream = codec().encode(some_fetch(), Carries::kNothing);
+  for (const auto& frame : {codec().encode(some_handoff(), Carries::kDescriptor),
+                            codec().encode(BrokerToWorker(Ping{5}), Carries::kNothing)}) {
     stream.insert(stream.end(), frame.begin(), frame.end());
   }
   for (size_t cut = 0; cut <= stream.size(); ++cut) {

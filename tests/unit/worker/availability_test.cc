@@ -195,6 +195,17 @@ TEST_CASE("a log level that is broadcast is passed on to the shell", "[worker]")
   CHECK(!rig.worker.take_log_level());
 }
 
+TEST_CASE("a broker one release behind is good enough", "[worker]") {
+  Rig rig;
+  Connection* stream = nullptr;
+  rig.worker.on_broker_connected(rig.now_ms);
+  rig.after_input();
+  CHECK(rig.only<ipc::Hello>().version_min == ipc::kVersionMin);
+  const ipc::Welcome welcome{.version = ipc::kVersionMin, .node_id = "old"};
+  REQUIRE(rig.worker.on_broker_message(welcome, false, rig.now_ms, &stream));
+  CHECK(rig.worker.has_broker());
+}
+
 TEST_CASE("a broker that makes no sense is dropped", "[worker]") {
   Rig rig;
   Connection* stream = nullptr;
@@ -202,8 +213,10 @@ TEST_CASE("a broker that makes no sense is dropped", "[worker]") {
   SECTION("speaking before its welcome") {
     CHECK(!rig.worker.on_broker_message(ipc::FetchFailed{}, false, rig.now_ms, &stream));
   }
-  SECTION("speaking a version of its own") {
-    const ipc::Welcome welcome{.version = ipc::kVersion + 1, .node_id = ""};
+  SECTION("speaking a version that is not ours") {
+    const auto version =
+        static_cast<uint16_t>(GENERATE(ipc::kVersion + 1, ipc::kVersionMin - 1));
+    const ipc::Welcome welcome{.version = version, .node_id = ""};
     CHECK(!rig.worker.on_broker_message(welcome, false, rig.now_ms, &stream));
   }
   SECTION("refusing us") {

@@ -77,11 +77,11 @@ std::vector<uint8_t> handoff_frame(uint64_t cookie) {
   ipc::Handoff handoff;
   handoff.cookie = cookie;
   handoff.received.assign(5000, 'h');
-  return ipc::encode_frame(ipc::BrokerToWorker(handoff), ipc::Carries::kDescriptor);
+  return ipc::Codec().encode(ipc::BrokerToWorker(handoff), ipc::Carries::kDescriptor);
 }
 
 uint64_t cookie_in(const std::vector<uint8_t>& payload) {
-  const auto message = ipc::decode_broker_to_worker(payload);
+  const auto message = ipc::Codec().decode_broker_to_worker(payload);
   REQUIRE(message);
   return std::get<ipc::Handoff>(*message).cookie;
 }
@@ -98,7 +98,8 @@ TEST_CASE("a descriptor arrives with the frame that announces it and carries its
     REQUIRE(::write(peer.get(), &i, sizeof i) == sizeof i);
     const uint64_t cookie = socket_cookie(ours.get());
     ends.broker->send(loop, handoff_frame(cookie), std::move(ours));
-    ends.broker->send(ipc::encode_frame(ipc::BrokerToWorker(ipc::Ping{i}), ipc::Carries::kNothing));
+    ends.broker->send(
+        ipc::Codec().encode(ipc::BrokerToWorker(ipc::Ping{i}), ipc::Carries::kNothing));
     peers.push_back(std::move(peer));
   }
   while (ends.worker_frames.size() < 2 * kHandoffs) loop.run_once();
@@ -123,8 +124,8 @@ TEST_CASE("a descriptor goes to the worker and back again") {
   ends.broker->send(loop, handoff_frame(cookie), std::move(ours));
   while (ends.worker_frames.empty()) loop.run_once();
   ends.worker->send(loop,
-                    ipc::encode_frame(ipc::WorkerToBroker(ipc::ReturnSocket{cookie, {'x'}}),
-                                      ipc::Carries::kDescriptor),
+                    ipc::Codec().encode(ipc::WorkerToBroker(ipc::ReturnSocket{cookie, {'x'}}),
+                                        ipc::Carries::kDescriptor),
                     std::move(ends.worker_frames[0].descriptor));
   while (ends.broker_frames.empty()) loop.run_once();
   REQUIRE(ends.broker_frames[0].descriptor);

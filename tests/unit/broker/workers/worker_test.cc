@@ -29,6 +29,19 @@ TEST_CASE("a worker is welcomed in the highest version both speak", "[broker][wo
     REQUIRE(welcome.size() == 1);
     CHECK(welcome[0].version == ipc::kVersion);
   }
+  SECTION("one release behind") {
+    const WorkerId id =
+        greet(rig, {.version_min = ipc::kVersionMin - 1, .version_max = ipc::kVersionMin});
+    const auto welcome = rig.inbox<ipc::Welcome>(id);
+    REQUIRE(welcome.size() == 1);
+    CHECK(welcome[0].version == ipc::kVersionMin);
+    CHECK_FALSE(rig.workers[id].is_closed);
+  }
+  SECTION("too far behind") {
+    const WorkerId id = greet(rig, {.version_min = 1, .version_max = ipc::kVersionMin - 1});
+    CHECK(rig.inbox<ipc::Refused>(id).size() == 1);
+    CHECK(rig.workers[id].is_closed);
+  }
   SECTION("too far ahead") {
     const WorkerId id =
         greet(rig, {.version_min = ipc::kVersion + 1, .version_max = ipc::kVersion + 2});

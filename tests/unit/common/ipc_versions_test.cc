@@ -1,0 +1,121 @@
+#include <catch2/catch.hpp>
+
+#include <string>
+
+#include "common/ipc/ipc_codec.h"
+#include "tests/unit/common/ipc_golden.h"
+#include "tests/unit/common/ipc_samples.h"
+
+namespace daphnis::ipc::test {
+namespace {
+
+constexpr size_t kWorkerStatsAt = 6;  ///< Its place among the samples.
+
+std::vector<uint8_t> payload_of(std::vector<uint8_t> frame) {
+  frame.erase(frame.begin(), frame.begin() + kFrameHeadBytes);
+  return frame;
+}
+
+std::string hex_of(Bytes bytes) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string out;
+  for (const uint8_t byte : bytes) {
+    out.push_back(kDigits[byte >> 4]);
+    out.push_back(kDigits[byte & 15]);
+  }
+  return out;
+}
+
+std::vector<uint8_t> bytes_of(std::string_view hex) {
+  std::vector<uint8_t> out;
+  for (size_t at = 0; at < hex.size(); at += 2) {
+    out.push_back(static_cast<uint8_t>(std::stoi(std::string(hex.substr(at, 2)), nullptr, 16)));
+  }
+  return out;
+}
+
+/// The worker's samples with the fields that only this version has.
+std::vector<WorkerToBroker> newest_worker_samples() {
+  auto samples = worker_samples();
+  std::get<WorkerStats>(samples[kWorkerStatsAt]).log_lines_dropped = 16;
+  return samples;
+}
+
+}  // namespace
+
+TEST_CASE("a worker's messages have in the version before the bytes that they had", "[ipc]") {
+  const Codec codec(kVersionMin);
+  const auto samples = newest_worker_samples();
+  REQUIRE(samples.size() == std::variant_size_v<WorkerToBroker>);
+  for (size_t i = 0; i < samples.size(); ++i) {
+    CAPTURE(i);
+    CHECK(samples[i].index() == i);
+    CHECK(hex_of(payload_of(codec.encode(samples[i], Carries::kNothing))) == kWorkerGolden3[i]);
+  }
+}
+
+TEST_CASE("a worker of the version before is understood", "[ipc]") {
+  const Codec codec(kVersionMin);
+  const auto samples = worker_samples();
+  for (size_t i = 0; i < samples.size(); ++i) {
+    CAPTURE(i);
+    const auto message = codec.decode_worker_to_broker(bytes_of(kWorkerGolden3[i]));
+    REQUIRE(message);
+    // In the newest version all fields show, those that did not travel with their defaults.
+    const Codec newest(kVersion);
+    CHECK(newest.encode(*message, Carries::kNothing) ==
+          newest.encode(samples[i], Carries::kNothing));
+  }
+}
+
+TEST_CASE("a broker's messages have in the version before the bytes that they had", "[ipc]") {
+  Codec codec;  // The Welcome, which is the first of them, says which version that is.
+  const auto samples = broker_samples(kVersionMin);
+  REQUIRE(samples.size() == std::variant_size_v<BrokerToWorker>);
+  for (size_t i = 0; i < samples.size(); ++i) {
+    CAPTURE(i);
+    CHECK(samples[i].index() == i);
+    CHECK(hex_of(payload_of(codec.encode(samples[i], Carries::kNothing))) == kBrokerGolden3[i]);
+  }
+}
+
+TEST_CASE("a broker of the version before is understood", "[ipc]") {
+  Codec codec;
+  const auto samples = broker_samples(kVersionMin);
+  for (size_t i = 0; i < samples.size(); ++i) {
+    CAPTURE(i);
+    const auto message = codec.decode_broker_to_worker(bytes_of(kBrokerGolden3[i]));
+    REQUIRE(message);
+    CHECK(Codec(kVersion).encode(*message, Carries::kNothing) ==
+          Codec(kVersion).encode(samples[i], Carries::kNothing));
+  }
+}
+
+TEST_CASE("each end uses the version of the Welcome from that message on", "[ipc]") {
+  Codec broker;
+  Codec worker;
+  const WorkerToBroker stats = newest_worker_samples()[kWorkerStatsAt];
+  const std::vector<uint8_t> hello =
+      payload_of(worker.encode(WorkerToBroker(Hello{}), Carries::kNothing));
+  REQUIRE(broker.decode_worker_to_broker(hello));
+  const uint16_t version = GENERATE(kVersionMin, kVersion);
+  CAPTURE(version);
+  const auto welcome =
+      payload_of(broker.encode(BrokerToWorker(Welcome{.version = version}), Carries::kNothing));
+  REQUIRE(worker.decode_broker_to_worker(welcome));
+  const auto payload = payload_of(worker.encode(stats, Carries::kNothing));
+  const auto received = broker.decode_worker_to_broker(payload);
+  REQUIRE(received);
+  const bool travels = version >= 4;
+  CHECK(std::get<WorkerStats>(*received).log_lines_dropped == (travels ? 16 : 0));
+  CHECK(std::get<WorkerStats>(*received).spools == 15);
+}
+
+TEST_CASE("a field that the connection's version does not have is malformed", "[ipc]") {
+  const auto newest = payload_of(
+      Codec(kVersion).encode(newest_worker_samples()[kWorkerStatsAt], Carries::kNothing));
+  CHECK_FALSE(Codec(kVersionMin).decode_worker_to_broker(newest));
+  CHECK_FALSE(Codec(kVersion).decode_worker_to_broker(bytes_of(kWorkerGolden3[kWorkerStatsAt])));
+}
+
+}  // namespace daphnis::ipc::test
