@@ -66,6 +66,10 @@ class Checker(unittest.TestCase):
         self.assert_finds("broker/broker.cc:1: outside uv all is sans-I/O", files={
             "broker/broker.cc": "#include <unistd.h>\n"})
 
+    def test_framing_outside_the_clients_session(self):
+        faults = self.faults(**{"worker/answer/answer.cc": "bool keep_alive;\n"})
+        self.assertIn("worker/answer/answer.cc:1: framing is for worker/client: bool keep_alive;", faults)
+
     def test_a_row_that_names_no_folder(self):
         self.assert_finds("there is no common/gone", {**MAY_USE, "broker": ["common/gone"]}, {
             "broker/broker.cc": "",

@@ -139,7 +139,7 @@ void Worker::count(const Exchange& exchange, ExchangeEnd end) {
   if (end == ExchangeEnd::kAborted || end == ExchangeEnd::kClientSlow) ++stats_.aborted;
   if (end == ExchangeEnd::kClientLeft) ++stats_.client_left;
   if (end != ExchangeEnd::kComplete) return;
-  const int status = exchange.head().status;
+  const int status = exchange.response().status;
   if (status < 300) {
     ++stats_.status_2xx;
   } else if (status < 400) {

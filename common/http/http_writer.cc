@@ -198,6 +198,20 @@ FieldLines& FieldLines::add(std::string_view name, std::string_view value) {
   return *this;
 }
 
+FieldLines& FieldLines::add(std::string_view name, uint64_t value) {
+  return add(name, std::string_view(fmt::format_int(value).c_str()));
+}
+
+FieldLines& FieldLines::add(const FieldLines& lines) {
+  text_.append(lines.text_);
+  return *this;
+}
+
+FieldLines& FieldLines::reserve(size_t bytes) {
+  text_.reserve(bytes);
+  return *this;
+}
+
 HeadWriter& HeadWriter::add(std::string_view name, uint64_t value) {
   return add(name, std::string_view(fmt::format_int(value).c_str()));
 }

@@ -24,6 +24,10 @@ namespace daphnis::http {
 class FieldLines {
  public:
   FieldLines& add(std::string_view name, std::string_view value);
+  FieldLines& add(std::string_view name, uint64_t value);
+  FieldLines& add(const FieldLines& lines);
+  /// Makes space for that many bytes of lines.
+  FieldLines& reserve(size_t bytes);
   [[nodiscard]] const std::string& text() const { return text_; }
 
  private:

@@ -4,6 +4,7 @@
 #include "common/base/check.h"
 #include "common/http/http_parser.h"
 #include "common/http/http_writer.h"
+#include "tests/unit/worker/response_text.h"
 #include "worker/gateway/gateway.h"
 
 using namespace daphnis;
@@ -54,15 +55,15 @@ void decide_all(Bytes input) {
     const worker::Decision decision = worker::decide(parser.head());
     std::string text;
     if (const auto* answer = std::get_if<worker::Answer>(&decision)) {
-      text = worker::render(*answer, context).text;
+      text = worker::text_of(worker::make_response(*answer, context));
     } else {
       const auto& content = std::get<worker::Content>(decision);
       const auto form = encode(content.request);
       const auto back = decode_car_request(form);
       check(back && *back == content.request, "a decided request is canonical");
-      text = content.request.format == AnswerFormat::kRaw
-                 ? worker::raw_head(content, context, 100).text
-                 : worker::car_head(content, context, std::nullopt).text;
+      text = worker::text_of(content.request.format == AnswerFormat::kRaw
+                                 ? worker::raw_response(content, context, 100)
+                                 : worker::car_response(content, context, std::nullopt));
     }
     http::Parser reader(http::Parser::Kind::kResponse);
     check(reader.step(as_bytes(text)).event == http::Parser::Event::kHead, "our answer parses");

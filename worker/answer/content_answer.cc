@@ -9,16 +9,13 @@ ResponseContext context_of(const Exchange& exchange, const AnswerScene& scene, C
   return {.request_id = exchange.facts.request_id,
           .node_id = scene.node_id,
           .date = scene.date,
-          .cache = cache,
-          .minor = exchange.request().minor,
-          .keep_alive = exchange.may_keep_alive(),
-          .is_head = exchange.request().method == "HEAD"};
+          .cache = cache};
 }
 
 void give(Exchange& exchange, const Answer& answer, const AnswerScene& scene, CacheStatus cache,
           uint64_t now_ms) {
   if (answer.status >= 400) exchange.facts.failure = answer.code;
-  exchange.answer(answer.status, render(answer, context_of(exchange, scene, cache)), now_ms);
+  exchange.start(make_response(answer, context_of(exchange, scene, cache)), now_ms);
 }
 
 void break_off(Exchange& exchange, const Answer& answer, const AnswerScene& scene,
@@ -75,7 +72,7 @@ ResponseContext ContentAnswer::context(std::string& timing, uint64_t now_ms) con
 
 void ContentAnswer::start_car(uint64_t now_ms) {
   std::string timing;
-  exchange_.start(car_head(content_, context(timing, now_ms), std::nullopt), now_ms);
+  exchange_.start(car_response(content_, context(timing, now_ms), std::nullopt), now_ms);
   if (content_.is_head) exchange_.finish(now_ms);
 }
 
@@ -89,12 +86,15 @@ void ContentAnswer::on_whole(Fetch& fetch, uint64_t now_ms) {
 
 void ContentAnswer::answer_raw(uint64_t now_ms) {
   std::string timing;
+  const std::vector<Piece> block = std::exchange(block_, {});
   uint64_t size = 0;
-  for (const Piece& piece : block_) size += piece.size();
-  ResponseHead head = raw_head(content_, context(timing, now_ms), size);
-  Rest wanted{.offset = head.body_offset, .size = head.body_bytes};
-  exchange_.start(std::move(head), now_ms);
-  for (const Piece& piece : std::exchange(block_, {})) {
+  for (const Piece& piece : block) size += piece.size();
+  Response response = raw_response(content_, context(timing, now_ms), size);
+  Rest wanted{.offset = response.body_offset, .size = *response.length};
+  exchange_.start(std::move(response), now_ms);
+  if (exchange_.state() != Exchange::State::kContent)
+    return;  // The block does not have that range.
+  for (const Piece& piece : block) {
     const Rest::Part part = wanted.take(piece.size());
     push_part(piece, part.offset, part.size, now_ms);
   }

@@ -13,7 +13,7 @@ struct AnswerScene {
   int64_t now_s = 0;    ///< The present time in seconds since 1970.
 };
 
-/// The context that a response's head needs of its exchange. Its views point into `exchange` and
+/// The context that a response needs of its exchange. Its views point into `exchange` and
 /// `scene`.
 [[nodiscard]] ResponseContext context_of(const Exchange& exchange, const AnswerScene& scene,
                                          CacheStatus cache);

@@ -28,32 +28,34 @@ class FileAnswer final : public Responder {
 
 }  // namespace
 
-ResponseHead hit_head(const Exchange& exchange, const Content& content, const AnswerScene& scene,
+Response hit_response(const Exchange& exchange, const Content& content, const AnswerScene& scene,
                       int64_t stored_s, std::optional<uint64_t> bytes, uint64_t now_ms) {
   const Timing took{.name = "cache", .us = (now_ms - exchange.started_ms()) * 1'000};
   const std::string timing = server_timing({&took, 1});
   ResponseContext context = context_of(exchange, scene, CacheStatus::kHit);
   context.age_s = age_of(stored_s, scene);
   context.server_timing = timing;
-  return content.request.format == AnswerFormat::kRaw ? raw_head(content, context, *bytes)
-                                                      : car_head(content, context, bytes);
+  return content.request.format == AnswerFormat::kRaw ? raw_response(content, context, *bytes)
+                                                      : car_response(content, context, bytes);
 }
 
 bool resume_elsewhere(Exchange& exchange, Content content, HitHost& host, uint64_t now_ms) {
   const uint64_t sent = exchange.content_bytes_written();
-  const ResponseHead& head = exchange.head();
+  const Response& response = exchange.response();
   exchange.resume();
   return host.go_on(exchange, std::move(content),
-                    {.offset = head.body_offset + sent, .size = head.body_bytes - sent}, now_ms);
+                    {.offset = response.body_offset + sent, .size = *response.length - sent},
+                    now_ms);
 }
 
 void answer_hit(Exchange& exchange, const Content& content, const CachedFile& cached,
                 const AnswerScene& scene, HitHost& host, uint64_t now_ms) {
   exchange.facts.cache = CacheStatus::kHit;
-  ResponseHead head =
-      hit_head(exchange, content, scene, cached.stored_s, cached.footer.body_bytes, now_ms);
-  const FileRange range{cached.file, head.body_offset, head.body_bytes};
-  exchange.start(std::move(head), now_ms);
+  Response response =
+      hit_response(exchange, content, scene, cached.stored_s, cached.footer.body_bytes, now_ms);
+  const FileRange range{cached.file, response.body_offset, *response.length};
+  exchange.start(std::move(response), now_ms);
+  if (exchange.state() != Exchange::State::kContent) return;  // The block does not have that range.
   if (range.file) {
     exchange.set_responder(std::make_unique<FileAnswer>(exchange, content, host));
     exchange.push(range, now_ms);

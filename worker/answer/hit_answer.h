@@ -24,9 +24,9 @@ class HitHost {
   ~HitHost() = default;
 };
 
-/// The head of an answer from the cache. `bytes` is the length of the CAR, where it is known, or of
-/// the raw block, which always is.
-[[nodiscard]] ResponseHead hit_head(const Exchange& exchange, const Content& content,
+/// The response of an answer from the cache. `bytes` is the length of the CAR, where it is known,
+/// or of the raw block, which always is.
+[[nodiscard]] Response hit_response(const Exchange& exchange, const Content& content,
                                     const AnswerScene& scene, int64_t stored_s,
                                     std::optional<uint64_t> bytes, uint64_t now_ms);
 

@@ -42,10 +42,13 @@ void SubDagAnswer::on_index(CacheRead read, uint64_t now_ms) {
 void SubDagAnswer::answer_raw(uint64_t now_ms) {
   const auto place = index_->find(content_.request.root);
   if (!place) return give_up(now_ms);
-  ResponseHead head = hit_head(exchange_, content_, scene_, file_.stored_s, place->size, now_ms);
-  const uint64_t offset = place->offset + head.body_offset;
-  const uint64_t size = head.body_bytes;
-  exchange_.start(std::move(head), now_ms);
+  Response response =
+      hit_response(exchange_, content_, scene_, file_.stored_s, place->size, now_ms);
+  const uint64_t offset = place->offset + response.body_offset;
+  const uint64_t size = *response.length;
+  exchange_.start(std::move(response), now_ms);
+  if (exchange_.state() != Exchange::State::kContent)
+    return;  // The block does not have that range.
   if (file_.file) {
     exchange_.push(FileRange{file_.file, offset, size}, now_ms);
   } else {
@@ -56,7 +59,7 @@ void SubDagAnswer::answer_raw(uint64_t now_ms) {
 }
 
 void SubDagAnswer::start_car(uint64_t now_ms) {
-  exchange_.start(hit_head(exchange_, content_, scene_, file_.stored_s, std::nullopt, now_ms),
+  exchange_.start(hit_response(exchange_, content_, scene_, file_.stored_s, std::nullopt, now_ms),
                   now_ms);
 }
 

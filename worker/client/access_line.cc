@@ -35,7 +35,7 @@ LogLine access_line(const Exchange& exchange, ExchangeEnd end, uint64_t now_ms) 
       .add("client", or_dash(exchange.client()))
       .add("method", or_dash(exchange.request().method))
       .add("target", or_dash(exchange.request().target))
-      .add("status", has_status ? exchange.head().status : 0)
+      .add("status", has_status ? exchange.response().status : 0)
       .add("bytes", exchange.content_bytes_written())
       .add("duration_ms", now_ms - exchange.started_ms());
   if (has_first_byte) line.add("ttfb_ms", exchange.first_byte_ms() - exchange.started_ms());

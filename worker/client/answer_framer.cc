@@ -12,17 +12,20 @@ constexpr std::string_view kChunkEndAndLast = "\r\n0\r\n\r\n";
 
 }  // namespace
 
-bool AnswerFramer::is_chunked() const {
-  return exchange_.head().framing == Framing::kChunked;
+void AnswerFramer::make_head() {
+  const Response& response = exchange_.response();
+  head_ = http1_head(response, {.minor = exchange_.request().minor,
+                                .is_head = exchange_.request().method == "HEAD",
+                                .keep_alive = exchange_.may_keep_alive()});
+  framing_ = std::move(head_.text);
+  if (response.body && head_.framing == Framing::kLength) framing_.append(*response.body);
+  head_left_ = framing_.size();
+  stage_ = Stage::kContent;
 }
 
 /// Brings framing_ and content_left_ up to what can go out now.
 void AnswerFramer::prepare() {
-  if (stage_ == Stage::kHead) {
-    framing_ = exchange_.head().text;
-    head_left_ = framing_.size();
-    stage_ = Stage::kContent;
-  }
+  if (stage_ == Stage::kHead) make_head();
   if (stage_ != Stage::kContent || content_left_ > 0) return;
   if (!exchange_.content().is_empty()) {
     content_left_ = exchange_.content().bytes();
@@ -37,9 +40,9 @@ std::string_view AnswerFramer::framing_left() const {
   return std::string_view(framing_).substr(framing_at_);
 }
 
-std::string_view AnswerFramer::head_left() const {
-  const std::string_view head = exchange_.head().text;
-  return stage_ == Stage::kHead ? head : head.substr(head.size() - head_left_);
+std::string_view AnswerFramer::head_left() {
+  if (stage_ == Stage::kHead) make_head();
+  return framing_left().substr(0, head_left_);
 }
 
 /// The bytes that follow the content of the chunk being written.

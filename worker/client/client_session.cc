@@ -51,7 +51,7 @@ void ClientSession::on_bytes(const Slice& input, uint64_t now_ms) {
 bool ClientSession::end_looks_whole() const {
   if (!head_left_.empty()) return cut_ending_ == Ending::kReset;
   return exchange_ && exchange_->state() != Exchange::State::kWaiting &&
-         exchange_->head().framing == Framing::kToClose;
+         framer_->framing() == Framing::kToClose;
 }
 
 /// Parses input up to the end of the next request, and keeps the rest in unread_.
@@ -129,9 +129,9 @@ void ClientSession::on_answer(Exchange& exchange, uint64_t now_ms) {
     // A close without the last chunk, or before the length is reached, shows the cut to every
     // client and leaves it the proven bytes. Where the close ends the content, only a reset shows
     // the cut.
-    const bool ends_by_close = exchange.head().framing == Framing::kToClose;
-    const Ending how = ends_by_close ? Ending::kReset : Ending::kClose;
     const std::string head_left(framer_->head_left());
+    const bool ends_by_close = framer_->framing() == Framing::kToClose;
+    const Ending how = ends_by_close ? Ending::kReset : Ending::kClose;
     framer_.reset();
     aborted_ = std::move(exchange_);
     context_.sink.on_exchange_over(*aborted_, ExchangeEnd::kAborted, now_ms);
@@ -210,11 +210,11 @@ void ClientSession::on_unsent(size_t kernel_bytes, uint64_t now_ms) {
 }
 
 void ClientSession::on_answer_written(uint64_t now_ms) {
-  // The head of a chunked answer never says that it is the last one (make_head()): where the client
-  // may go on, it gets one more answer.
-  const bool is_untold = exchange_->head().framing == Framing::kChunked &&
-                         exchange_->request().keep_alive && !is_cut_off_;
-  const bool is_kept = exchange_->head().keep_alive || is_untold;
+  // The head of a chunked answer never says that it is the last one (http1_head()): where the
+  // client may go on, it gets one more answer.
+  const bool is_untold =
+      framer_->framing() == Framing::kChunked && exchange_->request().keep_alive && !is_cut_off_;
+  const bool is_kept = framer_->keeps_open() || is_untold;
   const bool goes_on = is_kept && (!has_ended_ || !unread_.empty());
   rate_.stop();
   end_exchange(ExchangeEnd::kComplete, now_ms);

@@ -16,26 +16,16 @@ Exchange::Exchange(ExchangeOwner& owner, http::Head request, bool may_keep_alive
       high_bytes_(high_bytes),
       started_ms_(now_ms) {}
 
-void Exchange::start(ResponseHead head, uint64_t now_ms) {
+void Exchange::start(Response response, uint64_t now_ms) {
   check(state_ == State::kWaiting, "an answer was started twice");
-  state_ = State::kContent;
-  head_ = std::move(head);
-  owner_.on_answer(*this, now_ms);
-}
-
-void Exchange::answer(int status, RenderedAnswer rendered, uint64_t now_ms) {
-  check(state_ == State::kWaiting, "an answer was started twice");
-  state_ = State::kFinished;
-  head_ = {.text = std::move(rendered.text),
-           .status = status,
-           .framing = Framing::kNone,
-           .keep_alive = rendered.keep_alive};
+  state_ = response.body ? State::kFinished : State::kContent;
+  response_ = std::move(response);
   owner_.on_answer(*this, now_ms);
 }
 
 void Exchange::push(Slices& content, uint64_t now_ms) {
   check(state_ == State::kContent, "content was pushed outside an answer");
-  if (head_.framing == Framing::kNone) {
+  if (!takes_content()) {
     content.clear();
     return;
   }
@@ -46,7 +36,7 @@ void Exchange::push(Slices& content, uint64_t now_ms) {
 
 void Exchange::push(FileRange range, uint64_t now_ms) {
   check(state_ == State::kContent, "content was pushed outside an answer");
-  if (head_.framing == Framing::kNone) return;
+  if (!takes_content()) return;
   content_.push(std::move(range));
   on_pushed(now_ms);
 }
@@ -76,7 +66,7 @@ void Exchange::resume() {
 void Exchange::take_back(uint64_t now_ms) {
   check(may_take_back(), "an answer was taken back that had gone out");
   state_ = State::kWaiting;
-  head_ = {};
+  response_ = {};
   content_.clear();
   is_full_ = false;
   owner_.on_answer(*this, now_ms);

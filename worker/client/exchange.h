@@ -64,11 +64,9 @@ class Exchange {
 
   // --- For the worker ---
   void set_responder(std::unique_ptr<Responder> responder) { responder_ = std::move(responder); }
-  /// Starts the answer with its head; content may follow as its framing allows. Called once, unless
-  /// answer() is.
-  void start(ResponseHead head, uint64_t now_ms);
-  /// Gives a whole answer at once.
-  void answer(int status, RenderedAnswer rendered, uint64_t now_ms);
+  /// Starts the answer, which is finished where the response has its body; else content may follow.
+  /// Called once.
+  void start(Response response, uint64_t now_ms);
   /// Appends content: moves the slices out of `content`. They are dropped where the answer has no
   /// body.
   void push(Slices& content, uint64_t now_ms);
@@ -99,7 +97,7 @@ class Exchange {
 
   // --- For the protocol ---
   [[nodiscard]] State state() const { return state_; }
-  [[nodiscard]] const ResponseHead& head() const { return head_; }  ///< Valid after kWaiting.
+  [[nodiscard]] const Response& response() const { return response_; }  ///< Valid after kWaiting.
   [[nodiscard]] const OutputQueue& content() const { return content_; }
   /// The kernel has taken `size` bytes of content().
   void on_content_written(uint64_t size, uint64_t now_ms);
@@ -132,6 +130,9 @@ class Exchange {
   [[nodiscard]] uint64_t content_bytes_written() const { return content_bytes_written_; }
 
  private:
+  [[nodiscard]] bool takes_content() const {
+    return request_.method != "HEAD" && !has_no_body(response_.status);
+  }
   void on_pushed(uint64_t now_ms);
 
   ExchangeOwner& owner_;
@@ -144,7 +145,7 @@ class Exchange {
   uint64_t content_bytes_written_ = 0;
   State state_ = State::kWaiting;
   bool is_full_ = false;
-  ResponseHead head_;
+  Response response_;
   OutputQueue content_;
   std::unique_ptr<Responder> responder_;
 };

@@ -11,13 +11,16 @@
 namespace daphnis::worker {
 namespace {
 
+constexpr size_t kFieldBytesUsual =
+    2048;  ///< Most responses' fields fit without another allocation.
+
 struct Row {
   FailureKind kind;
   int status;
   std::string_view code;
   std::string_view detail;
   uint32_t retry_after_s = 0;
-  bool must_close = false;
+  bool is_last = false;
 };
 
 /// One row for each FailureKind, in the enum's sequence. A status says whose fault it is: 4xx the
@@ -62,10 +65,6 @@ std::string error_body(const Answer& answer, std::string_view request_id) {
                      as_json(answer.detail), as_json(answer.code), as_json(request_id));
 }
 
-bool has_no_body(int status) {
-  return status == 204 || status == 304;
-}
-
 /// The fields by which any site may read any answer (fetch specification, CORS; GATEWAY 1.8).
 const http::FieldLines& cors() {
   static const http::FieldLines lines =
@@ -83,19 +82,19 @@ const http::FieldLines& cors() {
   return lines;
 }
 
-void add_context(http::HeadWriter& writer, const ResponseContext& context) {
-  if (!context.date.empty()) writer.add("Date", context.date);
-  writer.add("Server", "daphnis");
-  writer.add("X-Request-Id", context.request_id).add("Saturn-Transfer-Id", context.request_id);
+void add_context(http::FieldLines& fields, const ResponseContext& context) {
+  if (!context.date.empty()) fields.add("Date", context.date);
+  fields.add("Server", "daphnis");
+  fields.add("X-Request-Id", context.request_id).add("Saturn-Transfer-Id", context.request_id);
   if (!context.node_id.empty()) {
-    writer.add("Daphnis-Node-Id", context.node_id).add("Saturn-Node-Id", context.node_id);
+    fields.add("Daphnis-Node-Id", context.node_id).add("Saturn-Node-Id", context.node_id);
   }
   if (context.cache != CacheStatus::kNone) {
-    writer.add("X-Cache", name_of(context.cache))
+    fields.add("X-Cache", name_of(context.cache))
         .add("Saturn-Cache-Status", name_of(context.cache));
   }
-  if (context.age_s) writer.add("Age", *context.age_s);
-  if (!context.server_timing.empty()) writer.add("Server-Timing", context.server_timing);
+  if (context.age_s) fields.add("Age", *context.age_s);
+  if (!context.server_timing.empty()) fields.add("Server-Timing", context.server_timing);
 }
 
 }  // namespace
@@ -120,7 +119,7 @@ Answer answer_for(FailureKind kind, uint32_t retry_after_s) {
           .code = row.code,
           .detail = row.detail,
           .retry_after_s = retry_after_s > 0 ? retry_after_s : row.retry_after_s,
-          .must_close = row.must_close};
+          .is_last = row.is_last};
 }
 
 Answer answer_for(const http::Refusal& refusal) {
@@ -129,7 +128,7 @@ Answer answer_for(const http::Refusal& refusal) {
 
 Answer answer_for_parser(const http::Refusal& refusal) {
   Answer answer = answer_for(refusal);
-  answer.must_close = true;
+  answer.is_last = true;
   return answer;
 }
 
@@ -139,42 +138,18 @@ http::FieldLines lines_of(std::span<const http::Header> headers) {
   return lines;
 }
 
-ResponseHead make_head(int status, const http::FieldLines& headers, const ResponseContext& context,
+Response make_response(int status, const http::FieldLines& headers, const ResponseContext& context,
                        std::optional<uint64_t> length) {
-  ResponseHead head{.text = {}, .status = status, .keep_alive = context.keep_alive};
-  auto writer = http::HeadWriter::response(status);
-  if (has_no_body(status)) {
-    head.framing = Framing::kNone;
-  } else if (length) {
-    head.framing = Framing::kLength;
-    head.body_bytes = *length;
-    writer.add("Content-Length", *length);
-  } else if (context.minor == 0) {
-    head.framing = Framing::kToClose;
-    head.keep_alive = head.keep_alive && context.is_head;
-  } else {
-    head.framing = Framing::kChunked;
-    writer.add("Transfer-Encoding", "chunked");
-  }
-  if (context.is_head) {
-    head.framing = Framing::kNone;
-    head.body_bytes = 0;
-  }
-  writer.add(headers);
-  add_context(writer, context);
-  writer.add(cors());
-  // A chunked body never has this field: node's fetch takes a cut body for whole where the head
-  // said close, whether the cut is a FIN or a reset. RFC 9112 section 9.6 only recommends the
-  // field.
-  if (!head.keep_alive && head.framing != Framing::kChunked) writer.add("Connection", "close");
-  if (head.keep_alive && context.minor == 0) writer.add("Connection", "keep-alive");
-  head.text = writer.finish();
-  return head;
+  Response response{.status = status, .length = length};
+  response.fields.reserve(kFieldBytesUsual).add(headers);
+  add_context(response.fields, context);
+  response.fields.add(cors());
+  return response;
 }
 
-RenderedAnswer render(const Answer& answer, const ResponseContext& context) {
+Response make_response(const Answer& answer, const ResponseContext& context) {
   const bool is_error = answer.status >= 400;
-  const std::string body = is_error ? error_body(answer, context.request_id) : answer.body;
+  std::string body = is_error ? error_body(answer, context.request_id) : answer.body;
   std::vector<http::Header> headers = answer.headers;
   if (is_error) {
     headers.push_back({"Content-Type", "application/json"});
@@ -184,11 +159,10 @@ RenderedAnswer render(const Answer& answer, const ResponseContext& context) {
   if (answer.retry_after_s > 0) {
     headers.push_back({"Retry-After", std::to_string(answer.retry_after_s)});
   }
-  ResponseContext final_context = context;
-  final_context.keep_alive = context.keep_alive && !answer.must_close;
-  ResponseHead head = make_head(answer.status, lines_of(headers), final_context, body.size());
-  if (head.framing == Framing::kLength) head.text += body;
-  return {.text = std::move(head.text), .keep_alive = head.keep_alive};
+  Response response = make_response(answer.status, lines_of(headers), context, body.size());
+  response.body = std::move(body);
+  response.is_last = answer.is_last;
+  return response;
 }
 
 std::string server_timing(std::span<const Timing> timings) {

@@ -10,6 +10,7 @@
 #include "common/http/http_parser.h"
 #include "common/http/http_writer.h"
 #include "worker/base/failure_kind.h"
+#include "worker/gateway/response.h"
 
 namespace daphnis::worker {
 
@@ -22,7 +23,7 @@ struct Answer {
   std::vector<http::Header> headers = {};
   std::string body = {};  ///< The body where status < 400; an error's body is made from its code.
   uint32_t retry_after_s = 0;  ///< Seconds; 0 for no Retry-After field.
-  bool must_close = false;     ///< The connection must close after this answer.
+  bool is_last = false;        ///< No request should follow on this connection.
 };
 
 /// The answer to a failure. `retry_after_s`, unless 0, replaces the table's value.
@@ -37,9 +38,9 @@ struct Answer {
 
 /// Where an answer's content came from.
 enum class CacheStatus : uint8_t {
-  kNone,  ///< The request came to no look-up in the cache.
+  kNone,      ///< The request came to no look-up in the cache.
   kHit,       ///< A cached file.
-  kMiss,  ///< No cached file; a fetch was begun for this request unless it forbade that.
+  kMiss,      ///< No cached file; a fetch was begun for this request unless it forbade that.
   kFetching,  ///< A fetch that was under way already.
 };
 /// The status as the X-Cache field and the access line spell it; empty for kNone.
@@ -54,36 +55,7 @@ struct ResponseContext {
   CacheStatus cache = CacheStatus::kNone;
   std::optional<uint64_t> age_s = {};   ///< Seconds since a hit was stored.
   std::string_view server_timing = {};  ///< A text of server_timing(); empty for no such field.
-  int minor = 1;                        ///< The minor number of the request's HTTP version.
-  bool keep_alive = true;               ///< Client and server both want to keep the connection.
-  bool is_head = false;                 ///< The method is HEAD, so no body follows.
 };
-
-/// How the client finds the end of the body.
-enum class Framing : uint8_t {
-  kNone,     ///< No body follows.
-  kLength,   ///< The head has Content-Length.
-  kChunked,  ///< Each piece has an http::ChunkHead, and a whole body ends with kLastChunk.
-  kToClose,  ///< The close ends the body (HTTP/1.0), so an abort must be a reset.
-};
-
-/// A response's head, ready to send, and how its body must follow.
-struct ResponseHead {
-  std::string text;
-  int status = 200;
-  Framing framing = Framing::kNone;
-  bool keep_alive = true;    ///< The connection stays open after the body.
-  uint64_t body_offset = 0;  ///< The body's offset in the content: not 0 for a raw block's range.
-  uint64_t body_bytes = 0;   ///< The body's length with kLength; else 0.
-};
-
-/// A whole answer: the head and, except for HEAD, 204 and 304, the body. `keep_alive` says whether
-/// the connection stays open.
-struct RenderedAnswer {
-  std::string text;
-  bool keep_alive = true;
-};
-[[nodiscard]] RenderedAnswer render(const Answer& answer, const ResponseContext& context);
 
 /// One duration for the Server-Timing field.
 struct Timing {
@@ -100,11 +72,12 @@ struct Timing {
 /// The lines of `headers`, written out once for many heads.
 [[nodiscard]] http::FieldLines lines_of(std::span<const http::Header> headers);
 
-/// Makes a head of `headers`, the context's fields and CORS. A known `length` is told as
-/// Content-Length; else the body is chunked, or ends by close for HTTP/1.0. For HEAD no body
-/// follows.
-[[nodiscard]] ResponseHead make_head(int status, const http::FieldLines& headers,
+/// Makes a response of `headers`, the context's fields and CORS. `length` is the body's, where it
+/// is known.
+[[nodiscard]] Response make_response(int status, const http::FieldLines& headers,
                                      const ResponseContext& context,
                                      std::optional<uint64_t> length);
+/// Makes a whole response of an answer.
+[[nodiscard]] Response make_response(const Answer& answer, const ResponseContext& context);
 
 }  // namespace daphnis::worker

@@ -189,10 +189,10 @@ std::expected<Content, http::Refusal> read_request(const http::Head& head, Sha1 
   return content;
 }
 
-ResponseHead make_ok(const Content& content, const ResponseContext& context,
-                     std::optional<uint64_t> length) {
-  if (!content.lines.text().empty()) return make_head(200, content.lines, context, length);
-  return make_head(200, lines_of(content.headers), context, length);
+Response make_ok(const Content& content, const ResponseContext& context,
+                 std::optional<uint64_t> length) {
+  if (!content.lines.text().empty()) return make_response(200, content.lines, context, length);
+  return make_response(200, lines_of(content.headers), context, length);
 }
 
 }  // namespace
@@ -232,24 +232,21 @@ CarRequest to_fetch(const Content& content) {
   return {.root = content.request.root, .scope = DagScope::kBlock};
 }
 
-ResponseHead car_head(const Content& content, const ResponseContext& context,
+Response car_response(const Content& content, const ResponseContext& context,
                       std::optional<uint64_t> length) {
   return make_ok(content, context, length);
 }
 
-ResponseHead raw_head(const Content& content, const ResponseContext& context,
+Response raw_response(const Content& content, const ResponseContext& context,
                       uint64_t block_bytes) {
   if (!content.range) return make_ok(content, context, block_bytes);
   const auto part = part_of(*content.range, block_bytes);
-  if (!part) {
-    RenderedAnswer whole = render(unsatisfiable(block_bytes), context);
-    return {.text = std::move(whole.text), .status = 416, .keep_alive = whole.keep_alive};
-  }
+  if (!part) return make_response(unsatisfiable(block_bytes), context);
   std::vector<http::Header> headers = content.headers;
   headers.push_back({"Content-Range", content_range(*part, block_bytes)});
-  ResponseHead head = make_head(206, lines_of(headers), context, part->length);
-  head.body_offset = part->offset;
-  return head;
+  Response response = make_response(206, lines_of(headers), context, part->length);
+  response.body_offset = part->offset;
+  return response;
 }
 
 }  // namespace daphnis::worker

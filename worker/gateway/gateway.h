@@ -47,14 +47,12 @@ using Decision = std::variant<Content, Answer>;
 /// The request that L2s must be asked for: for a HEAD, the root block is proof enough.
 [[nodiscard]] CarRequest to_fetch(const Content& content);
 
-/// The head of a 200 for a CAR. `length` is known for a cached file only; without it the body is
-/// chunked, or ends by close for HTTP/1.0.
-[[nodiscard]] ResponseHead car_head(const Content& content, const ResponseContext& context,
+/// The 200 for a CAR. `length` is known for a cached file only.
+[[nodiscard]] Response car_response(const Content& content, const ResponseContext& context,
                                     std::optional<uint64_t> length);
 
-/// The head for a raw block of `block_bytes`: 200, 206 with the part to send, or a whole 416
-/// without a body to follow.
-[[nodiscard]] ResponseHead raw_head(const Content& content, const ResponseContext& context,
+/// The response for a raw block of `block_bytes`: 200, 206 with the part to send, or a whole 416.
+[[nodiscard]] Response raw_response(const Content& content, const ResponseContext& context,
                                     uint64_t block_bytes);
 
 }  // namespace daphnis::worker

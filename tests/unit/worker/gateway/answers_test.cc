@@ -5,6 +5,7 @@
 
 #include "common/http/http_parser.h"
 #include "common/http/http_writer.h"
+#include "tests/unit/worker/response_text.h"
 #include "worker/broker/fetch_failure.h"
 
 using namespace daphnis;
@@ -19,7 +20,8 @@ struct Read {
   std::string body;
 };
 
-Read read(const std::string& text, bool is_head = false) {
+Read read(const Response& response, bool is_head = false) {
+  const std::string text = text_of(response, {.is_head = is_head});
   http::Parser parser(http::Parser::Kind::kResponse);
   if (is_head) parser.next_response_has_no_body();
   auto step = parser.step(as_bytes(text));
@@ -67,9 +69,9 @@ TEST_CASE("what the broker reports has the status of the design", "[worker][answ
 }
 
 TEST_CASE("an error is one line of JSON that no cache keeps", "[worker][answers]") {
-  const auto made = render(answer_for(FailureKind::kNoL2), kContext);
-  CHECK(made.keep_alive);
-  const Read answer = read(made.text);
+  const Response made = make_response(answer_for(FailureKind::kNoL2), kContext);
+  CHECK_FALSE(made.is_last);
+  const Read answer = read(made);
   CHECK(answer.head.status == 503);
   CHECK(answer.body ==
         "{\"error\":\"no L2 is registered here\",\"code\":\"no_l2\",\"request_id\":\"abc\"}\n");
@@ -84,7 +86,7 @@ TEST_CASE("an error is one line of JSON that no cache keeps", "[worker][answers]
 
 TEST_CASE("any site may read any answer", "[worker][answers]") {
   for (int status : {200, 204, 304, 404}) {
-    const Read answer = read(render({.status = status}, kContext).text);
+    const Read answer = read(make_response(Answer{.status = status}, kContext));
     const auto lists = [&answer](std::string_view field, std::string_view name) {
       REQUIRE(answer.head.find(field));
       CHECK_THAT(*answer.head.find(field), Catch::Contains(std::string(name)));
@@ -107,10 +109,7 @@ TEST_CASE("the broker's advice on retrying goes before the table's", "[worker][a
 }
 
 TEST_CASE("an error to HEAD has no body", "[worker][answers]") {
-  ResponseContext context = kContext;
-  context.is_head = true;
-  const auto made = render(answer_for(FailureKind::kNotFound), context);
-  const Read answer = read(made.text, true);
+  const Read answer = read(make_response(answer_for(FailureKind::kNotFound), kContext), true);
   CHECK(answer.body.empty());
   CHECK(answer.head.content_length > 0);
 }
@@ -118,9 +117,9 @@ TEST_CASE("an error to HEAD has no body", "[worker][answers]") {
 TEST_CASE("what the parser refused closes the connection", "[worker][answers]") {
   http::Parser parser(http::Parser::Kind::kRequest);
   REQUIRE(parser.step(as_bytes("GET / HTTP/9.9\r\n\r\n")).event == http::Parser::Event::kRefused);
-  const auto made = render(answer_for_parser(parser.refusal()), kContext);
-  CHECK_FALSE(made.keep_alive);
-  const Read answer = read(made.text);
+  const Response made = make_response(answer_for_parser(parser.refusal()), kContext);
+  CHECK(made.is_last);
+  const Read answer = read(made);
   CHECK(answer.head.status == 505);
   CHECK_FALSE(answer.head.keep_alive);
   CHECK_THAT(answer.body, Catch::Contains("\"code\":\"version_unsupported\""));

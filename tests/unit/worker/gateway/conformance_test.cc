@@ -7,6 +7,7 @@
 #include "tests/fakes/fixtures.h"
 #include "tests/fakes/skip.h"
 #include "tests/unit/worker/gateway/gateway_helper.h"
+#include "tests/unit/worker/response_text.h"
 
 using namespace daphnis;
 using namespace daphnis::worker;
@@ -39,12 +40,12 @@ http::Head answered(const Ask& ask) {
   const auto decision = decide(ask);
   std::string text;
   if (const auto* answer = std::get_if<Answer>(&decision)) {
-    text = render(*answer, context).text;
+    text = text_of(make_response(*answer, context));
   } else {
     const auto& content = std::get<Content>(decision);
     const bool is_car = content.request.format == AnswerFormat::kCar;
-    text =
-        (is_car ? car_head(content, context, std::nullopt) : raw_head(content, context, 31)).text;
+    text = text_of(is_car ? car_response(content, context, std::nullopt)
+                          : raw_response(content, context, 31));
   }
   http::Parser parser(http::Parser::Kind::kResponse);
   REQUIRE(parser.step(as_bytes(text)).event == http::Parser::Event::kHead);

@@ -1,6 +1,7 @@
 #include <set>
 
 #include "tests/unit/worker/gateway/gateway_helper.h"
+#include "tests/unit/worker/response_text.h"
 
 using namespace daphnis;
 using namespace daphnis::worker;
@@ -9,9 +10,9 @@ namespace {
 
 const std::string kDirPath = "/ipfs/" + std::string(kDir);
 
-http::Head parsed(const std::string& text) {
+http::Head parsed(const Response& response) {
   http::Parser parser(http::Parser::Kind::kResponse);
-  REQUIRE(parser.step(as_bytes(text)).event == http::Parser::Event::kHead);
+  REQUIRE(parser.step(as_bytes(text_of(response))).event == http::Parser::Event::kHead);
   return parser.head();
 }
 
@@ -27,12 +28,12 @@ ResponseContext context() {
 
 TEST_CASE("a CAR's head has every field of the specification", "[worker][gateway]") {
   const Content content = content_of({kDirPath + "?format=car"});
-  const ResponseHead made = car_head(content, context(), std::nullopt);
-  const http::Head head = parsed(made.text);
+  const Response made = car_response(content, context(), std::nullopt);
+  const http::Head head = parsed(made);
   CHECK(head.status == 200);
-  CHECK(head.chunked);
-  CHECK(made.framing == Framing::kChunked);
-  CHECK(made.keep_alive);
+  CHECK_FALSE(made.length);
+  CHECK_FALSE(made.body);
+  CHECK_FALSE(made.is_last);
   const auto is = [&head](std::string_view name, std::string_view value) {
     CAPTURE(name);
     REQUIRE(head.find(name));
@@ -65,57 +66,16 @@ TEST_CASE("a CAR's head has every field of the specification", "[worker][gateway
 
 TEST_CASE("a raw block's head is exact", "[worker][gateway]") {
   const Content content = content_of(raw());
-  const ResponseHead made = raw_head(content, context(), 31);
-  const http::Head head = parsed(made.text);
+  const Response made = raw_response(content, context(), 31);
+  const http::Head head = parsed(made);
   CHECK(head.status == 200);
-  CHECK(head.content_length == 31);
-  CHECK(made.body_bytes == 31);
+  CHECK(made.length == 31);
   CHECK(made.body_offset == 0);
   CHECK(*head.find("content-type") == "application/vnd.ipld.raw");
   CHECK(*head.find("etag") == "\"" + std::string(kRaw) + ".raw\"");
   CHECK(*head.find("accept-ranges") == "bytes");
   CHECK(*head.find("content-disposition") ==
         "attachment; filename=\"" + std::string(kRaw) + ".bin\"");
-}
-
-TEST_CASE("framing follows the version and what is known", "[worker][gateway]") {
-  const Content content = content_of({kDirPath + "?format=car"});
-  ResponseContext at = context();
-  SECTION("HTTP 1.0 gets its body to the close") {
-    at.minor = 0;
-    const ResponseHead made = car_head(content, at, std::nullopt);
-    CHECK(made.framing == Framing::kToClose);
-    CHECK_FALSE(made.keep_alive);
-    CHECK(parsed(made.text).find("transfer-encoding") == nullptr);
-    CHECK(*parsed(made.text).find("connection") == "close");
-  }
-  SECTION("HTTP 1.0 can keep a connection when the length is known") {
-    at.minor = 0;
-    const ResponseHead made = car_head(content, at, 5);
-    CHECK(made.framing == Framing::kLength);
-    CHECK(made.keep_alive);
-    CHECK(*parsed(made.text).find("connection") == "keep-alive");
-  }
-  SECTION("a closing connection says so but where a cut body could then pass for whole") {
-    at.keep_alive = false;
-    const ResponseHead made = car_head(content, at, 5);
-    CHECK_FALSE(made.keep_alive);
-    CHECK(*parsed(made.text).find("connection") == "close");
-    const ResponseHead chunked = car_head(content, at, std::nullopt);
-    CHECK(chunked.framing == Framing::kChunked);
-    CHECK_FALSE(chunked.keep_alive);
-    CHECK(parsed(chunked.text).find("connection") == nullptr);
-  }
-  SECTION("HEAD has no body") {
-    at.is_head = true;
-    CHECK(car_head(content, at, std::nullopt).framing == Framing::kNone);
-    CHECK(car_head(content, at, 7).framing == Framing::kNone);
-    CHECK(parsed(car_head(content, at, 7).text).content_length == 7);
-    const ResponseHead block = raw_head(content_of(raw()), at, 31);
-    CHECK(block.framing == Framing::kNone);
-    CHECK(block.body_bytes == 0);
-    CHECK(parsed(block.text).content_length == 31);
-  }
 }
 
 TEST_CASE("Etags differ with every variant and are strong", "[worker][gateway]") {
@@ -157,8 +117,8 @@ TEST_CASE("If-None-Match is answered from the head alone", "[worker][gateway]") 
     CHECK(header(answer.headers, "etag") == etag);
     CHECK(header(answer.headers, "cache-control") == "public, max-age=29030400, immutable");
     CHECK(header(answer.headers, "content-type") == "none");
-    CHECK(parsed(render(answer, context()).text).find("content-length") == nullptr);
-    CHECK(render(answer, context()).text.ends_with("\r\n\r\n"));
+    CHECK(parsed(make_response(answer, context())).find("content-length") == nullptr);
+    CHECK(text_of(make_response(answer, context())).ends_with("\r\n\r\n"));
   }
   SECTION("also for the probe") {
     CHECK(verdict({"/ipfs/bafkqaaa?format=raw", {{"If-None-Match", "\"bafkqaaa.raw\""}}}) ==
@@ -178,11 +138,12 @@ TEST_CASE("a single range of a raw block is a 206", "[worker][gateway]") {
   const auto answered = [](std::vector<http::Header> headers, std::string method = "GET") {
     Ask ask = raw(std::move(headers));
     ask.method = std::move(method);
-    const ResponseHead made = raw_head(content_of(ask), context(), 31);
-    const http::Head head = parsed(made.text);
+    const Response made = raw_response(content_of(ask), context(), 31);
+    const http::Head head = parsed(made);
     const std::string* range = head.find("content-range");
+    const uint64_t of_block = made.body ? 0 : *made.length;
     return std::to_string(made.status) + " " + std::to_string(made.body_offset) + "+" +
-           std::to_string(made.body_bytes) + (range ? " " + *range : "");
+           std::to_string(of_block) + (range ? " " + *range : "");
   };
   const std::string etag = content_of(raw()).etag;
   CHECK(answered({{"Range", "bytes=7-9"}}) == "206 7+3 bytes 7-9/31");
@@ -205,9 +166,10 @@ TEST_CASE("a single range of a raw block is a 206", "[worker][gateway]") {
 
 TEST_CASE("a 416 is whole with its JSON", "[worker][gateway]") {
   const Content content = content_of(raw({{"Range", "bytes=99-"}}));
-  const ResponseHead made = raw_head(content, context(), 31);
-  CHECK(made.framing == Framing::kNone);
-  CHECK_THAT(made.text,
+  const Response made = raw_response(content, context(), 31);
+  REQUIRE(made.body);
+  CHECK(made.length == made.body->size());
+  CHECK_THAT(*made.body,
              Catch::EndsWith("\"code\":\"range_not_satisfiable\",\"request_id\":\"id-1\"}\n"));
 }
 
