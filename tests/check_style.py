@@ -46,7 +46,8 @@ MAY_USE = {
     "worker/fetch": ["worker/l2", "worker/cache"],
     "worker/answer": ["worker/client", "worker/fetch"],
     "worker": ["worker/answer"],
-    "worker/uv": ["worker", "common/uv"],
+    "worker/driver": ["worker"],
+    "worker/uv": ["worker/driver", "common/uv"],
     "worker/main.cc": ["worker/uv"],
 
     "l2/core": ["common/request"],

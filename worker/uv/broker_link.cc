@@ -14,17 +14,6 @@ using daphnis::uv::IpcConnector;
 using daphnis::uv::UniqueFd;
 using daphnis::uv::UvPtr;
 
-namespace {
-
-/// The cookie of the socket that comes with this message; 0 where none does.
-uint64_t announced_cookie(const ipc::BrokerToWorker& message) {
-  if (const auto* handoff = std::get_if<ipc::Handoff>(&message)) return handoff->cookie;
-  if (const auto* listener = std::get_if<ipc::ListenerGiven>(&message)) return listener->cookie;
-  return 0;
-}
-
-}  // namespace
-
 BrokerLink::BrokerLink(daphnis::uv::Loop& loop, std::string path, Events events)
     : loop_(loop),
       path_(std::move(path)),
@@ -62,10 +51,6 @@ void BrokerLink::on_frame(Bytes payload, UniqueFd descriptor) {
   const Result<ipc::BrokerToWorker> message = codec_.decode_broker_to_worker(payload);
   if (!message) return drop("malformed message: " + message.error().text());
   if (std::holds_alternative<ipc::Welcome>(*message)) delay_ms_ = limits::kBrokerRetryFirstMs;
-  // Where libuv had to drop a descriptor, this frame may come with the next one's (DESIGN 4a).
-  if (descriptor && daphnis::uv::socket_cookie(descriptor.get()) != announced_cookie(*message)) {
-    descriptor.reset();
-  }
   if (!events_.on_message(*message, std::move(descriptor))) drop("");
 }
 

@@ -19,8 +19,8 @@ class BrokerLink {
  public:
   struct Events {
     std::function<void()> on_connected;
-    /// `socket` is the descriptor that came with a Handoff or a ListenerGiven, where it is the one
-    /// that the frame announced. False where the connection must be dropped.
+    /// `socket` is the descriptor that came with the frame. Where libuv had to drop one, it may be
+    /// another than the frame announced (DESIGN 4a). False where the connection must be dropped.
     std::function<bool(const ipc::BrokerToWorker&, daphnis::uv::UniqueFd socket)> on_message;
     /// Called once for each on_connected().
     std::function<void(const std::string& why)> on_closed;

@@ -39,8 +39,8 @@ size_t FileSender::Known::begins(const FileRange& range) const {
   return static_cast<size_t>(std::min(range.size, end - range.offset));
 }
 
-FileSender::Sent FileSender::send(int socket, const FileRange& piece) {
-  using Outcome = Sent::Outcome;
+FileSent FileSender::send(int socket, const FileRange& piece) {
+  using Outcome = FileSent::Outcome;
   if (std::exchange(is_lost_, false)) return {.outcome = Outcome::kFileLost, .error = lost_error_};
   if (const PieceSums* sums = sums_of(*piece.file)) return send_checked(socket, piece, *sums);
   size_t size = known_.begins(piece);
@@ -73,9 +73,8 @@ FileSender::Sent FileSender::send(int socket, const FileRange& piece) {
 
 /// Sends at most one piece of a file with checksums. Bytes that the socket does not take are read
 /// and checked again later, since a buffer for each slow client would cost too much memory.
-FileSender::Sent FileSender::send_checked(int socket, const FileRange& part,
-                                          const PieceSums& sums) {
-  using Outcome = Sent::Outcome;
+FileSent FileSender::send_checked(int socket, const FileRange& part, const PieceSums& sums) {
+  using Outcome = FileSent::Outcome;
   thread_local std::vector<uint8_t> scratch(kCachePieceBytes);
   const auto place = sums.around(part.offset, 1);
   const FileRange whole{part.file, place.offset, place.size};
@@ -103,7 +102,7 @@ FileSender::Sent FileSender::send_checked(int socket, const FileRange& part,
   }
 }
 
-FileSender::Sent FileSender::read_ahead(const FileRange& piece) {
+FileSent FileSender::read_ahead(const FileRange& piece) {
   auto warming = std::make_shared<Warming>(Warming{.range = piece});
   task_.start(
       [warming] {
@@ -120,7 +119,7 @@ FileSender::Sent FileSender::read_ahead(const FileRange& piece) {
         const auto on_warm = on_warm_;
         on_warm();
       });
-  return {.outcome = Sent::Outcome::kCold};
+  return {.outcome = FileSent::Outcome::kCold};
 }
 
 }  // namespace daphnis::worker::uv

@@ -5,7 +5,7 @@
 #include "common/cachefile/piece_sums.h"
 #include "common/uv/loop.h"
 #include "common/uv/pool_task.h"
-#include "worker/base/files.h"
+#include "worker/driver/driven_socket.h"
 
 namespace daphnis::worker::uv {
 
@@ -15,28 +15,12 @@ namespace daphnis::worker::uv {
 /// so that neither a disk nor a writer can change them in between. Owned by the Socket.
 class FileSender {
  public:
-  struct Sent {
-    enum class Outcome : uint8_t {
-      kBytes,    ///< The socket took `bytes` bytes.
-      kBlocked,  ///< The socket takes no more.
-      kCold,     ///< The file is read in the thread pool; `on_warm` will be called.
-      /// The file cannot be read; `error` is an errno, or 0 where the file is too short.
-      kFileLost,
-      kSocketLost,  ///< The connection is broken.
-    };
-    Outcome outcome = Outcome::kBytes;
-    size_t bytes = 0;
-    bool is_socket_full = false;  ///< The socket took less than it was given.
-    int error = 0;
-  };
-
   /// `on_warm` is called when send() is worth calling again; it may destroy this object.
   FileSender(daphnis::uv::Loop& loop, std::function<void()> on_warm);
 
   /// Sends a first part of `piece`, which has at most kFilePieceBytesMax bytes. Not to be called
-  /// while is_waiting().
-  [[nodiscard]] Sent send(int socket, const FileRange& piece);
-  [[nodiscard]] bool is_waiting() const { return task_.is_busy(); }
+  /// between kCold and `on_warm`.
+  [[nodiscard]] FileSent send(int socket, const FileRange& piece);
 
  private:
   /// The range that is known to be in memory, of the file of the last send().
@@ -49,8 +33,8 @@ class FileSender {
   };
   struct Warming;
 
-  [[nodiscard]] Sent send_checked(int socket, const FileRange& part, const PieceSums& sums);
-  [[nodiscard]] Sent read_ahead(const FileRange& piece);
+  [[nodiscard]] FileSent send_checked(int socket, const FileRange& part, const PieceSums& sums);
+  [[nodiscard]] FileSent read_ahead(const FileRange& piece);
 
   std::function<void()> on_warm_;
   daphnis::uv::PoolTask task_;

@@ -3,6 +3,8 @@
 #include <absl/container/flat_hash_map.h>
 
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -10,13 +12,11 @@
 #include "common/uv/log.h"
 #include "common/uv/loop.h"
 #include "common/uv/random_pool.h"
+#include "worker/driver/driver.h"
 #include "worker/uv/broker_link.h"
 #include "worker/uv/cache_folder_reads.h"
 #include "worker/uv/client_listener.h"
-#include "worker/uv/read_buffers.h"
-#include "worker/uv/socket.h"
 #include "worker/uv/spool_files.h"
-#include "worker/worker.h"
 
 namespace daphnis::worker::uv {
 
@@ -31,62 +31,59 @@ struct ShellSettings {
   Settings settings = {};
 };
 
-/// The worker process: the sans-I/O Worker with its sockets, its broker link, its clock and its
-/// log. Owned by main, runs for the process's life.
-class Shell {
+/// The worker process: the sans-I/O Driver with its broker link, its listening sockets, its files,
+/// its clock, its signals and its log. Owned by main, runs for the process's life.
+class Shell final : private DriverHost {
  public:
   Shell(daphnis::uv::Loop& loop, daphnis::uv::Log& log, const ShellSettings& settings);
-  ~Shell();
 
   /// Begins to accept clients, on the sockets that the broker keeps for this worker or else on one
   /// bound here. Where neither can be had the loop stops and exit_status() is not 0.
   void start();
   /// Finishes what is under way and stops the loop, after drain_ms at the latest.
-  void drain();
+  void drain() { driver_.drain(loop_.now_ms()); }
   [[nodiscard]] int exit_status() const { return exit_status_; }
   [[nodiscard]] bool is_listening() const { return !listeners_.empty(); }
 
  private:
+  // DriverHost
+  void send(std::span<const ipc::WorkerToBroker> messages) override { link_.send(messages); }
+  void give_back(const ipc::ReturnSocket& message, std::unique_ptr<DrivenSocket> socket) override;
+  void drop_broker(const std::string& why) override { link_.drop(why); }
+  [[nodiscard]] std::optional<uint64_t> bind_listener() override;
+  void accept_on(std::unique_ptr<DrivenSocket> socket) override;
+  void offer_listener(const ipc::Listening& offer) override;
+  void close_listener(uint64_t cookie) override;
+  void accept_waiting() override;
+  void start(FileJob job) override { spool_files_.start(std::move(job)); }
+  void set_timer(uint64_t at_ms) override;
+  void log(LogLevel level, const LogLine& line) override { log_.write(level, line); }
+  void log_access(const LogLine& line) override { log_.access(line); }
+  void set_log_level(LogLevel level) override { log_.set_level(level); }
+  void stop() override { loop_.stop(); }
+
+  [[nodiscard]] BrokerLink::Events link_events();
+  [[nodiscard]] std::unique_ptr<DrivenSocket> driven(daphnis::uv::UniqueFd fd);
   void on_client(daphnis::uv::UniqueFd fd);
   /// Accepts clients on that socket from now on. `from` is for the log.
   void accept_on(daphnis::uv::UniqueFd listener, std::string_view from);
-  void bind_listener();
-  void update_listeners();
-  bool on_broker_message(const ipc::BrokerToWorker& message, daphnis::uv::UniqueFd socket);
-  void on_broker_closed(const std::string& why);
-  void add_socket(daphnis::uv::UniqueFd fd, Connection& connection);
-  void on_used(Socket& socket);
-
-  /// Carries out what the last input has led to. Called at the end of every event.
-  void after_input();
-  void sync(Socket& socket);
-  void arm_timer();
-  void on_timer();
   void on_tick();
-  void on_signal();
-  void leave();
-  void leave_if_done();
 
   daphnis::uv::Loop& loop_;
   daphnis::uv::Log& log_;
   ShellSettings settings_;
-  uint64_t access_lines_ = 0;
   BufferPool pool_;  ///< Destroyed after all that holds slices of it.
-  ReadBuffers buffers_{pool_};
+  PooledReadBuffers buffers_{pool_};
   CacheFolderReads cache_reads_;
-  daphnis::uv::RandomPool random_;  ///< Destroyed after the Worker, which draws from it.
-  Worker worker_;
+  daphnis::uv::RandomPool random_;  ///< Destroyed after the Driver, whose core draws from it.
+  Driver driver_;
   SpoolFiles spool_files_;
-  absl::flat_hash_map<ConnectionId, std::unique_ptr<Socket>> sockets_;
   /// The listening sockets, by SO_COOKIE.
   absl::flat_hash_map<uint64_t, std::unique_ptr<ClientListener>> listeners_;
-  daphnis::uv::Timer timer_;  ///< The timer of the Worker's next call.
-  uint64_t timer_ms_ = kNever;
-  uint32_t descriptors_ = 0;
+  daphnis::uv::Timer timer_;  ///< The timer of the Driver's next call.
+  ProcessGauges gauges_;
   uint64_t descriptors_counted_ms_ = 0;
-  daphnis::uv::Timer tick_;   ///< The timer of once a second.
-  daphnis::uv::Timer leave_;  ///< The timer of the end of draining.
-  bool is_leaving_ = false;
+  daphnis::uv::Timer tick_;  ///< The timer of once a second.
   int exit_status_ = 0;
   daphnis::uv::Signal terminate_;
   daphnis::uv::Signal interrupt_;

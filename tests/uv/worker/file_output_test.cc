@@ -138,16 +138,16 @@ Ends tcp_ends() {
 }
 
 /// A loop with one socket that serves the connection, and the socket's far end.
-struct Line {
+struct Line final : SocketOwner {
   explicit Line(const FileRange& range, const Ends& ends = unix_ends())
       : connection(agenda, range), peer(ends[1]), our_end(ends[0]) {
-    socket = std::make_unique<Socket>(loop, daphnis::uv::UniqueFd(ends[0]), connection, buffers,
-                                      [this](Socket&) { sync(); });
+    socket = std::make_unique<SocketDriver>(
+        std::make_unique<Socket>(loop, daphnis::uv::UniqueFd(ends[0])), connection, buffers, *this);
   }
 
+  void on_used(SocketDriver&, uint64_t) override { sync(); }
   void sync() {
-    fate = socket->sync(loop.now_ms());
-    if (fate != Socket::Fate::kStays) socket.reset();
+    if (socket->sync(loop.now_ms()) != SocketDriver::Fate::kStays) socket.reset();
   }
   /// Reads what has come, at most `most` bytes.
   void read(size_t most) {
@@ -178,13 +178,12 @@ struct Line {
   daphnis::uv::Loop loop;
   Agenda agenda;
   BufferPool pool;
-  ReadBuffers buffers{pool};
+  PooledReadBuffers buffers{pool};
   FileConnection connection;
   daphnis::uv::UniqueFd peer;
   int our_end;
-  std::unique_ptr<Socket> socket;
+  std::unique_ptr<SocketDriver> socket;
   std::string received;
-  Socket::Fate fate = Socket::Fate::kStays;
 };
 
 }  // namespace

@@ -37,28 +37,32 @@ class Chatterer final : public Connection {
   Ending ending_ = Ending::kOpen;
 };
 
+struct Owner final : SocketOwner {
+  void on_used(SocketDriver&, uint64_t) override {}
+};
+
 }  // namespace
 
 TEST_CASE("a socket whose peer takes nothing is closed when nothing is left to be written") {
   daphnis::uv::Loop loop;
   BufferPool pool;
-  ReadBuffers buffers(pool);
+  PooledReadBuffers buffers(pool);
   Agenda agenda;
   Chatterer connection(agenda);
   std::array<int, 2> ends{};
   REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()) == 0);
   const daphnis::uv::UniqueFd peer(ends[1]);
-  {
-    Socket socket(loop, daphnis::uv::UniqueFd(ends[0]), connection, buffers, [](Socket&) {});
-    CHECK(socket.sync(0) == Socket::Fate::kStays);
-    const size_t taken = connection.written;
-    CHECK(taken > 0);
-    connection.close();
-    CHECK(socket.sync(0) == Socket::Fate::kStays);  // There is more output.
-    CHECK(connection.written == taken);
-    connection.talks = false;
-    CHECK(socket.sync(0) == Socket::Fate::kClosed);
-  }
+  Owner owner;
+  SocketDriver socket(std::make_unique<Socket>(loop, daphnis::uv::UniqueFd(ends[0])), connection,
+                      buffers, owner);
+  CHECK(socket.sync(0) == SocketDriver::Fate::kStays);
+  const size_t taken = connection.written;
+  CHECK(taken > 0);
+  connection.close();
+  CHECK(socket.sync(0) == SocketDriver::Fate::kStays);  // There is more output.
+  CHECK(connection.written == taken);
+  connection.talks = false;
+  CHECK(socket.sync(0) == SocketDriver::Fate::kClosed);
 }
 
 }  // namespace daphnis::worker::uv

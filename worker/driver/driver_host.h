@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "common/base/logfmt.h"
+#include "common/ipc/ipc_messages.h"
+#include "worker/base/file_jobs.h"
+#include "worker/driver/driven_socket.h"
+
+namespace daphnis::worker {
+
+/// What only the process can do for its Driver: a libuv shell, the simulation or a test. Outlives
+/// the Driver's use of it; the Driver's destructor calls nothing here.
+class DriverHost {
+ public:
+  // --- The broker ---
+  /// Sends messages to the broker. Nothing is sent while there is no connection.
+  virtual void send(std::span<const ipc::WorkerToBroker> messages) = 0;
+  /// Sends a socket back to the broker; without a connection it is closed.
+  virtual void give_back(const ipc::ReturnSocket& message,
+                         std::unique_ptr<DrivenSocket> socket) = 0;
+  /// Ends the connection to the broker, which ends in Driver::on_broker_closed(), and goes on to
+  /// the next.
+  virtual void drop_broker(const std::string& why) = 0;
+
+  // --- Sockets on which clients are accepted, told apart by their cookies ---
+  /// Binds a socket and accepts clients on it. Returns its cookie; nothing where it cannot be had,
+  /// and then the process ends.
+  [[nodiscard]] virtual std::optional<uint64_t> bind_listener() = 0;
+  /// Accepts clients on a socket that the broker gave, unless this is done already.
+  virtual void accept_on(std::unique_ptr<DrivenSocket> socket) = 0;
+  /// Sends a copy of the socket that the offer names to the broker, if there is such a socket.
+  virtual void offer_listener(const ipc::Listening& offer) = 0;
+  /// Accepts the clients that wait in that socket, if there is such a socket, and closes it.
+  virtual void close_listener(uint64_t cookie) = 0;
+  /// Accepts the clients that wait in all of these sockets.
+  virtual void accept_waiting() = 0;
+
+  // --- Files, time and the log ---
+  /// Does a job outside the event loop; it ends in Driver::on_file_job_done().
+  virtual void start(FileJob job) = 0;
+  /// Asks for one call of Driver::on_time() at `at_ms`, in place of the one asked for before;
+  /// kNever asks for none. A time that has passed counts as now.
+  virtual void set_timer(uint64_t at_ms) = 0;
+  virtual void log(LogLevel level, const LogLine& line) = 0;
+  /// Writes an access line, whatever the level.
+  virtual void log_access(const LogLine& line) = 0;
+  virtual void set_log_level(LogLevel level) = 0;
+
+  /// Ends the process. May be called more than once.
+  virtual void stop() = 0;
+
+ protected:
+  ~DriverHost() = default;
+};
+
+}  // namespace daphnis::worker
