@@ -143,7 +143,7 @@ void Wire::close(Socket& end) {
   lane_in.passengers.clear();
   tell_space_later(lane_in);  // The writer finds out then that the reader is gone.
   if (!lane_out.reader) return;
-  if (end.is_aborted_ || leaves_bytes) {
+  if (end.resets_on_close_ || leaves_bytes) {
     cut(lane_out);
   } else {
     lane_out.is_ended = true;
@@ -165,9 +165,10 @@ size_t Socket::write(Bytes bytes) {
   Wire::Lane& lane = wire_->out(*this);
   if (is_reset() || lane.is_ended) return 0;
   const size_t size = std::min(bytes.size(), lane.capacity - std::min(lane.capacity, lane.held()));
-  if (size < bytes.size()) lane.is_writer_blocked = true;
   lane.travelling.append(as_text(bytes.first(size)));
   lane.written += size;
+  // Also where the last byte fits just so: the writer may have more, and wait until it can write.
+  if (lane.held() >= lane.capacity) lane.is_writer_blocked = true;
   wire_->move_on(lane);
   return size;
 }

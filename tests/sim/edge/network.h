@@ -32,8 +32,8 @@ class Socket {
   void attach(std::unique_ptr<Socket> passenger);
   /// Ends our side after the bytes that were written.
   void shutdown();
-  /// The socket's destruction will be a reset.
-  void abort() { is_aborted_ = true; }
+  /// Says whether the socket's destruction will be a reset.
+  void set_reset_on_close(bool resets) { resets_on_close_ = resets; }
 
   /// Moves up to `into.size()` bytes out; returns their number.
   size_t read(std::span<uint8_t> into);
@@ -66,7 +66,7 @@ class Socket {
   int side_;
   uint64_t cookie_;
   std::string address_;
-  bool is_aborted_ = false;
+  bool resets_on_close_ = false;
   std::function<void()> on_change_;
 };
 

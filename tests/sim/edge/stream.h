@@ -30,7 +30,7 @@ class Stream {
   [[nodiscard]] size_t unsent_bytes() const { return unsent_.size(); }
   void shutdown();
   /// The stream's destruction will be a reset.
-  void abort() { socket_->abort(); }
+  void abort() { socket_->set_reset_on_close(true); }
   void stop_reading() { is_stopped_ = true; }
   void start_reading();
   /// Gives the socket away; this object must not be used afterwards.

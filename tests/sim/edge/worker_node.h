@@ -1,23 +1,24 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
-#include <vector>
+#include <span>
+#include <string>
 
 #include "tests/sim/edge/ipc_end.h"
 #include "tests/sim/edge/ledger.h"
 #include "tests/sim/edge/scene.h"
 #include "tests/sim/edge/worker_disk.h"
 #include "tests/sim/edge/worker_socket.h"
-#include "worker/worker.h"
+#include "worker/driver/driver.h"
 
 namespace daphnis::sim {
 
-/// One life of a worker process: its core, its clients' and L2s' sockets, its broker connection.
-/// The counterpart of worker::uv::Shell. Owned by the world; its destruction is its sudden death.
-class WorkerNode {
+/// One life of a worker process: its driver with the core and the sockets, its disk, its broker
+/// connection. The counterpart of worker::uv::Shell. Owned by the world; its destruction is its
+/// sudden death.
+class WorkerNode final : private worker::DriverHost {
  public:
   /// Connects to the broker; null where there is none.
   using Dial = std::function<std::unique_ptr<Socket>()>;
@@ -26,18 +27,35 @@ class WorkerNode {
   ~WorkerNode();
 
   void on_client(std::unique_ptr<Socket> socket);
-  [[nodiscard]] const worker::Worker& core() const { return *core_; }
+  [[nodiscard]] const worker::Worker& core() const { return driver_.core(); }
   /// Checks that nothing is under way any more.
   void check_quiet();
 
  private:
+  // DriverHost
+  void send(std::span<const ipc::WorkerToBroker> messages) override;
+  void give_back(const ipc::ReturnSocket& message,
+                 std::unique_ptr<worker::DrivenSocket> socket) override;
+  void drop_broker(const std::string& why) override;
+  [[nodiscard]] std::optional<uint64_t> bind_listener() override;
+  void accept_on(std::unique_ptr<worker::DrivenSocket>) override { fail_to_listen(); }
+  void offer_listener(const ipc::Listening&) override { fail_to_listen(); }
+  void close_listener(uint64_t) override { fail_to_listen(); }
+  void accept_waiting() override { fail_to_listen(); }
+  void start(worker::FileJob job) override;
+  void set_timer(uint64_t at_ms) override;
+  void log(LogLevel level, const LogLine& line) override;
+  void log_access(const LogLine& line) override;
+  void set_log_level(LogLevel) override {}
+  void stop() override { scene_.fail(name_ + " stops, which nobody asked for"); }
+
+  /// The world passes clients on itself, so that no worker listens.
+  void fail_to_listen() { scene_.fail(name_ + " listens"); }
+  [[nodiscard]] std::unique_ptr<worker::DrivenSocket> driven(std::unique_ptr<Socket> socket);
   void connect();
   void on_frame(Bytes payload, std::unique_ptr<Socket> socket);
-  void drop_broker();
-  void add_socket(std::unique_ptr<Socket> socket, worker::Connection& connection);
+  void on_broker_lost();
   void send(const ipc::WorkerToBroker& message, std::unique_ptr<Socket> passenger = nullptr);
-  void sync(WorkerSocket& socket);
-  void after_input();
   void on_tick();
 
   Scene& scene_;
@@ -45,10 +63,11 @@ class WorkerNode {
   uint32_t pid_;
   Dial dial_broker_;
   WorkerDisk disk_;
-  std::unique_ptr<worker::Worker> core_;
-  std::map<worker::ConnectionId, std::unique_ptr<WorkerSocket>> sockets_;
-  std::unique_ptr<IpcEnd> ipc_;
+  WorkerBuffers buffers_;
   std::optional<Ledger> ledger_;
+  std::unique_ptr<IpcEnd> ipc_;
+  /// Destroyed before the broker connection: the kernel closes the other sockets first.
+  worker::Driver driver_;
   Alarm timer_;
   Alarm tick_;
   Alarm retry_;

@@ -1,106 +1,85 @@
 #include "tests/sim/edge/worker_socket.h"
 
 #include <algorithm>
-#include <array>
-#include <cstring>
 #include <utility>
 
 #include "tests/sim/edge/worker_disk.h"
 
 namespace daphnis::sim {
 
-using worker::Ending;
+using worker::FileSent;
+using worker::SocketRead;
 
-WorkerSocket::WorkerSocket(Scene& scene, std::unique_ptr<Socket> socket,
-                           worker::Connection& connection,
-                           std::function<void(WorkerSocket&)> after_event)
+WorkerSocket::WorkerSocket(Scene& scene, std::unique_ptr<Socket> socket, WorkerBuffers& buffers)
     : scene_(scene),
       socket_(std::move(socket)),
-      connection_(connection),
-      after_event_(std::move(after_event)),
+      buffers_(buffers),
       turn_(scene.clock, [this] { on_turn(); }),
-      warming_(scene) {
+      warming_(scene) {}
+
+void WorkerSocket::start(worker::SocketDriver& driver) {
+  driver_ = &driver;
   socket_->listen([this] { poll(); });
 }
 
-/// Sets the alarm of the next turn where the socket is ready for what the connection wants.
+worker::Readiness WorkerSocket::readiness() const {
+  return {.reads = wanted_.reads && socket_->is_ready(),
+          .writes = wanted_.writes && socket_->can_write()};
+}
+
+void WorkerSocket::want(worker::Readiness wanted) {
+  wanted_ = wanted;
+  poll();
+}
+
+/// Sets the alarm of the next turn where the socket is ready for what is wanted.
 void WorkerSocket::poll() {
-  const bool reads = !has_input_ended_ && connection_.wants_input() && socket_->is_ready();
-  if ((reads || (is_blocked_ && socket_->can_write())) && !turn_.is_set()) turn_.after(0);
+  const worker::Readiness ready = readiness();
+  if ((ready.reads || ready.writes) && !turn_.is_set()) turn_.after(0);
 }
 
 void WorkerSocket::on_turn() {
-  if (is_blocked_ && socket_->can_write()) is_blocked_ = false;
-  read();
-  const auto call = after_event_;
-  call(*this);
+  const worker::Readiness ready = readiness();
+  if (!ready.reads && !ready.writes) return;
+  WorkerBuffers& buffers = buffers_;  // The driver may destroy this object.
+  driver_->on_ready(ready, scene_.clock.now_ms());
+  buffers.spoil();
 }
 
-void WorkerSocket::read() {
-  const uint64_t now_ms = scene_.clock.now_ms();
-  for (uint64_t reads = scene_.chance.between(1, 4); reads > 0; --reads) {
-    if (has_input_ended_ || !connection_.wants_input() || !socket_->is_ready()) return;
-    const bool keeps = connection_.keeps_input();
-    const BufferRef buffer = keeps ? scene_.pool.take() : scratch_;
-    const size_t most = scene_.chance.one_in(4) ? scene_.chance.between(1, 300) : buffer.capacity();
-    const size_t size = socket_->read({buffer.data(), most});
-    if (size > 0) {
-      connection_.on_bytes(Slice{buffer, buffer.data(), size}, now_ms);
-      // Input that the connection must not keep is overwritten, so that a use of it shows.
-      if (!keeps) std::memset(scratch_.data(), 0xdb, size);
-      continue;
-    }
-    has_input_ended_ = true;
-    if (socket_->is_reset()) {
-      connection_.on_lost(now_ms);
-    } else {
-      connection_.on_eof(now_ms);
-    }
-  }
+SocketRead WorkerSocket::read(std::span<uint8_t> first, std::span<uint8_t> second) {
+  if (!socket_->is_ready()) return {};
+  Chance& chance = scene_.chance;
+  const size_t space = first.size() + second.size();
+  const size_t most = chance.one_in(4) ? std::min(space, chance.between(1, 300)) : space;
+  size_t size = socket_->read(first.first(std::min(most, first.size())));
+  if (size == first.size()) size += socket_->read(second.first(most - size));
+  if (size > 0) return {.outcome = SocketRead::Outcome::kBytes, .bytes = size};
+  return {.outcome =
+              socket_->is_reset() ? SocketRead::Outcome::kLost : SocketRead::Outcome::kEnd};
 }
 
-void WorkerSocket::write() {
-  std::array<Bytes, 8> views;
-  bool goes_on = is_written();
-  while (goes_on) {
-    const size_t count = connection_.output(std::span(views).first(scene_.chance.between(2, 8)));
-    if (count > 0) {
-      goes_on = write_memory(std::span(views).first(count));
-    } else if (const worker::FileRange piece = connection_.file_output()) {
-      goes_on = write_file(piece);
-    } else {
-      return;
-    }
-  }
-}
-
-bool WorkerSocket::write_memory(std::span<const Bytes> views) {
-  const uint64_t now_ms = scene_.clock.now_ms();
-  if (socket_->is_reset()) {
-    connection_.on_lost(now_ms);
-    return false;
-  }
+/// Writes a random number of the views, as much as fits.
+std::optional<size_t> WorkerSocket::write(std::span<const Bytes> views, bool) {
+  buffers_.spoil();
+  if (socket_->is_reset()) return std::nullopt;
   size_t written = 0;
-  for (size_t i = 0; i < views.size() && !is_blocked_; ++i) {
-    const size_t size = socket_->write(views[i]);
+  for (const Bytes view : views.first(std::min(views.size(), scene_.chance.between(2, 8)))) {
+    const size_t size = socket_->write(view);
     written += size;
-    is_blocked_ = size < views[i].size();
+    if (size < view.size()) break;
   }
-  connection_.on_written(written, now_ms);
-  return !is_blocked_;
+  return written;
 }
 
-bool WorkerSocket::write_file(const worker::FileRange& piece) {
-  const uint64_t now_ms = scene_.clock.now_ms();
-  if (socket_->is_reset()) {
-    connection_.on_lost(now_ms);
-    return false;
-  }
+FileSent WorkerSocket::send(const worker::FileRange& piece) {
+  using Outcome = FileSent::Outcome;
+  buffers_.spoil();
+  if (socket_->is_reset()) return {.outcome = Outcome::kSocketLost};
   const bool is_warm =
       warm_.file == piece.file.get() && warm_.begin <= piece.offset && piece.offset < warm_.end;
   if (!is_warm && scene_.disk.is_cold()) {
     warm_up(piece);
-    return false;
+    return {.outcome = Outcome::kCold};
   }
   std::string bytes;
   int error = std::exchange(warm_error_, 0);
@@ -113,13 +92,11 @@ bool WorkerSocket::write_file(const worker::FileRange& piece) {
     scene_.trace("a file is lost while it is sent: {}", error);
     ++scene_.tally.files_lost;
     warm_ = {};
-    connection_.on_file_lost(error, now_ms);
-    return connection_.ending() == Ending::kOpen;
+    return {.outcome = Outcome::kFileLost, .error = error};
   }
   const size_t written = socket_->write(as_bytes(bytes));
-  is_blocked_ = written < bytes.size();
-  if (written > 0) connection_.on_written(written, now_ms);
-  return !is_blocked_;
+  if (written == 0) return {.outcome = Outcome::kBlocked};
+  return {.bytes = written, .is_socket_full = written < bytes.size()};
 }
 
 void WorkerSocket::warm_up(const worker::FileRange& piece) {
@@ -130,37 +107,8 @@ void WorkerSocket::warm_up(const worker::FileRange& piece) {
   };
   warming_.start({std::move(read)}, [this, piece] {
     warm_ = {piece.file.get(), piece.offset, piece.offset + piece.size};
-    const auto call = after_event_;
-    call(*this);
+    driver_->on_file_warm(scene_.clock.now_ms());
   });
-  connection_.on_file_awaited();
-}
-
-WorkerSocket::Fate WorkerSocket::sync() {
-  if (connection_.ending() != Ending::kReset) write();
-  const bool is_done = is_written();
-  switch (connection_.ending()) {
-    case Ending::kOpen:
-      break;
-    case Ending::kHalfClose:
-      if (is_done && !std::exchange(is_half_closed_, true)) socket_->shutdown();
-      break;
-    case Ending::kClose:
-      if (is_done) return Fate::kClosed;
-      break;
-    case Ending::kReset:
-      socket_->abort();
-      return Fate::kClosed;
-    case Ending::kGiveBack:
-      if (is_done) return Fate::kGivenBack;
-      break;
-  }
-  poll();
-  return Fate::kStays;
-}
-
-void WorkerSocket::on_tick() {
-  if (is_blocked_) connection_.on_unsent(socket_->unread_by_peer(), scene_.clock.now_ms());
 }
 
 std::unique_ptr<Socket> WorkerSocket::release() {
