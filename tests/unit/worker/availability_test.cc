@@ -191,8 +191,7 @@ TEST_CASE("a log level that is broadcast is passed on to the shell", "[worker]")
   rig.start_broker();
   rig.tell(ipc::Broadcast{
       .broadcast_id = 1, .verb = ipc::BroadcastVerb::kLogLevel, .argument = "debug"});
-  CHECK(rig.worker.take_log_level() == LogLevel::kDebug);
-  CHECK(!rig.worker.take_log_level());
+  CHECK(rig.log_level == LogLevel::kDebug);
 }
 
 TEST_CASE("a broker one release behind is good enough", "[worker]") {

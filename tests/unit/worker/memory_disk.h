@@ -24,7 +24,7 @@ class MemoryDisk {
 
   /// Takes new jobs. False where no job waits then.
   bool take(Rig& rig) {
-    for (FileJob& job : rig.worker.take_file_jobs()) waiting.push_back(std::move(job));
+    for (FileJob& job : std::exchange(rig.jobs, {})) waiting.push_back(std::move(job));
     return !waiting.empty();
   }
   /// Does the waiting job number `at`.
@@ -33,8 +33,7 @@ class MemoryDisk {
     waiting.erase(waiting.begin() + static_cast<ptrdiff_t>(at));
     FileJobDone done = result_of(job);
     job = {};
-    rig.worker.on_file_job_done(std::move(done), rig.now_ms);
-    rig.after_input();
+    rig.finish_job(std::move(done));
   }
   /// Does all jobs, and those that follow from them.
   void run(Rig& rig) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <utility>
 
 #include "common/http/http_parser.h"
 #include "tests/unit/worker/memory_file.h"
@@ -46,6 +47,88 @@ void append_section(ByteVector& out, const Cid& cid, Bytes block) {
   append(out, block);
 }
 
+/// The worker's end of a peer's connection.
+class PeerSocket final : public DrivenSocket {
+ public:
+  PeerSocket(Peer& peer, uint64_t cookie) : peer_(peer), cookie_(cookie) {}
+  ~PeerSocket() override {
+    if (!peer_.connection) return;
+    const bool is_reset = peer_.connection->ending() == Ending::kReset;
+    end(is_reset ? Ending::kReset : Ending::kClose);
+  }
+
+  /// The worker has no more to do with the connection.
+  void end(Ending how) {
+    peer_.ending = how;
+    peer_.connection = nullptr;
+    peer_.driver = nullptr;
+    peer_.wanted = {};
+  }
+  [[nodiscard]] Peer& peer() { return peer_; }
+
+  [[nodiscard]] uint64_t cookie() const override { return cookie_; }
+  void start(SocketDriver& driver) override {
+    peer_.driver = &driver;
+    peer_.connection = &driver.connection();
+  }
+  [[nodiscard]] SocketRead read(std::span<uint8_t> first, std::span<uint8_t> second) override {
+    using Outcome = SocketRead::Outcome;
+    if (peer_.is_lost) return {.outcome = Outcome::kLost};
+    if (peer_.unread.empty()) {
+      return {.outcome = peer_.has_ended ? Outcome::kEnd : Outcome::kNothing};
+    }
+    size_t size = 0;
+    for (const std::span<uint8_t> into : {first, second}) {
+      size += peer_.unread.copy(reinterpret_cast<char*>(into.data()), into.size(), size);
+    }
+    peer_.unread.erase(0, size);
+    return {.outcome = Outcome::kBytes, .bytes = size};
+  }
+  [[nodiscard]] std::optional<size_t> write(std::span<const Bytes> views, bool) override {
+    if (peer_.is_lost) return std::nullopt;
+    size_t taken = 0;
+    for (const Bytes view : views) {
+      const size_t size = take(as_text(view));
+      taken += size;
+      if (size < view.size()) break;
+    }
+    return taken;
+  }
+  [[nodiscard]] FileSent send(const FileRange& piece) override {
+    const auto& file = dynamic_cast<const MemoryFile&>(*piece.file);
+    const std::string_view bytes = file.at(piece.offset, piece.size);
+    if (peer_.is_lost) return {.outcome = FileSent::Outcome::kSocketLost};
+    if (bytes.empty()) return {.outcome = FileSent::Outcome::kFileLost, .error = file.error()};
+    const size_t size = take(bytes);
+    if (size == 0) return {.outcome = FileSent::Outcome::kBlocked};
+    return {.bytes = size, .is_socket_full = size < bytes.size()};
+  }
+  void set_cork(bool) override {}
+  void shut_down() override { peer_.is_half_closed = true; }
+  void set_reset_on_close(bool) override {}
+  void want(Readiness wanted) override { peer_.wanted = wanted; }
+  [[nodiscard]] std::optional<size_t> unacknowledged_bytes() override { return std::nullopt; }
+
+ private:
+  /// Takes as many bytes as there is space for, and returns their number.
+  size_t take(std::string_view bytes) {
+    const size_t size = std::min(bytes.size(), peer_.space);
+    peer_.received.append(bytes.substr(0, size));
+    if (peer_.space != SIZE_MAX) peer_.space -= size;
+    return size;
+  }
+
+  Peer& peer_;
+  uint64_t cookie_;
+};
+
+/// The ways in which the peer's socket is ready for what the worker waits for.
+Readiness readiness_of(const Peer& peer) {
+  const bool has_input = !peer.unread.empty() || peer.has_ended || peer.is_lost;
+  return {.reads = peer.wanted.reads && has_input,
+          .writes = peer.wanted.writes && (peer.space > 0 || peer.is_lost)};
+}
+
 }  // namespace
 
 SampleCar::SampleCar(size_t leaf_bytes, size_t repeats, uint64_t leaf_hash) {
@@ -82,39 +165,58 @@ SampleCar::SampleCar(size_t leaf_bytes, size_t repeats, uint64_t leaf_hash) {
 }
 
 Rig::Rig(Settings settings)
-    : worker(settings, 3, 4711, [this](std::span<uint8_t> out) {
-        std::ranges::fill(out, static_cast<uint8_t>(now_ms));
-      }) {
+    : driver({.worker = settings, .index = 3, .pid = 4711}, *this, buffers_,
+             [this](std::span<uint8_t> out) {
+               std::ranges::fill(out, static_cast<uint8_t>(now_ms));
+             }) {
   worker.on_wall_clock(1'700'000'000);
 }
 
 Rig::~Rig() = default;
 
-Peer& Rig::add(Connection* connection) {
-  peers_.push_back(std::make_unique<Peer>());
-  peers_.back()->connection = connection;
-  after_input();
-  return *peers_.back();
+Peer& Rig::new_peer() {
+  return *peers_.emplace_back(std::make_unique<Peer>());
 }
 
 Peer& Rig::connect() {
-  return add(worker.on_client("192.0.2.7", now_ms));
+  Peer& peer = new_peer();
+  driver.on_client(std::make_unique<PeerSocket>(peer, 0), "192.0.2.7", now_ms);
+  turn_ready_sockets();
+  return peer;
 }
 
 void Rig::send(Peer& peer, std::string_view text) {
   REQUIRE(peer.connection);
   REQUIRE(peer.connection->wants_input());
-  peer.connection->on_bytes(Slice::copy_of(as_bytes(text)), now_ms);
-  after_input();
+  peer.unread = text;
+  buffers_.size = std::max<size_t>(text.size(), 1);
+  peer.driver->on_ready({.reads = true}, now_ms);
+  CHECK(peer.unread.empty());
+  turn_ready_sockets();
 }
 
+/// A socket that is not waited for shows its end later, but a test does not wait: the connection
+/// must take the end at any time.
 void Rig::end(Peer& peer) {
+  REQUIRE(peer.connection);
+  if (peer.wanted.reads) {
+    peer.has_ended = true;
+    return turn_ready_sockets();
+  }
   peer.connection->on_eof(now_ms);
+  worker.touch(*peer.connection);
   after_input();
 }
 
+/// As end().
 void Rig::lose(Peer& peer) {
+  REQUIRE(peer.connection);
+  if (peer.wanted.reads || peer.wanted.writes) {
+    peer.is_lost = true;
+    return turn_ready_sockets();
+  }
   peer.connection->on_lost(now_ms);
+  worker.touch(*peer.connection);
   after_input();
 }
 
@@ -124,21 +226,18 @@ void Rig::give_space(Peer& peer, size_t bytes) {
 }
 
 void Rig::start_broker(const std::string& cache_dir) {
-  worker.on_broker_connected(now_ms);
-  after_input();
+  driver.on_broker_connected(now_ms);
   tell(ipc::Welcome{.node_id = "node-1", .cache_dir = cache_dir});
 }
 
 void Rig::stop_broker() {
-  worker.on_broker_closed(now_ms);
-  after_input();
+  driver.on_broker_closed("", now_ms);
+  turn_ready_sockets();
 }
 
 void Rig::tell(const ipc::BrokerToWorker& message) {
-  Connection* stream = nullptr;
-  REQUIRE(worker.on_broker_message(message, false, now_ms, &stream));
-  REQUIRE(!stream);
-  after_input();
+  REQUIRE(driver.on_broker_message(message, nullptr, now_ms));
+  turn_ready_sockets();
 }
 
 Peer& Rig::hand_off(const ipc::Fetch& fetch, std::string_view received, StreamShape shape) {
@@ -152,17 +251,18 @@ Peer& Rig::hand_off(const ipc::Fetch& fetch, std::string_view received, StreamSh
   handoff.admission = admission;
   handoff.l2_id = "l2-" + std::to_string(attempts_);
   handoff.received.assign(received.begin(), received.end());
-  Connection* stream = nullptr;
-  REQUIRE(worker.on_broker_message(handoff, true, now_ms, &stream));
-  REQUIRE(stream);
-  return add(stream);
+  Peer& peer = new_peer();
+  auto socket = std::make_unique<PeerSocket>(peer, attempts_);
+  REQUIRE(driver.on_broker_message(handoff, std::move(socket), now_ms));
+  turn_ready_sockets();
+  return peer;
 }
 
 void Rig::finish_looks(MemoryCache& cache) {
   while (!cache.looks_waiting.empty()) {
     for (const auto& [id, key] : std::exchange(cache.looks_waiting, {})) {
-      worker.on_cache_look(id, cache.look(key), now_ms);
-      after_input();
+      driver.on_cache_look(id, cache.look(key), now_ms);
+      turn_ready_sockets();
     }
   }
 }
@@ -171,80 +271,60 @@ void Rig::finish_read(MemoryCache& cache) {
   REQUIRE(cache.reads_waiting.size() == 1);
   const MemoryCache::Read read = cache.reads_waiting.back();
   cache.reads_waiting.clear();
-  worker.on_cache_read(read.id, read.result(), now_ms);
-  after_input();
+  driver.on_cache_read(read.id, read.result(), now_ms);
+  turn_ready_sockets();
+}
+
+void Rig::finish_job(FileJobDone done) {
+  driver.on_file_job_done(std::move(done), now_ms);
+  turn_ready_sockets();
 }
 
 void Rig::pass_time(uint64_t ms) {
   const uint64_t end_ms = now_ms + ms;
-  while (worker.next_call_ms() <= end_ms) {
-    now_ms = std::max(now_ms, worker.next_call_ms());
-    REQUIRE(worker.on_time(now_ms));
-    after_input();
+  after_input();
+  while (timer_ms_ <= end_ms) {
+    now_ms = std::max(now_ms, std::exchange(timer_ms_, kNever));
+    driver.on_time(now_ms);
+    turn_ready_sockets();
     for (const ipc::Ping& ping : sent<ipc::Ping>()) tell(ipc::Pong{ping.sequence});
   }
   now_ms = end_ms;
 }
 
 void Rig::after_input() {
-  for (const auto& peer : peers_) serve(*peer);
-  while (!worker.take_woken().empty()) {
-    for (const auto& peer : peers_) serve(*peer);
-  }
-  for (auto& message : worker.take_messages()) messages.push_back(std::move(message));
-  for (const LogLine& line : worker.take_access_lines()) lines.push_back(line.text());
+  driver.after_input(now_ms);
+  turn_ready_sockets();
 }
 
-/// Does what a shell's socket does after an input.
-void Rig::serve(Peer& peer) {
-  if (!peer.connection) return;
-  Connection& connection = *peer.connection;
-  std::array<Bytes, 4> views;
-  bool is_blocked = false;
-  while (!is_blocked && connection.ending() != Ending::kReset) {
-    const size_t count = connection.output(views);
-    if (count == 0 && !send_file(peer, is_blocked)) break;
-    if (count == 0) continue;
-    size_t taken = 0;
-    for (size_t i = 0; i < count && !is_blocked; ++i) {
-      const size_t size = std::min(views[i].size(), peer.space);
-      peer.received.append(as_text(views[i].first(size)));
-      peer.space -= peer.space == SIZE_MAX ? 0 : size;
-      taken += size;
-      is_blocked = size < views[i].size();
+void Rig::turn_ready_sockets() {
+  for (bool is_any_ready = true; std::exchange(is_any_ready, false);) {
+    for (const auto& peer : peers_) {
+      const Readiness ready = readiness_of(*peer);
+      if (!ready.reads && !ready.writes) continue;
+      is_any_ready = true;
+      peer->driver->on_ready(ready, now_ms);
     }
-    if (taken > 0) connection.on_written(taken, now_ms);
   }
-  const Ending ending = connection.ending();
-  if (ending == Ending::kHalfClose) peer.is_half_closed = peer.is_half_closed || !is_blocked;
-  if (ending == Ending::kOpen || ending == Ending::kHalfClose) return;
-  if (is_blocked && ending != Ending::kReset) return;
-  if (ending == Ending::kGiveBack) {
-    const auto message = worker.give_back(connection);
-    REQUIRE(message);
-    peer.given_back = *message;
-  }
-  peer.ending = ending;
-  peer.connection = nullptr;
-  worker.forget(connection, now_ms);
 }
 
-bool Rig::send_file(Peer& peer, bool& is_blocked) const {
-  const FileRange range = peer.connection->file_output();
-  if (!range) return false;
-  const auto& file = dynamic_cast<const MemoryFile&>(*range.file);
-  const std::string_view bytes = file.at(range.offset, range.size);
-  const size_t size = std::min(bytes.size(), peer.space);
-  if (bytes.empty()) {
-    peer.connection->on_file_lost(file.error(), now_ms);
-    return true;
-  }
-  is_blocked = size < range.size && size == peer.space;
-  if (size == 0) return false;
-  peer.received.append(bytes.substr(0, size));
-  peer.space -= peer.space == SIZE_MAX ? 0 : size;
-  peer.connection->on_written(size, now_ms);
-  return true;
+void Rig::send(std::span<const ipc::WorkerToBroker> sent) {
+  messages.insert(messages.end(), sent.begin(), sent.end());
+}
+
+void Rig::give_back(const ipc::ReturnSocket& message, std::unique_ptr<DrivenSocket> socket) {
+  auto& given = static_cast<PeerSocket&>(*socket);
+  given.peer().given_back = message;
+  given.end(Ending::kGiveBack);
+}
+
+void Rig::drop_broker(const std::string& why) {
+  FAIL("the broker is dropped: " << why);
+}
+
+std::optional<uint64_t> Rig::bind_listener() {
+  must_bind = true;
+  return std::nullopt;
 }
 
 std::string post_head(std::string_view fields) {

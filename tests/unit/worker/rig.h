@@ -3,6 +3,8 @@
 #include <catch2/catch.hpp>
 #include <map>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,8 +12,7 @@
 #include "common/base/varint.h"
 #include "common/ipld/hashes.h"
 #include "tests/unit/worker/memory_cache.h"
-#include "worker/base/connection.h"
-#include "worker/worker.h"
+#include "worker/driver/driver.h"
 
 namespace daphnis::worker::test {
 
@@ -32,15 +33,34 @@ struct SampleCar {
 /// A connection's far end, whose kernel takes as many bytes as the test says.
 struct Peer {
   Connection* connection = nullptr;  ///< Null once the socket is closed.
+  SocketDriver* driver = nullptr;    ///< The connection's driver; null once the socket is closed.
+  Readiness wanted;                  ///< What the worker waits for.
+  std::string unread;                ///< Bytes that are sent and not read.
   std::string received;
   size_t space = SIZE_MAX;  ///< Bytes that the kernel still takes.
+  bool has_ended = false;   ///< The peer has ended its side.
+  bool is_lost = false;     ///< The connection is broken.
   bool is_half_closed = false;
   Ending ending = Ending::kOpen;  ///< The ending of the socket.
   ipc::ReturnSocket given_back = {};
 };
 
-/// A Worker that is driven by hand: time, clients, a broker and L2s, all in memory.
-class Rig {
+/// Buffers of just the size of the next input, so that a test knows what its bytes pin, and that a
+/// sanitizer sees a use of input that was not to be kept.
+class ExactBuffers final : public ReadBuffers {
+ public:
+  [[nodiscard]] BufferRef take() override { return BufferRef::allocate(size); }
+  [[nodiscard]] const BufferRef& scratch() override { return scratch_ = take(); }
+
+  size_t size = 1;
+
+ private:
+  BufferRef scratch_;
+};
+
+/// A Worker with its Driver, whose system is the test: time, clients, a broker and L2s, all in
+/// memory.
+class Rig : private DriverHost {
  public:
   explicit Rig(Settings settings = {});
   ~Rig();
@@ -64,6 +84,7 @@ class Rig {
   void finish_looks(MemoryCache& cache);
   /// Ends the one read that is waited for.
   void finish_read(MemoryCache& cache);
+  void finish_job(FileJobDone done);
   void pass_time(uint64_t ms);
   /// Carries out what the worker has made of any other input.
   void after_input();
@@ -89,19 +110,45 @@ class Rig {
   /// The access lines so far.
   std::vector<std::string> lines;
   std::vector<ipc::WorkerToBroker> messages;
+  std::vector<FileJob> jobs;  ///< The file jobs that nobody has taken yet.
+  bool must_bind = false;     ///< The worker has asked for a listening socket of its own.
+  std::vector<ipc::Listening> offers;
+  std::vector<uint64_t> closed_listeners;  ///< The cookies of listening sockets.
+  size_t stops = 0;                        ///< How often the process was told to end.
+  std::optional<LogLevel> log_level;
   /// The verdict on admission to the cache that hand_off() passes on.
   ipc::Admission admission = ipc::Admission::kNo;
   uint64_t now_ms = 1'000;
-  Worker worker;
 
  private:
-  Peer& add(Connection* connection);
-  void serve(Peer& peer);
-  /// Writes from a file. True where something was written.
-  bool send_file(Peer& peer, bool& is_blocked) const;
+  // DriverHost
+  void send(std::span<const ipc::WorkerToBroker> sent) final;
+  void give_back(const ipc::ReturnSocket& message, std::unique_ptr<DrivenSocket> socket) final;
+  void drop_broker(const std::string& why) final;
+  [[nodiscard]] std::optional<uint64_t> bind_listener() final;
+  void accept_on(std::unique_ptr<DrivenSocket>) final {}
+  void offer_listener(const ipc::Listening& offer) final { offers.push_back(offer); }
+  void close_listener(uint64_t cookie) final { closed_listeners.push_back(cookie); }
+  void accept_waiting() final {}
+  void start(FileJob job) final { jobs.push_back(std::move(job)); }
+  void set_timer(uint64_t at_ms) final { timer_ms_ = at_ms; }
+  void log(LogLevel, const LogLine&) final {}
+  void log_access(const LogLine& line) final { lines.push_back(line.text()); }
+  void set_log_level(LogLevel level) final { log_level = level; }
+  void stop() final { ++stops; }
+
+  [[nodiscard]] Peer& new_peer();
+  /// Gives all sockets that are ready their turns.
+  void turn_ready_sockets();
 
   std::vector<std::unique_ptr<Peer>> peers_;
+  ExactBuffers buffers_;
+  uint64_t timer_ms_ = kNever;
   uint8_t attempts_ = 0;
+
+ public:
+  Driver driver;  ///< Destroyed before the peers, whose sockets it owns.
+  Worker& worker = driver.core();
 };
 
 /// A request for the CAR.
