@@ -62,7 +62,7 @@ class ExactBuffers final : public ReadBuffers {
 /// memory.
 class Rig : private DriverHost {
  public:
-  explicit Rig(Settings settings = {});
+  explicit Rig(Settings settings = {}, uint32_t access_line_every = 1);
   ~Rig();
 
   Peer& connect();
