@@ -30,9 +30,9 @@
 namespace daphnis::worker {
 
 /// The whole worker without its sockets: clients and L2 streams come in as Connections that the
-/// shell feeds and drains, the broker as messages. After each input the shell (or a simulation)
-/// takes what the worker has made of it: woken connections, messages, file jobs, log lines, and the
-/// time of the next call. Owned by the worker's shell.
+/// Driver feeds and drains, the broker as messages. After each input the Driver takes what the
+/// worker has made of it: woken connections, messages, file jobs, log lines, and the time of the
+/// next call. Owned by the Driver.
 class Worker final : private RequestSink,
                      private StreamListener,
                      private ReaderHost,
@@ -60,7 +60,7 @@ class Worker final : private RequestSink,
 
   // --- Connections ---
   /// Takes a client that has connected. Null where no place is left and no client can be closed for
-  /// it: the shell closes the new one.
+  /// it: the Driver closes the new one.
   [[nodiscard]] Connection* on_client(std::string address, uint64_t now_ms);
   /// Puts the connection at the end of the list of woken ones.
   void touch(Connection& connection) { agenda_.wake(connection); }
@@ -70,7 +70,7 @@ class Worker final : private RequestSink,
   // --- The broker ---
   void on_broker_connected(uint64_t now_ms) { broker_.on_connected(now_ms); }
   /// Takes a message. `has_socket` says, for a Handoff or a ListenerGiven, that the announced
-  /// descriptor came with it. A new stream for the shell to drive is put in `stream`. False where
+  /// descriptor came with it. A new stream to drive is put in `stream`. False where
   /// the connection must be dropped; broker_problem() says why.
   [[nodiscard]] bool on_broker_message(const ipc::BrokerToWorker& message, bool has_socket,
                                        uint64_t now_ms, Connection** stream);
@@ -120,7 +120,7 @@ class Worker final : private RequestSink,
   [[nodiscard]] std::optional<LogLevel> take_log_level() {
     return std::exchange(log_level_, std::nullopt);
   }
-  /// Counters and gauges. The shell adds what only the system knows, and sends them.
+  /// Counters and gauges. The Driver adds what only the system knows, and sends them.
   [[nodiscard]] ipc::WorkerStats stats() const;
   void send(ipc::WorkerToBroker message) { broker_.send(std::move(message)); }
 

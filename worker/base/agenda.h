@@ -15,13 +15,13 @@ class Connection;
 
 inline constexpr uint64_t kNever = std::numeric_limits<uint64_t>::max();
 
-/// The list of connections whose shell must look at them, and the times at which connections and
+/// The list of connections whose driver must look at them, and the times at which connections and
 /// fetches are to be called. Owned by the Worker. Times are milliseconds of any monotonic clock.
 class Agenda {
  public:
   using Callee = std::variant<ConnectionId, FetchId>;
 
-  /// Puts the connection on the list of those whose shell must look at it.
+  /// Puts the connection on the list of those whose driver must look at it.
   void wake(Connection& connection);
   /// Returns the list, oldest entry first, and leaves it empty.
   [[nodiscard]] std::vector<Connection*> take_woken();

@@ -10,19 +10,19 @@
 
 namespace daphnis::worker {
 
-/// What the shell does with a connection's socket.
+/// What the driver does with a connection's socket.
 enum class Ending : uint8_t {
   kOpen,
-  kHalfClose,  ///< The shell ends our side once the output is written, and still reads the input.
-  kClose,      ///< The shell closes the socket once the output is written.
-  kReset,      ///< The shell closes the socket at once, so that the peer sees a reset.
-  kGiveBack,   ///< The shell gives the socket back to the broker once the output is written.
+  kHalfClose,  ///< The driver ends our side once the output is written, and still reads the input.
+  kClose,      ///< The driver closes the socket once the output is written.
+  kReset,      ///< The driver closes the socket at once, so that the peer sees a reset.
+  kGiveBack,   ///< The driver gives the socket back to the broker once the output is written.
 };
 
-/// One connection, of a client or of an L2 whose POST was handed off, as its shell sees it: the
-/// shell feeds input, pulls output and asks how to end the socket. Where anything but the shell
-/// changes what the shell must do (output has come, input is wanted again), the connection wakes
-/// itself on the agenda. Owned by the Worker until its shell has closed the socket and calls
+/// One connection, of a client or of an L2 whose POST was handed off, as its driver sees it: the
+/// driver feeds input, pulls output and asks how to end the socket. Where anything but the driver
+/// changes what the driver must do (output has come, input is wanted again), the connection wakes
+/// itself on the agenda. Owned by the Worker until its driver has closed the socket and calls
 /// Worker::forget().
 class Connection {
  public:
@@ -39,14 +39,14 @@ class Connection {
   virtual void on_lost(uint64_t now_ms) = 0;
   /// The socket took the first `size` bytes of what output() showed.
   virtual void on_written(size_t size, uint64_t now_ms) = 0;
-  /// The shell waits for the disk to read what file_output() shows, so that the peer is not to
+  /// The driver waits for the disk to read what file_output() shows, so that the peer is not to
   /// blame for the pause.
   virtual void on_file_awaited() {}
   /// The file that file_output() shows cannot be read. `error` is an errno; 0 says that the file is
   /// too short.
   virtual void on_file_lost(int /*error*/, uint64_t /*now_ms*/) {}
   /// `kernel_bytes` is how much output the kernel holds that the peer has not acknowledged. The
-  /// shell calls this about once a second while the socket takes no more.
+  /// driver calls this about once a second while the socket takes no more.
   virtual void on_unsent(size_t /*kernel_bytes*/, uint64_t /*now_ms*/) {}
   /// A time asked for by be_called_at() has come. The call may be early or late, so the connection
   /// compares `now_ms` with its deadlines itself.
@@ -62,7 +62,7 @@ class Connection {
   /// sent by itself.
   [[nodiscard]] virtual bool has_file_next() const { return false; }
   [[nodiscard]] virtual bool wants_input() const = 0;
-  /// True where the shell must read into a pooled buffer, whose slices the connection keeps; false
+  /// True where the driver must read into a pooled buffer, whose slices the connection keeps; false
   /// where the connection looks at the input or copies it.
   [[nodiscard]] virtual bool keeps_input() const = 0;
   [[nodiscard]] virtual Ending ending() const = 0;

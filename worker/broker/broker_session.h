@@ -10,7 +10,7 @@
 namespace daphnis::worker {
 
 /// The worker's side of a broker connection (DESIGN 4): sends Hello, becomes usable with Welcome,
-/// pings, and finds a broker that has fallen silent. Holds messages until the shell takes them.
+/// pings, and finds a broker that has fallen silent. Holds messages until the Driver takes them.
 /// Owned by the Worker; the shell connects again after each end.
 class BrokerSession {
  public:

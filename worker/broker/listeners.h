@@ -17,7 +17,7 @@ namespace daphnis::worker {
 /// on the very socket of its predecessor. Where the broker has none, or brings none within
 /// kListenerWaitMs, the worker binds its own socket and offers it. A socket of which the broker
 /// keeps a copy may be closed without losing the clients that wait in it. Owned by the Worker; the
-/// shell holds the sockets and does what the take_*() functions say.
+/// shell holds the sockets, and the Driver has it do what the take_*() functions say.
 class Listeners {
  public:
   Listeners(BrokerSession& broker, uint32_t slot) : broker_(broker), slot_(slot) {}
