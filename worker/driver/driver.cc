@@ -31,8 +31,7 @@ void Driver::start(const std::string& address, uint64_t now_ms) {
   after_input(now_ms);
 }
 
-void Driver::on_client(std::unique_ptr<DrivenSocket> socket, std::string address,
-                       uint64_t now_ms) {
+void Driver::on_client(std::unique_ptr<DrivenSocket> socket, std::string address, uint64_t now_ms) {
   Connection* connection = core_.on_client(std::move(address), now_ms);
   if (connection) add_socket(std::move(socket), *connection, now_ms);
   after_input(now_ms);  // Another client may have been closed for this one.
@@ -79,8 +78,7 @@ bool Driver::on_broker_message(const ipc::BrokerToWorker& message,
 void Driver::on_broker_closed(const std::string& why, uint64_t now_ms) {
   const std::string& problem = core_.broker_problem();
   if (core_.has_broker() || !problem.empty()) {
-    host_.log(LogLevel::kWarn,
-              LogLine("broker_lost").add("why", problem.empty() ? why : problem));
+    host_.log(LogLevel::kWarn, LogLine("broker_lost").add("why", problem.empty() ? why : problem));
   }
   core_.on_broker_closed(now_ms);
   after_input(now_ms);

@@ -43,10 +43,9 @@ Shell::Shell(daphnis::uv::Loop& loop, daphnis::uv::Log& log, const ShellSettings
                .pid = static_cast<uint32_t>(::getpid()),
                .access_line_every = settings.access_line_every},
               *this, buffers_, [this](std::span<uint8_t> out) { random_.fill(out); }),
-      spool_files_(loop,
-                   [this](FileJobDone done) {
-                     driver_.on_file_job_done(std::move(done), loop_.now_ms());
-                   }),
+      spool_files_(
+          loop,
+          [this](FileJobDone done) { driver_.on_file_job_done(std::move(done), loop_.now_ms()); }),
       timer_(loop, [this] { driver_.on_time(loop_.now_ms()); }),
       tick_(loop, [this] { on_tick(); }),
       terminate_(loop, SIGTERM, [this] { driver_.on_end_asked(loop_.now_ms()); }),
@@ -64,9 +63,8 @@ BrokerLink::Events Shell::link_events() {
                 return driver_.on_broker_message(
                     message, socket ? driven(std::move(socket)) : nullptr, loop_.now_ms());
               },
-          .on_closed = [this](const std::string& why) {
-            driver_.on_broker_closed(why, loop_.now_ms());
-          }};
+          .on_closed =
+              [this](const std::string& why) { driver_.on_broker_closed(why, loop_.now_ms()); }};
 }
 
 void Shell::start() {

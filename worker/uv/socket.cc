@@ -17,9 +17,8 @@ namespace daphnis::worker::uv {
 void Socket::start(SocketDriver& driver) {
   driver_ = &driver;
   poll_.emplace(loop_, std::move(fd_), [this](int events) {
-    driver_->on_ready(
-        {.reads = (events & UV_READABLE) != 0, .writes = (events & UV_WRITABLE) != 0},
-        loop_.now_ms());
+    driver_->on_ready({.reads = (events & UV_READABLE) != 0, .writes = (events & UV_WRITABLE) != 0},
+                      loop_.now_ms());
   });
 }
 
@@ -64,8 +63,7 @@ std::optional<size_t> Socket::write(std::span<const Bytes> views, bool has_more)
 
 FileSent Socket::send(const FileRange& piece) {
   if (!files_) {
-    files_ = std::make_unique<FileSender>(loop_,
-                                          [this] { driver_->on_file_warm(loop_.now_ms()); });
+    files_ = std::make_unique<FileSender>(loop_, [this] { driver_->on_file_warm(loop_.now_ms()); });
   }
   return files_->send(fd(), piece);
 }

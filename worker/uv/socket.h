@@ -37,10 +37,10 @@ class Socket final : public DrivenSocket {
   [[nodiscard]] int fd() const { return poll_ ? poll_->fd() : fd_.get(); }
 
   daphnis::uv::Loop& loop_;
-  daphnis::uv::UniqueFd fd_;                ///< The descriptor before start().
-  SocketDriver* driver_ = nullptr;          ///< Set by start().
-  std::optional<daphnis::uv::Poll> poll_;   ///< The descriptor's owner from start() on.
-  std::unique_ptr<FileSender> files_;       ///< The sender, from the first part of a file on.
+  daphnis::uv::UniqueFd fd_;               ///< The descriptor before start().
+  SocketDriver* driver_ = nullptr;         ///< Set by start().
+  std::optional<daphnis::uv::Poll> poll_;  ///< The descriptor's owner from start() on.
+  std::unique_ptr<FileSender> files_;      ///< The sender, from the first part of a file on.
 };
 
 }  // namespace daphnis::worker::uv

@@ -54,8 +54,7 @@ SocketRead WorkerSocket::read(std::span<uint8_t> first, std::span<uint8_t> secon
   size_t size = socket_->read(first.first(std::min(most, first.size())));
   if (size == first.size()) size += socket_->read(second.first(most - size));
   if (size > 0) return {.outcome = SocketRead::Outcome::kBytes, .bytes = size};
-  return {.outcome =
-              socket_->is_reset() ? SocketRead::Outcome::kLost : SocketRead::Outcome::kEnd};
+  return {.outcome = socket_->is_reset() ? SocketRead::Outcome::kLost : SocketRead::Outcome::kEnd};
 }
 
 /// Writes a random number of the views, as much as fits.

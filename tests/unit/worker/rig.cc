@@ -165,10 +165,7 @@ SampleCar::SampleCar(size_t leaf_bytes, size_t repeats, uint64_t leaf_hash) {
 }
 
 Rig::Rig(Settings settings, uint32_t access_line_every)
-    : driver({.worker = settings,
-              .index = 3,
-              .pid = 4711,
-              .access_line_every = access_line_every},
+    : driver({.worker = settings, .index = 3, .pid = 4711, .access_line_every = access_line_every},
              *this, buffers_, [this](std::span<uint8_t> out) {
                std::ranges::fill(out, static_cast<uint8_t>(now_ms));
              }) {
