@@ -89,6 +89,41 @@ TEST_CASE("the stats line is one JSON object that counts since the one before", 
   CHECK(second["first_byte_ms"]["p50"].is_null());
 }
 
+TEST_CASE("the fields of the stats line have their order", "[broker][stats]") {
+  Rig rig;
+  StatsWriter writer;
+  CHECK(writer.line(rig.broker, {.time = "2030-01-01T00:00:00.000Z"}, rig.now_ms) ==
+        R"({"time":"2030-01-01T00:00:00.000Z","uptime_s":0,"interval_ms":0,)"
+        R"("l2s":{"registered":0,"v2":0,"legacy":0,"idle":0,"busy":0,"full":0,"suspect":0},)"
+        R"("workers":0,"fetches_in_flight":0,"fetches_waiting":0,"attempts_in_flight":0,)"
+        R"("fetches":0,"served":0,"cancelled":0,"cached":0,"joined":0,"joiners":0,)"
+        R"("failed":{"no_l2":0,"failed":0,"silent":0,"not_found":0,"overloaded":0,"draining":0},)"
+        R"("attempts":0,"handoffs":0,)"
+        R"("answers":{"complete":0,"not_found":0,"verify_failed":0,"aborted":0,"stalled":0,)"
+        R"("cancelled":0,"lost":0,"silent":0,"l2_lost":0,"late":0,"double":0,"unknown":0},)"
+        R"("first_byte_ms":{"count":0,"p50":null,"p99":null},)"
+        R"("registrations":0,"losses":0,"refused":0,"holdings":0,"connections":0,)"
+        R"("clients":{"connections":0,"requests":0,"2xx":0,"3xx":0,"4xx":0,"5xx":0,"aborted":0,)"
+        R"("left":0,"joins":0,"spools":0,"bytes_out":0},)"
+        R"("cache":{"up":0,"limit_bytes":0,"used_bytes":0,"reserved_bytes":0,"doomed_bytes":0,)"
+        R"("entries":0,"spools":0,"spool_dir_bytes":0,"hits":0,"stores":0,"evictions":0,)"
+        R"("purged":0,"expired":0,"faults":0,"quarantined":0,"refused":0},)"
+        R"("car_bytes_through_broker":0,"drained_bytes":0,"rss_bytes":0,"descriptors":0,)"
+        R"("descriptors_max":0,"loop_lag_ms":0,"cpu_ms":0})"
+        "\n");
+}
+
+TEST_CASE("the stats line has the total of what must stay zero, and else what came since the last",
+          "[broker][stats]") {
+  Rig rig;
+  StatsWriter writer;
+  const auto line = [&] { return writer.line(rig.broker, {}, rig.now_ms); };
+  rig.broker.counters().car_bytes_through_broker = 7;
+  rig.broker.counters().drained_bytes = 8;
+  CHECK(line().find(R"("car_bytes_through_broker":7,"drained_bytes":8,)") != std::string::npos);
+  CHECK(line().find(R"("car_bytes_through_broker":7,"drained_bytes":0,)") != std::string::npos);
+}
+
 TEST_CASE("the admin endpoint answers what operators and machines ask", "[broker][admin]") {
   Rig rig;
   rig.register_l2("home", "?v=2");
