@@ -47,8 +47,6 @@ struct Counters {
   uint64_t losses = 0;
   uint64_t drops_stuck = 0;  ///< Losses since the L2 did not read.
   // Holdings.
-  uint64_t holdings_added = 0;
-  uint64_t holdings_removed = 0;
   uint64_t holdings_junk_lines = 0;
   uint64_t holdings_over_bound = 0;
   // Connections.

@@ -235,14 +235,12 @@ void L2Server::take_root(L2Connection& connection, HoldingsParser::Verb verb, co
   }
 }
 
-void L2Server::count_holdings(const L2Connection& connection) {
-  context_.counters.holdings_added += connection.holdings_added;
-  context_.counters.holdings_removed += connection.holdings_removed;
+void L2Server::count_junk_lines(const L2Connection& connection) {
   context_.counters.holdings_junk_lines += connection.holdings->junk();
 }
 
 bool L2Server::refuse_removal(L2Connection& connection, uint64_t now_ms) {
-  count_holdings(connection);
+  count_junk_lines(connection);
   return end_with(connection, 403, "session_needed",
                   "remove needs the Daphnis-Session of the registration", now_ms);
 }
@@ -257,7 +255,7 @@ void L2Server::on_end(L2Connection& connection, uint64_t now_ms) {
       refuse_removal(connection, now_ms);
       return;
     }
-    count_holdings(connection);
+    count_junk_lines(connection);
     say(connection,
         reply_ok(fmt::format(R"({{"added":{},"removed":{},"junk":{}}})", connection.holdings_added,
                              connection.holdings_removed, connection.holdings->junk())));

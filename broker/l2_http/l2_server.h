@@ -62,7 +62,7 @@ class L2Server {
                 uint64_t now_ms);
   bool begin_holdings(L2Connection& connection, const std::string& l2_id, uint64_t now_ms);
   void take_root(L2Connection& connection, HoldingsParser::Verb verb, const Cid& root);
-  void count_holdings(const L2Connection& connection);
+  void count_junk_lines(const L2Connection& connection);
   bool refuse_removal(L2Connection& connection, uint64_t now_ms);
 
   /// Replies and ends our side. Always false, for on_head() to return.
