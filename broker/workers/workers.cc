@@ -2,25 +2,27 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "common/base/names.h"
+#include "common/ipc/each_field.h"
 
 namespace daphnis::broker {
 namespace {
 
-void add_counters(ipc::WorkerStats& to, const ipc::WorkerStats& from) {
-  to.requests += from.requests;
-  to.status_2xx += from.status_2xx;
-  to.status_3xx += from.status_3xx;
-  to.status_4xx += from.status_4xx;
-  to.status_5xx += from.status_5xx;
-  to.aborted += from.aborted;
-  to.client_left += from.client_left;
-  to.bytes_out += from.bytes_out;
-  to.verify_failures += from.verify_failures;
-  to.joins += from.joins;
-  to.spools += from.spools;
-  to.log_lines_dropped += from.log_lines_dropped;
+/// Adds every counter and every gauge.
+void add(ipc::WorkerStats& to, const ipc::WorkerStats& from) {
+  std::vector<uint64_t> values;
+  from.fields(from, ipc::EachField{[&](uint64_t value) { values.push_back(value); }});
+  auto value = values.begin();
+  to.fields(to, ipc::EachField{[&]<class Sum>(Sum& sum) { sum += static_cast<Sum>(*value++); }});
+}
+
+/// What stays of a worker that is gone.
+ipc::WorkerStats without_gauges(ipc::WorkerStats stats) {
+  stats.clients = stats.fetches = stats.descriptors = 0;
+  stats.rss_bytes = 0;
+  return stats;
 }
 
 }  // namespace
@@ -272,7 +274,7 @@ void Workers::end(Worker& worker, std::string_view why, uint64_t now_ms) {
 
 void Workers::forget(WorkerId id, uint64_t now_ms) {
   Worker& worker = workers_[id];
-  add_counters(gone_, worker.stats);
+  add(gone_, without_gauges(worker.stats));
   context_.timers.clear(worker.timer, TimerKind::kWorker, static_cast<uint64_t>(id));
   workers_.erase(id);
   dispatcher_.on_worker_gone(id, now_ms);
@@ -302,11 +304,7 @@ WorkerTotals Workers::totals() const {
   for (const auto& [id, worker] : workers_) {
     if (!worker.is_admitted) continue;
     ++totals.admitted;
-    add_counters(totals.sum, worker.stats);
-    totals.sum.clients += worker.stats.clients;
-    totals.sum.fetches += worker.stats.fetches;
-    totals.sum.descriptors += worker.stats.descriptors;
-    totals.sum.rss_bytes += worker.stats.rss_bytes;
+    add(totals.sum, worker.stats);
   }
   return totals;
 }
