@@ -9,6 +9,7 @@
 
 #include "broker/admin/admin_cache.h"
 #include "broker/admin/metrics.h"
+#include "broker/admin/prometheus_text.h"
 #include "broker/l2_http/web_pages.h"
 #include "broker/registry/l2_states.h"
 #include "common/http/http_head.h"
@@ -144,7 +145,8 @@ std::string look(const http::Head& head, std::string_view path, const Broker& br
   if (path == "/l2s") return respond(&head, 200, kNdjson, l2s_ndjson(broker, now_ms));
   if (path == "/workers") return respond(&head, 200, kNdjson, workers_ndjson(broker, now_ms));
   if (path == "/metrics") {
-    return respond(&head, 200, kPrometheus, metrics_text(broker, process, now_ms));
+    const Metrics metrics = metrics_of(broker, process, now_ms);
+    return respond(&head, 200, kPrometheus, prometheus_text(metrics));
   }
   return respond(&head, 404, kText, "/healthz /readyz /l2s /workers /cache /metrics\n");
 }

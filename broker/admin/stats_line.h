@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <string>
 
 #include "broker/base/process_gauges.h"
@@ -7,8 +9,9 @@
 
 namespace daphnis::broker {
 
-/// Makes the line that the stats file gets once a second (docs/stats.md): gauges, and the counts
-/// since the line before. Owned by the shell; one for each broker.
+/// Makes the line that the stats file gets once a second (docs/stats.md): the fields of metrics_of,
+/// and what only a line has: its time and the time it spans. Owned by the shell; one for each
+/// broker.
 class StatsWriter {
  public:
   /// kListed names every worker in the line, which makes it long.
@@ -19,8 +22,8 @@ class StatsWriter {
                                  Workers workers = Workers::kCounted);
 
  private:
-  Counters before_;
-  ipc::WorkerStats workers_before_;
+  /// By its path, what a counter had counted at the line before; one for each counter of a line.
+  std::map<std::string, uint64_t> before_;
   uint64_t cpu_us_before_ = 0;
   uint64_t line_ms_ = 0;
 };

@@ -7,23 +7,24 @@
 
 namespace daphnis::broker {
 
-/// Counts of what has happened since the broker's start. Owned by the broker; every part counts
-/// here. docs/stats.md explains each field.
+/// Counts of what has happened since the broker's start: they only grow. Owned by the broker; every
+/// part counts here. What a field counts is said where broker/admin/metrics.cc makes it a metric;
+/// a unit test sees that each is one. The comments here say only what goes beyond that.
 struct Counters {
   // Fetches that workers asked for.
   uint64_t fetches = 0;
-  uint64_t fetches_served = 0;     ///< A worker reported a complete CAR.
+  uint64_t fetches_served = 0;
   uint64_t fetches_cancelled = 0;  ///< Cancelled by the worker, or ended with it.
   uint64_t fetches_given_up = 0;   ///< A stream failed and the worker wanted no other L2.
   uint64_t fetches_failed[static_cast<size_t>(ipc::kFetchFailureLast) + 1] = {};
-  uint64_t queues_full = 0;     ///< Fetches for which each L2 left had kL2QueueMax waiting.
-  uint64_t fetches_queued = 0;  ///< Fetches that had to wait for a place at an L2.
+  uint64_t queues_full = 0;  ///< Fetches for which each L2 left had kL2QueueMax waiting.
+  uint64_t fetches_queued = 0;
   // Attempts, by how they ended.
   uint64_t attempts = 0;
-  uint64_t attempts_first_hit = 0;  ///< Fetches whose first attempt brought a complete CAR.
+  uint64_t attempts_first_hit = 0;
   uint64_t not_found = 0;
-  uint64_t silent = 0;   ///< Attempts without a POST before the first-byte deadline.
-  uint64_t l2_lost = 0;  ///< Attempts whose L2 was lost before its POST.
+  uint64_t silent = 0;
+  uint64_t l2_lost = 0;
   uint64_t outcomes[static_cast<size_t>(ipc::kAttemptOutcomeLast) + 1] =
       {};  ///< As workers reported them.
   // POSTs.
@@ -36,8 +37,8 @@ struct Counters {
   uint64_t deliveries_late = 0;        ///< 410
   uint64_t deliveries_double = 0;      ///< 409
   uint64_t deliveries_malformed = 0;   ///< 400: there is no id, and none can be told.
-  uint64_t deliveries_without_id = 0;  ///< POSTs without an id, matched by CID and address.
-  uint64_t web_pages_refused = 0;      ///< 403: a web page made a browser send the request.
+  uint64_t deliveries_without_id = 0;
+  uint64_t web_pages_refused = 0;  ///< 403: a web page made a browser send the request.
   uint64_t car_bytes_through_broker = 0;
   uint64_t drained_bytes = 0;  ///< Of CARs, after an early reply (DESIGN 4a).
   // Registrations.
@@ -45,7 +46,7 @@ struct Counters {
   uint64_t registrations_refused = 0;
   uint64_t replacements = 0;
   uint64_t losses = 0;
-  uint64_t drops_stuck = 0;  ///< Losses since the L2 did not read.
+  uint64_t drops_stuck = 0;
   // Holdings.
   uint64_t holdings_junk_lines = 0;
   uint64_t holdings_over_bound = 0;
@@ -54,34 +55,34 @@ struct Counters {
   uint64_t connections_refused = 0;    ///< At a bound, where no other connection was idle.
   uint64_t connections_displaced = 0;  ///< Idle ones closed in favour of new ones.
   uint64_t connections_timed_out = 0;
-  uint64_t requests_refused = 0;  ///< Requests that the HTTP parser refused.
+  uint64_t requests_refused = 0;
   // Workers.
   uint64_t workers_admitted = 0;
   uint64_t workers_refused = 0;
-  uint64_t workers_lost = 0;        ///< Gone without a Leaving.
-  uint64_t workers_left = 0;        ///< Gone after a Leaving.
-  uint64_t workers_silent = 0;      ///< Times a worker left a ping unanswered for too long.
-  uint64_t listener_stand_ins = 0;  ///< Times a worker began to serve another's socket.
-  uint64_t workers_malformed = 0;   ///< Disconnected for a message that makes no sense.
+  uint64_t workers_lost = 0;    ///< Gone without a Leaving.
+  uint64_t workers_left = 0;    ///< Gone after a Leaving.
+  uint64_t workers_silent = 0;  ///< Times a worker left a ping unanswered for too long.
+  uint64_t listener_stand_ins = 0;
+  uint64_t workers_malformed = 0;
 
   // The cache.
-  uint64_t cache_hits = 0;    ///< Requests that workers answered without a fetch.
+  uint64_t cache_hits = 0;
   uint64_t cache_stores = 0;  ///< Files that got their final names.
   uint64_t cache_stores_failed = 0;
-  uint64_t cache_stores_double = 0;  ///< Files of a key that was held already.
-  uint64_t cache_downs = 0;          ///< Times the folder stopped taking files.
-  uint64_t cache_faults = 0;         ///< Files that workers could not use.
-  uint64_t cache_quarantined = 0;    ///< Corrupt files, found by workers or the scrubber.
+  uint64_t cache_stores_double = 0;
+  uint64_t cache_downs = 0;
+  uint64_t cache_faults = 0;
+  uint64_t cache_quarantined = 0;  ///< Corrupt files, found by workers or the scrubber.
   uint64_t cache_evictions = 0;
-  uint64_t cache_purged = 0;  ///< Purged by the operator.
+  uint64_t cache_purged = 0;
   uint64_t cache_expired = 0;
-  uint64_t reservations_refused = 0;  ///< Reservations refused.
-  uint64_t spools_lost = 0;           ///< Open spools of workers that are gone.
-  uint64_t spools_failed = 0;         ///< Spools given up since the disk refused something.
-  uint64_t fetches_joined = 0;        ///< Fetches that ended with another worker's.
-  uint64_t fetches_cached = 0;        ///< Fetches that ended since the cache holds the object.
-  uint64_t joins = 0;                 ///< Fetches that became followers of another worker's.
-  uint64_t joins_passed_on = 0;       ///< Followers that became leaders since theirs failed.
+  uint64_t reservations_refused = 0;
+  uint64_t spools_lost = 0;
+  uint64_t spools_failed = 0;
+  uint64_t fetches_joined = 0;
+  uint64_t fetches_cached = 0;
+  uint64_t joins = 0;
+  uint64_t joins_passed_on = 0;  ///< Followers that became leaders since theirs failed.
 
   Histogram first_byte;         ///< Order line to POST head, since the start, in ms.
   Histogram first_byte_second;  ///< The same since the last stats line.
