@@ -79,7 +79,7 @@ void snapshot(const FolderPaths& paths, const std::vector<CacheEntry>& entries) 
 
 void scrub(const FolderPaths& paths) {
   const auto begun = Clock::now();
-  FolderScrub scrub(paths);
+  FolderScrub scrub(paths, {});
   uint64_t files = 0;
   uint64_t bytes = 0;
   uint64_t corrupt = 0;

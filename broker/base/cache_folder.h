@@ -8,9 +8,10 @@
 #include "broker/base/cache_types.h"
 
 /// The tasks that the broker's core gives its cache folder, and the events that the folder reports.
-/// The folder (broker/uv/folder) carries tasks out in the order they were given, one at a time, in
-/// the thread pool, so the unlink of an evicted file never takes away a file that was stored under
-/// the same name later. A simulation keeps the files in memory instead.
+/// The folder (broker/folder decides, broker/uv/folder does the work) carries tasks out in the
+/// order they were given, one at a time, in the thread pool, so the unlink of an evicted file never
+/// takes away a file that was stored under the same name later. A simulation keeps the files in
+/// memory instead.
 namespace daphnis::broker {
 
 // --- Tasks ---

@@ -98,7 +98,7 @@ Result<void> Shell::open_folder() {
       loop_,
       CacheFolder::Settings{.dir = settings.cache_dir,
                             .spool_dir = settings.spool_dir,
-                            .scrub_bytes_per_s = settings.cache_scrub_bytes_per_s},
+                            .pace = {.scrub_bytes_per_s = settings.cache_scrub_bytes_per_s}},
       [this](const FolderEvent& event) {
         broker_.on_folder(event, loop_.now_ms());
         carry_out();

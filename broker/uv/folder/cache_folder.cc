@@ -1,9 +1,10 @@
 #include "broker/uv/folder/cache_folder.h"
 
+#include <optional>
 #include <utility>
 
+#include "broker/uv/folder/folder_probe.h"
 #include "broker/uv/folder/folder_sweep.h"
-#include "common/base/check.h"
 
 namespace daphnis::broker::uv {
 
@@ -11,15 +12,17 @@ CacheFolder::CacheFolder(daphnis::uv::Loop& loop, Settings settings, OnEvent on_
     : loop_(loop),
       settings_(std::move(settings)),
       paths_{.dir = settings_.dir, .spool_dir = settings_.spool_dir},
-      on_event_(std::move(on_event)),
+      keeper_(*this, settings_.pace, std::move(on_event)),
+      timer_(loop,
+             [this] {
+               keeper_.on_timer(loop_.now_ms());
+               arm_timer();
+             }),
       lock_(std::make_shared<FolderLock>(paths_.lock())),
       round_task_(loop),
-      probe_timer_(loop, [this] { probe(); }),
       probe_task_(loop),
       scan_task_(loop),
-      scrub_timer_(loop, [this] { run_scrub(); }),
       scrub_task_(loop),
-      sweep_timer_(loop, [this] { run_sweep(); }),
       sweep_task_(loop),
       snapshot_task_(loop) {}
 
@@ -32,119 +35,150 @@ Result<void> CacheFolder::open() {
   // Where the disk is in a trouble that may pass, a sweep makes the spool folder later.
   auto made = paths_.make_spool_dir();
   if (!made && !may_pass(made.error().sys)) return made;
-  Result<void> opened;
-  if (!paths_.dir.empty()) {
-    opened = paths_.make_cache_tree();
-    if (opened) opened = lock_->take();
-    if (!opened && !may_pass(opened.error().sys)) return opened;
-    is_up_ = opened.has_value();
-    if (!is_up_) down_why_ = opened.error().text();
-    probe_timer_.start(is_up_ ? settings_.probe_every_ms : 0, settings_.probe_every_ms);
-  }
-  counts_.strays_removed +=
-      sweep_spools({.dir = is_up_ ? paths_.dir : "", .spool_dir = paths_.spool_dir}, 0);
-  sweep_timer_.start(settings_.sweep_every_ms, settings_.sweep_every_ms);
+  const bool has_cache = !paths_.dir.empty();
+  const Result<void> opened = has_cache ? open_cache() : Result<void>();
+  if (!opened && !may_pass(opened.error().sys)) return opened;
+  const std::string dir = opened ? paths_.dir : std::string();
+  const size_t removed = sweep_spools({.dir = dir, .spool_dir = paths_.spool_dir}, 0);
+  keeper_.open({.has_cache = has_cache,
+                .trouble = opened ? std::string() : opened.error().text(),
+                .strays_removed = removed},
+               loop_.now_ms());
+  arm_timer();
   return {};
 }
 
-// --- Tasks ---
+Result<void> CacheFolder::open_cache() {
+  if (auto made = paths_.make_cache_tree(); !made) return made;
+  return lock_->take();
+}
+
+void CacheFolder::start_scan() {
+  if (paths_.dir.empty()) return;
+  keeper_.start_scan(loop_.now_ms());
+  arm_timer();
+}
 
 void CacheFolder::add(FolderTask task) {
-  check(tasks_.size() < limits::kFolderTasksMax, "too many orders for the cache folder");
-  if (scan_) {
-    if (const auto* unlink = std::get_if<UnlinkFiles>(&task)) {
-      gone_.insert(unlink->keys.begin(), unlink->keys.end());
-    } else if (const auto* quarantine = std::get_if<Quarantine>(&task)) {
-      gone_.insert(quarantine->key);
-    } else if (const auto* store = std::get_if<StoreFile>(&task)) {
-      gone_.erase(store->key);
-    }
-  }
-  tasks_.push_back(std::move(task));
-  run_tasks();
+  keeper_.add(std::move(task), loop_.now_ms());
+  arm_timer();
 }
 
-void CacheFolder::run_tasks() {
-  if (round_task_.is_busy()) return;
-  if (!round_) {
-    if (tasks_.empty()) return;
-    round_ = std::make_shared<FolderRound>(tasks_, paths_);
-  }
-  round_task_.start([round = round_] { round->step(); }, [this] { on_round_step(); });
+void CacheFolder::arm_timer() {
+  const auto due_ms = keeper_.next_deadline();
+  if (!due_ms) return timer_.stop();
+  const uint64_t now_ms = loop_.now_ms();
+  timer_.start(*due_ms > now_ms ? *due_ms - now_ms : 0);
 }
 
-void CacheFolder::on_round_step() {
-  const auto round = round_;  // An event below may lead to the next step, or the next round.
-  const auto done = round->take_done();
-  if (round->is_done()) round_.reset();
-  for (FolderWork& work : done) on_task_done(work);
-  run_tasks();
+// --- The keeper's disk ---
+
+template <class Work, class End>
+void CacheFolder::run(daphnis::uv::PoolTask& task, Work work, End end) {
+  auto result = std::make_shared<decltype(work())>();
+  task.start([result, work = std::move(work)]() mutable { *result = work(); },
+             [this, result, end = std::move(end)] {
+               end(std::move(*result));
+               arm_timer();
+             });
 }
 
-void CacheFolder::on_task_done(FolderWork& work) {
-  if (const auto* scrub = std::get_if<SetScrub>(&work.task())) {
-    settings_.scrub_bytes_per_s = scrub->bytes_per_s;
-    pace_scrub();
-  }
-  if (const auto* prove = std::get_if<ProveFile>(&work.task()); prove && is_up_) {
-    wanted_.push_back(prove->key);
-    pace_scrub();
-  }
-  if (!work.trouble().empty()) set_down(work.trouble());
-  auto& event = work.event();
-  if (!event) return;
-  const auto* stored = std::get_if<FileStored>(&*event);
-  if (scan_ && stored && !stored->is_stored) gone_.insert(stored->key);
-  if (const auto* unlinked = std::get_if<FilesUnlinked>(&*event)) {
-    unlinked_.push_back(*unlinked);
-    release_scrubbed();
-  } else {
-    on_event_(std::move(*event));
-  }
+void CacheFolder::begin_round(std::vector<FolderTask> tasks) {
+  round_ = std::make_shared<FolderRound>(std::move(tasks), paths_);
+  continue_round();
 }
 
-// --- Health ---
-
-void CacheFolder::probe() {
-  if (!down_why_.empty()) {
-    on_event_(FolderHealth{.is_up = false, .why = std::exchange(down_why_, {})});
-  }
-  if (is_stuck()) {
-    set_down("the disk has not answered for " + std::to_string(limits::kFolderSilentMs / 1000) +
-             " s");
-  }
-  if (probe_task_.is_busy()) return;
-  auto result = std::make_shared<ProbeResult>();
-  const auto after = is_up_ ? ProbeAfter::kHealth : ProbeAfter::kTrouble;
-  probe_task_.start([result, after, paths = paths_,
-                     lock = lock_] { *result = probe_folder(paths, *lock, after); },
-                    [this, result] { on_probe(*result); });
+void CacheFolder::continue_round() {
+  run(
+      round_task_, [round = round_] { return round->step(); },
+      [this](RoundStep step) {
+        if (step.is_last) round_.reset();
+        keeper_.on_round_step(std::move(step), loop_.now_ms());
+      });
 }
 
-void CacheFolder::on_probe(const ProbeResult& result) {
-  if (!result.is_ok) return set_down(result.why);
-  if (result.is_new) set_down("the folder was deleted or replaced");
-  if (!is_stuck()) set_up();
+void CacheFolder::probe(ProbeAfter after) {
+  run(
+      probe_task_,
+      [after, paths = paths_, lock = lock_] { return probe_folder(paths, *lock, after); },
+      [this](const ProbeResult& result) { keeper_.on_probe(result, loop_.now_ms()); });
 }
 
-bool CacheFolder::is_stuck() const {
-  const auto hangs = [this](const daphnis::uv::PoolTask& task) {
-    return task.is_busy() && loop_.now_ms() - task.started_ms() > limits::kFolderSilentMs;
-  };
-  return hangs(round_task_) || hangs(probe_task_);
+void CacheFolder::begin_scan() {
+  scan_ = std::make_shared<FolderScan>(paths_);
+  continue_scan();
 }
 
-void CacheFolder::set_down(const std::string& why) {
-  if (!std::exchange(is_up_, false)) return;
-  scan_.reset();
-  wanted_.clear();
-  on_event_(FolderHealth{.is_up = false, .why = why});
+void CacheFolder::continue_scan() {
+  run(
+      scan_task_, [scan = scan_] { return scan->step(); },
+      [this](ScanStep step) {
+        keeper_.on_scan_step(std::move(step), loop_.now_ms());
+        if (!keeper_.is_scanning()) scan_.reset();
+      });
 }
 
-void CacheFolder::set_up() {
-  if (std::exchange(is_up_, true)) return;
-  on_event_(FolderHealth{.is_up = true, .why = {}});
-  if (is_scan_wanted_) begin_scan();
+void CacheFolder::begin_scrub(std::vector<RequestKey> sample, std::vector<RequestKey> wanted) {
+  scrub_ = std::make_shared<FolderScrub>(paths_, std::move(sample));
+  continue_scrub(std::move(wanted));
+}
+
+void CacheFolder::continue_scrub(std::vector<RequestKey> wanted) {
+  for (const RequestKey& key : wanted) scrub_->want(key);
+  run(
+      scrub_task_, [scrub = scrub_] { return scrub->step(); },
+      [this](ScrubStep step) { keeper_.on_scrub_step(std::move(step), loop_.now_ms()); });
+}
+
+void CacheFolder::let_go() {
+  run(
+      scrub_task_, [scrub = scrub_] { return scrub->let_go(); },
+      [this](const std::optional<FileProven>& gone) { keeper_.on_let_go(gone, loop_.now_ms()); });
+}
+
+void CacheFolder::sweep() {
+  const auto quiet_s = static_cast<time_t>(settings_.pace.sweep_every_ms / 1000);
+  run(
+      sweep_task_,
+      [quiet_s, paths = paths_] {
+        (void)paths.make_spool_dir();  // The folder may be deleted, or never have been made.
+        return sweep_spools(paths, quiet_s);
+      },
+      [this](size_t removed) { keeper_.on_sweep(removed); });
+}
+
+// --- Snapshot ---
+
+void CacheFolder::append_snapshot(SnapshotPart part) {
+  if (part.is_first) snapshot_ = std::make_shared<SnapshotFile>(paths_.index(), "new");
+  run(
+      snapshot_task_,
+      [part = std::move(part), file = snapshot_] {
+        auto written = file->append(part.entries);
+        if (written && part.is_last) written = file->finish();
+        if (written) return SnapshotStep{};
+        const bool is_trouble = is_folder_trouble(written.error().sys);
+        return SnapshotStep{.is_written = false,
+                            .trouble = is_trouble ? written.error().text() : std::string()};
+      },
+      [this](const SnapshotStep& step) {
+        keeper_.on_snapshot_step(step);
+        if (!keeper_.is_writing_snapshot()) snapshot_.reset();
+      });
+}
+
+Result<void> CacheFolder::write_snapshot(const EntrySource& source) {
+  // Before the first scan is over the index is not whole; the earlier snapshot is better.
+  if (!keeper_.was_scanned()) return {};
+  SnapshotFile file(paths_.index(), "stop");
+  std::vector<CacheEntry> entries;
+  uint64_t cursor = 0;
+  do {
+    entries.clear();
+    cursor = source(cursor, limits::kSnapshotEntriesPerTurn, entries);
+    if (auto written = file.append(entries); !written) return written;
+  } while (cursor != 0);
+  return file.finish();
 }
 
 }  // namespace daphnis::broker::uv

@@ -1,17 +1,12 @@
 #pragma once
 
-#include <absl/container/flat_hash_set.h>
-
-#include <deque>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "broker/base/cache_folder.h"
+#include "broker/folder/folder_keeper.h"
 #include "broker/uv/folder/folder_lock.h"
 #include "broker/uv/folder/folder_paths.h"
-#include "broker/uv/folder/folder_probe.h"
 #include "broker/uv/folder/folder_scan.h"
 #include "broker/uv/folder/folder_scrub.h"
 #include "broker/uv/folder/folder_tasks.h"
@@ -21,37 +16,20 @@
 
 namespace daphnis::broker::uv {
 
-/// The cache's files: carries out the core's tasks, scans at the start, scrubs in the background,
-/// and probes whether the folder can store files (DESIGN 7). Each of these runs in libuv's thread
-/// pool, one step at a time, so a slow disk never blocks the loop. Owned by the Shell; its events
-/// come from the loop, never from within add() or start_scan(). Its end drops tasks that were not
-/// carried out; the scan of the next start makes up for them.
-class CacheFolder {
+/// The cache's files: a FolderKeeper that says what is done and when, and here the work itself
+/// (DESIGN 7): tasks, scans, scrubbing, sweeps, probes and snapshots. Each of these runs in libuv's
+/// thread pool, one step at a time, so a slow disk never blocks the loop. Owned by the Shell; its
+/// events come from the loop, never from within add() or start_scan(). Its end drops tasks that
+/// were not carried out; the scan of the next start makes up for them.
+class CacheFolder final : private FolderDisk {
  public:
   struct Settings {
     std::string dir;        ///< Absolute; empty: no cache, and only spools are unlinked.
     std::string spool_dir;  ///< Absolute; empty: none.
-    uint64_t scrub_bytes_per_s = 8 * limits::kMiB;  ///< 0: no scrubbing.
-    uint64_t scrub_pause_ms = 60'000;               ///< Between two rounds over all files.
-    uint64_t probe_every_ms = 5'000;
-    /// Between two sweeps of tmp/ and the spool folder for strays.
-    uint64_t sweep_every_ms = 30'000;
+    FolderPace pace = {};
   };
-  /// Counts since the start, for metrics.
-  struct Counts {
-    uint64_t files_scanned = 0;
-    uint64_t files_removed = 0;   ///< Removed by scans, since they were no valid cache files.
-    uint64_t strays_removed = 0;  ///< Of dead workers, in tmp/ and in the spool folder.
-    uint64_t files_scrubbed = 0;
-    uint64_t bytes_scrubbed = 0;
-    uint64_t files_corrupt = 0;
-    uint64_t last_scan_ms = 0;  ///< How long the last whole scan took.
-  };
-  using OnEvent = std::function<void(FolderEvent)>;
-  /// Appends up to `count` entries of the index from `cursor` on; returns the cursor to go on from,
-  /// or 0 at the end (as CacheIndex::visit). Called on the loop.
-  using EntrySource =
-      std::function<uint64_t(uint64_t cursor, size_t count, std::vector<CacheEntry>& out)>;
+  using OnEvent = FolderKeeper::OnEvent;
+  using EntrySource = FolderKeeper::EntrySource;  ///< Called on the loop.
 
   CacheFolder(daphnis::uv::Loop& loop, Settings settings, OnEvent on_event);
   ~CacheFolder();
@@ -74,79 +52,53 @@ class CacheFolder {
   /// Writes the snapshot DIR/index in the background, kSnapshotEntriesPerTurn entries a turn. Does
   /// nothing while an earlier one is being written, while the folder is down, and before the first
   /// scan is over.
-  void save_snapshot(EntrySource source);
+  void save_snapshot(EntrySource source) { keeper_.save_snapshot(std::move(source)); }
   /// Writes the snapshot at once, for the broker's stop. Blocks. Errors: kSystem.
   [[nodiscard]] Result<void> write_snapshot(const EntrySource& source);
 
-  [[nodiscard]] bool is_up() const { return is_up_; }
-  [[nodiscard]] bool is_scanning() const { return scan_ != nullptr; }
-  [[nodiscard]] bool is_writing_snapshot() const { return snapshot_ != nullptr; }
-  [[nodiscard]] size_t tasks_pending() const {
-    return tasks_.size() + (round_ ? round_->size() : 0);
-  }
-  [[nodiscard]] const Counts& counts() const { return counts_; }
+  [[nodiscard]] bool is_up() const { return keeper_.is_up(); }
+  [[nodiscard]] bool is_scanning() const { return keeper_.is_scanning(); }
+  [[nodiscard]] bool is_writing_snapshot() const { return keeper_.is_writing_snapshot(); }
+  [[nodiscard]] size_t tasks_pending() const { return keeper_.tasks_pending(); }
+  [[nodiscard]] const FolderCounts& counts() const { return keeper_.counts(); }
 
  private:
-  // cache_folder.cc: tasks and health.
-  void run_tasks();
-  void on_round_step();
-  void on_task_done(FolderWork& work);
-  void probe();
-  void on_probe(const ProbeResult& result);
-  void set_down(const std::string& why);
-  void set_up();
-  /// True where a step has taken more than kFolderSilentMs, so the disk hangs.
-  [[nodiscard]] bool is_stuck() const;
+  void begin_round(std::vector<FolderTask> tasks) override;
+  void continue_round() override;
+  void probe(ProbeAfter after) override;
+  void begin_scan() override;
+  void continue_scan() override;
+  void begin_scrub(std::vector<RequestKey> sample, std::vector<RequestKey> wanted) override;
+  void continue_scrub(std::vector<RequestKey> wanted) override;
+  void let_go() override;
+  void sweep() override;
+  void append_snapshot(SnapshotPart part) override;
 
-  // cache_folder_rounds.cc: scans, scrubbing, sweeps and snapshots.
-  void begin_scan();
-  void run_scan();
-  void on_batch(FolderScan::Batch&& batch);
-  void run_scrub();
-  void on_scrub_step(FolderScrub::Step&& step);
-  void release_scrubbed();
-  void pace_scrub();
-  void run_sweep();
-  void run_snapshot();
+  /// Makes the cache's folders and takes the lock. Errors: as open().
+  [[nodiscard]] Result<void> open_cache();
+  /// Runs `work` in the thread pool and gives its result to `end`, which tells the keeper.
+  template <class Work, class End>
+  void run(daphnis::uv::PoolTask& task, Work work, End end);
+  /// Sets the timer; follows each input of the keeper.
+  void arm_timer();
 
   daphnis::uv::Loop& loop_;
   Settings settings_;
   FolderPaths paths_;
-  OnEvent on_event_;
-  std::shared_ptr<FolderLock> lock_;  ///< Shared with the probe under way.
-  Counts counts_;
-
-  std::deque<FolderTask> tasks_;
-  std::shared_ptr<FolderRound> round_;  ///< The tasks under way; null: none.
-  daphnis::uv::PoolTask round_task_;
-
-  bool is_up_ = true;
-  std::string down_why_;         ///< The trouble of open(), until an event reports it.
-  bool is_scan_wanted_ = false;  ///< start_scan() was called.
-  daphnis::uv::Timer probe_timer_;
-  daphnis::uv::PoolTask probe_task_;
-
-  std::shared_ptr<FolderScan> scan_;  ///< Null: no scan is under way.
-  uint64_t scan_began_ms_ = 0;
-  bool was_scanned_ = false;
-  /// Keys whose files were removed since the scan began; entries that it reports for them are void.
-  absl::flat_hash_set<RequestKey> gone_;
-  daphnis::uv::PoolTask scan_task_;
-
-  std::shared_ptr<FolderScrub> scrub_;
-  std::vector<RequestKey> wanted_;  ///< Of ProveFile, not yet given to the scrubber.
-  uint64_t scrub_owed_bytes_ = 0;   ///< Bytes read for which scrubbing has not paused yet.
-  /// Events held back until the scrubber has closed an unlinked file that it may have open.
-  std::vector<FilesUnlinked> unlinked_;
-  daphnis::uv::Timer scrub_timer_;
-  daphnis::uv::PoolTask scrub_task_;
-
-  daphnis::uv::Timer sweep_timer_;
-  daphnis::uv::PoolTask sweep_task_;
-
-  EntrySource snapshot_source_;
-  uint64_t snapshot_cursor_ = 0;
+  FolderKeeper keeper_;
+  daphnis::uv::Timer timer_;  ///< For the keeper's next deadline.
+  // Each is shared with its work under way.
+  std::shared_ptr<FolderLock> lock_;
+  std::shared_ptr<FolderRound> round_;      ///< The tasks under way; null: none.
+  std::shared_ptr<FolderScan> scan_;        ///< Null: no scan is under way.
+  std::shared_ptr<FolderScrub> scrub_;      ///< Null until the first scan is over.
   std::shared_ptr<SnapshotFile> snapshot_;  ///< Null: no snapshot is being written.
+
+  daphnis::uv::PoolTask round_task_;
+  daphnis::uv::PoolTask probe_task_;
+  daphnis::uv::PoolTask scan_task_;
+  daphnis::uv::PoolTask scrub_task_;
+  daphnis::uv::PoolTask sweep_task_;
   daphnis::uv::PoolTask snapshot_task_;
 };
 

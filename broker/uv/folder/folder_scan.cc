@@ -21,24 +21,25 @@ std::string trouble_text(int sys, const std::string& what) {
 
 }  // namespace
 
-FolderScan::Batch FolderScan::step() {
-  Batch batch;
+ScanStep FolderScan::step() {
+  ScanStep step;
   if (!snapshot_) read_snapshot();
-  while (batch.files_seen < limits::kFilesFoundMax && batch.trouble.empty()) {
+  while (step.files_seen < limits::kFilesFoundMax && step.trouble.empty()) {
     if (names_.empty()) {
       if (next_folder_ == FolderPaths::kObjectFolders) {
-        batch.is_last = true;
+        step.is_last = true;
+        step.sample = take_sample();
         break;
       }
-      if (!open_folder(batch)) break;
+      if (!open_folder(step)) break;
       continue;
     }
     const std::string name = std::move(names_.back());
     names_.pop_back();
-    ++batch.files_seen;
-    look_at(name, batch);
+    ++step.files_seen;
+    look_at(name, step);
   }
-  return batch;
+  return step;
 }
 
 void FolderScan::read_snapshot() {
@@ -47,7 +48,7 @@ void FolderScan::read_snapshot() {
   if (bytes) snapshot_ = std::make_unique<CacheSnapshot>(std::move(*bytes));
 }
 
-bool FolderScan::open_folder(Batch& batch) {
+bool FolderScan::open_folder(ScanStep& step) {
   const unsigned number = next_folder_++;
   const std::string path = paths_.objects() + "/" + FolderPaths::object_folder(number);
   folder_ =
@@ -56,23 +57,23 @@ bool FolderScan::open_folder(Batch& batch) {
       folder_ ? for_each_name(path, [this](const std::string& name) { names_.push_back(name); })
               : errno;
   if (sys == 0) return true;
-  batch.trouble = trouble_text(sys, "cannot read the folder " + path);
+  step.trouble = trouble_text(sys, "cannot read the folder " + path);
   return false;
 }
 
-void FolderScan::look_at(const std::string& name, Batch& batch) {
+void FolderScan::look_at(const std::string& name, ScanStep& step) {
   CacheEntry entry{.key = {}, .root = {}};
   struct stat about {};
   if (::fstatat(folder_.get(), name.c_str(), &about, AT_SYMLINK_NOFOLLOW) != 0) {
-    if (errno == EIO) return remove(name, batch);
-    if (errno != ENOENT) batch.trouble = trouble_text(errno, "cannot look at " + name);
+    if (errno == EIO) return remove(name, step);
+    if (errno != ENOENT) step.trouble = trouble_text(errno, "cannot look at " + name);
     return;  // The file was evicted meanwhile.
   }
   const unsigned number = next_folder_ - 1;
   // A file that others own or may write could change after it was proven.
   if (!S_ISREG(about.st_mode) || !daphnis::uv::is_owned(about) ||
       !parse_cache_file_name(name, entry.key) || entry.key[0] != number) {
-    return remove(name, batch);
+    return remove(name, step);
   }
   entry.size = static_cast<uint64_t>(about.st_size);
   auto known = snapshot_->find(entry.key);
@@ -80,21 +81,21 @@ void FolderScan::look_at(const std::string& name, Batch& batch) {
     entry = std::move(*known);
   } else {
     entry.stored_s = static_cast<uint32_t>(about.st_mtime);
-    switch (look_into(name, entry, batch)) {
+    switch (look_into(name, entry, step)) {
       case Look::kValid:
         break;
       case Look::kInvalid:
-        return remove(name, batch);
+        return remove(name, step);
       case Look::kGone:
       case Look::kTrouble:
         return;
     }
   }
   sample(entry.key, about.st_mtime);
-  batch.entries.push_back(std::move(entry));
+  step.entries.push_back(std::move(entry));
 }
 
-FolderScan::Look FolderScan::look_into(const std::string& name, CacheEntry& entry, Batch& batch) {
+FolderScan::Look FolderScan::look_into(const std::string& name, CacheEntry& entry, ScanStep& step) {
   const daphnis::uv::UniqueFd file(
       ::openat(folder_.get(), name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   int64_t got = file ? 0 : -errno;
@@ -104,7 +105,7 @@ FolderScan::Look FolderScan::look_into(const std::string& name, CacheEntry& entr
     if (got == -ENOENT) return Look::kGone;
     if (got == -EIO) return Look::kInvalid;
     if (got < 0) {
-      batch.trouble = trouble_text(static_cast<int>(-got), "cannot read " + name);
+      step.trouble = trouble_text(static_cast<int>(-got), "cannot read " + name);
       return Look::kTrouble;
     }
     tail_.resize(static_cast<size_t>(got));
@@ -118,8 +119,8 @@ FolderScan::Look FolderScan::look_into(const std::string& name, CacheEntry& entr
   return Look::kInvalid;
 }
 
-void FolderScan::remove(const std::string& name, Batch& batch) {
-  ++batch.files_removed;
+void FolderScan::remove(const std::string& name, ScanStep& step) {
+  ++step.files_removed;
   if (::unlinkat(folder_.get(), name.c_str(), 0) == 0 || errno == ENOENT) return;
   const bool is_folder = errno == EISDIR || errno == EPERM;
   // An empty folder is removed; one with content is a mistake that does no harm.
@@ -127,7 +128,7 @@ void FolderScan::remove(const std::string& name, Batch& batch) {
                     errno == ENOTEMPTY || errno == EEXIST)) {
     return;
   }
-  batch.trouble = trouble_text(errno, "cannot remove " + name);
+  step.trouble = trouble_text(errno, "cannot remove " + name);
 }
 
 void FolderScan::sample(const RequestKey& key, time_t changed) {

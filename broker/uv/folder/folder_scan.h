@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include "broker/base/cache_types.h"
 #include "broker/cache/cache_snapshot.h"
+#include "broker/folder/folder_disk.h"
 #include "broker/uv/folder/folder_paths.h"
 #include "common/uv/fd.h"
 
@@ -20,30 +20,22 @@ class FolderScan {
  public:
   explicit FolderScan(FolderPaths paths) : paths_(std::move(paths)) {}
 
-  struct Batch {
-    std::vector<CacheEntry> entries;
-    uint64_t files_seen = 0;
-    uint64_t files_removed = 0;
-    bool is_last = false;
-    std::string trouble;  ///< Why the scan cannot go on; then files not found may exist.
-  };
-  [[nodiscard]] Batch step();
-
-  /// The youngest files, at most kScrubSampleFiles; call it after the last batch. After a crash of
-  /// the machine the youngest files are the likeliest to be torn.
-  [[nodiscard]] std::vector<RequestKey> take_sample();
+  /// Its sample are the youngest files, since they are the likeliest to be torn after a crash of
+  /// the machine.
+  [[nodiscard]] ScanStep step();
 
  private:
   void read_snapshot();
   /// Opens the next of the 256 folders. False: it cannot be read.
-  [[nodiscard]] bool open_folder(Batch& batch);
-  void look_at(const std::string& name, Batch& batch);
+  [[nodiscard]] bool open_folder(ScanStep& step);
+  void look_at(const std::string& name, ScanStep& step);
   /// The result of a look into a file.
   enum class Look { kValid, kInvalid, kGone, kTrouble };
   /// Reads the end of a file that the snapshot does not know, and fills in the entry's root.
-  [[nodiscard]] Look look_into(const std::string& name, CacheEntry& entry, Batch& batch);
-  void remove(const std::string& name, Batch& batch);
+  [[nodiscard]] Look look_into(const std::string& name, CacheEntry& entry, ScanStep& step);
+  void remove(const std::string& name, ScanStep& step);
   void sample(const RequestKey& key, time_t changed);
+  [[nodiscard]] std::vector<RequestKey> take_sample();
 
   FolderPaths paths_;
   std::unique_ptr<CacheSnapshot> snapshot_;  ///< Read by the first step.

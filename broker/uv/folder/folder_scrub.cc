@@ -23,8 +23,8 @@ std::string unreadable(int64_t negative_errno) {
 
 }  // namespace
 
-FolderScrub::Step FolderScrub::step() {
-  Step step;
+ScrubStep FolderScrub::step() {
+  ScrubStep step;
   RequestKey key;
   step.is_round_over = !file_ && !next_key(key);
   if (step.is_round_over) return step;
@@ -36,6 +36,7 @@ FolderScrub::Step FolderScrub::step() {
       read_trailer(step);
     }
   }
+  step.is_open = file_.has_value();
   return step;
 }
 
@@ -76,7 +77,7 @@ bool FolderScrub::next_key(RequestKey& key) {
   return true;
 }
 
-void FolderScrub::open(const RequestKey& key, Step& step) {
+void FolderScrub::open(const RequestKey& key, ScrubStep& step) {
   file_.emplace();
   file_->key = key;
   const std::string path = paths_.object(key);
@@ -102,7 +103,7 @@ void FolderScrub::open(const RequestKey& key, Step& step) {
   file_->footer = *footer;
 }
 
-void FolderScrub::read_trailer(Step& step) {
+void FolderScrub::read_trailer(ScrubStep& step) {
   std::vector<uint8_t> trailer(file_->footer.trailer_bytes());
   const int64_t got = read_gently(trailer.data(), trailer.size(), file_->footer.body_bytes);
   if (got < 0) return close(step, unreadable(got));
@@ -113,7 +114,7 @@ void FolderScrub::read_trailer(Step& step) {
   file_->proof = std::move(*proof);
 }
 
-void FolderScrub::read_piece(Step& step) {
+void FolderScrub::read_piece(ScrubStep& step) {
   const uint64_t left = file_->footer.body_bytes - file_->offset;
   if (left == 0) {
     const auto proven = file_->proof->on_end();
@@ -130,7 +131,7 @@ void FolderScrub::read_piece(Step& step) {
   if (!proven) close(step, proven.error().text());
 }
 
-void FolderScrub::close(Step& step, std::string why) {
+void FolderScrub::close(ScrubStep& step, std::string why) {
   ++step.files_done;
   struct stat about {};
   // A file that was evicted meanwhile is not reported as corrupt; another file may have its name by

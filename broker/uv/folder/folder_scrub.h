@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "broker/base/cache_folder.h"
 #include "broker/cache/scrub.h"
+#include "broker/folder/folder_disk.h"
 #include "broker/uv/folder/folder_paths.h"
 #include "common/uv/fd.h"
 
@@ -23,24 +23,13 @@ namespace daphnis::broker::uv {
 /// use.
 class FolderScrub {
  public:
-  explicit FolderScrub(FolderPaths paths) : paths_(std::move(paths)) {}
+  FolderScrub(FolderPaths paths, std::vector<RequestKey> sample)
+      : paths_(std::move(paths)), sample_(std::move(sample)) {}
 
-  // want() and set_sample() must not be called while a step is under way.
-  /// Puts a file before all others.
+  /// Puts a file before all others. Must not be called while a step is under way.
   void want(const RequestKey& key) { wanted_.push_back(key); }
-  /// Puts these files before those of the round.
-  void set_sample(std::vector<RequestKey> keys) { sample_ = std::move(keys); }
 
-  struct Step {
-    uint64_t bytes_read = 0;
-    uint64_t files_done = 0;  ///< Good, bad, or evicted while they were read.
-    bool is_round_over = false;
-    std::optional<FileCorrupt> corrupt;
-    std::optional<FileProven> ended;  ///< A file was read to its end, or was gone.
-  };
-  [[nodiscard]] Step step();
-  /// True where a file stays open between two steps.
-  [[nodiscard]] bool is_open() const { return file_.has_value(); }
+  [[nodiscard]] ScrubStep step();
   /// Closes the open file where it was unlinked, and then returns its key, not proven. Blocks.
   [[nodiscard]] std::optional<FileProven> let_go();
 
@@ -56,11 +45,11 @@ class FolderScrub {
 
   /// The next file to prove. False: the round is over.
   [[nodiscard]] bool next_key(RequestKey& key);
-  void open(const RequestKey& key, Step& step);
-  void read_trailer(Step& step);
-  void read_piece(Step& step);
+  void open(const RequestKey& key, ScrubStep& step);
+  void read_trailer(ScrubStep& step);
+  void read_piece(ScrubStep& step);
   /// Ends the proof of the open file; `why` is empty where the file is good.
-  void close(Step& step, std::string why);
+  void close(ScrubStep& step, std::string why);
   /// Reads as read_at() does, and leaves no pages in memory that were not there before.
   [[nodiscard]] int64_t read_gently(uint8_t* into, size_t size, uint64_t offset);
 

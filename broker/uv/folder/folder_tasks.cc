@@ -50,7 +50,7 @@ bool FolderWork::step() {
 }
 
 void FolderWork::note(int sys, const std::string& what) {
-  if (is_folder_trouble(sys)) trouble_ = what + ": " + text_of(sys);
+  if (is_folder_trouble(sys)) end_.trouble = what + ": " + text_of(sys);
 }
 
 void FolderWork::unlink(const std::string& path) {
@@ -79,27 +79,19 @@ std::string FolderWork::store(const StoreFile& task) {
   return "cannot rename " + from + ": " + text_of(sys);
 }
 
-FolderRound::FolderRound(std::deque<FolderTask>& tasks, const FolderPaths& paths) {
-  do {
-    works_.emplace_back(std::move(tasks.front()), paths);
-    tasks.pop_front();
-    // Only StoreFile tasks share a round, since each is for one file; another task may be long.
-  } while (works_.size() < limits::kFolderStepFiles && !tasks.empty() &&
-           std::holds_alternative<StoreFile>(works_.back().task()) &&
-           std::holds_alternative<StoreFile>(tasks.front()));
+FolderRound::FolderRound(std::vector<FolderTask> tasks, const FolderPaths& paths) {
+  for (FolderTask& task : tasks) works_.emplace_back(std::move(task), paths);
 }
 
-void FolderRound::step() {
+RoundStep FolderRound::step() {
+  RoundStep step;
   const auto end = std::chrono::steady_clock::now() + kStepTime;
-  while (!is_done() && works_[at_].step()) {
-    ++at_;
-    if (std::chrono::steady_clock::now() >= end) return;
+  while (at_ < works_.size() && works_[at_].step()) {
+    step.ends.push_back(works_[at_++].take_end());
+    if (std::chrono::steady_clock::now() >= end) break;
   }
-}
-
-std::span<FolderWork> FolderRound::take_done() {
-  const size_t first = std::exchange(taken_, at_);
-  return std::span(works_).subspan(first, at_ - first);
+  step.is_last = at_ == works_.size();
+  return step;
 }
 
 bool FolderWork::carry_out(const StoreFile& task) {
@@ -111,7 +103,7 @@ bool FolderWork::carry_out(const StoreFile& task) {
     // has not reached yet, would be a hit.
     unlink(paths_.object(task.key));
   }
-  event_ = std::move(stored);
+  end_.event = std::move(stored);
   return true;
 }
 
@@ -120,7 +112,7 @@ bool FolderWork::carry_out(const UnlinkFiles& task) {
     if (!paths_.dir.empty()) unlink(paths_.object(task.keys[at_]));
   }
   if (at_ < task.keys.size()) return false;
-  event_ = FilesUnlinked{task.deferred_free};
+  end_.event = FilesUnlinked{task.deferred_free};
   return true;
 }
 
@@ -129,7 +121,7 @@ bool FolderWork::carry_out(const UnlinkSpools& task) {
     if (const std::string path = paths_.spool(task.paths[at_]); !path.empty()) unlink(path);
   }
   if (at_ < task.paths.size()) return false;
-  if (task.deferred_free != 0) event_ = FilesUnlinked{task.deferred_free};
+  if (task.deferred_free != 0) end_.event = FilesUnlinked{task.deferred_free};
   return true;
 }
 

@@ -247,7 +247,7 @@ TEST_CASE("one folder of objects that is deleted is made anew") {
 TEST_CASE("a folder that another edge took meanwhile is left to it") {
   const TempFolder temp;
   Rig first(temp.path);
-  first.settings.probe_every_ms = 200;
+  first.settings.pace.probe_every_ms = 200;
   first.restart();
   first.until_pool_idle();
   std::filesystem::remove_all(first.settings.dir);

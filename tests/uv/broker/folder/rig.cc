@@ -39,10 +39,10 @@ void SmallDisk::remount(const std::string& options) {
 Rig::Rig(const std::string& at, uint64_t scrub_bytes_per_s) : path(at) {
   settings.dir = path + "/cache";
   settings.spool_dir = path + "/spool";
-  settings.scrub_bytes_per_s = scrub_bytes_per_s;
-  settings.scrub_pause_ms = 20;
-  settings.probe_every_ms = 20;
-  settings.sweep_every_ms = 50;
+  settings.pace = {.scrub_bytes_per_s = scrub_bytes_per_s,
+                   .scrub_pause_ms = 20,
+                   .probe_every_ms = 20,
+                   .sweep_every_ms = 50};
   folder = std::make_unique<CacheFolder>(loop, settings,
                                          [this](FolderEvent event) { on_event(std::move(event)); });
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "broker/uv/folder/cache_folder.h"
+#include "broker/uv/folder/folder_probe.h"
 #include "tests/fakes/cached_files.h"
 
 namespace daphnis::broker::uv::test {

@@ -132,7 +132,7 @@ TEST_CASE("what is unlinked is told of when the scrubber has closed it") {
 TEST_CASE("files that come and go under the scrubber are no fault") {
   const TempFolder temp;
   Rig rig(temp.path, kFast);
-  rig.settings.scrub_pause_ms = 0;
+  rig.settings.pace.scrub_pause_ms = 0;
   rig.restart();
   for (uint32_t round = 0; round < 300; ++round) {
     const CachedFile file = cached_dag(round % 7, 3, 30'000);
