@@ -20,9 +20,19 @@ using broker::UnlinkSpools;
 
 namespace {
 
-constexpr uint64_t kProbeEveryMs = 5'000;
+// Shorter than an edge's, or slower, so that one run of some minutes sees many of each.
+constexpr uint64_t kScrubBytesPerS = 256 * limits::kKiB;
+constexpr uint64_t kScrubPauseMs = 1'000;
 constexpr uint64_t kSweepEveryMs = 10'000;
-constexpr uint64_t kRoomPart = 20;
+
+/// The part of the disk that must be free after trouble, 1 in this number.
+constexpr uint64_t kFreePart = 20;
+
+broker::FolderPace pace_of(const broker::Settings& settings) {
+  return {.scrub_bytes_per_s = std::min(settings.cache_scrub_bytes_per_s, kScrubBytesPerS),
+          .scrub_pause_ms = kScrubPauseMs,
+          .sweep_every_ms = kSweepEveryMs};
+}
 
 }  // namespace
 
@@ -44,72 +54,86 @@ std::string fault_of_file(const std::string& bytes, const RequestKey& key) {
 FolderNode::FolderNode(Scene& scene, const broker::Settings& settings, OnEvent on_event)
     : scene_(scene),
       settings_(settings),
+      pace_(pace_of(settings)),
       on_event_(std::move(on_event)),
-      task_run_(scene),
-      probe_timer_(scene.clock, [this] { probe(); }),
+      keeper_(*this, pace_, [this](const broker::FolderEvent& event) { this->on_event(event); }),
+      timer_(scene.clock,
+             [this] {
+               keeper_.on_timer(scene_.clock.now_ms());
+               set_timer();
+             }),
+      round_task_(scene),
       probe_task_(scene),
+      scan_timer_(scene.clock, [this] { step_scan(); }),
       scan_task_(scene),
-      scan_timer_(scene.clock, [this] { run_scan(); }),
-      sweep_timer_(scene.clock, [this] { sweep(kSweepEveryMs); }),
-      scrub_timer_(scene.clock, [this] { scrub(); }),
-      scrub_task_(scene) {}
+      scrub_task_(scene),
+      sweep_task_(scene) {}
 
 FolderNode::~FolderNode() {
-  scene_.tally.folder_tasks_dropped += tasks_.size() + (task_ ? 1 : 0);
+  scene_.tally.folder_tasks_dropped += keeper_.tasks_pending();
 }
 
 void FolderNode::open() {
-  sweep(0);
-  if (settings_.cache_dir.empty()) return;
-  probe_timer_.after(kProbeEveryMs);
-  begin_scan();
+  const bool has_cache = !settings_.cache_dir.empty();
+  const uint64_t now_ms = scene_.clock.now_ms();
+  keeper_.open({.has_cache = has_cache,
+                .trouble = scene_.disk.is_sick() ? "the folder cannot be locked" : "",
+                .strays_removed = sweep_strays(0)},
+               now_ms);
+  if (has_cache) keeper_.start_scan(now_ms);
+  set_timer();
+}
+
+void FolderNode::add(broker::FolderTask task) {
+  ++scene_.tally.folder_tasks;
+  keeper_.add(std::move(task), scene_.clock.now_ms());
+  set_timer();
+}
+
+void FolderNode::set_timer() {
+  if (const auto due_ms = keeper_.next_deadline()) {
+    timer_.at(*due_ms);
+  } else {
+    timer_.stop();
+  }
+}
+
+void FolderNode::on_event(const broker::FolderEvent& event) {
+  if (const auto* files = std::get_if<broker::FilesFound>(&event)) {
+    scene_.tally.scan_found += files->entries.size();
+  }
+  on_event_(event);
 }
 
 std::string FolderNode::object(const RequestKey& key) const {
   return settings_.cache_dir + "/objects/" + cache_file_name(key);
 }
 
-// --- Orders ---
+// --- Tasks ---
 
-void FolderNode::add(broker::FolderTask task) {
-  ++scene_.tally.folder_tasks;
-  if (scan_) {
-    if (const auto* unlink = std::get_if<UnlinkFiles>(&task)) {
-      gone_.insert(unlink->keys.begin(), unlink->keys.end());
-    } else if (const auto* quarantine = std::get_if<Quarantine>(&task)) {
-      gone_.insert(quarantine->key);
-    } else if (const auto* stored = std::get_if<StoreFile>(&task)) {
-      gone_.erase(stored->key);
-    }
-  }
-  tasks_.push_back(std::move(task));
-  run_next_task();
+void FolderNode::begin_round(std::vector<broker::FolderTask> tasks) {
+  round_.assign(std::make_move_iterator(tasks.begin()), std::make_move_iterator(tasks.end()));
+  continue_round();
 }
 
-void FolderNode::run_next_task() {
-  if (task_run_.is_busy() || tasks_.empty()) return;
-  task_ = std::move(tasks_.front());
-  tasks_.pop_front();
-  answer_.reset();
-  trouble_.clear();
-  auto parts = std::visit([this](const auto& task) { return parts_of(task); }, *task_);
-  task_run_.start(std::move(parts), [this] { on_task_done(); });
+/// Carries out as many of the round's tasks as chance has it, as a disk of changing speed does.
+void FolderNode::continue_round() {
+  const auto step = std::make_shared<broker::RoundStep>();
+  Parts parts;
+  for (uint64_t count = 1 + scene_.chance.below(round_.size()); count > 0; --count) {
+    auto more = std::visit([&](const auto& task) { return parts_of(task, step); }, round_.front());
+    parts.insert(parts.end(), more.begin(), more.end());
+    round_.pop_front();
+  }
+  step->is_last = round_.empty();
+  run(round_task_, std::move(parts), step, [this](broker::RoundStep&& done) {
+    keeper_.on_round_step(std::move(done), scene_.clock.now_ms());
+  });
 }
 
-void FolderNode::on_task_done() {
-  task_.reset();
-  if (!trouble_.empty()) set_down(trouble_);
-  if (const auto event = std::exchange(answer_, std::nullopt)) {
-    const auto* stored = std::get_if<FileStored>(&*event);
-    if (scan_ && stored && !stored->is_stored) gone_.insert(stored->key);
-    if (std::holds_alternative<FilesUnlinked>(*event)) {
-      unlinked_.push_back(*event);
-      release_scrubbed();
-    } else {
-      on_event_(*event);
-    }
-  }
-  run_next_task();
+FolderNode::Parts FolderNode::refuse_task() {
+  scene_.fail("the keeper gives the disk a task for the scrubber");
+  return {};
 }
 
 std::string FolderNode::fault_of(const std::string& path, uint64_t size) {
@@ -126,101 +150,89 @@ std::string FolderNode::fault_of(const std::string& path, uint64_t size) {
 }
 
 /// The steps of a StoreFile: the file is checked first, and renamed in a later step.
-std::vector<DiskTask::Part> FolderNode::parts_of(const StoreFile& task) {
-  return {[this, task] {
-            store_fault_ = fault_of(settings_.cache_dir + "/tmp/" + task.name, task.size);
+FolderNode::Parts FolderNode::parts_of(const StoreFile& task, const RoundRef& step) {
+  const auto fault = std::make_shared<std::string>();
+  return {[this, task, fault] {
+            *fault = fault_of(settings_.cache_dir + "/tmp/" + task.name, task.size);
           },
-          [this, task] { store(task); }};
+          [this, task, fault, step] { step->ends.push_back(store(task, *fault)); }};
 }
 
-void FolderNode::store(const StoreFile& task) {
+broker::TaskEnd FolderNode::store(const StoreFile& task, std::string fault) {
   const std::string from = settings_.cache_dir + "/tmp/" + task.name;
   const std::string to = object(task.key);
-  std::string why = std::exchange(store_fault_, {});
+  std::string why = std::move(fault);
+  std::string trouble;
   if (why.empty()) {
     if (const int error = scene_.disk.rename(from, to); error != 0) {
       why = std::strerror(error);
-      if (error != ENOENT) trouble_ = "cannot rename " + from + ": " + why;
+      if (error != ENOENT) trouble = "cannot rename " + from + ": " + why;
     }
   }
   if (why.empty()) {
-    const std::string fault = fault_of_file(scene_.disk.find(to)->bytes, task.key);
-    if (!fault.empty()) scene_.fail(to + " got its name: " + fault);
+    const std::string found = fault_of_file(scene_.disk.find(to)->bytes, task.key);
+    if (!found.empty()) scene_.fail(to + " got its name: " + found);
   } else {
     scene_.trace("{} is not stored: {}", from, why);
     scene_.disk.unlink(from);
     scene_.disk.unlink(to);
   }
-  answer_ = FileStored{
+  FileStored stored{
       .spool = task.spool, .key = task.key, .is_stored = why.empty(), .why = std::move(why)};
+  return {.event = std::move(stored), .trouble = std::move(trouble)};
 }
 
-std::vector<DiskTask::Part> FolderNode::parts_of(const UnlinkFiles& task) {
-  std::vector<DiskTask::Part> parts;
+FolderNode::Parts FolderNode::parts_of(const UnlinkFiles& task, const RoundRef& step) {
+  Parts parts;
   for (const RequestKey& key : task.keys) {
     parts.emplace_back([this, key] { scene_.disk.unlink(object(key)); });
   }
-  answer_ = FilesUnlinked{task.deferred_free};
+  parts.emplace_back([step, deferred_free = task.deferred_free] {
+    step->ends.push_back({.event = FilesUnlinked{deferred_free}});
+  });
   return parts;
 }
 
-std::vector<DiskTask::Part> FolderNode::parts_of(const UnlinkSpools& task) {
-  std::vector<DiskTask::Part> parts;
+FolderNode::Parts FolderNode::parts_of(const UnlinkSpools& task, const RoundRef& step) {
+  Parts parts;
   for (const std::string& path : task.paths) {
     parts.emplace_back([this, path] { scene_.disk.unlink(path); });
   }
-  if (task.deferred_free != 0) answer_ = FilesUnlinked{task.deferred_free};
+  parts.emplace_back([step, deferred_free = task.deferred_free] {
+    broker::TaskEnd end;
+    if (deferred_free != 0) end.event = FilesUnlinked{deferred_free};
+    step->ends.push_back(std::move(end));
+  });
   return parts;
 }
 
-std::vector<DiskTask::Part> FolderNode::parts_of(const Quarantine& task) {
-  return {[this, key = task.key] {
+FolderNode::Parts FolderNode::parts_of(const Quarantine& task, const RoundRef& step) {
+  return {[this, step, key = task.key] {
     const std::string name = cache_file_name(key).substr(3);
     const std::string to = settings_.cache_dir + "/quarantine/" + name;
     if (scene_.disk.rename(object(key), to) != 0) scene_.disk.unlink(object(key));
+    step->ends.emplace_back();
   }};
 }
 
 // --- Health ---
 
-void FolderNode::probe() {
-  probe_timer_.after(kProbeEveryMs);
-  if (is_stuck()) set_down("the disk has not answered for long");
-  if (probe_task_.is_busy()) return;
-  auto look = [this, was_up = is_up_] {
-    const Disk& disk = scene_.disk;
-    const uint64_t capacity = disk.manners().capacity;
-    const uint64_t used = scene_.disk.used_bytes();
-    probe_fault_.clear();
-    if (disk.is_sick()) probe_fault_ = "the probe cannot be written";
-    if (!was_up && capacity - std::min(capacity, used) < capacity / kRoomPart) {
-      probe_fault_ = "the disk is still full";
-    }
+void FolderNode::probe(broker::ProbeAfter after) {
+  const auto result = std::make_shared<broker::ProbeResult>();
+  auto look = [this, after, result] {
+    result->why = fault_of_probe(after);
+    result->is_ok = result->why.empty();
   };
-  probe_task_.start({std::move(look)}, [this] {
-    if (!probe_fault_.empty()) return set_down(probe_fault_);
-    if (!is_stuck()) set_up();
-  });
+  run(probe_task_, {std::move(look)}, result,
+      [this](const broker::ProbeResult& done) { keeper_.on_probe(done, scene_.clock.now_ms()); });
 }
 
-bool FolderNode::is_stuck() const {
-  const auto hangs = [this](const DiskTask& task) {
-    return task.is_busy() && scene_.clock.now_ms() - task.started_ms() > limits::kFolderSilentMs;
-  };
-  return hangs(task_run_) || hangs(probe_task_);
-}
-
-void FolderNode::set_down(const std::string& why) {
-  if (!std::exchange(is_up_, false)) return;
-  scan_.reset();
-  wanted_.reset();
-  on_event_(broker::FolderHealth{.is_up = false, .why = why});
-}
-
-void FolderNode::set_up() {
-  if (std::exchange(is_up_, true)) return;
-  on_event_(broker::FolderHealth{.is_up = true, .why = {}});
-  begin_scan();
+std::string FolderNode::fault_of_probe(broker::ProbeAfter after) {
+  if (scene_.disk.is_sick()) return "the probe cannot be written";
+  const uint64_t capacity = scene_.disk.manners().capacity;
+  const uint64_t free = capacity - std::min(capacity, scene_.disk.used_bytes());
+  const bool wants_space = after == broker::ProbeAfter::kTrouble;
+  return wants_space && free < capacity / kFreePart ? "the disk is still full" : "";
 }
 
 }  // namespace daphnis::sim

@@ -5,70 +5,54 @@
 #include "common/cachefile/cache_file.h"
 #include "tests/sim/edge/folder_node.h"
 
-/// The rounds that the folder makes without a task: scans, sweeps and scrubbing.
+/// The work of the folder that no task asks for: scans, sweeps and scrubbing.
 namespace daphnis::sim {
-namespace {
 
-constexpr uint64_t kSweepEveryMs = 10'000;
-constexpr uint64_t kScrubEveryMs = 1'000;
-
-}  // namespace
+using broker::FileCorrupt;
+using broker::FileProven;
 
 // --- Scan ---
 
 void FolderNode::begin_scan() {
-  gone_.clear();
-  scan_ = std::make_shared<Scan>();
-  run_scan();
+  scan_ = {};
+  step_scan();
 }
 
-void FolderNode::pause_scan() {
-  if (scene_.weather.scan_pause_ms == 0) return run_scan();
+void FolderNode::continue_scan() {
+  if (scene_.weather.scan_pause_ms == 0) return step_scan();
   scan_timer_.after(scene_.chance.below(scene_.weather.scan_pause_ms));
 }
 
-void FolderNode::run_scan() {
-  if (!scan_ || scan_task_.is_busy()) return;
-  auto found = std::make_shared<Entries>();
-  scan_task_.start(
-      {[this, scan = scan_, found] { scan_step(*scan, *found); }}, [this, scan = scan_, found] {
-        // This scan may have been given up, or begun anew, meanwhile.
-        if (scan != scan_) return pause_scan();
-        std::erase_if(*found, [this](const auto& entry) { return gone_.contains(entry.key); });
-        scene_.tally.scan_found += found->size();
-        if (scan->is_over) {
-          scan_.reset();
-          gone_.clear();
-          scrub_timer_.after(kScrubEveryMs);
-        }
-        if (!found->empty() || scan->is_over) {
-          on_event_(broker::FilesFound{.entries = std::move(*found), .is_last = scan->is_over});
-        }
-        pause_scan();
-      });
+void FolderNode::step_scan() {
+  const auto step = std::make_shared<broker::ScanStep>();
+  run(scan_task_, {[this, step] { look_on(*step); }}, step, [this](broker::ScanStep&& done) {
+    keeper_.on_scan_step(std::move(done), scene_.clock.now_ms());
+  });
 }
 
 /// Reads the names of the next folder, or one file of the current folder.
-void FolderNode::scan_step(Scan& scan, Entries& found) {
-  if (!scan.names.empty()) {
-    const std::string path = std::move(scan.names.back());
-    scan.names.pop_back();
-    return look_at(path, found);
+void FolderNode::look_on(broker::ScanStep& step) {
+  if (!scan_.names.empty()) {
+    const std::string path = std::move(scan_.names.back());
+    scan_.names.pop_back();
+    return look_at(path, step);
   }
   const std::string objects = settings_.cache_dir + "/objects/";
   for (const std::string& path : scene_.disk.list(objects)) {
     const std::string folder = path.substr(objects.size(), 2);
-    if (folder <= scan.last_folder) continue;
-    scan.last_folder = folder;
-    scan.names = scene_.disk.list(objects + folder);
+    if (folder <= scan_.last_folder) continue;
+    scan_.last_folder = folder;
+    scan_.names = scene_.disk.list(objects + folder);
     return;
   }
-  scan.is_over = true;
+  step.is_last = true;
+  step.sample = std::move(scan_.sample);
 }
 
-void FolderNode::look_at(const std::string& path, Entries& found) {
+void FolderNode::look_at(const std::string& path, broker::ScanStep& step) {
   Disk::InodeRef inode;
   if (scene_.disk.open(path, inode) != 0) return;  // The file was evicted meanwhile.
+  ++step.files_seen;
   broker::CacheEntry entry{.key = {}, .root = {}};
   const size_t name_at = (settings_.cache_dir + "/objects/ab/").size();
   std::string tail;
@@ -81,21 +65,30 @@ void FolderNode::look_at(const std::string& path, Entries& found) {
   if (!is_read || !root) {
     scene_.trace("the scan removes {}", path);
     scene_.disk.unlink(path);
+    ++step.files_removed;
     return;
   }
   entry.root = *root;
   entry.size = size;
   entry.stored_s = scene_.wall_s();
-  found.push_back(std::move(entry));
+  if (scan_.sample.size() < limits::kScrubSampleFiles) scan_.sample.push_back(entry.key);
+  step.entries.push_back(std::move(entry));
 }
 
 // --- Strays ---
 
-void FolderNode::sweep(uint64_t quiet_ms) {
-  sweep_timer_.after(kSweepEveryMs);
+void FolderNode::sweep() {
+  const auto removed = std::make_shared<uint64_t>(0);
+  run(sweep_task_, {[this, removed] { *removed = sweep_strays(pace_.sweep_every_ms); }}, removed,
+      [this](uint64_t strays) { keeper_.on_sweep(strays); });
+}
+
+/// Removes the files of dead workers that did not change for `quiet_ms`, and returns their number.
+uint64_t FolderNode::sweep_strays(uint64_t quiet_ms) {
   std::vector<std::string> folders;
   if (!settings_.cache_dir.empty()) folders.push_back(settings_.cache_dir + "/tmp/");
   if (!settings_.spool_dir.empty()) folders.push_back(settings_.spool_dir + "/");
+  uint64_t removed = 0;
   for (const std::string& folder : folders) {
     for (const std::string& path : scene_.disk.list(folder)) {
       const size_t begin = path.find('-', folder.size()) + 1;
@@ -104,64 +97,92 @@ void FolderNode::sweep(uint64_t quiet_ms) {
       if (quiet_ms > 0 && changed_ms + quiet_ms > scene_.clock.now_ms()) continue;
       if (scene_.pids.contains(pid)) continue;
       scene_.disk.unlink(path);
-      ++scene_.tally.strays_removed;
+      ++removed;
     }
   }
+  scene_.tally.strays_removed += removed;
+  return removed;
 }
 
 // --- Scrubber ---
 
-/// Scrubs one file: the one of a ProveFile, else the next by name.
-void FolderNode::scrub() {
-  scrub_timer_.after(kScrubEveryMs);
-  if (!is_up_ || scan_ || scrub_task_.is_busy()) return;
-  struct Look {
-    Disk::InodeRef inode = {};
-    RequestKey key{};
-    std::string why = {};
-    bool is_begun = false;
-    bool is_good = false;
-  };
-  auto look = std::make_shared<Look>();
-  const std::string objects = settings_.cache_dir + "/objects/";
-  auto open = [this, look, objects] {
-    if (const auto wanted = std::exchange(wanted_, std::nullopt)) {
-      look->key = *wanted;
-      look->is_begun = true;
-      look->inode = scene_.disk.find(object(*wanted));
-      return;
-    }
-    const auto paths = scene_.disk.list(objects);
-    auto next = std::ranges::upper_bound(paths, scrubbed_);
-    if (next == paths.end()) next = paths.begin();
-    if (next == paths.end()) return;
-    scrubbed_ = *next;
-    look->is_begun = parse_cache_file_name(scrubbed_.substr(objects.size() + 3), look->key);
-    look->inode = scene_.disk.find(scrubbed_);
-  };
-  auto prove = [this, look] {
-    if (!look->inode) return;
-    std::string bytes;
-    const bool is_read = scene_.disk.read(*look->inode, 0, SIZE_MAX, bytes) == 0;
-    look->why = is_read ? fault_of_file(bytes, look->key) : "it cannot be read";
-    look->is_good = look->why.empty();
-    if (look->inode->name.empty()) look->why.clear();  // The file was evicted meanwhile.
-  };
-  scrub_task_.start({std::move(open), std::move(prove)}, [this, look] {
-    look->inode.reset();
-    if (!look->why.empty()) {
-      on_event_(broker::FileCorrupt{look->key, look->why});
-    } else if (look->is_begun) {
-      on_event_(broker::FileProven{look->key, look->is_good});
-    }
-    release_scrubbed();
+void FolderNode::begin_scrub(std::vector<RequestKey> sample, std::vector<RequestKey> wanted) {
+  scrub_first_.assign(sample.begin(), sample.end());
+  scrubbed_path_.clear();
+  scrubbed_.reset();
+  continue_scrub(std::move(wanted));
+}
+
+/// Opens a file, proves the open one, or both.
+void FolderNode::continue_scrub(std::vector<RequestKey> wanted) {
+  scrub_first_.insert(scrub_first_.begin(), wanted.begin(), wanted.end());
+  const auto step = std::make_shared<broker::ScrubStep>();
+  Parts parts;
+  if (!scrubbed_) parts.emplace_back([this, step] { open_next(*step); });
+  // A file may stay open until the next step, as a large one does.
+  if (scrubbed_ || scene_.chance.one_in(2)) parts.emplace_back([this, step] { prove(*step); });
+  run(scrub_task_, std::move(parts), step, [this](broker::ScrubStep&& done) {
+    done.is_open = scrubbed_.has_value();
+    keeper_.on_scrub_step(std::move(done), scene_.clock.now_ms());
   });
 }
 
-/// Closes the scrubbed file, which takes space until then even if it is unlinked.
-void FolderNode::release_scrubbed() {
-  if (scrub_task_.is_busy()) return;
-  for (const auto& event : std::exchange(unlinked_, {})) on_event_(event);
+void FolderNode::open_next(broker::ScrubStep& step) {
+  if (scrub_first_.empty()) return open_next_by_name(step);
+  const RequestKey key = scrub_first_.front();
+  scrub_first_.pop_front();
+  if (auto inode = scene_.disk.find(object(key))) {
+    scrubbed_ = {.key = key, .inode = std::move(inode)};
+  } else {
+    step.ended = FileProven{.key = key, .is_good = false};
+  }
+}
+
+void FolderNode::open_next_by_name(broker::ScrubStep& step) {
+  const std::string objects = settings_.cache_dir + "/objects/";
+  const auto paths = scene_.disk.list(objects);
+  const auto next = std::ranges::upper_bound(paths, scrubbed_path_);
+  step.is_round_over = next == paths.end();
+  scrubbed_path_ = step.is_round_over ? std::string() : *next;
+  if (step.is_round_over) return;
+  scrubbed_ = {.key = {}, .inode = scene_.disk.find(*next)};
+  if (!parse_cache_file_name(next->substr(objects.size() + 3), scrubbed_->key)) {
+    scene_.fail("a name: " + *next);
+  }
+}
+
+/// Proves the open file, if there is one, and closes it.
+void FolderNode::prove(broker::ScrubStep& step) {
+  if (!scrubbed_) return;
+  const Scrubbed file = *std::exchange(scrubbed_, std::nullopt);
+  std::string bytes;
+  const bool is_read = scene_.disk.read(*file.inode, 0, SIZE_MAX, bytes) == 0;
+  const std::string why = is_read ? fault_of_file(bytes, file.key) : "it cannot be read";
+  step.bytes_read = bytes.size();
+  step.files_done = 1;
+  if (!why.empty() && !file.inode->name.empty()) {
+    step.corrupt = FileCorrupt{file.key, why};
+  } else {  // A file that was evicted meanwhile is not reported as corrupt.
+    step.ended = FileProven{.key = file.key, .is_good = why.empty()};
+  }
+}
+
+void FolderNode::let_go() {
+  const auto gone = std::make_shared<std::optional<FileProven>>();
+  auto close = [this, gone] {
+    if (!scrubbed_ || !scrubbed_->inode->name.empty()) return;
+    *gone = FileProven{.key = scrubbed_->key, .is_good = false};
+    scrubbed_.reset();
+  };
+  run(scrub_task_, {std::move(close)}, gone, [this](const std::optional<FileProven>& done) {
+    keeper_.on_let_go(done, scene_.clock.now_ms());
+  });
+}
+
+// --- Snapshot ---
+
+void FolderNode::append_snapshot(broker::SnapshotPart) {
+  scene_.fail("a snapshot is written although nobody asked for one");
 }
 
 }  // namespace daphnis::sim
