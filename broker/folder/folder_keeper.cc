@@ -56,6 +56,7 @@ void FolderKeeper::run_tasks(uint64_t now_ms) {
   if (round_size_ > 0) return disk_.continue_round();
   auto round = next_round();
   round_size_ = round.size();
+  if (!std::holds_alternative<StoreFile>(round.front())) round_removals_ = round;
   disk_.begin_round(std::move(round));
 }
 
@@ -91,7 +92,10 @@ std::vector<FolderTask> FolderKeeper::next_round() {
 void FolderKeeper::on_round_step(RoundStep step, uint64_t now_ms) {
   // An event may lead to the next step, or the next round, before the others are reported.
   round_step_since_ms_.reset();
-  if (step.is_last) round_size_ = 0;
+  if (step.is_last) {
+    round_size_ = 0;
+    round_removals_.clear();
+  }
   for (TaskEnd& end : step.ends) on_task_end(std::move(end));
   run_tasks(now_ms);
 }

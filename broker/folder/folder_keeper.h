@@ -129,6 +129,7 @@ class FolderKeeper {
 
   std::deque<FolderTask> tasks_;
   size_t round_size_ = 0;  ///< The number of tasks of the round under way; 0: none is.
+  std::vector<FolderTask> round_removals_;  ///< A copy of its task, where that is no StoreFile.
   std::optional<uint64_t> round_step_since_ms_;  ///< When its step began; nullopt: none is on.
 
   bool is_up_ = true;
@@ -142,7 +143,8 @@ class FolderKeeper {
   bool has_scan_step_ = false;  ///< A step is under way; it may be one of an earlier scan.
   uint64_t scan_began_ms_ = 0;
   bool was_scanned_ = false;
-  /// Keys whose files were removed since the scan began; entries that it reports for them are void.
+  /// Keys whose files are removed while the scan is under way; entries that it reports for them are
+  /// void.
   absl::flat_hash_set<RequestKey> gone_;
 
   std::optional<std::vector<RequestKey>> sample_;  ///< Set: the scrubber's rounds begin anew.

@@ -31,7 +31,10 @@ void FolderKeeper::note_for_scan(const FolderTask& task) {
 }
 
 void FolderKeeper::begin_scan(uint64_t now_ms) {
+  // The scan may see files before a task that was given earlier has removed them.
   gone_.clear();
+  for (const FolderTask& task : round_removals_) note_for_scan(task);
+  for (const FolderTask& task : tasks_) note_for_scan(task);
   scan_began_ms_ = now_ms;
   is_scanning_ = true;
   is_scan_new_ = true;

@@ -70,6 +70,21 @@ TEST_CASE("a file that is unlinked while a scan runs is not reported by the scan
   CHECK(rig.disk.scans_continued == 1);
 }
 
+TEST_CASE("a file whose unlink was given before the scan is not reported by the scan") {
+  KeeperRig rig;
+  rig.open();
+  rig.add(unlink_number(1));
+  rig.add(unlink_number(2));
+  rig.add(unlink_number(3));
+  rig.add(store_number(3));
+  rig.keeper.start_scan(rig.now_ms);
+  rig.scan({.entries = {entry_number(1), entry_number(2), entry_number(3)}, .is_last = true});
+  const auto found = rig.events_of<FilesFound>();
+  REQUIRE(found.size() == 1);
+  REQUIRE(found[0].entries.size() == 1);
+  CHECK(found[0].entries[0].key == key_number(3));
+}
+
 TEST_CASE("a file that is stored again while a scan runs is reported by the scan") {
   KeeperRig rig;
   rig.open();
