@@ -142,8 +142,7 @@ void Client::on_answer_end() {
   ++scene_.tally.statuses[static_cast<size_t>(status)];
   ++(status == 200 ? scene_.tally.whole : scene_.tally.refused);
   scene_.note(static_cast<uint64_t>(status) + body_at_);
-  const bool may_be_short = plan_.is_head || (plan_.is_http_1_0 && has_worker_died_);
-  if (status == 200 && body_at_ != wish().answer.size() && !may_be_short) {
+  if (status == 200 && body_at_ != wish().answer.size() && !plan_.is_head) {
     fail(fmt::format("got a complete answer of {} bytes instead of {}", body_at_,
                      wish().answer.size()));
   }

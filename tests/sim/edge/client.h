@@ -37,8 +37,6 @@ class Client {
   Client(Scene& scene, std::string name, Plan plan, Dial dial, IsHeld is_held);
 
   [[nodiscard]] bool is_done() const { return is_done_; }
-  /// The worker was killed, and the kernel closed its connections in any state.
-  void on_worker_death(unsigned worker) { has_worker_died_ |= worker == plan_.worker; }
 
  private:
   void begin();
@@ -73,7 +71,6 @@ class Client {
   uint64_t bytes_ = 0;         ///< Bytes received of all answers.
   unsigned pauses_left_ = 60;  ///< Pauses that a slow client may still make, so that it ends.
   bool is_done_ = false;
-  bool has_worker_died_ = false;
 };
 
 }  // namespace daphnis::sim

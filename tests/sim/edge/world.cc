@@ -85,7 +85,6 @@ void World::kill_worker(unsigned number) {
   scene_.trace("worker {} dies", number);
   ++scene_.tally.worker_deaths;
   workers_[number].reset();
-  for (const auto& client : clients_) client->on_worker_death(number);
 }
 
 void World::cause_trouble() {
