@@ -102,10 +102,10 @@ void Dispatcher::start_attempt(Fetch& fetch, L2& l2, uint64_t now_ms) {
   fetch.attempt = id;
   context_.timers.set(fetch.timer, TimerKind::kFetch, static_cast<uint64_t>(fetch.no),
                       std::min(now_ms + context_.settings.first_byte_ms, fetch.deadline_ms));
-  registrations_.send_line(l2,
-                           order_line(id, fetch.request, fetch.trace_id, fetch.deadline_ms - now_ms,
-                                      l2.registration.generation),
-                           now_ms);
+  registrations_.send_line(
+      l2,
+      order_line(id, fetch.request, fetch.trace_id, fetch.deadline_ms - now_ms, l2.capabilities()),
+      now_ms);
   if (context_.out.logs(LogLevel::kDebug)) log_attempt(LogLevel::kDebug, fetch, "ordered");
 }
 

@@ -65,8 +65,10 @@ void Dispatcher::take_not_found(Fetch& fetch, L2No no, NotFound what) {
   L2* l2 = registrations_.registry().find(no);
   if (!l2) return;
   ++l2->tally.not_found;
-  const bool lacks_root = what == NotFound::kRoot || (what == NotFound::kUnspecified &&
-                                                      l2->is_v2() && fetch.asks_root_alone());
+  const bool was_asked_root_alone =
+      l2->capabilities().reads_whole_requests && fetch.asks_root_alone();
+  const bool lacks_root =
+      what == NotFound::kRoot || (what == NotFound::kUnspecified && was_asked_root_alone);
   if (lacks_root) registrations_.holdings().remove(no, fetch.key);
 }
 
@@ -96,7 +98,7 @@ ipc::Handoff Dispatcher::hand_off(const Uuid& attempt_id, uint64_t) {
   context_.timers.clear(fetch->timer, TimerKind::kFetch, static_cast<uint64_t>(fetch->no));
   return {.fetch_id = static_cast<uint64_t>(fetch->worker_fetch_id),
           .attempt_id = attempt_id,
-          .shape = l2->is_v2() ? StreamShape::kExact : StreamShape::kWholeDag,
+          .shape = l2->capabilities().stream_shape,
           .attempt_number = static_cast<uint32_t>(fetch->asked.size()),
           .l2_id = l2->id(),
           .admission = cache_.admission(fetch->request_key),

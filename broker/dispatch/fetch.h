@@ -51,7 +51,8 @@ struct Fetch {
   uint32_t lost = 0;  ///< Deliveries for which this edge had no place or descriptor.
 
   [[nodiscard]] uint32_t tries() const { return silent + failed + lost; }
-  /// True where a v2 L2 is asked for the root block alone; legacy L2s are asked for the whole DAG.
+  /// True where an L2 that reads whole requests is asked for the root block alone; others are asked
+  /// for the whole DAG.
   [[nodiscard]] bool asks_root_alone() const {
     return request.path.empty() &&
            (request.format == AnswerFormat::kRaw || request.scope == DagScope::kBlock);

@@ -36,7 +36,7 @@ L2Target read_registration(const http::Head& head, std::string_view rest, std::s
   Registration registration{.l2_id = std::string(rest), .is_chunked = head.minor == 1};
   if (const auto version = query_value(query, "v")) {
     if (*version != "1" && *version != "2") return OddRegistration{"v is 1 or 2"};
-    if (*version == "2") registration.generation = Generation::kV2;
+    if (*version == "2") registration.capabilities = kV2Capabilities;
   }
   if (const auto capacity = query_value(query, "capacity")) {
     uint32_t number = 0;

@@ -8,20 +8,17 @@
 
 #include "broker/base/ids.h"
 #include "broker/base/timers.h"
+#include "broker/registry/capabilities.h"
 #include "broker/registry/network.h"
 #include "common/base/limits.h"
 #include "common/base/uuid.h"
 
 namespace daphnis::broker {
 
-/// The version of the protocol that an L2 speaks (DESIGN 3.1): a legacy node gets ids and the root
-/// alone and sends the whole DAG; a v2 node gets the whole request and sends just that.
-enum class Generation : uint8_t { kLegacy, kV2 };
-
 /// The contents of an L2's request to register. The parser makes only valid ones.
 struct Registration {
   std::string l2_id;  ///< 1 to 64 of [A-Za-z0-9._-].
-  Generation generation = Generation::kLegacy;
+  Capabilities capabilities = {};
   uint32_t capacity = limits::kL2CapacityDefault;  ///< Attempts at once.
   bool is_chunked = true;  ///< False for HTTP/1.0, where the end is a close.
 };
@@ -66,7 +63,7 @@ struct L2 {
   L2Tally tally;
 
   [[nodiscard]] const std::string& id() const { return registration.l2_id; }
-  [[nodiscard]] bool is_v2() const { return registration.generation == Generation::kV2; }
+  [[nodiscard]] const Capabilities& capabilities() const { return registration.capabilities; }
   /// The unsent bytes from which on it gets no order; an ordinary line for each place is less.
   [[nodiscard]] size_t unsent_bytes_max() const {
     return std::max(limits::kL2UnsentBytesMax,

@@ -40,7 +40,7 @@ struct L2Counts {
   [[nodiscard]] static L2Counts of(const Registry& registry, uint64_t now_ms) {
     L2Counts counts;
     registry.for_each([&](const L2& l2) {
-      ++(l2.is_v2() ? counts.v2 : counts.legacy);
+      ++(speaks_v2(l2.capabilities()) ? counts.v2 : counts.legacy);
       ++counts.in_state[static_cast<size_t>(state_of(l2, now_ms))];
     });
     return counts;

@@ -46,14 +46,14 @@ void append_wish(std::string& out, const CarRequest& request, uint64_t deadline_
 }  // namespace
 
 std::string order_line(const Uuid& attempt_id, const CarRequest& request, std::string_view trace_id,
-                       uint64_t deadline_ms, Generation generation) {
+                       uint64_t deadline_ms, const Capabilities& capabilities) {
   std::string out;
   out.reserve(320);
   const std::string root = request.root.text();
   out.append(R"({"requestId":")").append(text_of(attempt_id));
   out.append(R"(","root":")").append(root).append(R"(","cid":")").append(root);
   out.append(R"(","traceId":")").append(trace_id).push_back('"');
-  if (generation == Generation::kV2) append_wish(out, request, deadline_ms);
+  if (capabilities.reads_whole_requests) append_wish(out, request, deadline_ms);
   out += "}\n";
   return out;
 }

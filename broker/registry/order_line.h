@@ -14,11 +14,11 @@ namespace daphnis::broker {
 /// since a deployed node that meets a line it cannot read never comes back.
 ///
 /// A line for any L2 has requestId (lower case, dashed), root, cid (the same) and traceId. A line
-/// for a v2 L2 adds path (percent-encoded segments with '/' between them, "" for the root itself),
-/// dagScope, entityBytes (where a range is asked for), dups and deadlineMs, the time that the fetch
-/// has left.
+/// for an L2 that reads whole requests adds path (percent-encoded segments with '/' between them,
+/// "" for the root itself), dagScope, entityBytes (where a range is asked for), dups and
+/// deadlineMs, the time that the fetch has left.
 [[nodiscard]] std::string order_line(const Uuid& attempt_id, const CarRequest& request,
                                      std::string_view trace_id, uint64_t deadline_ms,
-                                     Generation generation);
+                                     const Capabilities& capabilities);
 
 }  // namespace daphnis::broker

@@ -63,7 +63,8 @@ std::expected<Registry::Admission, Registry::Refusal> Registrations::open(
   arm(l2, now_ms + context_.settings.heartbeat_ms);
   LogLine line(admitted->replaced ? "l2_replaced" : "l2_registered");
   line.add("l2", l2.id()).add("address", address);
-  line.add("generation", l2.is_v2() ? "v2" : "legacy").add("capacity", l2.registration.capacity);
+  line.add("generation", generation_name(l2.capabilities()));
+  line.add("capacity", l2.registration.capacity);
   line.add("l2s", registry_.size());
   if (admitted->replaced) {
     line.add("former_address", admitted->former_address).add("former_ms", admitted->former_ms);
