@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "broker/registry/order_line.h"
 #include "common/base/check.h"
 
 namespace daphnis::broker {
@@ -102,10 +101,12 @@ void Dispatcher::start_attempt(Fetch& fetch, L2& l2, uint64_t now_ms) {
   fetch.attempt = id;
   context_.timers.set(fetch.timer, TimerKind::kFetch, static_cast<uint64_t>(fetch.no),
                       std::min(now_ms + context_.settings.first_byte_ms, fetch.deadline_ms));
-  registrations_.send_line(
-      l2,
-      order_line(id, fetch.request, fetch.trace_id, fetch.deadline_ms - now_ms, l2.capabilities()),
-      now_ms);
+  registrations_.order(l2,
+                       {.attempt_id = id,
+                        .request = fetch.request,
+                        .trace_id = fetch.trace_id,
+                        .left_ms = fetch.deadline_ms - now_ms},
+                       now_ms);
   if (context_.out.logs(LogLevel::kDebug)) log_attempt(LogLevel::kDebug, fetch, "ordered");
 }
 
@@ -161,6 +162,7 @@ void Dispatcher::end_attempt(const Uuid& id, AttemptEnd end, uint64_t now_ms) {
   L2* l2 = registrations_.registry().find(attempt->l2);
   attempts_.finish(id, end, now_ms);
   if (!l2) return;
+  if (end == AttemptEnd::kCancelled) registrations_.cancel(*l2, id, now_ms);
   std::erase(l2->attempts, id);
   serve_queue(*l2, now_ms);
 }

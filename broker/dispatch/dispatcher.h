@@ -18,7 +18,7 @@
 namespace daphnis::broker {
 
 /// Turns fetches into attempts (DESIGN 2, steps 4 to 9): decides which L2 is asked, for how long,
-/// what each delivery means, and when a fetch fails. Owned by the broker. Sends order lines through
+/// what each delivery means, and when a fetch fails. Owned by the broker. Sends orders through
 /// Registrations and FetchFailed through the outbox. Workers checks which messages a worker may
 /// send.
 class Dispatcher {

@@ -49,7 +49,7 @@ bool L2Server::on_head(L2Connection& connection, Bytes rest, uint64_t now_ms) {
   }
   L2Target target = read_target(connection.head());
   if (auto* registration = std::get_if<RegisterTarget>(&target)) {
-    open_registration(connection, std::move(registration->registration), now_ms);
+    open_registration(connection, std::move(*registration), now_ms);
     return false;
   }
   if (const auto* odd = std::get_if<OddRegistration>(&target)) {
@@ -83,16 +83,18 @@ void L2Server::tell_contest(L2& l2, const std::string& address, uint64_t now_ms)
                                         .add("advice", "two nodes use this id: give each its own"));
 }
 
-void L2Server::open_registration(L2Connection& connection, Registration registration,
+void L2Server::open_registration(L2Connection& connection, RegisterTarget&& target,
                                  uint64_t now_ms) {
   if (is_draining_) {
     refuse_registration(connection, "draining", "this L1 is going away", now_ms);
     return;
   }
+  Registration& registration = target.registration;
   L2* old = registrations_.registry().find(registration.l2_id);
-  const Registration former = old ? old->registration : Registration{};
+  auto line = std::make_unique<NdjsonLine>(context_.out, *this, connection.id, target.framing,
+                                           registration.capabilities);
   auto opened =
-      registrations_.open(std::move(registration), connection.id, connection.address, now_ms);
+      registrations_.open(std::move(registration), std::move(line), connection.address, now_ms);
   if (!opened) {
     if (opened.error() == Registry::Refusal::kTooSoon) {
       tell_contest(*old, connection.address, now_ms);
@@ -106,14 +108,10 @@ void L2Server::open_registration(L2Connection& connection, Registration registra
   connection.l2 = opened->l2->no;
   context_.timers.clear(connection.timer, TimerKind::kConnection,
                         static_cast<uint64_t>(connection.id));
-  const std::optional<ConnId> replaced_id = opened->replaced;
-  if (!replaced_id) return;
-  // Order lines on the former connection may never have arrived.
+  if (!opened->replaced) return;
+  // Orders on the former connection may never have arrived.
   dispatcher_.on_registration_lost(*opened->l2, now_ms);
-  L2Connection* replaced = find(*replaced_id);
-  const std::string end = Registrations::registration_end(former, "replaced by a newer connection");
-  if (!end.empty()) context_.out.push(WriteL2{replaced->id, end});
-  linger(*replaced, now_ms);
+  opened->replaced->end("replaced by a newer connection", now_ms);
 }
 
 void L2Server::refuse_registration(L2Connection& connection, std::string_view code,

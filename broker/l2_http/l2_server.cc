@@ -125,7 +125,7 @@ void L2Server::on_closed(ConnId id, std::string_view why, uint64_t now_ms) {
   if (!connection) return;
   if (connection->state == L2Connection::State::kRegistered) {
     L2* l2 = registrations_.registry().find(connection->l2);
-    check(l2 && l2->conn == id, "a registration's connection has no L2");
+    check(l2 != nullptr, "a registration's connection has no L2");
     dispatcher_.on_registration_lost(*l2, now_ms);
     registrations_.remove(*l2, why.empty() ? "it closed its registration" : why, now_ms);
   }
@@ -152,18 +152,26 @@ void L2Server::on_timer(ConnId id, uint64_t now_ms) {
 }
 
 void L2Server::drop(L2& l2, std::string_view reason, uint64_t now_ms) {
-  L2Connection* connection = find(l2.conn);
-  check(connection != nullptr, "a registered L2 has no connection");
-  const std::string end = Registrations::registration_end(l2.registration, reason);
   const bool is_stuck = l2.is_given_up;
   dispatcher_.on_registration_lost(l2, now_ms);
-  registrations_.remove(l2, reason, now_ms);
+  const std::unique_ptr<L2Line> line = registrations_.remove(l2, reason, now_ms);
   if (is_stuck) {
-    close(*connection);
-    return;
+    line->cut();
+  } else {
+    line->end(reason, now_ms);
   }
-  if (!end.empty()) context_.out.push(WriteL2{connection->id, end});
+}
+
+void L2Server::linger(ConnId id, uint64_t now_ms) {
+  L2Connection* connection = find(id);
+  check(connection != nullptr, "an L2's line ends that has no connection");
   linger(*connection, now_ms);
+}
+
+void L2Server::close(ConnId id) {
+  L2Connection* connection = find(id);
+  check(connection != nullptr, "an L2's line is cut that has no connection");
+  close(*connection);
 }
 
 void L2Server::drain(uint64_t now_ms) {

@@ -10,6 +10,7 @@
 #include "broker/dispatch/dispatcher.h"
 #include "broker/l2_http/l2_connection.h"
 #include "broker/l2_http/l2_target.h"
+#include "broker/l2_http/ndjson_line.h"
 #include "broker/l2_http/peers.h"
 #include "broker/registry/registrations.h"
 #include "broker/workers/workers.h"
@@ -22,7 +23,7 @@ namespace daphnis::broker {
 /// An early reply, to a message that was not read to its end, is also a cancel (DESIGN 4a): it has
 /// `Connection: close`, our side ends, up to kDrainBytesMax are drained for up to
 /// Settings::linger_ms, and the connection is closed.
-class L2Server {
+class L2Server final : public NdjsonLine::Connections {
  public:
   L2Server(Context& context, Registrations& registrations, Dispatcher& dispatcher, Workers& workers)
       : context_(context),
@@ -39,7 +40,8 @@ class L2Server {
   void on_closed(ConnId id, std::string_view why, uint64_t now_ms);
   void on_timer(ConnId id, uint64_t now_ms);
 
-  /// Ends an L2's registration from our side and forgets the L2.
+  /// Ends an L2's registration from our side and forgets the L2. Where the L2 does not read, its
+  /// line is cut.
   void drop(L2& l2, std::string_view reason, uint64_t now_ms);
   /// Refuses new registrations, ends those there are, and closes idle connections.
   void drain(uint64_t now_ms);
@@ -55,7 +57,7 @@ class L2Server {
   void on_end(L2Connection& connection, uint64_t now_ms);
   void on_refused(L2Connection& connection, uint64_t now_ms);
 
-  void open_registration(L2Connection& connection, Registration registration, uint64_t now_ms);
+  void open_registration(L2Connection& connection, RegisterTarget&& target, uint64_t now_ms);
   bool take_delivery(L2Connection& connection, const DataTarget& target, Bytes rest,
                      uint64_t now_ms);
   bool hand_off(L2Connection& connection, const Uuid& attempt_id, WorkerId worker, Bytes rest,
@@ -73,7 +75,9 @@ class L2Server {
   void refuse_registration(L2Connection& connection, std::string_view code, std::string_view detail,
                            uint64_t now_ms);
   void say(L2Connection& connection, std::string bytes);
+  void linger(ConnId id, uint64_t now_ms) override;
   void linger(L2Connection& connection, uint64_t now_ms);
+  void close(ConnId id) override;
   void close(L2Connection& connection);
   void forget(L2Connection& connection);
   /// Adds the connection to the idle ones, or removes it from them.

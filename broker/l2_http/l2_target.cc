@@ -33,7 +33,7 @@ L2Target read_registration(const http::Head& head, std::string_view rest, std::s
     return OddRegistration{"a registration has no body"};
   }
   if (!is_name(rest)) return OddRegistration{"an L2 id is 1 to 64 of [A-Za-z0-9._-]"};
-  Registration registration{.l2_id = std::string(rest), .is_chunked = head.minor == 1};
+  Registration registration{.l2_id = std::string(rest)};
   if (const auto version = query_value(query, "v")) {
     if (*version != "1" && *version != "2") return OddRegistration{"v is 1 or 2"};
     if (*version == "2") registration.capabilities = kV2Capabilities;
@@ -45,7 +45,9 @@ L2Target read_registration(const http::Head& head, std::string_view rest, std::s
     if (!is_number) return OddRegistration{"capacity is a number from 1"};
     registration.capacity = std::min(number, limits::kL2CapacityMax);
   }
-  return RegisterTarget{std::move(registration)};
+  return RegisterTarget{
+      .registration = std::move(registration),
+      .framing = head.minor == 1 ? NdjsonLine::Framing::kChunked : NdjsonLine::Framing::kClose};
 }
 
 L2Target read_data(const http::Head& head, std::string_view rest, std::string_view query) {

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <variant>
 
+#include "broker/l2_http/ndjson_line.h"
 #include "broker/registry/l2.h"
 #include "common/base/uuid.h"
 #include "common/http/http_parser.h"
@@ -19,6 +20,7 @@ namespace daphnis::broker {
 /// GET /register/<id>[?v=2&capacity=N].
 struct RegisterTarget {
   Registration registration;
+  NdjsonLine::Framing framing = NdjsonLine::Framing::kChunked;  ///< What its HTTP version can read.
 };
 /// POST or PUT /data/<cid>, with ?requestId=<uuid> or /<uuid> or neither.
 struct DataTarget {

@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "broker/base/ids.h"
 #include "broker/base/timers.h"
 #include "broker/registry/capabilities.h"
+#include "broker/registry/l2_line.h"
 #include "broker/registry/network.h"
 #include "common/base/limits.h"
 #include "common/base/uuid.h"
@@ -20,7 +22,6 @@ struct Registration {
   std::string l2_id;  ///< 1 to 64 of [A-Za-z0-9._-].
   Capabilities capabilities = {};
   uint32_t capacity = limits::kL2CapacityDefault;  ///< Attempts at once.
-  bool is_chunked = true;  ///< False for HTTP/1.0, where the end is a close.
 };
 
 /// Counts of the ends of an L2's attempts, since it registered.
@@ -35,17 +36,16 @@ struct L2Tally {
   uint64_t car_bytes = 0;  ///< As the workers counted them.
 };
 
-/// One registered L2. Owned by the Registry; lives from its registration until its connection is
-/// lost, and goes on where another connection takes its id over.
+/// One registered L2. Owned by the Registry; lives from its registration until that is lost, and
+/// goes on where another connection takes its id over.
 struct L2 {
   L2No no{};
   Registration registration;
-  ConnId conn{};         ///< The connection of its registration.
-  std::string address;   ///< The address of its peer, without port.
-  Network network{};     ///< The network of the address.
-  uint64_t session = 1;  ///< Counts connections under this id.
-  /// The key of this connection. Only the L2 knows it (Daphnis-Session), so whoever shows it is the
-  /// L2.
+  std::unique_ptr<L2Line> line;  ///< The way to it; Registrations writes to it.
+  std::string address;           ///< The address of its peer, without port.
+  Network network{};             ///< The network of the address.
+  uint64_t session = 1;          ///< Counts connections under this id.
+  /// The key of this registration. Only the L2 was told it, so whoever shows it is the L2.
   Uuid session_key{};
   uint64_t registered_ms = 0;
   uint64_t replaced_ms = 0;       ///< When the connection last changed; 0: never.
@@ -53,9 +53,9 @@ struct L2 {
   std::vector<Uuid> attempts;     ///< Ordered or handed off; at most the capacity.
   std::deque<FetchNo> waiting;    ///< Fetches that wait for a place; at most kL2QueueMax.
   uint64_t suspect_until_ms = 0;  ///< It lied: until then it is asked after all others.
-  // What is written to the registration.
-  uint64_t unsent_bytes = 0;   ///< Written and not yet taken by the kernel.
-  uint64_t taken_ms = 0;       ///< When the kernel last took some, or had all.
+  // What is written to the line.
+  uint64_t unsent_bytes = 0;   ///< Written and not yet taken by the transport.
+  uint64_t taken_ms = 0;       ///< When the transport last took some, or had all.
   uint64_t over_since_ms = 0;  ///< Since when unsent_bytes is at its bound; 0: it is not.
   bool is_accused = false;     ///< Seen stuck once; the next timer decides.
   bool is_given_up = false;    ///< It is dropped at the end of this input.
@@ -64,12 +64,12 @@ struct L2 {
 
   [[nodiscard]] const std::string& id() const { return registration.l2_id; }
   [[nodiscard]] const Capabilities& capabilities() const { return registration.capabilities; }
-  /// The unsent bytes from which on it gets no order; an ordinary line for each place is less.
+  /// The unsent bytes from which on it gets no order; an ordinary order for each place is less.
   [[nodiscard]] size_t unsent_bytes_max() const {
     return std::max(limits::kL2UnsentBytesMax,
                     registration.capacity * limits::kL2UnsentBytesPerPlace);
   }
-  /// True where the L2 does not read its lines, so that an order would only lie unsent.
+  /// True where the L2 does not read its orders, so that an order would only lie unsent.
   [[nodiscard]] bool is_behind(uint64_t now_ms) const {
     return unsent_bytes >= unsent_bytes_max() ||
            (unsent_bytes > 0 && now_ms - taken_ms >= limits::kL2BehindMs);

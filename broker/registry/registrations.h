@@ -1,6 +1,6 @@
 #pragma once
 
-#include <optional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,10 +12,11 @@
 
 namespace daphnis::broker {
 
-/// Writes the registrations' endless responses (DESIGN 3.1): heads, heartbeats, order lines and
-/// ends; keeps registry, ring and holdings in step. Owned by the broker. An L2 that does not read
-/// is only marked here (is_given_up, and in given_up()), since the dispatcher must take its fetches
-/// back first; the broker drops it at the end of the input.
+/// Writes to the lines of the registered L2s (DESIGN 3.1): beginnings, heartbeats, orders and
+/// cancels; counts what an L2 has not read yet, and keeps registry, ring and holdings in step.
+/// Owned by the broker. An L2 that does not read is only marked here (is_given_up, and in
+/// given_up()), since the dispatcher must take its fetches back first; the broker drops it at the
+/// end of the input.
 class Registrations {
  public:
   explicit Registrations(Context& context)
@@ -23,17 +24,22 @@ class Registrations {
         registry_(context.settings),
         holdings_(context.settings.holdings_per_address) {}
 
-  /// Registers an L2 on `conn` and writes the response's head and the first heartbeat. The caller
-  /// ends the former connection of a replaced registration, and replies 503 to an error.
+  /// Registers an L2 that is reached by `line` from its peer's `address` (without port), and begins
+  /// the line. The caller ends the former line of a replaced registration. An error destroys `line`
+  /// unused; the caller tells the L2 to come back later.
   [[nodiscard]] std::expected<Registry::Admission, Registry::Refusal> open(
-      Registration registration, ConnId conn, const std::string& address, uint64_t now_ms);
-  /// Forgets a registered L2. The caller ends its connection, if there still is one.
-  void remove(L2& l2, std::string_view why, uint64_t now_ms);
+      Registration registration, std::unique_ptr<L2Line> line, const std::string& address,
+      uint64_t now_ms);
+  /// Forgets a registered L2 and returns its line. The caller ends that, if it has not ended by
+  /// itself.
+  std::unique_ptr<L2Line> remove(L2& l2, std::string_view why, uint64_t now_ms);
 
-  /// Writes a line to the L2's registration.
-  void send_line(L2& l2, std::string_view line, uint64_t now_ms);
+  /// Gives the L2 an order.
+  void order(L2& l2, const Order& order, uint64_t now_ms);
+  /// Tells the L2 that nobody waits for an attempt any more, where its line can say so.
+  void cancel(L2& l2, const Uuid& attempt_id, uint64_t now_ms);
   void on_timer(L2No no, uint64_t now_ms);
-  /// `unsent_bytes` of what was written to the L2 are not yet in the kernel.
+  /// `unsent_bytes` of what was written to the L2 are not yet taken by its transport.
   void on_unsent(L2& l2, size_t unsent_bytes, uint64_t now_ms);
 
   /// The L2s that the broker has still to drop.
@@ -44,12 +50,10 @@ class Registrations {
   [[nodiscard]] Holdings& holdings() { return holdings_; }
   [[nodiscard]] const Holdings& holdings() const { return holdings_; }
 
-  /// The bytes that end a registration's response, with the reason as a trailer.
-  [[nodiscard]] static std::string registration_end(const Registration& registration,
-                                                    std::string_view reason);
-
  private:
-  void write(L2& l2, std::string bytes, uint64_t now_ms);
+  void log_admission(const Registry::Admission& admission);
+  /// Counts bytes that were just written to the L2's line.
+  void count_unsent(L2& l2, size_t bytes, uint64_t now_ms);
   [[nodiscard]] bool is_stuck(const L2& l2, uint64_t now_ms) const;
   void arm(L2& l2, uint64_t at_ms);
 

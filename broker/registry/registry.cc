@@ -10,7 +10,7 @@
 namespace daphnis::broker {
 
 std::expected<Registry::Admission, Registry::Refusal> Registry::admit(Registration registration,
-                                                                      ConnId conn,
+                                                                      std::unique_ptr<L2Line> line,
                                                                       const std::string& address,
                                                                       uint64_t now_ms) {
   if (L2* old = find(registration.l2_id)) {
@@ -21,7 +21,7 @@ std::expected<Registry::Admission, Registry::Refusal> Registry::admit(Registrati
     if (network != old->network && is_full(network)) return std::unexpected(Refusal::kAddressFull);
     leave_address(*old);
     Admission taken{.l2 = old,
-                    .replaced = std::exchange(old->conn, conn),
+                    .replaced = std::exchange(old->line, std::move(line)),
                     .former_address = old->address,
                     .former_ms = now_ms - old->registered_ms};
     const bool is_again =
@@ -40,12 +40,12 @@ std::expected<Registry::Admission, Registry::Refusal> Registry::admit(Registrati
   L2* l2 = made.get();
   l2->no = L2No{++last_no_};
   l2->registration = std::move(registration);
-  l2->conn = conn;
+  l2->line = std::move(line);
   l2->registered_ms = now_ms;
   by_id_.emplace(l2->id(), l2->no);
   enter_address(*l2, address);
   l2s_.emplace(l2->no, std::move(made));
-  return Admission{.l2 = l2, .replaced = std::nullopt};
+  return Admission{.l2 = l2};
 }
 
 void Registry::remove(L2No no) {

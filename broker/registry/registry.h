@@ -5,7 +5,6 @@
 
 #include <expected>
 #include <memory>
-#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -27,17 +26,20 @@ class Registry {
   };
   struct Admission {
     L2* l2;
-    std::optional<ConnId> replaced;  ///< The id's former connection; the caller ends it.
+    /// The line of the id's former connection, which the caller ends; null: there was none.
+    std::unique_ptr<L2Line> replaced = {};
     std::string former_address = {};
     uint64_t former_ms = 0;  ///< How long that connection had the id.
     /// Two nodes seem to use this id: it changed its connection twice within kIdContestedMs, or its
     /// address.
     bool is_contested = false;
   };
-  /// Admits an L2. A second connection for a live id takes the id over, but only once in
-  /// replace_every_ms: a deployed node whose registration ends comes back without delay, so two
-  /// nodes of one id would otherwise take it from each other as fast as the network lets them.
-  [[nodiscard]] std::expected<Admission, Refusal> admit(Registration registration, ConnId conn,
+  /// Admits an L2, which is reached by `line`. A second connection for a live id takes the id over,
+  /// but only once in replace_every_ms: a deployed node whose registration ends comes back without
+  /// delay, so two nodes of one id would otherwise take it from each other as fast as the network
+  /// lets them.
+  [[nodiscard]] std::expected<Admission, Refusal> admit(Registration registration,
+                                                        std::unique_ptr<L2Line> line,
                                                         const std::string& address,
                                                         uint64_t now_ms);
   void remove(L2No no);

@@ -1,12 +1,9 @@
 #pragma once
 
-#include <cstdint>
 #include <string>
-#include <string_view>
 
-#include "broker/registry/l2.h"
-#include "common/base/uuid.h"
-#include "common/request/car_request.h"
+#include "broker/registry/capabilities.h"
+#include "broker/registry/l2_line.h"
 
 namespace daphnis::broker {
 
@@ -17,8 +14,6 @@ namespace daphnis::broker {
 /// for an L2 that reads whole requests adds path (percent-encoded segments with '/' between them,
 /// "" for the root itself), dagScope, entityBytes (where a range is asked for), dups and
 /// deadlineMs, the time that the fetch has left.
-[[nodiscard]] std::string order_line(const Uuid& attempt_id, const CarRequest& request,
-                                     std::string_view trace_id, uint64_t deadline_ms,
-                                     const Capabilities& capabilities);
+[[nodiscard]] std::string order_line(const Order& order, const Capabilities& capabilities);
 
 }  // namespace daphnis::broker

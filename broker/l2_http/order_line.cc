@@ -1,4 +1,4 @@
-#include "broker/registry/order_line.h"
+#include "broker/l2_http/order_line.h"
 
 #include <fmt/format.h>
 
@@ -30,7 +30,7 @@ std::string_view name_of(DagScope scope) {
   return "all";
 }
 
-void append_wish(std::string& out, const CarRequest& request, uint64_t deadline_ms) {
+void append_wish(std::string& out, const CarRequest& request, uint64_t left_ms) {
   out += R"(,"path":")";
   append_path(out, request.path);
   fmt::format_to(std::back_inserter(out), R"(","dagScope":"{}")", name_of(request.scope));
@@ -40,20 +40,19 @@ void append_wish(std::string& out, const CarRequest& request, uint64_t deadline_
     out.push_back('"');
   }
   fmt::format_to(std::back_inserter(out), R"(,"dups":"{}","deadlineMs":{})",
-                 request.dups ? 'y' : 'n', deadline_ms);
+                 request.dups ? 'y' : 'n', left_ms);
 }
 
 }  // namespace
 
-std::string order_line(const Uuid& attempt_id, const CarRequest& request, std::string_view trace_id,
-                       uint64_t deadline_ms, const Capabilities& capabilities) {
+std::string order_line(const Order& order, const Capabilities& capabilities) {
   std::string out;
   out.reserve(320);
-  const std::string root = request.root.text();
-  out.append(R"({"requestId":")").append(text_of(attempt_id));
+  const std::string root = order.request.root.text();
+  out.append(R"({"requestId":")").append(text_of(order.attempt_id));
   out.append(R"(","root":")").append(root).append(R"(","cid":")").append(root);
-  out.append(R"(","traceId":")").append(trace_id).push_back('"');
-  if (capabilities.reads_whole_requests) append_wish(out, request, deadline_ms);
+  out.append(R"(","traceId":")").append(order.trace_id).push_back('"');
+  if (capabilities.reads_whole_requests) append_wish(out, order.request, order.left_ms);
   out += "}\n";
   return out;
 }
