@@ -13,16 +13,9 @@
 #include <vector>
 
 #include "broker/broker.h"
-#include "common/ipld/hashes.h"
+#include "tests/unit/broker/cid_number.h"
 
 namespace daphnis::broker {
-
-/// The CID number `n`: raw, sha2-256, with a digest made of `n`.
-inline Cid cid_number(uint64_t n) {
-  std::vector<uint8_t> digest(32);
-  for (size_t i = 0; i < 8; ++i) digest[i] = static_cast<uint8_t>(n >> (8 * i));
-  return *Cid::v1(codec::kRaw, 0x12, digest);
-}
 
 /// A broker with pretended connections: L2s are byte strings in both directions, workers are
 /// messages. Owned by a test case.

@@ -2,6 +2,7 @@
 #include <map>
 #include <set>
 
+#include "common/ipld/hashes.h"
 #include "tests/unit/broker/cache/cache_rig.h"
 
 /// The cache's account under random events of all kinds, compared with a model that adds up the

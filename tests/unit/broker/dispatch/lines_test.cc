@@ -1,0 +1,220 @@
+#include <catch2/catch.hpp>
+
+#include <map>
+#include <set>
+
+#include "broker/dispatch/dispatcher.h"
+#include "tests/unit/broker/cid_number.h"
+#include "tests/unit/broker/fake_line.h"
+
+/// The dispatcher by itself: its L2s are fake lines, and no broker and no protocol is around it.
+namespace daphnis::broker {
+namespace {
+
+using Texts = std::vector<std::string>;
+
+constexpr WorkerId kWorker{1};
+const Cid kRoot = cid_number(42);
+
+/// A dispatcher with the parts it uses, and one worker. Each L2 has an address of its own.
+class Dispatch {
+ public:
+  /// Registers `id` by a line to `l2`.
+  L2& add(FakeL2& l2, const std::string& id, uint32_t capacity = 3,
+          const Capabilities& capabilities = kV2Capabilities) {
+    auto opened = registrations.open(
+        {.l2_id = id, .capabilities = capabilities, .capacity = capacity},
+        std::make_unique<FakeLine>(l2), "192.0.2." + std::to_string(++hosts_), now_ms);
+    REQUIRE(opened);
+    replaced = std::move(opened->replaced);
+    return *opened->l2;
+  }
+  /// Begins the fetch number `n`, with the trace id "t-n", for a DAG that `holder` has announced.
+  void fetch(uint64_t n, const L2& holder, const CarRequest& request = {.root = kRoot}) {
+    registrations.holdings().add(holder, key_of_multihash(request.root));
+    REQUIRE(dispatcher.on_fetch(kWorker,
+                                {.fetch_id = n,
+                                 .request = request,
+                                 .key = key_of(request),
+                                 .trace_id = "t-" + std::to_string(n),
+                                 .deadline_ms = 30'000},
+                                now_ms));
+  }
+  void cancel(uint64_t n) { dispatcher.on_cancel(kWorker, WorkerFetchId{n}, now_ms); }
+  /// The L2's transport has `bytes` left to send.
+  void report_unsent(L2& l2, size_t bytes) {
+    registrations.on_unsent(l2, bytes, now_ms);
+    dispatcher.serve_queue(l2, now_ms);
+  }
+  /// Its registration is lost. Returns its line.
+  std::unique_ptr<L2Line> lose(L2& l2) {
+    dispatcher.on_registration_lost(l2, now_ms);
+    auto line = registrations.remove(l2, "lost", now_ms);
+    dispatcher.reroute(now_ms);
+    return line;
+  }
+  /// The failures that the worker was told since the last call, by fetch.
+  std::map<uint64_t, ipc::FetchFailure> failures() {
+    std::vector<Command> commands;
+    context.out.drain(commands);
+    std::map<uint64_t, ipc::FetchFailure> found;
+    for (const Command& command : commands) {
+      const auto* sent = std::get_if<SendWorker>(&command);
+      const auto* failed = sent ? std::get_if<ipc::FetchFailed>(&sent->message) : nullptr;
+      if (failed) found.emplace(failed->fetch_id, failed->reason);
+    }
+    return found;
+  }
+
+ private:
+  Uuid next_uuid() {
+    Uuid out{};
+    const uint64_t number = ++uuids_;
+    for (size_t i = 0; i < 8; ++i) out[i] = static_cast<uint8_t>(number >> (8 * i));
+    return out;
+  }
+
+  uint64_t uuids_ = 0;
+  uint64_t hosts_ = 0;
+
+ public:
+  uint64_t now_ms = 1'000;
+  Context context{.settings = {},
+                  .random = [this] { return next_uuid(); },
+                  .out = {},
+                  .timers = {},
+                  .counters = {}};
+  Registrations registrations{context};
+  Cache cache{context};
+  Dispatcher dispatcher{context, registrations, cache};
+  std::unique_ptr<L2Line> replaced;  ///< By the last add().
+};
+
+}  // namespace
+
+TEST_CASE("an order says what its fetch asks for and how long it has", "[broker][dispatch]") {
+  const auto capabilities = GENERATE(Capabilities{}, kV2Capabilities);
+  Dispatch dispatch;
+  FakeL2 home;
+  const L2& l2 = dispatch.add(home, "home", 3, capabilities);
+  CHECK(home.session_keys == std::vector<Uuid>{l2.session_key});
+  const CarRequest request{.root = kRoot, .path = {"a b", "c"}, .scope = DagScope::kEntity};
+  dispatch.fetch(7, l2, request);
+  REQUIRE(home.orders.size() == 1);
+  CHECK(key_of(home.orders[0].request) == key_of(request));
+  CHECK(home.orders[0].trace_id == "t-7");
+  CHECK(home.orders[0].left_ms == 30'000);
+}
+
+TEST_CASE("an L2 gets its orders in the order of the fetches", "[broker][dispatch]") {
+  Dispatch dispatch;
+  FakeL2 home;
+  const L2& l2 = dispatch.add(home, "home", 2);
+  for (uint64_t n = 1; n <= 5; ++n) dispatch.fetch(n, l2, {.root = cid_number(n)});
+  CHECK(home.trace_ids() == Texts{"t-1", "t-2"});
+  CHECK(dispatch.dispatcher.waiting() == 3);
+  dispatch.cancel(2);
+  CHECK(home.trace_ids() == Texts{"t-1", "t-2", "t-3"});
+  dispatch.cancel(4);  // It waits, so its L2 knows nothing of it.
+  dispatch.cancel(1);
+  CHECK(home.trace_ids() == Texts{"t-1", "t-2", "t-3", "t-5"});
+  CHECK(home.cancels == std::vector<Uuid>{home.orders[1].attempt_id, home.orders[0].attempt_id});
+  std::set<Uuid> ids;
+  for (const auto& order : home.orders) ids.insert(order.attempt_id);
+  CHECK(ids.size() == home.orders.size());
+}
+
+TEST_CASE("a silent L2 is told that nobody waits for its attempt", "[broker][dispatch]") {
+  Dispatch dispatch;
+  FakeL2 home;
+  dispatch.fetch(1, dispatch.add(home, "home"));
+  dispatch.now_ms += dispatch.context.settings.first_byte_ms;
+  while (const auto due = dispatch.context.timers.pop_due(dispatch.now_ms)) {
+    dispatch.dispatcher.on_timer(FetchNo{due->id}, dispatch.now_ms);
+  }
+  CHECK(home.cancels == std::vector<Uuid>{home.orders[0].attempt_id});
+  CHECK(dispatch.failures().at(1) == ipc::FetchFailure::kSilent);
+}
+
+TEST_CASE("a line whose L2 is behind gets no order before the L2 has read", "[broker][dispatch]") {
+  Dispatch dispatch;
+  FakeL2 home{.bytes_per_call = limits::kL2UnsentBytesMax};
+  FakeL2 other;
+  L2& behind = dispatch.add(home, "home");
+  REQUIRE(behind.is_behind(dispatch.now_ms));
+  SECTION("another L2 is asked instead, although this one is the holder") {
+    dispatch.add(other, "other");
+    dispatch.fetch(1, behind);
+    CHECK(home.orders.empty());
+    CHECK(other.trace_ids() == Texts{"t-1"});
+  }
+  SECTION("where there is no other the order comes once it has read") {
+    dispatch.fetch(1, behind);
+    CHECK(home.orders.empty());
+    home.bytes_per_call = 1;
+    dispatch.report_unsent(behind, limits::kL2UnsentBytesMax - 1);
+    CHECK(home.trace_ids() == Texts{"t-1"});
+    CHECK(behind.unsent_bytes == limits::kL2UnsentBytesMax);
+  }
+}
+
+TEST_CASE("the fetches of a lost registration go elsewhere", "[broker][dispatch]") {
+  Dispatch dispatch;
+  FakeL2 home;
+  FakeL2 other;
+  L2& lost = dispatch.add(home, "home", 2);
+  SECTION("to another L2, those that it was asked for before those that waited") {
+    for (uint64_t n = 1; n <= 3; ++n) dispatch.fetch(n, lost, {.root = cid_number(n)});
+    CHECK(home.trace_ids() == Texts{"t-1", "t-2"});
+    dispatch.add(other, "other");
+    dispatch.lose(lost)->end("lost", dispatch.now_ms);
+    CHECK(other.trace_ids() == Texts{"t-1", "t-2", "t-3"});
+    CHECK(dispatch.registrations.registry().size() == 1);
+  }
+  SECTION("to nobody where there is none") {
+    dispatch.fetch(1, lost);
+    CHECK(dispatch.lose(lost));
+    CHECK(dispatch.failures().at(1) == ipc::FetchFailure::kFailed);
+    CHECK(dispatch.dispatcher.fetches() == 0);
+  }
+  SECTION("not to the same L2 by a new line, which gets the next") {
+    dispatch.fetch(1, lost, {.root = cid_number(1)});
+    dispatch.now_ms += dispatch.context.settings.replace_every_ms;
+    CHECK(&dispatch.add(other, "home") == &lost);
+    REQUIRE(dispatch.replaced);
+    dispatch.dispatcher.on_registration_lost(lost, dispatch.now_ms);
+    dispatch.dispatcher.reroute(dispatch.now_ms);
+    CHECK(dispatch.failures().at(1) == ipc::FetchFailure::kFailed);
+    dispatch.fetch(2, lost, {.root = cid_number(2)});
+    CHECK(home.trace_ids() == Texts{"t-1"});
+    CHECK(other.trace_ids() == Texts{"t-2"});
+  }
+  CHECK(home.cancels.empty());
+}
+
+TEST_CASE("what an L2 can do decides how its deliveries are understood", "[broker][dispatch]") {
+  const StreamShape shape = GENERATE(StreamShape::kExact, StreamShape::kWholeDag);
+  const bool reads_whole_requests = GENERATE(false, true);
+  Dispatch dispatch;
+  FakeL2 home;
+  const L2& l2 = dispatch.add(
+      home, "home", 3, {.stream_shape = shape, .reads_whole_requests = reads_whole_requests});
+  dispatch.fetch(1, l2, {.root = kRoot, .scope = DagScope::kBlock});
+  REQUIRE(home.orders.size() == 1);
+  const Uuid id = home.orders[0].attempt_id;
+  SECTION("a stream is verified as what the L2 sends") {
+    const auto decision =
+        dispatch.dispatcher.on_delivery(id, kRoot, std::nullopt, false, dispatch.now_ms);
+    CHECK(decision.verdict == Dispatcher::Verdict::kHandOff);
+    CHECK(dispatch.dispatcher.hand_off(id, dispatch.now_ms).shape == shape);
+  }
+  SECTION("a not-found is of the root where the L2 knew that no more was asked for") {
+    const auto decision =
+        dispatch.dispatcher.on_delivery(id, kRoot, NotFound::kUnspecified, false, dispatch.now_ms);
+    CHECK(decision.verdict == Dispatcher::Verdict::kNotFound);
+    CHECK(dispatch.registrations.holdings().size() == (reads_whole_requests ? 0 : 1));
+  }
+  CHECK(home.cancels.empty());
+}
+
+}  // namespace daphnis::broker
