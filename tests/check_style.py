@@ -59,9 +59,14 @@ MAY_USE = {
 
 SANS_IO_FORBIDDEN = re.compile(
     r"#include\s*<(uv\.h|sys/socket\.h|sys/epoll\.h|unistd\.h|fcntl\.h|netinet/)")
-# Only the client's session knows how a connection carries a response.
-FRAMING = re.compile(r"HTTP/1|chunked|keep_alive")
-FRAMING_FORBIDDEN = ("worker/gateway", "worker/answer")
+# How a connection carries what is said on it: its words, the folders that must not know them, and
+# the folder that does.
+FRAMING = (
+    (re.compile(r"HTTP/1|chunked|keep_alive"), ("worker/gateway", "worker/answer"),
+     "worker/client"),
+    (re.compile(r"HTTP/1|common/http/|chunk|ndjson", re.IGNORECASE),
+     ("broker/registry", "broker/dispatch"), "broker/l2_http"),
+)
 INCLUDE = re.compile(r'#include\s*"([^"]+)"')
 # What the supervisor's shell must not do (see capture in deploy/lib/proc.sh): $(…), <(…), `…`.
 SUBSTITUTION = re.compile(r"\$\((?!\()|[<>]\(|`")
@@ -103,8 +108,9 @@ def faults_of(root: pathlib.Path, path: pathlib.Path) -> list[str]:
             found.append(f"{name}:{number}: {len(line)} columns, at most {COLUMNS_MAX}")
         if is_sans_io and SANS_IO_FORBIDDEN.search(line):
             found.append(f"{name}:{number}: outside uv all is sans-I/O: {line.strip()}")
-        if folder_of(name) in FRAMING_FORBIDDEN and FRAMING.search(line):
-            found.append(f"{name}:{number}: framing is for worker/client: {line.strip()}")
+        for words, forbidden, knows in FRAMING:
+            if folder_of(name) in forbidden and words.search(line):
+                found.append(f"{name}:{number}: framing is for {knows}: {line.strip()}")
         if LATER.search(line):
             found.append(f"{name}:{number}: later work belongs in an issue: {line.strip()}")
         if line != line.rstrip():

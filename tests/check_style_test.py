@@ -70,6 +70,15 @@ class Checker(unittest.TestCase):
         faults = self.faults(**{"worker/answer/answer.cc": "bool keep_alive;\n"})
         self.assertIn("worker/answer/answer.cc:1: framing is for worker/client: bool keep_alive;", faults)
 
+    def test_a_transport_where_l2s_are_chosen_and_kept(self):
+        for line in ('#include "common/http/parser.h"', "bool is_chunked;", "// An HTTP/1.1 head.",
+                     "NdjsonLine line;"):
+            for path in ("broker/registry/l2.cc", "broker/dispatch/attempt.cc"):
+                self.assertIn(f"{path}:1: framing is for broker/l2_http: {line}",
+                              self.faults(**{path: line + "\n"}))
+        faults = self.faults(**{"broker/l2_http/line.cc": "NdjsonLine line;\n"})
+        self.assertFalse([fault for fault in faults if "framing" in fault], faults)
+
     def test_a_row_that_names_no_folder(self):
         self.assert_finds("there is no common/gone", {**MAY_USE, "broker": ["common/gone"]}, {
             "broker/broker.cc": "",
