@@ -108,6 +108,9 @@ class Worker final : private RequestSink,
   void on_file_job_done(FileJobDone done, uint64_t now_ms);
 
   // --- What has come of it ---
+  /// Destroys what the input has ended. To be called after each input and the connections that it
+  /// has woken, before the messages are taken.
+  void end_input() { session_context_.retired.clear(); }
   [[nodiscard]] std::vector<Connection*> take_woken() { return agenda_.take_woken(); }
   [[nodiscard]] std::vector<ipc::WorkerToBroker> take_messages() {
     spools_.remove_finished();

@@ -30,20 +30,18 @@ void CacheSearch::start(uint64_t now_ms) {
 void CacheSearch::look(uint64_t now_ms) {
   const auto on_done = [this](const CachedFile* found, uint64_t at_ms) { on_look(found, at_ms); };
   const CacheWaiterId waiter = cache_.look_up(key_, keys_, on_done, now_ms);
-  // Without a waiter the search is over, and this object may be gone.
+  // Without a waiter this look-up has ended within the call; the next one may have a waiter.
   if (!is_none(waiter)) waiter_ = waiter;
 }
 
 void CacheSearch::on_look(const CachedFile* found, uint64_t now_ms) {
   const bool is_first = key_ == content_.key;
-  Exchange& exchange = exchange_;
   if (found) {
-    Content content = std::move(content_);
-    if (is_first) return host_.on_cached(exchange, std::move(content), *found, now_ms);
-    return host_.on_whole_cached(exchange, std::move(content), RequestKey(key_), *found, now_ms);
+    if (is_first) return host_.on_cached(exchange_, std::move(content_), *found, now_ms);
+    return host_.on_whole_cached(exchange_, std::move(content_), key_, *found, now_ms);
   }
   if (is_first && host_.is_under_way(content_)) keys_.clear();
-  if (keys_.empty()) return host_.on_not_cached(exchange, std::move(content_), now_ms);
+  if (keys_.empty()) return host_.on_not_cached(exchange_, std::move(content_), now_ms);
   key_ = keys_.back();
   keys_.pop_back();
   look(now_ms);

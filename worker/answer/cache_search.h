@@ -9,7 +9,7 @@
 namespace daphnis::worker {
 
 /// The receiver of a search's result. Each on_*() replaces or ends the exchange's responder, and
-/// with it the search. Implemented by the Worker.
+/// the search is over. Implemented by the Worker.
 class SearchHost {
  public:
   /// `file` holds the whole answer.
@@ -33,7 +33,7 @@ class CacheSearch final : public Responder {
  public:
   CacheSearch(Exchange& exchange, Content content, Cache& cache, SearchHost& host);
 
-  /// Begins the search, which may end within the call and this object with it.
+  /// Begins the search, which may end within the call.
   void start(uint64_t now_ms);
 
   void on_space(uint64_t) override {}

@@ -21,7 +21,7 @@ SubDagAnswer::SubDagAnswer(Exchange& exchange, Content content, const RequestKey
 void SubDagAnswer::start(uint64_t now_ms) {
   const auto on_done = [this](CacheRead read, uint64_t at_ms) { on_index(std::move(read), at_ms); };
   const CacheWaiterId waiter = cache_.index_of(key_, file_, on_done, now_ms);
-  // Without a waiter the read is over, and this object may be gone.
+  // Without a waiter this read has ended within the call; a read of a block may have a waiter.
   if (!is_none(waiter)) waiter_ = waiter;
 }
 
@@ -97,11 +97,10 @@ void SubDagAnswer::on_produce_failed(uint64_t now_ms) {
 }
 
 void SubDagAnswer::go_on_elsewhere(uint64_t now_ms) {
-  Exchange& exchange = exchange_;
-  const Rest rest{.offset = exchange.content_bytes_written() + exchange.content().bytes()};
-  if (is_block_missing_ && host_.go_on(exchange, std::move(content_), rest, now_ms)) return;
-  exchange.facts.failure = answer_for(FailureKind::kInternal).code;
-  exchange.abort(now_ms);
+  const Rest rest{.offset = exchange_.content_bytes_written() + exchange_.content().bytes()};
+  if (is_block_missing_ && host_.go_on(exchange_, std::move(content_), rest, now_ms)) return;
+  exchange_.facts.failure = answer_for(FailureKind::kInternal).code;
+  exchange_.abort(now_ms);
 }
 
 BlockSource::Read SubDagAnswer::read(const Cid& cid, Slices& into) {
@@ -155,8 +154,7 @@ void SubDagAnswer::complain(CacheRead& read) {
 
 void SubDagAnswer::give_up(uint64_t now_ms) {
   exchange_.facts.cache = CacheStatus::kNone;
-  Exchange& exchange = exchange_;
-  host_.on_sub_dag_missed(exchange, std::move(content_), now_ms);
+  host_.on_sub_dag_missed(exchange_, std::move(content_), now_ms);
 }
 
 }  // namespace daphnis::worker

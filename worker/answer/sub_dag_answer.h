@@ -13,8 +13,7 @@ namespace daphnis::worker {
 /// The helper where the file turns out to be of no use. Implemented by the Worker.
 class SubDagHost : public HitHost {
  public:
-  /// The content must come from a fetch; nothing of the answer has been sent. Replaces the answer,
-  /// and so ends it.
+  /// The content must come from a fetch; nothing of the answer has been sent. Replaces the answer.
   virtual void on_sub_dag_missed(Exchange& exchange, Content content, uint64_t now_ms) = 0;
 
  protected:
@@ -30,7 +29,7 @@ class SubDagAnswer final : public Responder, private BlockSource {
   SubDagAnswer(Exchange& exchange, Content content, const RequestKey& key, const CachedFile& file,
                const AnswerScene& scene, const WalkBudget& budget, Cache& cache, SubDagHost& host);
 
-  /// Begins the answer, which may end within the call and this object with it.
+  /// Begins the answer, which may end within the call.
   void start(uint64_t now_ms);
 
   void on_space(uint64_t now_ms) override;

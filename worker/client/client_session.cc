@@ -115,8 +115,8 @@ void ClientSession::refuse(const http::Refusal& why, uint64_t now_ms) {
 void ClientSession::open_exchange(http::Head head, uint64_t now_ms) {
   const bool may_keep_alive = head.keep_alive && !is_cut_off_ && !context_.is_draining;
   ExchangeOwner& owner = *this;
-  exchange_ = std::make_unique<Exchange>(owner, std::move(head), may_keep_alive, client_,
-                                         context_.settings.output_high_bytes, now_ms);
+  exchange_ = std::make_unique<Exchange>(owner, context_.retired, std::move(head), may_keep_alive,
+                                         client_, context_.settings.output_high_bytes, now_ms);
   framer_.emplace(*exchange_);
   phase_ = Phase::kAnswering;
   in_request_ = false;
@@ -133,8 +133,8 @@ void ClientSession::on_answer(Exchange& exchange, uint64_t now_ms) {
     const bool ends_by_close = framer_->framing() == Framing::kToClose;
     const Ending how = ends_by_close ? Ending::kReset : Ending::kClose;
     framer_.reset();
-    aborted_ = std::move(exchange_);
-    context_.sink.on_exchange_over(*aborted_, ExchangeEnd::kAborted, now_ms);
+    context_.retired.add(std::move(exchange_));
+    context_.sink.on_exchange_over(exchange, ExchangeEnd::kAborted, now_ms);
     cut_off(head_left, how, now_ms);
     return;
   }

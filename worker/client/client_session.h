@@ -12,6 +12,7 @@
 #include "worker/client/answer_framer.h"
 #include "worker/client/exchange.h"
 #include "worker/client/idle_clients.h"
+#include "worker/client/retired.h"
 
 namespace daphnis::worker {
 
@@ -24,6 +25,8 @@ struct SessionContext {
   IdleClients idle_clients = {};
   /// Clients that ended their side and wait for an answer of which nothing has gone out.
   IdleClients half_closed = {};
+  /// Exchanges and responders that end with the input.
+  Retired retired = {};
 };
 
 /// One client's HTTP/1 connection (RFC 9112). Requests are handled one at a time: the next one is
@@ -109,8 +112,6 @@ class ClientSession final : public Connection, private ExchangeOwner {
   std::string head_left_;
   Ending cut_ending_ = Ending::kClose;  ///< The ending that follows head_left_.
   uint64_t cut_deadline_ms_ = kNever;
-  /// The last aborted exchange, kept since its responder may be the caller that aborted it.
-  std::unique_ptr<Exchange> aborted_;
 
   RateWatch rate_;
   uint64_t written_bytes_ = 0;  ///< Bytes written in the connection's life.

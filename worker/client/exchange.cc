@@ -7,14 +7,20 @@
 
 namespace daphnis::worker {
 
-Exchange::Exchange(ExchangeOwner& owner, http::Head request, bool may_keep_alive,
+Exchange::Exchange(ExchangeOwner& owner, Retired& retired, http::Head request, bool may_keep_alive,
                    std::string client, size_t high_bytes, uint64_t now_ms)
     : owner_(owner),
+      retired_(retired),
       request_(std::move(request)),
       may_keep_alive_(may_keep_alive),
       client_(std::move(client)),
       high_bytes_(high_bytes),
       started_ms_(now_ms) {}
+
+void Exchange::set_responder(std::unique_ptr<Responder> responder) {
+  std::swap(responder_, responder);
+  if (responder) retired_.add(std::move(responder));
+}
 
 void Exchange::start(Response response, uint64_t now_ms) {
   check(state_ == State::kWaiting, "an answer was started twice");

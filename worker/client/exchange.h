@@ -8,6 +8,7 @@
 #include "common/http/http_parser.h"
 #include "worker/base/agenda.h"
 #include "worker/client/output_queue.h"
+#include "worker/client/retired.h"
 #include "worker/gateway/answers.h"
 
 namespace daphnis::worker {
@@ -22,7 +23,8 @@ enum class ExchangeEnd : uint8_t {
   kClientSlow,  ///< The client took too little for too long, and was cut off.
 };
 
-/// The producer of an answer that takes time. Owned by its exchange.
+/// The producer of an answer that takes time. Owned by its exchange. One that another replaces, be
+/// it within its own call, lives until the input has been handled, and is called no more.
 class Responder {
  public:
   virtual ~Responder() = default;
@@ -30,7 +32,7 @@ class Responder {
   virtual void on_space(uint64_t now_ms) = 0;
   /// A part of a file that was pushed cannot be read or is missing. `error` is an errno; 0 says
   /// that the file is too short. True where another responder has taken the exchange over
-  /// (Exchange::resume()), and this object may be gone; false where the exchange must be aborted.
+  /// (Exchange::resume()); false where the exchange must be aborted.
   [[nodiscard]] virtual bool on_file_lost(const FileRange& /*range*/, int /*error*/,
                                           uint64_t /*now_ms*/) {
     return false;
@@ -59,11 +61,12 @@ class Exchange {
 
   /// `high_bytes` is the queue's high watermark; the low one is half of it. `may_keep_alive` says
   /// that client and server both want to keep the connection after the answer.
-  Exchange(ExchangeOwner& owner, http::Head request, bool may_keep_alive, std::string client,
-           size_t high_bytes, uint64_t now_ms);
+  Exchange(ExchangeOwner& owner, Retired& retired, http::Head request, bool may_keep_alive,
+           std::string client, size_t high_bytes, uint64_t now_ms);
 
   // --- For the worker ---
-  void set_responder(std::unique_ptr<Responder> responder) { responder_ = std::move(responder); }
+  /// Sets the producer of the answer; null for none. The one before it is retired.
+  void set_responder(std::unique_ptr<Responder> responder);
   /// Starts the answer, which is finished where the response has its body; else content may follow.
   /// Called once.
   void start(Response response, uint64_t now_ms);
@@ -136,6 +139,7 @@ class Exchange {
   void on_pushed(uint64_t now_ms);
 
   ExchangeOwner& owner_;
+  Retired& retired_;
   http::Head request_;
   bool may_keep_alive_;
   std::string client_;
@@ -157,7 +161,7 @@ class RequestSink {
   virtual void on_request(Exchange& exchange, uint64_t now_ms) = 0;
   /// The client sent something that is no request. The connection closes after the answer.
   virtual void on_refused(Exchange& exchange, const http::Refusal& refusal, uint64_t now_ms) = 0;
-  /// The exchange is over and dies after this call.
+  /// The exchange is over, and is asked for nothing more after this call.
   virtual void on_exchange_over(Exchange& exchange, ExchangeEnd end, uint64_t now_ms) = 0;
 
  protected:

@@ -157,6 +157,7 @@ void Driver::stop_if_done() {
 void Driver::after_input(uint64_t now_ms) {
   update_listeners();
   sync_woken(now_ms);
+  core_.end_input();
   for (FileJob& job : core_.take_file_jobs()) host_.start(std::move(job));
   if (const auto messages = core_.take_messages(); !messages.empty()) host_.send(messages);
   log_access_lines();

@@ -63,7 +63,8 @@ struct Answer {
 
   Owner owner;
   Reader* reader = nullptr;
-  Exchange exchange{owner, {}, true, "192.0.2.7", 1'000, 1};
+  Retired retired;
+  Exchange exchange{owner, retired, {}, true, "192.0.2.7", 1'000, 1};
   AnswerFramer framer{exchange};
   std::shared_ptr<MemoryFile> file = std::make_shared<MemoryFile>("0123456789abcdefghij");
 };
