@@ -14,14 +14,17 @@ Worker::Worker(const Settings& settings, uint32_t index, uint32_t pid, Random ra
       session_context_{.settings = settings_, .sink = *this},
       broker_(index, pid),
       listeners_(broker_, index),
-      spools_(broker_, std::to_string(index) + "-" + std::to_string(pid) + "-"),
-      fetch_memory_{.window_bytes_max = settings.fetch_window_bytes} {}
+      spools_(broker_, numbers_, std::to_string(index) + "-" + std::to_string(pid) + "-"),
+      fetch_context_{.broker = broker_,
+                     .agenda = agenda_,
+                     .spools = spools_,
+                     .window_bytes_max = settings.fetch_window_bytes} {}
 
 Worker::~Worker() = default;
 
 Connection* Worker::on_client(std::string address, uint64_t now_ms) {
   if (clients_.size() >= settings_.clients_max && !shed_one(now_ms)) return nullptr;
-  const auto id = next_id<ConnectionId>();
+  const auto id = numbers_.next<ConnectionId>();
   auto session =
       std::make_unique<ClientSession>(id, agenda_, session_context_, std::move(address), now_ms);
   if (is_draining()) session->drain(now_ms);

@@ -36,7 +36,6 @@ namespace daphnis::worker {
 class Worker final : private RequestSink,
                      private StreamListener,
                      private ReaderHost,
-                     private FetchHost,
                      private SearchHost,
                      private SubDagHost {
  public:
@@ -139,11 +138,6 @@ class Worker final : private RequestSink,
   // ReaderHost
   void on_reader_space(FetchId fetch, FetchReader& reader, uint64_t now_ms) override;
   void on_reader_left(FetchId fetch, FetchReader& reader, uint64_t now_ms) override;
-  // FetchHost
-  void tell(ipc::WorkerToBroker message) override { broker_.send(std::move(message)); }
-  void call_at(FetchId fetch, uint64_t at_ms) override { agenda_.call_at(fetch, at_ms); }
-  [[nodiscard]] Spool* open_spool(const Fetch& fetch, uint64_t begin, bool is_for_cache) override;
-
   // SearchHost
   void on_cached(Exchange& exchange, Content content, const CachedFile& file,
                  uint64_t now_ms) override;
@@ -188,11 +182,6 @@ class Worker final : private RequestSink,
   [[nodiscard]] Fetch* fed_by(const L2Stream& stream);
   [[nodiscard]] std::vector<FetchId> asking() const;
 
-  template <class Id>
-  [[nodiscard]] Id next_id() {
-    return Id{++last_id_};
-  }
-
   void on_broker_up(uint64_t now_ms);
   [[nodiscard]] L2Stream* on_handoff(const ipc::Handoff& handoff, bool has_socket, uint64_t now_ms);
   void on_fetch_failed(const ipc::FetchFailed& refusal, uint64_t now_ms);
@@ -215,6 +204,7 @@ class Worker final : private RequestSink,
 
   Settings settings_;
   Random random_;
+  Numbers numbers_;
   Agenda agenda_;  ///< Destroyed after the connections, which take themselves off it.
   AnswerScene scene_;
   SessionContext session_context_;
@@ -223,8 +213,7 @@ class Worker final : private RequestSink,
   Cache cache_{broker_};
   Memo memo_;
   SpoolBook spools_;  ///< Destroyed after the fetches, which point into it.
-  FetchMemory fetch_memory_;
-  uint64_t last_id_ = 0;
+  FetchContext fetch_context_;
   size_t in_flight_ = 0;  ///< Exchanges that wait for content or are served from a fetch.
   // Clients are destroyed first, since their answers read from fetches.
   absl::flat_hash_map<ConnectionId, std::unique_ptr<L2Stream>> streams_;

@@ -71,10 +71,9 @@ Fetch& Worker::fetch_of(const Content& content, std::string trace_id, bool& join
 
 Fetch& Worker::make_fetch(CarRequest wanted, const RequestKey& key, std::string trace_id,
                           uint64_t now_ms) {
-  const auto id = next_id<FetchId>();
-  FetchHost& host = *this;
+  const auto id = numbers_.next<FetchId>();
   auto made = std::make_unique<Fetch>(id, std::move(wanted), key, std::move(trace_id),
-                                      now_ms + settings_.request_ms, fetch_memory_, host);
+                                      now_ms + settings_.request_ms, fetch_context_);
   Fetch& fetch = *fetches_.emplace(id, std::move(made)).first->second;
   by_key_.insert_or_assign(key, id);
   agenda_.call_at(id, fetch.deadline_ms() + limits::kDeadlineGraceMs);
@@ -101,7 +100,7 @@ void Worker::ask(Fetch& fetch, bool must_not_join, uint64_t now_ms) {
   if (is_none(question_id)) question_id = QuestionId{std::to_underlying(fetch.id())};
   if (must_not_join) {
     asked_anew_.erase(question_id);
-    question_id = next_id<QuestionId>();
+    question_id = numbers_.next<QuestionId>();
     asked_anew_.emplace(question_id, fetch.id());
   }
   broker_.send(fetch.ask(question_id, must_not_join, now_ms));
@@ -203,7 +202,7 @@ L2Stream* Worker::on_handoff(const ipc::Handoff& handoff, bool has_socket, uint6
                                    .wants_another = is_wanted});
     return nullptr;
   }
-  const auto id = next_id<ConnectionId>();
+  const auto id = numbers_.next<ConnectionId>();
   L2Stream::Attempt attempt{.question_id = QuestionId{handoff.fetch_id},
                             .id = handoff.attempt_id,
                             .cookie = handoff.cookie,

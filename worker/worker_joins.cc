@@ -11,10 +11,6 @@ namespace daphnis::worker {
 
 using ipc::JoinState;
 
-Spool* Worker::open_spool(const Fetch& fetch, uint64_t begin, bool is_for_cache) {
-  return spools_.open(next_id<SpoolNumber>(), fetch.id(), fetch.request(), begin, is_for_cache);
-}
-
 void Worker::on_spool_moved(FetchId id, uint64_t now_ms) {
   Fetch* fetch = find_fetch(id);
   if (!fetch) return;

@@ -21,4 +21,17 @@ template <class Id>
   return id == Id{};
 }
 
+/// Gives out the numbers of connections, fetches, questions and spools, which all count as one.
+/// Owned by the Worker.
+class Numbers {
+ public:
+  template <class Id>
+  [[nodiscard]] Id next() {
+    return Id{++last_};
+  }
+
+ private:
+  uint64_t last_ = 0;
+};
+
 }  // namespace daphnis::worker

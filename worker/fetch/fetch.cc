@@ -26,15 +26,14 @@ FailureKind content_failure(Errc code) {
 }  // namespace
 
 Fetch::Fetch(FetchId id, CarRequest request, const RequestKey& key, std::string trace_id,
-             uint64_t deadline_ms, FetchMemory& memory, FetchHost& host)
+             uint64_t deadline_ms, FetchContext& context)
     : id_(id),
       request_(std::move(request)),
       key_(key),
       trace_id_(std::move(trace_id)),
       deadline_ms_(deadline_ms),
-      memory_(memory),
-      host_(host),
-      window_(memory.pinned) {}
+      context_(context),
+      window_(context.pinned) {}
 
 Fetch::~Fetch() {
   end();
@@ -136,8 +135,8 @@ bool Fetch::is_blocked(const Slowest& slowest) const {
   const bool is_spooling = spool_ && spool_->is_writing();
   const uint64_t held_from = is_spooling ? spool_->written() : slowest.need;
   const uint64_t held = window_.end() > held_from ? window_.end() - held_from : 0;
-  size_t may_hold = memory_.window_bytes_max;
-  if (memory_.is_short()) may_hold = is_spooling ? kShortWindowBytes : 0;
+  size_t may_hold = context_.window_bytes_max;
+  if (context_.is_short()) may_hold = is_spooling ? kShortWindowBytes : 0;
   const bool is_pinning = window_.pinned_bytes() >= 2 * may_hold && window_.begin() >= held_from;
   if (held < may_hold && !is_pinning) return false;
   return is_spooling ? held > 0 : slowest.is_full;
@@ -152,9 +151,9 @@ void Fetch::trim(const Slowest& slowest) {
 
 /// True where the window may not hold all of the output.
 bool Fetch::is_large() const {
-  const size_t bytes_max = memory_.window_bytes_max;
+  const size_t bytes_max = context_.window_bytes_max;
   return window_.end() >= bytes_max || window_.pinned_bytes() >= 2 * bytes_max ||
-         memory_.is_short();
+         context_.is_short();
 }
 
 void Fetch::consider_spool(bool is_blocked) {
@@ -168,14 +167,15 @@ void Fetch::consider_spool(bool is_blocked) {
   const bool is_due = is_admitted && (is_whole || !is_small);
   if (!is_due && !is_blocked && !(is_reported_ && has_start)) return;
   may_spool_ = false;
-  spool_ = host_.open_spool(*this, window_.begin(), is_admitted);
+  spool_ = context_.spools.open(id_, request_, window_.begin(), is_admitted);
 }
 
 void Fetch::pump_spool(bool is_blocked, uint64_t now_ms) {
   const auto asked_before = spool_->asked_ms();
   spool_->pump(window_, total_, is_blocked || is_reported_, now_ms);
   const auto asked = spool_->asked_ms();
-  if (asked && asked != asked_before) host_.call_at(id_, *asked + limits::kSpoolReservationMs);
+  if (!asked || asked == asked_before) return;
+  context_.agenda.call_at(id_, *asked + limits::kSpoolReservationMs);
 }
 
 void Fetch::adjust_flow(uint64_t now_ms) {

@@ -6,10 +6,13 @@
 
 #include "common/ipc/ipc_messages.h"
 #include "common/request/car_request.h"
+#include "worker/base/agenda.h"
 #include "worker/base/failure_kind.h"
+#include "worker/broker/broker_session.h"
 #include "worker/cache/cache_reads.h"
 #include "worker/fetch/fetch_window.h"
 #include "worker/fetch/spool.h"
+#include "worker/fetch/spool_book.h"
 #include "worker/l2/l2_stream.h"
 
 namespace daphnis::worker {
@@ -44,21 +47,11 @@ class FetchReader {
   uint64_t read_ = 0;  ///< Bytes of output that the reader has been given.
 };
 
-/// The functions that a fetch needs of the Worker.
-class FetchHost {
- public:
-  virtual void tell(ipc::WorkerToBroker message) = 0;
-  virtual void call_at(FetchId fetch, uint64_t at_ms) = 0;
-  /// Opens a spool for the fetch's output from byte `begin` on. Null where there can be none.
-  [[nodiscard]] virtual Spool* open_spool(const Fetch& fetch, uint64_t begin,
-                                          bool is_for_cache) = 0;
-
- protected:
-  ~FetchHost() = default;
-};
-
-/// The memory that all fetches of a worker share. Owned by the Worker.
-struct FetchMemory {
+/// The data and the helpers that all fetches of a worker share. Owned by the Worker; outlives them.
+struct FetchContext {
+  BrokerSession& broker;
+  Agenda& agenda;
+  SpoolBook& spools;
   size_t window_bytes_max = limits::kFetchWindowBytesMax;
   size_t pinned = 0;  ///< Bytes of buffers that all windows keep from being used again.
 
@@ -73,7 +66,7 @@ struct FetchMemory {
 /// (FetchReader::begin_anew()).
 ///
 /// The window holds the output's beginning, so that late readers can join, while the output has at
-/// most FetchMemory::window_bytes_max bytes; afterwards it holds what the slowest reader still
+/// most FetchContext::window_bytes_max bytes; afterwards it holds what the slowest reader still
 /// needs, within the same bound. A spool takes over where the answer is to be cached, another
 /// worker reads along, or a reader is too slow for the window. Where there can be no spool, the
 /// slowest reader pauses the stream.
@@ -91,7 +84,7 @@ class Fetch {
   /// `deadline_ms` is the time by which output must have come, and `trace_id` the first client's
   /// request id.
   Fetch(FetchId id, CarRequest request, const RequestKey& key, std::string trace_id,
-        uint64_t deadline_ms, FetchMemory& memory, FetchHost& host);
+        uint64_t deadline_ms, FetchContext& context);
   ~Fetch();
 
   // --- Readers ---
@@ -206,8 +199,7 @@ class Fetch {
   RequestKey key_;
   std::string trace_id_;
   uint64_t deadline_ms_;
-  FetchMemory& memory_;
-  FetchHost& host_;
+  FetchContext& context_;
   State state_ = State::kAsking;
   ipc::Admission admission_ = ipc::Admission::kNo;
 

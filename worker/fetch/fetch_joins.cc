@@ -35,24 +35,24 @@ void Fetch::report(uint64_t now_ms) {
   const bool is_due = reported_bytes_ == 0 || now_ms >= reported_ms_ + limits::kJoinEveryMs;
   if (!is_whole && written == reported_bytes_) return;
   if (!is_whole && !is_far && !is_due) {
-    return host_.call_at(id_, reported_ms_ + limits::kJoinEveryMs);
+    return context_.agenda.call_at(id_, reported_ms_ + limits::kJoinEveryMs);
   }
   has_reported_end_ = is_whole;
   reported_bytes_ = written;
   reported_ms_ = now_ms;
-  host_.tell(ipc::FetchProgress{std::to_underlying(question_id_),
-                                is_whole ? ipc::JoinState::kWhole : ipc::JoinState::kGoing, written,
-                                spool_->path()});
-  if (is_whole) host_.call_at(id_, now_ms + limits::kSpoolLingerMs);
+  context_.broker.send(ipc::FetchProgress{
+      std::to_underlying(question_id_), is_whole ? ipc::JoinState::kWhole : ipc::JoinState::kGoing,
+      written, spool_->path()});
+  if (is_whole) context_.agenda.call_at(id_, now_ms + limits::kSpoolLingerMs);
 }
 
 void Fetch::report_failure() {
   if (!is_reported_ || has_reported_end_) return;
   is_reported_ = false;
-  host_.tell(ipc::FetchProgress{.fetch_id = std::to_underlying(question_id_),
-                                .state = ipc::JoinState::kFailed,
-                                .bytes = 0,
-                                .path = {}});
+  context_.broker.send(ipc::FetchProgress{.fetch_id = std::to_underlying(question_id_),
+                                          .state = ipc::JoinState::kFailed,
+                                          .bytes = 0,
+                                          .path = {}});
 }
 
 // --- Reading along ---

@@ -6,7 +6,9 @@
 #include "common/base/limits.h"
 
 namespace daphnis::worker {
-SpoolBook::SpoolBook(BrokerSession& broker, std::string name_prefix) : broker_(broker) {
+
+SpoolBook::SpoolBook(BrokerSession& broker, Numbers& numbers, std::string name_prefix)
+    : broker_(broker), numbers_(numbers) {
   folders_.name_prefix = std::move(name_prefix);
 }
 
@@ -20,8 +22,9 @@ void SpoolBook::on_broker_up(const ipc::Welcome& welcome) {
   for (const SpoolNumber number : numbers) spools_.at(number).spool->on_broker_up();
 }
 
-Spool* SpoolBook::open(SpoolNumber number, FetchId fetch, const CarRequest& request, uint64_t begin,
+Spool* SpoolBook::open(FetchId fetch, const CarRequest& request, uint64_t begin,
                        bool is_for_cache) {
+  const auto number = numbers_.next<SpoolNumber>();
   if (!folders_.are_any() || spools_.size() >= limits::kSpoolsPerWorkerMax) return nullptr;
   SpoolHost& host = *this;
   auto spool = std::make_unique<Spool>(number, request, begin, is_for_cache, folders_, host);

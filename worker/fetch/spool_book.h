@@ -16,15 +16,15 @@ namespace daphnis::worker {
 class SpoolBook final : private SpoolHost {
  public:
   /// `name_prefix` makes file names unlike those of other processes.
-  SpoolBook(BrokerSession& broker, std::string name_prefix);
+  SpoolBook(BrokerSession& broker, Numbers& numbers, std::string name_prefix);
 
   /// A broker has said where spools lie from now on; it is told of those that are open.
   void on_broker_up(const ipc::Welcome& welcome);
 
-  /// Opens a spool. Null where there is no folder for one, or kSpoolsPerWorkerMax are open.
-  /// `number` is one of the Worker's.
-  [[nodiscard]] Spool* open(SpoolNumber number, FetchId fetch, const CarRequest& request,
-                            uint64_t begin, bool is_for_cache);
+  /// Opens a spool for the fetch's output from byte `begin` on. Null where there is no folder for
+  /// one, or kSpoolsPerWorkerMax are open.
+  [[nodiscard]] Spool* open(FetchId fetch, const CarRequest& request, uint64_t begin,
+                            bool is_for_cache);
 
   // Each of these returns the fetch whose spool has changed; none where there is no such spool.
   [[nodiscard]] FetchId on_reserved(const ipc::SpoolReserved& reserved);
@@ -54,6 +54,7 @@ class SpoolBook final : private SpoolHost {
   [[nodiscard]] Entry* find(SpoolNumber number);
 
   BrokerSession& broker_;
+  Numbers& numbers_;
   SpoolFolders folders_;
   absl::flat_hash_map<SpoolNumber, Entry> spools_;
   /// The numbers of files whose last reference is gone. Shared with the files, which the shell may
