@@ -17,6 +17,7 @@ Worker::Worker(const Settings& settings, uint32_t index, uint32_t pid, Random ra
       spools_(broker_, numbers_, std::to_string(index) + "-" + std::to_string(pid) + "-"),
       fetch_context_{.broker = broker_,
                      .agenda = agenda_,
+                     .cache = cache_,
                      .spools = spools_,
                      .window_bytes_max = settings.fetch_window_bytes} {}
 

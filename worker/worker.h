@@ -22,7 +22,6 @@
 #include "worker/cache/cache.h"
 #include "worker/client/client_session.h"
 #include "worker/fetch/fetch.h"
-#include "worker/fetch/join.h"
 #include "worker/fetch/spool_book.h"
 #include "worker/gateway/memo.h"
 #include "worker/l2/l2_stream.h"
@@ -193,11 +192,10 @@ class Worker final : private RequestSink,
   void on_join_progress(const ipc::JoinProgress& progress, uint64_t now_ms);
   void open_join(Fetch& fetch, const ipc::JoinProgress& progress, uint64_t now_ms);
   void on_join_opened(Fetch& fetch, FileJobDone done, uint64_t now_ms);
-  void read_along(Fetch& fetch, const Join& join, uint64_t now_ms);
+  void read_along(Fetch& fetch, uint64_t now_ms);
   void look_for_join(Fetch& fetch, ipc::JoinState state, uint64_t now_ms);
   void on_join_looked(FetchId id, const CachedFile* found, uint64_t now_ms);
   void lose_join(Fetch& fetch, uint64_t now_ms);
-  void forget_join(FetchId id);
   void forget_joins(uint64_t now_ms);
 
   void count(const Exchange& exchange, ExchangeEnd end);
@@ -224,7 +222,6 @@ class Worker final : private RequestSink,
   absl::flat_hash_map<QuestionId, FetchId> asked_anew_;
   /// Fetches that were refused for now, and ask again at their next call.
   absl::flat_hash_set<FetchId> asks_again_;
-  absl::flat_hash_map<FetchId, Join> joins_;
   absl::flat_hash_map<ConnectionId, std::unique_ptr<ClientSession>> clients_;
   std::vector<LogLine> access_lines_;
   std::optional<LogLevel> log_level_;

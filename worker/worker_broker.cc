@@ -62,11 +62,11 @@ bool Worker::on_broker_message(const ipc::BrokerToWorker& message, bool has_sock
 }
 
 /// The fetches that wait for a stream, oldest first, since the table's sequence differs between
-/// runs. A fetch that was told of a whole file does not wait.
+/// runs. A fetch that reads along in a file, or looks for one, does not wait.
 std::vector<FetchId> Worker::asking() const {
   std::vector<FetchId> ids;
   for (const auto& [id, fetch] : fetches_) {
-    if (fetch->wants_stream() && !joins_.contains(id)) ids.push_back(id);
+    if (fetch->is_waiting()) ids.push_back(id);
   }
   std::ranges::sort(ids);
   return ids;

@@ -131,7 +131,6 @@ void Worker::erase_fetch(const Fetch& fetch) {
   if (by_key != by_key_.end() && by_key->second == id) by_key_.erase(by_key);
   asked_anew_.erase(fetch.question_id());
   asks_again_.erase(id);
-  forget_join(id);
   fetches_.erase(id);
 }
 
@@ -215,7 +214,7 @@ L2Stream* Worker::on_handoff(const ipc::Handoff& handoff, bool has_socket, uint6
                                          request, now_ms);
   L2Stream& stream = *streams_.emplace(id, std::move(made)).first->second;
   if (is_wanted) {
-    forget_join(fetch->id());
+    fetch->forget_join();
     fetch->on_stream(stream, handoff.admission);
     stream.start(handoff.received, now_ms);
   } else {

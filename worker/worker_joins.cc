@@ -50,17 +50,17 @@ void Worker::on_join_progress(const ipc::JoinProgress& progress, uint64_t now_ms
   if (progress.state == JoinState::kFailed) return lose_join(*fetch, now_ms);
   if (progress.state == JoinState::kCached) return look_for_join(*fetch, progress.state, now_ms);
   if (progress.bytes == 0 && progress.state == JoinState::kGoing) return;
-  const auto found = joins_.find(fetch->id());
-  if (found == joins_.end()) return open_join(*fetch, progress, now_ms);
-  Join& join = found->second;
-  join.state = progress.state;
-  if (join.is_in_cache) return;  // The whole output is being looked up there.
-  if (join.path != progress.path) return open_join(*fetch, progress, now_ms);
-  join.bytes = progress.bytes;
-  if (join.file) read_along(*fetch, join, now_ms);
+  Join* join = fetch->join();
+  if (!join) return open_join(*fetch, progress, now_ms);
+  join->state = progress.state;
+  if (join->is_in_cache) return;  // The whole output is being looked up there.
+  if (join->path != progress.path) return open_join(*fetch, progress, now_ms);
+  join->bytes = progress.bytes;
+  if (join->file) read_along(*fetch, now_ms);
 }
 
-void Worker::read_along(Fetch& fetch, const Join& join, uint64_t now_ms) {
+void Worker::read_along(Fetch& fetch, uint64_t now_ms) {
+  const Join& join = *fetch.join();
   fetch.on_joined(join.file, join.bytes, join.state == JoinState::kWhole, now_ms);
   drop_if_unwanted(fetch, now_ms);
 }
@@ -72,45 +72,43 @@ void Worker::open_join(Fetch& fetch, const ipc::JoinProgress& progress, uint64_t
   auto opening = std::make_shared<char>();
   cache_.watch(progress.path, opening);
   cache_.watch(fetch.key(), opening);  // The file may have become the cache's meanwhile.
-  joins_.insert_or_assign(fetch.id(), Join{.path = progress.path,
-                                           .bytes = progress.bytes,
-                                           .state = progress.state,
-                                           .opening = std::move(opening)});
+  fetch.set_join({.path = progress.path,
+                  .bytes = progress.bytes,
+                  .state = progress.state,
+                  .opening = std::move(opening)});
   spools_.add_job({.kind = FileJob::Kind::kOpen,
                    .owner = std::to_underlying(fetch.id()),
                    .path = progress.path});
 }
 
 void Worker::on_join_opened(Fetch& fetch, FileJobDone done, uint64_t now_ms) {
-  const auto found = joins_.find(fetch.id());
-  if (found == joins_.end() || !found->second.opening || found->second.path != done.path) return;
-  Join& join = found->second;
-  if (!done.file) return look_for_join(fetch, join.state, now_ms);
-  cache_.watch(join.path, done.file);
+  Join* join = fetch.join();
+  if (!join || !join->opening || join->path != done.path) return;
+  if (!done.file) return look_for_join(fetch, join->state, now_ms);
+  cache_.watch(join->path, done.file);
   cache_.watch(fetch.key(), done.file);
-  join.file = std::move(done.file);
-  join.opening.reset();
-  read_along(fetch, join, now_ms);
+  join->file = std::move(done.file);
+  join->opening.reset();
+  read_along(fetch, now_ms);
 }
 
 /// Looks in the cache for a file that is not (or no longer) among the spools.
 void Worker::look_for_join(Fetch& fetch, JoinState state, uint64_t now_ms) {
   const FetchId id = fetch.id();
-  forget_join(id);
-  joins_.emplace(id, Join{.state = state, .is_in_cache = true, .since_ms = now_ms});
+  fetch.set_join({.state = state, .is_in_cache = true, .since_ms = now_ms});
   const CacheWaiterId look = cache_.look_up(
       fetch.key(), {},
       [this, id](const CachedFile* cached, uint64_t at_ms) { on_join_looked(id, cached, at_ms); },
       now_ms);
-  if (const auto join = joins_.find(id); !is_none(look) && join != joins_.end()) {
-    join->second.look = look;
-  }
+  // Without a waiter the look-up has ended within the call, and perhaps the fetch too.
+  if (!is_none(look)) fetch.join()->look = look;
 }
 
 void Worker::on_join_looked(FetchId id, const CachedFile* found, uint64_t now_ms) {
   Fetch* fetch = find_fetch(id);
-  if (!fetch || !joins_.contains(id)) return;
-  const Join join = std::move(joins_.extract(id).mapped());
+  if (!fetch || !fetch->join()) return;
+  const Join join = *fetch->join();
+  fetch->forget_join();
   if (join.state == JoinState::kGoing)
     broker_.send(ipc::CancelFetch{std::to_underlying(fetch->question_id())});
   if (found) {
@@ -127,26 +125,16 @@ void Worker::on_join_looked(FetchId id, const CachedFile* found, uint64_t now_ms
 
 /// Ends the joined source: the content must come from another one, within request_ms from now.
 void Worker::lose_join(Fetch& fetch, uint64_t now_ms) {
-  forget_join(fetch.id());
+  fetch.forget_join();
   fetch.on_join_lost(now_ms + settings_.request_ms);
   agenda_.call_at(fetch.id(), fetch.deadline_ms() + limits::kDeadlineGraceMs);
 }
 
-void Worker::forget_join(FetchId id) {
-  const auto found = joins_.find(id);
-  if (found == joins_.end()) return;
-  if (!is_none(found->second.look)) cache_.forget(found->second.look);
-  joins_.erase(found);
-}
-
 /// Ends the joined sources that still grow: the broker that told of their growth is gone.
 void Worker::forget_joins(uint64_t now_ms) {
-  std::vector<FetchId> lost;
-  for (const auto& [id, join] : joins_) {
-    if (join.state == JoinState::kGoing) lost.push_back(id);
-  }
-  for (const FetchId id : lost) {
-    if (Fetch* fetch = find_fetch(id)) lose_join(*fetch, now_ms);
+  for (const auto& [id, fetch] : fetches_) {
+    const Join* join = fetch->join();
+    if (join && join->state == JoinState::kGoing) lose_join(*fetch, now_ms);
   }
 }
 

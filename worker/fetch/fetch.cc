@@ -36,6 +36,7 @@ Fetch::Fetch(FetchId id, CarRequest request, const RequestKey& key, std::string 
       window_(context.pinned) {}
 
 Fetch::~Fetch() {
+  forget_join();
   end();
 }
 

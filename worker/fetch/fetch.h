@@ -9,8 +9,9 @@
 #include "worker/base/agenda.h"
 #include "worker/base/failure_kind.h"
 #include "worker/broker/broker_session.h"
-#include "worker/cache/cache_reads.h"
+#include "worker/cache/cache.h"
 #include "worker/fetch/fetch_window.h"
+#include "worker/fetch/join.h"
 #include "worker/fetch/spool.h"
 #include "worker/fetch/spool_book.h"
 #include "worker/l2/l2_stream.h"
@@ -51,6 +52,7 @@ class FetchReader {
 struct FetchContext {
   BrokerSession& broker;
   Agenda& agenda;
+  Cache& cache;
   SpoolBook& spools;
   size_t window_bytes_max = limits::kFetchWindowBytesMax;
   size_t pinned = 0;  ///< Bytes of buffers that all windows keep from being used again.
@@ -102,6 +104,8 @@ class Fetch {
   /// Takes an attempt's stream. Only where wants_stream().
   void on_stream(L2Stream& stream, ipc::Admission admission);
   [[nodiscard]] bool wants_stream() const { return state_ == State::kAsking && !stream_; }
+  /// True where the fetch waits for a stream and has no other source.
+  [[nodiscard]] bool is_waiting() const { return wants_stream() && !join_; }
   [[nodiscard]] bool is_fed_by(const L2Stream& stream) const { return stream_ == &stream; }
   void on_output(Slices& output, uint64_t now_ms);
   void on_whole(uint64_t now_ms);
@@ -124,6 +128,12 @@ class Fetch {
   void on_wanted(uint64_t now_ms);
 
   // --- Reading along ---
+  /// The file from which the fetch may get more output; null where there is none.
+  [[nodiscard]] Join* join() { return join_ ? &*join_ : nullptr; }
+  /// Sets that file, in place of the last one.
+  Join& set_join(Join join);
+  /// Ends the wait for that file. The part of it that was read stays readable.
+  void forget_join();
   /// The output's bytes [0, bytes) are in `file`, which is another worker's spool or a cached file.
   void on_joined(FileRef file, uint64_t bytes, bool is_whole, uint64_t now_ms);
   /// The whole output is in a cached file.
@@ -213,6 +223,7 @@ class Fetch {
   std::optional<uint64_t> total_;  ///< The output's size in bytes, once it is known.
   Spool* spool_ = nullptr;         ///< Owned by the SpoolBook; released when the fetch ends.
   bool may_spool_ = true;          ///< The fetch has had no spool yet.
+  std::optional<Join> join_;
   FileRef joined_file_;
   uint64_t joined_bytes_ = 0;
   std::optional<int64_t> stored_s_;

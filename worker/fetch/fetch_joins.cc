@@ -57,6 +57,16 @@ void Fetch::report_failure() {
 
 // --- Reading along ---
 
+Join& Fetch::set_join(Join join) {
+  forget_join();
+  return join_.emplace(std::move(join));
+}
+
+void Fetch::forget_join() {
+  if (join_ && !is_none(join_->look)) context_.cache.forget(join_->look);
+  join_.reset();
+}
+
 void Fetch::on_joined(FileRef file, uint64_t bytes, bool is_whole, uint64_t now_ms) {
   if (state_ != State::kAsking) return;
   if (bytes >= joined_bytes_) {  // A file that is shorter than the last one brings nothing.

@@ -10,8 +10,8 @@
 namespace daphnis::worker {
 
 /// A fetch's source in a file that another worker's fetch fills or has filled: the file while it is
-/// opened and read along, or the look-up of a cached one. Owned by the Worker while the fetch may
-/// get more output from it.
+/// opened and read along, or the look-up of a cached one. Owned by the fetch while it may get more
+/// output from it.
 struct Join {
   std::string path = {};
   uint64_t bytes = 0;
