@@ -62,7 +62,7 @@ bool Worker::on_time(uint64_t now_ms) {
       if (!connection) continue;
       Agenda::reset_call(*connection);
       connection->on_time(now_ms);
-    } else if (Fetch* fetch = find_fetch(std::get<FetchId>(*callee))) {
+    } else if (Fetch* fetch = fetches_.find(std::get<FetchId>(*callee))) {
       on_fetch_time(*fetch, now_ms);
     }
   }
@@ -88,14 +88,10 @@ void Worker::drain(uint64_t now_ms) {
 }
 
 void Worker::leave(uint64_t now_ms) {
-  std::vector<FetchId> ids;
-  for (const auto& [id, fetch] : fetches_) ids.push_back(id);
-  std::ranges::sort(ids);
-  for (const FetchId id : ids) {
-    Fetch& fetch = *fetches_.at(id);
-    fetch.fail(FailureKind::kDraining, 0, now_ms);
-    fetch.cancel(now_ms);
-    erase_fetch(fetch);
+  for (Fetch* fetch : fetches_.oldest_first()) {
+    fetch->fail(FailureKind::kDraining, 0, now_ms);
+    fetch->cancel(now_ms);
+    fetches_.erase(*fetch);
   }
   for (const auto& [id, client] : clients_) client->leave(now_ms);
 }

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
-#include <absl/container/flat_hash_set.h>
 
 #include <functional>
 #include <memory>
@@ -22,6 +21,7 @@
 #include "worker/cache/cache.h"
 #include "worker/client/client_session.h"
 #include "worker/fetch/fetch.h"
+#include "worker/fetch/fetch_table.h"
 #include "worker/fetch/spool_book.h"
 #include "worker/gateway/memo.h"
 #include "worker/l2/l2_stream.h"
@@ -172,14 +172,7 @@ class Worker final : private RequestSink,
   void ask(Fetch& fetch, bool must_not_join, uint64_t now_ms);
   void on_fetch_time(Fetch& fetch, uint64_t now_ms);
   void fail_fetch(Fetch& fetch, FailureKind why, uint64_t now_ms);
-  /// Cancels and destroys the fetch where it is wanted no more. Called after anything that may have
-  /// ended it or taken its last reader.
-  void drop_if_unwanted(Fetch& fetch, uint64_t now_ms);
-  void erase_fetch(const Fetch& fetch);
-  [[nodiscard]] Fetch* find_fetch(FetchId id);
-  [[nodiscard]] Fetch* asked_fetch(QuestionId question_id);
   [[nodiscard]] Fetch* fed_by(const L2Stream& stream);
-  [[nodiscard]] std::vector<FetchId> asking() const;
 
   void on_broker_up(uint64_t now_ms);
   [[nodiscard]] L2Stream* on_handoff(const ipc::Handoff& handoff, bool has_socket, uint64_t now_ms);
@@ -215,13 +208,7 @@ class Worker final : private RequestSink,
   size_t in_flight_ = 0;  ///< Exchanges that wait for content or are served from a fetch.
   // Clients are destroyed first, since their answers read from fetches.
   absl::flat_hash_map<ConnectionId, std::unique_ptr<L2Stream>> streams_;
-  absl::flat_hash_map<FetchId, std::unique_ptr<Fetch>> fetches_;
-  /// Fetches that a request of the same key may join.
-  absl::flat_hash_map<RequestKey, FetchId> by_key_;
-  /// The fetch of each question that was not its first.
-  absl::flat_hash_map<QuestionId, FetchId> asked_anew_;
-  /// Fetches that were refused for now, and ask again at their next call.
-  absl::flat_hash_set<FetchId> asks_again_;
+  FetchTable fetches_{broker_};
   absl::flat_hash_map<ConnectionId, std::unique_ptr<ClientSession>> clients_;
   std::vector<LogLine> access_lines_;
   std::optional<LogLevel> log_level_;

@@ -61,21 +61,12 @@ bool Worker::on_broker_message(const ipc::BrokerToWorker& message, bool has_sock
   return true;
 }
 
-/// The fetches that wait for a stream, oldest first, since the table's sequence differs between
-/// runs. A fetch that reads along in a file, or looks for one, does not wait.
-std::vector<FetchId> Worker::asking() const {
-  std::vector<FetchId> ids;
-  for (const auto& [id, fetch] : fetches_) {
-    if (fetch->is_waiting()) ids.push_back(id);
-  }
-  std::ranges::sort(ids);
-  return ids;
-}
-
 /// Asks a new broker for everything that waits: the last one took its knowledge with it.
 void Worker::on_broker_up(uint64_t now_ms) {
   scene_.node_id = broker_.node_id();
-  for (const FetchId id : asking()) ask(*fetches_.at(id), false, now_ms);
+  for (Fetch* fetch : fetches_.oldest_first()) {
+    if (fetch->is_waiting()) ask(*fetch, false, now_ms);
+  }
 }
 
 void Worker::on_broker_closed(uint64_t now_ms) {
@@ -85,7 +76,9 @@ void Worker::on_broker_closed(uint64_t now_ms) {
   forget_joins(now_ms);
   // Handed-off streams go on, but their sockets cannot go back.
   for (const auto& [id, stream] : streams_) stream->forget_broker();
-  for (const FetchId id : asking()) agenda_.call_at(id, now_ms + settings_.broker_wait_ms);
+  for (const Fetch* fetch : fetches_.oldest_first()) {
+    if (fetch->is_waiting()) agenda_.call_at(fetch->id(), now_ms + settings_.broker_wait_ms);
+  }
 }
 
 std::optional<ipc::ReturnSocket> Worker::give_back(const Connection& connection) const {

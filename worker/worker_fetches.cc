@@ -9,22 +9,9 @@
 
 namespace daphnis::worker {
 
-Fetch* Worker::find_fetch(FetchId id) {
-  const auto found = fetches_.find(id);
-  return found == fetches_.end() ? nullptr : found->second.get();
-}
-
-/// The fetch whose last question has that number; null where there is none.
-Fetch* Worker::asked_fetch(QuestionId question_id) {
-  const auto anew = asked_anew_.find(question_id);
-  const FetchId first_asked{std::to_underlying(question_id)};
-  Fetch* fetch = find_fetch(anew == asked_anew_.end() ? first_asked : anew->second);
-  return fetch && fetch->question_id() == question_id ? fetch : nullptr;
-}
-
 /// The fetch that takes what this stream proves; null where it is gone or has another source.
 Fetch* Worker::fed_by(const L2Stream& stream) {
-  Fetch* fetch = asked_fetch(stream.attempt().question_id);
+  Fetch* fetch = fetches_.find_asked(stream.attempt().question_id);
   return fetch && fetch->is_fed_by(stream) ? fetch : nullptr;
 }
 
@@ -54,16 +41,15 @@ void Worker::answer_from(Fetch& fetch, Exchange& exchange, std::unique_ptr<Fetch
   FetchReader& reader = *answer;
   exchange.set_responder(std::move(answer));
   fetch.add_reader(reader, now_ms);
-  drop_if_unwanted(fetch, now_ms);
+  fetches_.drop_if_unwanted(fetch, now_ms);
 }
 
 Fetch& Worker::fetch_of(const Content& content, std::string trace_id, bool& joins,
                         uint64_t now_ms) {
   CarRequest wanted = to_fetch(content);
   const RequestKey key = content.is_head ? key_of(wanted) : content.key;
-  const auto known = by_key_.find(key);
-  Fetch* fetch = known == by_key_.end() ? nullptr : find_fetch(known->second);
-  joins = fetch && fetch->is_joinable();
+  Fetch* fetch = fetches_.find_joinable(key);
+  joins = fetch != nullptr;
   if (!joins) return make_fetch(std::move(wanted), key, std::move(trace_id), now_ms);
   ++stats_.joins;
   return *fetch;
@@ -74,8 +60,7 @@ Fetch& Worker::make_fetch(CarRequest wanted, const RequestKey& key, std::string 
   const auto id = numbers_.next<FetchId>();
   auto made = std::make_unique<Fetch>(id, std::move(wanted), key, std::move(trace_id),
                                       now_ms + settings_.request_ms, fetch_context_);
-  Fetch& fetch = *fetches_.emplace(id, std::move(made)).first->second;
-  by_key_.insert_or_assign(key, id);
+  Fetch& fetch = fetches_.add(std::move(made));
   agenda_.call_at(id, fetch.deadline_ms() + limits::kDeadlineGraceMs);
   ask(fetch, false, now_ms);
   return fetch;
@@ -85,10 +70,10 @@ Fetch& Worker::make_fetch(CarRequest wanted, const RequestKey& key, std::string 
 /// is under way.
 void Worker::on_warm(const ipc::Warm& warm, uint64_t now_ms) {
   const RequestKey key = key_of(warm.request);
-  if (by_key_.contains(key) || is_draining() || is_forgeable(warm.request.root)) return;
+  if (fetches_.is_under_way(key) || is_draining() || is_forgeable(warm.request.root)) return;
   Fetch& fetch = make_fetch(warm.request, key, "warm", now_ms);
   fetch.warm();
-  drop_if_unwanted(fetch, now_ms);
+  fetches_.drop_if_unwanted(fetch, now_ms);
 }
 
 /// Asks the broker, or waits broker_wait_ms for one that is away. Where the broker's word on the
@@ -96,12 +81,10 @@ void Worker::on_warm(const ipc::Warm& warm, uint64_t now_ms) {
 /// about the last one may be on their way.
 void Worker::ask(Fetch& fetch, bool must_not_join, uint64_t now_ms) {
   if (!broker_.is_up()) return agenda_.call_at(fetch.id(), now_ms + settings_.broker_wait_ms);
-  QuestionId question_id = fetch.question_id();
-  if (is_none(question_id)) question_id = QuestionId{std::to_underlying(fetch.id())};
+  QuestionId question_id = FetchTable::same_question(fetch);
   if (must_not_join) {
-    asked_anew_.erase(question_id);
     question_id = numbers_.next<QuestionId>();
-    asked_anew_.emplace(question_id, fetch.id());
+    fetches_.set_next_question(fetch, question_id);
   }
   broker_.send(fetch.ask(question_id, must_not_join, now_ms));
 }
@@ -109,10 +92,10 @@ void Worker::ask(Fetch& fetch, bool must_not_join, uint64_t now_ms) {
 void Worker::on_fetch_time(Fetch& fetch, uint64_t now_ms) {
   if (!fetch.wants_stream()) {
     fetch.on_time(now_ms);  // The fetch's stream has deadlines of its own.
-    drop_if_unwanted(fetch, now_ms);
+    fetches_.drop_if_unwanted(fetch, now_ms);
   } else if (now_ms >= fetch.deadline_ms()) {
     fail_fetch(fetch, FailureKind::kDeadline, now_ms);
-  } else if (asks_again_.erase(fetch.id()) > 0 && broker_.is_up()) {
+  } else if (fetches_.take_asks_again(fetch) && broker_.is_up()) {
     ask(fetch, false, now_ms);
   } else if (!broker_.is_up() && !fetch.has_begun()) {
     fail_fetch(fetch, FailureKind::kBrokerAway, now_ms);
@@ -122,41 +105,21 @@ void Worker::on_fetch_time(Fetch& fetch, uint64_t now_ms) {
 void Worker::fail_fetch(Fetch& fetch, FailureKind why, uint64_t now_ms) {
   broker_.send(ipc::CancelFetch{std::to_underlying(fetch.question_id())});
   fetch.fail(why, 0, now_ms);
-  erase_fetch(fetch);
-}
-
-void Worker::erase_fetch(const Fetch& fetch) {
-  const FetchId id = fetch.id();
-  const auto by_key = by_key_.find(fetch.key());
-  if (by_key != by_key_.end() && by_key->second == id) by_key_.erase(by_key);
-  asked_anew_.erase(fetch.question_id());
-  asks_again_.erase(id);
-  fetches_.erase(id);
-}
-
-void Worker::drop_if_unwanted(Fetch& fetch, uint64_t now_ms) {
-  if (fetch.is_wanted(now_ms)) return;
-  const bool is_running =
-      fetch.state() == Fetch::State::kAsking || fetch.state() == Fetch::State::kStreaming;
-  if (is_running) {
-    broker_.send(ipc::CancelFetch{std::to_underlying(fetch.question_id())});
-    fetch.cancel(now_ms);
-  }
-  erase_fetch(fetch);
+  fetches_.erase(fetch);
 }
 
 void Worker::on_reader_space(FetchId id, FetchReader& reader, uint64_t now_ms) {
-  Fetch* fetch = find_fetch(id);
+  Fetch* fetch = fetches_.find(id);
   if (!fetch) return;
   fetch->on_reader_space(reader, now_ms);
-  drop_if_unwanted(*fetch, now_ms);
+  fetches_.drop_if_unwanted(*fetch, now_ms);
 }
 
 void Worker::on_reader_left(FetchId id, FetchReader& reader, uint64_t now_ms) {
-  Fetch* fetch = find_fetch(id);
+  Fetch* fetch = fetches_.find(id);
   if (!fetch) return;
   fetch->remove_reader(reader, now_ms);
-  drop_if_unwanted(*fetch, now_ms);
+  fetches_.drop_if_unwanted(*fetch, now_ms);
 }
 
 void Worker::on_stream_output(L2Stream& stream, Slices& output, uint64_t now_ms) {
@@ -167,7 +130,7 @@ void Worker::on_stream_whole(L2Stream& stream, uint64_t now_ms) {
   Fetch* fetch = fed_by(stream);
   if (!fetch) return;
   fetch->on_whole(now_ms);
-  drop_if_unwanted(*fetch, now_ms);
+  fetches_.drop_if_unwanted(*fetch, now_ms);
 }
 
 void Worker::on_stream_ended(L2Stream& stream, uint64_t now_ms) {
@@ -187,12 +150,12 @@ void Worker::on_stream_ended(L2Stream& stream, uint64_t now_ms) {
   } else if (wants_another) {
     ask(*fetch, false, now_ms);  // The broker that is connected now does not know this fetch.
   }
-  if (fetch) drop_if_unwanted(*fetch, now_ms);
+  if (fetch) fetches_.drop_if_unwanted(*fetch, now_ms);
 }
 
 L2Stream* Worker::on_handoff(const ipc::Handoff& handoff, bool has_socket, uint64_t now_ms) {
   broker_.send(ipc::HandoffTaken{handoff.attempt_id});
-  Fetch* fetch = asked_fetch(QuestionId{handoff.fetch_id});
+  Fetch* fetch = fetches_.find_asked(QuestionId{handoff.fetch_id});
   const bool is_wanted = fetch && fetch->wants_stream();
   if (!has_socket) {
     broker_.send(ipc::AttemptEnded{.fetch_id = handoff.fetch_id,
@@ -224,17 +187,17 @@ L2Stream* Worker::on_handoff(const ipc::Handoff& handoff, bool has_socket, uint6
 }
 
 void Worker::on_fetch_failed(const ipc::FetchFailed& refusal, uint64_t now_ms) {
-  Fetch* fetch = asked_fetch(QuestionId{refusal.fetch_id});
+  Fetch* fetch = fetches_.find_asked(QuestionId{refusal.fetch_id});
   // The message crossed with a cancel, or is about an older attempt.
   if (!fetch || !fetch->wants_stream()) return;
   // A broker that has just started knows no L2s yet; an answer that has begun waits for them.
   const bool may_pass = refusal.reason == ipc::FetchFailure::kNoL2 && fetch->has_begun();
   if (may_pass && now_ms + limits::kAskAgainMs < fetch->deadline_ms()) {
-    asks_again_.insert(fetch->id());
+    fetches_.set_asks_again(*fetch);
     return agenda_.call_at(fetch->id(), now_ms + limits::kAskAgainMs);
   }
   fetch->on_refused(refusal, now_ms);
-  erase_fetch(*fetch);
+  fetches_.erase(*fetch);
 }
 
 }  // namespace daphnis::worker

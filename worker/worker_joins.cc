@@ -12,15 +12,15 @@ namespace daphnis::worker {
 using ipc::JoinState;
 
 void Worker::on_spool_moved(FetchId id, uint64_t now_ms) {
-  Fetch* fetch = find_fetch(id);
+  Fetch* fetch = fetches_.find(id);
   if (!fetch) return;
   fetch->on_spool_moved(now_ms);
-  drop_if_unwanted(*fetch, now_ms);
+  fetches_.drop_if_unwanted(*fetch, now_ms);
 }
 
 void Worker::on_spool_stored(const ipc::SpoolStored& stored, uint64_t now_ms) {
   const FetchId id = spools_.on_stored(stored);
-  Fetch* fetch = find_fetch(id);
+  Fetch* fetch = fetches_.find(id);
   if (fetch && fetch->spool()) {
     // The readers go on in a file that is the cache's from now on, or that the broker did not need
     // and unlinks.
@@ -31,7 +31,8 @@ void Worker::on_spool_stored(const ipc::SpoolStored& stored, uint64_t now_ms) {
 }
 
 void Worker::on_spool_wanted(const ipc::SpoolWanted& wanted, uint64_t now_ms) {
-  if (Fetch* fetch = asked_fetch(QuestionId{wanted.fetch_id})) return fetch->on_wanted(now_ms);
+  Fetch* fetch = fetches_.find_asked(QuestionId{wanted.fetch_id});
+  if (fetch) return fetch->on_wanted(now_ms);
   broker_.send(ipc::FetchProgress{
       .fetch_id = wanted.fetch_id, .state = JoinState::kFailed, .bytes = 0, .path = {}});
 }
@@ -40,12 +41,12 @@ void Worker::on_file_job_done(FileJobDone done, uint64_t now_ms) {
   if (done.kind != FileJob::Kind::kOpen) {
     return on_spool_moved(spools_.on_job_done(std::move(done)), now_ms);
   }
-  if (Fetch* fetch = find_fetch(FetchId{done.owner}))
-    on_join_opened(*fetch, std::move(done), now_ms);
+  Fetch* fetch = fetches_.find(FetchId{done.owner});
+  if (fetch) on_join_opened(*fetch, std::move(done), now_ms);
 }
 
 void Worker::on_join_progress(const ipc::JoinProgress& progress, uint64_t now_ms) {
-  Fetch* fetch = asked_fetch(QuestionId{progress.fetch_id});
+  Fetch* fetch = fetches_.find_asked(QuestionId{progress.fetch_id});
   if (!fetch || !fetch->wants_stream()) return;
   if (progress.state == JoinState::kFailed) return lose_join(*fetch, now_ms);
   if (progress.state == JoinState::kCached) return look_for_join(*fetch, progress.state, now_ms);
@@ -62,7 +63,7 @@ void Worker::on_join_progress(const ipc::JoinProgress& progress, uint64_t now_ms
 void Worker::read_along(Fetch& fetch, uint64_t now_ms) {
   const Join& join = *fetch.join();
   fetch.on_joined(join.file, join.bytes, join.state == JoinState::kWhole, now_ms);
-  drop_if_unwanted(fetch, now_ms);
+  fetches_.drop_if_unwanted(fetch, now_ms);
 }
 
 void Worker::open_join(Fetch& fetch, const ipc::JoinProgress& progress, uint64_t now_ms) {
@@ -105,7 +106,7 @@ void Worker::look_for_join(Fetch& fetch, JoinState state, uint64_t now_ms) {
 }
 
 void Worker::on_join_looked(FetchId id, const CachedFile* found, uint64_t now_ms) {
-  Fetch* fetch = find_fetch(id);
+  Fetch* fetch = fetches_.find(id);
   if (!fetch || !fetch->join()) return;
   const Join join = *fetch->join();
   fetch->forget_join();
@@ -113,7 +114,7 @@ void Worker::on_join_looked(FetchId id, const CachedFile* found, uint64_t now_ms
     broker_.send(ipc::CancelFetch{std::to_underlying(fetch->question_id())});
   if (found) {
     fetch->on_cached(*found, now_ms);
-    return drop_if_unwanted(*fetch, now_ms);
+    return fetches_.drop_if_unwanted(*fetch, now_ms);
   }
   const bool is_late = now_ms >= join.since_ms + limits::kCacheLookMs;
   if (join.state == JoinState::kCached && cache_.is_on() && !is_late) {
@@ -132,7 +133,7 @@ void Worker::lose_join(Fetch& fetch, uint64_t now_ms) {
 
 /// Ends the joined sources that still grow: the broker that told of their growth is gone.
 void Worker::forget_joins(uint64_t now_ms) {
-  for (const auto& [id, fetch] : fetches_) {
+  for (Fetch* fetch : fetches_.oldest_first()) {
     const Join* join = fetch->join();
     if (join && join->state == JoinState::kGoing) lose_join(*fetch, now_ms);
   }

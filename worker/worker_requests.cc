@@ -113,7 +113,7 @@ void Worker::on_not_cached(Exchange& exchange, Content content, uint64_t now_ms)
 }
 
 bool Worker::is_under_way(const Content& content) const {
-  return by_key_.contains(content.key);
+  return fetches_.is_under_way(content.key);
 }
 
 void Worker::on_cached_file_lost(const RequestKey& key, int error) {

@@ -73,7 +73,7 @@ struct FetchContext {
 /// worker reads along, or a reader is too slow for the window. Where there can be no spool, the
 /// slowest reader pauses the stream.
 ///
-/// Owned by the Worker, which destroys it when it is wanted no more (is_wanted()).
+/// Owned by the FetchTable, which destroys it when it is wanted no more (is_wanted()).
 class Fetch {
  public:
   enum class State : uint8_t {
@@ -95,6 +95,7 @@ class Fetch {
   /// Adds a reader and gives it what output there is. Only where is_joinable().
   void add_reader(FetchReader& reader, uint64_t now_ms);
   void remove_reader(FetchReader& reader, uint64_t now_ms);
+  [[nodiscard]] bool has_readers() const { return !readers_.empty(); }
   /// The reader takes output again.
   void on_reader_space(FetchReader& reader, uint64_t now_ms);
 
