@@ -34,7 +34,6 @@ namespace daphnis::worker {
 /// next call. Owned by the Driver.
 class Worker final : private RequestSink,
                      private StreamListener,
-                     private ReaderHost,
                      private SearchHost,
                      private SubDagHost {
  public:
@@ -134,9 +133,6 @@ class Worker final : private RequestSink,
   void on_stream_output(L2Stream& stream, Slices& output, uint64_t now_ms) override;
   void on_stream_whole(L2Stream& stream, uint64_t now_ms) override;
   void on_stream_ended(L2Stream& stream, uint64_t now_ms) override;
-  // ReaderHost
-  void on_reader_space(FetchId fetch, FetchReader& reader, uint64_t now_ms) override;
-  void on_reader_left(FetchId fetch, FetchReader& reader, uint64_t now_ms) override;
   // SearchHost
   void on_cached(Exchange& exchange, Content content, const CachedFile& file,
                  uint64_t now_ms) override;

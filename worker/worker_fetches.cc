@@ -19,10 +19,9 @@ Fetch* Worker::fed_by(const L2Stream& stream) {
 void Worker::start_fetch(Exchange& exchange, Content content, uint64_t now_ms) {
   bool joins = false;
   Fetch& fetch = fetch_of(content, exchange.facts.request_id, joins, now_ms);
-  ReaderHost& host = *this;
-  auto answer = std::make_unique<ContentAnswer>(exchange, std::move(content), fetch.id(),
+  auto answer = std::make_unique<ContentAnswer>(exchange, std::move(content), fetch,
                                                 joins ? CacheStatus::kFetching : CacheStatus::kMiss,
-                                                scene_, host);
+                                                scene_, fetches_);
   answer_from(fetch, exchange, std::move(answer), now_ms);
 }
 
@@ -30,8 +29,7 @@ bool Worker::go_on(Exchange& exchange, Content content, Rest rest, uint64_t now_
   if (!begin_waiting(exchange)) return false;
   bool joins = false;
   Fetch& fetch = fetch_of(content, exchange.facts.request_id, joins, now_ms);
-  ReaderHost& host = *this;
-  auto answer = std::make_unique<ResumedAnswer>(exchange, fetch.id(), rest, scene_, host);
+  auto answer = std::make_unique<ResumedAnswer>(exchange, fetch, rest, scene_, fetches_);
   answer_from(fetch, exchange, std::move(answer), now_ms);
   return true;
 }
@@ -106,20 +104,6 @@ void Worker::fail_fetch(Fetch& fetch, FailureKind why, uint64_t now_ms) {
   broker_.send(ipc::CancelFetch{std::to_underlying(fetch.question_id())});
   fetch.fail(why, 0, now_ms);
   fetches_.erase(fetch);
-}
-
-void Worker::on_reader_space(FetchId id, FetchReader& reader, uint64_t now_ms) {
-  Fetch* fetch = fetches_.find(id);
-  if (!fetch) return;
-  fetch->on_reader_space(reader, now_ms);
-  fetches_.drop_if_unwanted(*fetch, now_ms);
-}
-
-void Worker::on_reader_left(FetchId id, FetchReader& reader, uint64_t now_ms) {
-  Fetch* fetch = fetches_.find(id);
-  if (!fetch) return;
-  fetch->remove_reader(reader, now_ms);
-  fetches_.drop_if_unwanted(*fetch, now_ms);
 }
 
 void Worker::on_stream_output(L2Stream& stream, Slices& output, uint64_t now_ms) {

@@ -33,9 +33,9 @@ uint64_t age_of(int64_t stored_s, const AnswerScene& scene) {
   return static_cast<uint64_t>(std::max<int64_t>(0, scene.now_s - stored_s));
 }
 
-ContentAnswer::ContentAnswer(Exchange& exchange, Content content, FetchId fetch, CacheStatus cache,
-                             const AnswerScene& scene, ReaderHost& host)
-    : FetchAnswer(exchange, fetch, host), content_(std::move(content)), scene_(scene) {
+ContentAnswer::ContentAnswer(Exchange& exchange, Content content, Fetch& fetch, CacheStatus cache,
+                             const AnswerScene& scene, FetchTable& fetches)
+    : FetchAnswer(exchange, fetch, fetches), content_(std::move(content)), scene_(scene) {
   exchange_.facts.cache = cache;
 }
 

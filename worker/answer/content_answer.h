@@ -37,8 +37,8 @@ class ContentAnswer final : public FetchAnswer {
  public:
   /// Reads from `fetch`, whose reader this object is to become. `cache` is kMiss where the fetch
   /// was begun for this answer, else kFetching.
-  ContentAnswer(Exchange& exchange, Content content, FetchId fetch, CacheStatus cache,
-                const AnswerScene& scene, ReaderHost& host);
+  ContentAnswer(Exchange& exchange, Content content, Fetch& fetch, CacheStatus cache,
+                const AnswerScene& scene, FetchTable& fetches);
 
   void on_output(Fetch& fetch, Slices& output, uint64_t now_ms) override;
   void on_file_output(Fetch& fetch, FileRange range, uint64_t now_ms) override;

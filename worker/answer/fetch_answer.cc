@@ -14,11 +14,17 @@ Rest::Part Rest::take(uint64_t bytes) {
 }
 
 void FetchAnswer::on_space(uint64_t now_ms) {
-  if (!is_none(fetch_)) host_.on_reader_space(fetch_, *this, now_ms);
+  if (!fetch_) return;
+  Fetch& fetch = *fetch_;  // The reader may be given the rest, and is detached then.
+  fetch.on_reader_space(*this, now_ms);
+  fetches_.drop_if_unwanted(fetch, now_ms);
 }
 
 void FetchAnswer::on_over(uint64_t now_ms) {
-  if (!is_none(fetch_)) host_.on_reader_left(std::exchange(fetch_, {}), *this, now_ms);
+  if (!fetch_) return;
+  Fetch& fetch = *std::exchange(fetch_, nullptr);
+  fetch.remove_reader(*this, now_ms);
+  fetches_.drop_if_unwanted(fetch, now_ms);
 }
 
 void FetchAnswer::note_source(const Fetch& fetch) {

@@ -2,19 +2,9 @@
 
 #include "worker/client/exchange.h"
 #include "worker/fetch/fetch.h"
+#include "worker/fetch/fetch_table.h"
 
 namespace daphnis::worker {
-
-/// The functions that answers from fetches need of the Worker.
-class ReaderHost {
- public:
-  virtual void on_reader_space(FetchId fetch, FetchReader& reader, uint64_t now_ms) = 0;
-  /// The reader's exchange is over, and the reader dies after this call.
-  virtual void on_reader_left(FetchId fetch, FetchReader& reader, uint64_t now_ms) = 0;
-
- protected:
-  ~ReaderHost() = default;
-};
 
 /// The part that is still wanted of output that comes in pieces.
 struct Rest {
@@ -37,20 +27,20 @@ class FetchAnswer : public Responder, public FetchReader {
   void on_over(uint64_t now_ms) final;
 
  protected:
-  /// `fetch` is the fetch whose reader this object is to become.
-  FetchAnswer(Exchange& exchange, FetchId fetch, ReaderHost& host)
-      : exchange_(exchange), host_(host), fetch_(fetch) {}
+  /// `fetch` is the fetch whose reader this object is to become, one of `fetches`.
+  FetchAnswer(Exchange& exchange, Fetch& fetch, FetchTable& fetches)
+      : exchange_(exchange), fetches_(fetches), fetch_(&fetch) {}
 
   /// Notes for the access line where the content came from.
   void note_source(const Fetch& fetch);
   /// The fetch has detached this reader.
-  void on_detached() { fetch_ = {}; }
+  void on_detached() { fetch_ = nullptr; }
 
   Exchange& exchange_;
 
  private:
-  ReaderHost& host_;
-  FetchId fetch_;  ///< None where this object reads no more.
+  FetchTable& fetches_;
+  Fetch* fetch_;  ///< Lives while it has this reader; null where this object reads no more.
 };
 
 }  // namespace daphnis::worker

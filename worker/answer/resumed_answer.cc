@@ -4,9 +4,9 @@
 
 namespace daphnis::worker {
 
-ResumedAnswer::ResumedAnswer(Exchange& exchange, FetchId fetch, Rest rest, const AnswerScene& scene,
-                             ReaderHost& host)
-    : FetchAnswer(exchange, fetch, host), rest_(rest), next_(rest.offset), scene_(scene) {}
+ResumedAnswer::ResumedAnswer(Exchange& exchange, Fetch& fetch, Rest rest, const AnswerScene& scene,
+                             FetchTable& fetches)
+    : FetchAnswer(exchange, fetch, fetches), rest_(rest), next_(rest.offset), scene_(scene) {}
 
 Rest::Part ResumedAnswer::take(uint64_t bytes) {
   const Rest::Part part = rest_.take(bytes);

@@ -13,8 +13,8 @@ class ResumedAnswer final : public FetchAnswer {
  public:
   /// `rest` is the part that is wanted of the fetch's output. The exchange is in the middle of its
   /// content.
-  ResumedAnswer(Exchange& exchange, FetchId fetch, Rest rest, const AnswerScene& scene,
-                ReaderHost& host);
+  ResumedAnswer(Exchange& exchange, Fetch& fetch, Rest rest, const AnswerScene& scene,
+                FetchTable& fetches);
 
   void on_output(Fetch& fetch, Slices& output, uint64_t now_ms) override;
   void on_file_output(Fetch& fetch, FileRange range, uint64_t now_ms) override;
