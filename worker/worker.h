@@ -163,9 +163,6 @@ class Worker final : private RequestSink,
   /// set where it was under way already.
   [[nodiscard]] Fetch& fetch_of(const Content& content, std::string trace_id, bool& joins,
                                 uint64_t now_ms);
-  [[nodiscard]] Fetch& make_fetch(CarRequest wanted, const RequestKey& key, std::string trace_id,
-                                  uint64_t now_ms);
-  void ask(Fetch& fetch, bool must_not_join, uint64_t now_ms);
   void on_fetch_time(Fetch& fetch, uint64_t now_ms);
   void fail_fetch(Fetch& fetch, FailureKind why, uint64_t now_ms);
   [[nodiscard]] Fetch* fed_by(const L2Stream& stream);
@@ -204,7 +201,7 @@ class Worker final : private RequestSink,
   size_t in_flight_ = 0;  ///< Exchanges that wait for content or are served from a fetch.
   // Clients are destroyed first, since their answers read from fetches.
   absl::flat_hash_map<ConnectionId, std::unique_ptr<L2Stream>> streams_;
-  FetchTable fetches_{broker_};
+  FetchTable fetches_{fetch_context_, numbers_, settings_};
   absl::flat_hash_map<ConnectionId, std::unique_ptr<ClientSession>> clients_;
   std::vector<LogLine> access_lines_;
   std::optional<LogLevel> log_level_;

@@ -65,7 +65,7 @@ bool Worker::on_broker_message(const ipc::BrokerToWorker& message, bool has_sock
 void Worker::on_broker_up(uint64_t now_ms) {
   scene_.node_id = broker_.node_id();
   for (Fetch* fetch : fetches_.oldest_first()) {
-    if (fetch->is_waiting()) ask(*fetch, false, now_ms);
+    if (fetch->is_waiting()) fetches_.ask(*fetch, false, now_ms);
   }
 }
 

@@ -48,20 +48,9 @@ Fetch& Worker::fetch_of(const Content& content, std::string trace_id, bool& join
   const RequestKey key = content.is_head ? key_of(wanted) : content.key;
   Fetch* fetch = fetches_.find_joinable(key);
   joins = fetch != nullptr;
-  if (!joins) return make_fetch(std::move(wanted), key, std::move(trace_id), now_ms);
+  if (!joins) return fetches_.begin(std::move(wanted), key, std::move(trace_id), now_ms);
   ++stats_.joins;
   return *fetch;
-}
-
-Fetch& Worker::make_fetch(CarRequest wanted, const RequestKey& key, std::string trace_id,
-                          uint64_t now_ms) {
-  const auto id = numbers_.next<FetchId>();
-  auto made = std::make_unique<Fetch>(id, std::move(wanted), key, std::move(trace_id),
-                                      now_ms + settings_.request_ms, fetch_context_);
-  Fetch& fetch = fetches_.add(std::move(made));
-  agenda_.call_at(id, fetch.deadline_ms() + limits::kDeadlineGraceMs);
-  ask(fetch, false, now_ms);
-  return fetch;
 }
 
 /// Begins a fetch without readers, which fills the cache. Nothing is done for content whose fetch
@@ -69,22 +58,9 @@ Fetch& Worker::make_fetch(CarRequest wanted, const RequestKey& key, std::string 
 void Worker::on_warm(const ipc::Warm& warm, uint64_t now_ms) {
   const RequestKey key = key_of(warm.request);
   if (fetches_.is_under_way(key) || is_draining() || is_forgeable(warm.request.root)) return;
-  Fetch& fetch = make_fetch(warm.request, key, "warm", now_ms);
+  Fetch& fetch = fetches_.begin(warm.request, key, "warm", now_ms);
   fetch.warm();
   fetches_.drop_if_unwanted(fetch, now_ms);
-}
-
-/// Asks the broker, or waits broker_wait_ms for one that is away. Where the broker's word on the
-/// last question was wrong (`must_not_join`), the question gets a new number, since more messages
-/// about the last one may be on their way.
-void Worker::ask(Fetch& fetch, bool must_not_join, uint64_t now_ms) {
-  if (!broker_.is_up()) return agenda_.call_at(fetch.id(), now_ms + settings_.broker_wait_ms);
-  QuestionId question_id = FetchTable::same_question(fetch);
-  if (must_not_join) {
-    question_id = numbers_.next<QuestionId>();
-    fetches_.set_next_question(fetch, question_id);
-  }
-  broker_.send(fetch.ask(question_id, must_not_join, now_ms));
 }
 
 void Worker::on_fetch_time(Fetch& fetch, uint64_t now_ms) {
@@ -94,7 +70,7 @@ void Worker::on_fetch_time(Fetch& fetch, uint64_t now_ms) {
   } else if (now_ms >= fetch.deadline_ms()) {
     fail_fetch(fetch, FailureKind::kDeadline, now_ms);
   } else if (fetches_.take_asks_again(fetch) && broker_.is_up()) {
-    ask(fetch, false, now_ms);
+    fetches_.ask(fetch, false, now_ms);
   } else if (!broker_.is_up() && !fetch.has_begun()) {
     fail_fetch(fetch, FailureKind::kBrokerAway, now_ms);
   }
@@ -132,7 +108,8 @@ void Worker::on_stream_ended(L2Stream& stream, uint64_t now_ms) {
                                    .body_bytes = stream.body_bytes(),
                                    .duration_ms = static_cast<uint32_t>(took_ms)});
   } else if (wants_another) {
-    ask(*fetch, false, now_ms);  // The broker that is connected now does not know this fetch.
+    // The broker that is connected now does not know this fetch.
+    fetches_.ask(*fetch, false, now_ms);
   }
   if (fetch) fetches_.drop_if_unwanted(*fetch, now_ms);
 }

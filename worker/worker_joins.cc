@@ -121,7 +121,7 @@ void Worker::on_join_looked(FetchId id, const CachedFile* found, uint64_t now_ms
     cache_.report(fetch->key(), ipc::CacheFaultKind::kMissing, "");
   }
   lose_join(*fetch, now_ms);
-  ask(*fetch, true, now_ms);
+  fetches_.ask(*fetch, true, now_ms);
 }
 
 /// Ends the joined source: the content must come from another one, within request_ms from now.

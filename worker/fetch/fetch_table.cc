@@ -4,12 +4,39 @@
 #include <utility>
 
 #include "common/base/check.h"
+#include "common/base/limits.h"
 
 namespace daphnis::worker {
 
-Fetch& FetchTable::add(std::unique_ptr<Fetch> fetch) {
-  by_key_.insert_or_assign(fetch->key(), fetch->id());
-  return *fetches_.emplace(fetch->id(), std::move(fetch)).first->second;
+Fetch& FetchTable::begin(CarRequest wanted, const RequestKey& key, std::string trace_id,
+                         uint64_t now_ms) {
+  const auto id = numbers_.next<FetchId>();
+  auto begun = std::make_unique<Fetch>(id, std::move(wanted), key, std::move(trace_id),
+                                       now_ms + settings_.request_ms, context_);
+  Fetch& fetch = *fetches_.emplace(id, std::move(begun)).first->second;
+  by_key_.insert_or_assign(key, id);
+  context_.agenda.call_at(id, fetch.deadline_ms() + limits::kDeadlineGraceMs);
+  ask(fetch, false, now_ms);
+  return fetch;
+}
+
+void FetchTable::ask(Fetch& fetch, bool must_not_join, uint64_t now_ms) {
+  if (!context_.broker.is_up()) {
+    return context_.agenda.call_at(fetch.id(), now_ms + settings_.broker_wait_ms);
+  }
+  const QuestionId question_id = next_question(fetch, must_not_join);
+  context_.broker.send(fetch.ask(question_id, must_not_join, now_ms));
+}
+
+/// The number of the fetch's next question: a new one, or that of its last question, which is the
+/// fetch's own before the first.
+QuestionId FetchTable::next_question(const Fetch& fetch, bool is_new) {
+  const QuestionId last = fetch.question_id();
+  if (!is_new) return is_none(last) ? QuestionId{std::to_underlying(fetch.id())} : last;
+  asked_anew_.erase(last);
+  const auto next = numbers_.next<QuestionId>();
+  asked_anew_.emplace(next, fetch.id());
+  return next;
 }
 
 void FetchTable::erase(const Fetch& fetch) {
@@ -27,7 +54,7 @@ void FetchTable::drop_if_unwanted(Fetch& fetch, uint64_t now_ms) {
   const bool is_running =
       fetch.state() == Fetch::State::kAsking || fetch.state() == Fetch::State::kStreaming;
   if (is_running) {
-    broker_.send(ipc::CancelFetch{std::to_underlying(fetch.question_id())});
+    context_.broker.send(ipc::CancelFetch{std::to_underlying(fetch.question_id())});
     fetch.cancel(now_ms);
   }
   erase(fetch);
@@ -49,16 +76,6 @@ Fetch* FetchTable::find_joinable(const RequestKey& key) const {
   const auto known = by_key_.find(key);
   Fetch* fetch = known == by_key_.end() ? nullptr : find(known->second);
   return fetch && fetch->is_joinable() ? fetch : nullptr;
-}
-
-QuestionId FetchTable::same_question(const Fetch& fetch) {
-  const QuestionId last = fetch.question_id();
-  return is_none(last) ? QuestionId{std::to_underlying(fetch.id())} : last;
-}
-
-void FetchTable::set_next_question(const Fetch& fetch, QuestionId question_id) {
-  asked_anew_.erase(fetch.question_id());
-  asked_anew_.emplace(question_id, fetch.id());
 }
 
 std::vector<Fetch*> FetchTable::oldest_first() const {

@@ -4,24 +4,32 @@
 #include <absl/container/flat_hash_set.h>
 
 #include <memory>
+#include <string>
 #include <vector>
 
+#include "worker/base/settings.h"
 #include "worker/fetch/fetch.h"
 
 namespace daphnis::worker {
 
 /// The fetches of a worker, found by their number, by the content that they get, and by the
-/// question that they asked last. A fetch lives from add() to erase() or drop_if_unwanted(), and
+/// question that they asked last. A fetch lives from begin() to erase() or drop_if_unwanted(), and
 /// has no readers when it dies, so that a reader may point to it. The fetches of the requests that
 /// may wait (Settings::requests_max), those that warm the cache, and those whose spools other
 /// workers read bound the table. Owned by the Worker.
 class FetchTable {
  public:
-  /// `broker` is told of fetches that are dropped.
-  explicit FetchTable(BrokerSession& broker) : broker_(broker) {}
+  /// All of these must outlive this object.
+  FetchTable(FetchContext& context, Numbers& numbers, const Settings& settings)
+      : context_(context), numbers_(numbers), settings_(settings) {}
 
-  /// Adds a fetch. Readers of its content join it from now on, and no older one.
-  Fetch& add(std::unique_ptr<Fetch> fetch);
+  /// Begins a fetch, for which the broker is asked. Readers of its content join it from now on, and
+  /// no older one. `key` is that of `wanted`; `trace_id` is the first client's request id.
+  Fetch& begin(CarRequest wanted, const RequestKey& key, std::string trace_id, uint64_t now_ms);
+  /// Asks the broker, or waits broker_wait_ms for one that is away. Where the broker's word on the
+  /// last question was wrong (`must_not_join`), the question gets a new number, since more messages
+  /// about the last one may be on their way.
+  void ask(Fetch& fetch, bool must_not_join, uint64_t now_ms);
   /// Destroys a fetch, which has no readers.
   void erase(const Fetch& fetch);
   /// Cancels and destroys the fetch where it is wanted no more. To be called after anything that
@@ -37,12 +45,6 @@ class FetchTable {
   /// True where a fetch gets that content, be it too late to join it.
   [[nodiscard]] bool is_under_way(const RequestKey& key) const { return by_key_.contains(key); }
 
-  /// The number of the fetch's next question where it asks the same again: that of its last one,
-  /// and before the first one the fetch's own.
-  [[nodiscard]] static QuestionId same_question(const Fetch& fetch);
-  /// The fetch's next question has that number, so that messages about its last one do not find it.
-  void set_next_question(const Fetch& fetch, QuestionId question_id);
-
   /// Notes that the fetch was refused for now, and asks again at its next call.
   void set_asks_again(const Fetch& fetch) { asks_again_.insert(fetch.id()); }
   /// True, once, after set_asks_again().
@@ -55,7 +57,11 @@ class FetchTable {
   [[nodiscard]] size_t size() const { return fetches_.size(); }
 
  private:
-  BrokerSession& broker_;
+  [[nodiscard]] QuestionId next_question(const Fetch& fetch, bool is_new);
+
+  FetchContext& context_;
+  Numbers& numbers_;
+  const Settings& settings_;
   absl::flat_hash_map<FetchId, std::unique_ptr<Fetch>> fetches_;
   /// The fetch of each content that was added last, while it lives.
   absl::flat_hash_map<RequestKey, FetchId> by_key_;

@@ -23,29 +23,28 @@ struct Table {
             BrokerSession::Verdict::kUp);
     CHECK(!broker.take_messages().empty());
   }
-  Fetch& add(uint8_t key) {
+  Fetch& begin(uint8_t key) {
     RequestKey of{};
     of[0] = key;
-    return fetches.add(std::make_unique<Fetch>(numbers.next<FetchId>(), CarRequest{}, of, "trace",
-                                               kNow + 1'000, context));
+    return fetches.begin(CarRequest{}, of, "trace", kNow);
   }
-  /// The fetch asks the broker as a Worker has it ask.
-  void ask(Fetch& fetch, bool must_not_join) {
-    QuestionId question = FetchTable::same_question(fetch);
-    if (must_not_join) {
-      question = numbers.next<QuestionId>();
-      fetches.set_next_question(fetch, question);
-    }
-    broker.send(fetch.ask(question, must_not_join, kNow));
+  /// The one message to the broker; fails the test where there are more or none, or another.
+  template <class Message>
+  Message only() {
+    const auto messages = broker.take_messages();
+    REQUIRE(messages.size() == 1);
+    REQUIRE(std::holds_alternative<Message>(messages[0]));
+    return std::get<Message>(messages[0]);
   }
 
   BrokerSession broker{0, 1};
   Agenda agenda;
   Numbers numbers;
+  Settings settings;
   Cache cache{broker};
   SpoolBook spools{broker, numbers, "0-1-"};
   FetchContext context{.broker = broker, .agenda = agenda, .cache = cache, .spools = spools};
-  FetchTable fetches{broker};
+  FetchTable fetches{context, numbers, settings};
 };
 
 struct Silent final : ExchangeOwner {
@@ -88,7 +87,7 @@ class Leaving final : public Responder, public Reader {
 
 TEST_CASE("a fetch is found by its number and its content until it is erased", "[fetch]") {
   Table table;
-  Fetch& fetch = table.add(1);
+  Fetch& fetch = table.begin(1);
   CHECK(table.fetches.find(fetch.id()) == &fetch);
   CHECK(table.fetches.find_joinable(fetch.key()) == &fetch);
   CHECK(table.fetches.is_under_way(fetch.key()));
@@ -103,11 +102,11 @@ TEST_CASE("a fetch is found by its number and its content until it is erased", "
 
 TEST_CASE("the last fetch of a content is the one that is joined", "[fetch]") {
   Table table;
-  Fetch& first = table.add(1);
+  Fetch& first = table.begin(1);
   first.fail(FailureKind::kDeadline, 0, kNow);
   CHECK(!table.fetches.find_joinable(first.key()));
   CHECK(table.fetches.is_under_way(first.key()));
-  Fetch& last = table.add(1);
+  Fetch& last = table.begin(1);
   CHECK(table.fetches.find_joinable(first.key()) == &last);
   table.fetches.erase(first);
   CHECK(table.fetches.find_joinable(last.key()) == &last);
@@ -115,30 +114,44 @@ TEST_CASE("the last fetch of a content is the one that is joined", "[fetch]") {
 
 TEST_CASE("a fetch is found by its last question alone", "[fetch]") {
   Table table;
-  Fetch& fetch = table.add(1);
-  const QuestionId first{std::to_underlying(fetch.id())};
-  CHECK(FetchTable::same_question(fetch) == first);
-  CHECK(!table.fetches.find_asked(first));
-  table.ask(fetch, false);
+  Fetch& fetch = table.begin(1);
+  const QuestionId first = fetch.question_id();
+  CHECK(first == QuestionId{std::to_underlying(fetch.id())});
+  CHECK(table.only<ipc::Fetch>().fetch_id == std::to_underlying(first));
   CHECK(table.fetches.find_asked(first) == &fetch);
+  table.fetches.ask(fetch, false, kNow);
+  CHECK(fetch.question_id() == first);
+  CHECK(!table.only<ipc::Fetch>().must_not_join);
 
-  table.ask(fetch, true);
+  table.fetches.ask(fetch, true, kNow);
   const QuestionId second = fetch.question_id();
+  CHECK(table.only<ipc::Fetch>().must_not_join);
   CHECK(!table.fetches.find_asked(first));
   CHECK(table.fetches.find_asked(second) == &fetch);
-  CHECK(FetchTable::same_question(fetch) == second);
+  table.fetches.ask(fetch, false, kNow);
+  CHECK(fetch.question_id() == second);
 
-  table.ask(fetch, true);
-  CHECK(!table.fetches.find_asked(second));
-  CHECK(table.fetches.find_asked(fetch.question_id()) == &fetch);
+  table.fetches.ask(fetch, true, kNow);
   const QuestionId third = fetch.question_id();
+  CHECK(!table.fetches.find_asked(second));
+  CHECK(table.fetches.find_asked(third) == &fetch);
   table.fetches.erase(fetch);
   CHECK(!table.fetches.find_asked(third));
 }
 
+TEST_CASE("a fetch waits for a broker that is away", "[fetch]") {
+  Table table;
+  table.broker.on_closed();
+  const Fetch& fetch = table.begin(1);
+  CHECK(is_none(fetch.question_id()));
+  CHECK(fetch.is_waiting());
+  CHECK(table.broker.take_messages().empty());
+  CHECK(table.agenda.next_call_ms() == kNow + table.settings.broker_wait_ms);
+}
+
 TEST_CASE("a fetch that was refused for now asks again once", "[fetch]") {
   Table table;
-  Fetch& fetch = table.add(1);
+  Fetch& fetch = table.begin(1);
   CHECK(!table.fetches.take_asks_again(fetch));
   table.fetches.set_asks_again(fetch);
   CHECK(table.fetches.take_asks_again(fetch));
@@ -148,16 +161,14 @@ TEST_CASE("a fetch that was refused for now asks again once", "[fetch]") {
 TEST_CASE("fetches are listed oldest first", "[fetch]") {
   Table table;
   std::vector<Fetch*> added;
-  for (uint8_t key = 0; key < 20; ++key) added.push_back(&table.add(key));
+  for (uint8_t key = 0; key < 20; ++key) added.push_back(&table.begin(key));
   CHECK(table.fetches.oldest_first() == added);
 }
 
 TEST_CASE("a fetch is dropped when its last reader has left, and the broker is told", "[fetch]") {
   Table table;
-  Fetch& fetch = table.add(1);
-  table.ask(fetch, false);
-  const auto question = std::to_underlying(fetch.question_id());
-  CHECK(table.broker.take_messages().size() == 1);
+  Fetch& fetch = table.begin(1);
+  const uint64_t question = table.only<ipc::Fetch>().fetch_id;
   Reader reader;
   fetch.add_reader(reader, kNow);
   table.fetches.drop_if_unwanted(fetch, kNow);
@@ -166,14 +177,13 @@ TEST_CASE("a fetch is dropped when its last reader has left, and the broker is t
   fetch.remove_reader(reader, kNow);
   table.fetches.drop_if_unwanted(fetch, kNow);
   CHECK(table.fetches.size() == 0);
-  const auto messages = table.broker.take_messages();
-  REQUIRE(messages.size() == 1);
-  CHECK(std::get<ipc::CancelFetch>(messages[0]).fetch_id == question);
+  CHECK(table.only<ipc::CancelFetch>().fetch_id == question);
 }
 
 TEST_CASE("a fetch that has failed is dropped without a word to the broker", "[fetch]") {
   Table table;
-  Fetch& fetch = table.add(1);
+  Fetch& fetch = table.begin(1);
+  CHECK(table.broker.take_messages().size() == 1);
   Reader reader;
   fetch.add_reader(reader, kNow);
   fetch.fail(FailureKind::kDeadline, 0, kNow);
@@ -189,7 +199,7 @@ TEST_CASE("a reader that is replaced when output comes lives until the input end
   Silent owner;
   Retired retired;
   Exchange exchange(owner, retired, {}, true, "client", 100, kNow);
-  Fetch& fetch = table.add(1);
+  Fetch& fetch = table.begin(1);
   bool is_gone = false;
   auto leaving = std::make_unique<Leaving>(exchange, is_gone);
   FetchReader& reader = *leaving;
