@@ -99,6 +99,7 @@ void Worker::leave(uint64_t now_ms) {
 ipc::WorkerStats Worker::stats() const {
   ipc::WorkerStats stats = stats_;
   stats.clients = static_cast<uint32_t>(clients_.size());
+  stats.joins = answerer_.joins();
   stats.spools = spools_.opened();
   stats.fetches = static_cast<uint32_t>(fetches_.size());
   return stats;

@@ -10,10 +10,8 @@
 
 #include "common/base/logfmt.h"
 #include "common/ipc/ipc_messages.h"
-#include "worker/answer/cache_search.h"
+#include "worker/answer/answerer.h"
 #include "worker/answer/content_answer.h"
-#include "worker/answer/hit_answer.h"
-#include "worker/answer/sub_dag_answer.h"
 #include "worker/base/agenda.h"
 #include "worker/base/settings.h"
 #include "worker/broker/broker_session.h"
@@ -23,7 +21,6 @@
 #include "worker/fetch/fetch.h"
 #include "worker/fetch/fetch_table.h"
 #include "worker/fetch/spool_book.h"
-#include "worker/gateway/memo.h"
 #include "worker/l2/l2_stream.h"
 
 namespace daphnis::worker {
@@ -32,10 +29,7 @@ namespace daphnis::worker {
 /// Driver feeds and drains, the broker as messages. After each input the Driver takes what the
 /// worker has made of it: woken connections, messages, file jobs, log lines, and the time of the
 /// next call. Owned by the Driver.
-class Worker final : private RequestSink,
-                     private StreamListener,
-                     private SearchHost,
-                     private SubDagHost {
+class Worker final : private RequestSink, private StreamListener {
  public:
   /// Fills a span with random bytes from a cryptographic source.
   using Random = std::function<void(std::span<uint8_t>)>;
@@ -133,36 +127,10 @@ class Worker final : private RequestSink,
   void on_stream_output(L2Stream& stream, Slices& output, uint64_t now_ms) override;
   void on_stream_whole(L2Stream& stream, uint64_t now_ms) override;
   void on_stream_ended(L2Stream& stream, uint64_t now_ms) override;
-  // SearchHost
-  void on_cached(Exchange& exchange, Content content, const CachedFile& file,
-                 uint64_t now_ms) override;
-  void on_whole_cached(Exchange& exchange, Content content, const RequestKey& key,
-                       const CachedFile& file, uint64_t now_ms) override;
-  void on_not_cached(Exchange& exchange, Content content, uint64_t now_ms) override;
-  [[nodiscard]] bool is_under_way(const Content& content) const override;
-  // SubDagHost
-  void on_cached_file_lost(const RequestKey& key, int error) override;
-  [[nodiscard]] bool go_on(Exchange& exchange, Content content, Rest rest,
-                           uint64_t now_ms) override;
-  void on_sub_dag_missed(Exchange& exchange, Content content, uint64_t now_ms) override;
 
   [[nodiscard]] Connection* find_connection(ConnectionId id);
   [[nodiscard]] bool shed_one(uint64_t now_ms);
   void name_request(Exchange& exchange);
-  void answer_hit(Exchange& exchange, const Content& content, const CachedFile& file,
-                  uint64_t now_ms);
-  [[nodiscard]] bool begin_waiting(Exchange& exchange);
-  void end_waiting(Exchange& exchange);
-  [[nodiscard]] bool answer_from_memo(Exchange& exchange, const std::string& memo_key,
-                                      uint64_t now_ms);
-  void start_content(Exchange& exchange, Content content, uint64_t now_ms);
-  void start_fetch(Exchange& exchange, Content content, uint64_t now_ms);
-  void answer_from(Fetch& fetch, Exchange& exchange, std::unique_ptr<FetchAnswer> answer,
-                   uint64_t now_ms);
-  /// A fetch of that content that a new reader can join; a new one where there is none. `joins` is
-  /// set where it was under way already.
-  [[nodiscard]] Fetch& fetch_of(const Content& content, std::string trace_id, bool& joins,
-                                uint64_t now_ms);
   void on_fetch_time(Fetch& fetch, uint64_t now_ms);
   void fail_fetch(Fetch& fetch, FailureKind why, uint64_t now_ms);
   [[nodiscard]] Fetch* fed_by(const L2Stream& stream);
@@ -195,13 +163,12 @@ class Worker final : private RequestSink,
   BrokerSession broker_;
   Listeners listeners_;
   Cache cache_{broker_};
-  Memo memo_;
   SpoolBook spools_;  ///< Destroyed after the fetches, which point into it.
   FetchContext fetch_context_;
-  size_t in_flight_ = 0;  ///< Exchanges that wait for content or are served from a fetch.
   // Clients are destroyed first, since their answers read from fetches.
   absl::flat_hash_map<ConnectionId, std::unique_ptr<L2Stream>> streams_;
   FetchTable fetches_{fetch_context_, numbers_, settings_};
+  Answerer answerer_{settings_, scene_, cache_, fetches_};
   absl::flat_hash_map<ConnectionId, std::unique_ptr<ClientSession>> clients_;
   std::vector<LogLine> access_lines_;
   std::optional<LogLevel> log_level_;

@@ -1,5 +1,5 @@
-// The part of Worker that gets content: questions to the broker, hand-offs, and the output of
-// streams.
+// The part of Worker that gets content: hand-offs, the output of streams, and the broker's word on
+// a question.
 
 #include <algorithm>
 #include <utility>
@@ -13,44 +13,6 @@ namespace daphnis::worker {
 Fetch* Worker::fed_by(const L2Stream& stream) {
   Fetch* fetch = fetches_.find_asked(stream.attempt().question_id);
   return fetch && fetch->is_fed_by(stream) ? fetch : nullptr;
-}
-
-/// Answers from a fetch, a new one or one that is under way.
-void Worker::start_fetch(Exchange& exchange, Content content, uint64_t now_ms) {
-  bool joins = false;
-  Fetch& fetch = fetch_of(content, exchange.facts.request_id, joins, now_ms);
-  auto answer = std::make_unique<ContentAnswer>(exchange, std::move(content), fetch,
-                                                joins ? CacheStatus::kFetching : CacheStatus::kMiss,
-                                                scene_, fetches_);
-  answer_from(fetch, exchange, std::move(answer), now_ms);
-}
-
-bool Worker::go_on(Exchange& exchange, Content content, Rest rest, uint64_t now_ms) {
-  if (!begin_waiting(exchange)) return false;
-  bool joins = false;
-  Fetch& fetch = fetch_of(content, exchange.facts.request_id, joins, now_ms);
-  auto answer = std::make_unique<ResumedAnswer>(exchange, fetch, rest, scene_, fetches_);
-  answer_from(fetch, exchange, std::move(answer), now_ms);
-  return true;
-}
-
-void Worker::answer_from(Fetch& fetch, Exchange& exchange, std::unique_ptr<FetchAnswer> answer,
-                         uint64_t now_ms) {
-  FetchReader& reader = *answer;
-  exchange.set_responder(std::move(answer));
-  fetch.add_reader(reader, now_ms);
-  fetches_.drop_if_unwanted(fetch, now_ms);
-}
-
-Fetch& Worker::fetch_of(const Content& content, std::string trace_id, bool& joins,
-                        uint64_t now_ms) {
-  CarRequest wanted = to_fetch(content);
-  const RequestKey key = content.is_head ? key_of(wanted) : content.key;
-  Fetch* fetch = fetches_.find_joinable(key);
-  joins = fetch != nullptr;
-  if (!joins) return fetches_.begin(std::move(wanted), key, std::move(trace_id), now_ms);
-  ++stats_.joins;
-  return *fetch;
 }
 
 /// Begins a fetch without readers, which fills the cache. Nothing is done for content whose fetch

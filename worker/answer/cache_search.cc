@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "worker/answer/answerer.h"
+
 namespace daphnis::worker {
 
 std::vector<RequestKey> whole_keys_of(const CarRequest& request) {
@@ -14,11 +16,11 @@ std::vector<RequestKey> whole_keys_of(const CarRequest& request) {
   return keys;
 }
 
-CacheSearch::CacheSearch(Exchange& exchange, Content content, Cache& cache, SearchHost& host)
+CacheSearch::CacheSearch(Exchange& exchange, Content content, Cache& cache, Answerer& answerer)
     : exchange_(exchange),
       content_(std::move(content)),
       cache_(cache),
-      host_(host),
+      answerer_(answerer),
       key_(content_.key) {}
 
 void CacheSearch::start(uint64_t now_ms) {
@@ -37,11 +39,11 @@ void CacheSearch::look(uint64_t now_ms) {
 void CacheSearch::on_look(const CachedFile* found, uint64_t now_ms) {
   const bool is_first = key_ == content_.key;
   if (found) {
-    if (is_first) return host_.on_cached(exchange_, std::move(content_), *found, now_ms);
-    return host_.on_whole_cached(exchange_, std::move(content_), key_, *found, now_ms);
+    if (is_first) return answerer_.on_cached(exchange_, std::move(content_), *found, now_ms);
+    return answerer_.on_whole_cached(exchange_, std::move(content_), key_, *found, now_ms);
   }
-  if (is_first && host_.is_under_way(content_)) keys_.clear();
-  if (keys_.empty()) return host_.on_not_cached(exchange_, std::move(content_), now_ms);
+  if (is_first && answerer_.is_under_way(content_)) keys_.clear();
+  if (keys_.empty()) return answerer_.on_not_cached(exchange_, std::move(content_), now_ms);
   key_ = keys_.back();
   keys_.pop_back();
   look(now_ms);

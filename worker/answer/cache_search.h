@@ -8,30 +8,15 @@
 
 namespace daphnis::worker {
 
-/// The receiver of a search's result. Each on_*() replaces or ends the exchange's responder, and
-/// the search is over. Implemented by the Worker.
-class SearchHost {
- public:
-  /// `file` holds the whole answer.
-  virtual void on_cached(Exchange& exchange, Content content, const CachedFile& file,
-                         uint64_t now_ms) = 0;
-  /// `file` holds the whole DAG, of which the request asks for a part (a sub-DAG hit).
-  virtual void on_whole_cached(Exchange& exchange, Content content, const RequestKey& key,
-                               const CachedFile& file, uint64_t now_ms) = 0;
-  virtual void on_not_cached(Exchange& exchange, Content content, uint64_t now_ms) = 0;
-  /// True where a fetch of this worker is getting the content already.
-  [[nodiscard]] virtual bool is_under_way(const Content& content) const = 0;
-
- protected:
-  ~SearchHost() = default;
-};
+class Answerer;
 
 /// Looks for the cached files that can answer a request: the request's own, then those of its
 /// root's whole DAG. It is the exchange's responder while the disk is waited for, and owned by the
 /// exchange.
 class CacheSearch final : public Responder {
  public:
-  CacheSearch(Exchange& exchange, Content content, Cache& cache, SearchHost& host);
+  /// `answerer` is told of what has been found.
+  CacheSearch(Exchange& exchange, Content content, Cache& cache, Answerer& answerer);
 
   /// Begins the search, which may end within the call.
   void start(uint64_t now_ms);
@@ -46,7 +31,7 @@ class CacheSearch final : public Responder {
   Exchange& exchange_;
   Content content_;
   Cache& cache_;
-  SearchHost& host_;
+  Answerer& answerer_;
   std::vector<RequestKey> keys_;  ///< The keys still to be looked up, the next one last.
   RequestKey key_;                ///< The key being looked up.
   CacheWaiterId waiter_{};

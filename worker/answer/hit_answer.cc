@@ -3,6 +3,8 @@
 #include <memory>
 #include <utility>
 
+#include "worker/answer/answerer.h"
+
 namespace daphnis::worker {
 namespace {
 
@@ -10,20 +12,20 @@ namespace {
 /// source if the file fails. Owned by its exchange.
 class FileAnswer final : public Responder {
  public:
-  FileAnswer(Exchange& exchange, Content content, HitHost& host)
-      : exchange_(exchange), content_(std::move(content)), host_(host) {}
+  FileAnswer(Exchange& exchange, Content content, Answerer& answerer)
+      : exchange_(exchange), content_(std::move(content)), answerer_(answerer) {}
 
   void on_space(uint64_t) override {}
   void on_over(uint64_t) override {}
   bool on_file_lost(const FileRange&, int error, uint64_t now_ms) override {
-    host_.on_cached_file_lost(content_.key, error);
-    return resume_elsewhere(exchange_, std::move(content_), host_, now_ms);
+    answerer_.on_cached_file_lost(content_.key, error);
+    return resume_elsewhere(exchange_, std::move(content_), answerer_, now_ms);
   }
 
  private:
   Exchange& exchange_;
   Content content_;
-  HitHost& host_;
+  Answerer& answerer_;
 };
 
 }  // namespace
@@ -39,17 +41,17 @@ Response hit_response(const Exchange& exchange, const Content& content, const An
                                                       : car_response(content, context, bytes);
 }
 
-bool resume_elsewhere(Exchange& exchange, Content content, HitHost& host, uint64_t now_ms) {
+bool resume_elsewhere(Exchange& exchange, Content content, Answerer& answerer, uint64_t now_ms) {
   const uint64_t sent = exchange.content_bytes_written();
   const Response& response = exchange.response();
   exchange.resume();
-  return host.go_on(exchange, std::move(content),
-                    {.offset = response.body_offset + sent, .size = *response.length - sent},
-                    now_ms);
+  return answerer.go_on(exchange, std::move(content),
+                        {.offset = response.body_offset + sent, .size = *response.length - sent},
+                        now_ms);
 }
 
 void answer_hit(Exchange& exchange, const Content& content, const CachedFile& cached,
-                const AnswerScene& scene, HitHost& host, uint64_t now_ms) {
+                const AnswerScene& scene, Answerer& answerer, uint64_t now_ms) {
   exchange.facts.cache = CacheStatus::kHit;
   Response response =
       hit_response(exchange, content, scene, cached.stored_s, cached.footer.body_bytes, now_ms);
@@ -57,7 +59,7 @@ void answer_hit(Exchange& exchange, const Content& content, const CachedFile& ca
   exchange.start(std::move(response), now_ms);
   if (exchange.state() != Exchange::State::kContent) return;  // The block does not have that range.
   if (range.file) {
-    exchange.set_responder(std::make_unique<FileAnswer>(exchange, content, host));
+    exchange.set_responder(std::make_unique<FileAnswer>(exchange, content, answerer));
     exchange.push(range, now_ms);
   } else {
     Slices part{

@@ -3,26 +3,13 @@
 #include <optional>
 
 #include "worker/answer/content_answer.h"
-#include "worker/answer/resumed_answer.h"
 #include "worker/cache/cache_reads.h"
 #include "worker/client/exchange.h"
 #include "worker/gateway/gateway.h"
 
 namespace daphnis::worker {
 
-/// The helper where a cached file turns out to be broken while it is sent. Implemented by the
-/// Worker.
-class HitHost {
- public:
-  virtual void on_cached_file_lost(const RequestKey& key, int error) = 0;
-  /// Gets the rest of an answer from a fetch. True where another responder has taken the exchange
-  /// over; false where the worker is too busy, and nothing has changed.
-  [[nodiscard]] virtual bool go_on(Exchange& exchange, Content content, Rest rest,
-                                   uint64_t now_ms) = 0;
-
- protected:
-  ~HitHost() = default;
-};
+class Answerer;
 
 /// The response of an answer from the cache. `bytes` is the length of the CAR, where it is known,
 /// or of the raw block, which always is.
@@ -31,13 +18,13 @@ class HitHost {
                                     std::optional<uint64_t> bytes, uint64_t now_ms);
 
 /// Gets the rest of an answer of known size, of which a part has been sent, from a fetch. Returns
-/// as HitHost::go_on().
-[[nodiscard]] bool resume_elsewhere(Exchange& exchange, Content content, HitHost& host,
+/// as Answerer::go_on().
+[[nodiscard]] bool resume_elsewhere(Exchange& exchange, Content content, Answerer& answerer,
                                     uint64_t now_ms);
 
 /// Answers a request with one cached file: a small one from memory, a large one by parts of the
 /// file.
 void answer_hit(Exchange& exchange, const Content& content, const CachedFile& cached,
-                const AnswerScene& scene, HitHost& host, uint64_t now_ms);
+                const AnswerScene& scene, Answerer& answerer, uint64_t now_ms);
 
 }  // namespace daphnis::worker

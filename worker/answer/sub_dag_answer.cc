@@ -3,19 +3,20 @@
 #include <utility>
 
 #include "common/base/limits.h"
+#include "worker/answer/answerer.h"
 
 namespace daphnis::worker {
 
 SubDagAnswer::SubDagAnswer(Exchange& exchange, Content content, const RequestKey& key,
                            const CachedFile& file, const AnswerScene& scene,
-                           const WalkBudget& budget, Cache& cache, SubDagHost& host)
+                           const WalkBudget& budget, Cache& cache, Answerer& answerer)
     : exchange_(exchange),
       content_(std::move(content)),
       key_(key),
       file_(file),
       scene_(scene),
       cache_(cache),
-      host_(host),
+      answerer_(answerer),
       producer_(content_.request, budget) {}
 
 void SubDagAnswer::start(uint64_t now_ms) {
@@ -98,7 +99,7 @@ void SubDagAnswer::on_produce_failed(uint64_t now_ms) {
 
 void SubDagAnswer::go_on_elsewhere(uint64_t now_ms) {
   const Rest rest{.offset = exchange_.content_bytes_written() + exchange_.content().bytes()};
-  if (is_block_missing_ && host_.go_on(exchange_, std::move(content_), rest, now_ms)) return;
+  if (is_block_missing_ && answerer_.go_on(exchange_, std::move(content_), rest, now_ms)) return;
   exchange_.facts.failure = answer_for(FailureKind::kInternal).code;
   exchange_.abort(now_ms);
 }
@@ -145,6 +146,11 @@ void SubDagAnswer::on_space(uint64_t now_ms) {
   if (goes_on && content_.request.format == AnswerFormat::kCar) produce(now_ms);
 }
 
+bool SubDagAnswer::on_file_lost(const FileRange&, int error, uint64_t now_ms) {
+  answerer_.on_cached_file_lost(key_, error);
+  return resume_elsewhere(exchange_, std::move(content_), answerer_, now_ms);
+}
+
 void SubDagAnswer::complain(CacheRead& read) {
   const bool is_corrupt = read.outcome == CacheRead::Outcome::kCorrupt;
   if (!is_corrupt && read.outcome != CacheRead::Outcome::kUnreadable) return;
@@ -154,7 +160,7 @@ void SubDagAnswer::complain(CacheRead& read) {
 
 void SubDagAnswer::give_up(uint64_t now_ms) {
   exchange_.facts.cache = CacheStatus::kNone;
-  host_.on_sub_dag_missed(exchange_, std::move(content_), now_ms);
+  answerer_.on_not_cached(exchange_, std::move(content_), now_ms);
 }
 
 }  // namespace daphnis::worker

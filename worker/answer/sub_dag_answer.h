@@ -10,33 +10,21 @@
 
 namespace daphnis::worker {
 
-/// The helper where the file turns out to be of no use. Implemented by the Worker.
-class SubDagHost : public HitHost {
- public:
-  /// The content must come from a fetch; nothing of the answer has been sent. Replaces the answer.
-  virtual void on_sub_dag_missed(Exchange& exchange, Content content, uint64_t now_ms) = 0;
-
- protected:
-  ~SubDagHost() = default;
-};
-
 /// Answers with a part of the DAG that one cached file holds whole: a walk over the file's blocks
 /// makes the CAR, and a raw block is a part of the file. The blocks were proven before they were
 /// stored and are not hashed again. Owned by its exchange.
 class SubDagAnswer final : public Responder, private BlockSource {
  public:
-  /// `key` is the file's key.
+  /// `key` is the file's key; `answerer` gets the content elsewhere where the file lacks it.
   SubDagAnswer(Exchange& exchange, Content content, const RequestKey& key, const CachedFile& file,
-               const AnswerScene& scene, const WalkBudget& budget, Cache& cache, SubDagHost& host);
+               const AnswerScene& scene, const WalkBudget& budget, Cache& cache,
+               Answerer& answerer);
 
   /// Begins the answer, which may end within the call.
   void start(uint64_t now_ms);
 
   void on_space(uint64_t now_ms) override;
-  bool on_file_lost(const FileRange&, int error, uint64_t now_ms) override {
-    host_.on_cached_file_lost(key_, error);
-    return resume_elsewhere(exchange_, std::move(content_), host_, now_ms);
-  }
+  bool on_file_lost(const FileRange&, int error, uint64_t now_ms) override;
   void on_over(uint64_t) override { cache_.forget(waiter_); }
 
  private:
@@ -59,7 +47,7 @@ class SubDagAnswer final : public Responder, private BlockSource {
   CachedFile file_;
   const AnswerScene& scene_;
   Cache& cache_;
-  SubDagHost& host_;
+  Answerer& answerer_;
   BlockIndexRef index_;
   Producer producer_;
   CacheWaiterId waiter_{};

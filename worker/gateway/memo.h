@@ -10,7 +10,7 @@
 namespace daphnis::worker {
 
 /// The decisions of recent requests' heads, so that frequent requests are not decided again and
-/// again. Holds at most kMemosMax, the ones used last among them. Owned by the Worker.
+/// again. Holds at most kMemosMax, the ones used last among them. Owned by the Answerer.
 class Memo {
  public:
   using Entry = std::shared_ptr<const Content>;

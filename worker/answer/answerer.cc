@@ -1,0 +1,139 @@
+#include "worker/answer/answerer.h"
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "worker/answer/cache_search.h"
+#include "worker/answer/hit_answer.h"
+#include "worker/answer/resumed_answer.h"
+#include "worker/answer/sub_dag_answer.h"
+
+namespace daphnis::worker {
+
+void Answerer::answer(Exchange& exchange, uint64_t now_ms) {
+  std::string memo_key = cache_.is_on() ? memo_key_of(exchange.request()) : std::string();
+  if (!memo_key.empty() && answer_from_memo(exchange, memo_key, now_ms)) return;
+  Decision decision = decide(exchange.request(), settings_.budget.sha1);
+  if (const auto* answer = std::get_if<Answer>(&decision)) {
+    return give(exchange, *answer, scene_, CacheStatus::kNone, now_ms);
+  }
+  Content content = std::move(std::get<Content>(decision));
+  const CachedFile* file = cache_.find_open(content.key);
+  if (!file) return start_content(exchange, std::move(content), now_ms);
+  answer_hit(exchange, content, *file, now_ms);
+  if (!memo_key.empty()) memo_.add(std::move(memo_key), std::move(content));
+}
+
+/// Answers a frequent request from the memo and the open-file cache. False where either lacks it.
+bool Answerer::answer_from_memo(Exchange& exchange, const std::string& memo_key, uint64_t now_ms) {
+  const Memo::Entry content = memo_.find(memo_key);
+  if (!content) return false;
+  const CachedFile* file = cache_.find_open(content->key);
+  if (file) answer_hit(exchange, *content, *file, now_ms);
+  return file != nullptr;
+}
+
+void Answerer::start_content(Exchange& exchange, Content content, uint64_t now_ms) {
+  if (!begin_waiting(exchange)) {
+    give(exchange, answer_for(FailureKind::kOverloaded), scene_, CacheStatus::kNone, now_ms);
+    return;
+  }
+  if (!cache_.is_on() || fetches_.is_under_way(content.key)) {
+    return on_not_cached(exchange, std::move(content), now_ms);
+  }
+  auto search = std::make_unique<CacheSearch>(exchange, std::move(content), cache_, *this);
+  CacheSearch& begun = *search;
+  exchange.set_responder(std::move(search));
+  begun.start(now_ms);
+}
+
+void Answerer::answer_hit(Exchange& exchange, const Content& content, const CachedFile& file,
+                          uint64_t now_ms) {
+  cache_.count_hit(content.key, now_ms);
+  worker::answer_hit(exchange, content, file, scene_, *this, now_ms);
+}
+
+/// Counts the exchange as waiting. False where requests_max wait already.
+bool Answerer::begin_waiting(Exchange& exchange) {
+  if (exchange.facts.counts_in_flight) return true;
+  if (in_flight_ >= settings_.requests_max) return false;
+  ++in_flight_;
+  exchange.facts.counts_in_flight = true;
+  return true;
+}
+
+void Answerer::end_waiting(Exchange& exchange) {
+  if (std::exchange(exchange.facts.counts_in_flight, false)) --in_flight_;
+}
+
+void Answerer::on_cached(Exchange& exchange, Content content, const CachedFile& file,
+                         uint64_t now_ms) {
+  end_waiting(exchange);
+  answer_hit(exchange, content, file, now_ms);
+}
+
+void Answerer::on_whole_cached(Exchange& exchange, Content content, const RequestKey& key,
+                               const CachedFile& file, uint64_t now_ms) {
+  cache_.count_hit(key, now_ms);
+  auto answer = std::make_unique<SubDagAnswer>(exchange, std::move(content), key, file, scene_,
+                                               settings_.budget, cache_, *this);
+  SubDagAnswer& begun = *answer;
+  exchange.set_responder(std::move(answer));
+  begun.start(now_ms);
+}
+
+void Answerer::on_not_cached(Exchange& exchange, Content content, uint64_t now_ms) {
+  if (!content.only_if_cached) return start_fetch(exchange, std::move(content), now_ms);
+  give(exchange, answer_for(FailureKind::kNotCached), scene_, CacheStatus::kMiss, now_ms);
+}
+
+/// Answers from a fetch, a new one or one that is under way.
+void Answerer::start_fetch(Exchange& exchange, Content content, uint64_t now_ms) {
+  bool joins = false;
+  Fetch& fetch = fetch_of(content, exchange.facts.request_id, joins, now_ms);
+  auto answer = std::make_unique<ContentAnswer>(exchange, std::move(content), fetch,
+                                                joins ? CacheStatus::kFetching : CacheStatus::kMiss,
+                                                scene_, fetches_);
+  answer_from(fetch, exchange, std::move(answer), now_ms);
+}
+
+bool Answerer::go_on(Exchange& exchange, Content content, Rest rest, uint64_t now_ms) {
+  if (!begin_waiting(exchange)) return false;
+  bool joins = false;
+  Fetch& fetch = fetch_of(content, exchange.facts.request_id, joins, now_ms);
+  auto answer = std::make_unique<ResumedAnswer>(exchange, fetch, rest, scene_, fetches_);
+  answer_from(fetch, exchange, std::move(answer), now_ms);
+  return true;
+}
+
+void Answerer::answer_from(Fetch& fetch, Exchange& exchange, std::unique_ptr<FetchAnswer> answer,
+                           uint64_t now_ms) {
+  FetchReader& reader = *answer;
+  exchange.set_responder(std::move(answer));
+  fetch.add_reader(reader, now_ms);
+  fetches_.drop_if_unwanted(fetch, now_ms);
+}
+
+Fetch& Answerer::fetch_of(const Content& content, std::string trace_id, bool& joins,
+                          uint64_t now_ms) {
+  CarRequest wanted = to_fetch(content);
+  const RequestKey key = content.is_head ? key_of(wanted) : content.key;
+  Fetch* fetch = fetches_.find_joinable(key);
+  joins = fetch != nullptr;
+  if (!joins) return fetches_.begin(std::move(wanted), key, std::move(trace_id), now_ms);
+  ++joins_;
+  return *fetch;
+}
+
+void Answerer::on_cached_file_lost(const RequestKey& key, int error) {
+  // EBADMSG says that a checksum does not hold, either one of the cached file's or one of the file
+  // system's.
+  const bool is_corrupt = error == 0 || error == EBADMSG;
+  cache_.report(key, is_corrupt ? ipc::CacheFaultKind::kCorrupt : ipc::CacheFaultKind::kUnreadable,
+                error == 0         ? "shorter than its footer says"
+                : error == EBADMSG ? "a checksum does not hold"
+                                   : std::strerror(error));
+}
+
+}  // namespace daphnis::worker
