@@ -29,7 +29,7 @@ namespace daphnis::worker {
 /// Driver feeds and drains, the broker as messages. After each input the Driver takes what the
 /// worker has made of it: woken connections, messages, file jobs, log lines, and the time of the
 /// next call. Owned by the Driver.
-class Worker final : private RequestSink, private StreamListener {
+class Worker final : private RequestSink {
  public:
   /// Fills a span with random bytes from a cryptographic source.
   using Random = std::function<void(std::span<uint8_t>)>;
@@ -123,17 +123,12 @@ class Worker final : private RequestSink, private StreamListener {
   void on_request(Exchange& exchange, uint64_t now_ms) override;
   void on_refused(Exchange& exchange, const http::Refusal& refusal, uint64_t now_ms) override;
   void on_exchange_over(Exchange& exchange, ExchangeEnd end, uint64_t now_ms) override;
-  // StreamListener
-  void on_stream_output(L2Stream& stream, Slices& output, uint64_t now_ms) override;
-  void on_stream_whole(L2Stream& stream, uint64_t now_ms) override;
-  void on_stream_ended(L2Stream& stream, uint64_t now_ms) override;
 
   [[nodiscard]] Connection* find_connection(ConnectionId id);
   [[nodiscard]] bool shed_one(uint64_t now_ms);
   void name_request(Exchange& exchange);
   void on_fetch_time(Fetch& fetch, uint64_t now_ms);
   void fail_fetch(Fetch& fetch, FailureKind why, uint64_t now_ms);
-  [[nodiscard]] Fetch* fed_by(const L2Stream& stream);
 
   void on_broker_up(uint64_t now_ms);
   [[nodiscard]] L2Stream* on_handoff(const ipc::Handoff& handoff, bool has_socket, uint64_t now_ms);

@@ -1,19 +1,11 @@
-// The part of Worker that gets content: hand-offs, the output of streams, and the broker's word on
-// a question.
+// The part of Worker that gets content: hand-offs, and the broker's word on a question.
 
-#include <algorithm>
 #include <utility>
 
 #include "common/base/limits.h"
 #include "worker/worker.h"
 
 namespace daphnis::worker {
-
-/// The fetch that takes what this stream proves; null where it is gone or has another source.
-Fetch* Worker::fed_by(const L2Stream& stream) {
-  Fetch* fetch = fetches_.find_asked(stream.attempt().question_id);
-  return fetch && fetch->is_fed_by(stream) ? fetch : nullptr;
-}
 
 /// Begins a fetch without readers, which fills the cache. Nothing is done for content whose fetch
 /// is under way.
@@ -44,38 +36,6 @@ void Worker::fail_fetch(Fetch& fetch, FailureKind why, uint64_t now_ms) {
   fetches_.erase(fetch);
 }
 
-void Worker::on_stream_output(L2Stream& stream, Slices& output, uint64_t now_ms) {
-  if (Fetch* fetch = fed_by(stream)) fetch->on_output(output, now_ms);
-}
-
-void Worker::on_stream_whole(L2Stream& stream, uint64_t now_ms) {
-  Fetch* fetch = fed_by(stream);
-  if (!fetch) return;
-  fetch->on_whole(now_ms);
-  fetches_.drop_if_unwanted(*fetch, now_ms);
-}
-
-void Worker::on_stream_ended(L2Stream& stream, uint64_t now_ms) {
-  const L2Stream::Attempt& attempt = stream.attempt();
-  if (stream.outcome() == ipc::AttemptOutcome::kVerifyFailed) ++stats_.verify_failures;
-  Fetch* fetch = fed_by(stream);
-  const bool wants_another = fetch && fetch->on_stream_ended(now_ms);
-  if (stream.is_from_this_broker()) {
-    const uint64_t took_ms = std::min<uint64_t>(now_ms - stream.started_ms(), UINT32_MAX);
-    broker_.send(ipc::AttemptEnded{.fetch_id = std::to_underlying(attempt.question_id),
-                                   .attempt_id = attempt.id,
-                                   .outcome = stream.outcome(),
-                                   .wants_another = wants_another,
-                                   .blocks_proven = stream.blocks_proven(),
-                                   .body_bytes = stream.body_bytes(),
-                                   .duration_ms = static_cast<uint32_t>(took_ms)});
-  } else if (wants_another) {
-    // The broker that is connected now does not know this fetch.
-    fetches_.ask(*fetch, false, now_ms);
-  }
-  if (fetch) fetches_.drop_if_unwanted(*fetch, now_ms);
-}
-
 L2Stream* Worker::on_handoff(const ipc::Handoff& handoff, bool has_socket, uint64_t now_ms) {
   broker_.send(ipc::HandoffTaken{handoff.attempt_id});
   Fetch* fetch = fetches_.find_asked(QuestionId{handoff.fetch_id});
@@ -95,8 +55,7 @@ L2Stream* Worker::on_handoff(const ipc::Handoff& handoff, bool has_socket, uint6
                             .number = handoff.attempt_number,
                             .l2_id = handoff.l2_id};
   const CarRequest& request = is_wanted ? fetch->request() : CarRequest{};
-  StreamListener& listener = *this;
-  auto made = std::make_unique<L2Stream>(id, agenda_, settings_, listener, std::move(attempt),
+  auto made = std::make_unique<L2Stream>(id, agenda_, settings_, fetches_, std::move(attempt),
                                          request, now_ms);
   L2Stream& stream = *streams_.emplace(id, std::move(made)).first->second;
   if (is_wanted) {

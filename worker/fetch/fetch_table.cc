@@ -78,6 +78,44 @@ Fetch* FetchTable::find_joinable(const RequestKey& key) const {
   return fetch && fetch->is_joinable() ? fetch : nullptr;
 }
 
+void FetchTable::on_stream_output(L2Stream& stream, Slices& output, uint64_t now_ms) {
+  if (Fetch* fetch = fed_by(stream)) fetch->on_output(output, now_ms);
+}
+
+void FetchTable::on_stream_whole(L2Stream& stream, uint64_t now_ms) {
+  Fetch* fetch = fed_by(stream);
+  if (!fetch) return;
+  fetch->on_whole(now_ms);
+  drop_if_unwanted(*fetch, now_ms);
+}
+
+void FetchTable::on_stream_ended(L2Stream& stream, uint64_t now_ms) {
+  const L2Stream::Attempt& attempt = stream.attempt();
+  if (stream.outcome() == ipc::AttemptOutcome::kVerifyFailed) ++verify_failures_;
+  Fetch* fetch = fed_by(stream);
+  const bool wants_another = fetch && fetch->on_stream_ended(now_ms);
+  if (stream.is_from_this_broker()) {
+    const uint64_t took_ms = std::min<uint64_t>(now_ms - stream.started_ms(), UINT32_MAX);
+    context_.broker.send(ipc::AttemptEnded{.fetch_id = std::to_underlying(attempt.question_id),
+                                           .attempt_id = attempt.id,
+                                           .outcome = stream.outcome(),
+                                           .wants_another = wants_another,
+                                           .blocks_proven = stream.blocks_proven(),
+                                           .body_bytes = stream.body_bytes(),
+                                           .duration_ms = static_cast<uint32_t>(took_ms)});
+  } else if (wants_another) {
+    // The broker that is connected now does not know this fetch.
+    ask(*fetch, false, now_ms);
+  }
+  if (fetch) drop_if_unwanted(*fetch, now_ms);
+}
+
+/// The fetch that takes what this stream proves; null where it is gone or has another source.
+Fetch* FetchTable::fed_by(const L2Stream& stream) const {
+  Fetch* fetch = find_asked(stream.attempt().question_id);
+  return fetch && fetch->is_fed_by(stream) ? fetch : nullptr;
+}
+
 std::vector<Fetch*> FetchTable::oldest_first() const {
   std::vector<Fetch*> all;
   all.reserve(fetches_.size());

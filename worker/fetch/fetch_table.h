@@ -16,8 +16,9 @@ namespace daphnis::worker {
 /// question that they asked last. A fetch lives from begin() to erase() or drop_if_unwanted(), and
 /// has no readers when it dies, so that a reader may point to it. The fetches of the requests that
 /// may wait (Settings::requests_max), those that warm the cache, and those whose spools other
-/// workers read bound the table. Owned by the Worker.
-class FetchTable {
+/// workers read bound the table. Streams give it what they prove, for the fetch that they feed.
+/// Owned by the Worker.
+class FetchTable final : public StreamListener {
  public:
   /// All of these must outlive this object.
   FetchTable(FetchContext& context, Numbers& numbers, const Settings& settings)
@@ -45,6 +46,12 @@ class FetchTable {
   /// True where a fetch gets that content, be it too late to join it.
   [[nodiscard]] bool is_under_way(const RequestKey& key) const { return by_key_.contains(key); }
 
+  // StreamListener
+  void on_stream_output(L2Stream& stream, Slices& output, uint64_t now_ms) override;
+  void on_stream_whole(L2Stream& stream, uint64_t now_ms) override;
+  /// Tells the broker how the attempt ended, and whether the fetch wants another.
+  void on_stream_ended(L2Stream& stream, uint64_t now_ms) override;
+
   /// Notes that the fetch was refused for now, and asks again at its next call.
   void set_asks_again(const Fetch& fetch) { asks_again_.insert(fetch.id()); }
   /// True, once, after set_asks_again().
@@ -55,8 +62,11 @@ class FetchTable {
   /// All fetches, oldest first, since the table's sequence differs between runs.
   [[nodiscard]] std::vector<Fetch*> oldest_first() const;
   [[nodiscard]] size_t size() const { return fetches_.size(); }
+  /// The number of streams that have lied.
+  [[nodiscard]] uint64_t verify_failures() const { return verify_failures_; }
 
  private:
+  [[nodiscard]] Fetch* fed_by(const L2Stream& stream) const;
   [[nodiscard]] QuestionId next_question(const Fetch& fetch, bool is_new);
 
   FetchContext& context_;
@@ -68,6 +78,7 @@ class FetchTable {
   /// The fetch of each last question that was not its first.
   absl::flat_hash_map<QuestionId, FetchId> asked_anew_;
   absl::flat_hash_set<FetchId> asks_again_;
+  uint64_t verify_failures_ = 0;
 };
 
 }  // namespace daphnis::worker

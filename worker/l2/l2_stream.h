@@ -19,8 +19,8 @@ namespace daphnis::worker {
 
 class L2Stream;
 
-/// The receiver of what a stream proves. Implemented by the Worker; must not destroy the stream
-/// within a call.
+/// The receiver of what a stream proves. Implemented by the worker's table of fetches; must not
+/// destroy the stream within a call.
 class StreamListener {
  public:
   /// Proven output of the attempt has come, in sequence. The listener moves the slices out of
