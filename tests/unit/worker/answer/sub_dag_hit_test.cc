@@ -175,6 +175,21 @@ TEST_CASE("what follows a block that cannot be read comes from an L2", "[worker]
   CHECK_THAT(edge.lines.back(), Contains("outcome=complete"));
 }
 
+TEST_CASE("an answer that another replaces is gone when the input ends", "[worker]") {
+  WholeEdge edge;
+  const long unopened = edge.file.use_count();
+  edge.cache.is_cold = true;
+  Peer& client = edge.connect();
+  edge.send(client, "GET " + edge.car.target() + "&car-dups=y HTTP/1.1\r\nHost: edge\r\n\r\n");
+  edge.finish_looks(edge.cache);
+  edge.finish_read(edge.cache);
+  CHECK(edge.file.use_count() > unopened);
+  edge.file->break_with(EIO);
+  edge.finish_read(edge.cache);
+  CHECK(edge.sent<ipc::Fetch>().size() == 1);  // The client waits for the answer from a fetch.
+  CHECK(edge.file.use_count() == unopened);
+}
+
 TEST_CASE("the rest of a range of a block that cannot be read comes from an L2", "[worker]") {
   WholeEdge edge;
   Peer& client = edge.connect();
