@@ -8,21 +8,24 @@
 
 namespace daphnis::broker {
 
-/// The kind of a deadline's owner.
+/// The kind of a deadline's owner. kFetch is also for a fetch's attempts, so that deadlines of the
+/// same millisecond pass in the order of the fetches.
 enum class TimerKind : uint8_t { kFetch, kConnection, kL2, kWorker, kReservation, kFollower };
 
-/// One owner's next deadline. The owner keeps the slot; Timers alone changes it.
+/// One owner's next deadline. The owner keeps the slot; Timers alone changes `at_ms`.
 struct TimerSlot {
-  uint64_t at_ms = 0;  ///< 0: none.
+  uint64_t at_ms = 0;   ///< 0: none.
+  uint32_t number = 0;  ///< Tells the slots apart that have one kind and id; the same for its life.
 };
 
-/// All deadlines of the broker, by time. Owned by the broker; holds at most one entry per owner.
+/// All deadlines of the broker, by time. Owned by the broker; holds at most one entry per slot.
 class Timers {
  public:
   struct Due {
     uint64_t at_ms;
     TimerKind kind;
     uint64_t id;
+    uint32_t number;  ///< TimerSlot::number
     [[nodiscard]] auto operator<=>(const Due&) const = default;
   };
 
@@ -31,10 +34,10 @@ class Timers {
     if (slot.at_ms == at_ms) return;
     clear(slot, kind, id);
     slot.at_ms = at_ms;
-    set_.insert({at_ms, kind, id});
+    set_.insert({at_ms, kind, id, slot.number});
   }
   void clear(TimerSlot& slot, TimerKind kind, uint64_t id) {
-    if (slot.at_ms != 0) set_.erase({slot.at_ms, kind, id});
+    if (slot.at_ms != 0) set_.erase({slot.at_ms, kind, id, slot.number});
     slot.at_ms = 0;
   }
 
