@@ -91,7 +91,7 @@ void Broker::on_timer(uint64_t now_ms) {
   while (const auto due = context_.timers.pop_due(now_ms)) {
     switch (due->kind) {
       case TimerKind::kFetch:
-        dispatcher_.on_timer(FetchNo{due->id}, now_ms);
+        dispatcher_.on_timer(FetchNo{due->id}, due->number, now_ms);
         break;
       case TimerKind::kConnection:
         l2_server_.on_timer(ConnId{due->id}, now_ms);

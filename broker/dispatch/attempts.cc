@@ -1,24 +1,30 @@
 #include "broker/dispatch/attempts.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/base/check.h"
 #include "common/base/limits.h"
 
 namespace daphnis::broker {
 
-void Attempts::add(const Uuid& id, const Attempt& attempt) {
-  check(live_.emplace(id, attempt).second, "an attempt id was given out twice");
+Attempt& Attempts::add(std::unique_ptr<Attempt> attempt) {
+  const Uuid id = attempt->id();
+  const auto [at, is_new] = live_.try_emplace(id, std::move(attempt));
+  check(is_new, "an attempt id was given out twice");
+  return *at->second;
 }
 
 Attempt* Attempts::find(const Uuid& id) {
   const auto found = live_.find(id);
-  return found == live_.end() ? nullptr : &found->second;
+  return found == live_.end() ? nullptr : found->second.get();
 }
 
-void Attempts::finish(const Uuid& id, AttemptEnd end, uint64_t now_ms) {
+void Attempts::finish(const Attempt& attempt, uint64_t now_ms) {
+  check(attempt.state() == Attempt::State::kOver, "an attempt was finished before its end");
+  const Uuid id = attempt.id();
+  finished_.emplace(id, attempt.how_ended());
   check(live_.erase(id) == 1, "an unknown attempt was finished");
-  finished_.emplace(id, end);
   by_age_.push_back({id, now_ms});
   forget_old(now_ms);
 }
@@ -42,7 +48,7 @@ void Attempts::forget_old(uint64_t now_ms) {
 std::vector<Uuid> Attempts::of_worker(WorkerId worker) const {
   std::vector<Uuid> ids;
   for (const auto& [id, attempt] : live_) {
-    if (attempt.worker == worker) ids.push_back(id);
+    if (attempt->worker() == worker) ids.push_back(id);
   }
   std::ranges::sort(ids);  // The table's own order differs from run to run.
   return ids;

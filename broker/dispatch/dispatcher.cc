@@ -1,21 +1,16 @@
 #include "broker/dispatch/dispatcher.h"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "common/base/check.h"
 
 namespace daphnis::broker {
 
-Fetch* Dispatcher::find(FetchNo no) {
-  const auto found = fetches_.find(no);
-  return found == fetches_.end() ? nullptr : found->second.get();
-}
-
 bool Dispatcher::on_fetch(WorkerId worker, ipc::Fetch&& message, uint64_t now_ms) {
   const WorkerFetchId worker_fetch_id{message.fetch_id};
-  const std::pair key(worker, worker_fetch_id);
-  if (by_worker_.contains(key)) return false;
+  if (fetches_.contains(worker, worker_fetch_id)) return false;
   if (is_draining_ || fetches_.size() >= limits::kFetchesMax) {
     refuse(worker, worker_fetch_id,
            is_draining_ ? ipc::FetchFailure::kDraining : ipc::FetchFailure::kOverloaded, 0);
@@ -26,26 +21,16 @@ bool Dispatcher::on_fetch(WorkerId worker, ipc::Fetch&& message, uint64_t now_ms
          .reason = is_draining_ ? ipc::FetchFailure::kDraining : ipc::FetchFailure::kOverloaded});
     return true;
   }
-  auto made = std::make_unique<Fetch>();
-  Fetch& fetch = *made;
-  fetch.no = FetchNo{++last_no_};
-  fetch.worker = worker;
-  fetch.worker_fetch_id = worker_fetch_id;
-  fetch.key = key_of_multihash(message.request.root);
-  fetch.request_key = message.key;
-  fetch.request = std::move(message.request);
-  fetch.trace_id = std::move(message.trace_id);
-  fetch.patience_ms =
+  const uint64_t patience_ms =
       std::min<uint64_t>(message.deadline_ms, context_.settings.fetch_deadline_ms_max);
-  fetch.deadline_ms = now_ms + fetch.patience_ms;
-  by_worker_.emplace(key, fetch.no);
-  fetches_.emplace(fetch.no, std::move(made));
+  Fetch& fetch = fetches_.add(worker, std::move(message));
+  fetch.patience_ms = patience_ms;
+  fetch.deadline_ms = now_ms + patience_ms;
   find_candidate(fetch, now_ms);
   return true;
 }
 
 void Dispatcher::find_candidate(Fetch& fetch, uint64_t now_ms) {
-  fetch.state = Fetch::State::kChoosing;
   const bool is_spent =
       fetch.tries() >= context_.settings.tries_max || now_ms >= fetch.deadline_ms || is_draining_;
   const Choice choice = is_spent ? Choice{} : choose(fetch, now_ms);
@@ -87,40 +72,29 @@ void Dispatcher::start_attempt(Fetch& fetch, L2& l2, uint64_t now_ms) {
   const Uuid id = uuid_v4(context_.random());
   const bool is_asked_again =
       std::ranges::find(fetch.delivered_for, l2.no) != fetch.delivered_for.end();
-  attempts_.add(id, {.fetch = fetch.no,
-                     .l2 = l2.no,
-                     .worker = fetch.worker,
-                     .needs_id = is_asked_again,
-                     .ordered_ms = now_ms});
-  l2.attempts.push_back(id);
-  ++l2.tally.orders;
-  ++context_.counters.attempts;
-  fetch.asked.push_back(l2.no);
-  fetch.state = Fetch::State::kOrdered;
-  fetch.l2 = l2.no;
-  fetch.attempt = id;
-  context_.timers.set(fetch.timer, TimerKind::kFetch, static_cast<uint64_t>(fetch.no),
-                      std::min(now_ms + context_.settings.first_byte_ms, fetch.deadline_ms));
+  Attempt& attempt =
+      attempts_.add(std::make_unique<Attempt>(id, is_asked_again, registrations_, context_));
+  attempt.order(fetch, l2, std::min(now_ms + context_.settings.first_byte_ms, fetch.deadline_ms),
+                now_ms);
   registrations_.order(l2,
                        {.attempt_id = id,
                         .request = fetch.request,
                         .trace_id = fetch.trace_id,
                         .left_ms = fetch.deadline_ms - now_ms},
                        now_ms);
-  if (context_.out.logs(LogLevel::kDebug)) log_attempt(LogLevel::kDebug, fetch, "ordered");
+  attempt.log(LogLevel::kDebug, "ordered");
 }
 
 void Dispatcher::wait_for(Fetch& fetch, L2& l2, uint64_t until_ms) {
   ++context_.counters.fetches_queued;
   ++waiting_;
-  fetch.state = Fetch::State::kWaiting;
-  fetch.l2 = l2.no;
+  fetch.waits_for = fetch.last_l2 = l2.no;
   l2.waiting.push_back(fetch.no);
   context_.timers.set(fetch.timer, TimerKind::kFetch, static_cast<uint64_t>(fetch.no), until_ms);
 }
 
 void Dispatcher::end_wait(Fetch& fetch, uint64_t now_ms) {
-  const L2* l2 = registrations_.registry().find(fetch.l2);
+  const L2* l2 = registrations_.registry().find(*fetch.waits_for);
   check(l2 != nullptr, "a fetch waits for an L2 that is gone");
   if (now_ms < fetch.deadline_ms && !l2->is_behind(now_ms)) {
     // The L2 reads again and lacks only a free place, so the fetch waits as for any L2.
@@ -139,36 +113,46 @@ void Dispatcher::end_wait(Fetch& fetch, uint64_t now_ms) {
 }
 
 void Dispatcher::leave_queue(Fetch& fetch) {
-  L2* l2 = registrations_.registry().find(fetch.l2);
+  L2* l2 = registrations_.registry().find(*fetch.waits_for);
   check(l2 != nullptr, "a fetch waits for an L2 that is gone");
   std::erase(l2->waiting, fetch.no);
+  forget_wait(fetch);
+}
+
+void Dispatcher::forget_wait(Fetch& fetch) {
+  context_.timers.clear(fetch.timer, TimerKind::kFetch, static_cast<uint64_t>(fetch.no));
+  fetch.waits_for.reset();
   --waiting_;
 }
 
 void Dispatcher::serve_queue(L2& l2, uint64_t now_ms) {
   while (!l2.waiting.empty() && l2.has_free_place() && !l2.is_behind(now_ms) && !l2.is_given_up &&
          !is_draining_) {
-    Fetch* fetch = find(l2.waiting.front());
+    Fetch* fetch = fetches_.find(l2.waiting.front());
     check(fetch != nullptr, "a fetch that is gone waits for an L2");
     l2.waiting.pop_front();
-    --waiting_;
+    forget_wait(*fetch);
     start_attempt(*fetch, l2, now_ms);
   }
 }
 
-void Dispatcher::end_attempt(const Uuid& id, AttemptEnd end, uint64_t now_ms) {
-  const Attempt* attempt = attempts_.find(id);
-  check(attempt != nullptr, "an unknown attempt ends");
-  L2* l2 = registrations_.registry().find(attempt->l2);
-  attempts_.finish(id, end, now_ms);
+void Dispatcher::end_attempt(Attempt& attempt, const AttemptEnding& ending, uint64_t now_ms) {
+  const Uuid id = attempt.id();  // finish() destroys the attempt.
+  L2* l2 = registrations_.registry().find(attempt.l2());
+  attempt.end(ending, now_ms);
+  attempts_.finish(attempt, now_ms);
   if (!l2) return;
-  if (end == AttemptEnd::kCancelled) registrations_.cancel(*l2, id, now_ms);
-  std::erase(l2->attempts, id);
+  if (!was_delivered(ending.how)) registrations_.cancel(*l2, id, now_ms);
   serve_queue(*l2, now_ms);
 }
 
 void Dispatcher::give_up(Fetch& fetch, ipc::FetchFailure reason) {
-  if (context_.out.logs(LogLevel::kDebug)) log_attempt(LogLevel::kDebug, fetch, "given_up");
+  log_attempt(LogLevel::kDebug, fetch,
+              {.outcome = "given_up",
+               .number = fetch.asked.size(),
+               .attempt = fetch.last_attempt,
+               .l2 = fetch.last_l2},
+              context_, registrations_);
   refuse(fetch.worker, fetch.worker_fetch_id, reason, fetch.asked.size());
   erase(fetch, FetchEnd::How::kFailed, reason);
 }
@@ -192,115 +176,86 @@ void Dispatcher::erase(Fetch& fetch, FetchEnd::How how, ipc::FetchFailure reason
                     .how = how,
                     .reason = reason,
                     .attempts = fetch.asked.size()});
-  context_.timers.clear(fetch.timer, TimerKind::kFetch, static_cast<uint64_t>(fetch.no));
-  by_worker_.erase(std::pair(fetch.worker, fetch.worker_fetch_id));
-  fetches_.erase(fetch.no);
+  for (Attempt* attempt : fetch.attempts) attempt->leave_fetch();
+  fetches_.erase(fetch);
+}
+
+void Dispatcher::take_back(Fetch& fetch, AttemptEnd how, uint64_t now_ms) {
+  if (fetch.waits_for) leave_queue(fetch);
+  for (Attempt* attempt : std::vector<Attempt*>(fetch.attempts)) {
+    if (attempt->state() == Attempt::State::kOrdered) end_attempt(*attempt, {.how = how}, now_ms);
+  }
 }
 
 /// Ends a fetch that its worker wants no more. A handed-off attempt stays until the worker reports
 /// its end.
 void Dispatcher::abandon(Fetch& fetch, uint64_t now_ms) {
   ++context_.counters.fetches_cancelled;
-  if (fetch.state == Fetch::State::kWaiting) leave_queue(fetch);
-  if (fetch.state == Fetch::State::kOrdered) {
-    if (L2* l2 = registrations_.registry().find(fetch.l2)) ++l2->tally.cancelled;
-    end_attempt(fetch.attempt, AttemptEnd::kCancelled, now_ms);
-  }
+  take_back(fetch, AttemptEnd::kCancelled, now_ms);
   erase(fetch, FetchEnd::How::kOver);
 }
 
 void Dispatcher::on_cancel(WorkerId worker, WorkerFetchId worker_fetch_id, uint64_t now_ms) {
-  const auto found = by_worker_.find(std::pair(worker, worker_fetch_id));
-  if (found != by_worker_.end()) abandon(*find(found->second), now_ms);
+  if (Fetch* fetch = fetches_.find(worker, worker_fetch_id)) abandon(*fetch, now_ms);
 }
 
 void Dispatcher::on_worker_gone(WorkerId worker, uint64_t now_ms) {
-  std::vector<FetchNo> orphans;
-  for (const auto& [key, no] : by_worker_) {
-    if (key.first == worker) orphans.push_back(no);
-  }
-  // Waiting fetches end first, lest they be given the places that the others leave. Sorting also
-  // makes every run the same; the table's own order is not.
-  std::ranges::sort(orphans, {}, [this](FetchNo no) {
-    return std::pair(find(no)->state != Fetch::State::kWaiting, no);
-  });
-  for (const FetchNo no : orphans) abandon(*find(no), now_ms);
+  std::vector<Fetch*> orphans = fetches_.of_worker(worker);
+  // Waiting fetches end first, lest they be given the places that the others leave.
+  std::ranges::stable_partition(orphans, [](const Fetch* fetch) { return !!fetch->waits_for; });
+  for (Fetch* fetch : orphans) abandon(*fetch, now_ms);
   for (const Uuid& id : attempts_.of_worker(worker)) {
-    end_attempt(id, AttemptEnd::kCancelled, now_ms);
+    end_attempt(*attempts_.find(id), {.how = AttemptEnd::kWorkerGone}, now_ms);
   }
 }
 
-void Dispatcher::on_timer(FetchNo no, uint64_t now_ms) {
-  Fetch* fetch = find(no);
+void Dispatcher::on_timer(FetchNo no, uint32_t number, uint64_t now_ms) {
+  Fetch* fetch = fetches_.find(no);
   if (!fetch) return;
-  Timers::fired(fetch->timer);
-  if (fetch->state == Fetch::State::kWaiting) {
+  if (number == fetch->timer.number) {
+    Timers::fired(fetch->timer);
     end_wait(*fetch, now_ms);
     return;
   }
-  check(fetch->state == Fetch::State::kOrdered, "a deadline passed that nobody waits for");
-  ++context_.counters.silent;
-  ++fetch->silent;
-  if (L2* l2 = registrations_.registry().find(fetch->l2)) ++l2->tally.silent;
-  if (context_.out.logs(LogLevel::kDebug)) log_attempt(LogLevel::kDebug, *fetch, "silent");
-  end_attempt(fetch->attempt, AttemptEnd::kCancelled, now_ms);
+  const auto late = std::ranges::find(fetch->attempts, number, &Attempt::number);
+  check(late != fetch->attempts.end(), "a deadline passed that nobody waits for");
+  (*late)->on_timer_fired();
+  end_attempt(**late, {.how = AttemptEnd::kSilent}, now_ms);
   find_candidate(*fetch, now_ms);
 }
 
 void Dispatcher::on_registration_lost(L2& l2, uint64_t now_ms) {
   for (const Uuid& id : std::vector<Uuid>(l2.attempts)) {
-    const Attempt* attempt = attempts_.find(id);
-    if (attempt->state != Attempt::State::kOrdered) continue;
-    Fetch* fetch = find(attempt->fetch);
-    check(fetch != nullptr, "an ordered attempt has no fetch");
-    ++context_.counters.l2_lost;
-    ++fetch->failed;
-    ++l2.tally.failed;
-    fetch->state = Fetch::State::kChoosing;
-    to_reroute_.push_back(fetch->no);
-    std::erase(l2.attempts, id);
-    attempts_.finish(id, AttemptEnd::kCancelled, now_ms);
+    Attempt* attempt = attempts_.find(id);
+    if (attempt->state() != Attempt::State::kOrdered) continue;
+    to_reroute_.push_back(attempt->fetch()->no);
+    attempt->end({.how = AttemptEnd::kL2Lost}, now_ms);
+    attempts_.finish(*attempt, now_ms);
   }
   for (const FetchNo no : l2.waiting) {
-    find(no)->state = Fetch::State::kChoosing;
+    forget_wait(*fetches_.find(no));
     to_reroute_.push_back(no);
-    --waiting_;
   }
   l2.waiting.clear();
 }
 
 void Dispatcher::reroute(uint64_t now_ms) {
   for (const FetchNo no : std::exchange(to_reroute_, {})) {
-    Fetch* fetch = find(no);
-    if (fetch && fetch->state == Fetch::State::kChoosing) find_candidate(*fetch, now_ms);
+    Fetch* fetch = fetches_.find(no);
+    if (fetch && fetch->is_idle()) find_candidate(*fetch, now_ms);
   }
 }
 
 void Dispatcher::drain(uint64_t now_ms) {
   is_draining_ = true;
-  std::vector<FetchNo> pending;
-  for (const auto& [no, fetch] : fetches_) {
-    if (fetch->state != Fetch::State::kStreaming) pending.push_back(no);
+  const auto is_handed_off = [](const Attempt* attempt) {
+    return attempt->state() == Attempt::State::kHandedOff;
+  };
+  for (Fetch* fetch : fetches_.all()) {
+    if (std::ranges::any_of(fetch->attempts, is_handed_off)) continue;
+    take_back(*fetch, AttemptEnd::kDrained, now_ms);
+    give_up(*fetch, ipc::FetchFailure::kDraining);
   }
-  std::ranges::sort(pending);
-  for (const FetchNo no : pending) {
-    Fetch& fetch = *find(no);
-    if (fetch.state == Fetch::State::kWaiting) leave_queue(fetch);
-    if (fetch.state == Fetch::State::kOrdered) {
-      end_attempt(fetch.attempt, AttemptEnd::kCancelled, now_ms);
-    }
-    give_up(fetch, ipc::FetchFailure::kDraining);
-  }
-}
-
-void Dispatcher::log_attempt(LogLevel level, const Fetch& fetch, std::string_view outcome) {
-  LogLine line("attempt");
-  line.add("outcome", outcome).add("trace", fetch.trace_id).add("number", fetch.asked.size());
-  if (!fetch.asked.empty()) {
-    const L2* l2 = registrations_.registry().find(fetch.l2);
-    line.add("attempt", text_of(fetch.attempt)).add("l2", l2 ? l2->id() : "gone");
-  }
-  context_.out.log(level, std::move(line.add("root", fetch.request.root.text())));
 }
 
 }  // namespace daphnis::broker

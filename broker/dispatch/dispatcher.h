@@ -1,16 +1,14 @@
 #pragma once
 
-#include <absl/container/flat_hash_map.h>
-
-#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "broker/base/context.h"
 #include "broker/cache/cache.h"
 #include "broker/dispatch/attempts.h"
 #include "broker/dispatch/candidates.h"
-#include "broker/dispatch/fetch.h"
+#include "broker/dispatch/fetches.h"
 #include "broker/registry/registrations.h"
 #include "common/ipc/ipc_messages.h"
 #include "common/request/not_found.h"
@@ -42,7 +40,7 @@ class Dispatcher {
   void on_worker_gone(WorkerId worker, uint64_t now_ms);
 
   [[nodiscard]] bool knows(WorkerId worker, WorkerFetchId worker_fetch_id) const {
-    return by_worker_.contains(std::pair(worker, worker_fetch_id));
+    return fetches_.contains(worker, worker_fetch_id);
   }
   /// How a fetch ended.
   struct FetchEnd {
@@ -101,7 +99,9 @@ class Dispatcher {
   /// blamed.
   void refuse_hand_off(const Uuid& attempt_id, uint64_t now_ms);
 
-  void on_timer(FetchNo no, uint64_t now_ms);
+  /// A deadline of TimerKind::kFetch passed: that of the fetch's wait in a queue (number 0), or
+  /// that of its attempt of this number.
+  void on_timer(FetchNo no, uint32_t number, uint64_t now_ms);
   /// Refuses new fetches from now on; those that no worker streams yet fail with kDraining.
   void drain(uint64_t now_ms);
 
@@ -110,7 +110,6 @@ class Dispatcher {
   [[nodiscard]] const Attempts& attempts() const { return attempts_; }
 
  private:
-  [[nodiscard]] Fetch* find(FetchNo no);
   void find_candidate(Fetch& fetch, uint64_t now_ms);
   [[nodiscard]] Choice choose(Fetch& fetch, uint64_t now_ms);
   void start_attempt(Fetch& fetch, L2& l2, uint64_t now_ms);
@@ -118,28 +117,26 @@ class Dispatcher {
   void wait_for(Fetch& fetch, L2& l2, uint64_t until_ms);
   void end_wait(Fetch& fetch, uint64_t now_ms);
   void leave_queue(Fetch& fetch);
+  /// Clears what the wait has set; the caller takes the fetch out of the queue.
+  void forget_wait(Fetch& fetch);
   /// Ends a live attempt and gives its place at the L2 to the next in the queue.
-  void end_attempt(const Uuid& id, AttemptEnd end, uint64_t now_ms);
+  void end_attempt(Attempt& attempt, const AttemptEnding& ending, uint64_t now_ms);
+  /// Ends a fetch's wait and its attempts that are not handed off.
+  void take_back(Fetch& fetch, AttemptEnd how, uint64_t now_ms);
   void give_up(Fetch& fetch, ipc::FetchFailure reason);
   [[nodiscard]] ipc::FetchFailure failure_of(const Fetch& fetch, bool is_crowded) const;
   void abandon(Fetch& fetch, uint64_t now_ms);
   void erase(Fetch& fetch, FetchEnd::How how, ipc::FetchFailure reason = {});
+  [[nodiscard]] Decision decide_finished(const Uuid& attempt_id, uint64_t now_ms);
   void on_streamed(Fetch& fetch, const ipc::AttemptEnded& message, uint64_t now_ms);
-  /// Counts a failed stream for its fetch; wrong bytes also strike the L2's holding.
-  void blame(Fetch& fetch, ipc::AttemptOutcome outcome);
-  void tally(L2& l2, const ipc::AttemptEnded& message, uint64_t now_ms);
-  void take_not_found(Fetch& fetch, L2No no, NotFound what);
-  void log_attempt(LogLevel level, const Fetch& fetch, std::string_view outcome);
 
   Context& context_;
   Registrations& registrations_;
   const Cache& cache_;
   Attempts attempts_;
-  absl::flat_hash_map<FetchNo, std::unique_ptr<Fetch>> fetches_;
-  absl::flat_hash_map<std::pair<WorkerId, WorkerFetchId>, FetchNo> by_worker_;
+  Fetches fetches_;
   std::vector<FetchNo> to_reroute_;
   std::vector<FetchEnd> ended_;
-  uint64_t last_no_ = 0;
   size_t waiting_ = 0;
   bool is_draining_ = false;
 };

@@ -12,17 +12,12 @@
 
 namespace daphnis::broker {
 
+class Attempt;
+
 /// One worker's fetch of one CAR. Owned by the dispatcher; lives from the Fetch message to
 /// FetchFailed, to an AttemptEnded that wants no other attempt, to CancelFetch, or to the worker's
 /// end.
 struct Fetch {
-  enum class State : uint8_t {
-    kChoosing,   ///< Between two L2s; lasts only within one input.
-    kWaiting,    ///< In `l2`'s queue for a free place.
-    kOrdered,    ///< `attempt` is out to `l2`.
-    kStreaming,  ///< `attempt`'s socket was handed off; the worker reads.
-  };
-
   FetchNo no{};
   WorkerId worker{};
   WorkerFetchId worker_fetch_id{};
@@ -32,11 +27,13 @@ struct Fetch {
   RequestKey request_key{};
   uint64_t deadline_ms = 0;
   uint64_t patience_ms = 0;  ///< The deadline's distance from the start.
-  TimerSlot timer;
 
-  State state = State::kChoosing;
-  L2No l2{};
-  Uuid attempt{};
+  std::optional<L2No> waits_for;  ///< The L2 in whose queue it is for a free place.
+  TimerSlot timer;                ///< Of that wait.
+  /// Under way, oldest first; at most kAttemptsAtOnceMax. Each takes itself out at its end.
+  std::vector<Attempt*> attempts;
+  Uuid last_attempt{};  ///< Nil: there was none.
+  L2No last_l2{};       ///< That it was ordered from or waited for.
   /// At most Settings::candidates_max, distinct but for those asked again.
   std::vector<L2No> asked;
   /// L2s in whose name a delivery without an id came to nothing; a stranger may have sent it. Each
@@ -51,6 +48,8 @@ struct Fetch {
   uint32_t lost = 0;  ///< Deliveries for which this edge had no place or descriptor.
 
   [[nodiscard]] uint32_t tries() const { return silent + failed + lost; }
+  /// True where it is between two L2s; that lasts only within one input.
+  [[nodiscard]] bool is_idle() const { return !waits_for && attempts.empty(); }
   /// True where an L2 that reads whole requests is asked for the root block alone; others are asked
   /// for the whole DAG.
   [[nodiscard]] bool asks_root_alone() const {

@@ -142,7 +142,7 @@ bool L2Server::take_delivery(L2Connection& connection, const DataTarget& target,
       dispatcher_.on_delivery(*id, target.root, target.not_found, is_anonymous, now_ms);
   switch (decision.verdict) {
     case Dispatcher::Verdict::kHandOff:
-      return hand_off(connection, *id, decision.attempt->worker, rest, now_ms);
+      return hand_off(connection, *id, decision.attempt->worker(), rest, now_ms);
     case Dispatcher::Verdict::kNotFound:
       connection.state = L2Connection::State::kNotFound;
       arm(connection, now_ms + context_.settings.head_ms);

@@ -13,13 +13,27 @@ Uuid id_of(uint32_t n) {
   return id;
 }
 
+/// Attempts that end without a fetch or an L2.
+struct Ends {
+  void end(uint32_t n, AttemptEnd how) {
+    Attempt& attempt =
+        attempts.add(std::make_unique<Attempt>(id_of(n), false, registrations, context));
+    attempt.end({.how = how}, 1'000);
+    attempts.finish(attempt, 1'000);
+  }
+
+  Context context{};
+  Registrations registrations{context};
+  Attempts attempts;
+};
+
 }  // namespace
 
 TEST_CASE("the ends of attempts are remembered for a minute", "[broker][attempts]") {
-  Attempts attempts;
-  attempts.add(id_of(1), {});
+  Ends ends;
+  Attempts& attempts = ends.attempts;
   CHECK_FALSE(attempts.finished(id_of(1), 1'000));
-  attempts.finish(id_of(1), AttemptEnd::kCancelled, 1'000);
+  ends.end(1, AttemptEnd::kCancelled);
   CHECK(attempts.live() == 0);
   CHECK(attempts.finished(id_of(1), 60'999) == AttemptEnd::kCancelled);
   CHECK_FALSE(attempts.finished(id_of(1), 61'000));
@@ -28,15 +42,13 @@ TEST_CASE("the ends of attempts are remembered for a minute", "[broker][attempts
 
 TEST_CASE("no more ends are remembered than the bound and the oldest go first",
           "[broker][attempts]") {
-  Attempts attempts;
+  Ends ends;
+  Attempts& attempts = ends.attempts;
   const auto most = static_cast<uint32_t>(limits::kAttemptsRememberedMax);
-  for (uint32_t n = 0; n <= most; ++n) {
-    attempts.add(id_of(n), {});
-    attempts.finish(id_of(n), AttemptEnd::kDelivered, 1'000);
-  }
+  for (uint32_t n = 0; n <= most; ++n) ends.end(n, AttemptEnd::kStreamComplete);
   CHECK(attempts.remembered() == most);
   CHECK_FALSE(attempts.finished(id_of(0), 1'000));
-  CHECK(attempts.finished(id_of(1), 1'000) == AttemptEnd::kDelivered);
+  CHECK(attempts.finished(id_of(1), 1'000) == AttemptEnd::kStreamComplete);
 }
 
 }  // namespace daphnis::broker

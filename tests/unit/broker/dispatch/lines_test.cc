@@ -130,7 +130,7 @@ TEST_CASE("a silent L2 is told that nobody waits for its attempt", "[broker][dis
   dispatch.fetch(1, dispatch.add(home, "home"));
   dispatch.now_ms += dispatch.context.settings.first_byte_ms;
   while (const auto due = dispatch.context.timers.pop_due(dispatch.now_ms)) {
-    dispatch.dispatcher.on_timer(FetchNo{due->id}, dispatch.now_ms);
+    dispatch.dispatcher.on_timer(FetchNo{due->id}, due->number, dispatch.now_ms);
   }
   CHECK(home.cancels == std::vector<Uuid>{home.orders[0].attempt_id});
   CHECK(dispatch.failures().at(1) == ipc::FetchFailure::kSilent);

@@ -1,0 +1,217 @@
+#include "broker/dispatch/attempt.h"
+
+#include <algorithm>
+
+#include "common/base/check.h"
+
+namespace daphnis::broker {
+namespace {
+
+/// What an end counts for; null: for nothing.
+struct Meaning {
+  uint64_t Counters::*broker = nullptr;
+  uint64_t L2Tally::*l2 = nullptr;
+  uint32_t Fetch::*fetch = nullptr;
+  bool was_delivered = false;  ///< A POST came.
+  bool was_heard = false;      ///< What the POST brought is known.
+};
+
+Meaning meaning_of(AttemptEnd end) {
+  using enum AttemptEnd;
+  switch (end) {
+    case kSilent:
+      return {&Counters::silent, &L2Tally::silent, &Fetch::silent};
+    case kL2Lost:
+      return {&Counters::l2_lost, &L2Tally::failed, &Fetch::failed};
+    case kCancelled:
+      return {.l2 = &L2Tally::cancelled};
+    case kDrained:
+    case kWorkerGone:
+      return {};
+    case kNotFound:
+    case kStreamNotFound:
+      return {&Counters::not_found, &L2Tally::not_found, &Fetch::not_found, true, true};
+    case kRefused:
+      // The fault is this edge's own.
+      return {&Counters::handoffs_refused, nullptr, &Fetch::lost, true, false};
+    case kStreamComplete:
+      return {nullptr, &L2Tally::complete, nullptr, true, true};
+    case kStreamLied:
+      return {nullptr, &L2Tally::lied, &Fetch::failed, true, true};
+    case kStreamAborted:
+      return {nullptr, &L2Tally::failed, &Fetch::failed, true, true};
+    case kStreamStalled:
+      return {nullptr, &L2Tally::silent, &Fetch::silent, true, true};
+    case kStreamCancelled:
+      return {nullptr, &L2Tally::cancelled, nullptr, true, true};
+    case kStreamLost:
+      // The fault is this edge's own.
+      return {nullptr, nullptr, &Fetch::lost, true, true};
+  }
+  return {};
+}
+
+AttemptEnd end_of(ipc::AttemptOutcome outcome) {
+  switch (outcome) {
+    case ipc::AttemptOutcome::kComplete:
+      return AttemptEnd::kStreamComplete;
+    case ipc::AttemptOutcome::kNotFound:
+      return AttemptEnd::kStreamNotFound;
+    case ipc::AttemptOutcome::kVerifyFailed:
+      return AttemptEnd::kStreamLied;
+    case ipc::AttemptOutcome::kAborted:
+      return AttemptEnd::kStreamAborted;
+    case ipc::AttemptOutcome::kStalled:
+      return AttemptEnd::kStreamStalled;
+    case ipc::AttemptOutcome::kCancelled:
+      return AttemptEnd::kStreamCancelled;
+    case ipc::AttemptOutcome::kLost:
+      break;
+  }
+  return AttemptEnd::kStreamLost;
+}
+
+/// Decides whether the holding is struck. An L2 that holds a part of the DAG still serves requests
+/// within that part.
+bool lacks_root(const AttemptEnding& ending, const Fetch& fetch, const L2* l2) {
+  if (ending.how == AttemptEnd::kStreamLied) return true;
+  if (ending.how != AttemptEnd::kNotFound || !l2) return false;
+  const NotFound what = ending.lacks;
+  const bool was_asked_root_alone =
+      l2->capabilities().reads_whole_requests && fetch.asks_root_alone();
+  return what == NotFound::kRoot || (what == NotFound::kUnspecified && was_asked_root_alone);
+}
+
+}  // namespace
+
+bool was_delivered(AttemptEnd end) {
+  return meaning_of(end).was_delivered;
+}
+
+AttemptEnding AttemptEnding::reported(const ipc::AttemptEnded& report) {
+  return {.how = end_of(report.outcome), .report = &report};
+}
+
+void Attempt::order(Fetch& fetch, L2& l2, uint64_t until_ms, uint64_t now_ms) {
+  check(fetch.attempts.size() < kAttemptsAtOnceMax, "a fetch has too many attempts");
+  fetch_ = &fetch;
+  l2_ = l2.no;
+  worker_ = fetch.worker;
+  ordered_ms_ = now_ms;
+  l2.attempts.push_back(id_);
+  ++l2.tally.orders;
+  ++context_.counters.attempts;
+  fetch.asked.push_back(l2.no);
+  fetch.attempts.push_back(this);
+  fetch.last_attempt = id_;
+  fetch.last_l2 = l2.no;
+  timer_.number = static_cast<uint32_t>(fetch.asked.size());
+  context_.timers.set(timer_, TimerKind::kFetch, static_cast<uint64_t>(fetch.no), until_ms);
+}
+
+void Attempt::deliver(bool is_anonymous, uint64_t now_ms) {
+  check(state_ == State::kOrdered, "a POST is taken for an attempt that has one");
+  context_.counters.first_byte.record(now_ms - ordered_ms_);
+  context_.counters.first_byte_second.record(now_ms - ordered_ms_);
+  is_anonymous_ = is_anonymous;
+}
+
+void Attempt::hand_off() {
+  check(state_ == State::kOrdered, "this attempt cannot be handed off");
+  ++context_.counters.handoffs;
+  state_ = State::kHandedOff;
+  clear_timer();
+}
+
+bool Attempt::take() {
+  const bool awaited = awaits_taking();
+  is_taken_ |= awaited;
+  return awaited;
+}
+
+void Attempt::leave_fetch() {
+  check(state_ == State::kHandedOff, "an ordered attempt loses its fetch");
+  fetch_ = nullptr;
+}
+
+void Attempt::end(const AttemptEnding& ending, uint64_t now_ms) {
+  check(state_ != State::kOver, "an attempt ends twice");
+  clear_timer();
+  state_ = State::kOver;
+  end_ = ending.how;
+  L2* l2 = registrations_.registry().find(l2_);
+  count_for_broker(ending);
+  if (l2 && !is_anonymous_) count_for_l2(ending, *l2, now_ms);
+  if (fetch_) {
+    count_for_fetch(ending, l2);
+    log_end(ending.how);
+    std::erase(fetch_->attempts, this);
+  }
+  if (l2) std::erase(l2->attempts, id_);
+}
+
+void Attempt::clear_timer() {
+  if (!fetch_) return;  // It was handed off, so its timer is not set.
+  context_.timers.clear(timer_, TimerKind::kFetch, static_cast<uint64_t>(fetch_->no));
+}
+
+void Attempt::count_for_broker(const AttemptEnding& ending) {
+  if (ending.report) ++context_.counters.outcomes[static_cast<size_t>(ending.report->outcome)];
+  // A reported not-found counts only where its fetch goes by it.
+  if (ending.how == AttemptEnd::kStreamNotFound && (!fetch_ || is_anonymous_)) return;
+  const auto counter = meaning_of(ending.how).broker;
+  if (counter) ++(context_.counters.*counter);
+}
+
+void Attempt::count_for_l2(const AttemptEnding& ending, L2& l2, uint64_t now_ms) const {
+  const auto count = meaning_of(ending.how).l2;
+  if (count) ++(l2.tally.*count);
+  if (ending.report) l2.tally.car_bytes += ending.report->body_bytes;
+  if (ending.how == AttemptEnd::kStreamLied) {
+    l2.suspect_until_ms = now_ms + context_.settings.suspect_ms;
+  }
+}
+
+void Attempt::count_for_fetch(const AttemptEnding& ending, const L2* l2) {
+  const Meaning meaning = meaning_of(ending.how);
+  if (meaning.was_heard && is_anonymous_) {
+    // A delivery without an id came to nothing, so its L2 is asked once more.
+    fetch_->delivered_for.push_back(l2_);
+    ++fetch_->unheard;
+    return;
+  }
+  if (meaning.was_heard && needs_id_) --fetch_->unheard;
+  if (meaning.fetch) ++(fetch_->*meaning.fetch);
+  if (lacks_root(ending, *fetch_, l2)) registrations_.holdings().remove(l2_, fetch_->key);
+}
+
+void Attempt::log_end(AttemptEnd end) const {
+  if (end == AttemptEnd::kSilent) {
+    log(LogLevel::kDebug, "silent");
+  } else if (end == AttemptEnd::kNotFound) {
+    log(LogLevel::kDebug, "not_found");
+  } else if (end == AttemptEnd::kStreamLied && is_anonymous_) {
+    log(LogLevel::kInfo, "bad_answer_without_id");
+  } else if (end == AttemptEnd::kStreamLied) {
+    log(LogLevel::kWarn, "verify_failed");
+  }
+}
+
+void Attempt::log(LogLevel level, std::string_view outcome) const {
+  const AttemptLine said{.outcome = outcome, .number = number(), .attempt = id_, .l2 = l2_};
+  log_attempt(level, *fetch_, said, context_, registrations_);
+}
+
+void log_attempt(LogLevel level, const Fetch& fetch, const AttemptLine& said, Context& context,
+                 const Registrations& registrations) {
+  if (!context.out.logs(level)) return;
+  LogLine line("attempt");
+  line.add("outcome", said.outcome).add("trace", fetch.trace_id).add("number", said.number);
+  if (said.number > 0) {
+    const L2* l2 = registrations.registry().find(said.l2);
+    line.add("attempt", text_of(said.attempt)).add("l2", l2 ? l2->id() : "gone");
+  }
+  context.out.log(level, std::move(line.add("root", fetch.request.root.text())));
+}
+
+}  // namespace daphnis::broker

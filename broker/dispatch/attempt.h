@@ -1,0 +1,133 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "broker/base/context.h"
+#include "broker/dispatch/fetch.h"
+#include "broker/registry/registrations.h"
+#include "common/base/uuid.h"
+#include "common/request/not_found.h"
+
+namespace daphnis::broker {
+
+inline constexpr size_t kAttemptsAtOnceMax = 1;  ///< Attempts of one fetch under way.
+
+/// How an attempt ended. attempt.cc says in one table what each end counts for.
+enum class AttemptEnd : uint8_t {
+  // Before the broker handed a socket off.
+  kSilent,     ///< Its POST did not come in time.
+  kL2Lost,     ///< Its L2's registration was lost or replaced before its POST came.
+  kCancelled,  ///< Its worker wanted the fetch no more before its POST came.
+  kDrained,    ///< The broker is stopping, and its POST had not come.
+  kNotFound,   ///< The head of its POST said that the L2 has not got the content.
+  kRefused,    ///< Its POST came, but too many hand-offs wait for its worker.
+  // After that.
+  kWorkerGone,       ///< Its worker went before it reported an end.
+  kStreamComplete,   ///< The worker reported kComplete.
+  kStreamNotFound,   ///< The worker reported kNotFound.
+  kStreamLied,       ///< The worker reported kVerifyFailed.
+  kStreamAborted,    ///< The worker reported kAborted.
+  kStreamStalled,    ///< The worker reported kStalled.
+  kStreamCancelled,  ///< The worker reported kCancelled.
+  kStreamLost,       ///< The worker reported kLost.
+};
+
+/// True where a POST came for the attempt, so that a later one gets 409; otherwise it gets 410.
+[[nodiscard]] bool was_delivered(AttemptEnd end);
+
+/// An attempt's end with what is known of it.
+struct AttemptEnding {
+  AttemptEnd how;
+  NotFound lacks = NotFound::kUnspecified;    ///< Of kNotFound alone: what the L2 lacks.
+  const ipc::AttemptEnded* report = nullptr;  ///< The worker's; null: the broker ended it.
+
+  /// The end that a worker reports; `report` must outlive it.
+  [[nodiscard]] static AttemptEnding reported(const ipc::AttemptEnded& report);
+};
+
+/// One order to one L2 for one fetch: it is ordered, perhaps handed off, and ends once. It counts
+/// all of that: for the broker, its L2 and its fetch. Owned by Attempts; what follows from its end
+/// is the dispatcher's to decide.
+class Attempt {
+ public:
+  enum class State : uint8_t {
+    kOrdered,    ///< The line is out; no POST yet.
+    kHandedOff,  ///< The POST's socket was sent to the worker.
+    kOver,       ///< Only until Attempts::finish().
+  };
+
+  /// `needs_id`: a delivery without an id does not count. `registrations` and `context` outlive the
+  /// attempt.
+  Attempt(const Uuid& id, bool needs_id, Registrations& registrations, Context& context)
+      : id_(id), needs_id_(needs_id), registrations_(registrations), context_(context) {}
+  Attempt(const Attempt&) = delete;
+  Attempt& operator=(const Attempt&) = delete;
+
+  /// Begins its life: takes a place at the L2 and waits for the POST until `until_ms`. The caller
+  /// writes the order line.
+  void order(Fetch& fetch, L2& l2, uint64_t until_ms, uint64_t now_ms);
+  /// The head of its POST came; `is_anonymous`: without an id, so perhaps from a stranger.
+  void deliver(bool is_anonymous, uint64_t now_ms);
+  /// The POST's socket goes to the worker, so there is no deadline here any more.
+  void hand_off();
+  /// The worker has the socket. True where its hand-off awaited this until now.
+  [[nodiscard]] bool take();
+  /// Its fetch is over, while the worker has yet to report this attempt's end.
+  void leave_fetch();
+  /// Its timer has fired and is not set any more.
+  void on_timer_fired() { Timers::fired(timer_); }
+  /// Ends it: gives up its place at its L2 and in its fetch, and counts the end. Must be called
+  /// once; Attempts::finish() follows.
+  void end(const AttemptEnding& ending, uint64_t now_ms);
+  /// Writes a line to the log where that level is written.
+  void log(LogLevel level, std::string_view outcome) const;
+
+  [[nodiscard]] const Uuid& id() const { return id_; }
+  /// Null: the fetch is over. An ordered attempt always has one.
+  [[nodiscard]] Fetch* fetch() const { return fetch_; }
+  [[nodiscard]] L2No l2() const { return l2_; }
+  [[nodiscard]] WorkerId worker() const { return worker_; }
+  /// Counts the L2s that its fetch has asked, this one included: from 1 on.
+  [[nodiscard]] uint32_t number() const { return timer_.number; }
+  [[nodiscard]] State state() const { return state_; }
+  [[nodiscard]] bool needs_id() const { return needs_id_; }
+  /// True where the worker has not said HandoffTaken.
+  [[nodiscard]] bool awaits_taking() const { return state_ == State::kHandedOff && !is_taken_; }
+  /// Only of an attempt that is over.
+  [[nodiscard]] AttemptEnd how_ended() const { return end_; }
+
+ private:
+  void clear_timer();
+  void count_for_broker(const AttemptEnding& ending);
+  void count_for_l2(const AttemptEnding& ending, L2& l2, uint64_t now_ms) const;
+  void count_for_fetch(const AttemptEnding& ending, const L2* l2);
+  void log_end(AttemptEnd end) const;
+
+  Uuid id_;
+  bool needs_id_;
+  Registrations& registrations_;
+  Context& context_;
+  Fetch* fetch_ = nullptr;
+  L2No l2_{};
+  WorkerId worker_{};
+  State state_ = State::kOrdered;
+  AttemptEnd end_{};
+  bool is_taken_ = false;
+  bool is_anonymous_ = false;
+  uint64_t ordered_ms_ = 0;
+  TimerSlot timer_;  ///< For its POST; under its fetch's FetchNo and its own number.
+};
+
+/// Whom a line of the log is about: an attempt, or a fetch by its last attempt.
+struct AttemptLine {
+  std::string_view outcome;
+  size_t number = 0;  ///< 0: no L2 was asked, and the rest is not written.
+  Uuid attempt{};
+  L2No l2{};
+};
+/// Writes such a line to the log.
+void log_attempt(LogLevel level, const Fetch& fetch, const AttemptLine& said, Context& context,
+                 const Registrations& registrations);
+
+}  // namespace daphnis::broker
