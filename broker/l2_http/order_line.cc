@@ -4,6 +4,7 @@
 
 #include <iterator>
 
+#include "common/request/request_fields.h"
 #include "common/request/request_target.h"
 
 namespace daphnis::broker {
@@ -18,22 +19,10 @@ void append_path(std::string& out, const std::vector<std::string>& path) {
   }
 }
 
-std::string_view name_of(DagScope scope) {
-  switch (scope) {
-    case DagScope::kBlock:
-      return "block";
-    case DagScope::kEntity:
-      return "entity";
-    case DagScope::kAll:
-      return "all";
-  }
-  return "all";
-}
-
 void append_wish(std::string& out, const CarRequest& request, uint64_t left_ms) {
   out += R"(,"path":")";
   append_path(out, request.path);
-  fmt::format_to(std::back_inserter(out), R"(","dagScope":"{}")", name_of(request.scope));
+  fmt::format_to(std::back_inserter(out), R"(","dagScope":"{}")", name(request.scope));
   if (request.bytes) {
     fmt::format_to(std::back_inserter(out), R"(,"entityBytes":"{}:)", request.bytes->from);
     out += request.bytes->to ? std::to_string(*request.bytes->to) : "*";
