@@ -1,37 +1,21 @@
 #include <catch2/catch.hpp>
 
-#include <string>
-
 #include "common/ipc/ipc_codec.h"
+#include "tests/unit/common/hex.h"
 #include "tests/unit/common/ipc_golden.h"
 #include "tests/unit/common/ipc_samples.h"
 
 namespace daphnis::ipc::test {
 namespace {
 
+using daphnis::test::from_hex;
+using daphnis::test::to_hex;
+
 constexpr size_t kWorkerStatsAt = 6;  ///< Its place among the samples.
 
 std::vector<uint8_t> payload_of(std::vector<uint8_t> frame) {
   frame.erase(frame.begin(), frame.begin() + kFrameHeadBytes);
   return frame;
-}
-
-std::string hex_of(Bytes bytes) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string out;
-  for (const uint8_t byte : bytes) {
-    out.push_back(kDigits[byte >> 4]);
-    out.push_back(kDigits[byte & 15]);
-  }
-  return out;
-}
-
-std::vector<uint8_t> bytes_of(std::string_view hex) {
-  std::vector<uint8_t> out;
-  for (size_t at = 0; at < hex.size(); at += 2) {
-    out.push_back(static_cast<uint8_t>(std::stoi(std::string(hex.substr(at, 2)), nullptr, 16)));
-  }
-  return out;
 }
 
 /// The worker's samples with the fields that only this version has.
@@ -50,7 +34,7 @@ TEST_CASE("a worker's messages have in the version before the bytes that they ha
   for (size_t i = 0; i < samples.size(); ++i) {
     CAPTURE(i);
     CHECK(samples[i].index() == i);
-    CHECK(hex_of(payload_of(codec.encode(samples[i], Carries::kNothing))) == kWorkerGolden3[i]);
+    CHECK(to_hex(payload_of(codec.encode(samples[i], Carries::kNothing))) == kWorkerGolden3[i]);
   }
 }
 
@@ -59,7 +43,7 @@ TEST_CASE("a worker of the version before is understood", "[ipc]") {
   const auto samples = worker_samples();
   for (size_t i = 0; i < samples.size(); ++i) {
     CAPTURE(i);
-    const auto message = codec.decode_worker_to_broker(bytes_of(kWorkerGolden3[i]));
+    const auto message = codec.decode_worker_to_broker(from_hex(kWorkerGolden3[i]));
     REQUIRE(message);
     // In the newest version all fields show, those that did not travel with their defaults.
     const Codec newest(kVersion);
@@ -75,7 +59,7 @@ TEST_CASE("a broker's messages have in the version before the bytes that they ha
   for (size_t i = 0; i < samples.size(); ++i) {
     CAPTURE(i);
     CHECK(samples[i].index() == i);
-    CHECK(hex_of(payload_of(codec.encode(samples[i], Carries::kNothing))) == kBrokerGolden3[i]);
+    CHECK(to_hex(payload_of(codec.encode(samples[i], Carries::kNothing))) == kBrokerGolden3[i]);
   }
 }
 
@@ -84,7 +68,7 @@ TEST_CASE("a broker of the version before is understood", "[ipc]") {
   const auto samples = broker_samples(kVersionMin);
   for (size_t i = 0; i < samples.size(); ++i) {
     CAPTURE(i);
-    const auto message = codec.decode_broker_to_worker(bytes_of(kBrokerGolden3[i]));
+    const auto message = codec.decode_broker_to_worker(from_hex(kBrokerGolden3[i]));
     REQUIRE(message);
     CHECK(Codec(kVersion).encode(*message, Carries::kNothing) ==
           Codec(kVersion).encode(samples[i], Carries::kNothing));
@@ -115,7 +99,7 @@ TEST_CASE("a field that the connection's version does not have is malformed", "[
   const auto newest = payload_of(
       Codec(kVersion).encode(newest_worker_samples()[kWorkerStatsAt], Carries::kNothing));
   CHECK_FALSE(Codec(kVersionMin).decode_worker_to_broker(newest));
-  CHECK_FALSE(Codec(kVersion).decode_worker_to_broker(bytes_of(kWorkerGolden3[kWorkerStatsAt])));
+  CHECK_FALSE(Codec(kVersion).decode_worker_to_broker(from_hex(kWorkerGolden3[kWorkerStatsAt])));
 }
 
 }  // namespace daphnis::ipc::test
