@@ -43,7 +43,7 @@ L2Stream* Worker::on_handoff(const ipc::Handoff& handoff, bool has_socket, uint6
   if (!has_socket) {
     broker_.send(ipc::AttemptEnded{.fetch_id = handoff.fetch_id,
                                    .attempt_id = handoff.attempt_id,
-                                   .outcome = ipc::AttemptOutcome::kLost,
+                                   .outcome = Outcome::kHandOffLost,
                                    .wants_another = is_wanted});
     return nullptr;
   }
@@ -73,7 +73,7 @@ void Worker::on_fetch_failed(const ipc::FetchFailed& refusal, uint64_t now_ms) {
   // The message crossed with a cancel, or is about an older attempt.
   if (!fetch || !fetch->wants_stream()) return;
   // A broker that has just started knows no L2s yet; an answer that has begun waits for them.
-  const bool may_pass = refusal.reason == ipc::FetchFailure::kNoL2 && fetch->has_begun();
+  const bool may_pass = refusal.reason == Outcome::kNoL2 && fetch->has_begun();
   if (may_pass && now_ms + limits::kAskAgainMs < fetch->deadline_ms()) {
     fetches_.set_asks_again(*fetch);
     return agenda_.call_at(fetch->id(), now_ms + limits::kAskAgainMs);

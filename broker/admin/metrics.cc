@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "broker/base/outcome_names.h"
 #include "broker/registry/l2_states.h"
 
 namespace daphnis::broker {
@@ -73,9 +72,9 @@ void add_fetches(Metrics& out, const Broker& broker) {
   out.counter("attempts_forgotten_early_total", "Of these, forgotten before their time",
               broker.dispatcher().attempts().forgotten_early());
   out.begin(MetricKind::kCounter, "fetches_failed_total", "Fetches the broker gave up", "reason");
-  for (size_t i = 0; i <= static_cast<size_t>(ipc::kFetchFailureLast); ++i) {
-    const auto reason = name(static_cast<ipc::FetchFailure>(i));
-    out.add(reason, counters.fetches_failed[i], fmt::format("failed.{}", reason));
+  for (const Outcome reason : ipc::kFetchOutcomes) {
+    out.add(name_of(reason), counters.fetches_failed[reason],
+            fmt::format("failed.{}", name_of(reason)));
   }
   out.counter("attempts_total", "Orders sent", counters.attempts, "attempts");
   out.counter("attempts_not_found_total", "Attempts answered with not-found", counters.not_found,
@@ -85,12 +84,11 @@ void add_fetches(Metrics& out, const Broker& broker) {
   out.counter("attempts_l2_lost_total", "Attempts whose L2 went before its POST", counters.l2_lost,
               "answers.l2_lost");
   out.begin(MetricKind::kCounter, "streams_total", "Handed-off attempts, by end", "outcome");
-  for (size_t i = 0; i <= static_cast<size_t>(ipc::kAttemptOutcomeLast); ++i) {
-    const auto outcome = static_cast<ipc::AttemptOutcome>(i);
+  for (const Outcome outcome : ipc::kAttemptOutcomes) {
     // The line has all not-founds; most come as POSTs to the broker, which no worker reports.
-    const bool is_in_line = outcome != ipc::AttemptOutcome::kNotFound;
-    out.add(name(outcome), counters.outcomes[i],
-            is_in_line ? fmt::format("answers.{}", name(outcome)) : "");
+    const bool is_in_line = outcome != Outcome::kNotFound;
+    out.add(name_of(outcome), counters.outcomes[outcome],
+            is_in_line ? fmt::format("answers.{}", name_of(outcome)) : "");
   }
   out.histogram("first_byte_seconds", "From an order line to the head of its POST",
                 counters.first_byte);

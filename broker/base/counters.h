@@ -1,11 +1,25 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "broker/base/histogram.h"
-#include "common/ipc/ipc_messages.h"
+#include "common/ipc/ipc_outcomes.h"
 
 namespace daphnis::broker {
+
+/// One count for each outcome of a list of ipc_outcomes.h.
+template <const auto& kList>
+class OutcomeCounts {
+ public:
+  [[nodiscard]] uint64_t& operator[](Outcome of) { return counts_[ipc::place_in(kList, of)]; }
+  [[nodiscard]] uint64_t operator[](Outcome of) const { return counts_[ipc::place_in(kList, of)]; }
+  [[nodiscard]] auto begin() const { return counts_.begin(); }
+  [[nodiscard]] auto end() const { return counts_.end(); }
+
+ private:
+  std::array<uint64_t, kList.size()> counts_ = {};
+};
 
 /// Counts of what has happened since the broker's start: they only grow. Owned by the broker; every
 /// part counts here. What a field counts is said where broker/admin/metrics.cc makes it a metric;
@@ -16,7 +30,7 @@ struct Counters {
   uint64_t fetches_served = 0;
   uint64_t fetches_cancelled = 0;  ///< Cancelled by the worker, or ended with it.
   uint64_t fetches_given_up = 0;   ///< A stream failed and the worker wanted no other L2.
-  uint64_t fetches_failed[static_cast<size_t>(ipc::kFetchFailureLast) + 1] = {};
+  OutcomeCounts<ipc::kFetchOutcomes> fetches_failed;
   uint64_t queues_full = 0;  ///< Fetches for which each L2 left had kL2QueueMax waiting.
   uint64_t fetches_queued = 0;
   // Attempts, by how they ended.
@@ -25,8 +39,7 @@ struct Counters {
   uint64_t not_found = 0;
   uint64_t silent = 0;
   uint64_t l2_lost = 0;
-  uint64_t outcomes[static_cast<size_t>(ipc::kAttemptOutcomeLast) + 1] =
-      {};  ///< As workers reported them.
+  OutcomeCounts<ipc::kAttemptOutcomes> outcomes;  ///< As workers reported them.
   // POSTs.
   uint64_t handoffs = 0;
   uint64_t handoffs_refused = 0;  ///< POSTs refused since kHandoffsAwaitingMax was reached.

@@ -51,24 +51,25 @@ Meaning meaning_of(AttemptEnd end) {
   return {};
 }
 
-AttemptEnd end_of(ipc::AttemptOutcome outcome) {
+AttemptEnd end_of(Outcome outcome) {
   switch (outcome) {
-    case ipc::AttemptOutcome::kComplete:
+    case Outcome::kComplete:
       return AttemptEnd::kStreamComplete;
-    case ipc::AttemptOutcome::kNotFound:
+    case Outcome::kNotFound:
       return AttemptEnd::kStreamNotFound;
-    case ipc::AttemptOutcome::kVerifyFailed:
+    case Outcome::kLied:
       return AttemptEnd::kStreamLied;
-    case ipc::AttemptOutcome::kAborted:
+    case Outcome::kAborted:
       return AttemptEnd::kStreamAborted;
-    case ipc::AttemptOutcome::kStalled:
+    case Outcome::kStalled:
       return AttemptEnd::kStreamStalled;
-    case ipc::AttemptOutcome::kCancelled:
+    case Outcome::kCancelled:
       return AttemptEnd::kStreamCancelled;
-    case ipc::AttemptOutcome::kLost:
-      break;
+    case Outcome::kHandOffLost:
+      return AttemptEnd::kStreamLost;
+    default:
+      abort_on_bug("a worker cannot report this outcome");
   }
-  return AttemptEnd::kStreamLost;
 }
 
 /// Decides whether the holding is struck. An L2 that holds a part of the DAG still serves requests
@@ -156,7 +157,7 @@ void Attempt::clear_timer() {
 }
 
 void Attempt::count_for_broker(const AttemptEnding& ending) {
-  if (ending.report) ++context_.counters.outcomes[static_cast<size_t>(ending.report->outcome)];
+  if (ending.report) ++context_.counters.outcomes[ending.report->outcome];
   // A reported not-found counts only where its fetch goes by it.
   if (ending.how == AttemptEnd::kStreamNotFound && (!fetch_ || is_anonymous_)) return;
   const auto counter = meaning_of(ending.how).broker;

@@ -12,13 +12,11 @@ bool Dispatcher::on_fetch(WorkerId worker, ipc::Fetch&& message, uint64_t now_ms
   const WorkerFetchId worker_fetch_id{message.fetch_id};
   if (fetches_.contains(worker, worker_fetch_id)) return false;
   if (is_draining_ || fetches_.size() >= limits::kFetchesMax) {
-    refuse(worker, worker_fetch_id,
-           is_draining_ ? ipc::FetchFailure::kDraining : ipc::FetchFailure::kOverloaded, 0);
-    ended_.push_back(
-        {.worker = worker,
-         .worker_fetch_id = worker_fetch_id,
-         .how = FetchEnd::How::kFailed,
-         .reason = is_draining_ ? ipc::FetchFailure::kDraining : ipc::FetchFailure::kOverloaded});
+    refuse(worker, worker_fetch_id, is_draining_ ? Outcome::kDraining : Outcome::kOverloaded, 0);
+    ended_.push_back({.worker = worker,
+                      .worker_fetch_id = worker_fetch_id,
+                      .how = FetchEnd::How::kFailed,
+                      .reason = is_draining_ ? Outcome::kDraining : Outcome::kOverloaded});
     return true;
   }
   const uint64_t patience_ms =
@@ -57,15 +55,15 @@ Choice Dispatcher::choose(Fetch& fetch, uint64_t now_ms) {
 }
 
 /// Decides by DESIGN 2, step 9.
-ipc::FetchFailure Dispatcher::failure_of(const Fetch& fetch, bool is_crowded) const {
-  if (is_draining_) return ipc::FetchFailure::kDraining;
-  if (fetch.asked.empty() && registrations_.registry().size() == 0) return ipc::FetchFailure::kNoL2;
-  if (fetch.lost > 0) return ipc::FetchFailure::kOverloaded;  // An L2 did its part; we did not.
-  if (fetch.failed > 0) return ipc::FetchFailure::kFailed;
+Outcome Dispatcher::failure_of(const Fetch& fetch, bool is_crowded) const {
+  if (is_draining_) return Outcome::kDraining;
+  if (fetch.asked.empty() && registrations_.registry().size() == 0) return Outcome::kNoL2;
+  if (fetch.lost > 0) return Outcome::kOverloaded;  // An L2 did its part; we did not.
+  if (fetch.failed > 0) return Outcome::kL2sFailed;
   // An L2 for which only a stranger delivered has been silent itself.
-  if (fetch.silent > 0 || fetch.unheard > 0) return ipc::FetchFailure::kSilent;
-  if (is_crowded || fetch.asked.empty()) return ipc::FetchFailure::kOverloaded;
-  return ipc::FetchFailure::kNotFound;
+  if (fetch.silent > 0 || fetch.unheard > 0) return Outcome::kSilent;
+  if (is_crowded || fetch.asked.empty()) return Outcome::kOverloaded;
+  return Outcome::kNotFound;
 }
 
 void Dispatcher::start_attempt(Fetch& fetch, L2& l2, uint64_t now_ms) {
@@ -146,7 +144,7 @@ void Dispatcher::end_attempt(Attempt& attempt, const AttemptEnding& ending, uint
   serve_queue(*l2, now_ms);
 }
 
-void Dispatcher::give_up(Fetch& fetch, ipc::FetchFailure reason) {
+void Dispatcher::give_up(Fetch& fetch, Outcome reason) {
   log_attempt(LogLevel::kDebug, fetch,
               {.outcome = "given_up",
                .number = fetch.asked.size(),
@@ -157,11 +155,10 @@ void Dispatcher::give_up(Fetch& fetch, ipc::FetchFailure reason) {
   erase(fetch, FetchEnd::How::kFailed, reason);
 }
 
-void Dispatcher::refuse(WorkerId worker, WorkerFetchId worker_fetch_id, ipc::FetchFailure reason,
+void Dispatcher::refuse(WorkerId worker, WorkerFetchId worker_fetch_id, Outcome reason,
                         size_t attempts) {
-  ++context_.counters.fetches_failed[static_cast<size_t>(reason)];
-  const bool may_help_to_retry =
-      reason != ipc::FetchFailure::kNotFound && reason != ipc::FetchFailure::kFailed;
+  ++context_.counters.fetches_failed[reason];
+  const bool may_help_to_retry = reason != Outcome::kNotFound && reason != Outcome::kL2sFailed;
   const ipc::FetchFailed message{
       .fetch_id = static_cast<uint64_t>(worker_fetch_id),
       .reason = reason,
@@ -170,7 +167,7 @@ void Dispatcher::refuse(WorkerId worker, WorkerFetchId worker_fetch_id, ipc::Fet
   context_.tell(worker, message);
 }
 
-void Dispatcher::erase(Fetch& fetch, FetchEnd::How how, ipc::FetchFailure reason) {
+void Dispatcher::erase(Fetch& fetch, FetchEnd::How how, Outcome reason) {
   ended_.push_back({.worker = fetch.worker,
                     .worker_fetch_id = fetch.worker_fetch_id,
                     .how = how,
@@ -254,7 +251,7 @@ void Dispatcher::drain(uint64_t now_ms) {
   for (Fetch* fetch : fetches_.all()) {
     if (std::ranges::any_of(fetch->attempts, is_handed_off)) continue;
     take_back(*fetch, AttemptEnd::kDrained, now_ms);
-    give_up(*fetch, ipc::FetchFailure::kDraining);
+    give_up(*fetch, Outcome::kDraining);
   }
 }
 

@@ -52,14 +52,13 @@ class Dispatcher {
     WorkerId worker{};
     WorkerFetchId worker_fetch_id{};
     How how = How::kOver;
-    ipc::FetchFailure reason{};  ///< Only of kFailed.
-    size_t attempts = 0;         ///< L2s that were asked.
+    Outcome reason{};     ///< Only of kFailed.
+    size_t attempts = 0;  ///< L2s that were asked.
   };
   /// Takes out the fetches that have ended since the last call, in that order.
   [[nodiscard]] std::vector<FetchEnd> take_ended() { return std::exchange(ended_, {}); }
   /// Sends FetchFailed to a worker.
-  void refuse(WorkerId worker, WorkerFetchId worker_fetch_id, ipc::FetchFailure reason,
-              size_t attempts);
+  void refuse(WorkerId worker, WorkerFetchId worker_fetch_id, Outcome reason, size_t attempts);
 
   // --- From L2s ---
   /// Takes back all orders and queued fetches of an L2 whose registration was lost or replaced.
@@ -123,10 +122,10 @@ class Dispatcher {
   void end_attempt(Attempt& attempt, const AttemptEnding& ending, uint64_t now_ms);
   /// Ends a fetch's wait and its attempts that are not handed off.
   void take_back(Fetch& fetch, AttemptEnd how, uint64_t now_ms);
-  void give_up(Fetch& fetch, ipc::FetchFailure reason);
-  [[nodiscard]] ipc::FetchFailure failure_of(const Fetch& fetch, bool is_crowded) const;
+  void give_up(Fetch& fetch, Outcome reason);
+  [[nodiscard]] Outcome failure_of(const Fetch& fetch, bool is_crowded) const;
   void abandon(Fetch& fetch, uint64_t now_ms);
-  void erase(Fetch& fetch, FetchEnd::How how, ipc::FetchFailure reason = {});
+  void erase(Fetch& fetch, FetchEnd::How how, Outcome reason = {});
   [[nodiscard]] Decision decide_finished(const Uuid& attempt_id, uint64_t now_ms);
   void on_streamed(Fetch& fetch, const ipc::AttemptEnded& message, uint64_t now_ms);
 

@@ -99,11 +99,11 @@ bool Dispatcher::on_attempt_ended(WorkerId worker, const ipc::AttemptEnded& mess
 
 /// Moves the fetch on after its stream has ended.
 void Dispatcher::on_streamed(Fetch& fetch, const ipc::AttemptEnded& message, uint64_t now_ms) {
-  if (message.outcome == ipc::AttemptOutcome::kComplete) {
+  if (message.outcome == Outcome::kComplete) {
     ++context_.counters.fetches_served;
     if (fetch.asked.size() == 1) ++context_.counters.attempts_first_hit;
   }
-  const bool is_failure = message.outcome != ipc::AttemptOutcome::kComplete;
+  const bool is_failure = message.outcome != Outcome::kComplete;
   if (is_failure && message.wants_another) {
     // The deadline is for the first block. After proven blocks the next L2 gets the whole time
     // again.
@@ -111,7 +111,7 @@ void Dispatcher::on_streamed(Fetch& fetch, const ipc::AttemptEnded& message, uin
     find_candidate(fetch, now_ms);
     return;
   }
-  if (message.outcome == ipc::AttemptOutcome::kCancelled) {
+  if (message.outcome == Outcome::kCancelled) {
     ++context_.counters.fetches_cancelled;
   } else if (is_failure) {
     ++context_.counters.fetches_given_up;

@@ -224,8 +224,8 @@ void Joins::on_timer(FollowerNo no, uint64_t now_ms) {
   Follower follower = take(no);
   std::erase(groups_[follower.key].followers, no);
   if (is_over) {
-    dispatcher_.refuse(follower.worker, WorkerFetchId{follower.message.fetch_id},
-                       ipc::FetchFailure::kSilent, 0);
+    dispatcher_.refuse(follower.worker, WorkerFetchId{follower.message.fetch_id}, Outcome::kSilent,
+                       0);
   } else {
     follower.message.deadline_ms = static_cast<uint32_t>(follower.deadline_ms - now_ms);
     dispatch(follower.worker, std::move(follower.message), now_ms);
@@ -306,7 +306,7 @@ void Joins::pass_on(const RequestKey& key, uint64_t now_ms) {
     Follower follower = take(no);
     if (follower.deadline_ms <= now_ms) {
       dispatcher_.refuse(follower.worker, WorkerFetchId{follower.message.fetch_id},
-                         ipc::FetchFailure::kSilent, 0);
+                         Outcome::kSilent, 0);
       continue;
     }
     ++context_.counters.joins_passed_on;

@@ -11,6 +11,7 @@ struct EachField {
   Each each;
   void operator()(auto&... fields) { (each(fields), ...); }
   void since(uint16_t, auto&... fields) { (each(fields), ...); }
+  void one_of(const auto& /*list*/, auto& field) { each(field); }
 };
 
 }  // namespace daphnis::ipc

@@ -12,14 +12,6 @@ namespace {
 template <class Enum>
 constexpr Enum last_of();
 template <>
-constexpr AttemptOutcome last_of() {
-  return kAttemptOutcomeLast;
-}
-template <>
-constexpr FetchFailure last_of() {
-  return kFetchFailureLast;
-}
-template <>
 constexpr BroadcastVerb last_of() {
   return kBroadcastVerbLast;
 }
@@ -52,6 +44,10 @@ class Writer {
   /// Fields that no version before `first` has.
   void since(uint16_t first, const auto&... fields) {
     if (version_ >= first) (put(fields), ...);
+  }
+  /// An outcome of this list.
+  void one_of(const auto& list, Outcome outcome) {
+    put(static_cast<uint8_t>(place_in(list, outcome)));
   }
   /// The version of all that follows.
   void use(uint16_t version) { version_ = version; }
@@ -98,6 +94,13 @@ class Reader {
   /// Fields that no version before `first` has.
   void since(uint16_t first, auto&... fields) {
     if (version_ >= first) (get(fields), ...);
+  }
+  /// An outcome of this list.
+  void one_of(const auto& list, Outcome& outcome) {
+    uint8_t place = 0;
+    get(place);
+    ok_ = ok_ && place < list.size();
+    if (ok_) outcome = list[place];
   }
   /// The version of all that follows.
   void use(uint16_t version) { version_ = version; }

@@ -9,14 +9,16 @@
 #include "common/base/uuid.h"
 #include "common/ipc/ipc_cache.h"
 #include "common/ipc/ipc_listeners.h"
+#include "common/ipc/ipc_outcomes.h"
 #include "common/request/car_request.h"
 #include "common/request/stream_shape.h"
 
 /// The messages between workers and the broker (DESIGN 4): two closed one-way sets. Each message
 /// lists its fields once, in `fields`, and ipc_codec.h encodes and decodes from that list. A field
 /// that a later version added stands in the list as `f.since(VERSION, field…)`: it does not travel
-/// in earlier versions, and keeps its default. Adding a message is a compile error at every handler
-/// that visits the variant.
+/// in earlier versions, and keeps its default. An outcome stands there as `f.one_of(LIST, field)`,
+/// with the list of those it can be. Adding a message is a compile error at every handler that
+/// visits the variant.
 namespace daphnis::ipc {
 
 /// The protocol version this build speaks, and the oldest it still serves, which is an earlier one:
@@ -24,29 +26,6 @@ namespace daphnis::ipc {
 inline constexpr uint16_t kVersion = 4;
 inline constexpr uint16_t kVersionMin = 3;
 static_assert(kVersionMin < kVersion);
-
-/// How an attempt ended, as the worker that read its stream saw it.
-enum class AttemptOutcome : uint8_t {
-  kComplete,      ///< The walk was completed, or its proven bytes show that no L2 can do better.
-  kNotFound,      ///< The L2 aborted, or ended an empty body, before any byte.
-  kVerifyFailed,  ///< The L2 lied: framing, CID or digest.
-  kAborted,       ///< The connection was cut in mid-body, or ended too early.
-  kStalled,       ///< A deadline passed without bytes or without a proven block.
-  kCancelled,     ///< The worker ended it: the client left or the fetch was over.
-  kLost,          ///< The socket did not arrive with its frame, or the worker could not use it.
-};
-inline constexpr AttemptOutcome kAttemptOutcomeLast = AttemptOutcome::kLost;
-
-/// Why the broker gives a fetch up (DESIGN 2, step 9).
-enum class FetchFailure : uint8_t {
-  kNoL2,        ///< No L2 is registered: 503.
-  kFailed,      ///< At least one L2 failed or lied: 502.
-  kSilent,      ///< No L2 failed, at least one was silent: 504.
-  kNotFound,    ///< All L2s that were asked said not found: 404.
-  kOverloaded,  ///< A bound of the broker was reached: 503.
-  kDraining,    ///< The broker is stopping: 503.
-};
-inline constexpr FetchFailure kFetchFailureLast = FetchFailure::kDraining;
 
 // --- Worker to broker ---
 
@@ -89,14 +68,15 @@ struct HandoffTaken {
 struct AttemptEnded {
   uint64_t fetch_id = 0;
   Uuid attempt_id{};
-  AttemptOutcome outcome = AttemptOutcome::kComplete;
-  bool wants_another = false;  ///< The fetch goes on: pick the next candidate.
+  Outcome outcome = Outcome::kComplete;  ///< One of kAttemptOutcomes.
+  bool wants_another = false;            ///< The fetch goes on: pick the next candidate.
   uint64_t blocks_proven = 0;
   uint64_t body_bytes = 0;   ///< CAR bytes read from the L2.
   uint32_t duration_ms = 0;  ///< From the hand-off's arrival.
   static void fields(auto& m, auto&& f) {
-    f(m.fetch_id, m.attempt_id, m.outcome, m.wants_another, m.blocks_proven, m.body_bytes,
-      m.duration_ms);
+    f(m.fetch_id, m.attempt_id);
+    f.one_of(kAttemptOutcomes, m.outcome);
+    f(m.wants_another, m.blocks_proven, m.body_bytes, m.duration_ms);
   }
 };
 
@@ -194,10 +174,14 @@ struct Handoff {
 /// The fetch is over without content, or without further content.
 struct FetchFailed {
   uint64_t fetch_id = 0;
-  FetchFailure reason = FetchFailure::kNotFound;
-  uint32_t attempts = 0;       ///< Attempts made.
-  uint32_t retry_after_s = 0;  ///< 0: none.
-  static void fields(auto& m, auto&& f) { f(m.fetch_id, m.reason, m.attempts, m.retry_after_s); }
+  Outcome reason = Outcome::kNotFound;  ///< One of kFetchOutcomes.
+  uint32_t attempts = 0;                ///< Attempts made.
+  uint32_t retry_after_s = 0;           ///< 0: none.
+  static void fields(auto& m, auto&& f) {
+    f(m.fetch_id);
+    f.one_of(kFetchOutcomes, m.reason);
+    f(m.attempts, m.retry_after_s);
+  }
 };
 
 /// What a Broadcast asks of every worker.

@@ -4,22 +4,23 @@
 
 namespace daphnis::worker {
 
-FailureKind failure_of(ipc::FetchFailure failure) {
-  switch (failure) {
-    case ipc::FetchFailure::kNoL2:
+FailureKind failure_of(Outcome reason) {
+  switch (reason) {
+    case Outcome::kNoL2:
       return FailureKind::kNoL2;
-    case ipc::FetchFailure::kFailed:
+    case Outcome::kL2sFailed:
       return FailureKind::kL2Failed;
-    case ipc::FetchFailure::kSilent:
+    case Outcome::kSilent:
       return FailureKind::kL2Timeout;
-    case ipc::FetchFailure::kNotFound:
+    case Outcome::kNotFound:
       return FailureKind::kNotFound;
-    case ipc::FetchFailure::kOverloaded:
+    case Outcome::kOverloaded:
       return FailureKind::kOverloaded;
-    case ipc::FetchFailure::kDraining:
+    case Outcome::kDraining:
       return FailureKind::kDraining;
+    default:
+      abort_on_bug("a fetch's failure has no answer");
   }
-  abort_on_bug("a fetch's failure has no answer");
 }
 
 }  // namespace daphnis::worker

@@ -6,6 +6,6 @@
 namespace daphnis::worker {
 
 /// The kind of failure that a client is told of where the broker has given a fetch up.
-[[nodiscard]] FailureKind failure_of(ipc::FetchFailure failure);
+[[nodiscard]] FailureKind failure_of(Outcome reason);
 
 }  // namespace daphnis::worker

@@ -243,7 +243,7 @@ bool Fetch::on_stream_ended(uint64_t now_ms) {
     fail(content_failure(stream.failure()->code), 0, now_ms);
     return false;
   }
-  const bool lied = stream.outcome() == ipc::AttemptOutcome::kVerifyFailed;
+  const bool lied = stream.outcome() == Outcome::kLied;
   has_met_lies_ = has_met_lies_ || lied;
   if (state_ == State::kStreaming) {
     const FailureKind why = lied ? FailureKind::kL2Lied : FailureKind::kL2Failed;
@@ -284,7 +284,7 @@ void Fetch::begin_anew(FailureKind why, uint64_t now_ms) {
 void Fetch::on_refused(const ipc::FetchFailed& refusal, uint64_t now_ms) {
   attempts_ = std::max(attempts_, refusal.attempts);
   // The broker knows that attempts failed; only this worker knows how.
-  const bool lied = refusal.reason == ipc::FetchFailure::kFailed && has_met_lies_;
+  const bool lied = refusal.reason == Outcome::kL2sFailed && has_met_lies_;
   fail(lied ? FailureKind::kL2Lied : failure_of(refusal.reason), refusal.retry_after_s, now_ms);
 }
 

@@ -91,7 +91,7 @@ void FetchTable::on_stream_whole(L2Stream& stream, uint64_t now_ms) {
 
 void FetchTable::on_stream_ended(L2Stream& stream, uint64_t now_ms) {
   const L2Stream::Attempt& attempt = stream.attempt();
-  if (stream.outcome() == ipc::AttemptOutcome::kVerifyFailed) ++verify_failures_;
+  if (stream.outcome() == Outcome::kLied) ++verify_failures_;
   Fetch* fetch = fed_by(stream);
   const bool wants_another = fetch && fetch->on_stream_ended(now_ms);
   if (stream.is_from_this_broker()) {

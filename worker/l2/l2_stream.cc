@@ -12,38 +12,17 @@
 namespace daphnis::worker {
 namespace {
 
-using ipc::AttemptOutcome;
-
-/// The status that the L2 is sent (docs/protocol-l2.md). Not found is no fault of an L2, whose
-/// empty POST was received.
-int status_for(AttemptOutcome outcome) {
-  switch (outcome) {
-    case AttemptOutcome::kComplete:
-    case AttemptOutcome::kNotFound:
-      return 200;
-    case AttemptOutcome::kStalled:
-      return 408;
-    case AttemptOutcome::kCancelled:
-    case AttemptOutcome::kLost:
-      return 410;
-    case AttemptOutcome::kVerifyFailed:
-    case AttemptOutcome::kAborted:
-      return 422;
-  }
-  abort_on_bug("an outcome has no status");
-}
-
-AttemptOutcome outcome_of_failure(const Verifier& verifier) {
+Outcome outcome_of_failure(const Verifier& verifier) {
   switch (fault_of(verifier)) {
     case Fault::kContent:
-      return AttemptOutcome::kComplete;
+      return Outcome::kComplete;
     case Fault::kNobody:
-      return AttemptOutcome::kLost;  // The worker could not use the bytes.
+      return Outcome::kHandOffLost;  // The worker could not use the bytes.
     case Fault::kStream:
       break;
   }
   const bool is_cut = verifier.failure().code == Errc::kTruncated;
-  return is_cut ? AttemptOutcome::kAborted : AttemptOutcome::kVerifyFailed;
+  return is_cut ? Outcome::kAborted : Outcome::kLied;
 }
 
 }  // namespace
@@ -96,7 +75,7 @@ void L2Stream::on_bytes(const Slice& input, uint64_t now_ms) {
     at += step.consumed;
     switch (step.event) {
       case http::Parser::Event::kNeedMore:
-        if (is_content_fault()) return end_early(AttemptOutcome::kComplete, now_ms);
+        if (is_content_fault()) return end_early(Outcome::kComplete, now_ms);
         flush_output(now_ms);
         put_out_repeats(now_ms);
         restart_clocks(now_ms);
@@ -113,7 +92,7 @@ void L2Stream::on_bytes(const Slice& input, uint64_t now_ms) {
         break;
       case http::Parser::Event::kRefused:
         failure_ = Error{Errc::kMalformed, 0, std::string(parser_.refusal().detail)};
-        end_early(AttemptOutcome::kVerifyFailed, now_ms);
+        end_early(Outcome::kLied, now_ms);
         break;
     }
   }
@@ -134,7 +113,7 @@ void L2Stream::on_body(Slice body, uint64_t now_ms) {
   const Verifier::State state = verifier_.on_bytes(body, proven_);
   // Zero bytes beyond those that the verifier reads as padding are no lie.
   const bool is_enough = is_padding && verifier_.surplus_bytes() > 0;
-  if (is_enough) return end_early(AttemptOutcome::kComplete, now_ms);
+  if (is_enough) return end_early(Outcome::kComplete, now_ms);
   check_verifier(state, now_ms);
 }
 
@@ -163,7 +142,7 @@ void L2Stream::check_verifier(Verifier::State state, uint64_t now_ms) {
   // lie then.
   const bool is_honest = attempt_.shape == StreamShape::kWholeDag && !wants_whole_dag_;
   if (!is_honest) failure_ = Error{Errc::kUnexpected, 0, "bytes after the end of the walk"};
-  end_early(is_honest ? AttemptOutcome::kComplete : AttemptOutcome::kVerifyFailed, now_ms);
+  end_early(is_honest ? Outcome::kComplete : Outcome::kLied, now_ms);
 }
 
 void L2Stream::on_message_end(Bytes past_the_end, uint64_t now_ms) {
@@ -178,7 +157,7 @@ void L2Stream::on_message_end(Bytes past_the_end, uint64_t now_ms) {
   phase_ = Phase::kRepeating;
   const Verifier::State state = was_reading ? verifier_.on_end(proven_) : verifier_.state();
   flush_output(now_ms);
-  if (!was_reading) return finish_message(AttemptOutcome::kComplete, now_ms);
+  if (!was_reading) return finish_message(Outcome::kComplete, now_ms);
   if (state != Verifier::State::kMore) return on_body_proven(state, now_ms);
   put_out_repeats(now_ms);
 }
@@ -187,18 +166,18 @@ void L2Stream::on_message_end(Bytes past_the_end, uint64_t now_ms) {
 void L2Stream::on_body_proven(Verifier::State state, uint64_t now_ms) {
   if (state == Verifier::State::kComplete) {
     listener_.on_stream_whole(*this, now_ms);
-    return finish_message(AttemptOutcome::kComplete, now_ms);
+    return finish_message(Outcome::kComplete, now_ms);
   }
   const bool may_be_empty = says_not_found_ || attempt_.shape == StreamShape::kWholeDag;
-  if (body_bytes_ == 0 && may_be_empty) return finish_message(AttemptOutcome::kNotFound, now_ms);
+  if (body_bytes_ == 0 && may_be_empty) return finish_message(Outcome::kNotFound, now_ms);
   failure_ = verifier_.failure();
   finish_message(outcome_of_failure(verifier_), now_ms);
 }
 
 /// Replies to a message that was read to its end.
-void L2Stream::finish_message(AttemptOutcome outcome, uint64_t now_ms) {
+void L2Stream::finish_message(Outcome outcome, uint64_t now_ms) {
   phase_ = Phase::kReplied;
-  reply(status_for(outcome), keeps_alive_ && is_from_this_broker_ && may_go_back_);
+  reply(row_of(outcome).l2_status, keeps_alive_ && is_from_this_broker_ && may_go_back_);
   if (ending_ == Ending::kHalfClose) {
     phase_ = Phase::kClosing;
     lingering_.emplace(now_ms);
@@ -224,10 +203,10 @@ void L2Stream::on_cut(uint64_t now_ms) {
   }
   close(Ending::kClose);
   if (was == Phase::kTail) {
-    decide_outcome(AttemptOutcome::kComplete, now_ms);
+    decide_outcome(Outcome::kComplete, now_ms);
   } else if (was == Phase::kReading) {
     const bool is_not_found = body_bytes_ == 0 && attempt_.shape == StreamShape::kWholeDag;
-    decide_outcome(is_not_found ? AttemptOutcome::kNotFound : AttemptOutcome::kAborted, now_ms);
+    decide_outcome(is_not_found ? Outcome::kNotFound : Outcome::kAborted, now_ms);
   }
 }
 
@@ -240,11 +219,10 @@ void L2Stream::on_time(uint64_t now_ms) {
   put_out_repeats(now_ms);
   if (outcome_) return;
   if (stall_.has_passed(now_ms)) {
-    end_early(phase_ == Phase::kTail ? AttemptOutcome::kComplete : AttemptOutcome::kStalled,
-              now_ms);
+    end_early(phase_ == Phase::kTail ? Outcome::kComplete : Outcome::kStalled, now_ms);
   } else if (rate_.is_too_slow(body_bytes_, settings_.l2_rate_min, now_ms)) {
     failure_ = Error{Errc::kTruncated, 0, "slower than the least rate"};
-    end_early(AttemptOutcome::kStalled, now_ms);
+    end_early(Outcome::kStalled, now_ms);
   } else {
     be_called_at(stall_.deadline_ms());
     be_called_at(rate_.ends_ms());
@@ -282,7 +260,7 @@ void L2Stream::resume(Pause reason, uint64_t now_ms) {
 }
 
 void L2Stream::cancel(uint64_t now_ms) {
-  if (!outcome_) end_early(AttemptOutcome::kCancelled, now_ms);
+  if (!outcome_) end_early(Outcome::kCancelled, now_ms);
 }
 
 void L2Stream::flush_output(uint64_t now_ms) {
@@ -300,7 +278,7 @@ void L2Stream::put_out_repeats(uint64_t now_ms) {
     if (state == Verifier::State::kMore) continue;
     if (phase_ != Phase::kReading) return on_body_proven(state, now_ms);
     check_verifier(state, now_ms);
-    if (is_content_fault()) end_early(AttemptOutcome::kComplete, now_ms);
+    if (is_content_fault()) end_early(Outcome::kComplete, now_ms);
     return;
   }
   if (phase_ == Phase::kReading) wake();  // wants_input() may have become true.
@@ -316,7 +294,7 @@ void L2Stream::on_written(size_t size, uint64_t /*now_ms*/) {
   output_.erase(0, size);
 }
 
-void L2Stream::decide_outcome(AttemptOutcome outcome, uint64_t now_ms) {
+void L2Stream::decide_outcome(Outcome outcome, uint64_t now_ms) {
   check(!outcome_, "an attempt ended twice");
   outcome_ = outcome;
   stall_.stop();
@@ -324,10 +302,10 @@ void L2Stream::decide_outcome(AttemptOutcome outcome, uint64_t now_ms) {
   listener_.on_stream_ended(*this, now_ms);
 }
 
-void L2Stream::end_early(AttemptOutcome outcome, uint64_t now_ms) {
+void L2Stream::end_early(Outcome outcome, uint64_t now_ms) {
   flush_output(now_ms);
   phase_ = Phase::kClosing;
-  reply(status_for(outcome), false);
+  reply(row_of(outcome).l2_status, false);
   lingering_.emplace(now_ms);
   be_called_at(lingering_->deadline_ms());
   decide_outcome(outcome, now_ms);

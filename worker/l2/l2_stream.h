@@ -79,7 +79,7 @@ class L2Stream final : public Connection {
   [[nodiscard]] bool is_from_this_broker() const { return is_from_this_broker_; }
   [[nodiscard]] bool has_ended() const { return outcome_.has_value(); }
   /// The outcome, valid from on_stream_ended() on.
-  [[nodiscard]] ipc::AttemptOutcome outcome() const { return *outcome_; }
+  [[nodiscard]] Outcome outcome() const { return *outcome_; }
   /// True where proven bytes show that no L2 can serve the request (no such path, a budget
   /// exceeded, an unknown hash). The outcome is kComplete then, since the L2 did its part.
   [[nodiscard]] bool is_content_fault() const { return failure_ && verifier_.is_content_fault(); }
@@ -110,10 +110,10 @@ class L2Stream final : public Connection {
   void put_out_repeats(uint64_t now_ms);
   void restart_clocks(uint64_t now_ms);
 
-  void finish_message(ipc::AttemptOutcome outcome, uint64_t now_ms);
-  void decide_outcome(ipc::AttemptOutcome outcome, uint64_t now_ms);
+  void finish_message(Outcome outcome, uint64_t now_ms);
+  void decide_outcome(Outcome outcome, uint64_t now_ms);
   /// Decides the outcome and replies although the message may go on.
-  void end_early(ipc::AttemptOutcome outcome, uint64_t now_ms);
+  void end_early(Outcome outcome, uint64_t now_ms);
   void reply(int status, bool keep_alive);
   void close(Ending how);
 
@@ -127,7 +127,7 @@ class L2Stream final : public Connection {
 
   Phase phase_ = Phase::kReading;
   Ending ending_ = Ending::kOpen;
-  std::optional<ipc::AttemptOutcome> outcome_;
+  std::optional<Outcome> outcome_;
   std::optional<Error> failure_;
   bool says_not_found_ = false;  ///< The head has Daphnis-Not-Found.
   bool is_from_this_broker_ = true;

@@ -136,9 +136,9 @@ TEST_CASE("whatever happens every fetch ends once and no cut answer looks comple
     CAPTURE(status);
     CHECK(sum.statuses[status] > 0);
   }
-  for (size_t outcome = 0; outcome <= static_cast<size_t>(ipc::kAttemptOutcomeLast); ++outcome) {
-    CAPTURE(outcome);
-    CHECK(sum.outcomes[outcome] > 0);
+  for (const Outcome outcome : ipc::kAttemptOutcomes) {
+    CAPTURE(name_of(outcome));
+    CHECK(sum.outcomes[static_cast<size_t>(outcome)] > 0);
   }
   for (size_t mood = 0; mood <= static_cast<size_t>(kMoodLast); ++mood) {
     CAPTURE(mood);

@@ -27,7 +27,7 @@ void Ledger::received(const ipc::FetchFailed& message) {
   // The message may have crossed with the worker's cancel.
   if (found == fetches_.end() || found->second.state == State::kEnded) return;
   // A fetch that has begun asks again where the broker has no L2 just now.
-  const bool may_pass = message.reason == ipc::FetchFailure::kNoL2;
+  const bool may_pass = message.reason == Outcome::kNoL2;
   found->second.state = may_pass ? State::kReferred : State::kEnded;
   for (const auto& [id, attempt] : attempts_) {
     expect(attempt.fetch_id != message.fetch_id, "refused while an attempt is handed off",
@@ -78,7 +78,7 @@ void Ledger::sent(const ipc::AttemptEnded& message) {
   State& state = fetches_[message.fetch_id].state;
   expect(!message.wants_another || state == State::kAsked, "goes on after its end",
          message.fetch_id);
-  expect(!message.wants_another || message.outcome != ipc::AttemptOutcome::kComplete,
+  expect(!message.wants_another || message.outcome != Outcome::kComplete,
          "goes on after a complete answer", message.fetch_id);
   if (!message.wants_another) state = State::kEnded;
 }

@@ -45,7 +45,7 @@ struct Tally {
   uint64_t statuses[600] = {};
   uint64_t cancels = 0;  ///< Fetches that workers gave up.
   uint64_t handoffs = 0;
-  uint64_t outcomes[8] = {};
+  uint64_t outcomes[kOutcomes] = {};
   uint64_t sockets_lost = 0;
   uint64_t sockets_returned = 0;
   uint64_t surplus_returned = 0;  ///< Sockets that went back with bytes past the body.

@@ -5,8 +5,6 @@
 namespace daphnis::broker {
 namespace {
 
-using ipc::AttemptOutcome;
-
 class Chaos {
  public:
   explicit Chaos(uint64_t seed) : random_(seed), rig_({}, seed + 1) {}
@@ -93,9 +91,9 @@ class Chaos {
     const auto at = std::next(streams_.begin(), static_cast<long>(pick(streams_.size())));
     const auto [worker, handoff] = *at;
     streams_.erase(at);
-    const auto outcome = static_cast<AttemptOutcome>(pick(7));
+    const auto outcome = ipc::kAttemptOutcomes[pick(ipc::kAttemptOutcomes.size())];
     const bool is_open = open_.contains({worker, handoff.fetch_id});
-    const bool wants_another = is_open && outcome != AttemptOutcome::kComplete && pick(2) == 0;
+    const bool wants_another = is_open && outcome != Outcome::kComplete && pick(2) == 0;
     if (!wants_another) open_.erase({worker, handoff.fetch_id});
     if (pick(2) == 0) rig_.tell(worker, ipc::HandoffTaken{handoff.attempt_id});
     rig_.end_attempt(worker, handoff, outcome, wants_another);

@@ -178,7 +178,7 @@ class Rig {
                             .trace_id = "trace-" + std::to_string(fetch_id),
                             .deadline_ms = deadline_ms});
   }
-  void end_attempt(WorkerId worker, const ipc::Handoff& handoff, ipc::AttemptOutcome outcome,
+  void end_attempt(WorkerId worker, const ipc::Handoff& handoff, Outcome outcome,
                    bool wants_another = false) {
     tell(worker, ipc::AttemptEnded{.fetch_id = handoff.fetch_id,
                                    .attempt_id = handoff.attempt_id,
@@ -200,7 +200,7 @@ class Rig {
     return found;
   }
   /// Why a fetch failed; nullopt while it has not.
-  std::optional<ipc::FetchFailure> failure(WorkerId id, uint64_t fetch_id) const {
+  std::optional<Outcome> failure(WorkerId id, uint64_t fetch_id) const {
     for (const auto& failed : inbox<ipc::FetchFailed>(id)) {
       if (failed.fetch_id == fetch_id) return failed.reason;
     }

@@ -116,8 +116,27 @@ TEST_CASE("an unknown type or a value out of its range is malformed") {
 
   auto frame = codec().encode(FetchFailed{.fetch_id = 1}, Carries::kNothing);
   const size_t reason_at = kFrameHeadBytes + 1 + 8;
-  frame[reason_at] = static_cast<uint8_t>(kFetchFailureLast) + 1;
+  frame[reason_at] = static_cast<uint8_t>(kFetchOutcomes.size());
   CHECK_FALSE(codec().decode_broker_to_worker(payload_of(frame)));
+}
+
+TEST_CASE("each outcome of a message's list comes out of the codec as it went in") {
+  for (size_t i = 0; i < kAttemptOutcomes.size(); ++i) {
+    const AttemptEnded ended{.outcome = kAttemptOutcomes[i]};
+    const auto frame = codec().encode(ended, Carries::kNothing);
+    CHECK(frame[kFrameHeadBytes + 1 + 8 + sizeof(Uuid)] == i);
+    const auto told = codec().decode_worker_to_broker(payload_of(frame));
+    REQUIRE(told);
+    CHECK(std::get<AttemptEnded>(*told).outcome == kAttemptOutcomes[i]);
+  }
+  for (size_t i = 0; i < kFetchOutcomes.size(); ++i) {
+    const FetchFailed failed{.reason = kFetchOutcomes[i]};
+    const auto frame = codec().encode(failed, Carries::kNothing);
+    CHECK(frame[kFrameHeadBytes + 1 + 8] == i);
+    const auto told = codec().decode_broker_to_worker(payload_of(frame));
+    REQUIRE(told);
+    CHECK(std::get<FetchFailed>(*told).reason == kFetchOutcomes[i]);
+  }
 }
 
 TEST_CASE("frames are the same however the bytes are split") {

@@ -65,7 +65,7 @@ TEST_CASE("the stall clock stands still while the client is what is waited for",
     rig.pass_time(29'999);
     CHECK(rig.sent<ipc::AttemptEnded>().empty());
     rig.pass_time(1);
-    CHECK(rig.only<ipc::AttemptEnded>().outcome == ipc::AttemptOutcome::kStalled);
+    CHECK(rig.only<ipc::AttemptEnded>().outcome == Outcome::kStalled);
     CHECK(rig.client.ending == Ending::kClose);
     CHECK(status_line(rig.l2->received) == "HTTP/1.1 408 Request Timeout");
   }
@@ -96,7 +96,7 @@ TEST_CASE("a client slower than the least rate is cut off with a reset", "[worke
     pass_seconds(30, 90);
     CHECK(rig.client.ending == Ending::kReset);
     CHECK_THAT(rig.lines.at(0), Contains("outcome=client_slow"));
-    CHECK(rig.only<ipc::AttemptEnded>().outcome == ipc::AttemptOutcome::kCancelled);
+    CHECK(rig.only<ipc::AttemptEnded>().outcome == Outcome::kCancelled);
   }
 }
 
@@ -149,7 +149,7 @@ TEST_CASE("an L2 has its time for the first proven block and no more", "[worker]
   CHECK(rig.sent<ipc::AttemptEnded>().empty());
   rig.pass_time(1);
   const auto ended = rig.only<ipc::AttemptEnded>();
-  CHECK(ended.outcome == ipc::AttemptOutcome::kStalled);
+  CHECK(ended.outcome == Outcome::kStalled);
   CHECK(ended.wants_another);
 }
 

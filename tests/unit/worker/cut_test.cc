@@ -32,7 +32,7 @@ struct Cutting : Rig {
     body += text(other.bytes).substr(other.section_ends[1]);
     return post_with_length(as_bytes(body));
   }
-  void fail(ipc::FetchFailure reason = ipc::FetchFailure::kFailed) {
+  void fail(Outcome reason = Outcome::kL2sFailed) {
     tell(ipc::FetchFailed{.fetch_id = fetch.fetch_id, .reason = reason, .attempts = 1});
   }
 

@@ -16,8 +16,8 @@ std::string answer_to(const SampleCar& car, const std::string& post, Settings se
   rig.send(client, get(car));
   const auto fetch = rig.only<ipc::Fetch>();
   rig.hand_off(fetch, post);
-  CHECK(rig.only<ipc::AttemptEnded>().outcome == ipc::AttemptOutcome::kVerifyFailed);
-  rig.tell(ipc::FetchFailed{.fetch_id = fetch.fetch_id, .reason = ipc::FetchFailure::kFailed});
+  CHECK(rig.only<ipc::AttemptEnded>().outcome == Outcome::kLied);
+  rig.tell(ipc::FetchFailed{.fetch_id = fetch.fetch_id, .reason = Outcome::kL2sFailed});
   return client.received;
 }
 
@@ -58,7 +58,7 @@ TEST_CASE("proven content beyond a budget is told to be too large and is no faul
   Peer& l2 = rig.hand_off(rig.only<ipc::Fetch>(), post_with_length(car.bytes));
   CHECK_THAT(client.received, Contains("HTTP/1.1 410") && Contains("content_too_large"));
   const auto ended = rig.only<ipc::AttemptEnded>();
-  CHECK(ended.outcome == ipc::AttemptOutcome::kComplete);
+  CHECK(ended.outcome == Outcome::kComplete);
   CHECK(!ended.wants_another);
   CHECK_THAT(l2.received, Catch::Matchers::StartsWith("HTTP/1.1 200 OK"));
   CHECK(rig.worker.stats().verify_failures == 0);
@@ -74,7 +74,7 @@ TEST_CASE("a path that proven blocks do not have is the content's fault", "[work
                post_with_length(Bytes(car.bytes).first(car.section_ends[0])));
   CHECK_THAT(client.received, Contains("HTTP/1.1 404") && Contains("path_not_found"));
   const auto ended = rig.only<ipc::AttemptEnded>();
-  CHECK(ended.outcome == ipc::AttemptOutcome::kComplete);
+  CHECK(ended.outcome == Outcome::kComplete);
   CHECK(!ended.wants_another);
 }
 
@@ -108,7 +108,7 @@ TEST_CASE("zero bytes after a CAR are padding and no lie", "[worker]") {
     rig.pass_time(limits::kL2TailMs);
     CHECK(status_line(l2.received) == "HTTP/1.1 200 OK");
   }
-  CHECK(rig.only<ipc::AttemptEnded>().outcome == ipc::AttemptOutcome::kComplete);
+  CHECK(rig.only<ipc::AttemptEnded>().outcome == Outcome::kComplete);
   CHECK(dechunked(client.received) == text(car.bytes));
   CHECK(rig.worker.stats().verify_failures == 0);
 }
@@ -124,7 +124,7 @@ TEST_CASE("what follows the padding is a lie", "[worker]") {
   padded.push_back(1);
   Peer& l2 = rig.hand_off(rig.only<ipc::Fetch>(), post_with_length(padded));
   CHECK(status_line(l2.received) == "HTTP/1.1 422 Unprocessable Content");
-  CHECK(rig.only<ipc::AttemptEnded>().outcome == ipc::AttemptOutcome::kVerifyFailed);
+  CHECK(rig.only<ipc::AttemptEnded>().outcome == Outcome::kLied);
 }
 
 TEST_CASE("an L2 that proves that there is no such path has decided it and keeps its connection",
@@ -150,7 +150,7 @@ TEST_CASE("an L2 that proves that there is no such path has decided it and keeps
   const bool is_whole = is_one_read || !is_legacy;
   CHECK((l2.ending == Ending::kGiveBack) == is_whole);
   const auto ended = rig.only<ipc::AttemptEnded>();
-  CHECK(ended.outcome == ipc::AttemptOutcome::kComplete);
+  CHECK(ended.outcome == Outcome::kComplete);
   CHECK_FALSE(ended.wants_another);
 }
 
@@ -166,7 +166,7 @@ TEST_CASE("repeats that lie too far back are not the fault of the L2 that leaves
   const auto fetch = rig.only<ipc::Fetch>();
   Peer& l2 = rig.hand_off(fetch, post_with_length(car.bytes), StreamShape::kWholeDag);
   const auto ended = rig.only<ipc::AttemptEnded>();
-  CHECK(ended.outcome == ipc::AttemptOutcome::kLost);
+  CHECK(ended.outcome == Outcome::kHandOffLost);
   CHECK(status_line(l2.received) == "HTTP/1.1 410 Gone");
   CHECK(rig.worker.stats().verify_failures == 0);
 }

@@ -43,7 +43,7 @@ TEST_CASE("repeats that the L2 omits are put out from memory", "[worker][repeats
   rig.pass_time(1);
   CHECK(dechunked(rig.client.received) == with_repeats(rig.car));
   CHECK(l2.ending == Ending::kGiveBack);
-  CHECK(rig.only<ipc::AttemptEnded>().outcome == ipc::AttemptOutcome::kComplete);
+  CHECK(rig.only<ipc::AttemptEnded>().outcome == Outcome::kComplete);
 }
 
 TEST_CASE("repeats go out no faster than the client takes them", "[worker][repeats]") {
@@ -68,7 +68,7 @@ TEST_CASE("repeats go out no faster than the client takes them", "[worker][repea
   rig.give_space(rig.client, SIZE_MAX);
   rig.pass_time(1);
   CHECK(dechunked(rig.client.received) == with_repeats(rig.car));
-  CHECK(rig.only<ipc::AttemptEnded>().outcome == ipc::AttemptOutcome::kComplete);
+  CHECK(rig.only<ipc::AttemptEnded>().outcome == Outcome::kComplete);
   CHECK(rig.worker.stats().fetches == 0);
 }
 
@@ -78,7 +78,7 @@ TEST_CASE("a client may leave in the middle of repeats", "[worker][repeats]") {
   Peer& l2 = rig.hand_off(rig.fetch, post_with_length(rig.car.bytes), StreamShape::kWholeDag);
   rig.lose(rig.client);
   CHECK_THAT(l2.received, Catch::Matchers::StartsWith("HTTP/1.1 410 "));
-  CHECK(rig.only<ipc::AttemptEnded>().outcome == ipc::AttemptOutcome::kCancelled);
+  CHECK(rig.only<ipc::AttemptEnded>().outcome == Outcome::kCancelled);
 }
 
 }  // namespace daphnis::worker::test

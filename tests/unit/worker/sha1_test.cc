@@ -67,7 +67,7 @@ TEST_CASE("a block of sha1 that is allowed is proven, served and kept nowhere", 
   std::string lie = lone.car;
   lie.back() = '!';
   rig.hand_off(fetch, post_with_length(as_bytes(lie)));
-  CHECK(rig.only<ipc::AttemptEnded>().outcome == ipc::AttemptOutcome::kVerifyFailed);
+  CHECK(rig.only<ipc::AttemptEnded>().outcome == Outcome::kLied);
   rig.hand_off(fetch, post_with_length(as_bytes(lone.car)));
   CHECK(status_line(client.received) == "HTTP/1.1 200 OK");
   CHECK_THAT(client.received, Contains(lone.block) && Contains("Cache-Control: no-store\r\n") &&

@@ -49,7 +49,7 @@ TEST_CASE("a CAR goes from a handed-off POST to the client and both connections 
   CHECK(l2.given_back.surplus.empty());
   CHECK(rig.only<ipc::HandoffTaken>().attempt_id[0] == 1);
   const auto ended = rig.only<ipc::AttemptEnded>();
-  CHECK(ended.outcome == ipc::AttemptOutcome::kComplete);
+  CHECK(ended.outcome == Outcome::kComplete);
   CHECK(!ended.wants_another);
   CHECK(ended.blocks_proven == 3);
   CHECK(ended.body_bytes == rig.car.bytes.size());
@@ -93,7 +93,7 @@ TEST_CASE("a legacy abort before any byte is a not-found and the next attempt is
       rig.hand_off(rig.fetch, post_head("Transfer-Encoding: chunked\r\n"), StreamShape::kWholeDag);
   rig.lose(first);
   const auto ended = rig.only<ipc::AttemptEnded>();
-  CHECK(ended.outcome == ipc::AttemptOutcome::kNotFound);
+  CHECK(ended.outcome == Outcome::kNotFound);
   CHECK(ended.wants_another);
   CHECK(rig.client.received.empty());
   rig.hand_off(rig.fetch, post_with_length(rig.car.bytes), StreamShape::kWholeDag);
@@ -112,7 +112,7 @@ TEST_CASE("a body cut before the first block is an abort and the next attempt is
     rig.lose(l2);
   }
   const auto ended = rig.only<ipc::AttemptEnded>();
-  CHECK(ended.outcome == ipc::AttemptOutcome::kAborted);
+  CHECK(ended.outcome == Outcome::kAborted);
   CHECK(ended.wants_another);
   CHECK(l2.ending == Ending::kClose);
 }
@@ -126,7 +126,7 @@ TEST_CASE("an L2 that lies is told so at once and the next attempt is asked for"
   CHECK_THAT(l2.received, Contains("Connection: close"));
   CHECK(l2.is_half_closed);
   const auto ended = rig.only<ipc::AttemptEnded>();
-  CHECK(ended.outcome == ipc::AttemptOutcome::kVerifyFailed);
+  CHECK(ended.outcome == Outcome::kLied);
   CHECK(ended.wants_another);
   CHECK(rig.worker.stats().verify_failures == 1);
   CHECK(rig.client.received.empty());
@@ -149,7 +149,7 @@ TEST_CASE("an L2 that lies is told so at once and the next attempt is asked for"
   }
   SECTION("the client learns of it when nobody else has the content") {
     rig.tell(ipc::FetchFailed{.fetch_id = rig.fetch.fetch_id,
-                              .reason = ipc::FetchFailure::kFailed,
+                              .reason = Outcome::kL2sFailed,
                               .attempts = 1,
                               .retry_after_s = 7});
     CHECK(status_line(rig.client.received) == "HTTP/1.1 502 Bad Gateway");
@@ -168,7 +168,7 @@ TEST_CASE("a lie after bytes went out cuts the answer short of its last chunk", 
   CHECK(rig.client.ending == Ending::kClose);
   CHECK_THAT(rig.client.received, !Contains("0\r\n\r\n"));
   const auto ended = rig.only<ipc::AttemptEnded>();
-  CHECK(ended.outcome == ipc::AttemptOutcome::kVerifyFailed);
+  CHECK(ended.outcome == Outcome::kLied);
   CHECK(!ended.wants_another);
   CHECK(rig.worker.stats().aborted == 1);
   CHECK_THAT(rig.lines.at(0), Contains("outcome=aborted") && Contains("failure=l2_bad_content"));
@@ -205,7 +205,7 @@ TEST_CASE("bytes after the walk's end are held against the L2 but not the client
   Peer& l2 = rig.hand_off(rig.fetch, post_with_length(as_bytes(more)));
   CHECK(dechunked(rig.client.received) == text(rig.car.bytes));
   CHECK(status_line(l2.received) == "HTTP/1.1 422 Unprocessable Content");
-  CHECK(rig.only<ipc::AttemptEnded>().outcome == ipc::AttemptOutcome::kVerifyFailed);
+  CHECK(rig.only<ipc::AttemptEnded>().outcome == Outcome::kLied);
 }
 
 TEST_CASE("a legacy L2 may send more of the DAG than is wanted", "[worker]") {
@@ -219,7 +219,7 @@ TEST_CASE("a legacy L2 may send more of the DAG than is wanted", "[worker]") {
   CHECK(dechunked(client.received) == text(car.bytes).substr(0, car.section_ends[0]));
   CHECK(status_line(l2.received) == "HTTP/1.1 200 OK");
   CHECK_THAT(l2.received, Contains("Connection: close"));
-  CHECK(rig.only<ipc::AttemptEnded>().outcome == ipc::AttemptOutcome::kComplete);
+  CHECK(rig.only<ipc::AttemptEnded>().outcome == Outcome::kComplete);
 }
 
 TEST_CASE("the client's answer does not wait for the end of the L2's message", "[worker]") {
@@ -241,7 +241,7 @@ TEST_CASE("the client's answer does not wait for the end of the L2's message", "
     CHECK_THAT(l2.received, StartsWith("HTTP/1.1 200 OK"));
     CHECK(l2.is_half_closed);
   }
-  CHECK(rig.only<ipc::AttemptEnded>().outcome == ipc::AttemptOutcome::kComplete);
+  CHECK(rig.only<ipc::AttemptEnded>().outcome == Outcome::kComplete);
 }
 
 TEST_CASE("bytes past the body go back with the socket", "[worker]") {
@@ -295,7 +295,7 @@ TEST_CASE("a client that leaves ends the L2's upload by an early reply", "[worke
   CHECK(status_line(l2.received) == "HTTP/1.1 410 Gone");
   CHECK(rig.only<ipc::CancelFetch>().fetch_id == rig.fetch.fetch_id);
   const auto ended = rig.only<ipc::AttemptEnded>();
-  CHECK(ended.outcome == ipc::AttemptOutcome::kCancelled);
+  CHECK(ended.outcome == Outcome::kCancelled);
   CHECK(!ended.wants_another);
   CHECK(rig.worker.stats().client_left == 1);
   CHECK(rig.worker.stats().fetches == 0);
@@ -308,7 +308,7 @@ TEST_CASE("a client that leaves while L2s are asked cancels the fetch and a late
   CHECK(rig.only<ipc::CancelFetch>().fetch_id == rig.fetch.fetch_id);
   Peer& l2 = rig.hand_off(rig.fetch, post_with_length(rig.car.bytes));
   CHECK(status_line(l2.received) == "HTTP/1.1 410 Gone");
-  CHECK(rig.only<ipc::AttemptEnded>().outcome == ipc::AttemptOutcome::kCancelled);
+  CHECK(rig.only<ipc::AttemptEnded>().outcome == Outcome::kCancelled);
 }
 
 TEST_CASE("a hand-off whose socket was lost is reported and another is asked for", "[worker]") {
@@ -317,7 +317,7 @@ TEST_CASE("a hand-off whose socket was lost is reported and another is asked for
   handoff.fetch_id = rig.fetch.fetch_id;
   rig.tell(handoff);
   const auto ended = rig.only<ipc::AttemptEnded>();
-  CHECK(ended.outcome == ipc::AttemptOutcome::kLost);
+  CHECK(ended.outcome == Outcome::kHandOffLost);
   CHECK(ended.wants_another);
   CHECK(rig.sent<ipc::HandoffTaken>().size() == 1);
 }
@@ -327,7 +327,7 @@ TEST_CASE("a second stream for a fetch that is fed already is cancelled", "[work
   rig.hand_off(rig.fetch, post_head("Transfer-Encoding: chunked\r\n"));
   Peer& second = rig.hand_off(rig.fetch, post_with_length(rig.car.bytes));
   CHECK(status_line(second.received) == "HTTP/1.1 410 Gone");
-  CHECK(rig.only<ipc::AttemptEnded>().outcome == ipc::AttemptOutcome::kCancelled);
+  CHECK(rig.only<ipc::AttemptEnded>().outcome == Outcome::kCancelled);
   CHECK(rig.client.received.empty());
 }
 
@@ -347,13 +347,13 @@ TEST_CASE("HEAD asks for the root block alone and answers without a body", "[wor
 }
 
 TEST_CASE("every way a fetch can fail becomes a truthful status", "[worker]") {
-  const auto [reason, line] = GENERATE(table<ipc::FetchFailure, std::string>({
-      {ipc::FetchFailure::kNoL2, "HTTP/1.1 503 Service Unavailable"},
-      {ipc::FetchFailure::kFailed, "HTTP/1.1 502 Bad Gateway"},
-      {ipc::FetchFailure::kSilent, "HTTP/1.1 504 Gateway Timeout"},
-      {ipc::FetchFailure::kNotFound, "HTTP/1.1 404 Not Found"},
-      {ipc::FetchFailure::kOverloaded, "HTTP/1.1 503 Service Unavailable"},
-      {ipc::FetchFailure::kDraining, "HTTP/1.1 503 Service Unavailable"},
+  const auto [reason, line] = GENERATE(table<Outcome, std::string>({
+      {Outcome::kNoL2, "HTTP/1.1 503 Service Unavailable"},
+      {Outcome::kL2sFailed, "HTTP/1.1 502 Bad Gateway"},
+      {Outcome::kSilent, "HTTP/1.1 504 Gateway Timeout"},
+      {Outcome::kNotFound, "HTTP/1.1 404 Not Found"},
+      {Outcome::kOverloaded, "HTTP/1.1 503 Service Unavailable"},
+      {Outcome::kDraining, "HTTP/1.1 503 Service Unavailable"},
   }));
   Asked rig;
   rig.tell(ipc::FetchFailed{.fetch_id = rig.fetch.fetch_id, .reason = reason});

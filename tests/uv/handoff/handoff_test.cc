@@ -177,7 +177,7 @@ TEST_CASE("a hand-off whose socket is lost ends its attempt and the next L2 is a
   Peer others(edge, edge.l2_port());
   others.send(sample.post(other.order(0)));
   expect_served(edge, client, sample);
-  CHECK(edge.counters().outcomes[static_cast<size_t>(ipc::AttemptOutcome::kLost)] == 1);
+  CHECK(edge.counters().outcomes[Outcome::kHandOffLost] == 1);
 }
 
 TEST_CASE("a hand-off whose socket is lost is told to the client as our own fault") {

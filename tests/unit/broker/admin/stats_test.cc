@@ -80,7 +80,7 @@ TEST_CASE("the stats line is one JSON object that counts since the one before", 
   CHECK(uint64_t(first["first_byte_ms"]["p99"]) >= 30);
   CHECK(uint64_t(first["car_bytes_through_broker"]) == 0);
   CHECK(uint64_t(first["rss_bytes"]) == 5);
-  rig.end_attempt(worker, rig.inbox<ipc::Handoff>(worker)[0], ipc::AttemptOutcome::kComplete);
+  rig.end_attempt(worker, rig.inbox<ipc::Handoff>(worker)[0], Outcome::kComplete);
   auto second = line();
   CHECK(uint64_t(second["fetches"]) == 0);
   CHECK(uint64_t(second["served"]) == 1);

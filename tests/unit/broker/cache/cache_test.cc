@@ -215,7 +215,7 @@ TEST_CASE("hand-offs say whether the answer is worth keeping", "[broker][cache]"
     const auto handoffs = rig.inbox<ipc::Handoff>(worker);
     REQUIRE_FALSE(handoffs.empty());
     const ipc::Admission said = handoffs.back().admission;
-    rig.end_attempt(worker, handoffs.back(), ipc::AttemptOutcome::kComplete);
+    rig.end_attempt(worker, handoffs.back(), Outcome::kComplete);
     rig.hang_up(home);
     return said;
   };

@@ -6,8 +6,6 @@
 namespace daphnis::broker {
 namespace {
 
-using ipc::AttemptOutcome;
-
 /// One attempt of one fetch at one L2 that holds the root.
 struct Life {
   Life() {
@@ -20,12 +18,12 @@ struct Life {
     registrations.holdings().add(*l2, fetch.key);
     attempt.order(fetch, *l2, 1'800, 1'000);
   }
-  void report(AttemptOutcome outcome) {
+  void report(Outcome outcome) {
     attempt.deliver(is_anonymous, 1'100);
     attempt.hand_off();
     const ipc::AttemptEnded message{.outcome = outcome, .body_bytes = 7};
     attempt.end(AttemptEnding::reported(message), 2'000);
-    CHECK(context.counters.outcomes[static_cast<size_t>(outcome)] == 1);
+    CHECK(context.counters.outcomes[outcome] == 1);
   }
   [[nodiscard]] uint64_t tallied() const {
     const L2Tally& tally = l2->tally;
@@ -98,37 +96,37 @@ TEST_CASE("what ends an attempt before its hand-off is counted once for each",
 TEST_CASE("a worker's report counts for the L2 and the fetch", "[broker][attempts]") {
   Life life;
   SECTION("complete") {
-    life.report(AttemptOutcome::kComplete);
+    life.report(Outcome::kComplete);
     CHECK(life.l2->tally.complete == 1);
     CHECK(life.fetch_counts() == 0);
   }
   SECTION("not found keeps the holding") {
-    life.report(AttemptOutcome::kNotFound);
+    life.report(Outcome::kNotFound);
     CHECK(life.context.counters.not_found + life.l2->tally.not_found + life.fetch.not_found == 3);
     CHECK(life.registrations.holdings().size() == 1);
   }
   SECTION("a lie") {
-    life.report(AttemptOutcome::kVerifyFailed);
+    life.report(Outcome::kLied);
     CHECK(life.l2->tally.lied + life.fetch.failed == 2);
     CHECK(life.l2->is_suspect(2'000));
     CHECK(life.registrations.holdings().size() == 0);
   }
   SECTION("aborted") {
-    life.report(AttemptOutcome::kAborted);
+    life.report(Outcome::kAborted);
     CHECK(life.l2->tally.failed + life.fetch.failed == 2);
   }
   SECTION("stalled") {
-    life.report(AttemptOutcome::kStalled);
+    life.report(Outcome::kStalled);
     CHECK(life.l2->tally.silent + life.fetch.silent == 2);
     CHECK(life.context.counters.silent == 0);
   }
   SECTION("cancelled") {
-    life.report(AttemptOutcome::kCancelled);
+    life.report(Outcome::kCancelled);
     CHECK(life.l2->tally.cancelled == 1);
     CHECK(life.fetch_counts() == 0);
   }
   SECTION("lost") {
-    life.report(AttemptOutcome::kLost);
+    life.report(Outcome::kHandOffLost);
     CHECK(life.fetch.lost == 1);
     CHECK(life.tallied() == 0);
   }
@@ -139,7 +137,7 @@ TEST_CASE("a worker's report counts for the L2 and the fetch", "[broker][attempt
 TEST_CASE("an anonymous delivery only makes its fetch ask the L2 again", "[broker][attempts]") {
   Life life;
   life.is_anonymous = true;
-  life.report(AttemptOutcome::kVerifyFailed);
+  life.report(Outcome::kLied);
   CHECK(life.tallied() + life.l2->tally.car_bytes + life.fetch_counts() == 0);
   CHECK(life.fetch.unheard == 1);
   CHECK(life.fetch.delivered_for == std::vector{life.l2->no});
@@ -151,7 +149,7 @@ TEST_CASE("the end of an attempt whose fetch is over counts for its L2", "[broke
   life.attempt.deliver(false, 1'100);
   life.attempt.hand_off();
   life.attempt.leave_fetch();
-  const ipc::AttemptEnded message{.outcome = AttemptOutcome::kNotFound};
+  const ipc::AttemptEnded message{.outcome = Outcome::kNotFound};
   life.attempt.end(AttemptEnding::reported(message), 2'000);
   CHECK(life.l2->tally.not_found == 1);
   CHECK(life.context.counters.not_found + life.fetch_counts() == 0);

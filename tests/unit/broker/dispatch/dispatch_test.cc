@@ -3,9 +3,6 @@
 namespace daphnis::broker {
 namespace {
 
-using ipc::AttemptOutcome;
-using ipc::FetchFailure;
-
 const Cid kRoot = cid_number(42);
 
 }  // namespace
@@ -35,7 +32,7 @@ TEST_CASE("a fetch becomes an order and its POST a hand-off with all bytes read"
   CHECK(text.ends_with("\r\n\r\n4\r\nbody\r\n"));
 
   rig.tell(worker, ipc::HandoffTaken{handoffs[0].attempt_id});
-  rig.end_attempt(worker, handoffs[0], AttemptOutcome::kComplete);
+  rig.end_attempt(worker, handoffs[0], Outcome::kComplete);
   CHECK(rig.broker.is_quiet());
   CHECK(rig.broker.counters().fetches_served == 1);
   CHECK(rig.broker.counters().attempts_first_hit == 1);
@@ -88,7 +85,7 @@ TEST_CASE("a holder is asked before all others", "[broker][dispatch]") {
     rig.fetch(worker, n, cid_number(n));
     REQUIRE(rig.orders(homes[holder]).size() == 1);
     rig.post(homes[holder], cid_number(n));
-    rig.end_attempt(worker, rig.inbox<ipc::Handoff>(worker).back(), AttemptOutcome::kComplete);
+    rig.end_attempt(worker, rig.inbox<ipc::Handoff>(worker).back(), Outcome::kComplete);
   }
   CHECK(rig.broker.counters().attempts == 20);
   CHECK(rig.broker.counters().attempts_first_hit == 20);
@@ -110,7 +107,7 @@ TEST_CASE("a not-found costs no try and the status is not found when all said so
       if (rig.status(post) == 200) break;
     }
   }
-  CHECK(rig.failure(worker, 1) == FetchFailure::kNotFound);
+  CHECK(rig.failure(worker, 1) == Outcome::kNotFound);
   CHECK(rig.inbox<ipc::FetchFailed>(worker)[0].attempts == 10);
   CHECK(rig.broker.is_quiet());
 }
@@ -127,7 +124,7 @@ TEST_CASE("at most 32 distinct L2s are asked", "[broker][dispatch]") {
       if (!rig.orders(home).empty()) rig.post_not_found(home, kRoot);
     }
   }
-  CHECK(rig.failure(worker, 1) == FetchFailure::kNotFound);
+  CHECK(rig.failure(worker, 1) == Outcome::kNotFound);
   CHECK(rig.broker.counters().attempts == 32);
   for (const ConnId home : homes) CHECK(rig.orders(home).size() <= 1);
 }
@@ -145,7 +142,7 @@ TEST_CASE("three silent L2s end a fetch and each had its deadline", "[broker][di
   CHECK(rig.broker.counters().attempts == 3);
   CHECK_FALSE(rig.failure(worker, 1));
   rig.advance(800);
-  CHECK(rig.failure(worker, 1) == FetchFailure::kSilent);
+  CHECK(rig.failure(worker, 1) == Outcome::kSilent);
   CHECK(rig.inbox<ipc::FetchFailed>(worker)[0].retry_after_s > 0);
   CHECK(rig.broker.is_quiet());
 }
@@ -155,7 +152,7 @@ TEST_CASE("the worst that any L2 did decides the final status", "[broker][dispat
   const WorkerId worker = rig.connect_worker();
   SECTION("nobody is registered") {
     rig.fetch(worker, 1, kRoot);
-    CHECK(rig.failure(worker, 1) == FetchFailure::kNoL2);
+    CHECK(rig.failure(worker, 1) == Outcome::kNoL2);
   }
   SECTION("one is silent and the others have nothing") {
     std::vector<ConnId> homes;
@@ -167,19 +164,18 @@ TEST_CASE("the worst that any L2 did decides the final status", "[broker][dispat
         if (!rig.orders(home).empty()) rig.post_not_found(home, kRoot);
       }
     }
-    CHECK(rig.failure(worker, 1) == FetchFailure::kSilent);
+    CHECK(rig.failure(worker, 1) == Outcome::kSilent);
   }
   SECTION("one lied and one is silent") {
     const ConnId a = rig.register_l2("a", "?v=2");
     rig.fetch(worker, 1, kRoot);
     rig.post(a, kRoot);
     const ConnId b = rig.register_l2("b", "?v=2");
-    rig.end_attempt(worker, rig.inbox<ipc::Handoff>(worker)[0], AttemptOutcome::kVerifyFailed,
-                    true);
+    rig.end_attempt(worker, rig.inbox<ipc::Handoff>(worker)[0], Outcome::kLied, true);
     CHECK(rig.orders(b).size() == 1);
     rig.advance(800);
-    CHECK(rig.failure(worker, 1) == FetchFailure::kFailed);
-    CHECK(rig.broker.counters().outcomes[static_cast<size_t>(AttemptOutcome::kVerifyFailed)] == 1);
+    CHECK(rig.failure(worker, 1) == Outcome::kL2sFailed);
+    CHECK(rig.broker.counters().outcomes[Outcome::kLied] == 1);
   }
   CHECK(rig.broker.is_quiet());
 }
@@ -192,14 +188,14 @@ TEST_CASE("a fetch fails over to the next L2 until its worker wants no other",
   rig.fetch(worker, 1, kRoot);
   rig.post(a, kRoot);
   const ConnId b = rig.register_l2("b", "?v=2");
-  rig.end_attempt(worker, rig.inbox<ipc::Handoff>(worker)[0], AttemptOutcome::kAborted, true);
+  rig.end_attempt(worker, rig.inbox<ipc::Handoff>(worker)[0], Outcome::kAborted, true);
   REQUIRE(rig.orders(b).size() == 1);
   rig.post(b, kRoot);
   const auto handoffs = rig.inbox<ipc::Handoff>(worker);
   REQUIRE(handoffs.size() == 2);
   CHECK(handoffs[1].attempt_number == 2);
   CHECK(handoffs[1].attempt_id != handoffs[0].attempt_id);
-  rig.end_attempt(worker, handoffs[1], AttemptOutcome::kStalled, false);
+  rig.end_attempt(worker, handoffs[1], Outcome::kStalled, false);
   CHECK(rig.inbox<ipc::FetchFailed>(worker).empty());
   CHECK(rig.broker.is_quiet());
   CHECK(rig.broker.counters().fetches_given_up == 1);
@@ -219,7 +215,7 @@ TEST_CASE("an L2 gets at most its capacity and the rest wait in order", "[broker
   CHECK(rig.broker.dispatcher().waiting() == 1);
   rig.post(home, cid_number(3));
   CHECK(rig.orders(home).size() == 3);  // A streaming attempt still holds its place.
-  rig.end_attempt(worker, rig.inbox<ipc::Handoff>(worker)[0], AttemptOutcome::kComplete);
+  rig.end_attempt(worker, rig.inbox<ipc::Handoff>(worker)[0], Outcome::kComplete);
   REQUIRE(rig.orders(home).size() == 4);
   CHECK(Rig::field(rig.orders(home)[3], "traceId") == "trace-5");
 }
@@ -235,7 +231,7 @@ TEST_CASE("who waits for a place longer than the client would is told overloaded
   rig.advance(2'999);
   CHECK_FALSE(rig.failure(worker, 2));
   rig.advance(1);
-  CHECK(rig.failure(worker, 2) == FetchFailure::kOverloaded);
+  CHECK(rig.failure(worker, 2) == Outcome::kOverloaded);
   CHECK(rig.orders(home).size() == 1);
   CHECK(rig.broker.dispatcher().waiting() == 0);
 }
@@ -265,7 +261,7 @@ TEST_CASE("an L2 that lied is asked after all others for a while", "[broker][dis
   rig.announce("liar", cid_number(5));
   rig.fetch(worker, 1, kRoot);
   rig.post(liar, kRoot);
-  rig.end_attempt(worker, rig.inbox<ipc::Handoff>(worker)[0], AttemptOutcome::kVerifyFailed);
+  rig.end_attempt(worker, rig.inbox<ipc::Handoff>(worker)[0], Outcome::kLied);
   const ConnId honest = rig.register_l2("honest", "?v=2&capacity=100");
   for (uint64_t n = 2; n < 12; ++n) rig.fetch(worker, n, cid_number(n));
   CHECK(rig.orders(liar).size() == 1);

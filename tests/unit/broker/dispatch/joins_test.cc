@@ -3,8 +3,6 @@
 namespace daphnis::broker {
 namespace {
 
-using ipc::AttemptOutcome;
-using ipc::FetchFailure;
 using ipc::JoinState;
 
 /// A leader whose stream was handed off, and two workers that may follow it.
@@ -23,7 +21,7 @@ struct Party {
   }
   size_t orders() { return rig.orders(home).size(); }
   size_t wanted(WorkerId worker) { return rig.inbox<ipc::SpoolWanted>(worker).size(); }
-  void end(WorkerId worker, AttemptOutcome outcome, bool wants_another = false) {
+  void end(WorkerId worker, Outcome outcome, bool wants_another = false) {
     rig.end_attempt(worker, rig.inbox<ipc::Handoff>(worker).back(), outcome, wants_another);
   }
 
@@ -52,7 +50,7 @@ TEST_CASE("one attempt serves the fetches of all workers", "[broker][joins]") {
   CHECK(party.wanted(party.leader) == 1);
   REQUIRE(rig.told(party.third, 30).size() == 1);
   CHECK(rig.told(party.third, 30)[0].bytes == 4096);
-  party.end(party.leader, AttemptOutcome::kComplete);
+  party.end(party.leader, Outcome::kComplete);
   rig.progress(party.leader, 1, JoinState::kWhole, 9000);
   CHECK(rig.states(party.second, 20) == std::vector{JoinState::kGoing, JoinState::kWhole});
   CHECK(rig.told(party.third, 30).back().bytes == 9000);
@@ -123,7 +121,7 @@ TEST_CASE("who asks while a file gets its name is told when it has it", "[broker
   rig.reserve(party.leader, 1, 8 * kMiB);
   rig.fetch_number(party.third, 30, 7);
   rig.progress(party.leader, 1, JoinState::kGoing, 4096);
-  party.end(party.leader, AttemptOutcome::kComplete);
+  party.end(party.leader, Outcome::kComplete);
   rig.done(party.leader, 1, 7, kMiB);
   rig.fetch_number(party.second, 20, 7);
   CHECK(rig.told(party.second, 20).empty());
@@ -145,7 +143,7 @@ TEST_CASE("who asks while a file gets its name is told when it has it", "[broker
     CHECK(rig.states(party.second, 20) == std::vector{JoinState::kFailed});
     CHECK(party.orders() == 2);
     rig.post(party.home, cid_number(7));
-    party.end(party.second, AttemptOutcome::kComplete);
+    party.end(party.second, Outcome::kComplete);
   }
   CHECK(rig.broker.is_quiet());
 }
@@ -155,7 +153,7 @@ TEST_CASE("a file that does not get its name in time holds nobody up", "[broker]
   CacheRig& rig = party.rig;
   party.lead();
   rig.reserve(party.leader, 1, 8 * kMiB);
-  party.end(party.leader, AttemptOutcome::kComplete);
+  party.end(party.leader, Outcome::kComplete);
   rig.done(party.leader, 1, 7, kMiB);
   rig.fetch_number(party.second, 20, 7);
   rig.advance(999);
@@ -163,7 +161,7 @@ TEST_CASE("a file that does not get its name in time holds nobody up", "[broker]
   rig.advance(1);
   CHECK(party.orders() == 2);
   rig.post(party.home, cid_number(7));
-  party.end(party.second, AttemptOutcome::kComplete);
+  party.end(party.second, Outcome::kComplete);
   CHECK(rig.broker.is_quiet());
 }
 
@@ -176,14 +174,14 @@ TEST_CASE("a leader that fails is followed by its oldest follower", "[broker][jo
   rig.progress(party.leader, 1, JoinState::kGoing, 4096);
   SECTION("it cannot spool from the start") {
     rig.progress(party.leader, 1, JoinState::kFailed, 0);
-    party.end(party.leader, AttemptOutcome::kComplete);
+    party.end(party.leader, Outcome::kComplete);
   }
   SECTION("its client leaves") {
     rig.tell(party.leader, ipc::CancelFetch{1});
-    party.end(party.leader, AttemptOutcome::kCancelled);
+    party.end(party.leader, Outcome::kCancelled);
   }
   SECTION("its stream is cut and it wants no other") {
-    party.end(party.leader, AttemptOutcome::kAborted);
+    party.end(party.leader, Outcome::kAborted);
   }
   SECTION("it dies") {
     rig.kill_worker(party.leader);
@@ -196,7 +194,7 @@ TEST_CASE("a leader that fails is followed by its oldest follower", "[broker][jo
   rig.post(party.home, cid_number(7));
   rig.progress(party.second, 20, JoinState::kGoing, 100, "/cache/tmp/0-77-2");
   CHECK(rig.told(party.third, 30).back().path == "/cache/tmp/0-77-2");
-  party.end(party.second, AttemptOutcome::kComplete);
+  party.end(party.second, Outcome::kComplete);
   rig.progress(party.second, 20, JoinState::kWhole, 200, "/cache/tmp/0-77-2");
   CHECK(rig.states(party.third, 30).back() == JoinState::kWhole);
   CHECK(rig.broker.is_quiet());
@@ -209,7 +207,7 @@ TEST_CASE("an attempt that another one follows disturbs no follower", "[broker][
   party.lead();
   rig.register_l2("other", "?v=2&capacity=8");
   rig.fetch_number(party.second, 20, 7);
-  party.end(party.leader, AttemptOutcome::kAborted, true);
+  party.end(party.leader, Outcome::kAborted, true);
   CHECK(rig.told(party.second, 20).empty());
   CHECK(rig.broker.joins().followers() == 1);
 }
@@ -222,9 +220,9 @@ TEST_CASE("a fetch that fails fails for all its followers", "[broker][joins]") {
     rig.fetch_number(party.second, 20, 7);
     rig.fetch_number(party.third, 30, 7);
     rig.post_not_found(party.home, cid_number(7));
-    CHECK(rig.failure(party.leader, 1) == FetchFailure::kNotFound);
-    CHECK(rig.failure(party.second, 20) == FetchFailure::kNotFound);
-    CHECK(rig.failure(party.third, 30) == FetchFailure::kNotFound);
+    CHECK(rig.failure(party.leader, 1) == Outcome::kNotFound);
+    CHECK(rig.failure(party.second, 20) == Outcome::kNotFound);
+    CHECK(rig.failure(party.third, 30) == Outcome::kNotFound);
     CHECK(party.orders() == 1);
   }
   SECTION("the broker stops") {
@@ -232,8 +230,8 @@ TEST_CASE("a fetch that fails fails for all its followers", "[broker][joins]") {
     rig.fetch_number(party.second, 20, 7);
     rig.broker.drain(rig.now_ms);
     rig.carry_out();
-    CHECK(rig.failure(party.leader, 1) == FetchFailure::kDraining);
-    CHECK(rig.failure(party.second, 20) == FetchFailure::kDraining);
+    CHECK(rig.failure(party.leader, 1) == Outcome::kDraining);
+    CHECK(rig.failure(party.second, 20) == Outcome::kDraining);
   }
   CHECK(rig.broker.is_quiet());
 }
@@ -247,7 +245,7 @@ TEST_CASE("followers of a stream outlive the broker's drain", "[broker][joins]")
   rig.carry_out();
   CHECK_FALSE(rig.failure(party.second, 20));
   rig.progress(party.leader, 1, JoinState::kWhole, 100);
-  party.end(party.leader, AttemptOutcome::kComplete);
+  party.end(party.leader, Outcome::kComplete);
   CHECK(rig.states(party.second, 20) == std::vector{JoinState::kWhole});
   CHECK(rig.broker.is_quiet());
 }
@@ -261,7 +259,7 @@ TEST_CASE("a follower waits for a first byte as long as its fetch may", "[broker
     rig.advance(4'999);
     CHECK_FALSE(rig.failure(party.second, 20));
     rig.advance(1);
-    CHECK(rig.failure(party.second, 20) == FetchFailure::kSilent);
+    CHECK(rig.failure(party.second, 20) == Outcome::kSilent);
     CHECK(rig.broker.joins().followers() == 0);
   }
   SECTION("one comes") {
@@ -286,7 +284,7 @@ TEST_CASE("a follower that leaves disturbs nobody", "[broker][joins]") {
     rig.kill_worker(party.second);
   }
   rig.progress(party.leader, 1, JoinState::kWhole, 100);
-  party.end(party.leader, AttemptOutcome::kComplete);
+  party.end(party.leader, Outcome::kComplete);
   CHECK(rig.told(party.second, 20).empty());
   CHECK(rig.states(party.third, 30) == std::vector{JoinState::kWhole});
   CHECK(rig.broker.counters().fetches_cancelled == 1);
@@ -297,7 +295,7 @@ TEST_CASE("a fetch that is over is joined while its worker remembers it", "[brok
   Party party;
   CacheRig& rig = party.rig;
   party.lead();
-  party.end(party.leader, AttemptOutcome::kComplete);
+  party.end(party.leader, Outcome::kComplete);
   SECTION("it does") {
     rig.fetch_number(party.second, 20, 7);
     CHECK(party.wanted(party.leader) == 1);

@@ -54,10 +54,10 @@ class Dispatch {
     return line;
   }
   /// The failures that the worker was told since the last call, by fetch.
-  std::map<uint64_t, ipc::FetchFailure> failures() {
+  std::map<uint64_t, Outcome> failures() {
     std::vector<Command> commands;
     context.out.drain(commands);
-    std::map<uint64_t, ipc::FetchFailure> found;
+    std::map<uint64_t, Outcome> found;
     for (const Command& command : commands) {
       const auto* sent = std::get_if<SendWorker>(&command);
       const auto* failed = sent ? std::get_if<ipc::FetchFailed>(&sent->message) : nullptr;
@@ -133,7 +133,7 @@ TEST_CASE("a silent L2 is told that nobody waits for its attempt", "[broker][dis
     dispatch.dispatcher.on_timer(FetchNo{due->id}, due->number, dispatch.now_ms);
   }
   CHECK(home.cancels == std::vector<Uuid>{home.orders[0].attempt_id});
-  CHECK(dispatch.failures().at(1) == ipc::FetchFailure::kSilent);
+  CHECK(dispatch.failures().at(1) == Outcome::kSilent);
 }
 
 TEST_CASE("a line whose L2 is behind gets no order before the L2 has read", "[broker][dispatch]") {
@@ -174,7 +174,7 @@ TEST_CASE("the fetches of a lost registration go elsewhere", "[broker][dispatch]
   SECTION("to nobody where there is none") {
     dispatch.fetch(1, lost);
     CHECK(dispatch.lose(lost));
-    CHECK(dispatch.failures().at(1) == ipc::FetchFailure::kFailed);
+    CHECK(dispatch.failures().at(1) == Outcome::kL2sFailed);
     CHECK(dispatch.dispatcher.fetches() == 0);
   }
   SECTION("not to the same L2 by a new line, which gets the next") {
@@ -184,7 +184,7 @@ TEST_CASE("the fetches of a lost registration go elsewhere", "[broker][dispatch]
     REQUIRE(dispatch.replaced);
     dispatch.dispatcher.on_registration_lost(lost, dispatch.now_ms);
     dispatch.dispatcher.reroute(dispatch.now_ms);
-    CHECK(dispatch.failures().at(1) == ipc::FetchFailure::kFailed);
+    CHECK(dispatch.failures().at(1) == Outcome::kL2sFailed);
     dispatch.fetch(2, lost, {.root = cid_number(2)});
     CHECK(home.trace_ids() == Texts{"t-1"});
     CHECK(other.trace_ids() == Texts{"t-2"});

@@ -4,8 +4,6 @@
 namespace daphnis::broker {
 namespace {
 
-using ipc::FetchFailure;
-
 const Cid kRoot = cid_number(42);
 
 /// Begins a fetch and cancels it: its order, if an L2 gets one, takes no place any more.
@@ -109,7 +107,7 @@ TEST_CASE("an L2 that takes nothing for a second gets no order while others are 
     rig.fetch(worker, 2, kRoot);
     CHECK_FALSE(rig.failure(worker, 2));
     rig.advance(800);
-    CHECK(rig.failure(worker, 2) == FetchFailure::kSilent);
+    CHECK(rig.failure(worker, 2) == Outcome::kSilent);
   }
   SECTION("it gets what waits for it as soon as it reads") {
     rig.fetch(worker, 2, kRoot);
@@ -126,7 +124,7 @@ TEST_CASE("an L2 that takes nothing for a second gets no order while others are 
     rig.advance(900);
     CHECK_FALSE(rig.failure(worker, 3));
     rig.take(still, 1'000);
-    rig.end_attempt(worker, rig.inbox<ipc::Handoff>(worker)[0], ipc::AttemptOutcome::kComplete);
+    rig.end_attempt(worker, rig.inbox<ipc::Handoff>(worker)[0], Outcome::kComplete);
     CHECK(rig.orders(still).size() == 3);
   }
   CHECK(rig.broker.registrations().registry().size() >= 1);

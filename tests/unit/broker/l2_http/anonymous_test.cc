@@ -4,9 +4,6 @@
 namespace daphnis::broker {
 namespace {
 
-using ipc::AttemptOutcome;
-using ipc::FetchFailure;
-
 const Cid kRoot = cid_number(42);
 
 /// A broker with one L2 that holds kRoot and has an order for it.
@@ -31,7 +28,7 @@ struct Ordered {
     CHECK(rig.broker.registrations().holdings().size() == 1);
   }
   /// A delivery without an id comes and is no use.
-  void answer_badly(AttemptOutcome outcome) {
+  void answer_badly(Outcome outcome) {
     CHECK(rig.conns[rig.post_bare(kRoot)].handed_to == worker);
     rig.end_attempt(worker, rig.inbox<ipc::Handoff>(worker).back(), outcome, true);
   }
@@ -51,16 +48,16 @@ TEST_CASE("what came without an id says nothing of the L2, which is asked again 
           "[broker][deliveries]") {
   Ordered at;
   SECTION("bytes that are not what the root says") {
-    at.answer_badly(AttemptOutcome::kVerifyFailed);
+    at.answer_badly(Outcome::kLied);
   }
   SECTION("an upload that was cut") {
-    at.answer_badly(AttemptOutcome::kAborted);
+    at.answer_badly(Outcome::kAborted);
   }
   SECTION("an upload that stalled") {
-    at.answer_badly(AttemptOutcome::kStalled);
+    at.answer_badly(Outcome::kStalled);
   }
   SECTION("an upload that ended before its first byte") {
-    at.answer_badly(AttemptOutcome::kNotFound);
+    at.answer_badly(Outcome::kNotFound);
   }
   SECTION("a not-found") {
     at.say_not_found();
@@ -69,8 +66,7 @@ TEST_CASE("what came without an id says nothing of the L2, which is asked again 
   REQUIRE(at.rig.orders(at.home).size() == 2);
   CHECK(at.rig.status(at.rig.post_bare(kRoot)) == 400);
   CHECK(at.rig.conns[at.rig.post(at.home, kRoot)].handed_to == at.worker);
-  at.rig.end_attempt(at.worker, at.rig.inbox<ipc::Handoff>(at.worker).back(),
-                     AttemptOutcome::kComplete);
+  at.rig.end_attempt(at.worker, at.rig.inbox<ipc::Handoff>(at.worker).back(), Outcome::kComplete);
   CHECK(at.l2().tally.complete == 1);
   CHECK(at.rig.broker.is_quiet());
 }
@@ -79,8 +75,7 @@ TEST_CASE("a good delivery without an id is served and not counted for the L2",
           "[broker][deliveries]") {
   Ordered at;
   CHECK(at.rig.conns[at.rig.post_bare(kRoot)].handed_to == at.worker);
-  at.rig.end_attempt(at.worker, at.rig.inbox<ipc::Handoff>(at.worker).back(),
-                     AttemptOutcome::kComplete);
+  at.rig.end_attempt(at.worker, at.rig.inbox<ipc::Handoff>(at.worker).back(), Outcome::kComplete);
   at.check_nothing_is_said_of_it();
   CHECK(at.rig.broker.counters().fetches_served == 1);
   CHECK(at.rig.broker.counters().deliveries_without_id == 1);
@@ -98,11 +93,11 @@ TEST_CASE("others are asked before an L2 that a stranger delivered for", "[broke
   SECTION("its own word decides") {
     at.rig.post_not_found(at.home, kRoot);
     CHECK(at.l2().tally.not_found == 1);
-    CHECK(at.rig.failure(at.worker, 1) == FetchFailure::kNotFound);
+    CHECK(at.rig.failure(at.worker, 1) == Outcome::kNotFound);
   }
   SECTION("its silence is silence") {
     at.rig.advance(800);
-    CHECK(at.rig.failure(at.worker, 1) == FetchFailure::kSilent);
+    CHECK(at.rig.failure(at.worker, 1) == Outcome::kSilent);
   }
   CHECK(at.rig.orders(at.home).size() == 2);
   CHECK(at.rig.broker.is_quiet());
@@ -113,10 +108,9 @@ TEST_CASE("an L2 that goes after a stranger has delivered for it was silent",
   Ordered at;
   CHECK(at.rig.conns[at.rig.post_bare(kRoot)].handed_to == at.worker);
   at.rig.hang_up(at.home);
-  at.rig.end_attempt(at.worker, at.rig.inbox<ipc::Handoff>(at.worker).back(),
-                     AttemptOutcome::kVerifyFailed, true);
+  at.rig.end_attempt(at.worker, at.rig.inbox<ipc::Handoff>(at.worker).back(), Outcome::kLied, true);
   const auto failure = at.rig.failure(at.worker, 1);
-  CHECK((failure == FetchFailure::kSilent));
+  CHECK((failure == Outcome::kSilent));
   CHECK(at.rig.broker.is_quiet());
 }
 

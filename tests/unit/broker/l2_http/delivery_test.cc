@@ -3,9 +3,6 @@
 namespace daphnis::broker {
 namespace {
 
-using ipc::AttemptOutcome;
-using ipc::FetchFailure;
-
 const Cid kRoot = cid_number(42);
 
 /// A broker with one L2 that has an order for kRoot.
@@ -85,8 +82,7 @@ TEST_CASE("deliveries that are no use get their status at once", "[broker][deliv
   SECTION("a second time while the first streams and after it") {
     CHECK(at.post_target(good) == 0);
     CHECK(at.post_target(good) == 409);
-    at.rig.end_attempt(at.worker, at.rig.inbox<ipc::Handoff>(at.worker)[0],
-                       AttemptOutcome::kComplete);
+    at.rig.end_attempt(at.worker, at.rig.inbox<ipc::Handoff>(at.worker)[0], Outcome::kComplete);
     CHECK(at.post_target(good) == 409);
     at.rig.advance(60'000);
     CHECK(at.post_target(good) == 404);
@@ -172,7 +168,7 @@ TEST_CASE("a not-found keeps its connection for the next delivery", "[broker][de
                         "Daphnis-Not-Found: 1\r\n\r\n0\r\n\r\n" +
                         second);
   CHECK(at.rig.status(conn) == 200);
-  CHECK(at.rig.failure(at.worker, 1) == FetchFailure::kNotFound);
+  CHECK(at.rig.failure(at.worker, 1) == Outcome::kNotFound);
   REQUIRE(at.rig.inbox<ipc::Handoff>(at.worker).size() == 1);
   CHECK(as_text(at.rig.inbox<ipc::Handoff>(at.worker)[0].received) == second);
 }
@@ -187,7 +183,7 @@ TEST_CASE("a socket that comes back serves its next POST from the surplus",
                          "?requestId=" + Rig::field(orders[0], "requestId") +
                          " HTTP/1.1\r\nHost: l1\r\nContent-Length: 2\r\n\r\nhi");
   const auto handoff = at.rig.inbox<ipc::Handoff>(at.worker).at(0);
-  at.rig.end_attempt(at.worker, handoff, AttemptOutcome::kComplete);
+  at.rig.end_attempt(at.worker, handoff, Outcome::kComplete);
   const std::string next = "POST /data/" + cid_number(2).text() +
                            "?requestId=" + Rig::field(orders[1], "requestId") +
                            " HTTP/1.1\r\nHost: l1\r\nContent-Length: 2\r\n\r\n";
@@ -249,11 +245,11 @@ TEST_CASE("a delivery that we lose is our own fault and not its L2's", "[broker]
   const auto handoff = at.rig.inbox<ipc::Handoff>(at.worker).at(0);
   at.rig.tell(at.worker, ipc::AttemptEnded{.fetch_id = handoff.fetch_id,
                                            .attempt_id = handoff.attempt_id,
-                                           .outcome = AttemptOutcome::kLost,
+                                           .outcome = Outcome::kHandOffLost,
                                            .wants_another = true});
   const auto failed = at.rig.inbox<ipc::FetchFailed>(at.worker);
   REQUIRE(failed.size() == 1);
-  CHECK(failed[0].reason == FetchFailure::kOverloaded);
+  CHECK(failed[0].reason == Outcome::kOverloaded);
   CHECK(failed[0].retry_after_s > 0);
   CHECK(failures(at.rig) == 0);
 }
@@ -263,10 +259,10 @@ TEST_CASE("what a worker says of attempts it has not is ignored", "[broker][deli
   at.rig.post(at.home, kRoot);
   const auto handoff = at.rig.inbox<ipc::Handoff>(at.worker).at(0);
   const WorkerId other = at.rig.connect_worker();
-  at.rig.end_attempt(other, handoff, AttemptOutcome::kComplete);
+  at.rig.end_attempt(other, handoff, Outcome::kComplete);
   CHECK_FALSE(at.rig.broker.is_quiet());
-  at.rig.end_attempt(at.worker, handoff, AttemptOutcome::kComplete);
-  at.rig.end_attempt(at.worker, handoff, AttemptOutcome::kComplete);
+  at.rig.end_attempt(at.worker, handoff, Outcome::kComplete);
+  at.rig.end_attempt(at.worker, handoff, Outcome::kComplete);
   CHECK(at.rig.broker.is_quiet());
   CHECK(at.rig.broker.counters().fetches_served == 1);
 }
@@ -282,7 +278,7 @@ TEST_CASE("a cancelled stream holds its L2 until the worker reports its end",
   CHECK(rig.broker.dispatcher().fetches() == 0);
   rig.fetch(worker, 2, cid_number(2));
   CHECK(rig.orders(home).size() == 1);
-  rig.end_attempt(worker, rig.inbox<ipc::Handoff>(worker)[0], AttemptOutcome::kCancelled);
+  rig.end_attempt(worker, rig.inbox<ipc::Handoff>(worker)[0], Outcome::kCancelled);
   CHECK(rig.orders(home).size() == 2);
 }
 

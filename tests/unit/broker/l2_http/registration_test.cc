@@ -3,8 +3,6 @@
 namespace daphnis::broker {
 namespace {
 
-using ipc::FetchFailure;
-
 const Cid kRoot = cid_number(42);
 
 std::string get(const std::string& target, const std::string& more = "") {
@@ -194,11 +192,11 @@ TEST_CASE("when the only L2 is lost its fetches fail and its streams go on",
   for (uint64_t n = 1; n <= 4; ++n) rig.fetch(worker, n, cid_number(n));
   rig.post(home, cid_number(2));
   rig.hang_up(home);
-  CHECK(rig.failure(worker, 1) == FetchFailure::kFailed);
-  CHECK(rig.failure(worker, 3) == FetchFailure::kNoL2);
-  CHECK(rig.failure(worker, 4) == FetchFailure::kNoL2);
+  CHECK(rig.failure(worker, 1) == Outcome::kL2sFailed);
+  CHECK(rig.failure(worker, 3) == Outcome::kNoL2);
+  CHECK(rig.failure(worker, 4) == Outcome::kNoL2);
   CHECK_FALSE(rig.failure(worker, 2));
-  rig.end_attempt(worker, rig.inbox<ipc::Handoff>(worker)[0], ipc::AttemptOutcome::kComplete);
+  rig.end_attempt(worker, rig.inbox<ipc::Handoff>(worker)[0], Outcome::kComplete);
   CHECK(rig.broker.is_quiet());
 }
 
@@ -262,14 +260,14 @@ TEST_CASE("a broker that drains ends what nobody streams and takes nothing new",
   rig.send(busy, "POST /hold");
   rig.broker.drain(rig.now_ms);
   rig.carry_out();
-  CHECK(rig.failure(worker, 1) == FetchFailure::kDraining);
-  CHECK(rig.failure(worker, 3) == FetchFailure::kDraining);
+  CHECK(rig.failure(worker, 1) == Outcome::kDraining);
+  CHECK(rig.failure(worker, 3) == Outcome::kDraining);
   CHECK_FALSE(rig.failure(worker, 2));
   CHECK(rig.conns[home].is_shut);
   CHECK(rig.conns[idle].is_closed);
   CHECK(rig.status(busy) == 503);
   rig.fetch(worker, 9, kRoot);
-  CHECK(rig.failure(worker, 9) == FetchFailure::kDraining);
+  CHECK(rig.failure(worker, 9) == Outcome::kDraining);
   CHECK(rig.status(rig.register_l2("new")) == 503);
   rig.advance(1'000);
   CHECK(rig.broker.l2_server().connections() == 0);

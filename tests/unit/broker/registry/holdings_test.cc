@@ -4,7 +4,6 @@
 #include "tests/unit/broker/rig.h"
 
 namespace daphnis::broker {
-using ipc::FetchFailure;
 
 namespace {
 
@@ -251,7 +250,7 @@ TEST_CASE("of all not-founds only the lack of the root strikes a holding", "[bro
         worker,
         ipc::Fetch{.fetch_id = 1, .request = is.request, .trace_id = "t", .deadline_ms = 1'000});
     CHECK(rig.status(rig.post_not_found(home, d, is.says)) == 200);
-    CHECK(rig.failure(worker, 1) == FetchFailure::kNotFound);
+    CHECK(rig.failure(worker, 1) == Outcome::kNotFound);
     CHECK(rig.broker.registrations().holdings().size() == (is.strikes ? 0 : 1));
   }
 }
@@ -265,8 +264,8 @@ TEST_CASE("an empty delivery strikes no holding and wrong bytes do", "[broker][h
   rig.fetch(worker, 1, cid_number(1));
   rig.post(home, cid_number(1), "", "");
   rig.end_attempt(worker, rig.inbox<ipc::Handoff>(worker)[0],
-                  lies ? ipc::AttemptOutcome::kVerifyFailed : ipc::AttemptOutcome::kNotFound, true);
-  CHECK(rig.failure(worker, 1) == (lies ? FetchFailure::kFailed : FetchFailure::kNotFound));
+                  lies ? Outcome::kLied : Outcome::kNotFound, true);
+  CHECK(rig.failure(worker, 1) == (lies ? Outcome::kL2sFailed : Outcome::kNotFound));
   CHECK(rig.broker.registrations().holdings().size() == (lies ? 0 : 1));
 }
 

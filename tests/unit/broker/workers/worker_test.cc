@@ -125,7 +125,7 @@ TEST_CASE("the fetches of a worker that dies end and those of others go on", "[b
   CHECK(rig.orders(home).size() == 4);
   CHECK(Rig::field(rig.orders(home)[3], "root") == cid_number(5).text());
   rig.post_not_found(home, cid_number(5));
-  rig.end_attempt(other, rig.inbox<ipc::Handoff>(other)[0], ipc::AttemptOutcome::kComplete);
+  rig.end_attempt(other, rig.inbox<ipc::Handoff>(other)[0], Outcome::kComplete);
   CHECK(rig.broker.is_quiet());
   CHECK(rig.broker.dispatcher().waiting() == 0);
 }

@@ -212,10 +212,8 @@ TEST_CASE("the rest of a file that breaks while it is sent comes from an L2", "[
     CHECK(edge.worker.stats().fetches == 0);
   }
   SECTION("or not at all, so that the answer is cut") {
-    edge.tell(ipc::FetchFailed{.fetch_id = fetch.fetch_id,
-                               .reason = ipc::FetchFailure::kNoL2,
-                               .attempts = 0,
-                               .retry_after_s = 1});
+    edge.tell(ipc::FetchFailed{
+        .fetch_id = fetch.fetch_id, .reason = Outcome::kNoL2, .attempts = 0, .retry_after_s = 1});
     CHECK(client.ending == Ending::kClose);  // The answer is shorter than the length that was told.
     CHECK_THAT(edge.lines.back(), Contains("outcome=aborted"));
   }

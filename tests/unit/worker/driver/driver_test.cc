@@ -44,7 +44,7 @@ TEST_CASE("a socket that is not the one its message announces is closed", "[driv
   CHECK(rig.driver.sockets() == (is_own ? 2 : 1));
   const auto ended = rig.sent<ipc::AttemptEnded>();
   CHECK(ended.empty() == is_own);
-  if (!is_own) CHECK(ended.at(0).outcome == ipc::AttemptOutcome::kLost);
+  if (!is_own) CHECK(ended.at(0).outcome == Outcome::kHandOffLost);
 }
 
 TEST_CASE("a client for whom no place is left is closed", "[driver]") {

@@ -73,7 +73,7 @@ TEST_CASE("one that leaves disturbs nobody and the last one ends the fetch", "[w
   SECTION("it ends") {
     rig.lose(second);
     CHECK(rig.only<ipc::CancelFetch>().fetch_id == rig.fetch.fetch_id);
-    CHECK(rig.only<ipc::AttemptEnded>().outcome == ipc::AttemptOutcome::kCancelled);
+    CHECK(rig.only<ipc::AttemptEnded>().outcome == Outcome::kCancelled);
     CHECK(rig.worker.stats().fetches == 0);
     rig.ask();
     CHECK(rig.only<ipc::Fetch>().fetch_id != rig.fetch.fetch_id);

@@ -163,7 +163,7 @@ TEST_CASE("a follower in mid-answer asks a broker again that knows no L2 yet", "
   rig.stop_broker();
   rig.welcome();
   const auto asked = rig.only<ipc::Fetch>();
-  rig.tell(ipc::FetchFailed{.fetch_id = asked.fetch_id, .reason = ipc::FetchFailure::kNoL2});
+  rig.tell(ipc::FetchFailed{.fetch_id = asked.fetch_id, .reason = Outcome::kNoL2});
   CHECK(rig.sent<ipc::Fetch>().empty());
   rig.pass_time(limits::kAskAgainMs);
   rig.hand_off(rig.only<ipc::Fetch>(), post_with_length(rig.car.bytes));

@@ -55,14 +55,13 @@ TEST_CASE("every failure has a truthful status and its own code", "[worker][answ
 }
 
 TEST_CASE("what the broker reports has the status of the design", "[worker][answers]") {
-  using ipc::FetchFailure;
-  const auto status = [](FetchFailure failure) { return answer_for(failure_of(failure)).status; };
-  CHECK(status(FetchFailure::kNoL2) == 503);
-  CHECK(status(FetchFailure::kFailed) == 502);
-  CHECK(status(FetchFailure::kSilent) == 504);
-  CHECK(status(FetchFailure::kNotFound) == 404);
-  CHECK(status(FetchFailure::kOverloaded) == 503);
-  CHECK(status(FetchFailure::kDraining) == 503);
+  const auto status = [](Outcome failure) { return answer_for(failure_of(failure)).status; };
+  CHECK(status(Outcome::kNoL2) == 503);
+  CHECK(status(Outcome::kL2sFailed) == 502);
+  CHECK(status(Outcome::kSilent) == 504);
+  CHECK(status(Outcome::kNotFound) == 404);
+  CHECK(status(Outcome::kOverloaded) == 503);
+  CHECK(status(Outcome::kDraining) == 503);
   CHECK(answer_for(FailureKind::kPathNotALink).status == 501);
   CHECK(answer_for(FailureKind::kNotCached).status == 412);
   CHECK(answer_for(FailureKind::kL2Lied).status == 502);
