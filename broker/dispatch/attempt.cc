@@ -7,76 +7,53 @@
 namespace daphnis::broker {
 namespace {
 
-/// What an end counts for; null: for nothing.
+/// What an attempt's outcome counts for; null: for nothing.
 struct Meaning {
   uint64_t Counters::*broker = nullptr;
   uint64_t L2Tally::*l2 = nullptr;
   uint32_t Fetch::*fetch = nullptr;
-  bool was_delivered = false;  ///< A POST came.
-  bool was_heard = false;      ///< What the POST brought is known.
 };
 
-Meaning meaning_of(AttemptEnd end) {
-  using enum AttemptEnd;
-  switch (end) {
-    case kSilent:
-      return {&Counters::silent, &L2Tally::silent, &Fetch::silent};
-    case kL2Lost:
-      return {&Counters::l2_lost, &L2Tally::failed, &Fetch::failed};
-    case kCancelled:
-      return {.l2 = &L2Tally::cancelled};
-    case kDrained:
-    case kWorkerGone:
-      return {};
-    case kNotFound:
-    case kStreamNotFound:
-      return {&Counters::not_found, &L2Tally::not_found, &Fetch::not_found, true, true};
-    case kRefused:
-      // The fault is this edge's own.
-      return {&Counters::handoffs_refused, nullptr, &Fetch::lost, true, false};
-    case kStreamComplete:
-      return {nullptr, &L2Tally::complete, nullptr, true, true};
-    case kStreamLied:
-      return {nullptr, &L2Tally::lied, &Fetch::failed, true, true};
-    case kStreamAborted:
-      return {nullptr, &L2Tally::failed, &Fetch::failed, true, true};
-    case kStreamStalled:
-      return {nullptr, &L2Tally::silent, &Fetch::silent, true, true};
-    case kStreamCancelled:
-      return {nullptr, &L2Tally::cancelled, nullptr, true, true};
-    case kStreamLost:
-      // The fault is this edge's own.
-      return {nullptr, nullptr, &Fetch::lost, true, true};
-  }
-  return {};
-}
-
-AttemptEnd end_of(Outcome outcome) {
+Meaning meaning_of(Outcome outcome) {
   switch (outcome) {
     case Outcome::kComplete:
-      return AttemptEnd::kStreamComplete;
+      return {.l2 = &L2Tally::complete};
     case Outcome::kNotFound:
-      return AttemptEnd::kStreamNotFound;
-    case Outcome::kLied:
-      return AttemptEnd::kStreamLied;
-    case Outcome::kAborted:
-      return AttemptEnd::kStreamAborted;
+      return {&Counters::not_found, &L2Tally::not_found, &Fetch::not_found};
+    case Outcome::kSilent:
+      return {&Counters::silent, &L2Tally::silent, &Fetch::silent};
     case Outcome::kStalled:
-      return AttemptEnd::kStreamStalled;
-    case Outcome::kCancelled:
-      return AttemptEnd::kStreamCancelled;
+      return {nullptr, &L2Tally::silent, &Fetch::silent};
+    case Outcome::kAborted:
+      return {nullptr, &L2Tally::failed, &Fetch::failed};
+    case Outcome::kLied:
+      return {nullptr, &L2Tally::lied, &Fetch::failed};
+    case Outcome::kRegistrationLost:
+      return {&Counters::l2_lost, &L2Tally::failed, &Fetch::failed};
     case Outcome::kHandOffLost:
-      return AttemptEnd::kStreamLost;
+      return {.fetch = &Fetch::lost};  // The fault is this edge's own.
+    case Outcome::kHandOffRefused:
+      return {&Counters::handoffs_refused, nullptr, &Fetch::lost};  // Likewise.
+    case Outcome::kCancelled:
+      return {.l2 = &L2Tally::cancelled};
+    case Outcome::kWorkerGone:
+    case Outcome::kDraining:
+      return {};
     default:
-      abort_on_bug("a worker cannot report this outcome");
+      abort_on_bug("an attempt has an outcome that none can have");
   }
+}
+
+/// True where it is known what the attempt's POST brought.
+bool was_heard(const AttemptEnding& ending) {
+  return ending.report || ending.is_told_not_found();
 }
 
 /// Decides whether the holding is struck. An L2 that holds a part of the DAG still serves requests
 /// within that part.
 bool lacks_root(const AttemptEnding& ending, const Fetch& fetch, const L2* l2) {
-  if (ending.how == AttemptEnd::kStreamLied) return true;
-  if (ending.how != AttemptEnd::kNotFound || !l2) return false;
+  if (ending.how == Outcome::kLied) return true;
+  if (!ending.is_told_not_found() || !l2) return false;
   const NotFound what = ending.lacks;
   const bool was_asked_root_alone =
       l2->capabilities().reads_whole_requests && fetch.asks_root_alone();
@@ -84,14 +61,6 @@ bool lacks_root(const AttemptEnding& ending, const Fetch& fetch, const L2* l2) {
 }
 
 }  // namespace
-
-bool was_delivered(AttemptEnd end) {
-  return meaning_of(end).was_delivered;
-}
-
-AttemptEnding AttemptEnding::reported(const ipc::AttemptEnded& report) {
-  return {.how = end_of(report.outcome), .report = &report};
-}
 
 void Attempt::order(Fetch& fetch, L2& l2, uint64_t until_ms, uint64_t now_ms) {
   check(fetch.attempts.size() < kAttemptsAtOnceMax, "a fetch has too many attempts");
@@ -115,6 +84,7 @@ void Attempt::deliver(bool is_anonymous, uint64_t now_ms) {
   context_.counters.first_byte.record(now_ms - ordered_ms_);
   context_.counters.first_byte_second.record(now_ms - ordered_ms_);
   is_anonymous_ = is_anonymous;
+  was_delivered_ = true;
 }
 
 void Attempt::hand_off() {
@@ -139,13 +109,13 @@ void Attempt::end(const AttemptEnding& ending, uint64_t now_ms) {
   check(state_ != State::kOver, "an attempt ends twice");
   clear_timer();
   state_ = State::kOver;
-  end_ = ending.how;
+  if (ending.how == Outcome::kWorkerGone) was_delivered_ = false;
   L2* l2 = registrations_.registry().find(l2_);
   count_for_broker(ending);
   if (l2 && !is_anonymous_) count_for_l2(ending, *l2, now_ms);
   if (fetch_) {
     count_for_fetch(ending, l2);
-    log_end(ending.how);
+    log_end(ending);
     std::erase(fetch_->attempts, this);
   }
   if (l2) std::erase(l2->attempts, id_);
@@ -159,7 +129,8 @@ void Attempt::clear_timer() {
 void Attempt::count_for_broker(const AttemptEnding& ending) {
   if (ending.report) ++context_.counters.outcomes[ending.report->outcome];
   // A reported not-found counts only where its fetch goes by it.
-  if (ending.how == AttemptEnd::kStreamNotFound && (!fetch_ || is_anonymous_)) return;
+  const bool is_reported_not_found = ending.report && ending.how == Outcome::kNotFound;
+  if (is_reported_not_found && (!fetch_ || is_anonymous_)) return;
   const auto counter = meaning_of(ending.how).broker;
   if (counter) ++(context_.counters.*counter);
 }
@@ -168,33 +139,31 @@ void Attempt::count_for_l2(const AttemptEnding& ending, L2& l2, uint64_t now_ms)
   const auto count = meaning_of(ending.how).l2;
   if (count) ++(l2.tally.*count);
   if (ending.report) l2.tally.car_bytes += ending.report->body_bytes;
-  if (ending.how == AttemptEnd::kStreamLied) {
+  if (ending.how == Outcome::kLied) {
     l2.suspect_until_ms = now_ms + context_.settings.suspect_ms;
   }
 }
 
 void Attempt::count_for_fetch(const AttemptEnding& ending, const L2* l2) {
-  const Meaning meaning = meaning_of(ending.how);
-  if (meaning.was_heard && is_anonymous_) {
+  if (was_heard(ending) && is_anonymous_) {
     // A delivery without an id came to nothing, so its L2 is asked once more.
     fetch_->delivered_for.push_back(l2_);
     ++fetch_->unheard;
     return;
   }
-  if (meaning.was_heard && needs_id_) --fetch_->unheard;
-  if (meaning.fetch) ++(fetch_->*meaning.fetch);
+  if (was_heard(ending) && needs_id_) --fetch_->unheard;
+  const auto count = meaning_of(ending.how).fetch;
+  if (count) ++(fetch_->*count);
   if (lacks_root(ending, *fetch_, l2)) registrations_.holdings().remove(l2_, fetch_->key);
 }
 
-void Attempt::log_end(AttemptEnd end) const {
-  if (end == AttemptEnd::kSilent) {
-    log(LogLevel::kDebug, "silent");
-  } else if (end == AttemptEnd::kNotFound) {
-    log(LogLevel::kDebug, "not_found");
-  } else if (end == AttemptEnd::kStreamLied && is_anonymous_) {
+void Attempt::log_end(const AttemptEnding& ending) const {
+  if (ending.how == Outcome::kLied && is_anonymous_) {
     log(LogLevel::kInfo, "bad_answer_without_id");
-  } else if (end == AttemptEnd::kStreamLied) {
-    log(LogLevel::kWarn, "verify_failed");
+  } else if (ending.how == Outcome::kLied) {
+    log(LogLevel::kWarn, name_of(ending.how));
+  } else if (ending.how == Outcome::kSilent || ending.is_told_not_found()) {
+    log(LogLevel::kDebug, name_of(ending.how));
   }
 }
 

@@ -8,42 +8,25 @@
 #include "broker/registry/registrations.h"
 #include "common/base/uuid.h"
 #include "common/request/not_found.h"
+#include "common/request/outcome.h"
 
 namespace daphnis::broker {
 
 inline constexpr size_t kAttemptsAtOnceMax = 1;  ///< Attempts of one fetch under way.
 
-/// How an attempt ended. attempt.cc says in one table what each end counts for.
-enum class AttemptEnd : uint8_t {
-  // Before the broker handed a socket off.
-  kSilent,     ///< Its POST did not come in time.
-  kL2Lost,     ///< Its L2's registration was lost or replaced before its POST came.
-  kCancelled,  ///< Its worker wanted the fetch no more before its POST came.
-  kDrained,    ///< The broker is stopping, and its POST had not come.
-  kNotFound,   ///< The head of its POST said that the L2 has not got the content.
-  kRefused,    ///< Its POST came, but too many hand-offs wait for its worker.
-  // After that.
-  kWorkerGone,       ///< Its worker went before it reported an end.
-  kStreamComplete,   ///< The worker reported kComplete.
-  kStreamNotFound,   ///< The worker reported kNotFound.
-  kStreamLied,       ///< The worker reported kVerifyFailed.
-  kStreamAborted,    ///< The worker reported kAborted.
-  kStreamStalled,    ///< The worker reported kStalled.
-  kStreamCancelled,  ///< The worker reported kCancelled.
-  kStreamLost,       ///< The worker reported kLost.
-};
-
-/// True where a POST came for the attempt, so that a later one gets 409; otherwise it gets 410.
-[[nodiscard]] bool was_delivered(AttemptEnd end);
-
 /// An attempt's end with what is known of it.
 struct AttemptEnding {
-  AttemptEnd how;
-  NotFound lacks = NotFound::kUnspecified;    ///< Of kNotFound alone: what the L2 lacks.
+  Outcome how;
+  /// What the L2 lacks, where the broker found kNotFound in the head of the POST.
+  NotFound lacks = NotFound::kUnspecified;
   const ipc::AttemptEnded* report = nullptr;  ///< The worker's; null: the broker ended it.
 
   /// The end that a worker reports; `report` must outlive it.
-  [[nodiscard]] static AttemptEnding reported(const ipc::AttemptEnded& report);
+  [[nodiscard]] static AttemptEnding reported(const ipc::AttemptEnded& report) {
+    return {.how = report.outcome, .report = &report};
+  }
+  /// True where the L2 itself says not-found, to the broker.
+  [[nodiscard]] bool is_told_not_found() const { return how == Outcome::kNotFound && !report; }
 };
 
 /// One order to one L2 for one fetch: it is ordered, perhaps handed off, and ends once. It counts
@@ -94,15 +77,16 @@ class Attempt {
   [[nodiscard]] bool needs_id() const { return needs_id_; }
   /// True where the worker has not said HandoffTaken.
   [[nodiscard]] bool awaits_taking() const { return state_ == State::kHandedOff && !is_taken_; }
-  /// Only of an attempt that is over.
-  [[nodiscard]] AttemptEnd how_ended() const { return end_; }
+  /// True where a POST came, so that a later one gets 409. False once its worker is gone with it:
+  /// then the attempt counts as cancelled, and a later POST gets 410 (DESIGN 4a).
+  [[nodiscard]] bool was_delivered() const { return was_delivered_; }
 
  private:
   void clear_timer();
   void count_for_broker(const AttemptEnding& ending);
   void count_for_l2(const AttemptEnding& ending, L2& l2, uint64_t now_ms) const;
   void count_for_fetch(const AttemptEnding& ending, const L2* l2);
-  void log_end(AttemptEnd end) const;
+  void log_end(const AttemptEnding& ending) const;
 
   Uuid id_;
   bool needs_id_;
@@ -112,7 +96,7 @@ class Attempt {
   L2No l2_{};
   WorkerId worker_{};
   State state_ = State::kOrdered;
-  AttemptEnd end_{};
+  bool was_delivered_ = false;
   bool is_taken_ = false;
   bool is_anonymous_ = false;
   uint64_t ordered_ms_ = 0;

@@ -23,13 +23,13 @@ Attempt* Attempts::find(const Uuid& id) {
 void Attempts::finish(const Attempt& attempt, uint64_t now_ms) {
   check(attempt.state() == Attempt::State::kOver, "an attempt was finished before its end");
   const Uuid id = attempt.id();
-  finished_.emplace(id, attempt.how_ended());
+  finished_.emplace(id, attempt.was_delivered());
   check(live_.erase(id) == 1, "an unknown attempt was finished");
   by_age_.push_back({id, now_ms});
   forget_old(now_ms);
 }
 
-std::optional<AttemptEnd> Attempts::finished(const Uuid& id, uint64_t now_ms) {
+std::optional<bool> Attempts::was_delivered(const Uuid& id, uint64_t now_ms) {
   forget_old(now_ms);
   const auto found = finished_.find(id);
   return found == finished_.end() ? std::nullopt : std::optional(found->second);

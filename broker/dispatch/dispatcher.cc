@@ -138,9 +138,10 @@ void Dispatcher::end_attempt(Attempt& attempt, const AttemptEnding& ending, uint
   const Uuid id = attempt.id();  // finish() destroys the attempt.
   L2* l2 = registrations_.registry().find(attempt.l2());
   attempt.end(ending, now_ms);
+  const bool was_delivered = attempt.was_delivered();
   attempts_.finish(attempt, now_ms);
   if (!l2) return;
-  if (!was_delivered(ending.how)) registrations_.cancel(*l2, id, now_ms);
+  if (!was_delivered) registrations_.cancel(*l2, id, now_ms);
   serve_queue(*l2, now_ms);
 }
 
@@ -177,7 +178,7 @@ void Dispatcher::erase(Fetch& fetch, FetchEnd::How how, Outcome reason) {
   fetches_.erase(fetch);
 }
 
-void Dispatcher::take_back(Fetch& fetch, AttemptEnd how, uint64_t now_ms) {
+void Dispatcher::take_back(Fetch& fetch, Outcome how, uint64_t now_ms) {
   if (fetch.waits_for) leave_queue(fetch);
   for (Attempt* attempt : std::vector<Attempt*>(fetch.attempts)) {
     if (attempt->state() == Attempt::State::kOrdered) end_attempt(*attempt, {.how = how}, now_ms);
@@ -188,7 +189,7 @@ void Dispatcher::take_back(Fetch& fetch, AttemptEnd how, uint64_t now_ms) {
 /// its end.
 void Dispatcher::abandon(Fetch& fetch, uint64_t now_ms) {
   ++context_.counters.fetches_cancelled;
-  take_back(fetch, AttemptEnd::kCancelled, now_ms);
+  take_back(fetch, Outcome::kCancelled, now_ms);
   erase(fetch, FetchEnd::How::kOver);
 }
 
@@ -202,7 +203,7 @@ void Dispatcher::on_worker_gone(WorkerId worker, uint64_t now_ms) {
   std::ranges::stable_partition(orphans, [](const Fetch* fetch) { return !!fetch->waits_for; });
   for (Fetch* fetch : orphans) abandon(*fetch, now_ms);
   for (const Uuid& id : attempts_.of_worker(worker)) {
-    end_attempt(*attempts_.find(id), {.how = AttemptEnd::kWorkerGone}, now_ms);
+    end_attempt(*attempts_.find(id), {.how = Outcome::kWorkerGone}, now_ms);
   }
 }
 
@@ -217,7 +218,7 @@ void Dispatcher::on_timer(FetchNo no, uint32_t number, uint64_t now_ms) {
   const auto late = std::ranges::find(fetch->attempts, number, &Attempt::number);
   check(late != fetch->attempts.end(), "a deadline passed that nobody waits for");
   (*late)->on_timer_fired();
-  end_attempt(**late, {.how = AttemptEnd::kSilent}, now_ms);
+  end_attempt(**late, {.how = Outcome::kSilent}, now_ms);
   find_candidate(*fetch, now_ms);
 }
 
@@ -226,7 +227,7 @@ void Dispatcher::on_registration_lost(L2& l2, uint64_t now_ms) {
     Attempt* attempt = attempts_.find(id);
     if (attempt->state() != Attempt::State::kOrdered) continue;
     to_reroute_.push_back(attempt->fetch()->no);
-    attempt->end({.how = AttemptEnd::kL2Lost}, now_ms);
+    attempt->end({.how = Outcome::kRegistrationLost}, now_ms);
     attempts_.finish(*attempt, now_ms);
   }
   for (const FetchNo no : l2.waiting) {
@@ -250,7 +251,7 @@ void Dispatcher::drain(uint64_t now_ms) {
   };
   for (Fetch* fetch : fetches_.all()) {
     if (std::ranges::any_of(fetch->attempts, is_handed_off)) continue;
-    take_back(*fetch, AttemptEnd::kDrained, now_ms);
+    take_back(*fetch, Outcome::kDraining, now_ms);
     give_up(*fetch, Outcome::kDraining);
   }
 }

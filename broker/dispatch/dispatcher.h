@@ -121,7 +121,7 @@ class Dispatcher {
   /// Ends a live attempt and gives its place at the L2 to the next in the queue.
   void end_attempt(Attempt& attempt, const AttemptEnding& ending, uint64_t now_ms);
   /// Ends a fetch's wait and its attempts that are not handed off.
-  void take_back(Fetch& fetch, AttemptEnd how, uint64_t now_ms);
+  void take_back(Fetch& fetch, Outcome how, uint64_t now_ms);
   void give_up(Fetch& fetch, Outcome reason);
   [[nodiscard]] Outcome failure_of(const Fetch& fetch, bool is_crowded) const;
   void abandon(Fetch& fetch, uint64_t now_ms);

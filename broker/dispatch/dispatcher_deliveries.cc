@@ -25,20 +25,19 @@ Dispatcher::Decision Dispatcher::on_delivery(const Uuid& attempt_id, const Cid& 
   }
   attempt->deliver(is_anonymous, now_ms);
   if (!not_found) return {Verdict::kHandOff, attempt};
-  end_attempt(*attempt, {.how = AttemptEnd::kNotFound, .lacks = *not_found}, now_ms);
+  end_attempt(*attempt, {.how = Outcome::kNotFound, .lacks = *not_found}, now_ms);
   find_candidate(*fetch, now_ms);
   return {Verdict::kNotFound};
 }
 
 Dispatcher::Decision Dispatcher::decide_finished(const Uuid& attempt_id, uint64_t now_ms) {
-  const auto end = attempts_.finished(attempt_id, now_ms);
-  if (!end) {
+  const auto was_delivered = attempts_.was_delivered(attempt_id, now_ms);
+  if (!was_delivered) {
     ++context_.counters.deliveries_unknown;
     return {Verdict::kUnknown};
   }
-  const bool is_double = was_delivered(*end);
-  ++(is_double ? context_.counters.deliveries_double : context_.counters.deliveries_late);
-  return {is_double ? Verdict::kDelivered : Verdict::kCancelled};
+  ++(*was_delivered ? context_.counters.deliveries_double : context_.counters.deliveries_late);
+  return {*was_delivered ? Verdict::kDelivered : Verdict::kCancelled};
 }
 
 std::optional<Uuid> Dispatcher::only_attempt(const std::string& address, const Cid& root) {
@@ -75,7 +74,7 @@ void Dispatcher::refuse_hand_off(const Uuid& attempt_id, uint64_t now_ms) {
   Attempt* attempt = attempts_.find(attempt_id);
   check(attempt && attempt->fetch(), "an ordered attempt has no fetch");
   Fetch* fetch = attempt->fetch();
-  end_attempt(*attempt, {.how = AttemptEnd::kRefused}, now_ms);
+  end_attempt(*attempt, {.how = Outcome::kHandOffRefused}, now_ms);
   find_candidate(*fetch, now_ms);
 }
 

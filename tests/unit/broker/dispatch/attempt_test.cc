@@ -52,12 +52,12 @@ TEST_CASE("an attempt holds a place and a deadline until it ends", "[broker][att
   CHECK(life.l2->attempts.size() == 1);
   CHECK(life.fetch.attempts.size() == 1);
   CHECK(life.attempt.number() == 1);
-  life.attempt.end({.how = AttemptEnd::kDrained}, 1'500);
+  life.attempt.end({.how = Outcome::kDraining}, 1'500);
   CHECK(life.l2->attempts.empty());
   CHECK(life.fetch.is_idle());
   CHECK(life.context.timers.size() == timers - 1);
   CHECK(life.tallied() + life.fetch_counts() == 0);
-  CHECK_FALSE(was_delivered(life.attempt.how_ended()));
+  CHECK_FALSE(life.attempt.was_delivered());
 }
 
 TEST_CASE("what ends an attempt before its hand-off is counted once for each",
@@ -65,27 +65,27 @@ TEST_CASE("what ends an attempt before its hand-off is counted once for each",
   Life life;
   const Counters& counters = life.context.counters;
   SECTION("silent") {
-    life.attempt.end({.how = AttemptEnd::kSilent}, 1'800);
+    life.attempt.end({.how = Outcome::kSilent}, 1'800);
     CHECK(counters.silent + life.l2->tally.silent + life.fetch.silent == 3);
   }
   SECTION("its L2 is lost") {
-    life.attempt.end({.how = AttemptEnd::kL2Lost}, 1'500);
+    life.attempt.end({.how = Outcome::kRegistrationLost}, 1'500);
     CHECK(counters.l2_lost + life.l2->tally.failed + life.fetch.failed == 3);
   }
   SECTION("cancelled") {
-    life.attempt.end({.how = AttemptEnd::kCancelled}, 1'500);
+    life.attempt.end({.how = Outcome::kCancelled}, 1'500);
     CHECK(life.l2->tally.cancelled == 1);
     CHECK(life.fetch_counts() == 0);
   }
   SECTION("not found") {
     life.attempt.deliver(false, 1'100);
-    life.attempt.end({.how = AttemptEnd::kNotFound, .lacks = NotFound::kRoot}, 1'100);
+    life.attempt.end({.how = Outcome::kNotFound, .lacks = NotFound::kRoot}, 1'100);
     CHECK(counters.not_found + life.l2->tally.not_found + life.fetch.not_found == 3);
     CHECK(life.registrations.holdings().size() == 0);
   }
   SECTION("refused") {
     life.attempt.deliver(false, 1'100);
-    life.attempt.end({.how = AttemptEnd::kRefused}, 1'100);
+    life.attempt.end({.how = Outcome::kHandOffRefused}, 1'100);
     CHECK(counters.handoffs_refused + life.fetch.lost == 2);
     CHECK(life.tallied() == 0);
   }
@@ -131,7 +131,18 @@ TEST_CASE("a worker's report counts for the L2 and the fetch", "[broker][attempt
     CHECK(life.tallied() == 0);
   }
   CHECK(life.l2->tally.car_bytes == 7);
-  CHECK(was_delivered(life.attempt.how_ended()));
+  CHECK(life.attempt.was_delivered());
+}
+
+TEST_CASE("an attempt whose worker is gone counts for nobody, and as not delivered",
+          "[broker][attempts]") {
+  Life life;
+  life.attempt.deliver(false, 1'100);
+  life.attempt.hand_off();
+  CHECK(life.attempt.was_delivered());
+  life.attempt.end({.how = Outcome::kWorkerGone}, 1'500);
+  CHECK(life.tallied() + life.fetch_counts() == 0);
+  CHECK_FALSE(life.attempt.was_delivered());
 }
 
 TEST_CASE("an anonymous delivery only makes its fetch ask the L2 again", "[broker][attempts]") {

@@ -15,10 +15,11 @@ Uuid id_of(uint32_t n) {
 
 /// Attempts that end without a fetch or an L2.
 struct Ends {
-  void end(uint32_t n, AttemptEnd how) {
+  void end(uint32_t n, bool is_delivered) {
     Attempt& attempt =
         attempts.add(std::make_unique<Attempt>(id_of(n), false, registrations, context));
-    attempt.end({.how = how}, 1'000);
+    if (is_delivered) attempt.deliver(false, 1'000);
+    attempt.end({.how = Outcome::kCancelled}, 1'000);
     attempts.finish(attempt, 1'000);
   }
 
@@ -29,26 +30,28 @@ struct Ends {
 
 }  // namespace
 
-TEST_CASE("the ends of attempts are remembered for a minute", "[broker][attempts]") {
+TEST_CASE("whether attempts were delivered is remembered for a minute", "[broker][attempts]") {
   Ends ends;
   Attempts& attempts = ends.attempts;
-  CHECK_FALSE(attempts.finished(id_of(1), 1'000));
-  ends.end(1, AttemptEnd::kCancelled);
+  CHECK_FALSE(attempts.was_delivered(id_of(1), 1'000).has_value());
+  ends.end(1, false);
+  ends.end(2, true);
   CHECK(attempts.live() == 0);
-  CHECK(attempts.finished(id_of(1), 60'999) == AttemptEnd::kCancelled);
-  CHECK_FALSE(attempts.finished(id_of(1), 61'000));
+  CHECK(attempts.was_delivered(id_of(1), 60'999) == false);
+  CHECK(attempts.was_delivered(id_of(2), 60'999) == true);
+  CHECK_FALSE(attempts.was_delivered(id_of(1), 61'000).has_value());
   CHECK(attempts.remembered() == 0);
 }
 
-TEST_CASE("no more ends are remembered than the bound and the oldest go first",
+TEST_CASE("no more attempts are remembered than the bound and the oldest go first",
           "[broker][attempts]") {
   Ends ends;
   Attempts& attempts = ends.attempts;
   const auto most = static_cast<uint32_t>(limits::kAttemptsRememberedMax);
-  for (uint32_t n = 0; n <= most; ++n) ends.end(n, AttemptEnd::kStreamComplete);
+  for (uint32_t n = 0; n <= most; ++n) ends.end(n, true);
   CHECK(attempts.remembered() == most);
-  CHECK_FALSE(attempts.finished(id_of(0), 1'000));
-  CHECK(attempts.finished(id_of(1), 1'000) == AttemptEnd::kStreamComplete);
+  CHECK_FALSE(attempts.was_delivered(id_of(0), 1'000).has_value());
+  CHECK(attempts.was_delivered(id_of(1), 1'000) == true);
 }
 
 }  // namespace daphnis::broker
