@@ -89,7 +89,7 @@ void Worker::drain(uint64_t now_ms) {
 
 void Worker::leave(uint64_t now_ms) {
   for (Fetch* fetch : fetches_.oldest_first()) {
-    fetch->fail(FailureKind::kDraining, 0, now_ms);
+    fetch->fail(Outcome::kDraining, 0, now_ms);
     fetch->cancel(now_ms);
     fetches_.erase(*fetch);
   }

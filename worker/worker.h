@@ -128,7 +128,7 @@ class Worker final : private RequestSink {
   [[nodiscard]] bool shed_one(uint64_t now_ms);
   void name_request(Exchange& exchange);
   void on_fetch_time(Fetch& fetch, uint64_t now_ms);
-  void fail_fetch(Fetch& fetch, FailureKind why, uint64_t now_ms);
+  void fail_fetch(Fetch& fetch, Outcome why, uint64_t now_ms);
 
   void on_broker_up(uint64_t now_ms);
   [[nodiscard]] L2Stream* on_handoff(const ipc::Handoff& handoff, bool has_socket, uint64_t now_ms);

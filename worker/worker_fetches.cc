@@ -22,15 +22,15 @@ void Worker::on_fetch_time(Fetch& fetch, uint64_t now_ms) {
     fetch.on_time(now_ms);  // The fetch's stream has deadlines of its own.
     fetches_.drop_if_unwanted(fetch, now_ms);
   } else if (now_ms >= fetch.deadline_ms()) {
-    fail_fetch(fetch, FailureKind::kDeadline, now_ms);
+    fail_fetch(fetch, Outcome::kDeadline, now_ms);
   } else if (fetches_.take_asks_again(fetch) && broker_.is_up()) {
     fetches_.ask(fetch, false, now_ms);
   } else if (!broker_.is_up() && !fetch.has_begun()) {
-    fail_fetch(fetch, FailureKind::kBrokerAway, now_ms);
+    fail_fetch(fetch, Outcome::kBrokerAway, now_ms);
   }
 }
 
-void Worker::fail_fetch(Fetch& fetch, FailureKind why, uint64_t now_ms) {
+void Worker::fail_fetch(Fetch& fetch, Outcome why, uint64_t now_ms) {
   broker_.send(ipc::CancelFetch{std::to_underlying(fetch.question_id())});
   fetch.fail(why, 0, now_ms);
   fetches_.erase(fetch);

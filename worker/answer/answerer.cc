@@ -36,7 +36,7 @@ bool Answerer::answer_from_memo(Exchange& exchange, const std::string& memo_key,
 
 void Answerer::start_content(Exchange& exchange, Content content, uint64_t now_ms) {
   if (!begin_waiting(exchange)) {
-    give(exchange, answer_for(FailureKind::kOverloaded), scene_, CacheStatus::kNone, now_ms);
+    give(exchange, answer_for(Outcome::kOverloaded), scene_, CacheStatus::kNone, now_ms);
     return;
   }
   if (!cache_.is_on() || fetches_.is_under_way(content.key)) {
@@ -85,7 +85,7 @@ void Answerer::on_whole_cached(Exchange& exchange, Content content, const Reques
 
 void Answerer::on_not_cached(Exchange& exchange, Content content, uint64_t now_ms) {
   if (!content.only_if_cached) return start_fetch(exchange, std::move(content), now_ms);
-  give(exchange, answer_for(FailureKind::kNotCached), scene_, CacheStatus::kMiss, now_ms);
+  give(exchange, answer_for(Outcome::kNotCached), scene_, CacheStatus::kMiss, now_ms);
 }
 
 /// Answers from a fetch, a new one or one that is under way.

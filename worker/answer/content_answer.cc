@@ -112,8 +112,7 @@ void ContentAnswer::push_part(const Piece& piece, uint64_t offset, uint64_t leng
   exchange_.push(part, now_ms);
 }
 
-void ContentAnswer::on_failed(Fetch& fetch, FailureKind why, uint32_t retry_after_s,
-                              uint64_t now_ms) {
+void ContentAnswer::on_failed(Fetch& fetch, Outcome why, uint32_t retry_after_s, uint64_t now_ms) {
   note(fetch);
   on_detached();
   break_off(exchange_, answer_for(why, retry_after_s), scene_, now_ms);

@@ -43,7 +43,7 @@ class ContentAnswer final : public FetchAnswer {
   void on_output(Fetch& fetch, Slices& output, uint64_t now_ms) override;
   void on_file_output(Fetch& fetch, FileRange range, uint64_t now_ms) override;
   void on_whole(Fetch& fetch, uint64_t now_ms) override;
-  void on_failed(Fetch& fetch, FailureKind why, uint32_t retry_after_s, uint64_t now_ms) override;
+  void on_failed(Fetch& fetch, Outcome why, uint32_t retry_after_s, uint64_t now_ms) override;
   [[nodiscard]] bool begin_anew(uint64_t now_ms) override;
 
  private:

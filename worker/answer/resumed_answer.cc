@@ -38,13 +38,12 @@ void ResumedAnswer::on_whole(Fetch& fetch, uint64_t now_ms) {
   on_detached();
   const bool has_all = rest_.offset == 0 && (rest_.size == 0 || rest_.size == kNever);
   if (!has_all) {
-    return break_off(exchange_, answer_for(FailureKind::kInternal), scene_, now_ms);
+    return break_off(exchange_, answer_for(Outcome::kInternal), scene_, now_ms);
   }
   exchange_.finish(now_ms);
 }
 
-void ResumedAnswer::on_failed(Fetch& fetch, FailureKind why, uint32_t retry_after_s,
-                              uint64_t now_ms) {
+void ResumedAnswer::on_failed(Fetch& fetch, Outcome why, uint32_t retry_after_s, uint64_t now_ms) {
   note_source(fetch);
   on_detached();
   break_off(exchange_, answer_for(why, retry_after_s), scene_, now_ms);

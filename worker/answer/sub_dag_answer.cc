@@ -94,13 +94,13 @@ void SubDagAnswer::on_produce_failed(uint64_t now_ms) {
   exchange_.take_back(now_ms);
   const bool is_path = !is_block_missing_ && producer_.failure().code == Errc::kNotFound;
   if (!is_path) return give_up(now_ms);
-  give(exchange_, answer_for(FailureKind::kPathNotFound), scene_, CacheStatus::kHit, now_ms);
+  give(exchange_, answer_for(Outcome::kPathNotFound), scene_, CacheStatus::kHit, now_ms);
 }
 
 void SubDagAnswer::go_on_elsewhere(uint64_t now_ms) {
   const Rest rest{.offset = exchange_.content_bytes_written() + exchange_.content().bytes()};
   if (is_block_missing_ && answerer_.go_on(exchange_, std::move(content_), rest, now_ms)) return;
-  exchange_.facts.failure = answer_for(FailureKind::kInternal).code;
+  exchange_.facts.failure = answer_for(Outcome::kInternal).code;
   exchange_.abort(now_ms);
 }
 

@@ -90,7 +90,7 @@ void Exchange::on_file_lost(int error, uint64_t now_ms) {
   const FileRange lost = content_.file_front();
   if (responder_ && responder_->on_file_lost(lost, error, now_ms)) return;
   // The head is out, since it goes out before a file's first byte.
-  facts.failure = answer_for(FailureKind::kInternal).code;
+  facts.failure = answer_for(Outcome::kInternal).code;
   abort(now_ms);
 }
 

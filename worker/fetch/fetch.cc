@@ -5,7 +5,6 @@
 
 #include "common/base/check.h"
 #include "common/base/limits.h"
-#include "worker/broker/fetch_failure.h"
 
 namespace daphnis::worker {
 namespace {
@@ -16,11 +15,11 @@ constexpr size_t kGiveBytes = 512 * limits::kKiB;
 constexpr size_t kShortWindowBytes = limits::kSpoolPieceBytesMin;
 
 /// The failure where proven bytes show that no L2 can serve the request.
-FailureKind content_failure(Errc code) {
-  if (code == Errc::kNotFound) return FailureKind::kPathNotFound;
-  if (code == Errc::kInvalid) return FailureKind::kPathNotALink;
-  if (code == Errc::kTooLarge) return FailureKind::kContentTooLarge;
-  return FailureKind::kUnsupportedContent;
+Outcome content_failure(Errc code) {
+  if (code == Errc::kNotFound) return Outcome::kPathNotFound;
+  if (code == Errc::kInvalid) return Outcome::kPathNotALink;
+  if (code == Errc::kTooLarge) return Outcome::kContentTooLarge;
+  return Outcome::kUnsupportedContent;
 }
 
 }  // namespace
@@ -246,7 +245,7 @@ bool Fetch::on_stream_ended(uint64_t now_ms) {
   const bool lied = stream.outcome() == Outcome::kLied;
   has_met_lies_ = has_met_lies_ || lied;
   if (state_ == State::kStreaming) {
-    const FailureKind why = lied ? FailureKind::kL2Lied : FailureKind::kL2Failed;
+    const Outcome why = lied ? Outcome::kLied : Outcome::kL2sFailed;
     begin_anew(why, now_ms);
     if (readers_.empty() && !is_warming_) {
       fail(why, 0, now_ms);
@@ -254,7 +253,7 @@ bool Fetch::on_stream_ended(uint64_t now_ms) {
     }
   }
   if (now_ms >= deadline_ms_) {
-    fail(FailureKind::kDeadline, 0, now_ms);
+    fail(Outcome::kDeadline, 0, now_ms);
     return false;
   }
   return true;
@@ -262,7 +261,7 @@ bool Fetch::on_stream_ended(uint64_t now_ms) {
 
 /// Forgets all output, for readers whose answers can begin anew; the others are told `why` and
 /// leave.
-void Fetch::begin_anew(FailureKind why, uint64_t now_ms) {
+void Fetch::begin_anew(Outcome why, uint64_t now_ms) {
   state_ = State::kAsking;
   if (reported_bytes_ > 0) report_failure();
   reported_bytes_ = 0;
@@ -285,10 +284,10 @@ void Fetch::on_refused(const ipc::FetchFailed& refusal, uint64_t now_ms) {
   attempts_ = std::max(attempts_, refusal.attempts);
   // The broker knows that attempts failed; only this worker knows how.
   const bool lied = refusal.reason == Outcome::kL2sFailed && has_met_lies_;
-  fail(lied ? FailureKind::kL2Lied : failure_of(refusal.reason), refusal.retry_after_s, now_ms);
+  fail(lied ? Outcome::kLied : refusal.reason, refusal.retry_after_s, now_ms);
 }
 
-void Fetch::fail(FailureKind why, uint32_t retry_after_s, uint64_t now_ms) {
+void Fetch::fail(Outcome why, uint32_t retry_after_s, uint64_t now_ms) {
   end();
   for (FetchReader* reader : std::exchange(readers_, {})) {
     reader->on_failed(*this, why, retry_after_s, now_ms);

@@ -6,8 +6,8 @@
 
 #include "common/ipc/ipc_messages.h"
 #include "common/request/car_request.h"
+#include "common/request/outcome.h"
 #include "worker/base/agenda.h"
-#include "worker/base/failure_kind.h"
 #include "worker/broker/broker_session.h"
 #include "worker/cache/cache.h"
 #include "worker/fetch/fetch_window.h"
@@ -31,8 +31,7 @@ class FetchReader {
   /// The reader has been given all output. The fetch has detached it.
   virtual void on_whole(Fetch& fetch, uint64_t now_ms) = 0;
   /// No more output will come. The fetch has detached the reader.
-  virtual void on_failed(Fetch& fetch, FailureKind why, uint32_t retry_after_s,
-                         uint64_t now_ms) = 0;
+  virtual void on_failed(Fetch& fetch, Outcome why, uint32_t retry_after_s, uint64_t now_ms) = 0;
   /// The output given so far came from a source that failed, and will be given again from its
   /// beginning. False where a part of it has gone out and cannot be taken back; on_failed() follows
   /// then.
@@ -114,7 +113,7 @@ class Fetch {
   [[nodiscard]] bool on_stream_ended(uint64_t now_ms);
   /// The broker has given the fetch up.
   void on_refused(const ipc::FetchFailed& refusal, uint64_t now_ms);
-  void fail(FailureKind why, uint32_t retry_after_s, uint64_t now_ms);
+  void fail(Outcome why, uint32_t retry_after_s, uint64_t now_ms);
   /// Ends the fetch, since it is wanted no more, and its stream by an early reply.
   void cancel(uint64_t now_ms);
   void on_time(uint64_t now_ms);
@@ -200,7 +199,7 @@ class Fetch {
   [[nodiscard]] bool is_blocked(const Slowest& slowest) const;
   void report(uint64_t now_ms);
   void report_failure();
-  void begin_anew(FailureKind why, uint64_t now_ms);
+  void begin_anew(Outcome why, uint64_t now_ms);
   void pause(bool is_blocked, uint64_t now_ms);
   void end();
 

@@ -14,44 +14,6 @@ namespace {
 constexpr size_t kFieldBytesUsual =
     2048;  ///< Most responses' fields fit without another allocation.
 
-struct Row {
-  FailureKind kind;
-  int status;
-  std::string_view code;
-  std::string_view detail;
-  uint32_t retry_after_s = 0;
-  bool is_last = false;
-};
-
-/// One row for each FailureKind, in the enum's sequence. A status says whose fault it is: 4xx the
-/// client's or the content's, 503 this server's, 502 the L2s', 504 that time ran out (DESIGN 8).
-constexpr Row kRows[] = {
-    {FailureKind::kNotFound, 404, "not_found", "no L2 that was asked has this content"},
-    {FailureKind::kPathNotFound, 404, "path_not_found", "the path does not exist below the root"},
-    {FailureKind::kPathNotALink, 501, "path_not_a_link", "the path goes on below a plain value"},
-    {FailureKind::kNotCached, 412, "not_cached", "only-if-cached, and it is not cached here"},
-    {FailureKind::kUnsupportedContent, 406, "content_unsupported",
-     "the content has a codec or hash that cannot be served as asked"},
-    {FailureKind::kContentTooLarge, 410, "content_too_large",
-     "the content is larger or deeper than this server walks"},
-    {FailureKind::kNoL2, 503, "no_l2", "no L2 is registered here", 5},
-    {FailureKind::kL2Failed, 502, "l2_failed", "the L2s that have it broke off", 5},
-    {FailureKind::kL2Lied, 502, "l2_bad_content", "what L2s sent did not match the CID", 5},
-    {FailureKind::kL2Timeout, 504, "l2_timeout", "the L2s that were asked did not answer", 5},
-    {FailureKind::kDeadline, 504, "deadline", "the content did not come in time", 5},
-    {FailureKind::kBrokerAway, 503, "broker_away", "the broker is not connected", 2},
-    {FailureKind::kOverloaded, 503, "overloaded", "too many requests at once", 1},
-    {FailureKind::kDraining, 503, "draining", "this server is going away", 1, true},
-    {FailureKind::kInternal, 500, "internal", "a fault of this server"},
-};
-static_assert(std::size(kRows) == static_cast<size_t>(kFailureKindLast) + 1);
-static_assert([] {
-  for (size_t i = 0; i < std::size(kRows); ++i) {
-    if (static_cast<size_t>(kRows[i].kind) != i) return false;
-  }
-  return true;
-}());
-
 /// Returns `text` as the inside of a JSON string. Codes, details and request ids have nothing to
 /// escape; the check finds a new one that does.
 std::string_view as_json(std::string_view text) {
@@ -113,13 +75,14 @@ std::string_view name_of(CacheStatus status) {
   abort_on_bug("a cache status has no name");
 }
 
-Answer answer_for(FailureKind kind, uint32_t retry_after_s) {
-  const Row& row = kRows[static_cast<size_t>(kind)];
-  return {.status = row.status,
-          .code = row.code,
-          .detail = row.detail,
-          .retry_after_s = retry_after_s > 0 ? retry_after_s : row.retry_after_s,
-          .is_last = row.is_last};
+Answer answer_for(Outcome outcome, uint32_t retry_after_s) {
+  const ClientRefusal& refusal = row_of(outcome).client;
+  check(refusal.status > 0, "no client is told of this outcome");
+  return {.status = refusal.status,
+          .code = refusal.code,
+          .detail = refusal.detail,
+          .retry_after_s = retry_after_s > 0 ? retry_after_s : refusal.retry_after_s,
+          .is_last = refusal.is_last};
 }
 
 Answer answer_for(const http::Refusal& refusal) {

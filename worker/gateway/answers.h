@@ -9,7 +9,7 @@
 
 #include "common/http/http_parser.h"
 #include "common/http/http_writer.h"
-#include "worker/base/failure_kind.h"
+#include "common/request/outcome.h"
 #include "worker/gateway/response.h"
 
 namespace daphnis::worker {
@@ -26,8 +26,9 @@ struct Answer {
   bool is_last = false;        ///< No request should follow on this connection.
 };
 
-/// The answer to a failure. `retry_after_s`, unless 0, replaces the table's value.
-[[nodiscard]] Answer answer_for(FailureKind kind, uint32_t retry_after_s = 0);
+/// The answer to a request that ends so, where a client is told of that outcome (outcome.h).
+/// `retry_after_s`, unless 0, replaces the table's value.
+[[nodiscard]] Answer answer_for(Outcome outcome, uint32_t retry_after_s = 0);
 
 /// The answer to input that the HTTP parser refused. The connection closes, since nobody knows
 /// where the next request would begin.

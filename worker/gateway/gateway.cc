@@ -153,7 +153,7 @@ std::optional<Answer> answer_from_cid(const http::Head& head, const Content& con
     return answer;
   }
   const bool is_leaf = request.root.codec() == codec::kRaw;
-  if (is_leaf && !request.path.empty()) return answer_for(FailureKind::kPathNotFound);
+  if (is_leaf && !request.path.empty()) return answer_for(Outcome::kPathNotFound);
   if (!is_leaf && (request.scope != DagScope::kBlock || !request.path.empty())) return std::nullopt;
   std::array<uint8_t, kCarHeaderWrittenMax> header;
   const size_t size = write_car_header(request.root, header);

@@ -56,7 +56,7 @@ struct Reader : FetchReader {
   void on_output(Fetch&, Slices& output, uint64_t) override { output.clear(); }
   void on_file_output(Fetch&, FileRange, uint64_t) override {}
   void on_whole(Fetch&, uint64_t) override {}
-  void on_failed(Fetch&, FailureKind, uint32_t, uint64_t) override { ++failures; }
+  void on_failed(Fetch&, Outcome, uint32_t, uint64_t) override { ++failures; }
   bool begin_anew(uint64_t) override { return true; }
   bool is_full() const override { return false; }
 
@@ -103,7 +103,7 @@ TEST_CASE("a fetch is found by its number and its content until it is erased", "
 TEST_CASE("the last fetch of a content is the one that is joined", "[fetch]") {
   Table table;
   Fetch& first = table.begin(1);
-  first.fail(FailureKind::kDeadline, 0, kNow);
+  first.fail(Outcome::kDeadline, 0, kNow);
   CHECK(!table.fetches.find_joinable(first.key()));
   CHECK(table.fetches.is_under_way(first.key()));
   Fetch& last = table.begin(1);
@@ -186,7 +186,7 @@ TEST_CASE("a fetch that has failed is dropped without a word to the broker", "[f
   CHECK(table.broker.take_messages().size() == 1);
   Reader reader;
   fetch.add_reader(reader, kNow);
-  fetch.fail(FailureKind::kDeadline, 0, kNow);
+  fetch.fail(Outcome::kDeadline, 0, kNow);
   CHECK(reader.failures == 1);
   table.fetches.drop_if_unwanted(fetch, kNow);
   CHECK(table.fetches.size() == 0);
