@@ -122,7 +122,8 @@ class Worker final : private RequestSink {
   // RequestSink
   void on_request(Exchange& exchange, uint64_t now_ms) override;
   void on_refused(Exchange& exchange, const http::Refusal& refusal, uint64_t now_ms) override;
-  void on_exchange_over(Exchange& exchange, ExchangeEnd end, uint64_t now_ms) override;
+  void on_refused(Exchange& exchange, Outcome outcome, uint64_t now_ms) override;
+  void on_exchange_over(Exchange& exchange, Outcome end, uint64_t now_ms) override;
 
   [[nodiscard]] Connection* find_connection(ConnectionId id);
   [[nodiscard]] bool shed_one(uint64_t now_ms);
@@ -147,7 +148,7 @@ class Worker final : private RequestSink {
   void lose_join(Fetch& fetch, uint64_t now_ms);
   void forget_joins(uint64_t now_ms);
 
-  void count(const Exchange& exchange, ExchangeEnd end);
+  void count(const Exchange& exchange, Outcome end);
 
   Settings settings_;
   Random random_;

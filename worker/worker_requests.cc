@@ -28,19 +28,24 @@ void Worker::on_refused(Exchange& exchange, const http::Refusal& refusal, uint64
   give(exchange, answer_for_parser(refusal), scene_, CacheStatus::kNone, now_ms);
 }
 
-void Worker::on_exchange_over(Exchange& exchange, ExchangeEnd end, uint64_t now_ms) {
+void Worker::on_refused(Exchange& exchange, Outcome outcome, uint64_t now_ms) {
+  name_request(exchange);
+  give(exchange, answer_for(outcome), scene_, CacheStatus::kNone, now_ms);
+}
+
+void Worker::on_exchange_over(Exchange& exchange, Outcome end, uint64_t now_ms) {
   exchange.release(now_ms);
   answerer_.end_waiting(exchange);
   count(exchange, end);
   access_lines_.push_back(access_line(exchange, end, now_ms));
 }
 
-void Worker::count(const Exchange& exchange, ExchangeEnd end) {
+void Worker::count(const Exchange& exchange, Outcome end) {
   ++stats_.requests;
   stats_.bytes_out += exchange.content_bytes_written();
-  if (end == ExchangeEnd::kAborted || end == ExchangeEnd::kClientSlow) ++stats_.aborted;
-  if (end == ExchangeEnd::kClientLeft) ++stats_.client_left;
-  if (end != ExchangeEnd::kComplete) return;
+  if (end == Outcome::kCutOff || end == Outcome::kClientSlow) ++stats_.aborted;
+  if (end == Outcome::kClientLeft) ++stats_.client_left;
+  if (end != Outcome::kComplete) return;
   const int status = exchange.response().status;
   if (status < 300) {
     ++stats_.status_2xx;

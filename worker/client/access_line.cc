@@ -2,24 +2,8 @@
 
 #include <string_view>
 
-#include "common/base/check.h"
-
 namespace daphnis::worker {
 namespace {
-
-std::string_view name_of(ExchangeEnd end) {
-  switch (end) {
-    case ExchangeEnd::kComplete:
-      return "complete";
-    case ExchangeEnd::kAborted:
-      return "aborted";
-    case ExchangeEnd::kClientLeft:
-      return "client_left";
-    case ExchangeEnd::kClientSlow:
-      return "client_slow";
-  }
-  abort_on_bug("an exchange's end has no name");
-}
 
 std::string_view or_dash(std::string_view text) {
   return text.empty() ? "-" : text;
@@ -27,7 +11,7 @@ std::string_view or_dash(std::string_view text) {
 
 }  // namespace
 
-LogLine access_line(const Exchange& exchange, ExchangeEnd end, uint64_t now_ms) {
+LogLine access_line(const Exchange& exchange, Outcome end, uint64_t now_ms) {
   const bool has_status = exchange.state() != Exchange::State::kWaiting;
   const bool has_first_byte = exchange.first_byte_ms() != kNever;
   LogLine line("access");

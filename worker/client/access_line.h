@@ -8,6 +8,6 @@
 namespace daphnis::worker {
 
 /// The line that is logged for an exchange that is over (docs/stats.md names its fields).
-[[nodiscard]] LogLine access_line(const Exchange& exchange, ExchangeEnd end, uint64_t now_ms);
+[[nodiscard]] LogLine access_line(const Exchange& exchange, Outcome end, uint64_t now_ms);
 
 }  // namespace daphnis::worker

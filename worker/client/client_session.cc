@@ -7,13 +7,6 @@
 #include "common/http/http_writer.h"
 
 namespace daphnis::worker {
-namespace {
-
-constexpr http::Refusal kTooSlow{408, "head_timeout", "the request took too long to come"};
-constexpr http::Refusal kBodyTooLarge{413, "body_too_large", "no request here needs a body"};
-constexpr http::Refusal kLeaving{503, "draining", "this server is going away"};
-
-}  // namespace
 
 ClientSession::ClientSession(ConnectionId id, Agenda& agenda, SessionContext& context,
                              std::string client, uint64_t now_ms)
@@ -68,7 +61,7 @@ void ClientSession::parse(Bytes input, uint64_t now_ms) {
         break;
       case http::Parser::Event::kBody:
         body_bytes_ += step.body.size();
-        if (body_bytes_ > limits::kRequestBodyBytesMax) refuse(kBodyTooLarge, now_ms);
+        if (body_bytes_ > limits::kRequestBodyBytesMax) refuse(Outcome::kBodyTooLarge, now_ms);
         break;
       case http::Parser::Event::kEnd:
         open_exchange(parser_.take_head(), now_ms);
@@ -86,7 +79,7 @@ void ClientSession::on_head(uint64_t now_ms) {
   const http::Head& head = parser_.head();
   body_bytes_ = 0;
   if (head.content_length.value_or(0) > limits::kRequestBodyBytesMax) {
-    refuse(kBodyTooLarge, now_ms);
+    refuse(Outcome::kBodyTooLarge, now_ms);
   } else if (head.expects_continue && (head.chunked || head.content_length.value_or(0) > 0)) {
     interim_ = http::kContinue;
   }
@@ -104,12 +97,6 @@ uint64_t ClientSession::idle_ms() const {
   const Settings& settings = context_.settings;
   return context_.is_draining ? std::min(settings.drain_idle_ms, settings.client_idle_ms)
                               : settings.client_idle_ms;
-}
-
-void ClientSession::refuse(const http::Refusal& why, uint64_t now_ms) {
-  is_cut_off_ = true;
-  open_exchange({}, now_ms);
-  context_.sink.on_refused(*exchange_, why, now_ms);
 }
 
 void ClientSession::open_exchange(http::Head head, uint64_t now_ms) {
@@ -134,7 +121,7 @@ void ClientSession::on_answer(Exchange& exchange, uint64_t now_ms) {
     const Ending how = ends_by_close ? Ending::kReset : Ending::kClose;
     framer_.reset();
     context_.retired.add(std::move(exchange_));
-    context_.sink.on_exchange_over(exchange, ExchangeEnd::kAborted, now_ms);
+    context_.sink.on_exchange_over(exchange, Outcome::kCutOff, now_ms);
     cut_off(head_left, how, now_ms);
     return;
   }
@@ -205,7 +192,7 @@ void ClientSession::on_unsent(size_t kernel_bytes, uint64_t now_ms) {
   const uint64_t taken = written_bytes_ - kernel_bytes;
   rate_.run(taken, settings.client_rate_window_ms, now_ms);
   if (!rate_.is_too_slow(taken, settings.client_rate_min, now_ms)) return;
-  end_exchange(ExchangeEnd::kClientSlow, now_ms);
+  end_exchange(Outcome::kClientSlow, now_ms);
   close(Ending::kReset);
 }
 
@@ -217,7 +204,7 @@ void ClientSession::on_answer_written(uint64_t now_ms) {
   const bool is_kept = framer_->keeps_open() || is_untold;
   const bool goes_on = is_kept && (!has_ended_ || !unread_.empty());
   rate_.stop();
-  end_exchange(ExchangeEnd::kComplete, now_ms);
+  end_exchange(Outcome::kComplete, now_ms);
   if (goes_on) {
     phase_ = Phase::kReading;
     idle_.enter();
@@ -246,7 +233,7 @@ void ClientSession::on_eof(uint64_t now_ms) {
 }
 
 void ClientSession::on_lost(uint64_t now_ms) {
-  if (exchange_) end_exchange(ExchangeEnd::kClientLeft, now_ms);
+  if (exchange_) end_exchange(Outcome::kClientLeft, now_ms);
   close(Ending::kClose);
 }
 
@@ -260,7 +247,7 @@ void ClientSession::on_time(uint64_t now_ms) {
     if (now_ms < reading_deadline_ms_) {
       be_called_at(reading_deadline_ms_);
     } else if (in_request_) {
-      refuse(kTooSlow, now_ms);
+      refuse(Outcome::kHeadTimeout, now_ms);
     } else {
       close(Ending::kClose);
     }
@@ -270,7 +257,7 @@ void ClientSession::on_time(uint64_t now_ms) {
 }
 
 void ClientSession::shed(uint64_t now_ms) {
-  if (exchange_) end_exchange(ExchangeEnd::kClientLeft, now_ms);
+  if (exchange_) end_exchange(Outcome::kClientLeft, now_ms);
   close(Ending::kClose);
 }
 
@@ -278,7 +265,7 @@ void ClientSession::leave(uint64_t now_ms) {
   if (!exchange_ || exchange_->state() != Exchange::State::kWaiting) return;
   exchange_->release(now_ms);
   exchange_->set_responder(nullptr);
-  context_.sink.on_refused(*exchange_, kLeaving, now_ms);
+  context_.sink.on_refused(*exchange_, Outcome::kDraining, now_ms);
 }
 
 void ClientSession::drain(uint64_t now_ms) {
@@ -288,7 +275,7 @@ void ClientSession::drain(uint64_t now_ms) {
   be_called_at(reading_deadline_ms_);
 }
 
-void ClientSession::end_exchange(ExchangeEnd end, uint64_t now_ms) {
+void ClientSession::end_exchange(Outcome end, uint64_t now_ms) {
   phase_ = Phase::kClosing;  // The phase stands unless the caller sets another.
   half_closed_.leave();
   framer_.reset();

@@ -77,9 +77,15 @@ class ClientSession final : public Connection, private ExchangeOwner {
   void parse(Bytes input, uint64_t now_ms);
   void parse_unread(uint64_t now_ms);
   void on_head(uint64_t now_ms);
-  void refuse(const http::Refusal& why, uint64_t now_ms);
+  /// Answers what has come as a request that is refused; `why` is an Outcome, or what the parser
+  /// says.
+  void refuse(const auto& why, uint64_t now_ms) {
+    is_cut_off_ = true;
+    open_exchange({}, now_ms);
+    context_.sink.on_refused(*exchange_, why, now_ms);
+  }
   void open_exchange(http::Head head, uint64_t now_ms);
-  void end_exchange(ExchangeEnd end, uint64_t now_ms);
+  void end_exchange(Outcome end, uint64_t now_ms);
   void on_answer_written(uint64_t now_ms);
   void cut_off(std::string_view head_left, Ending how, uint64_t now_ms);
   void close(Ending how);

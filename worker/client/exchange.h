@@ -6,6 +6,7 @@
 
 #include "common/base/slice.h"
 #include "common/http/http_parser.h"
+#include "common/request/outcome.h"
 #include "worker/base/agenda.h"
 #include "worker/client/output_queue.h"
 #include "worker/client/retired.h"
@@ -14,14 +15,6 @@
 namespace daphnis::worker {
 
 class Exchange;
-
-/// How an exchange ended.
-enum class ExchangeEnd : uint8_t {
-  kComplete,    ///< The kernel has the whole answer.
-  kAborted,     ///< The worker cut the answer, so that no client takes it for whole.
-  kClientLeft,  ///< The client left before the end.
-  kClientSlow,  ///< The client took too little for too long, and was cut off.
-};
 
 /// The producer of an answer that takes time. Owned by its exchange. One that another replaces, be
 /// it within its own call, lives until the input has been handled, and is called no more.
@@ -161,8 +154,12 @@ class RequestSink {
   virtual void on_request(Exchange& exchange, uint64_t now_ms) = 0;
   /// The client sent something that is no request. The connection closes after the answer.
   virtual void on_refused(Exchange& exchange, const http::Refusal& refusal, uint64_t now_ms) = 0;
-  /// The exchange is over, and is asked for nothing more after this call.
-  virtual void on_exchange_over(Exchange& exchange, ExchangeEnd end, uint64_t now_ms) = 0;
+  /// The session refuses the request: kHeadTimeout, kBodyTooLarge or kDraining. The connection
+  /// closes after the answer.
+  virtual void on_refused(Exchange& exchange, Outcome outcome, uint64_t now_ms) = 0;
+  /// The exchange is over, and is asked for nothing more after this call: kComplete where the
+  /// kernel has the whole answer, else kCutOff, kClientLeft or kClientSlow.
+  virtual void on_exchange_over(Exchange& exchange, Outcome end, uint64_t now_ms) = 0;
 
  protected:
   ~RequestSink() = default;

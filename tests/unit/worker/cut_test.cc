@@ -2,6 +2,7 @@
 // later the answer is cut, and never before the end of its head.
 
 #include "tests/unit/worker/fetch/spool_rig.h"
+#include "tests/unit/worker/memory_cache.h"
 #include "tests/unit/worker/rig.h"
 
 namespace daphnis::worker::test {
@@ -216,11 +217,33 @@ TEST_CASE("a worker that must leave tells those who still wait", "[worker][cut]"
   rig.worker.leave(rig.now_ms);
   rig.after_input();
   CHECK(status_line(rig.client.received) == "HTTP/1.1 503 Service Unavailable");
-  CHECK_THAT(rig.client.received, Contains("\"code\":\"draining\""));
+  CHECK_THAT(rig.client.received,
+             Contains("\"code\":\"draining\"") && Contains("Retry-After: 1\r\n"));
   CHECK(rig.client.ending == Ending::kClose);
   CHECK(half.ending == Ending::kClose);
   CHECK(!half.received.ends_with("\r\n0\r\n\r\n"));
   CHECK_THAT(l2.received, StartsWith("HTTP/1.1 410 "));
+}
+
+TEST_CASE("a worker that must leave tells those who wait for the cache to come again",
+          "[worker][cut]") {
+  MemoryCache cache;
+  cache.is_cold = true;
+  Rig rig;
+  rig.worker.set_cache_reads(cache);
+  rig.start_broker("/cache");
+  const SampleCar car;
+  Peer& client = rig.connect();
+  rig.send(client, get(car));
+  CHECK(rig.sent<ipc::Fetch>().empty());
+  CHECK(client.received.empty());
+  rig.worker.leave(rig.now_ms);
+  rig.after_input();
+  CHECK(status_line(client.received) == "HTTP/1.1 503 Service Unavailable");
+  CHECK_THAT(client.received, Contains("\"code\":\"draining\"") && Contains("Retry-After: 1\r\n") &&
+                                  Contains("Connection: close\r\n"));
+  REQUIRE(rig.lines.size() == 1);
+  CHECK_THAT(rig.lines[0], Contains("failure=draining") && Contains("outcome=complete"));
 }
 
 }  // namespace daphnis::worker::test
