@@ -21,7 +21,7 @@
 #include "worker/fetch/fetch.h"
 #include "worker/fetch/fetch_table.h"
 #include "worker/fetch/spool_book.h"
-#include "worker/l2/l2_stream.h"
+#include "worker/l2/post_stream.h"
 
 namespace daphnis::worker {
 

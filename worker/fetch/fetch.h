@@ -14,7 +14,7 @@
 #include "worker/fetch/join.h"
 #include "worker/fetch/spool.h"
 #include "worker/fetch/spool_book.h"
-#include "worker/l2/l2_stream.h"
+#include "worker/l2/post_stream.h"
 
 namespace daphnis::worker {
 

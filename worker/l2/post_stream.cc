@@ -1,4 +1,4 @@
-#include "worker/l2/l2_stream.h"
+#include "worker/l2/post_stream.h"
 
 #include <algorithm>
 #include <utility>
