@@ -42,11 +42,12 @@ MAY_USE = {
     "worker/broker": ["worker/base", "common/ipc"],
     "worker/gateway": ["worker/base"],
     "worker/client": ["worker/gateway"],
-    "worker/l2": ["worker/base", "common/ipc"],
+    "worker/proof": ["worker/base"],
+    "worker/l2": ["worker/proof", "common/ipc"],
     "worker/cache": ["worker/broker", "common/cachefile"],
-    "worker/fetch": ["worker/l2", "worker/cache"],
+    "worker/fetch": ["worker/proof", "worker/cache"],
     "worker/answer": ["worker/client", "worker/fetch"],
-    "worker": ["worker/answer"],
+    "worker": ["worker/answer", "worker/l2"],
     "worker/driver": ["worker"],
     "worker/uv": ["worker/driver", "common/uv"],
     "worker/main.cc": ["worker/uv"],
@@ -66,6 +67,8 @@ FRAMING = (
      "worker/client"),
     (re.compile(r"HTTP/1|common/http/|chunk|ndjson", re.IGNORECASE),
      ("broker/registry", "broker/dispatch"), "broker/l2_http"),
+    (re.compile(r"HTTP|common/http/|chunked|keep_alive"), ("worker/proof", "worker/fetch"),
+     "worker/l2"),
 )
 INCLUDE = re.compile(r'#include\s*"([^"]+)"')
 # What the supervisor's shell must not do (see capture in deploy/lib/proc.sh): $(…), <(…), `…`.

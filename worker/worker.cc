@@ -19,6 +19,7 @@ Worker::Worker(const Settings& settings, uint32_t index, uint32_t pid, Random ra
                      .agenda = agenda_,
                      .cache = cache_,
                      .spools = spools_,
+                     .request_ms = settings.request_ms,
                      .window_bytes_max = settings.fetch_window_bytes} {}
 
 Worker::~Worker() = default;

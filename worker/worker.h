@@ -132,7 +132,8 @@ class Worker final : private RequestSink {
   void fail_fetch(Fetch& fetch, Outcome why, uint64_t now_ms);
 
   void on_broker_up(uint64_t now_ms);
-  [[nodiscard]] L2Stream* on_handoff(const ipc::Handoff& handoff, bool has_socket, uint64_t now_ms);
+  [[nodiscard]] PostStream* on_handoff(const ipc::Handoff& handoff, bool has_socket,
+                                       uint64_t now_ms);
   void on_fetch_failed(const ipc::FetchFailed& refusal, uint64_t now_ms);
   void on_broadcast(const ipc::Broadcast& broadcast, uint64_t now_ms);
   void on_spool_moved(FetchId fetch, uint64_t now_ms);
@@ -162,7 +163,7 @@ class Worker final : private RequestSink {
   SpoolBook spools_;  ///< Destroyed after the fetches, which point into it.
   FetchContext fetch_context_;
   // Clients are destroyed first, since their answers read from fetches.
-  absl::flat_hash_map<ConnectionId, std::unique_ptr<L2Stream>> streams_;
+  absl::flat_hash_map<ConnectionId, std::unique_ptr<PostStream>> streams_;
   FetchTable fetches_{fetch_context_, numbers_, settings_};
   Answerer answerer_{settings_, scene_, cache_, fetches_};
   absl::flat_hash_map<ConnectionId, std::unique_ptr<ClientSession>> clients_;

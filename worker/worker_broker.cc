@@ -75,7 +75,7 @@ void Worker::on_broker_closed(uint64_t now_ms) {
   listeners_.on_broker_closed();
   forget_joins(now_ms);
   // Handed-off streams go on, but their sockets cannot go back.
-  for (const auto& [id, stream] : streams_) stream->forget_broker();
+  for (const auto& [id, stream] : streams_) stream->proof().forget_broker();
   for (const Fetch* fetch : fetches_.oldest_first()) {
     if (fetch->is_waiting()) agenda_.call_at(fetch->id(), now_ms + settings_.broker_wait_ms);
   }
@@ -83,7 +83,8 @@ void Worker::on_broker_closed(uint64_t now_ms) {
 
 std::optional<ipc::ReturnSocket> Worker::give_back(const Connection& connection) const {
   const auto found = streams_.find(connection.id());
-  if (found == streams_.end() || !found->second->is_from_this_broker() || !broker_.is_up()) {
+  if (found == streams_.end() || !found->second->proof().is_from_this_broker() ||
+      !broker_.is_up()) {
     return std::nullopt;
   }
   return found->second->give_back();

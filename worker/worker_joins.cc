@@ -47,8 +47,13 @@ void Worker::on_file_job_done(FileJobDone done, uint64_t now_ms) {
 
 void Worker::on_join_progress(const ipc::JoinProgress& progress, uint64_t now_ms) {
   Fetch* fetch = fetches_.find_asked(QuestionId{progress.fetch_id});
-  if (!fetch || !fetch->wants_stream()) return;
+  if (!fetch || !fetch->wants_source()) return;
   if (progress.state == JoinState::kFailed) return lose_join(*fetch, now_ms);
+  if (fetch->state() == Fetch::State::kStreaming) {
+    // Another worker's file cannot carry on with output that has begun here.
+    broker_.send(ipc::CancelFetch{progress.fetch_id});
+    return fetches_.ask(*fetch, true, now_ms);
+  }
   if (progress.state == JoinState::kCached) return look_for_join(*fetch, progress.state, now_ms);
   if (progress.bytes == 0 && progress.state == JoinState::kGoing) return;
   Join* join = fetch->join();

@@ -118,12 +118,10 @@ void ContentAnswer::on_failed(Fetch& fetch, Outcome why, uint32_t retry_after_s,
   break_off(exchange_, answer_for(why, retry_after_s), scene_, now_ms);
 }
 
-bool ContentAnswer::begin_anew(uint64_t now_ms) {
-  if (!exchange_.may_take_back()) return false;
+void ContentAnswer::begin_anew(uint64_t now_ms) {
   exchange_.take_back(now_ms);
   block_.clear();
   stored_s_.reset();
-  return true;
 }
 
 void ContentAnswer::note(const Fetch& fetch) {

@@ -44,7 +44,8 @@ class ContentAnswer final : public FetchAnswer {
   void on_file_output(Fetch& fetch, FileRange range, uint64_t now_ms) override;
   void on_whole(Fetch& fetch, uint64_t now_ms) override;
   void on_failed(Fetch& fetch, Outcome why, uint32_t retry_after_s, uint64_t now_ms) override;
-  [[nodiscard]] bool begin_anew(uint64_t now_ms) override;
+  [[nodiscard]] bool may_begin_anew() const override { return exchange_.may_take_back(); }
+  void begin_anew(uint64_t now_ms) override;
 
  private:
   /// A part of a raw block, in memory or in a file.

@@ -6,19 +6,13 @@ namespace daphnis::worker {
 
 ResumedAnswer::ResumedAnswer(Exchange& exchange, Fetch& fetch, Rest rest, const AnswerScene& scene,
                              FetchTable& fetches)
-    : FetchAnswer(exchange, fetch, fetches), rest_(rest), next_(rest.offset), scene_(scene) {}
-
-Rest::Part ResumedAnswer::take(uint64_t bytes) {
-  const Rest::Part part = rest_.take(bytes);
-  next_ += part.size;
-  return part;
-}
+    : FetchAnswer(exchange, fetch, fetches), rest_(rest), scene_(scene) {}
 
 void ResumedAnswer::on_output(Fetch& fetch, Slices& output, uint64_t now_ms) {
   note_source(fetch);
   Slices wanted;
   for (const Slice& slice : output) {
-    const Rest::Part part = take(slice.size);
+    const Rest::Part part = rest_.take(slice.size);
     if (part.size == 0) continue;
     wanted.push_back(slice.part(static_cast<size_t>(part.offset), static_cast<size_t>(part.size)));
   }
@@ -28,7 +22,7 @@ void ResumedAnswer::on_output(Fetch& fetch, Slices& output, uint64_t now_ms) {
 
 void ResumedAnswer::on_file_output(Fetch& fetch, FileRange range, uint64_t now_ms) {
   note_source(fetch);
-  const Rest::Part part = take(range.size);
+  const Rest::Part part = rest_.take(range.size);
   if (part.size == 0) return;
   exchange_.push(FileRange{std::move(range.file), range.offset + part.offset, part.size}, now_ms);
 }
@@ -47,13 +41,6 @@ void ResumedAnswer::on_failed(Fetch& fetch, Outcome why, uint32_t retry_after_s,
   note_source(fetch);
   on_detached();
   break_off(exchange_, answer_for(why, retry_after_s), scene_, now_ms);
-}
-
-/// The bytes that were passed on stand, since the same request makes the same bytes: as many are
-/// skipped.
-bool ResumedAnswer::begin_anew(uint64_t) {
-  rest_.offset = next_;
-  return true;
 }
 
 }  // namespace daphnis::worker

@@ -20,13 +20,9 @@ class ResumedAnswer final : public FetchAnswer {
   void on_file_output(Fetch& fetch, FileRange range, uint64_t now_ms) override;
   void on_whole(Fetch& fetch, uint64_t now_ms) override;
   void on_failed(Fetch& fetch, Outcome why, uint32_t retry_after_s, uint64_t now_ms) override;
-  [[nodiscard]] bool begin_anew(uint64_t now_ms) override;
 
  private:
-  [[nodiscard]] Rest::Part take(uint64_t bytes);
-
   Rest rest_;
-  uint64_t next_;  ///< The offset in the fetch's output of the next wanted byte.
   const AnswerScene& scene_;
 };
 

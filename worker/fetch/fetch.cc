@@ -37,6 +37,7 @@ Fetch::Fetch(FetchId id, CarRequest request, const RequestKey& key, std::string 
 Fetch::~Fetch() {
   forget_join();
   end();
+  for (const Source& source : sources_) source.proof->set_fetch(nullptr);
 }
 
 // --- Readers ---
@@ -130,7 +131,7 @@ Fetch::Slowest Fetch::slowest() const {
   return slowest;
 }
 
-/// True where the stream must wait: for the spool to be written, or for the slowest reader.
+/// True where the sources must wait: for the spool to be written, or for the slowest reader.
 bool Fetch::is_blocked(const Slowest& slowest) const {
   const bool is_spooling = spool_ && spool_->is_writing();
   const uint64_t held_from = is_spooling ? spool_->written() : slowest.need;
@@ -190,15 +191,17 @@ void Fetch::adjust_flow(uint64_t now_ms) {
 }
 
 void Fetch::pause(bool is_blocked, uint64_t now_ms) {
-  if (!stream_ || std::exchange(is_paused_, is_blocked) == is_blocked) return;
-  if (is_blocked) {
-    stream_->pause(Pause::kClientSlow, now_ms);
-  } else {
-    stream_->resume(Pause::kClientSlow, now_ms);
+  if (sources_.empty() || std::exchange(is_paused_, is_blocked) == is_blocked) return;
+  for (const Source& source : sources_) {
+    if (is_blocked) {
+      source.proof->pause(Pause::kClientSlow, now_ms);
+    } else {
+      source.proof->resume(Pause::kClientSlow, now_ms);
+    }
   }
 }
 
-// --- The broker and its streams ---
+// --- The broker and its sources ---
 
 ipc::Fetch Fetch::ask(QuestionId question_id, bool must_not_join, uint64_t now_ms) {
   question_id_ = question_id;
@@ -211,46 +214,73 @@ ipc::Fetch Fetch::ask(QuestionId question_id, bool must_not_join, uint64_t now_m
           .must_not_join = must_not_join};
 }
 
-void Fetch::on_stream(L2Stream& stream, ipc::Admission admission) {
-  check(wants_stream(), "a stream came to a fetch that wants none");
-  stream_ = &stream;
+void Fetch::add_source(Proof& proof, ipc::Admission admission) {
+  check(wants_source(), "a source came to a fetch that wants none");
+  sources_.push_back({.proof = &proof});
+  proof.set_fetch(this);
   is_paused_ = false;
   admission_ = is_warming_ ? ipc::Admission::kYes : admission;
-  attempts_ = std::max(attempts_ + 1, stream.attempt().number);
-  l2_id_ = stream.attempt().l2_id;
+  attempts_ = std::max(attempts_ + 1, proof.attempt().number);
+  l2_id_ = proof.attempt().l2_id;
 }
 
-void Fetch::on_output(Slices& output, uint64_t now_ms) {
-  if (output.empty()) return;
+Fetch::Source& Fetch::source_of(const Proof& proof) {
+  const auto found = std::ranges::find(sources_, &proof, &Source::proof);
+  check(found != sources_.end(), "a proof feeds a fetch that does not know it");
+  return *found;
+}
+
+void Fetch::remove_source(Proof& proof) {
+  const size_t erased =
+      std::erase_if(sources_, [&](const Source& source) { return source.proof == &proof; });
+  check(erased == 1, "a proof feeds a fetch that does not know it");
+  proof.set_fetch(nullptr);
+}
+
+void Fetch::on_output(const Proof& proof, Slices& output, uint64_t now_ms) {
+  Source& source = source_of(proof);
+  const uint64_t from = source.next;
+  source.next += total_size(output);
+  if (!window_.append_at(from, output)) return;
   state_ = State::kStreaming;
-  window_.append(output);
   give_all(now_ms);
   adjust_flow(now_ms);
 }
 
-void Fetch::on_whole(uint64_t now_ms) {
+void Fetch::on_whole(Proof& proof, uint64_t now_ms) {
+  check(source_of(proof).next == window_.end(), "the whole output has another length than before");
+  remove_source(proof);
   state_ = State::kWhole;
   total_ = window_.end();
-  stream_ = nullptr;
+  drop_sources(now_ms);
   give_all(now_ms);
   adjust_flow(now_ms);
 }
 
-bool Fetch::on_stream_ended(uint64_t now_ms) {
-  const L2Stream& stream = *std::exchange(stream_, nullptr);
-  if (stream.is_content_fault()) {
-    fail(content_failure(stream.failure()->code), 0, now_ms);
+/// Ends the attempts of all sources.
+void Fetch::drop_sources(uint64_t now_ms) {
+  for (const Source& source : std::exchange(sources_, {})) {
+    source.proof->set_fetch(nullptr);
+    source.proof->cancel(now_ms);
+  }
+}
+
+bool Fetch::on_source_ended(Proof& proof, uint64_t now_ms) {
+  remove_source(proof);
+  if (proof.is_content_fault()) {
+    fail(content_failure(proof.failure()->code), 0, now_ms);
     return false;
   }
-  const bool lied = stream.outcome() == Outcome::kLied;
-  has_met_lies_ = has_met_lies_ || lied;
-  if (state_ == State::kStreaming) {
-    const Outcome why = lied ? Outcome::kLied : Outcome::kL2sFailed;
-    begin_anew(why, now_ms);
-    if (readers_.empty() && !is_warming_) {
-      fail(why, 0, now_ms);
-      return false;
-    }
+  has_met_lies_ |= proof.outcome() == Outcome::kLied;
+  if (may_begin_anew()) {
+    begin_anew(now_ms);
+  } else if (state_ == State::kStreaming) {
+    deadline_ms_ = now_ms + context_.request_ms;
+    context_.agenda.call_at(id_, deadline_ms_ + limits::kDeadlineGraceMs);
+  }
+  if (!is_wanted(now_ms)) {
+    end();
+    return false;
   }
   if (now_ms >= deadline_ms_) {
     fail(Outcome::kDeadline, 0, now_ms);
@@ -259,25 +289,24 @@ bool Fetch::on_stream_ended(uint64_t now_ms) {
   return true;
 }
 
-/// Forgets all output, for readers whose answers can begin anew; the others are told `why` and
-/// leave.
-void Fetch::begin_anew(Outcome why, uint64_t now_ms) {
+/// True where output has come, and nothing of it has gone out to anyone.
+bool Fetch::may_begin_anew() const {
+  return state_ == State::kStreaming && !readers_.empty() && reported_bytes_ == 0 &&
+         std::ranges::all_of(readers_, &FetchReader::may_begin_anew);
+}
+
+/// Forgets all output. Only where may_begin_anew().
+void Fetch::begin_anew(uint64_t now_ms) {
   state_ = State::kAsking;
-  if (reported_bytes_ > 0) report_failure();
-  reported_bytes_ = 0;
   if (Spool* spool = std::exchange(spool_, nullptr)) spool->release();
   may_spool_ = true;
   joined_file_.reset();
   joined_bytes_ = 0;
   window_.clear();
-  std::vector<FetchReader*> lost;
-  std::erase_if(readers_, [&](FetchReader* reader) {
+  for (FetchReader* reader : readers_) {
     reader->read_ = 0;
-    if (reader->begin_anew(now_ms)) return false;
-    lost.push_back(reader);
-    return true;
-  });
-  for (FetchReader* reader : lost) reader->on_failed(*this, why, 0, now_ms);
+    reader->begin_anew(now_ms);
+  }
 }
 
 void Fetch::on_refused(const ipc::FetchFailed& refusal, uint64_t now_ms) {
@@ -296,7 +325,7 @@ void Fetch::fail(Outcome why, uint32_t retry_after_s, uint64_t now_ms) {
 
 void Fetch::cancel(uint64_t now_ms) {
   end();
-  if (L2Stream* stream = std::exchange(stream_, nullptr)) stream->cancel(now_ms);
+  drop_sources(now_ms);
 }
 
 void Fetch::end() {
@@ -323,8 +352,7 @@ bool Fetch::is_wanted(uint64_t now_ms) const {
 }
 
 bool Fetch::may_warm() const {
-  const bool is_coming = state_ == State::kAsking || state_ == State::kStreaming;
-  return is_warming_ && is_coming && may_spool_ && !joined_file_ && window_.begin() == 0;
+  return is_warming_ && is_running() && may_spool_ && !joined_file_ && window_.begin() == 0;
 }
 
 }  // namespace daphnis::worker

@@ -14,7 +14,7 @@
 #include "worker/fetch/join.h"
 #include "worker/fetch/spool.h"
 #include "worker/fetch/spool_book.h"
-#include "worker/l2/post_stream.h"
+#include "worker/proof/proof.h"
 
 namespace daphnis::worker {
 
@@ -32,10 +32,12 @@ class FetchReader {
   virtual void on_whole(Fetch& fetch, uint64_t now_ms) = 0;
   /// No more output will come. The fetch has detached the reader.
   virtual void on_failed(Fetch& fetch, Outcome why, uint32_t retry_after_s, uint64_t now_ms) = 0;
-  /// The output given so far came from a source that failed, and will be given again from its
-  /// beginning. False where a part of it has gone out and cannot be taken back; on_failed() follows
-  /// then.
-  [[nodiscard]] virtual bool begin_anew(uint64_t now_ms) = 0;
+  /// True where nothing of the output given so far has gone out, so that all of it can be taken
+  /// back.
+  [[nodiscard]] virtual bool may_begin_anew() const { return false; }
+  /// Takes back the output given so far, which will be given again from its beginning. Only where
+  /// may_begin_anew().
+  virtual void begin_anew(uint64_t /*now_ms*/) {}
   /// True where the reader takes no more output until it calls for Fetch::on_reader_space().
   [[nodiscard]] virtual bool is_full() const = 0;
 
@@ -53,31 +55,32 @@ struct FetchContext {
   Agenda& agenda;
   Cache& cache;
   SpoolBook& spools;
+  uint64_t request_ms;  ///< What a fetch has for its first output, and for each next source.
   size_t window_bytes_max = limits::kFetchWindowBytesMax;
   size_t pinned = 0;  ///< Bytes of buffers that all windows keep from being used again.
 
   [[nodiscard]] bool is_short() const { return pinned > limits::kFetchWindowsBytesMax; }
 };
 
-/// One object that is being fetched, for any number of readers. Its source is an L2's stream, after
-/// a failed attempt the next one, or the spool of another worker's fetch. Each source brings the
-/// output from its first byte, and output is byte-stable per request. Where a joined file ends
-/// early, each reader goes on where it was. Where a stream ends early, the output is given anew: a
-/// reader goes on only if nothing of its answer has gone out, or if it skips what has
-/// (FetchReader::begin_anew()).
+/// One object that is being fetched, for any number of readers. Its sources are proofs of L2s'
+/// streams, one after the other, or the spool of another worker's fetch. Output is byte-stable per
+/// request, so each source is known by the offset of its next output byte, and what lies below the
+/// window's end is dropped: where one source ends early, the next carries on, and a reader does not
+/// notice. Where nothing of the output has gone out to anyone, the fetch begins anew instead, so
+/// that a client whose content comes from nobody is told so.
 ///
 /// The window holds the output's beginning, so that late readers can join, while the output has at
 /// most FetchContext::window_bytes_max bytes; afterwards it holds what the slowest reader still
 /// needs, within the same bound. A spool takes over where the answer is to be cached, another
 /// worker reads along, or a reader is too slow for the window. Where there can be no spool, the
-/// slowest reader pauses the stream.
+/// slowest reader pauses the sources.
 ///
 /// Owned by the FetchTable, which destroys it when it is wanted no more (is_wanted()).
 class Fetch {
  public:
   enum class State : uint8_t {
-    kAsking,  ///< No stream has proven a block. At most one is at work, or a joined file is read.
-    kStreaming,  ///< A stream's output has come.
+    kAsking,     ///< No source has proven a block. A joined file may be read.
+    kStreaming,  ///< Output has come. Between two sources there may be none at work.
     kWhole,      ///< All output has come.
     kEnded,      ///< The fetch has failed or was cancelled. No readers are left.
   };
@@ -98,23 +101,29 @@ class Fetch {
   /// The reader takes output again.
   void on_reader_space(FetchReader& reader, uint64_t now_ms);
 
-  // --- The broker and its streams ---
+  // --- The broker and its sources ---
   /// Makes the question to the broker, and keeps its number as question_id().
   [[nodiscard]] ipc::Fetch ask(QuestionId question_id, bool must_not_join, uint64_t now_ms);
-  /// Takes an attempt's stream. Only where wants_stream().
-  void on_stream(L2Stream& stream, ipc::Admission admission);
-  [[nodiscard]] bool wants_stream() const { return state_ == State::kAsking && !stream_; }
-  /// True where the fetch waits for a stream and has no other source.
-  [[nodiscard]] bool is_waiting() const { return wants_stream() && !join_; }
-  [[nodiscard]] bool is_fed_by(const L2Stream& stream) const { return stream_ == &stream; }
-  void on_output(Slices& output, uint64_t now_ms);
-  void on_whole(uint64_t now_ms);
-  /// The stream's outcome is decided. True where another attempt is wanted.
-  [[nodiscard]] bool on_stream_ended(uint64_t now_ms);
+  /// Takes an attempt's proof as a source, whose output begins at byte 0. Only where
+  /// wants_source().
+  void add_source(Proof& proof, ipc::Admission admission);
+  /// True where output is still to come.
+  [[nodiscard]] bool is_running() const {
+    return state_ == State::kAsking || state_ == State::kStreaming;
+  }
+  [[nodiscard]] bool wants_source() const { return is_running() && sources_.empty(); }
+  /// True where the fetch waits for a source and no joined file may bring the rest.
+  [[nodiscard]] bool is_waiting() const { return wants_source() && !join_; }
+  /// Takes the next output of a source. Moves the slices out of `output`.
+  void on_output(const Proof& proof, Slices& output, uint64_t now_ms);
+  /// The source has put out all of the request's output.
+  void on_whole(Proof& proof, uint64_t now_ms);
+  /// The source's outcome is decided, before all output came. True where another attempt is wanted.
+  [[nodiscard]] bool on_source_ended(Proof& proof, uint64_t now_ms);
   /// The broker has given the fetch up.
   void on_refused(const ipc::FetchFailed& refusal, uint64_t now_ms);
   void fail(Outcome why, uint32_t retry_after_s, uint64_t now_ms);
-  /// Ends the fetch, since it is wanted no more, and its stream by an early reply.
+  /// Ends the fetch, since it is wanted no more, and cancels its sources.
   void cancel(uint64_t now_ms);
   void on_time(uint64_t now_ms);
 
@@ -169,6 +178,11 @@ class Fetch {
   [[nodiscard]] const Spool* spool() const { return spool_; }
 
  private:
+  /// One source that is at work.
+  struct Source {
+    Proof* proof;       ///< Owned by its feed; removed here before it ends.
+    uint64_t next = 0;  ///< The offset of its next output byte.
+  };
   struct FilePart {
     const FileRef* file = nullptr;
     uint64_t end = 0;
@@ -187,19 +201,23 @@ class Fetch {
   void give(FetchReader& reader, uint64_t now_ms);
   void give_all(uint64_t now_ms);
   void detach(FetchReader& reader);
-  /// Adjusts the spool, the window and the stream's pause, and reports progress. Called after any
+  /// Adjusts the spool, the window and the sources' pause, and reports progress. Called after any
   /// change to what is held, written or read.
   void adjust_flow(uint64_t now_ms);
   void consider_spool(bool is_blocked);
   void pump_spool(bool is_blocked, uint64_t now_ms);
   void trim(const Slowest& slowest);
   [[nodiscard]] bool is_large() const;
+  [[nodiscard]] Source& source_of(const Proof& proof);
+  void remove_source(Proof& proof);
+  void drop_sources(uint64_t now_ms);
+  [[nodiscard]] bool may_begin_anew() const;
   /// True while a warming fetch can still get a spool for all of its output.
   [[nodiscard]] bool may_warm() const;
   [[nodiscard]] bool is_blocked(const Slowest& slowest) const;
   void report(uint64_t now_ms);
   void report_failure();
-  void begin_anew(Outcome why, uint64_t now_ms);
+  void begin_anew(uint64_t now_ms);
   void pause(bool is_blocked, uint64_t now_ms);
   void end();
 
@@ -234,8 +252,8 @@ class Fetch {
   uint64_t reported_ms_ = 0;
   bool has_reported_end_ = false;
 
-  L2Stream* stream_ = nullptr;  ///< Owned by the Worker; null once its attempt has ended.
-  bool is_paused_ = false;      ///< This fetch has paused the stream.
+  std::vector<Source> sources_;  ///< At work; at most one.
+  bool is_paused_ = false;       ///< This fetch has paused its sources.
   uint32_t attempts_ = 0;
   std::string l2_id_;
   bool has_met_lies_ = false;

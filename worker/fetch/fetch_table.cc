@@ -24,6 +24,7 @@ void FetchTable::ask(Fetch& fetch, bool must_not_join, uint64_t now_ms) {
   if (!context_.broker.is_up()) {
     return context_.agenda.call_at(fetch.id(), now_ms + settings_.broker_wait_ms);
   }
+  must_not_join |= fetch.state() == Fetch::State::kStreaming;
   const QuestionId question_id = next_question(fetch, must_not_join);
   context_.broker.send(fetch.ask(question_id, must_not_join, now_ms));
 }
@@ -51,9 +52,7 @@ void FetchTable::erase(const Fetch& fetch) {
 
 void FetchTable::drop_if_unwanted(Fetch& fetch, uint64_t now_ms) {
   if (fetch.is_wanted(now_ms)) return;
-  const bool is_running =
-      fetch.state() == Fetch::State::kAsking || fetch.state() == Fetch::State::kStreaming;
-  if (is_running) {
+  if (fetch.is_running()) {
     context_.broker.send(ipc::CancelFetch{std::to_underlying(fetch.question_id())});
     fetch.cancel(now_ms);
   }
@@ -78,42 +77,36 @@ Fetch* FetchTable::find_joinable(const RequestKey& key) const {
   return fetch && fetch->is_joinable() ? fetch : nullptr;
 }
 
-void FetchTable::on_stream_output(L2Stream& stream, Slices& output, uint64_t now_ms) {
-  if (Fetch* fetch = fed_by(stream)) fetch->on_output(output, now_ms);
+void FetchTable::on_proof_output(Proof& proof, Slices& output, uint64_t now_ms) {
+  if (proof.fetch()) proof.fetch()->on_output(proof, output, now_ms);
 }
 
-void FetchTable::on_stream_whole(L2Stream& stream, uint64_t now_ms) {
-  Fetch* fetch = fed_by(stream);
+void FetchTable::on_proof_whole(Proof& proof, uint64_t now_ms) {
+  Fetch* fetch = proof.fetch();
   if (!fetch) return;
-  fetch->on_whole(now_ms);
+  fetch->on_whole(proof, now_ms);
   drop_if_unwanted(*fetch, now_ms);
 }
 
-void FetchTable::on_stream_ended(L2Stream& stream, uint64_t now_ms) {
-  const L2Stream::Attempt& attempt = stream.attempt();
-  if (stream.outcome() == Outcome::kLied) ++verify_failures_;
-  Fetch* fetch = fed_by(stream);
-  const bool wants_another = fetch && fetch->on_stream_ended(now_ms);
-  if (stream.is_from_this_broker()) {
-    const uint64_t took_ms = std::min<uint64_t>(now_ms - stream.started_ms(), UINT32_MAX);
+void FetchTable::on_proof_ended(Proof& proof, uint64_t now_ms) {
+  const Proof::Attempt& attempt = proof.attempt();
+  if (proof.outcome() == Outcome::kLied) ++verify_failures_;
+  Fetch* fetch = proof.fetch();
+  const bool wants_another = fetch && fetch->on_source_ended(proof, now_ms);
+  if (proof.is_from_this_broker()) {
+    const uint64_t took_ms = std::min<uint64_t>(now_ms - proof.started_ms(), UINT32_MAX);
     context_.broker.send(ipc::AttemptEnded{.fetch_id = std::to_underlying(attempt.question_id),
                                            .attempt_id = attempt.id,
-                                           .outcome = stream.outcome(),
+                                           .outcome = proof.outcome(),
                                            .wants_another = wants_another,
-                                           .blocks_proven = stream.blocks_proven(),
-                                           .body_bytes = stream.body_bytes(),
+                                           .blocks_proven = proof.blocks_proven(),
+                                           .body_bytes = proof.car_bytes(),
                                            .duration_ms = static_cast<uint32_t>(took_ms)});
   } else if (wants_another) {
     // The broker that is connected now does not know this fetch.
     ask(*fetch, false, now_ms);
   }
   if (fetch) drop_if_unwanted(*fetch, now_ms);
-}
-
-/// The fetch that takes what this stream proves; null where it is gone or has another source.
-Fetch* FetchTable::fed_by(const L2Stream& stream) const {
-  Fetch* fetch = find_asked(stream.attempt().question_id);
-  return fetch && fetch->is_fed_by(stream) ? fetch : nullptr;
 }
 
 std::vector<Fetch*> FetchTable::oldest_first() const {

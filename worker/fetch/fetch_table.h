@@ -16,9 +16,10 @@ namespace daphnis::worker {
 /// question that they asked last. A fetch lives from begin() to erase() or drop_if_unwanted(), and
 /// has no readers when it dies, so that a reader may point to it. The fetches of the requests that
 /// may wait (Settings::requests_max), those that warm the cache, and those whose spools other
-/// workers read bound the table. Streams give it what they prove, for the fetch that they feed.
+/// workers read bound the table. Proofs give it their output, for the fetch that they
+/// feed.
 /// Owned by the Worker.
-class FetchTable final : public StreamListener {
+class FetchTable final : public ProofListener {
  public:
   /// All of these must outlive this object.
   FetchTable(FetchContext& context, Numbers& numbers, const Settings& settings)
@@ -29,7 +30,8 @@ class FetchTable final : public StreamListener {
   Fetch& begin(CarRequest wanted, const RequestKey& key, std::string trace_id, uint64_t now_ms);
   /// Asks the broker, or waits broker_wait_ms for one that is away. Where the broker's word on the
   /// last question was wrong (`must_not_join`), the question gets a new number, since more messages
-  /// about the last one may be on their way.
+  /// about the last one may be on their way. So it does where output has begun: another worker's
+  /// file cannot carry on with it.
   void ask(Fetch& fetch, bool must_not_join, uint64_t now_ms);
   /// Destroys a fetch, which has no readers.
   void erase(const Fetch& fetch);
@@ -46,11 +48,11 @@ class FetchTable final : public StreamListener {
   /// True where a fetch gets that content, be it too late to join it.
   [[nodiscard]] bool is_under_way(const RequestKey& key) const { return by_key_.contains(key); }
 
-  // StreamListener
-  void on_stream_output(L2Stream& stream, Slices& output, uint64_t now_ms) override;
-  void on_stream_whole(L2Stream& stream, uint64_t now_ms) override;
+  // ProofListener
+  void on_proof_output(Proof& proof, Slices& output, uint64_t now_ms) override;
+  void on_proof_whole(Proof& proof, uint64_t now_ms) override;
   /// Tells the broker how the attempt ended, and whether the fetch wants another.
-  void on_stream_ended(L2Stream& stream, uint64_t now_ms) override;
+  void on_proof_ended(Proof& proof, uint64_t now_ms) override;
 
   /// Notes that the fetch was refused for now, and asks again at its next call.
   void set_asks_again(const Fetch& fetch) { asks_again_.insert(fetch.id()); }
@@ -62,11 +64,10 @@ class FetchTable final : public StreamListener {
   /// All fetches, oldest first, since the table's sequence differs between runs.
   [[nodiscard]] std::vector<Fetch*> oldest_first() const;
   [[nodiscard]] size_t size() const { return fetches_.size(); }
-  /// The number of streams that have lied.
+  /// The number of proofs that found a lie.
   [[nodiscard]] uint64_t verify_failures() const { return verify_failures_; }
 
  private:
-  [[nodiscard]] Fetch* fed_by(const L2Stream& stream) const;
   [[nodiscard]] QuestionId next_question(const Fetch& fetch, bool is_new);
 
   FetchContext& context_;

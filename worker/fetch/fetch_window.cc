@@ -34,6 +34,19 @@ void FetchWindow::append(Slices& output) {
   output.clear();
 }
 
+bool FetchWindow::append_at(uint64_t offset, Slices& output) {
+  check(offset <= end_, "output leaves a gap behind what came before");
+  uint64_t known = end_ - offset;
+  auto at = output.begin();
+  for (; at != output.end() && at->size <= known; ++at) known -= at->size;
+  output.erase(output.begin(), at);
+  if (output.empty()) return false;
+  const auto skipped = static_cast<size_t>(known);
+  if (skipped > 0) output.front() = output.front().part(skipped, output.front().size - skipped);
+  append(output);
+  return true;
+}
+
 void FetchWindow::drop_before(uint64_t offset) {
   while (!entries_.empty()) {
     const Entry& front = entries_.front();

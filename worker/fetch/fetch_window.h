@@ -23,6 +23,9 @@ class FetchWindow {
 
   /// Moves the slices out of `output` and appends them.
   void append(Slices& output);
+  /// The same for bytes that begin at `offset`, at most end(): those below end() are dropped, since
+  /// the window has or had them. True where bytes were appended.
+  bool append_at(uint64_t offset, Slices& output);
   /// Drops slices that lie wholly before `offset`.
   void drop_before(uint64_t offset);
   /// Empties the window and begins again at offset 0.

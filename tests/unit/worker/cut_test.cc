@@ -1,5 +1,5 @@
-// Tests of answers that cannot be completed: before the first byte another answer takes the place;
-// later the answer is cut, and never before the end of its head.
+// Tests of answers that cannot be completed, since no other L2 carries on: before the first byte
+// another answer takes the place; later the answer is cut, and never before the end of its head.
 
 #include "tests/unit/worker/fetch/spool_rig.h"
 #include "tests/unit/worker/memory_cache.h"
@@ -96,7 +96,9 @@ TEST_CASE("an answer that is cut after its first byte is cut behind its head", "
                                          text(rig.car.bytes).substr(0, rig.car.section_ends[1]));
   CHECK(rig.client.received == "H");
   rig.lose(l2);
-  CHECK(!rig.only<ipc::AttemptEnded>().wants_another);
+  CHECK(rig.only<ipc::AttemptEnded>().wants_another);
+  CHECK(rig.worker.stats().aborted == 0);
+  rig.fail();
   REQUIRE(rig.client.connection);
   CHECK(rig.worker.stats().aborted == 1);
   SECTION("as its client takes it") {
@@ -120,6 +122,7 @@ TEST_CASE("an HTTP/1.0 answer that is cut after its first byte has its head befo
   Peer& l2 = rig.hand_off(rig.fetch, post_head("Content-Length: 5000\r\n") +
                                          text(rig.car.bytes).substr(0, rig.car.section_ends[1]));
   rig.lose(l2);
+  rig.fail();
   SECTION("which its client takes") {
     rig.give_space(rig.client, SIZE_MAX);
     CHECK_THAT(rig.client.received, EndsWith("\r\n\r\n"));
@@ -129,27 +132,6 @@ TEST_CASE("an HTTP/1.0 answer that is cut after its first byte has its head befo
     rig.pass_time(limits::kLingerMs);
   }
   CHECK(rig.client.ending == Ending::kReset);
-}
-
-TEST_CASE("of one fetch's readers those who got nothing go on with the next L2", "[worker][cut]") {
-  Cutting rig;
-  Peer& second = rig.connect();
-  second.space = 0;
-  rig.send(second, get(rig.car));
-  Peer& l2 = rig.hand_off(rig.fetch, post_head("Content-Length: 5000\r\n") +
-                                         text(rig.car.bytes).substr(0, rig.car.section_ends[1]));
-  rig.lose(l2);
-  CHECK(rig.only<ipc::AttemptEnded>().wants_another);
-  CHECK(rig.client.ending == Ending::kClose);
-  CHECK_THAT(rig.lines.at(0), Contains("outcome=aborted") && Contains("failure=l2_failed"));
-  Peer& late = rig.connect();
-  rig.send(late, get(rig.car));
-  CHECK(rig.sent<ipc::Fetch>().empty());
-  rig.give_space(second, SIZE_MAX);
-  CHECK(second.received.empty());
-  rig.hand_off(rig.fetch, post_with_length(rig.car.bytes));
-  CHECK(dechunked(second.received) == text(rig.car.bytes));
-  CHECK(dechunked(late.received) == text(rig.car.bytes));
 }
 
 TEST_CASE("what was spooled of a stream that failed is not what is stored", "[worker][cut]") {
@@ -179,7 +161,7 @@ TEST_CASE("what was spooled of a stream that failed is not what is stored", "[wo
   CHECK(dechunked(rig.first.received) == rig.body());
 }
 
-TEST_CASE("a fetch that fails for its readers but fills the cache is asked for no more",
+TEST_CASE("a fetch that no L2 carries on with fails for its readers and the cache alike",
           "[worker][cut]") {
   SpoolRig rig(1'500'000, 4'000'000);
   rig.admission = ipc::Admission::kYes;
@@ -187,8 +169,11 @@ TEST_CASE("a fetch that fails for its readers but fills the cache is asked for n
   rig.grant_reservation();
   rig.disk.run(rig);
   rig.lose(l2);
-  CHECK(!rig.only<ipc::AttemptEnded>().wants_another);
+  CHECK(rig.only<ipc::AttemptEnded>().wants_another);
+  rig.tell(ipc::FetchFailed{.fetch_id = rig.fetch.fetch_id, .reason = Outcome::kL2sFailed});
   CHECK(rig.first.ending == Ending::kClose);
+  rig.disk.run(rig);
+  CHECK(rig.disk.files.empty());
   CHECK(rig.worker.stats().fetches == 0);
 }
 

@@ -158,18 +158,20 @@ TEST_CASE("an L2 that lies is told so at once and the next attempt is asked for"
   }
 }
 
-TEST_CASE("a lie after bytes went out cuts the answer short of its last chunk", "[worker]") {
+TEST_CASE("a lie after bytes went out that nobody mends cuts the answer short of its end",
+          "[worker]") {
   Asked rig;
   ByteVector lie = rig.car.bytes;
   lie.back() ^= 1;
   Peer& l2 = rig.hand_off(rig.fetch, post_head("Transfer-Encoding: chunked\r\n") +
                                          chunk(Bytes(lie).first(rig.car.section_ends[1])));
   rig.send(l2, chunk(Bytes(lie).subspan(rig.car.section_ends[1])));
-  CHECK(rig.client.ending == Ending::kClose);
-  CHECK_THAT(rig.client.received, !Contains("0\r\n\r\n"));
   const auto ended = rig.only<ipc::AttemptEnded>();
   CHECK(ended.outcome == Outcome::kLied);
-  CHECK(!ended.wants_another);
+  CHECK(ended.wants_another);
+  rig.tell(ipc::FetchFailed{.fetch_id = rig.fetch.fetch_id, .reason = Outcome::kL2sFailed});
+  CHECK(rig.client.ending == Ending::kClose);
+  CHECK_THAT(rig.client.received, !Contains("0\r\n\r\n"));
   CHECK(rig.worker.stats().aborted == 1);
   CHECK_THAT(rig.lines.at(0), Contains("outcome=aborted") && Contains("failure=l2_bad_content"));
 }
@@ -180,11 +182,13 @@ TEST_CASE("an HTTP/1.0 client whose answer cannot be completed sees a reset", "[
   const SampleCar car;
   Peer& client = rig.connect();
   rig.send(client, "GET " + car.target() + " HTTP/1.0\r\n\r\n");
-  Peer& l2 = rig.hand_off(rig.only<ipc::Fetch>(),
-                          post_head("Content-Length: 5000\r\n") + text(car.bytes).substr(0, 1'200));
+  const auto fetch = rig.only<ipc::Fetch>();
+  Peer& l2 =
+      rig.hand_off(fetch, post_head("Content-Length: 5000\r\n") + text(car.bytes).substr(0, 1'200));
   CHECK_THAT(client.received, !Contains("chunked"));
   CHECK(client.connection->end_looks_whole());
   rig.end(l2);
+  rig.tell(ipc::FetchFailed{.fetch_id = fetch.fetch_id});
   CHECK(client.ending == Ending::kReset);
 }
 

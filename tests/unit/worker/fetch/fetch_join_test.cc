@@ -91,6 +91,7 @@ TEST_CASE("a failure is told to each reader as far as it has come", "[worker][jo
   SECTION("in mid-answer") {
     Peer& l2 = rig.stream(1);
     rig.lose(l2);
+    rig.tell(ipc::FetchFailed{.fetch_id = rig.fetch.fetch_id, .attempts = 1});
     for (const Peer* client : {&rig.first, &second}) {
       CHECK(client->ending == Ending::kClose);
       CHECK_THAT(client->received, !Contains("\r\n0\r\n\r\n"));

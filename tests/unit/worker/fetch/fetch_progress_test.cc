@@ -70,6 +70,7 @@ TEST_CASE("a leader that cannot be read along says so", "[spool][join]") {
   SECTION("it fails") {
     rig.tell(ipc::SpoolWanted{rig.fetch.fetch_id});
     rig.lose(rig.stream(1));
+    rig.tell(ipc::FetchFailed{.fetch_id = rig.fetch.fetch_id});
   }
   CHECK(rig.only<ipc::FetchProgress>().state == ipc::JoinState::kFailed);
 }

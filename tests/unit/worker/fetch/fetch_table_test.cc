@@ -8,6 +8,8 @@
 #include <variant>
 #include <vector>
 
+#include "tests/unit/worker/fake_feed.h"
+#include "tests/unit/worker/rig.h"
 #include "worker/client/exchange.h"
 
 namespace daphnis::worker::test {
@@ -43,7 +45,11 @@ struct Table {
   Settings settings;
   Cache cache{broker};
   SpoolBook spools{broker, numbers, "0-1-"};
-  FetchContext context{.broker = broker, .agenda = agenda, .cache = cache, .spools = spools};
+  FetchContext context{.broker = broker,
+                       .agenda = agenda,
+                       .cache = cache,
+                       .spools = spools,
+                       .request_ms = settings.request_ms};
   FetchTable fetches{context, numbers, settings};
 };
 
@@ -57,7 +63,6 @@ struct Reader : FetchReader {
   void on_file_output(Fetch&, FileRange, uint64_t) override {}
   void on_whole(Fetch&, uint64_t) override {}
   void on_failed(Fetch&, Outcome, uint32_t, uint64_t) override { ++failures; }
-  bool begin_anew(uint64_t) override { return true; }
   bool is_full() const override { return false; }
 
   int failures = 0;
@@ -205,14 +210,19 @@ TEST_CASE("a reader that is replaced when output comes lives until the input end
   FetchReader& reader = *leaving;
   exchange.set_responder(std::move(leaving));
   fetch.add_reader(reader, kNow);
-  BufferRef buffer = BufferRef::allocate(10);
-  const uint8_t* data = buffer.data();
-  Slices output{Slice{std::move(buffer), data, 10}};
-  fetch.on_output(output, kNow);
+  const SampleCar car;
+  CarRequest wanted;
+  wanted.root = car.root;
+  FakeFeed feed;
+  Proof proof({}, wanted, table.settings, feed, table.fetches, kNow);
+  fetch.add_source(proof, ipc::Admission::kNo);
+  proof.on_bytes(Slice::copy_of(Bytes(car.bytes).first(car.section_ends[0])), kNow);
+  proof.on_input_used(kNow);
   CHECK(!is_gone);
   CHECK(!fetch.has_readers());
   retired.clear();
   CHECK(is_gone);
+  proof.on_cut(kNow);
 }
 
 }  // namespace daphnis::worker::test

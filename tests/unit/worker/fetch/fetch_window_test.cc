@@ -37,6 +37,26 @@ TEST_CASE("a window reads what it holds from any offset", "[worker][window]") {
   }
 }
 
+TEST_CASE("a window takes of output that comes again only what lies behind its end",
+          "[worker][window]") {
+  const std::string all = "abcdefghij";
+  for (size_t had = 0; had <= all.size(); ++had) {
+    for (size_t from = 0; from <= had; ++from) {
+      for (size_t cut = from; cut <= all.size(); ++cut) {
+        CAPTURE(had, from, cut);
+        size_t pinned = 0;
+        FetchWindow window(pinned);
+        Slices first = slices_of({all.substr(0, had)});
+        window.append(first);
+        Slices again = slices_of({all.substr(from, cut - from), all.substr(cut)});
+        CHECK(window.append_at(from, again) == (had < all.size()));
+        CHECK(again.empty());
+        CHECK(read(window, 0, 100) == all);
+      }
+    }
+  }
+}
+
 TEST_CASE("a window drops whole slices and says where it begins", "[worker][window]") {
   size_t pinned = 0;
   FetchWindow window(pinned);

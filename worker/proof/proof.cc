@@ -1,0 +1,227 @@
+#include "worker/proof/proof.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/base/check.h"
+#include "common/base/limits.h"
+#include "common/proof/verifier_fault.h"
+
+namespace daphnis::worker {
+namespace {
+
+Outcome outcome_of_failure(const Verifier& verifier) {
+  switch (fault_of(verifier)) {
+    case Fault::kContent:
+      return Outcome::kComplete;
+    case Fault::kNobody:
+      return Outcome::kHandOffLost;  // The worker could not use the bytes.
+    case Fault::kStream:
+      break;
+  }
+  const bool is_cut = verifier.failure().code == Errc::kTruncated;
+  return is_cut ? Outcome::kAborted : Outcome::kLied;
+}
+
+}  // namespace
+
+Proof::Proof(Attempt attempt, const CarRequest& request, const Settings& settings, ProofFeed& feed,
+             ProofListener& listener, uint64_t now_ms)
+    : attempt_(std::move(attempt)),
+      settings_(settings),
+      feed_(feed),
+      listener_(listener),
+      verifier_(request, attempt_.shape, settings.budget),
+      wants_whole_dag_(request.format == AnswerFormat::kCar && request.path.empty() &&
+                       request.scope == DagScope::kAll),
+      started_ms_(now_ms) {}
+
+Proof::~Proof() {
+  check(fetch_ == nullptr, "a proof died that feeds a fetch");
+}
+
+void Proof::start(uint64_t now_ms) {
+  stall_.start(settings_.l2_first_block_ms, now_ms);
+  feed_.call_proof_at(stall_.deadline_ms());
+}
+
+bool Proof::wants_input() const {
+  switch (phase_) {
+    case Phase::kProving:
+      return !paused_.any() && !verifier_.has_more_output();
+    case Phase::kTail:
+      return true;
+    case Phase::kRepeating:
+    case Phase::kOver:
+      return false;
+  }
+  return false;
+}
+
+void Proof::on_bytes(const Slice& bytes, uint64_t now_ms) {
+  car_bytes_ += bytes.size;
+  if (is_content_fault()) return;
+  const bool is_padding =
+      phase_ == Phase::kTail && verifier_.surplus_bytes() == 0 &&
+      std::ranges::all_of(bytes.bytes(), [](uint8_t byte) { return byte == 0; });
+  const Verifier::State state = verifier_.on_bytes(bytes, proven_);
+  // Zero bytes beyond those that the verifier reads as padding are no lie.
+  const bool is_enough = is_padding && verifier_.surplus_bytes() > 0;
+  if (is_enough) return decide(Outcome::kComplete, now_ms);
+  on_verified(state, now_ms);
+}
+
+/// Acts on the verifier's state once the walk is over or the CAR is of no more use.
+void Proof::on_verified(Verifier::State state, uint64_t now_ms) {
+  if (state == Verifier::State::kMore) return;
+  if (state == Verifier::State::kFailed) {
+    failure_ = verifier_.failure();
+    // An honest L2 sends no more than the blocks up to here. Where the CAR ends with this input,
+    // its connection is kept.
+    if (is_content_fault()) {
+      phase_ = Phase::kTail;
+      return;
+    }
+    return decide(outcome_of_failure(verifier_), now_ms);
+  }
+  if (phase_ == Phase::kProving) {
+    phase_ = Phase::kTail;
+    flush_output(now_ms);
+    stall_.start(limits::kL2TailMs, now_ms);
+    feed_.call_proof_at(stall_.deadline_ms());
+    listener_.on_proof_whole(*this, now_ms);
+  }
+  if (verifier_.surplus_bytes() == 0) return;
+  // A legacy L2 sends the whole DAG whatever was asked for; bytes after the end of the walk are no
+  // lie then.
+  const bool is_honest = attempt_.shape == StreamShape::kWholeDag && !wants_whole_dag_;
+  if (!is_honest) failure_ = Error{Errc::kUnexpected, 0, "bytes after the end of the walk"};
+  decide(is_honest ? Outcome::kComplete : Outcome::kLied, now_ms);
+}
+
+void Proof::on_input_used(uint64_t now_ms) {
+  if (is_content_fault()) return decide(Outcome::kComplete, now_ms);
+  flush_output(now_ms);
+  put_out_repeats(now_ms);
+  restart_clocks(now_ms);
+}
+
+void Proof::on_end(uint64_t now_ms) {
+  stall_.stop();
+  rate_.stop();
+  const bool was_proving = phase_ == Phase::kProving;
+  phase_ = Phase::kRepeating;
+  const Verifier::State state = was_proving ? verifier_.on_end(proven_) : verifier_.state();
+  flush_output(now_ms);
+  if (!was_proving) return decide(Outcome::kComplete, now_ms);
+  if (state != Verifier::State::kMore) return on_all_proven(state, now_ms);
+  put_out_repeats(now_ms);
+}
+
+/// Takes the end of the walk, which has come at or after the end of the CAR.
+void Proof::on_all_proven(Verifier::State state, uint64_t now_ms) {
+  if (state == Verifier::State::kComplete) {
+    listener_.on_proof_whole(*this, now_ms);
+    return decide(Outcome::kComplete, now_ms);
+  }
+  const bool may_be_empty = says_not_found_ || attempt_.shape == StreamShape::kWholeDag;
+  if (car_bytes_ == 0 && may_be_empty) return decide(Outcome::kNotFound, now_ms);
+  failure_ = verifier_.failure();
+  decide(outcome_of_failure(verifier_), now_ms);
+}
+
+void Proof::on_cut(uint64_t now_ms) {
+  if (phase_ == Phase::kTail) return decide(Outcome::kComplete, now_ms);
+  if (phase_ != Phase::kProving) return;  // All of the CAR is here.
+  const bool is_not_found = car_bytes_ == 0 && attempt_.shape == StreamShape::kWholeDag;
+  decide(is_not_found ? Outcome::kNotFound : Outcome::kAborted, now_ms);
+}
+
+void Proof::on_malformed(std::string_view what, uint64_t now_ms) {
+  failure_ = Error{Errc::kMalformed, 0, std::string(what)};
+  decide(Outcome::kLied, now_ms);
+}
+
+void Proof::on_time(uint64_t now_ms) {
+  if (outcome_) return;
+  put_out_repeats(now_ms);
+  if (outcome_) return;
+  if (stall_.has_passed(now_ms)) {
+    decide(phase_ == Phase::kTail ? Outcome::kComplete : Outcome::kStalled, now_ms);
+  } else if (rate_.is_too_slow(car_bytes_, settings_.l2_rate_min, now_ms)) {
+    failure_ = Error{Errc::kTruncated, 0, "slower than the least rate"};
+    decide(Outcome::kStalled, now_ms);
+  } else {
+    feed_.call_proof_at(stall_.deadline_ms());
+    feed_.call_proof_at(rate_.ends_ms());
+  }
+}
+
+/// Restarts the clocks after input that did not end the CAR: the L2 may be silent for l2_idle_ms
+/// again.
+void Proof::restart_clocks(uint64_t now_ms) {
+  if (phase_ != Phase::kProving || verifier_.blocks_proven() == 0) return;
+  stall_.start(settings_.l2_idle_ms, now_ms);
+  feed_.call_proof_at(stall_.deadline_ms());
+  if (paused_.any()) return;
+  rate_.run(car_bytes_, settings_.l2_rate_window_ms, now_ms);
+  feed_.call_proof_at(rate_.ends_ms());
+}
+
+void Proof::pause(Pause reason, uint64_t now_ms) {
+  paused_.add(reason);
+  if (phase_ != Phase::kProving) return;
+  stall_.pause(now_ms);
+  rate_.stop();
+  feed_.on_flow_changed();
+}
+
+void Proof::resume(Pause reason, uint64_t now_ms) {
+  paused_.clear(reason);
+  if (paused_.any()) return;
+  // The repeats are put out by a later call: the caller is in the middle of writing.
+  if (verifier_.has_more_output()) feed_.call_proof_at(now_ms);
+  if (phase_ != Phase::kProving) return;
+  stall_.resume(now_ms);
+  feed_.call_proof_at(stall_.deadline_ms());
+  feed_.on_flow_changed();
+}
+
+void Proof::cancel(uint64_t now_ms) {
+  if (!outcome_) decide(Outcome::kCancelled, now_ms);
+}
+
+void Proof::flush_output(uint64_t now_ms) {
+  if (proven_.empty()) return;
+  listener_.on_proof_output(*this, proven_, now_ms);
+  proven_.clear();
+}
+
+/// Puts out blocks that come again in the output, from memory, until the reader is full or the next
+/// new block is needed.
+void Proof::put_out_repeats(uint64_t now_ms) {
+  while (!outcome_ && verifier_.has_more_output() && !paused_.any()) {
+    const Verifier::State state = verifier_.resume(proven_);
+    flush_output(now_ms);
+    if (state == Verifier::State::kMore) continue;
+    if (phase_ != Phase::kProving) return on_all_proven(state, now_ms);
+    on_verified(state, now_ms);
+    if (is_content_fault()) decide(Outcome::kComplete, now_ms);
+    return;
+  }
+  if (phase_ == Phase::kProving) feed_.on_flow_changed();  // wants_input() may have become true.
+}
+
+/// Ends the attempt. The L2 is told before the fetch, which may begin the next attempt.
+void Proof::decide(Outcome outcome, uint64_t now_ms) {
+  check(!outcome_, "an attempt ended twice");
+  flush_output(now_ms);
+  phase_ = Phase::kOver;
+  outcome_ = outcome;
+  stall_.stop();
+  rate_.stop();
+  feed_.on_outcome(now_ms);
+  listener_.on_proof_ended(*this, now_ms);
+}
+
+}  // namespace daphnis::worker
