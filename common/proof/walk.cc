@@ -67,6 +67,7 @@ Walk::Walk(const CarRequest& request, const WalkBudget& budget, Unreadable unrea
 
 Walk::State Walk::on_block(std::span<const Slice> blocks) {
   check(state_ == State::kWantsBlock, "a block was given to a walk that wants none");
+  ++visits_;
   scratch_.clear();
   Block block(blocks, scratch_);
   expand(block);

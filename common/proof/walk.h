@@ -26,7 +26,7 @@ namespace daphnis {
 /// with dups=y at each occurrence. The same walk checks a stream (Verifier) and makes one
 /// (Producer). The walk does not hash: its caller must give it the bytes of next(). Holds pending
 /// links in a compact stack and a set of covered blocks, both bounded; its work is in proportion to
-/// the blocks it takes. Sans-I/O.
+/// the blocks it takes. A copy goes on by itself from where the walk is. Sans-I/O.
 class Walk {
  public:
   enum class State : uint8_t { kWantsBlock, kDone, kFailed };
@@ -64,6 +64,8 @@ class Walk {
   [[nodiscard]] const Error& failure() const { return failure_; }
   /// True once a node was passed over: a stream may hold it, and blocks below it, at any place.
   [[nodiscard]] bool has_passed_over() const { return has_passed_over_; }
+  /// Blocks that on_block() has taken so far: each occurrence with dups=y, and no identity CIDs.
+  [[nodiscard]] uint64_t visits() const { return visits_; }
   /// Identity links walked through so far. A stream may hold as many sections with identity CIDs.
   [[nodiscard]] uint64_t identity_visits() const { return identity_visits_; }
 
@@ -155,6 +157,7 @@ class Walk {
   absl::flat_hash_map<CidKey, std::vector<uint8_t>> retained_;
   size_t retained_bytes_ = 0;
   std::vector<uint8_t> scratch_;
+  uint64_t visits_ = 0;
   uint64_t identity_visits_ = 0;
   Error failure_;
 };
