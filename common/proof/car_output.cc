@@ -36,14 +36,14 @@ void CarOutput::put_slice(Slice slice, Sink& sink) {
 }
 
 void CarOutput::put_copy(Bytes bytes, Sink& sink) {
-  if (!heads_ || heads_.capacity() - heads_used_ < bytes.size()) {
-    heads_ = BufferRef::allocate(kHeadsBufferBytes);
-    heads_used_ = 0;
+  if (!heads_.buffer || heads_.buffer.capacity() - heads_.used < bytes.size()) {
+    heads_.buffer = BufferRef::allocate(kHeadsBufferBytes);
+    heads_.used = 0;
   }
-  uint8_t* at = heads_.data() + heads_used_;
+  uint8_t* at = heads_.buffer.data() + heads_.used;
   std::memcpy(at, bytes.data(), bytes.size());
-  heads_used_ += bytes.size();
-  put_slice({heads_, at, bytes.size()}, sink);
+  heads_.used += bytes.size();
+  put_slice({heads_.buffer, at, bytes.size()}, sink);
 }
 
 void CarOutput::put_header(Sink& sink) {

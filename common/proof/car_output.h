@@ -13,8 +13,8 @@
 namespace daphnis {
 
 /// Writes the output of a request: our own CARv1 header, then sections under the links' CIDs; for
-/// kRaw the one block's bytes. Bodies go out as the slices they come in. Owned by a Verifier or a
-/// Producer.
+/// kRaw the one block's bytes. Bodies go out as the slices they come in. A copy goes on by itself
+/// from where the output is. Owned by a Verifier, a Producer or a ProofPosition.
 class CarOutput {
  public:
   /// Takes one call's slices. Neighbours in memory become one slice, but only within the same call:
@@ -59,8 +59,20 @@ class CarOutput {
   uint64_t bytes_max_;
   uint64_t bytes_ = 0;
   bool begun_ = false;
-  BufferRef heads_;  // small copies are carved from it one after another
-  size_t heads_used_ = 0;
+  /// The buffer that small copies are carved from, one after another. A copy begins one of its own:
+  /// two outputs that carve from one buffer would overwrite each other's bytes.
+  struct Heads {
+    Heads() = default;
+    Heads(const Heads&) {}
+    Heads& operator=(const Heads&) { return *this = Heads(); }
+    Heads(Heads&&) = default;
+    Heads& operator=(Heads&&) = default;
+    ~Heads() = default;
+
+    BufferRef buffer;
+    size_t used = 0;
+  };
+  Heads heads_;
 };
 
 /// Why the request of a walk that is done is refused, where nothing was put out yet: its path is

@@ -16,7 +16,7 @@ namespace daphnis {
 /// brings before the request reaches them. Bounded: the oldest blocks are dropped first, and
 /// knows() still tells that they were added. Blocks are kept as slices of the buffers they came in,
 /// or as copies where the slices would pin more than about twice the bytes that are kept (small
-/// reads into large buffers). Owned by a Verifier.
+/// reads into large buffers). Owned by a Verifier or a ProofPosition, one copy each.
 class KeptBlocks {
  public:
   KeptBlocks(size_t bytes_max, size_t index_bytes_max)

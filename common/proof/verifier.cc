@@ -44,6 +44,21 @@ Verifier::Impl::Impl(const CarRequest& request, StreamShape shape, const WalkBud
   needs_no_stream = walk.state() == Walk::State::kDone;
 }
 
+Verifier::Impl::Impl(ProofPosition::Parts from, const CarRequest& request, const WalkBudget& budget)
+    : walk(std::move(from.walk)),
+      sha1(budget.sha1),
+      output(std::move(from.output)),
+      repeats(repeats_of(request, StreamShape::kExact)),
+      kept(budget.repeat_bytes_max, budget.seen_bytes_max),
+      passed_over_left(0),
+      seeks_place(true) {
+  if (from.kept) kept = std::move(*from.kept);
+}
+
+bool Verifier::Impl::has_position() const {
+  return output.bytes() > 0 && walk.state() == Walk::State::kWantsBlock && !content_fault;
+}
+
 Verifier::State Verifier::Impl::run(Slices& out) {
   CarOutput::Sink sink(out);
   slices_left = limits::kRepeatSlicesPerCall;
@@ -57,7 +72,7 @@ Verifier::State Verifier::Impl::run(Slices& out) {
   }
   inputs.clear();
   held.clear();
-  kept.clear();
+  if (!has_position() || repeats == Repeats::kNone) kept.clear();
   section_head = {};
   return state;
 }
@@ -134,9 +149,8 @@ void Verifier::Impl::put_block(std::span<const Slice> block, const Slice& head,
 
 void Verifier::Impl::keep(const CidKey& key, std::span<const Slice> block) {
   if (kept.add(key, block)) return;
-  if (repeats == Repeats::kLazy) {
-    kept.clear();  // A stream that holds its repeats can still be proven without kept blocks.
-  } else {
+  kept.clear();  // A stream that holds its repeats can still be proven without kept blocks.
+  if (repeats != Repeats::kLazy) {
     (void)fail_nobody("memory of proven blocks beyond the budget of one request");
   }
 }
@@ -182,6 +196,8 @@ void Verifier::Impl::fail_content(Error error) {
 
 Verifier::Verifier(const CarRequest& request, StreamShape shape, const WalkBudget& budget)
     : impl_(std::make_unique<Impl>(request, shape, budget)) {}
+Verifier::Verifier(ProofPosition from, const CarRequest& request, const WalkBudget& budget)
+    : impl_(std::make_unique<Impl>(std::move(*from.parts_), request, budget)) {}
 Verifier::~Verifier() = default;
 Verifier::Verifier(Verifier&&) noexcept = default;
 Verifier& Verifier::operator=(Verifier&&) noexcept = default;
@@ -216,6 +232,16 @@ const Error& Verifier::failure() const {
 }
 bool Verifier::is_content_fault() const {
   return impl_->content_fault;
+}
+bool Verifier::is_elsewhere() const {
+  return impl_->state == State::kFailed && impl_->seeks_place &&
+         impl_->failure.code == Errc::kUnexpected;
+}
+std::optional<ProofPosition> Verifier::position() const {
+  if (!impl_->has_position()) return std::nullopt;
+  ProofPosition::Parts parts{impl_->walk, impl_->output, {}};
+  if (impl_->repeats != Impl::Repeats::kNone) parts.kept = impl_->kept;
+  return ProofPosition(std::move(parts));
 }
 uint64_t Verifier::blocks_proven() const {
   return impl_->blocks_proven;

@@ -6,6 +6,7 @@
 
 #include "common/base/result.h"
 #include "common/base/slice.h"
+#include "common/proof/proof_position.h"
 #include "common/proof/walk_budget.h"
 #include "common/request/car_request.h"
 #include "common/request/stream_shape.h"
@@ -28,6 +29,11 @@ class Verifier {
   };
 
   Verifier(const CarRequest& request, StreamShape shape, const WalkBudget& budget = {});
+  /// Goes on from where the proof of the same request has come, with another stream: of shape
+  /// kExact, a CAR header first as always, and then the section of the block due and all behind it.
+  /// The output goes on byte for byte as that of one verifier, without a second header of ours. A
+  /// stream of a dups=y request may omit repeats of blocks that earlier streams brought.
+  Verifier(ProofPosition from, const CarRequest& request, const WalkBudget& budget = {});
   ~Verifier();
   Verifier(Verifier&&) noexcept;
   Verifier& operator=(Verifier&&) noexcept;
@@ -54,9 +60,18 @@ class Verifier {
   /// Valid in kFailed: true where proven bytes are at fault (they do not decode, their path is
   /// missing, a budget is passed), so that every honest L2 would fail the same way.
   [[nodiscard]] bool is_content_fault() const;
+  /// Valid in kFailed: true where the verifier went on from a position, and the stream's first
+  /// section is not the block due. That alone is no lie: the source may have another place in mind.
+  [[nodiscard]] bool is_elsewhere() const;
+
+  /// Where the proof has come to: a copy, for another verifier to go on from. Valid in kMore, and
+  /// in kFailed where the fault is not the content's; a failed verifier holds what it takes until
+  /// it is destroyed. nullopt where nothing was put out yet, or no more blocks are due.
+  [[nodiscard]] std::optional<ProofPosition> position() const;
 
   [[nodiscard]] uint64_t blocks_proven() const;  ///< Blocks of the stream whose digest held.
-  [[nodiscard]] uint64_t output_bytes() const;   ///< Bytes put out so far.
+  /// Bytes of the output so far, with those up to the position that it went on from.
+  [[nodiscard]] uint64_t output_bytes() const;
   /// Bytes offered after the end of the walk. They are no fault where a whole DAG is sent for a
   /// narrower request.
   [[nodiscard]] uint64_t surplus_bytes() const;

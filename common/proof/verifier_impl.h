@@ -9,11 +9,9 @@
 
 #include "common/ipld/car.h"
 #include "common/ipld/hashes.h"
-#include "common/proof/car_output.h"
 #include "common/proof/held_block.h"
-#include "common/proof/kept_blocks.h"
+#include "common/proof/proof_position_parts.h"
 #include "common/proof/verifier.h"
-#include "common/proof/walk.h"
 
 namespace daphnis {
 
@@ -26,6 +24,7 @@ namespace daphnis {
 /// WalkBudget::repeat_bytes_max bytes of sections are passed over.
 struct Verifier::Impl {
   Impl(const CarRequest& request, StreamShape shape, const WalkBudget& budget);
+  Impl(ProofPosition::Parts from, const CarRequest& request, const WalkBudget& budget);
 
   /// How the repeats that a dups=y output needs are put out.
   enum class Repeats : uint8_t {
@@ -70,6 +69,8 @@ struct Verifier::Impl {
   void fail_content(Error error);
   Go fail_nobody(std::string_view what);
   Go fail_far_repeat();
+  /// True where another verifier may go on from here.
+  [[nodiscard]] bool has_position() const;
   [[nodiscard]] Walk& expected() { return stream_walk ? *stream_walk : walk; }
   /// True where the section that came is the one that the stream must hold here.
   [[nodiscard]] bool is_expected() {
@@ -92,6 +93,7 @@ struct Verifier::Impl {
   Error failure;
   bool content_fault = false;
   bool needs_no_stream = false;
+  bool seeks_place = false;  // went on from a position, and no section of the stream has fit yet
   std::deque<Slice> inputs;  // more than one only while repeats wait
   size_t input_at = 0;       // into inputs.front()
   bool ended = false;

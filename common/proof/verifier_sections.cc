@@ -31,6 +31,7 @@ Verifier::Impl::Go Verifier::Impl::judge_section(CarOutput::Sink& sink) {
       return Go::kOn;
     }
   } else if (is_expected()) {
+    seeks_place = false;
     if (is_large()) return pass_over_large_block();
     begin_block();
     return Go::kOn;

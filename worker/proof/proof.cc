@@ -15,6 +15,7 @@ Outcome outcome_of_failure(const Verifier& verifier) {
     case Fault::kContent:
       return Outcome::kComplete;
     case Fault::kNobody:
+    case Fault::kElsewhere:
       return Outcome::kHandOffLost;  // The worker could not use the bytes.
     case Fault::kStream:
       break;

@@ -70,6 +70,8 @@ struct Answer {
 /// Feeds `stream`, cut before each offset in `cuts` (ascending), then ends it.
 [[nodiscard]] Answer verify(const CarRequest& request, StreamShape shape, Bytes stream,
                             const std::vector<size_t>& cuts = {}, const WalkBudget& budget = {});
+/// Does the same with a verifier that has had no bytes yet; the answer has what that adds.
+[[nodiscard]] Answer run(Verifier& verifier, Bytes stream, const std::vector<size_t>& cuts = {});
 /// Does the same with `stream` in pieces of `piece` bytes.
 [[nodiscard]] Answer verify_in_pieces(const CarRequest& request, StreamShape shape, Bytes stream,
                                       size_t piece);
