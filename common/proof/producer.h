@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "common/base/result.h"
 #include "common/base/slice.h"
@@ -26,6 +27,12 @@ class BlockSource {
   virtual Read read(const Cid& cid, Slices& into) = 0;
 };
 
+/// What a Producer leaves out: the first blocks of the walk, which the output's reader has already.
+struct Skip {
+  uint64_t blocks = 0;           ///< Visits of the walk, as Walk::visits() counts them.
+  std::optional<Cid> next = {};  ///< The block that the reader takes to be due behind them.
+};
+
 /// Makes the output of a request from a store of blocks. It follows the same walk as Verifier, so
 /// the two agree byte for byte. Sans-I/O and in steps: each call adds about as much as the caller
 /// can use, so a caller that cannot take more just does not call. Owned by one answer or delivery.
@@ -46,25 +53,34 @@ class Producer {
               ///< kComplete: a verifier that walks them finds the same error.
   };
 
+  /// With a `skip` the output is its header, as always, and the sections behind the skipped ones.
+  /// All blocks are skipped by the first call of produce(), which stops for kWaiting alone. Raw
+  /// leaves are not read for it, and so need not be held.
   explicit Producer(const CarRequest& request, const WalkBudget& budget = {},
-                    OnRefusal on_refusal = OnRefusal::kFails);
+                    OnRefusal on_refusal = OnRefusal::kFails, Skip skip = {});
 
   /// Appends the next part of the output to `out`: whole sections, until `bytes_wanted` (at least
   /// 1) are reached or passed by less than a section, or the output ends.
   State produce(BlockSource& source, size_t bytes_wanted, Slices& out);
 
   [[nodiscard]] State state() const { return state_; }
-  /// The block that the source was asked for last. Valid in kWaiting, and in kFailed where that
-  /// block is missing.
+  /// The block that the source was asked for last. Valid in kWaiting, and in kFailed where
+  /// is_missing_block().
   [[nodiscard]] const Cid& wanted() const { return walk_.next(); }
-  /// Valid in kFailed: kNotFound (no such root or path, while output_bytes() == 0), kTruncated (a
-  /// block is missing later on), and the errors of Walk::failure(). With kProves only the first two
-  /// and kTooLarge (output_bytes_max).
+  /// Valid in kFailed: true where the source lacks wanted().
+  [[nodiscard]] bool is_missing_block() const { return is_missing_block_; }
+  /// Valid in kFailed: kNotFound (while output_bytes() == 0: no such root or path, a block is
+  /// missing, or the walk is over behind the skipped blocks or another block than Skip::next is
+  /// due), kTruncated (a block is missing later on), and the errors of Walk::failure(). With
+  /// kProves only the first two and kTooLarge (output_bytes_max).
   [[nodiscard]] const Error& failure() const { return failure_; }
   [[nodiscard]] uint64_t output_bytes() const { return output_.bytes(); }
 
  private:
   State fail_with(Error error);
+  State skip_next(BlockSource& source);
+  /// Reads the wanted block into block_; kMore where it is there.
+  State read(BlockSource& source);
   State put_next(BlockSource& source, CarOutput::Sink& sink);
   State conclude(CarOutput::Sink& sink);
   /// Why the walk's result is refused; nullopt where it is not, and always with kProves.
@@ -73,6 +89,9 @@ class Producer {
   Walk walk_;
   CarOutput output_;
   OnRefusal on_refusal_;
+  Skip skip_;
+  bool is_skipping_;
+  bool is_missing_block_ = false;
   State state_ = State::kMore;
   Error failure_;
   Slices block_;

@@ -245,9 +245,14 @@ Answer verify_in_pieces(const CarRequest& request, StreamShape shape, Bytes stre
 Answer produce(const CarRequest& request, BlockSource& source, size_t chunk,
                const WalkBudget& budget, Producer::OnRefusal on_refusal) {
   Producer producer(request, budget, on_refusal);
+  return run(producer, source, chunk);
+}
+
+Answer run(Producer& producer, BlockSource& source, size_t chunk) {
   Answer answer;
   Slices out;
-  while (producer.state() == Producer::State::kMore) {
+  while (producer.state() == Producer::State::kMore ||
+         producer.state() == Producer::State::kWaiting) {
     (void)producer.produce(source, chunk, out);
     drain(out, answer.bytes);
   }

@@ -78,6 +78,8 @@ struct Answer {
 [[nodiscard]] Answer produce(const CarRequest& request, BlockSource& source,
                              size_t chunk = 64 * 1024, const WalkBudget& budget = {},
                              Producer::OnRefusal on_refusal = Producer::OnRefusal::kFails);
+/// Does the same with a producer that has put out nothing yet; a source that waits is asked again.
+[[nodiscard]] Answer run(Producer& producer, BlockSource& source, size_t chunk = 64 * 1024);
 
 [[nodiscard]] ByteVector to_vector(Bytes bytes);
 
