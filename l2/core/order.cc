@@ -9,6 +9,7 @@
 #include "common/base/names.h"
 #include "common/request/request_fields.h"
 #include "common/request/request_target.h"
+#include "common/request/skip.h"
 
 namespace daphnis::l2 {
 namespace {
@@ -56,6 +57,18 @@ bool read_path(std::string_view text, std::vector<std::string>& path) {
   return true;
 }
 
+/// Reads `skip` and `next`.
+bool read_skip(const object& line, Order& order) {
+  bool is_wrong = false;
+  order.skip = count_field(line, "skip", is_wrong).value_or(0);
+  const std::string_view next = text_field(line, "next", is_wrong);
+  if (is_wrong || order.skip > kSkipBlocksMax) return false;
+  if (order.skip == 0 || next.empty()) return true;
+  const auto cid = Cid::from_text(next);
+  if (cid) order.next = *cid;
+  return cid.has_value();
+}
+
 /// Reads all fields but the root, the id and the trace id. False: the L1 wants something that this
 /// L2 does not understand.
 bool read_wish(const object& line, Order& order) {
@@ -65,9 +78,8 @@ bool read_wish(const object& line, Order& order) {
   const std::string_view bytes = text_field(line, "entityBytes", is_wrong);
   const std::string_view dups = text_field(line, "dups", is_wrong);
   const std::string_view path = text_field(line, "path", is_wrong);
-  order.skip = count_field(line, "skip", is_wrong).value_or(0);
   order.deadline_ms = count_field(line, "deadlineMs", is_wrong);
-  if (is_wrong || !read_path(path, request.path)) return false;
+  if (is_wrong || !read_path(path, request.path) || !read_skip(line, order)) return false;
   if (!scope.empty()) {
     const auto known = parse_dag_scope(scope);
     if (!known) return false;

@@ -17,7 +17,8 @@ namespace daphnis::l2 {
 struct Order {
   Uuid request_id = {};
   CarRequest request = {};
-  uint64_t skip = 0;  ///< Blocks at the delivery's start that the L1 has already.
+  uint64_t skip = 0;  ///< Blocks of the walk that the L1 has already; at most kSkipBlocksMax.
+  std::optional<Cid> next = {};  ///< The block that is due behind them; only with a skip.
   std::optional<uint64_t> deadline_ms = {};  ///< Counted from the line's arrival.
   std::string trace_id = {};                 ///< For the log; empty where there is none.
   /// False: the line names a root and an id, but asks for something that this L2 does not

@@ -58,8 +58,8 @@ BlockSource::Read Delivery::Blocks::read(const Cid& cid, Slices& into) {
 
 Delivery::Delivery(Store& store, const Order& order)
     : blocks_(store),
-      producer_(order.request, l1_decides(), Producer::OnRefusal::kProves),
-      skipper_(order.skip),
+      producer_(order.request, l1_decides(), Producer::OnRefusal::kProves,
+                {order.skip, order.next}),
       root_(order.request.root),
       is_understood_(order.is_understood) {}
 
@@ -71,8 +71,8 @@ Delivery::Turn Delivery::next(size_t bytes) {
   }
   size_t made = 0;
   while (made < bytes && !turn.is_last) {
-    Slices all;
-    switch (producer_.produce(blocks_, bytes - made, all)) {
+    const size_t before = turn.slices.size();
+    switch (producer_.produce(blocks_, bytes - made, turn.slices)) {
       case Producer::State::kMore:
         break;
       case Producer::State::kComplete:
@@ -80,16 +80,19 @@ Delivery::Turn Delivery::next(size_t bytes) {
         break;
       default:
         turn.failure = producer_.failure();
-        turn.lacks =
-            producer_.wanted().names_same_block(root_) ? NotFound::kRoot : NotFound::kBlock;
+        turn.lacks = lacks();
         return turn;
     }
-    const size_t before = turn.slices.size();
-    skipper_.pass(all, turn.slices);
     made += total_size(std::span(turn.slices).subspan(before));
   }
   turn.slices = packed(std::move(turn.slices));
   return turn;
+}
+
+/// What an L2 lacks whose producer has failed.
+NotFound Delivery::lacks() const {
+  const bool is_root = producer_.is_missing_block() && producer_.wanted().names_same_block(root_);
+  return is_root ? NotFound::kRoot : NotFound::kBlock;
 }
 
 }  // namespace daphnis::l2

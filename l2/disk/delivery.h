@@ -6,15 +6,15 @@
 #include "common/proof/producer.h"
 #include "common/request/not_found.h"
 #include "l2/core/order.h"
-#include "l2/core/section_skipper.h"
 #include "l2/disk/store.h"
 
 namespace daphnis::l2 {
 
 /// The CAR that an order asks for, made from the store turn by turn. It fails only where a block is
-/// not held. Any other fault of the order (no such path, an unknown codec, a budget) the L1 finds
-/// itself in the delivered blocks, since an L2's word proves nothing. next() blocks and belongs in
-/// a thread pool, one call at a time. Owned by an upload, and by the turn under way.
+/// not held, or where the walk goes on otherwise behind the skipped blocks. Any other fault of the
+/// order (no such path, an unknown codec, a budget) the L1 finds itself in the delivered blocks,
+/// since an L2's word proves nothing. next() blocks and belongs in a thread pool, one call at a
+/// time. Owned by an upload, and by the turn under way.
 class Delivery {
  public:
   struct Turn {
@@ -39,9 +39,10 @@ class Delivery {
     Store& store_;
   };
 
+  [[nodiscard]] NotFound lacks() const;
+
   Blocks blocks_;
   Producer producer_;
-  SectionSkipper skipper_;
   Cid root_;
   bool is_understood_;
 };

@@ -2,6 +2,7 @@
 
 #include "common/base/check.h"
 #include "common/http/http_writer.h"
+#include "common/request/skip.h"
 
 namespace daphnis::l2 {
 
@@ -105,6 +106,7 @@ std::string Upload::request_head() const {
   if (result_.is_not_found && !is_aborting_) {
     head.add(kNotFoundHeader, text_of(lacks_)).add("Content-Length", uint64_t{0});
   } else {
+    if (order.skip > 0) head.add(kSkipHeader, order.skip);
     head.add("Content-Type", "application/vnd.ipld.car; version=1");
     head.add("Transfer-Encoding", "chunked");
   }

@@ -52,6 +52,19 @@ class L2(EdgeTest):
         self.assertNotIn("daphnis-not-found", proof.headers)
         self.assertTrue(body.startswith(proof.body) and 0 < len(proof.body) < len(body))
 
+    def test_it_goes_on_where_another_stopped(self):
+        root, body, _ = car.file_car(car.numbered("go on", 3 << 18))
+        blocks = car.blocks(body)
+        l1 = self.l1()
+        self.l2(l1, self.store(one=body))
+        post = self.answer(l1, root, skip="2", next=car.text(blocks[2][0]))
+        self.assertEqual("2", post.headers["daphnis-skip"])
+        self.assertEqual(blocks[2:], car.blocks(post.body))
+        other = self.answer(l1, root, skip="2", next=root)
+        self.assertEqual("block", other.headers["daphnis-not-found"])
+        self.assertNotIn("daphnis-skip", other.headers)
+        self.assertNotIn("daphnis-skip", self.answer(l1, root).headers)
+
     def test_its_id_is_kept(self):
         store = self.store()
         ids = []
@@ -214,6 +227,7 @@ class L2(EdgeTest):
         self.assertEqual("/register/old", l1.registrations[0][0])
         post = self.answer(l1, root, dups="y", dagScope="block", skip=1)
         self.assertEqual(2, len(car.blocks(post.body)))
+        self.assertNotIn("daphnis-skip", post.headers)
         absent = self.answer(l1, car.text(car.cid(0x55, b"not here")))
         self.assertFalse(absent.whole)
         self.assertNotIn("daphnis-not-found", absent.headers)

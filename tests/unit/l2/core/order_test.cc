@@ -47,7 +47,7 @@ TEST_CASE("an order of v2 is read with all its keys", "[l2][order]") {
   OrderReader reader;
   const auto order = reader.read(line(
       R"(,"cid":"x","traceId":"t-1","path":"a/b%20c","dagScope":"entity","entityBytes":"-5:*",)"
-      R"("dups":"y","skip":3,"deadlineMs":"800","later":[1,{"x":2}])"));
+      R"("dups":"y","skip":3,"next":"bafkqaaa","deadlineMs":"800","later":[1,{"x":2}])"));
   REQUIRE(order);
   CHECK(order->trace_id == "t-1");
   CHECK(order->request.path == std::vector<std::string>{"a", "b c"});
@@ -55,8 +55,23 @@ TEST_CASE("an order of v2 is read with all its keys", "[l2][order]") {
   CHECK(order->request.bytes == ByteRange{-5, {}});
   CHECK(order->request.dups);
   CHECK(order->skip == 3);
+  CHECK(order->next == Cid());
   CHECK(order->deadline_ms == 800U);
   CHECK(order->is_understood);
+}
+
+TEST_CASE("a skip may be text, may lack the block due, and without one no block is due",
+          "[l2][order]") {
+  OrderReader reader;
+  const auto skipping = reader.read(line(R"(,"skip":"4294967296")"));
+  CHECK(skipping->is_understood);
+  CHECK(skipping->skip == 4'294'967'296);
+  CHECK_FALSE(skipping->next);
+  for (const char* none : {R"(,"next":"bafkqaaa")", R"(,"skip":0,"next":"bafkqaaa")"}) {
+    const auto order = reader.read(line(none));
+    CHECK(order->is_understood);
+    CHECK_FALSE(order->next);
+  }
 }
 
 TEST_CASE("a range implies scope entity and loses against another scope", "[l2][order]") {
@@ -89,10 +104,10 @@ TEST_CASE("a line without an id or a root is junk", "[l2][order]") {
 
 TEST_CASE("an order that wants something unknown still has its id and root", "[l2][order]") {
   OrderReader reader;
-  const std::string wish =
-      GENERATE(as<std::string>{}, R"(,"dagScope":"some")", R"(,"dups":"maybe")", R"(,"path":7)",
-               R"(,"path":"a/%zz")", R"(,"path":"../x")", R"(,"entityBytes":"x")",
-               R"(,"skip":"many")", R"(,"skip":-1)");
+  const std::string wish = GENERATE(
+      as<std::string>{}, R"(,"dagScope":"some")", R"(,"dups":"maybe")", R"(,"path":7)",
+      R"(,"path":"a/%zz")", R"(,"path":"../x")", R"(,"entityBytes":"x")", R"(,"skip":"many")",
+      R"(,"skip":-1)", R"(,"skip":4294967297)", R"(,"skip":1,"next":"x")", R"(,"skip":1,"next":7)");
   CAPTURE(wish);
   const auto order = reader.read(line(wish));
   REQUIRE(order);

@@ -45,26 +45,51 @@ TEST_CASE("a delivery is the same however it is cut into turns", "[l2][delivery]
   CHECK(delivered(store, order, turn) == text_of(car));
 }
 
-TEST_CASE("skip leaves out that many blocks and keeps the header", "[l2][delivery]") {
+TEST_CASE(
+    "skip leaves out that many blocks, of which leaves need not be held, and keeps the header",
+    "[l2][delivery]") {
   const TempFolder folder;
   const std::string big(100'000, 'b');
   const auto root = directory({{"a", {raw_cid("one"), 0, 3}},
                                {"b", {raw_cid(big), 0, big.size()}},
                                {"c", {raw_cid("two"), 0, 3}}});
   const Sections all{root, {raw_cid("one"), "one"}, {raw_cid(big), big}, {raw_cid("two"), "two"}};
-  folder.write("a.car", car_of(root.first, all));
+  folder.write("a.car", car_of(root.first, {root, all[2], all[3]}));
   Store store(folder.path());
   (void)store.scan();
-  for (size_t skip = 0; skip <= all.size() + 1; ++skip) {
-    Order order{.request = {.root = root.first}};
-    order.skip = skip;
-    const Sections rest(all.begin() + static_cast<ptrdiff_t>(std::min(skip, all.size())),
-                        all.end());
+  for (size_t skip = 2; skip < all.size(); ++skip) {
+    Order order{.request = {.root = root.first}, .skip = skip};
+    const Sections rest(all.begin() + static_cast<ptrdiff_t>(skip), all.end());
     for (const size_t turn : {size_t{1}, size_t{1} << 20}) {
       CAPTURE(skip, turn);
       CHECK(delivered(store, order, turn) == text_of(car_of(root.first, rest)));
+      order.next = all[skip].first;
+      CHECK(delivered(store, order, turn) == text_of(car_of(root.first, rest)));
     }
   }
+}
+
+TEST_CASE("a walk that goes on otherwise behind the skip is a missing block, never a missing root",
+          "[l2][delivery]") {
+  const TempFolder folder;
+  const auto root = directory({{"a", {raw_cid("one"), 0, 3}}});
+  folder.write("a.car", car_of(root.first, {root, {raw_cid("one"), "one"}}));
+  Store store(folder.path());
+  (void)store.scan();
+  const CarRequest request{.root = root.first};
+  const CarRequest block{.root = root.first, .scope = DagScope::kBlock};
+  for (const Order& order : {Order{.request = request, .skip = 2},
+                             Order{.request = request, .skip = 1, .next = raw_cid("two")},
+                             Order{.request = block, .skip = 1}}) {
+    Delivery delivery(store, order);
+    const Delivery::Turn turn = delivery.next(1);
+    REQUIRE(turn.failure);
+    CHECK(turn.failure->code == Errc::kNotFound);
+    CHECK(turn.lacks == NotFound::kBlock);
+  }
+  const auto other = directory({{"b", {raw_cid("one"), 0, 3}}});
+  Delivery absent(store, {.request = {.root = other.first}, .skip = 1});
+  CHECK(absent.next(1).lacks == NotFound::kRoot);
 }
 
 TEST_CASE("a block that is not held is known before the first byte", "[l2][delivery]") {
