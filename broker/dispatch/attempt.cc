@@ -35,6 +35,7 @@ Meaning meaning_of(Outcome outcome) {
     case Outcome::kHandOffRefused:
       return {&Counters::handoffs_refused, nullptr, &Fetch::lost};  // Likewise.
     case Outcome::kCancelled:
+    case Outcome::kOvertaken:
       return {.l2 = &L2Tally::cancelled};
     case Outcome::kWorkerGone:
     case Outcome::kDraining:

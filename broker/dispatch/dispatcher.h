@@ -36,6 +36,10 @@ class Dispatcher {
   /// since a worker may report one of an earlier broker.
   [[nodiscard]] bool on_attempt_ended(WorkerId worker, const ipc::AttemptEnded& message,
                                       uint64_t now_ms);
+  /// The source of a fetch stands still. Notes where the fetch has come to; an unknown id is
+  /// ignored, as in on_cancel().
+  void on_stalled(WorkerId worker, WorkerFetchId worker_fetch_id, const ipc::Resume& resume,
+                  uint64_t now_ms);
   /// Ends all fetches and attempts of a worker that is gone.
   void on_worker_gone(WorkerId worker, uint64_t now_ms);
 

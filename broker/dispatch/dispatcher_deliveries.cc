@@ -96,8 +96,16 @@ bool Dispatcher::on_attempt_ended(WorkerId worker, const ipc::AttemptEnded& mess
   return counted;
 }
 
+void Dispatcher::on_stalled(WorkerId worker, WorkerFetchId worker_fetch_id,
+                            const ipc::Resume& resume, uint64_t) {
+  if (Fetch* fetch = fetches_.find(worker, worker_fetch_id)) fetch->resume = resume;
+}
+
 /// Moves the fetch on after its stream has ended.
 void Dispatcher::on_streamed(Fetch& fetch, const ipc::AttemptEnded& message, uint64_t now_ms) {
+  fetch.resume = message.resume;
+  // The attempt that overtook this one goes on.
+  if (message.outcome == Outcome::kOvertaken && !fetch.is_idle()) return;
   if (message.outcome == Outcome::kComplete) {
     ++context_.counters.fetches_served;
     if (fetch.asked.size() == 1) ++context_.counters.attempts_first_hit;

@@ -8,6 +8,7 @@
 #include "broker/base/ids.h"
 #include "broker/base/timers.h"
 #include "common/base/uuid.h"
+#include "common/ipc/ipc_messages.h"
 #include "common/request/car_request.h"
 
 namespace daphnis::broker {
@@ -27,6 +28,7 @@ struct Fetch {
   RequestKey request_key{};
   uint64_t deadline_ms = 0;
   uint64_t patience_ms = 0;  ///< The deadline's distance from the start.
+  ipc::Resume resume;        ///< Where its output has come to, as its worker said last.
 
   std::optional<L2No> waits_for;  ///< The L2 in whose queue it is for a free place.
   TimerSlot timer;                ///< Of that wait.

@@ -55,6 +55,10 @@ struct Workers::Handler {
     workers.release_handoff(worker, dispatcher().on_attempt_ended(worker.id, message, now_ms));
     return true;
   }
+  bool operator()(const ipc::FetchStalled& message) const {
+    dispatcher().on_stalled(worker.id, WorkerFetchId{message.fetch_id}, message.resume, now_ms);
+    return true;
+  }
   bool operator()(ipc::ReturnSocket& message) const {
     // libuv drops a descriptor silently where the process has none free, so the socket may be
     // missing or be that of another frame (DESIGN 4a).

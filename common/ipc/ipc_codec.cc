@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "common/base/check.h"
+#include "common/request/skip.h"
 
 namespace daphnis::ipc {
 namespace {
@@ -36,6 +37,11 @@ constexpr StreamShape last_of() {
   return StreamShape::kWholeDag;
 }
 
+bool is_sound(const Resume& resume) {
+  if (resume.skip == 0) return resume.next.empty();
+  return resume.skip <= kSkipBlocksMax && Cid::from_bytes(resume.next).has_value();
+}
+
 class Writer {
  public:
   Writer(std::vector<uint8_t>& out, uint16_t version) : out_(out), version_(version) {}
@@ -47,7 +53,7 @@ class Writer {
   }
   /// An outcome of this list.
   void one_of(const auto& list, Outcome outcome) {
-    put(static_cast<uint8_t>(place_in(list, outcome)));
+    put(static_cast<uint8_t>(place_in(list, outcome_in(version_, outcome))));
   }
   /// The version of all that follows.
   void use(uint16_t version) { version_ = version; }
@@ -71,6 +77,7 @@ class Writer {
   void put(const std::vector<uint8_t>& bytes) { put(Bytes(bytes)); }
   void put(const CarRequest& request) { put(Bytes(encode(request))); }
   void put(const KeyHits& hits) { hits.fields(hits, *this); }
+  void put(const Resume& resume) { resume.fields(resume, *this); }
   template <class Item>
   void put(const std::vector<Item>& items) {
     put(static_cast<uint32_t>(items.size()));
@@ -101,6 +108,7 @@ class Reader {
     get(place);
     ok_ = ok_ && place < list.size();
     if (ok_) outcome = list[place];
+    ok_ = ok_ && outcome_in(version_, outcome) == outcome;
   }
   /// The version of all that follows.
   void use(uint16_t version) { version_ = version; }
@@ -158,6 +166,10 @@ class Reader {
     if (ok_) request = std::move(*decoded);
   }
   void get(KeyHits& hits) { hits.fields(hits, *this); }
+  void get(Resume& resume) {
+    resume.fields(resume, *this);
+    ok_ = ok_ && is_sound(resume);
+  }
   /// Reads the items one by one as far as the bytes go: no memory is allocated for a claimed count.
   template <class Item>
   void get(std::vector<Item>& items) {
@@ -179,6 +191,7 @@ class Reader {
 template <class Set>
 std::vector<uint8_t> encode_as(const typename Set::Variant& message, Carries carries,
                                uint16_t version) {
+  check(version >= Set::kSince[message.index()], "a message goes to a peer that does not know it");
   std::vector<uint8_t> out(kFrameHeadBytes);
   out.push_back(Set::kNumbers[message.index()]);
   std::visit([&](const auto& m) { m.fields(m, Writer(out, version)); }, message);
@@ -196,7 +209,8 @@ Result<typename Set::Variant> decode_as(Bytes payload, uint16_t version) {
     return fail(Errc::kMalformed, "unknown message number");
   } else {
     if (payload.empty()) return fail(Errc::kMalformed, "empty message");
-    if (payload[0] != Set::kNumbers[I]) return decode_as<Set, I + 1>(payload, version);
+    const bool is_it = payload[0] == Set::kNumbers[I] && version >= Set::kSince[I];
+    if (!is_it) return decode_as<Set, I + 1>(payload, version);
     std::variant_alternative_t<I, typename Set::Variant> message{};
     Reader reader(payload.subspan(1), version);
     message.fields(message, reader);
@@ -209,6 +223,10 @@ Result<typename Set::Variant> decode_as(Bytes payload, uint16_t version) {
 
 void Codec::note(const BrokerToWorker& message) {
   if (const auto* welcome = std::get_if<Welcome>(&message)) version_ = welcome->version;
+}
+
+bool Codec::has(const WorkerToBroker& message) const {
+  return version_ >= WorkerMessages::kSince[message.index()];
 }
 
 std::vector<uint8_t> Codec::encode(const WorkerToBroker& message, Carries carries) const {

@@ -23,13 +23,17 @@ class Codec {
   /// A codec of a connection whose Welcome named that version.
   explicit Codec(uint16_t version) : version_(version) {}
 
-  /// The message as one whole frame.
+  /// True where the connection's version has the message; no other may be encoded.
+  [[nodiscard]] bool has(const WorkerToBroker& message) const;
+
+  /// The message as one whole frame. Where the version lacks a value of an enumeration, the value
+  /// goes that its declaration names for that version.
   [[nodiscard]] std::vector<uint8_t> encode(const WorkerToBroker& message, Carries carries) const;
   [[nodiscard]] std::vector<uint8_t> encode(const BrokerToWorker& message, Carries carries);
 
-  /// Reads the message in a payload. Errors: kMalformed for an unknown number, a value out of its
-  /// range, and bytes that are missing or left over. A peer that sends a malformed message is
-  /// disconnected.
+  /// Reads the message in a payload. Errors: kMalformed for a number that the version lacks, a
+  /// value out of its range, and bytes that are missing or left over. A peer that sends a malformed
+  /// message is disconnected.
   [[nodiscard]] Result<WorkerToBroker> decode_worker_to_broker(Bytes payload) const;
   [[nodiscard]] Result<BrokerToWorker> decode_broker_to_worker(Bytes payload);
 

@@ -17,14 +17,15 @@
 /// lists its fields once, in `fields`, and ipc_codec.h encodes and decodes from that list. A field
 /// that a later version added stands in the list as `f.since(VERSION, field…)`: it does not travel
 /// in earlier versions, and keeps its default. An outcome stands there as `f.one_of(LIST, field)`,
-/// with the list of those it can be. Adding a message is a compile error at every handler that
-/// visits the variant.
+/// with the list of those it can be. A message that a later version added has that version in its
+/// set, and is not sent to a peer of an earlier one. Adding a message is a compile error at every
+/// handler that visits the variant.
 namespace daphnis::ipc {
 
 /// The protocol version this build speaks, and the oldest it still serves, which is an earlier one:
 /// a reload puts new workers under an old broker, and a new broker finds old workers.
-inline constexpr uint16_t kVersion = 4;
-inline constexpr uint16_t kVersionMin = 3;
+inline constexpr uint16_t kVersion = 5;
+inline constexpr uint16_t kVersionMin = 4;
 static_assert(kVersionMin < kVersion);
 
 // --- Worker to broker ---
@@ -39,6 +40,15 @@ struct Hello {
   static void fields(auto& m, auto&& f) { f(m.version_min, m.version_max, m.index, m.pid); }
 };
 
+/// How far the output of a fetch has come, for the L2 that is asked next.
+struct Resume {
+  uint64_t skip = 0;  ///< Blocks of the request's walk that are out, at most kSkipBlocksMax.
+  /// The binary form of the CID that is due; empty where `skip` is 0, and only there.
+  std::vector<uint8_t> next = {};
+  static void fields(auto& m, auto&& f) { f(m.skip, m.next); }
+  [[nodiscard]] bool operator==(const Resume&) const = default;
+};
+
 /// Asks for a CAR. The broker replies Handoff, JoinProgress or FetchFailed.
 struct Fetch {
   uint64_t fetch_id = 0;  ///< The worker's own number, unique in its connection's life.
@@ -47,8 +57,10 @@ struct Fetch {
   std::string trace_id;        ///< The client's request id, 1..64 of [A-Za-z0-9._-].
   uint32_t deadline_ms = 0;    ///< How long, from now, the client waits for a first block.
   bool must_not_join = false;  ///< The leader's spool, or the cached file, could not be read.
+  Resume resume = {};          ///< Of a fetch that is in the middle of its output already.
   static void fields(auto& m, auto&& f) {
     f(m.fetch_id, m.request, m.key, m.trace_id, m.deadline_ms, m.must_not_join);
+    f.since(5, m.resume);
   }
 };
 
@@ -73,11 +85,21 @@ struct AttemptEnded {
   uint64_t blocks_proven = 0;
   uint64_t body_bytes = 0;   ///< CAR bytes read from the L2.
   uint32_t duration_ms = 0;  ///< From the hand-off's arrival.
+  Resume resume = {};        ///< Where the fetch has come to.
   static void fields(auto& m, auto&& f) {
     f(m.fetch_id, m.attempt_id);
     f.one_of(kAttemptOutcomes, m.outcome);
     f(m.wants_another, m.blocks_proven, m.body_bytes, m.duration_ms);
+    f.since(5, m.resume);
   }
+};
+
+/// The source of a fetch stands still, though the worker reads: start another beside it. No reply
+/// of its own: a Handoff may follow. The fetch goes on with its source meanwhile.
+struct FetchStalled {
+  uint64_t fetch_id = 0;
+  Resume resume = {};  ///< Where the fetch has come to.
+  static void fields(auto& m, auto&& f) { f(m.fetch_id, m.resume); }
 };
 
 /// Gives an L2's connection back once the reply to its POST is fully written. Carries the socket.
@@ -108,8 +130,7 @@ struct WorkerStats {
   static void fields(auto& m, auto&& f) {
     f(m.requests, m.status_2xx, m.status_3xx, m.status_4xx, m.status_5xx, m.aborted, m.client_left,
       m.bytes_out, m.verify_failures, m.clients, m.fetches, m.descriptors, m.rss_bytes, m.joins,
-      m.spools);
-    f.since(4, m.log_lines_dropped);
+      m.spools, m.log_lines_dropped);
   }
 };
 
@@ -206,12 +227,13 @@ struct Warm {
   static void fields(auto& m, auto&& f) { f(m.request); }
 };
 
-/// A message of a set, and its number on the wire, which is never given to another message of that
-/// set.
-template <uint8_t kWireNumber, class Message>
+/// A message of a set, its number on the wire, which is never given to another message of that set,
+/// and the first version that has it (kVersionMin: all that are served).
+template <uint8_t kWireNumber, class Message, uint16_t kFirstVersion = kVersionMin>
 struct Numbered {
   using Type = Message;
   static constexpr uint8_t kNumber = kWireNumber;
+  static constexpr uint16_t kSince = kFirstVersion;
 };
 
 /// The messages of one direction.
@@ -220,6 +242,8 @@ struct MessageSet {
   using Variant = std::variant<typename Entries::Type...>;
   /// The number of each alternative of Variant.
   static constexpr std::array<uint8_t, sizeof...(Entries)> kNumbers = {Entries::kNumber...};
+  /// The first version that has it.
+  static constexpr std::array<uint16_t, sizeof...(Entries)> kSince = {Entries::kSince...};
 };
 
 using WorkerMessages =
@@ -230,7 +254,7 @@ using WorkerMessages =
                Numbered<12, SpoolDone>, Numbered<13, SpoolGone>, Numbered<14, FetchProgress>,
                Numbered<15, CacheHits>, Numbered<16, CacheFault>, Numbered<17, Unlinked>,
                Numbered<18, Listening>, Numbered<19, ListenersWanted>, Numbered<20, ListenerTaken>,
-               Numbered<21, Leaving>>;
+               Numbered<21, Leaving>, Numbered<22, FetchStalled, 5>>;
 using BrokerMessages =
     MessageSet<Numbered<0, Welcome>, Numbered<1, Refused>, Numbered<2, Handoff>,
                Numbered<3, FetchFailed>, Numbered<4, Broadcast>, Numbered<5, Ping>,

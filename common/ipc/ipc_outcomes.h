@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 
 #include "common/base/check.h"
 #include "common/request/outcome.h"
@@ -14,7 +15,7 @@ namespace daphnis::ipc {
 /// How an attempt ended, as the worker that read its stream saw it.
 inline constexpr std::array kAttemptOutcomes = {
     Outcome::kComplete, Outcome::kNotFound,  Outcome::kLied,        Outcome::kAborted,
-    Outcome::kStalled,  Outcome::kCancelled, Outcome::kHandOffLost,
+    Outcome::kStalled,  Outcome::kCancelled, Outcome::kHandOffLost, Outcome::kOvertaken,
 };
 
 /// Why the broker gives a fetch up (DESIGN 2, step 9).
@@ -22,6 +23,11 @@ inline constexpr std::array kFetchOutcomes = {
     Outcome::kNoL2,     Outcome::kL2sFailed,  Outcome::kSilent,
     Outcome::kNotFound, Outcome::kOverloaded, Outcome::kDraining,
 };
+
+/// The outcome that a peer of that version is told instead: the same where it knows it.
+[[nodiscard]] constexpr Outcome outcome_in(uint16_t version, Outcome outcome) {
+  return version < 5 && outcome == Outcome::kOvertaken ? Outcome::kCancelled : outcome;
+}
 
 /// The place of `outcome` in one of these lists, where it must be.
 template <size_t N>

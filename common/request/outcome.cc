@@ -22,6 +22,7 @@ constexpr auto kRows = [] {
        {502, "l2_bad_content", "what L2s sent did not match the CID", 5},
        422},
       {kRegistrationLost, "l2_lost"},
+      {kOvertaken, "overtaken", {}, 410},
 
       {kHandOffLost, "lost", {}, 410},
       {kHandOffRefused, "hand_off_refused"},

@@ -18,6 +18,8 @@ enum class Outcome : uint8_t {
   kAborted,   ///< The connection was cut in mid-body, or the body ended too early.
   kLied,      ///< What the L2 sent proves false: framing, CID or digest.
   kRegistrationLost,  ///< The L2's registration was lost or replaced before its POST came.
+  kOvertaken,         ///< Another source of the same fetch proved the block due first: the L2 is
+                      ///< slow, and not at fault.
   // Of an L2's attempt, by what this edge did or failed to do.
   kHandOffLost,     ///< The socket did not come with its frame, or the worker could not use it.
   kHandOffRefused,  ///< Too many hand-offs wait for the worker.

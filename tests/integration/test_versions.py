@@ -8,14 +8,23 @@ import unittest
 
 from harness import Edge, EdgeTest, binary, free_port, get, wait_for
 
-HELLO, STATS, PING, FETCH = 0, 6, 8, 1  # Numbers of a worker's messages.
+HELLO, FETCH, ATTEMPT_ENDED, PING = 0, 1, 4, 8  # Numbers of a worker's messages.
 WELCOME, FETCH_FAILED, PONG, LISTENERS_GIVEN = 0, 3, 6, 14  # And of a broker's.
-STATS_BYTES_3 = 9 * 8 + 3 * 4 + 3 * 8  # In version 3, which has no log_lines_dropped.
+ATTEMPT_ENDED_BYTES_4 = 8 + 16 + 1 + 1 + 2 * 8 + 4  # In version 4, which has no resume.
+RESUME_BYTES = 8 + 4  # An empty one.
 NOT_FOUND = 3
 
 
 def text(value):
     return struct.pack("<I", len(value)) + value
+
+
+def fetch_bytes_4(fields):
+    """The size that a Fetch has in version 4, which has no resume."""
+    at = 8
+    for fixed in (32, 4 + 1):  # Behind the request and behind the trace.
+        at += 4 + struct.unpack_from("<I", fields, at)[0] + fixed
+    return at
 
 
 class Peer:
@@ -60,13 +69,13 @@ class Peer:
 class VersionsTest(EdgeTest):
     def test_a_broker_serves_a_worker_of_the_version_before(self):
         edge = Edge(self.world, workers=1)
-        for extra, is_understood in ((0, True), (8, False)):
+        for extra, is_understood in ((0, True), (RESUME_BYTES, False)):
             with socket.socket(socket.AF_UNIX) as connection:
                 connection.connect(str(edge.socket))
                 worker = Peer(connection)
-                worker.send(HELLO, struct.pack("<HHII", 3, 3, 7, 4321))
-                self.assertEqual(worker.until(WELCOME)[:2], struct.pack("<H", 3))
-                worker.send(STATS, bytes(STATS_BYTES_3 + extra))
+                worker.send(HELLO, struct.pack("<HHII", 4, 4, 7, 4321))
+                self.assertEqual(worker.until(WELCOME)[:2], struct.pack("<H", 4))
+                worker.send(ATTEMPT_ENDED, bytes(ATTEMPT_ENDED_BYTES_4 + extra))
                 worker.send(PING, struct.pack("<Q", 99))
                 pong = worker.until(PONG)
                 self.assertEqual(pong, struct.pack("<Q", 99) if is_understood else None)
@@ -82,20 +91,20 @@ class VersionsTest(EdgeTest):
             broker = Peer(listener.accept()[0])
         self.addCleanup(broker.connection.close)
         oldest, newest = struct.unpack("<HH", broker.until(HELLO)[:4])
-        self.assertLessEqual(oldest, 3)
-        self.assertGreater(newest, 3)
-        broker.send(WELCOME, struct.pack("<H", 3) + text(b"old") + text(b"") + text(b"") + b"\0"
+        self.assertLessEqual(oldest, 4)
+        self.assertGreater(newest, 4)
+        broker.send(WELCOME, struct.pack("<H", 4) + text(b"old") + text(b"") + text(b"") + b"\0"
                     + text(b""))
         broker.send(LISTENERS_GIVEN)
-        self.assertEqual(len(broker.until(STATS)), STATS_BYTES_3)
         wait_for(lambda: Edge.listens(port), "the worker listens")
         answers = []
         cid = "bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy"
         client = threading.Thread(
             target=lambda: answers.append(get(port, f"/ipfs/{cid}?format=raw")))
         client.start()
-        fetch_id = broker.until(FETCH)[:8]
-        broker.send(FETCH_FAILED, fetch_id + struct.pack("<BII", NOT_FOUND, 1, 0))
+        fetch = broker.until(FETCH)
+        self.assertEqual(len(fetch), fetch_bytes_4(fetch))
+        broker.send(FETCH_FAILED, fetch[:8] + struct.pack("<BII", NOT_FOUND, 1, 0))
         client.join(15)
         self.assertEqual([answer.status for answer in answers], [404])
 

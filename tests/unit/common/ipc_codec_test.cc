@@ -2,6 +2,8 @@
 
 #include <catch2/catch.hpp>
 
+#include "common/request/skip.h"
+
 namespace daphnis::ipc {
 namespace {
 
@@ -136,6 +138,24 @@ TEST_CASE("each outcome of a message's list comes out of the codec as it went in
     const auto told = codec().decode_broker_to_worker(payload_of(frame));
     REQUIRE(told);
     CHECK(std::get<FetchFailed>(*told).reason == kFetchOutcomes[i]);
+  }
+}
+
+TEST_CASE("a place in an output without the block due there, or the reverse, is malformed") {
+  const std::vector<uint8_t> cid = {1, 0x55, 0, 0};
+  const auto decoded = [](Resume resume) {
+    const FetchStalled stalled{.fetch_id = 1, .resume = std::move(resume)};
+    return codec().decode_worker_to_broker(payload_of(codec().encode(stalled, Carries::kNothing)));
+  };
+  for (const Resume& sound : {Resume{}, Resume{1, cid}, Resume{kSkipBlocksMax, cid}}) {
+    const auto message = decoded(sound);
+    REQUIRE(message);
+    CHECK(std::get<FetchStalled>(*message).resume == sound);
+  }
+  for (const Resume& odd : {Resume{0, cid}, Resume{1, {}}, Resume{1, {1, 0x55}},
+                            Resume{1, std::vector<uint8_t>(limits::kCidBytesMax + 1)},
+                            Resume{kSkipBlocksMax + 1, cid}}) {
+    CHECK_FALSE(decoded(odd));
   }
 }
 

@@ -3,13 +3,13 @@
 #include <array>
 #include <string_view>
 
-/// The payloads, in hex, that version 3 has for the messages of ipc_samples.h, in their order, as a
+/// The payloads, in hex, that version 4 has for the messages of ipc_samples.h, in their order, as a
 /// build that spoke no later version wrote them.
 namespace daphnis::ipc::test {
 
 // clang-format off
 /// Of worker_samples().
-inline constexpr std::array<std::string_view, 22> kWorkerGolden3 = {
+inline constexpr std::array<std::string_view, 22> kWorkerGolden4 = {
     "0002000300050000004d000000",
     "01080706050403020140000000010001072401551220c7d01489080858c500065836c658f847a6ca"
     "67c4864619212be4f8200e4bbace02016103622063fbffffffffffffff0700000000000000090909"
@@ -22,7 +22,7 @@ inline constexpr std::array<std::string_view, 22> kWorkerGolden3 = {
     "054e0000000000000002000000504f",
     "06010000000000000002000000000000000300000000000000040000000000000005000000000000"
     "0006000000000000000700000000000000080000000000000009000000000000000a0000000b0000"
-    "000c0000000d000000000000000e000000000000000f00000000000000",
+    "000c0000000d000000000000000e000000000000000f000000000000001000000000000000",
     "070600000000000000",
     "080700000000000000",
     "090800000000000000",
@@ -43,9 +43,9 @@ inline constexpr std::array<std::string_view, 22> kWorkerGolden3 = {
     "15",
 };
 
-/// Of broker_samples(3).
-inline constexpr std::array<std::string_view, 17> kBrokerGolden3 = {
-    "000300060000006e6f64652d31060000002f6361636865060000002f73706f6f6c010b0000002f72"
+/// Of broker_samples(4).
+inline constexpr std::array<std::string_view, 17> kBrokerGolden4 = {
+    "000400060000006e6f64652d31060000002f6361636865060000002f73706f6f6c010b0000002f72"
     "756e2f66696c746572",
     "010f0000006e6f206d6f726520776f726b657273",
     "020400000000000000adadadadadadadadadadadadadadadad500000000000000001020000000400"

@@ -59,7 +59,8 @@ inline std::vector<WorkerToBroker> worker_samples() {
                   .descriptors = 12,
                   .rss_bytes = 13,
                   .joins = 14,
-                  .spools = 15},
+                  .spools = 15,
+                  .log_lines_dropped = 16},
       BroadcastDone{.broadcast_id = 6},
       Ping{.sequence = 7},
       Pong{.sequence = 8},
@@ -81,6 +82,7 @@ inline std::vector<WorkerToBroker> worker_samples() {
       ListenersWanted{.address = "0.0.0.0:8080"},
       ListenerTaken{.listener_id = 31, .is_taken = true},
       Leaving{},
+      FetchStalled{.fetch_id = 4, .resume = {.skip = 32, .next = {1, 0x55, 0, 0}}},
   };
 }
 

@@ -11,7 +11,9 @@ namespace {
 using daphnis::test::from_hex;
 using daphnis::test::to_hex;
 
-constexpr size_t kWorkerStatsAt = 6;  ///< Its place among the samples.
+constexpr size_t kFetchAt = 1;  ///< Its place among the samples.
+constexpr size_t kAttemptEndedAt = 4;
+const Resume kResume{.skip = 33, .next = {1, 0x55, 0, 0}};
 
 std::vector<uint8_t> payload_of(std::vector<uint8_t> frame) {
   frame.erase(frame.begin(), frame.begin() + kFrameHeadBytes);
@@ -21,7 +23,8 @@ std::vector<uint8_t> payload_of(std::vector<uint8_t> frame) {
 /// The worker's samples with the fields that only this version has.
 std::vector<WorkerToBroker> newest_worker_samples() {
   auto samples = worker_samples();
-  std::get<WorkerStats>(samples[kWorkerStatsAt]).log_lines_dropped = 16;
+  std::get<Fetch>(samples[kFetchAt]).resume = kResume;
+  std::get<AttemptEnded>(samples[kAttemptEndedAt]).resume = kResume;
   return samples;
 }
 
@@ -34,16 +37,19 @@ TEST_CASE("a worker's messages have in the version before the bytes that they ha
   for (size_t i = 0; i < samples.size(); ++i) {
     CAPTURE(i);
     CHECK(samples[i].index() == i);
-    CHECK(to_hex(payload_of(codec.encode(samples[i], Carries::kNothing))) == kWorkerGolden3[i]);
+    const bool is_there = codec.has(samples[i]);
+    CHECK(is_there == i < kWorkerGolden4.size());
+    if (!is_there) continue;
+    CHECK(to_hex(payload_of(codec.encode(samples[i], Carries::kNothing))) == kWorkerGolden4[i]);
   }
 }
 
 TEST_CASE("a worker of the version before is understood", "[ipc]") {
   const Codec codec(kVersionMin);
   const auto samples = worker_samples();
-  for (size_t i = 0; i < samples.size(); ++i) {
+  for (size_t i = 0; i < kWorkerGolden4.size(); ++i) {
     CAPTURE(i);
-    const auto message = codec.decode_worker_to_broker(from_hex(kWorkerGolden3[i]));
+    const auto message = codec.decode_worker_to_broker(from_hex(kWorkerGolden4[i]));
     REQUIRE(message);
     // In the newest version all fields show, those that did not travel with their defaults.
     const Codec newest(kVersion);
@@ -59,7 +65,7 @@ TEST_CASE("a broker's messages have in the version before the bytes that they ha
   for (size_t i = 0; i < samples.size(); ++i) {
     CAPTURE(i);
     CHECK(samples[i].index() == i);
-    CHECK(to_hex(payload_of(codec.encode(samples[i], Carries::kNothing))) == kBrokerGolden3[i]);
+    CHECK(to_hex(payload_of(codec.encode(samples[i], Carries::kNothing))) == kBrokerGolden4[i]);
   }
 }
 
@@ -68,7 +74,7 @@ TEST_CASE("a broker of the version before is understood", "[ipc]") {
   const auto samples = broker_samples(kVersionMin);
   for (size_t i = 0; i < samples.size(); ++i) {
     CAPTURE(i);
-    const auto message = codec.decode_broker_to_worker(from_hex(kBrokerGolden3[i]));
+    const auto message = codec.decode_broker_to_worker(from_hex(kBrokerGolden4[i]));
     REQUIRE(message);
     CHECK(Codec(kVersion).encode(*message, Carries::kNothing) ==
           Codec(kVersion).encode(samples[i], Carries::kNothing));
@@ -78,7 +84,7 @@ TEST_CASE("a broker of the version before is understood", "[ipc]") {
 TEST_CASE("each end uses the version of the Welcome from that message on", "[ipc]") {
   Codec broker;
   Codec worker;
-  const WorkerToBroker stats = newest_worker_samples()[kWorkerStatsAt];
+  const WorkerToBroker ended = newest_worker_samples()[kAttemptEndedAt];
   const std::vector<uint8_t> hello =
       payload_of(worker.encode(WorkerToBroker(Hello{}), Carries::kNothing));
   REQUIRE(broker.decode_worker_to_broker(hello));
@@ -87,19 +93,45 @@ TEST_CASE("each end uses the version of the Welcome from that message on", "[ipc
   const auto welcome =
       payload_of(broker.encode(BrokerToWorker(Welcome{.version = version}), Carries::kNothing));
   REQUIRE(worker.decode_broker_to_worker(welcome));
-  const auto payload = payload_of(worker.encode(stats, Carries::kNothing));
+  const auto payload = payload_of(worker.encode(ended, Carries::kNothing));
   const auto received = broker.decode_worker_to_broker(payload);
   REQUIRE(received);
-  const bool travels = version >= 4;
-  CHECK(std::get<WorkerStats>(*received).log_lines_dropped == (travels ? 16 : 0));
-  CHECK(std::get<WorkerStats>(*received).spools == 15);
+  const bool travels = version >= 5;
+  CHECK(std::get<AttemptEnded>(*received).resume == (travels ? kResume : Resume{}));
+  CHECK(std::get<AttemptEnded>(*received).duration_ms == 13);
 }
 
 TEST_CASE("a field that the connection's version does not have is malformed", "[ipc]") {
   const auto newest = payload_of(
-      Codec(kVersion).encode(newest_worker_samples()[kWorkerStatsAt], Carries::kNothing));
+      Codec(kVersion).encode(newest_worker_samples()[kAttemptEndedAt], Carries::kNothing));
   CHECK_FALSE(Codec(kVersionMin).decode_worker_to_broker(newest));
-  CHECK_FALSE(Codec(kVersion).decode_worker_to_broker(from_hex(kWorkerGolden3[kWorkerStatsAt])));
+  CHECK_FALSE(Codec(kVersion).decode_worker_to_broker(from_hex(kWorkerGolden4[kAttemptEndedAt])));
+}
+
+TEST_CASE("a message that the connection's version does not have is malformed", "[ipc]") {
+  const WorkerToBroker stalled = FetchStalled{.fetch_id = 4, .resume = kResume};
+  CHECK(Codec(5).has(stalled));
+  CHECK_FALSE(Codec(4).has(stalled));
+  const auto payload = payload_of(Codec(5).encode(stalled, Carries::kNothing));
+  CHECK(Codec(5).decode_worker_to_broker(payload));
+  CHECK_FALSE(Codec(4).decode_worker_to_broker(payload));
+}
+
+TEST_CASE("an attempt that was overtaken is a cancelled one for the version before", "[ipc]") {
+  const WorkerToBroker ended = AttemptEnded{.outcome = Outcome::kOvertaken};
+  const auto outcome_in = [&](uint16_t version) {
+    const Codec codec(version);
+    const auto received =
+        codec.decode_worker_to_broker(payload_of(codec.encode(ended, Carries::kNothing)));
+    REQUIRE(received);
+    return std::get<AttemptEnded>(*received).outcome;
+  };
+  CHECK(outcome_in(4) == Outcome::kCancelled);
+  CHECK(outcome_in(5) == Outcome::kOvertaken);
+  std::vector<uint8_t> odd = from_hex(kWorkerGolden4[kAttemptEndedAt]);
+  constexpr size_t kOutcomeAt = 1 + 8 + 16;
+  odd[kOutcomeAt] = static_cast<uint8_t>(Outcome::kOvertaken);
+  CHECK_FALSE(Codec(4).decode_worker_to_broker(odd));
 }
 
 }  // namespace daphnis::ipc::test
