@@ -78,7 +78,9 @@ void Dispatcher::start_attempt(Fetch& fetch, L2& l2, uint64_t now_ms) {
                        {.attempt_id = id,
                         .request = fetch.request,
                         .trace_id = fetch.trace_id,
-                        .left_ms = fetch.deadline_ms - now_ms},
+                        .left_ms = fetch.deadline_ms - now_ms,
+                        .skip = fetch.resume.skip,
+                        .next = fetch.resume.next},
                        now_ms);
   attempt.log(LogLevel::kDebug, "ordered");
 }

@@ -4,6 +4,7 @@
 
 #include <iterator>
 
+#include "common/base/check.h"
 #include "common/request/request_fields.h"
 #include "common/request/request_target.h"
 
@@ -19,7 +20,8 @@ void append_path(std::string& out, const std::vector<std::string>& path) {
   }
 }
 
-void append_wish(std::string& out, const CarRequest& request, uint64_t left_ms) {
+void append_wish(std::string& out, const Order& order) {
+  const CarRequest& request = order.request;
   out += R"(,"path":")";
   append_path(out, request.path);
   fmt::format_to(std::back_inserter(out), R"(","dagScope":"{}")", name(request.scope));
@@ -29,7 +31,11 @@ void append_wish(std::string& out, const CarRequest& request, uint64_t left_ms) 
     out.push_back('"');
   }
   fmt::format_to(std::back_inserter(out), R"(,"dups":"{}","deadlineMs":{})",
-                 request.dups ? 'y' : 'n', left_ms);
+                 request.dups ? 'y' : 'n', order.left_ms);
+  if (order.skip == 0) return;
+  const Result<Cid> next = Cid::from_bytes(order.next);
+  check(next.has_value(), "an order skips blocks and does not say which one is due");
+  fmt::format_to(std::back_inserter(out), R"(,"skip":"{}","next":"{}")", order.skip, next->text());
 }
 
 }  // namespace
@@ -41,7 +47,7 @@ std::string order_line(const Order& order, const Capabilities& capabilities) {
   out.append(R"({"requestId":")").append(text_of(order.attempt_id));
   out.append(R"(","root":")").append(root).append(R"(","cid":")").append(root);
   out.append(R"(","traceId":")").append(order.trace_id).push_back('"');
-  if (capabilities.reads_whole_requests) append_wish(out, order.request, order.left_ms);
+  if (capabilities.reads_whole_requests) append_wish(out, order);
   out += "}\n";
   return out;
 }

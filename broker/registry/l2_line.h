@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "common/base/slice.h"
 #include "common/base/uuid.h"
 #include "common/request/car_request.h"
 
@@ -16,6 +17,8 @@ struct Order {
   const CarRequest& request;
   std::string_view trace_id;
   uint64_t left_ms = 0;  ///< The time that the fetch has left.
+  uint64_t skip = 0;     ///< Blocks of the request's walk that are out already.
+  Bytes next = {};  ///< The binary CID of the block due behind them; empty where there are none.
 };
 
 /// The way to one registered L2, whatever carries it: each transport has a class of its own. Owned

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "broker/registry/l2_line.h"
+#include "common/ipc/ipc_messages.h"
 
 namespace daphnis::broker {
 
@@ -17,6 +18,7 @@ struct FakeL2 {
     CarRequest request;
     std::string trace_id;
     uint64_t left_ms = 0;
+    ipc::Resume resume = {};
   };
   size_t bytes_per_call = 100;  ///< What each call is said to have written.
   std::vector<Uuid> session_keys = {};
@@ -46,7 +48,8 @@ class FakeLine final : public L2Line {
     l2_.orders.push_back({.attempt_id = order.attempt_id,
                           .request = order.request,
                           .trace_id = std::string(order.trace_id),
-                          .left_ms = order.left_ms});
+                          .left_ms = order.left_ms,
+                          .resume = {order.skip, {order.next.begin(), order.next.end()}}});
     return l2_.bytes_per_call;
   }
   [[nodiscard]] size_t cancel(const Uuid& attempt_id) override {

@@ -106,6 +106,58 @@ TEST_CASE("an order says what its fetch asks for and how long it has", "[broker]
   CHECK(home.orders[0].left_ms == 30'000);
 }
 
+TEST_CASE("an order says where its fetch has come to, as its worker said last",
+          "[broker][dispatch]") {
+  Dispatch dispatch;
+  FakeL2 l2s[4];
+  for (size_t i = 0; i < 4; ++i) dispatch.add(l2s[i], "home-" + std::to_string(i));
+  std::set<Uuid> seen;
+  const auto newest = [&]() -> const FakeL2::Got& {
+    for (const FakeL2& l2 : l2s) {
+      if (!l2.orders.empty() && seen.insert(l2.orders.back().attempt_id).second) {
+        return l2.orders.back();
+      }
+    }
+    FAIL("no L2 got an order");
+    std::abort();
+  };
+  const auto end = [&](const Uuid& id, const ipc::Resume& resume, Outcome how) {
+    (void)dispatch.dispatcher.on_delivery(id, kRoot, {}, false, dispatch.now_ms);
+    (void)dispatch.dispatcher.hand_off(id, dispatch.now_ms);
+    (void)dispatch.dispatcher.on_attempt_ended(
+        kWorker,
+        {.fetch_id = 7, .attempt_id = id, .outcome = how, .wants_another = true, .resume = resume},
+        dispatch.now_ms);
+  };
+  const auto at = [](uint64_t skip) {
+    const Bytes next = kRoot.bytes();
+    return ipc::Resume{skip, {next.begin(), next.end()}};
+  };
+  REQUIRE(dispatch.dispatcher.on_fetch(kWorker,
+                                       {.fetch_id = 7,
+                                        .request = {.root = kRoot},
+                                        .key = {},
+                                        .trace_id = "t-7",
+                                        .deadline_ms = 30'000,
+                                        .resume = at(5)},
+                                       dispatch.now_ms));
+  const FakeL2::Got& asked = newest();
+  CHECK(asked.resume == at(5));
+  end(asked.attempt_id, at(9), Outcome::kAborted);
+  const FakeL2::Got& second = newest();
+  CHECK(second.resume == at(9));
+
+  dispatch.dispatcher.on_stalled(kWorker, WorkerFetchId{7}, at(11), dispatch.now_ms);
+  dispatch.dispatcher.on_stalled(kWorker, WorkerFetchId{8}, at(12), dispatch.now_ms);
+  (void)dispatch.dispatcher.on_delivery(second.attempt_id, kRoot, NotFound::kBlock, false,
+                                        dispatch.now_ms);
+  const FakeL2::Got& third = newest();
+  CHECK(third.resume == at(11));
+  // No other attempt goes on, so the fetch asks the next L2 as after any failure.
+  end(third.attempt_id, {}, Outcome::kOvertaken);
+  CHECK(newest().resume == ipc::Resume{});
+}
+
 TEST_CASE("an L2 gets its orders in the order of the fetches", "[broker][dispatch]") {
   Dispatch dispatch;
   FakeL2 home;

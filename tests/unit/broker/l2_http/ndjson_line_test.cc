@@ -81,6 +81,26 @@ TEST_CASE("an NDJSON line in chunks says head, heartbeats, orders and end",
   CHECK_FALSE(to.is_closed);
 }
 
+TEST_CASE("an order in the middle of an output says what to skip, to L2s that read whole requests",
+          "[broker][registration]") {
+  const auto capabilities = GENERATE(Capabilities{}, kV2Capabilities);
+  Line to(NdjsonLine::Framing::kClose, capabilities);
+  (void)to.line.begin(kKey);
+  (void)to.written();
+  const CarRequest request{.root = cid_number(1)};
+  const Cid next = cid_number(2);
+  (void)to.line.order({.attempt_id = kKey,
+                       .request = request,
+                       .trace_id = "t-1",
+                       .left_ms = 1'234,
+                       .skip = 12,
+                       .next = next.bytes()});
+  const std::string end = R"("deadlineMs":1234,"skip":"12","next":")" + next.text() + "\"}\n";
+  const std::string order = to.written();
+  CHECK(order.ends_with(end) == capabilities.reads_whole_requests);
+  CHECK((order.find("skip") == std::string::npos) != capabilities.reads_whole_requests);
+}
+
 TEST_CASE("an NDJSON line for HTTP 1.0 is bare and ends with its connection",
           "[broker][registration]") {
   Line to(NdjsonLine::Framing::kClose);
