@@ -72,6 +72,8 @@ void add_times(daphnis::uv::SettingsReader& reader, daphnis::worker::Settings& t
   ms("client-rate-window-ms", to.client_rate_window_ms, "Over which client-rate-min is measured");
   ms("l2-first-block-ms", to.l2_first_block_ms, "Hand-off to first proven block");
   ms("l2-silence-ms", to.l2_idle_ms, "Silence of an L2 while it is read");
+  ms("l2-slow-ms", to.l2_slow_ms, "Silence after which another L2 is started beside it");
+  ms("l2-slow-window-ms", to.l2_slow_window_ms, "Window of the comparison with other L2s");
   ms("l2-rate-window-ms", to.l2_rate_window_ms, "Over which l2-rate-min is measured");
   ms("request-ms", to.request_ms, "Request to first proven block, over all attempts");
   ms("broker-wait-ms", to.broker_wait_ms, "A request waits for an absent broker");

@@ -165,6 +165,8 @@ class Worker final : private RequestSink {
   // Clients are destroyed first, since their answers read from fetches.
   absl::flat_hash_map<ConnectionId, std::unique_ptr<PostStream>> streams_;
   FetchTable fetches_{fetch_context_, numbers_, settings_};
+  PoolRate pool_rate_;
+  Proof::Context proof_context_{settings_, fetches_, pool_rate_};
   Answerer answerer_{settings_, scene_, cache_, fetches_};
   absl::flat_hash_map<ConnectionId, std::unique_ptr<ClientSession>> clients_;
   std::vector<LogLine> access_lines_;

@@ -19,7 +19,7 @@ void Worker::on_warm(const ipc::Warm& warm, uint64_t now_ms) {
 
 void Worker::on_fetch_time(Fetch& fetch, uint64_t now_ms) {
   fetch.on_time(now_ms);
-  if (!fetch.wants_source()) {
+  if (!fetch.lacks_source()) {
     fetches_.drop_if_unwanted(fetch, now_ms);  // The fetch's source has deadlines of its own.
   } else if (now_ms >= fetch.deadline_ms()) {
     fail_fetch(fetch, Outcome::kDeadline, now_ms);
@@ -39,7 +39,7 @@ void Worker::fail_fetch(Fetch& fetch, Outcome why, uint64_t now_ms) {
 PostStream* Worker::on_handoff(const ipc::Handoff& handoff, bool has_socket, uint64_t now_ms) {
   broker_.send(ipc::HandoffTaken{handoff.attempt_id});
   Fetch* fetch = fetches_.find_asked(QuestionId{handoff.fetch_id});
-  const bool is_wanted = fetch && fetch->wants_source();
+  const bool is_wanted = fetch && fetch->takes_source();
   if (!has_socket) {
     broker_.send(ipc::AttemptEnded{.fetch_id = handoff.fetch_id,
                                    .attempt_id = handoff.attempt_id,
@@ -54,15 +54,15 @@ PostStream* Worker::on_handoff(const ipc::Handoff& handoff, bool has_socket, uin
                          .number = handoff.attempt_number,
                          .l2_id = handoff.l2_id};
   const CarRequest& request = is_wanted ? fetch->request() : CarRequest{};
-  auto made = std::make_unique<PostStream>(id, agenda_, settings_, fetches_, handoff.cookie,
+  auto made = std::make_unique<PostStream>(id, agenda_, proof_context_, handoff.cookie,
                                            std::move(attempt), request, now_ms);
   PostStream& stream = *streams_.emplace(id, std::move(made)).first->second;
   if (is_wanted) {
     fetch->forget_join();
-    fetch->add_source(stream.proof(), handoff.admission);
+    fetch->add_source(stream.proof(), handoff.admission, now_ms);
     stream.start(handoff.received, now_ms);
   } else {
-    stream.proof().cancel(now_ms);
+    stream.proof().give_up(Outcome::kCancelled, now_ms);
   }
   return &stream;
 }
@@ -70,7 +70,7 @@ PostStream* Worker::on_handoff(const ipc::Handoff& handoff, bool has_socket, uin
 void Worker::on_fetch_failed(const ipc::FetchFailed& refusal, uint64_t now_ms) {
   Fetch* fetch = fetches_.find_asked(QuestionId{refusal.fetch_id});
   // The message crossed with a cancel, or is about an older attempt.
-  if (!fetch || !fetch->wants_source()) return;
+  if (!fetch || !fetch->lacks_source()) return;
   // A broker that has just started knows no L2s yet; an answer that has begun waits for them.
   const bool may_pass = refusal.reason == Outcome::kNoL2 && fetch->has_begun();
   if (may_pass && now_ms + limits::kAskAgainMs < fetch->deadline_ms()) {

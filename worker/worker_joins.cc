@@ -47,7 +47,7 @@ void Worker::on_file_job_done(FileJobDone done, uint64_t now_ms) {
 
 void Worker::on_join_progress(const ipc::JoinProgress& progress, uint64_t now_ms) {
   Fetch* fetch = fetches_.find_asked(QuestionId{progress.fetch_id});
-  if (!fetch || !fetch->wants_source()) return;
+  if (!fetch || !fetch->lacks_source()) return;
   if (progress.state == JoinState::kFailed) return lose_join(*fetch, now_ms);
   if (fetch->state() == Fetch::State::kStreaming) {
     // Another worker's file cannot carry on with output that has begun here.

@@ -17,6 +17,12 @@ struct Settings {
   uint64_t client_rate_min = 512;           ///< A client that takes less is cut off.
   uint64_t l2_first_block_ms = 10'000;  ///< The time from the hand-off to the first proven block.
   uint64_t l2_idle_ms = 30'000;         ///< The time that an L2 may send nothing while it is read.
+  /// The time that an L2 may send nothing, while it is read, before another is started beside it.
+  uint64_t l2_slow_ms = 3'000;
+  /// The window over which an L2 must send this part of what other L2s send, lest another is
+  /// started beside it.
+  uint64_t l2_slow_window_ms = 5'000;
+  uint64_t l2_slow_percent = 10;
   uint64_t l2_rate_window_ms = 30'000;  ///< The window over which an L2's rate is measured.
   uint64_t l2_rate_min = 1'024;         ///< An L2 that sends less while it is read is given up.
   uint64_t request_ms = 30'000;         ///< The time to the first proven block, over all attempts.

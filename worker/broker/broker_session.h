@@ -33,8 +33,8 @@ class BrokerSession {
   [[nodiscard]] bool on_time(uint64_t now_ms);
   [[nodiscard]] uint64_t next_call_ms() const;
 
-  /// Queues a message. Dropped where the broker is not up: the messages of one connection mean
-  /// nothing in the next.
+  /// Queues a message. Dropped where the broker is not up, since the messages of one connection
+  /// mean nothing in the next, and where it is of an earlier version that lacks the message.
   void send(ipc::WorkerToBroker message);
   [[nodiscard]] std::vector<ipc::WorkerToBroker> take_messages();
 
@@ -49,6 +49,7 @@ class BrokerSession {
   std::vector<ipc::WorkerToBroker> messages_;
   std::string node_id_;
   std::string why_;
+  uint16_t version_ = 0;  ///< That of all messages since the welcome.
   uint64_t heard_ms_ = 0;
   uint64_t next_ping_ms_ = kNever;
   uint64_t ping_sequence_ = 0;

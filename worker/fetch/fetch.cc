@@ -14,14 +14,6 @@ constexpr size_t kGiveBytes = 512 * limits::kKiB;
 /// Bytes that a window may hold for a spool where all windows together hold too much.
 constexpr size_t kShortWindowBytes = limits::kSpoolPieceBytesMin;
 
-/// The failure where proven bytes show that no L2 can serve the request.
-Outcome content_failure(Errc code) {
-  if (code == Errc::kNotFound) return Outcome::kPathNotFound;
-  if (code == Errc::kInvalid) return Outcome::kPathNotALink;
-  if (code == Errc::kTooLarge) return Outcome::kContentTooLarge;
-  return Outcome::kUnsupportedContent;
-}
-
 }  // namespace
 
 Fetch::Fetch(FetchId id, CarRequest request, const RequestKey& key, std::string trace_id,
@@ -201,113 +193,7 @@ void Fetch::pause(bool is_blocked, uint64_t now_ms) {
   }
 }
 
-// --- The broker and its sources ---
-
-ipc::Fetch Fetch::ask(QuestionId question_id, bool must_not_join, uint64_t now_ms) {
-  question_id_ = question_id;
-  const uint64_t left = deadline_ms_ > now_ms ? deadline_ms_ - now_ms : 1;
-  return {.fetch_id = std::to_underlying(question_id),
-          .request = request_,
-          .key = key_,
-          .trace_id = trace_id_,
-          .deadline_ms = static_cast<uint32_t>(std::min<uint64_t>(left, UINT32_MAX)),
-          .must_not_join = must_not_join};
-}
-
-void Fetch::add_source(Proof& proof, ipc::Admission admission) {
-  check(wants_source(), "a source came to a fetch that wants none");
-  sources_.push_back({.proof = &proof});
-  proof.set_fetch(this);
-  is_paused_ = false;
-  admission_ = is_warming_ ? ipc::Admission::kYes : admission;
-  attempts_ = std::max(attempts_ + 1, proof.attempt().number);
-  l2_id_ = proof.attempt().l2_id;
-}
-
-Fetch::Source& Fetch::source_of(const Proof& proof) {
-  const auto found = std::ranges::find(sources_, &proof, &Source::proof);
-  check(found != sources_.end(), "a proof feeds a fetch that does not know it");
-  return *found;
-}
-
-void Fetch::remove_source(Proof& proof) {
-  const size_t erased =
-      std::erase_if(sources_, [&](const Source& source) { return source.proof == &proof; });
-  check(erased == 1, "a proof feeds a fetch that does not know it");
-  proof.set_fetch(nullptr);
-}
-
-void Fetch::on_output(const Proof& proof, Slices& output, uint64_t now_ms) {
-  Source& source = source_of(proof);
-  const uint64_t from = source.next;
-  source.next += total_size(output);
-  if (!window_.append_at(from, output)) return;
-  state_ = State::kStreaming;
-  give_all(now_ms);
-  adjust_flow(now_ms);
-}
-
-void Fetch::on_whole(Proof& proof, uint64_t now_ms) {
-  check(source_of(proof).next == window_.end(), "the whole output has another length than before");
-  remove_source(proof);
-  state_ = State::kWhole;
-  total_ = window_.end();
-  drop_sources(now_ms);
-  give_all(now_ms);
-  adjust_flow(now_ms);
-}
-
-/// Ends the attempts of all sources.
-void Fetch::drop_sources(uint64_t now_ms) {
-  for (const Source& source : std::exchange(sources_, {})) {
-    source.proof->set_fetch(nullptr);
-    source.proof->cancel(now_ms);
-  }
-}
-
-bool Fetch::on_source_ended(Proof& proof, uint64_t now_ms) {
-  remove_source(proof);
-  if (proof.is_content_fault()) {
-    fail(content_failure(proof.failure()->code), 0, now_ms);
-    return false;
-  }
-  has_met_lies_ |= proof.outcome() == Outcome::kLied;
-  if (may_begin_anew()) {
-    begin_anew(now_ms);
-  } else if (state_ == State::kStreaming) {
-    deadline_ms_ = now_ms + context_.request_ms;
-    context_.agenda.call_at(id_, deadline_ms_ + limits::kDeadlineGraceMs);
-  }
-  if (!is_wanted(now_ms)) {
-    end();
-    return false;
-  }
-  if (now_ms >= deadline_ms_) {
-    fail(Outcome::kDeadline, 0, now_ms);
-    return false;
-  }
-  return true;
-}
-
-/// True where output has come, and nothing of it has gone out to anyone.
-bool Fetch::may_begin_anew() const {
-  return state_ == State::kStreaming && !readers_.empty() && reported_bytes_ == 0 &&
-         std::ranges::all_of(readers_, &FetchReader::may_begin_anew);
-}
-
-/// Forgets all output. Only where may_begin_anew().
-void Fetch::begin_anew(uint64_t now_ms) {
-  state_ = State::kAsking;
-  if (Spool* spool = std::exchange(spool_, nullptr)) spool->release();
-  may_spool_ = true;
-  joined_file_.reset();
-  joined_bytes_ = 0;
-  window_.clear();
-  for (FetchReader* reader : readers_) {
-    reader->read_ = 0;
-    reader->begin_anew(now_ms);
-  }
-}
+// --- The broker ---
 
 void Fetch::on_refused(const ipc::FetchFailed& refusal, uint64_t now_ms) {
   attempts_ = std::max(attempts_, refusal.attempts);
@@ -318,6 +204,7 @@ void Fetch::on_refused(const ipc::FetchFailed& refusal, uint64_t now_ms) {
 
 void Fetch::fail(Outcome why, uint32_t retry_after_s, uint64_t now_ms) {
   end();
+  drop_sources(now_ms);
   for (FetchReader* reader : std::exchange(readers_, {})) {
     reader->on_failed(*this, why, retry_after_s, now_ms);
   }

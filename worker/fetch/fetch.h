@@ -62,8 +62,10 @@ struct FetchContext {
   [[nodiscard]] bool is_short() const { return pinned > limits::kFetchWindowsBytesMax; }
 };
 
+inline constexpr size_t kSourcesAtOnceMax = 4;  ///< Of one fetch; as many attempts are at work.
+
 /// One object that is being fetched, for any number of readers. Its sources are proofs of L2s'
-/// streams, one after the other, or the spool of another worker's fetch. Output is byte-stable per
+/// streams, a few at a time, or the spool of another worker's fetch. Output is byte-stable per
 /// request, so each source is known by the offset of its next output byte, and what lies below the
 /// window's end is dropped: where one source ends early, the next carries on, and a reader does not
 /// notice. Where nothing of the output has gone out to anyone, the fetch begins anew instead, so
@@ -104,16 +106,24 @@ class Fetch {
   // --- The broker and its sources ---
   /// Makes the question to the broker, and keeps its number as question_id().
   [[nodiscard]] ipc::Fetch ask(QuestionId question_id, bool must_not_join, uint64_t now_ms);
-  /// Takes an attempt's proof as a source, whose output begins at byte 0. Only where
-  /// wants_source().
-  void add_source(Proof& proof, ipc::Admission admission);
+  /// Takes an attempt's proof as a source, whose output begins at byte 0 unless it skips. Only
+  /// where takes_source(). Sources race: who puts out the next byte first ends all others.
+  void add_source(Proof& proof, ipc::Admission admission, uint64_t now_ms);
+  /// The source leaves out the first `visits` blocks of the request's walk: it goes on from where
+  /// the output has come to, or ends where that is another place.
+  void on_source_skips(Proof& proof, uint64_t visits, uint64_t now_ms);
+  /// Where the output has come to, for the next source.
+  [[nodiscard]] ipc::Resume resume() const;
   /// True where output is still to come.
   [[nodiscard]] bool is_running() const {
     return state_ == State::kAsking || state_ == State::kStreaming;
   }
-  [[nodiscard]] bool wants_source() const { return is_running() && sources_.empty(); }
+  [[nodiscard]] bool takes_source() const {
+    return is_running() && sources_.size() < kSourcesAtOnceMax;
+  }
+  [[nodiscard]] bool lacks_source() const { return is_running() && sources_.empty(); }
   /// True where the fetch waits for a source and no joined file may bring the rest.
-  [[nodiscard]] bool is_waiting() const { return wants_source() && !join_; }
+  [[nodiscard]] bool is_waiting() const { return lacks_source() && !join_; }
   /// Takes the next output of a source. Moves the slices out of `output`.
   void on_output(const Proof& proof, Slices& output, uint64_t now_ms);
   /// The source has put out all of the request's output.
@@ -209,6 +219,8 @@ class Fetch {
   void trim(const Slowest& slowest);
   [[nodiscard]] bool is_large() const;
   [[nodiscard]] Source& source_of(const Proof& proof);
+  [[nodiscard]] std::optional<ProofPosition> position() const;
+  void end_others(const Proof& winner, uint64_t now_ms);
   void remove_source(Proof& proof);
   void drop_sources(uint64_t now_ms);
   [[nodiscard]] bool may_begin_anew() const;
@@ -252,8 +264,10 @@ class Fetch {
   uint64_t reported_ms_ = 0;
   bool has_reported_end_ = false;
 
-  std::vector<Source> sources_;  ///< At work; at most one.
-  bool is_paused_ = false;       ///< This fetch has paused its sources.
+  std::vector<Source> sources_;  ///< At work; at most kSourcesAtOnceMax.
+  /// Where the source that brought the output's last bytes ended, until another brings more.
+  std::optional<ProofPosition> position_;
+  bool is_paused_ = false;  ///< This fetch has paused its sources.
   uint32_t attempts_ = 0;
   std::string l2_id_;
   bool has_met_lies_ = false;

@@ -81,6 +81,18 @@ void FetchTable::on_proof_output(Proof& proof, Slices& output, uint64_t now_ms) 
   if (proof.fetch()) proof.fetch()->on_output(proof, output, now_ms);
 }
 
+void FetchTable::on_proof_skips(Proof& proof, uint64_t visits, uint64_t now_ms) {
+  if (proof.fetch()) proof.fetch()->on_source_skips(proof, visits, now_ms);
+}
+
+void FetchTable::on_proof_slow(Proof& proof, uint64_t) {
+  // A broker that does not know the attempt does not know the fetch either.
+  if (!proof.fetch() || !proof.is_from_this_broker()) return;
+  if (!proof.fetch()->takes_source()) return;
+  context_.broker.send(
+      ipc::FetchStalled{std::to_underlying(proof.attempt().question_id), proof.fetch()->resume()});
+}
+
 void FetchTable::on_proof_whole(Proof& proof, uint64_t now_ms) {
   Fetch* fetch = proof.fetch();
   if (!fetch) return;
@@ -94,6 +106,7 @@ void FetchTable::on_proof_ended(Proof& proof, uint64_t now_ms) {
   Fetch* fetch = proof.fetch();
   const bool wants_another = fetch && fetch->on_source_ended(proof, now_ms);
   if (proof.is_from_this_broker()) {
+    ipc::Resume resume = wants_another ? fetch->resume() : ipc::Resume{};
     const uint64_t took_ms = std::min<uint64_t>(now_ms - proof.started_ms(), UINT32_MAX);
     context_.broker.send(ipc::AttemptEnded{.fetch_id = std::to_underlying(attempt.question_id),
                                            .attempt_id = attempt.id,
@@ -101,8 +114,9 @@ void FetchTable::on_proof_ended(Proof& proof, uint64_t now_ms) {
                                            .wants_another = wants_another,
                                            .blocks_proven = proof.blocks_proven(),
                                            .body_bytes = proof.car_bytes(),
-                                           .duration_ms = static_cast<uint32_t>(took_ms)});
-  } else if (wants_another) {
+                                           .duration_ms = static_cast<uint32_t>(took_ms),
+                                           .resume = std::move(resume)});
+  } else if (wants_another && fetch->lacks_source()) {
     // The broker that is connected now does not know this fetch.
     ask(*fetch, false, now_ms);
   }

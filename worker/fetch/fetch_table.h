@@ -50,6 +50,8 @@ class FetchTable final : public ProofListener {
 
   // ProofListener
   void on_proof_output(Proof& proof, Slices& output, uint64_t now_ms) override;
+  void on_proof_skips(Proof& proof, uint64_t visits, uint64_t now_ms) override;
+  void on_proof_slow(Proof& proof, uint64_t now_ms) override;
   void on_proof_whole(Proof& proof, uint64_t now_ms) override;
   /// Tells the broker how the attempt ended, and whether the fetch wants another.
   void on_proof_ended(Proof& proof, uint64_t now_ms) override;

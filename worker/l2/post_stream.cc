@@ -1,20 +1,35 @@
 #include "worker/l2/post_stream.h"
 
+#include <charconv>
+#include <string_view>
 #include <utility>
 
 #include "common/base/limits.h"
 #include "common/http/http_writer.h"
 #include "common/request/not_found.h"
 #include "common/request/outcome.h"
+#include "common/request/skip.h"
 
 namespace daphnis::worker {
+namespace {
 
-PostStream::PostStream(ConnectionId id, Agenda& agenda, const Settings& settings,
-                       ProofListener& listener, uint64_t cookie, Proof::Attempt attempt,
-                       const CarRequest& request, uint64_t now_ms)
+/// The blocks that the L2 leaves out; nullopt where the value is no such number.
+std::optional<uint64_t> skip_of(std::string_view value) {
+  uint64_t blocks = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), blocks);
+  const bool is_number = error == std::errc{} && end == value.data() + value.size();
+  if (!is_number || blocks > kSkipBlocksMax) return std::nullopt;
+  return blocks;
+}
+
+}  // namespace
+
+PostStream::PostStream(ConnectionId id, Agenda& agenda, const Proof::Context& context,
+                       uint64_t cookie, Proof::Attempt attempt, const CarRequest& request,
+                       uint64_t now_ms)
     : Connection(id, agenda),
       cookie_(cookie),
-      proof_(std::move(attempt), request, settings, *this, listener, now_ms) {}
+      proof_(std::move(attempt), request, context, *this, now_ms) {}
 
 void PostStream::start(Bytes received, uint64_t now_ms) {
   proof_.start(now_ms);
@@ -50,7 +65,7 @@ void PostStream::on_bytes(const Slice& input, uint64_t now_ms) {
       case http::Parser::Event::kNeedMore:
         return proof_.on_input_used(now_ms);
       case http::Parser::Event::kHead:
-        on_head();
+        on_head(now_ms);
         break;
       case http::Parser::Event::kBody: {
         const auto from = static_cast<size_t>(step.body.data() - input.data);
@@ -67,11 +82,16 @@ void PostStream::on_bytes(const Slice& input, uint64_t now_ms) {
   }
 }
 
-void PostStream::on_head() {
+void PostStream::on_head(uint64_t now_ms) {
   const http::Head& head = parser_.head();
   if (head.find(kNotFoundHeader)) proof_.on_not_found();
   keeps_alive_ = head.keep_alive;
   if (head.expects_continue) output_.append(http::kContinue);
+  const std::string* skip = head.find(kSkipHeader);
+  if (!skip) return;
+  const auto blocks = skip_of(*skip);
+  if (!blocks) return proof_.on_malformed("Daphnis-Skip is no number of blocks", now_ms);
+  if (*blocks > 0) proof_.on_skip(*blocks, now_ms);
 }
 
 void PostStream::on_message_end(Bytes past_the_end, uint64_t now_ms) {

@@ -18,8 +18,8 @@ namespace daphnis::worker {
 class PostStream final : public Connection, private ProofFeed {
  public:
   /// `cookie` is that of the Handoff message.
-  PostStream(ConnectionId id, Agenda& agenda, const Settings& settings, ProofListener& listener,
-             uint64_t cookie, Proof::Attempt attempt, const CarRequest& request, uint64_t now_ms);
+  PostStream(ConnectionId id, Agenda& agenda, const Proof::Context& context, uint64_t cookie,
+             Proof::Attempt attempt, const CarRequest& request, uint64_t now_ms);
 
   /// Takes what the broker had read of the POST, before any other bytes.
   void start(Bytes received, uint64_t now_ms);
@@ -55,7 +55,7 @@ class PostStream final : public Connection, private ProofFeed {
   void call_proof_at(uint64_t at_ms) override { be_called_at(at_ms); }
   void on_outcome(uint64_t now_ms) override;
 
-  void on_head();
+  void on_head(uint64_t now_ms);
   void on_message_end(Bytes past_the_end, uint64_t now_ms);
   void on_cut(uint64_t now_ms);
   void reply(int status, bool keep_alive);

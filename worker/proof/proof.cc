@@ -26,13 +26,12 @@ Outcome outcome_of_failure(const Verifier& verifier) {
 
 }  // namespace
 
-Proof::Proof(Attempt attempt, const CarRequest& request, const Settings& settings, ProofFeed& feed,
-             ProofListener& listener, uint64_t now_ms)
+Proof::Proof(Attempt attempt, const CarRequest& request, const Context& context, ProofFeed& feed,
+             uint64_t now_ms)
     : attempt_(std::move(attempt)),
-      settings_(settings),
+      context_(context),
       feed_(feed),
-      listener_(listener),
-      verifier_(request, attempt_.shape, settings.budget),
+      verifier_(request, attempt_.shape, context.settings.budget),
       wants_whole_dag_(request.format == AnswerFormat::kCar && request.path.empty() &&
                        request.scope == DagScope::kAll),
       started_ms_(now_ms) {}
@@ -42,8 +41,26 @@ Proof::~Proof() {
 }
 
 void Proof::start(uint64_t now_ms) {
-  stall_.start(settings_.l2_first_block_ms, now_ms);
+  stall_.start(context_.settings.l2_first_block_ms, now_ms);
+  silence_.start(context_.settings.l2_slow_ms, now_ms);
+  call_at_next_deadline();
+}
+
+void Proof::call_at_next_deadline() {
   feed_.call_proof_at(stall_.deadline_ms());
+  feed_.call_proof_at(rate_.ends_ms());
+  feed_.call_proof_at(silence_.deadline_ms());
+  feed_.call_proof_at(pace_.ends_ms());
+}
+
+void Proof::on_skip(uint64_t visits, uint64_t now_ms) {
+  check(car_bytes_ == 0, "a skip was told of after bytes");
+  context_.listener.on_proof_skips(*this, visits, now_ms);
+}
+
+void Proof::go_on_from(ProofPosition position, const CarRequest& request) {
+  check(car_bytes_ == 0, "a proof goes on after bytes of its own");
+  verifier_ = Verifier(std::move(position), request, context_.settings.budget);
 }
 
 bool Proof::wants_input() const {
@@ -88,9 +105,10 @@ void Proof::on_verified(Verifier::State state, uint64_t now_ms) {
   if (phase_ == Phase::kProving) {
     phase_ = Phase::kTail;
     flush_output(now_ms);
+    stop_clocks();
     stall_.start(limits::kL2TailMs, now_ms);
     feed_.call_proof_at(stall_.deadline_ms());
-    listener_.on_proof_whole(*this, now_ms);
+    context_.listener.on_proof_whole(*this, now_ms);
   }
   if (verifier_.surplus_bytes() == 0) return;
   // A legacy L2 sends the whole DAG whatever was asked for; bytes after the end of the walk are no
@@ -108,8 +126,7 @@ void Proof::on_input_used(uint64_t now_ms) {
 }
 
 void Proof::on_end(uint64_t now_ms) {
-  stall_.stop();
-  rate_.stop();
+  stop_clocks();
   const bool was_proving = phase_ == Phase::kProving;
   phase_ = Phase::kRepeating;
   const Verifier::State state = was_proving ? verifier_.on_end(proven_) : verifier_.state();
@@ -122,7 +139,7 @@ void Proof::on_end(uint64_t now_ms) {
 /// Takes the end of the walk, which has come at or after the end of the CAR.
 void Proof::on_all_proven(Verifier::State state, uint64_t now_ms) {
   if (state == Verifier::State::kComplete) {
-    listener_.on_proof_whole(*this, now_ms);
+    context_.listener.on_proof_whole(*this, now_ms);
     return decide(Outcome::kComplete, now_ms);
   }
   const bool may_be_empty = says_not_found_ || attempt_.shape == StreamShape::kWholeDag;
@@ -148,53 +165,80 @@ void Proof::on_time(uint64_t now_ms) {
   put_out_repeats(now_ms);
   if (outcome_) return;
   if (stall_.has_passed(now_ms)) {
-    decide(phase_ == Phase::kTail ? Outcome::kComplete : Outcome::kStalled, now_ms);
-  } else if (rate_.is_too_slow(car_bytes_, settings_.l2_rate_min, now_ms)) {
-    failure_ = Error{Errc::kTruncated, 0, "slower than the least rate"};
-    decide(Outcome::kStalled, now_ms);
-  } else {
-    feed_.call_proof_at(stall_.deadline_ms());
-    feed_.call_proof_at(rate_.ends_ms());
+    return decide(phase_ == Phase::kTail ? Outcome::kComplete : Outcome::kStalled, now_ms);
   }
+  if (rate_.is_too_slow(car_bytes_, context_.settings.l2_rate_min, now_ms)) {
+    failure_ = Error{Errc::kTruncated, 0, "slower than the least rate"};
+    return decide(Outcome::kStalled, now_ms);
+  }
+  if (is_slow(now_ms)) {
+    silence_.stop();
+    pace_.stop();
+    context_.listener.on_proof_slow(*this, now_ms);
+  }
+  if (!outcome_) call_at_next_deadline();
+}
+
+void Proof::stop_clocks() {
+  stall_.stop();
+  rate_.stop();
+  silence_.stop();
+  pace_.stop();
+}
+
+/// True where another source should be started beside this one.
+bool Proof::is_slow(uint64_t now_ms) {
+  if (silence_.has_passed(now_ms)) return true;
+  const auto usual = context_.pool.median();
+  const uint64_t least = usual ? *usual / 100 * context_.settings.l2_slow_percent : 0;
+  return pace_.is_too_slow(car_bytes_, least, now_ms);
 }
 
 /// Restarts the clocks after input that did not end the CAR: the L2 may be silent for l2_idle_ms
 /// again.
 void Proof::restart_clocks(uint64_t now_ms) {
-  if (phase_ != Phase::kProving || verifier_.blocks_proven() == 0) return;
-  stall_.start(settings_.l2_idle_ms, now_ms);
-  feed_.call_proof_at(stall_.deadline_ms());
-  if (paused_.any()) return;
-  rate_.run(car_bytes_, settings_.l2_rate_window_ms, now_ms);
-  feed_.call_proof_at(rate_.ends_ms());
+  if (phase_ != Phase::kProving) return;
+  silence_.start(context_.settings.l2_slow_ms, now_ms);
+  if (verifier_.blocks_proven() > 0) stall_.start(context_.settings.l2_idle_ms, now_ms);
+  if (verifier_.blocks_proven() > 0 && !paused_.any()) {
+    rate_.run(car_bytes_, context_.settings.l2_rate_window_ms, now_ms);
+    pace_.run(car_bytes_, context_.settings.l2_slow_window_ms, now_ms);
+  }
+  call_at_next_deadline();
 }
 
 void Proof::pause(Pause reason, uint64_t now_ms) {
+  if (!paused_.any()) paused_since_ms_ = now_ms;
   paused_.add(reason);
   if (phase_ != Phase::kProving) return;
   stall_.pause(now_ms);
+  silence_.pause(now_ms);
   rate_.stop();
+  pace_.stop();
   feed_.on_flow_changed();
 }
 
 void Proof::resume(Pause reason, uint64_t now_ms) {
+  if (!paused_.any()) return;
   paused_.clear(reason);
   if (paused_.any()) return;
+  paused_ms_ += now_ms - paused_since_ms_;
   // The repeats are put out by a later call: the caller is in the middle of writing.
   if (verifier_.has_more_output()) feed_.call_proof_at(now_ms);
   if (phase_ != Phase::kProving) return;
   stall_.resume(now_ms);
-  feed_.call_proof_at(stall_.deadline_ms());
+  silence_.resume(now_ms);
+  call_at_next_deadline();
   feed_.on_flow_changed();
 }
 
-void Proof::cancel(uint64_t now_ms) {
-  if (!outcome_) decide(Outcome::kCancelled, now_ms);
+void Proof::give_up(Outcome why, uint64_t now_ms) {
+  if (!outcome_) decide(why, now_ms);
 }
 
 void Proof::flush_output(uint64_t now_ms) {
   if (proven_.empty()) return;
-  listener_.on_proof_output(*this, proven_, now_ms);
+  context_.listener.on_proof_output(*this, proven_, now_ms);
   proven_.clear();
 }
 
@@ -219,10 +263,12 @@ void Proof::decide(Outcome outcome, uint64_t now_ms) {
   flush_output(now_ms);
   phase_ = Phase::kOver;
   outcome_ = outcome;
-  stall_.stop();
-  rate_.stop();
+  stop_clocks();
+  if (outcome == Outcome::kComplete && !paused_.any()) {
+    context_.pool.add(car_bytes_, now_ms - started_ms_ - paused_ms_);
+  }
   feed_.on_outcome(now_ms);
-  listener_.on_proof_ended(*this, now_ms);
+  context_.listener.on_proof_ended(*this, now_ms);
 }
 
 }  // namespace daphnis::worker

@@ -15,6 +15,7 @@
 #include "worker/base/rate_watch.h"
 #include "worker/base/settings.h"
 #include "worker/base/stall_clock.h"
+#include "worker/proof/pool_rate.h"
 
 namespace daphnis::worker {
 
@@ -44,6 +45,12 @@ class ProofListener {
   /// Proven output of the attempt has come, in sequence. The listener moves the slices out of
   /// `output`.
   virtual void on_proof_output(Proof& proof, Slices& output, uint64_t now_ms) = 0;
+  /// The L2 leaves out the first `visits` blocks of the request's walk, as its order allowed. The
+  /// listener calls Proof::go_on_from() with the position there, or gives the proof up.
+  virtual void on_proof_skips(Proof& proof, uint64_t visits, uint64_t now_ms) = 0;
+  /// The L2 is slow: it was silent for l2_slow_ms while it was read, or far behind what others
+  /// send. Called again only where more has come in between.
+  virtual void on_proof_slow(Proof& proof, uint64_t now_ms) = 0;
   /// All of the request's output has been put out. The outcome may still be that the L2 sent too
   /// much.
   virtual void on_proof_whole(Proof& proof, uint64_t now_ms) = 0;
@@ -68,9 +75,16 @@ class Proof {
     std::string l2_id{};
   };
 
-  /// All references must outlive this object.
-  Proof(Attempt attempt, const CarRequest& request, const Settings& settings, ProofFeed& feed,
-        ProofListener& listener, uint64_t now_ms);
+  /// What the proofs of a worker share; must outlive them.
+  struct Context {
+    const Settings& settings;
+    ProofListener& listener;
+    PoolRate& pool;
+  };
+
+  /// `feed` must outlive this object.
+  Proof(Attempt attempt, const CarRequest& request, const Context& context, ProofFeed& feed,
+        uint64_t now_ms);
   ~Proof();
   Proof(const Proof&) = delete;
   Proof& operator=(const Proof&) = delete;
@@ -80,6 +94,8 @@ class Proof {
   void start(uint64_t now_ms);
   /// The L2 says that it has not got the content, so that a CAR without bytes is no fault.
   void on_not_found() { says_not_found_ = true; }
+  /// The L2 says that it leaves out the first `visits` blocks. Before any bytes.
+  void on_skip(uint64_t visits, uint64_t now_ms);
   /// Takes the next bytes of the CAR. Where that decides the outcome, the rest of the input is of
   /// no use.
   void on_bytes(const Slice& bytes, uint64_t now_ms);
@@ -100,8 +116,15 @@ class Proof {
   // --- From the fetch ---
   void pause(Pause reason, uint64_t now_ms);
   void resume(Pause reason, uint64_t now_ms);
-  /// Ends the attempt, since it is wanted no more. Does nothing once the outcome is decided.
-  void cancel(uint64_t now_ms);
+  /// Goes on from where the proof of another stream for the same request has come. Before any
+  /// bytes.
+  void go_on_from(ProofPosition position, const CarRequest& request);
+  /// Ends the attempt: it is wanted no more (kCancelled), or another source was faster
+  /// (kOvertaken). Does nothing once the outcome is decided.
+  void give_up(Outcome why, uint64_t now_ms);
+  /// Where the proof has come to, for the next source; nullopt where nothing has been put out, or
+  /// no more blocks are due.
+  [[nodiscard]] std::optional<ProofPosition> position() const { return verifier_.position(); }
   /// The fetch that takes what this proof puts out; null: none (yet, or any more).
   [[nodiscard]] Fetch* fetch() const { return fetch_; }
   void set_fetch(Fetch* fetch) { fetch_ = fetch; }
@@ -135,12 +158,14 @@ class Proof {
   void flush_output(uint64_t now_ms);
   void put_out_repeats(uint64_t now_ms);
   void restart_clocks(uint64_t now_ms);
+  void call_at_next_deadline();
+  void stop_clocks();
+  [[nodiscard]] bool is_slow(uint64_t now_ms);
   void decide(Outcome outcome, uint64_t now_ms);
 
   Attempt attempt_;
-  const Settings& settings_;
+  const Context& context_;
   ProofFeed& feed_;
-  ProofListener& listener_;
   Fetch* fetch_ = nullptr;
   Verifier verifier_;
   bool wants_whole_dag_;  ///< The request covers all that a legacy L2 sends.
@@ -155,8 +180,13 @@ class Proof {
   uint64_t started_ms_;
 
   PauseReasons paused_;
+  uint64_t paused_ms_ = 0;        ///< The time that pauses have taken.
+  uint64_t paused_since_ms_ = 0;  ///< Valid while paused.
   StallClock stall_;
   RateWatch rate_;
+  // Until another source is to be started beside this one.
+  StallClock silence_;
+  RateWatch pace_;
 };
 
 }  // namespace daphnis::worker

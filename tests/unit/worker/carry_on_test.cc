@@ -23,6 +23,21 @@ struct Half : Rig {
                         text(car.bytes).substr(0, bytes));
   }
 
+  /// Sends the rest of what begin() began, up to the end of that section.
+  void send_section(Peer& l2, size_t section) {
+    const size_t from = section == 0 ? 0 : car.section_ends[section - 1];
+    send(l2, Bytes(car.bytes).subspan(from, car.section_ends[section] - from));
+  }
+  /// A whole POST that leaves out the blocks of the first `skip` sections.
+  [[nodiscard]] std::string post_after(size_t skip) const {
+    const size_t header = 1 + car.bytes[0];
+    const std::string body = text(Bytes(car.bytes).first(header)) +
+                             text(Bytes(car.bytes).subspan(car.section_ends[skip - 1]));
+    return post_head("Daphnis-Skip: " + std::to_string(skip) +
+                     "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n") +
+           body;
+  }
+
   SampleCar car;
   Peer& client;
   ipc::Fetch fetch;
@@ -178,6 +193,133 @@ TEST_CASE("a source that catches up is paused with the readers' queue full, and 
   rig.stream_all();
   rig.give_space(rig.first, SIZE_MAX);
   CHECK(dechunked(rig.first.received) == rig.body());
+}
+
+TEST_CASE("the next L2 is told where the answer has come to, and may begin there",
+          "[worker][carry]") {
+  Half rig;
+  const size_t sections = GENERATE(size_t{1}, size_t{2});
+  // The last block came in part.
+  rig.lose(rig.begin(rig.car.section_ends[sections - 1] + 10));
+  const auto ended = rig.only<ipc::AttemptEnded>();
+  CHECK(ended.resume.skip == sections);
+  const auto next = Cid::from_bytes(ended.resume.next);
+  REQUIRE(next);
+  Peer& l2 = rig.hand_off(rig.fetch, rig.post_after(sections));
+  CHECK(dechunked(rig.client.received) == text(rig.car.bytes));
+  CHECK(status_line(l2.received) == "HTTP/1.1 200 OK");
+  CHECK(rig.only<ipc::AttemptEnded>().outcome == Outcome::kComplete);
+}
+
+TEST_CASE("an L2 that begins elsewhere than the answer has come to is no liar", "[worker][carry]") {
+  Half rig;
+  rig.lose(rig.begin(rig.car.section_ends[1]));
+  rig.sent<ipc::AttemptEnded>();
+  Peer& l2 = rig.hand_off(rig.fetch, rig.post_after(1));
+  CHECK(rig.only<ipc::AttemptEnded>().outcome == Outcome::kOvertaken);
+  CHECK(status_line(l2.received) == "HTTP/1.1 410 Gone");
+  // Its head is right, and its first section is another.
+  std::string wrong = rig.post_after(1);
+  wrong.replace(wrong.find("Skip: 1"), 7, "Skip: 2");
+  rig.hand_off(rig.fetch, wrong);
+  CHECK(rig.only<ipc::AttemptEnded>().outcome == Outcome::kHandOffLost);
+  CHECK(rig.worker.stats().verify_failures == 0);
+  rig.hand_off(rig.fetch, rig.post_after(2));
+  CHECK(dechunked(rig.client.received) == text(rig.car.bytes));
+}
+
+TEST_CASE("a number of blocks left out that is none is a lie", "[worker][carry]") {
+  Half rig;
+  const std::string value = GENERATE("", "-1", "1x", "99999999999999999999");
+  Peer& l2 = rig.hand_off(rig.fetch, post_head("Daphnis-Skip: " + value + "\r\n"));
+  CHECK(status_line(l2.received) == "HTTP/1.1 422 Unprocessable Content");
+  CHECK(rig.only<ipc::AttemptEnded>().outcome == Outcome::kLied);
+}
+
+TEST_CASE("of L2s that race for the first block the one that proves it goes on",
+          "[worker][carry]") {
+  Half rig;
+  Peer& one = rig.begin(0);
+  Peer& two = rig.begin(0);
+  CHECK(rig.sent<ipc::AttemptEnded>().empty());
+  Peer& winner = GENERATE_REF(std::ref(one), std::ref(two)).get();
+  Peer& loser = &winner == &one ? two : one;
+  rig.send_section(winner, 0);
+  const auto ended = rig.only<ipc::AttemptEnded>();
+  CHECK(ended.outcome == Outcome::kOvertaken);
+  CHECK(!ended.wants_another);
+  CHECK(status_line(loser.received) == "HTTP/1.1 410 Gone");
+  rig.send_section(winner, 1);
+  rig.send_section(winner, 2);
+  CHECK(dechunked(rig.client.received) == text(rig.car.bytes));
+  CHECK_THAT(rig.lines.at(0), Contains(&winner == &one ? "l2=l2-1" : "l2=l2-2"));
+}
+
+TEST_CASE("of L2s that race one that fails leaves the others at it", "[worker][carry]") {
+  Half rig;
+  Peer& one = rig.begin(0);
+  Peer& two = rig.begin(0);
+  rig.lose(one);
+  CHECK(rig.only<ipc::AttemptEnded>().wants_another);
+  for (size_t i = 0; i < rig.car.section_ends.size(); ++i) rig.send_section(two, i);
+  CHECK(dechunked(rig.client.received) == text(rig.car.bytes));
+}
+
+TEST_CASE("more L2s than may race are sent away at once", "[worker][carry]") {
+  Half rig;
+  for (size_t i = 0; i < kSourcesAtOnceMax; ++i) rig.begin(0);
+  Peer& late = rig.begin(0);
+  CHECK(rig.only<ipc::AttemptEnded>().outcome == Outcome::kCancelled);
+  CHECK(status_line(late.received) == "HTTP/1.1 410 Gone");
+  rig.lose(rig.client);
+  CHECK(rig.sent<ipc::AttemptEnded>().size() == kSourcesAtOnceMax);
+  CHECK(rig.worker.stats().fetches == 0);
+}
+
+TEST_CASE("beside an L2 that stands still another is asked for, from where the answer has come to",
+          "[worker][carry]") {
+  Half rig;
+  Peer& slow = rig.begin(rig.car.section_ends[1]);
+  rig.pass_time(Settings().l2_slow_ms - 1);
+  CHECK(rig.sent<ipc::FetchStalled>().empty());
+  rig.pass_time(1);
+  const auto stalled = rig.only<ipc::FetchStalled>();
+  CHECK(stalled.fetch_id == rig.fetch.fetch_id);
+  CHECK(stalled.resume.skip == 2);
+  SECTION("and the other is faster") {
+    rig.hand_off(rig.fetch, rig.post_after(2));
+    CHECK(status_line(slow.received) == "HTTP/1.1 410 Gone");
+    const auto ended = rig.sent<ipc::AttemptEnded>();
+    REQUIRE(ended.size() == 2);
+    CHECK(ended[0].outcome == Outcome::kOvertaken);
+    CHECK(ended[1].outcome == Outcome::kComplete);
+  }
+  SECTION("and the other has to begin at the front") {
+    Peer& other = rig.begin(rig.car.section_ends[1]);
+    CHECK(slow.received.empty());
+    rig.send_section(other, 2);
+    CHECK(status_line(slow.received) == "HTTP/1.1 410 Gone");
+  }
+  SECTION("and it goes on before the other has come so far") {
+    Peer& other = rig.begin(rig.car.section_ends[0]);
+    rig.send_section(slow, 2);
+    CHECK(status_line(other.received) == "HTTP/1.1 410 Gone");
+  }
+  SECTION("and it goes on before the other has come at all") {
+    rig.send_section(slow, 2);
+  }
+  CHECK(dechunked(rig.client.received) == text(rig.car.bytes));
+}
+
+TEST_CASE("a broker of before is not told of an L2 that stands still", "[worker][carry]") {
+  Half rig;
+  rig.stop_broker();
+  rig.worker.on_broker_connected(rig.now_ms);
+  rig.after_input();
+  rig.tell(ipc::Welcome{.version = ipc::kVersionMin, .node_id = "node-1"});
+  rig.begin(rig.car.section_ends[1]);
+  rig.pass_time(Settings().l2_slow_ms);
+  CHECK(rig.sent<ipc::FetchStalled>().empty());
 }
 
 }  // namespace daphnis::worker::test

@@ -214,8 +214,10 @@ TEST_CASE("a reader that is replaced when output comes lives until the input end
   CarRequest wanted;
   wanted.root = car.root;
   FakeFeed feed;
-  Proof proof({}, wanted, table.settings, feed, table.fetches, kNow);
-  fetch.add_source(proof, ipc::Admission::kNo);
+  PoolRate pool;
+  const Proof::Context context{table.settings, table.fetches, pool};
+  Proof proof({}, wanted, context, feed, kNow);
+  fetch.add_source(proof, ipc::Admission::kNo, kNow);
   proof.on_bytes(Slice::copy_of(Bytes(car.bytes).first(car.section_ends[0])), kNow);
   proof.on_input_used(kNow);
   CHECK(!is_gone);

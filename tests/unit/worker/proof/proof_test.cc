@@ -17,10 +17,15 @@ struct Listener final : ProofListener {
     for (const Slice& slice : slices) output.append(as_text(slice.bytes()));
     slices.clear();
   }
+  void on_proof_skips(Proof& proof, uint64_t, uint64_t now_ms) override {
+    proof.give_up(Outcome::kOvertaken, now_ms);
+  }
+  void on_proof_slow(Proof&, uint64_t) override { ++slows; }
   void on_proof_whole(Proof&, uint64_t) override { ++wholes; }
   void on_proof_ended(Proof&, uint64_t) override { ++ends; }
 
   std::string output;
+  int slows = 0;
   int wholes = 0;
   int ends = 0;
 };
@@ -28,7 +33,7 @@ struct Listener final : ProofListener {
 /// A proof of a sample, for a v2 or a legacy L2.
 struct Proving {
   explicit Proving(StreamShape shape = StreamShape::kExact)
-      : proof({.shape = shape}, request(), settings, feed, listener, kNow) {
+      : proof({.shape = shape}, request(), context, feed, kNow) {
     proof.start(kNow);
   }
   [[nodiscard]] CarRequest request() const {
@@ -43,6 +48,8 @@ struct Proving {
   Settings settings;
   FakeFeed feed;
   Listener listener;
+  PoolRate pool;
+  Proof::Context context{settings, listener, pool};
   Proof proof;
 };
 
@@ -98,6 +105,56 @@ TEST_CASE("a proof stalls only while it is not paused", "[proof]") {
   CHECK(it.proof.outcome() == Outcome::kStalled);
 }
 
+TEST_CASE("a proof is slow once where nothing comes while it is read, and again after more",
+          "[proof]") {
+  Proving it;
+  const uint64_t slow_ms = it.settings.l2_slow_ms;
+  it.proof.on_time(kNow + slow_ms - 1);
+  CHECK(it.listener.slows == 0);
+  it.proof.on_time(kNow + slow_ms);
+  it.proof.on_time(kNow + 2 * slow_ms);
+  CHECK(it.listener.slows == 1);
+  it.proof.pause(Pause::kClientSlow, kNow + 2 * slow_ms);
+  it.give(it.car.section_ends[0]);
+  it.proof.on_input_used(kNow + 2 * slow_ms);
+  it.proof.on_time(kNow + 9 * slow_ms);
+  CHECK(it.listener.slows == 1);
+  it.proof.resume(Pause::kClientSlow, kNow + 9 * slow_ms);
+  it.proof.on_time(kNow + 10 * slow_ms);
+  CHECK(it.listener.slows == 2);
+  CHECK(!it.proof.has_ended());
+}
+
+TEST_CASE("a proof is slow where it has far less than other L2s send", "[proof]") {
+  Proving it;
+  const bool is_known = GENERATE(true, false);
+  for (int i = 0; is_known && i < 5; ++i) it.pool.add(10'000'000, 1'000);
+  it.give(it.car.section_ends[0]);
+  it.proof.on_input_used(kNow);
+  uint64_t now_ms = kNow;
+  // A byte a second keeps the silence short.
+  for (size_t i = 0; i < 6; ++i) {
+    now_ms += 1'000;
+    it.proof.on_time(now_ms);
+    it.proof.on_bytes(Slice::copy_of(Bytes(it.car.bytes).subspan(it.car.section_ends[0] + i, 1)),
+                      now_ms);
+    it.proof.on_input_used(now_ms);
+  }
+  CHECK(it.listener.slows == (is_known ? 1 : 0));
+}
+
+TEST_CASE("the usual rate is the median of the last streams that were long enough", "[proof]") {
+  PoolRate pool;
+  for (size_t i = 0; i < PoolRate::kSamplesMin; ++i) {
+    pool.add(PoolRate::kSampleBytesMin - 1, 1);
+    CHECK(!pool.median());
+  }
+  for (const uint64_t rate : {100'000, 300'000, 200'000, 900'000, 400'000}) pool.add(rate, 1'000);
+  CHECK(pool.median() == 300'000);
+  for (size_t i = 0; i < PoolRate::kSamplesMax; ++i) pool.add(70'000, 0);
+  CHECK(pool.median() == 70'000'000);
+}
+
 TEST_CASE("a carrier that breaks its own rules speaks for a lie", "[proof]") {
   Proving it;
   it.proof.on_malformed("a chunk's size is no number", kNow);
@@ -108,8 +165,8 @@ TEST_CASE("a carrier that breaks its own rules speaks for a lie", "[proof]") {
 
 TEST_CASE("a proof that is wanted no more ends once", "[proof]") {
   Proving it;
-  it.proof.cancel(kNow);
-  it.proof.cancel(kNow);
+  it.proof.give_up(Outcome::kCancelled, kNow);
+  it.proof.give_up(Outcome::kOvertaken, kNow);
   CHECK(it.proof.outcome() == Outcome::kCancelled);
   CHECK(it.listener.ends == 1);
 }

@@ -1,0 +1,178 @@
+// The part of Fetch for its sources: how they race, and how one carries on where another has ended.
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "common/base/check.h"
+#include "common/base/limits.h"
+#include "worker/fetch/fetch.h"
+
+namespace daphnis::worker {
+namespace {
+
+/// The failure where proven bytes show that no L2 can serve the request.
+Outcome content_failure(Errc code) {
+  if (code == Errc::kNotFound) return Outcome::kPathNotFound;
+  if (code == Errc::kInvalid) return Outcome::kPathNotALink;
+  if (code == Errc::kTooLarge) return Outcome::kContentTooLarge;
+  return Outcome::kUnsupportedContent;
+}
+
+}  // namespace
+
+ipc::Fetch Fetch::ask(QuestionId question_id, bool must_not_join, uint64_t now_ms) {
+  question_id_ = question_id;
+  const uint64_t left = deadline_ms_ > now_ms ? deadline_ms_ - now_ms : 1;
+  return {.fetch_id = std::to_underlying(question_id),
+          .request = request_,
+          .key = key_,
+          .trace_id = trace_id_,
+          .deadline_ms = static_cast<uint32_t>(std::min<uint64_t>(left, UINT32_MAX)),
+          .must_not_join = must_not_join,
+          .resume = resume()};
+}
+
+void Fetch::add_source(Proof& proof, ipc::Admission admission, uint64_t now_ms) {
+  check(takes_source(), "a source came to a fetch that takes none");
+  if (sources_.empty()) {
+    is_paused_ = false;
+    admission_ = is_warming_ ? ipc::Admission::kYes : admission;
+    l2_id_ = proof.attempt().l2_id;
+  }
+  sources_.push_back({.proof = &proof});
+  proof.set_fetch(this);
+  if (is_paused_) proof.pause(Pause::kClientSlow, now_ms);
+  attempts_ = std::max(attempts_ + 1, proof.attempt().number);
+}
+
+/// Where the output has come to; nullopt where no block is due next, or nobody knows.
+std::optional<ProofPosition> Fetch::position() const {
+  for (const Source& source : sources_) {
+    if (source.next != window_.end()) continue;
+    if (auto position = source.proof->position()) return position;
+  }
+  return position_;
+}
+
+ipc::Resume Fetch::resume() const {
+  const auto place = position();
+  if (!place || place->output_bytes() != window_.end()) return {};
+  const Bytes next = place->next().bytes();
+  return {.skip = place->visits(), .next = {next.begin(), next.end()}};
+}
+
+void Fetch::on_source_skips(Proof& proof, uint64_t visits, uint64_t now_ms) {
+  auto place = position();
+  const bool is_there =
+      place && place->visits() == visits && place->output_bytes() == window_.end();
+  if (!is_there) return proof.give_up(Outcome::kOvertaken, now_ms);
+  source_of(proof).next = window_.end();
+  proof.go_on_from(std::move(*place), request_);
+}
+
+Fetch::Source& Fetch::source_of(const Proof& proof) {
+  const auto found = std::ranges::find(sources_, &proof, &Source::proof);
+  check(found != sources_.end(), "a proof feeds a fetch that does not know it");
+  return *found;
+}
+
+void Fetch::remove_source(Proof& proof) {
+  const size_t erased =
+      std::erase_if(sources_, [&](const Source& source) { return source.proof == &proof; });
+  check(erased == 1, "a proof feeds a fetch that does not know it");
+  proof.set_fetch(nullptr);
+}
+
+void Fetch::on_output(const Proof& proof, Slices& output, uint64_t now_ms) {
+  Source& source = source_of(proof);
+  const uint64_t from = source.next;
+  source.next += total_size(output);
+  if (!window_.append_at(from, output)) return;
+  state_ = State::kStreaming;
+  position_.reset();
+  l2_id_ = proof.attempt().l2_id;
+  end_others(proof, now_ms);
+  give_all(now_ms);
+  adjust_flow(now_ms);
+}
+
+void Fetch::on_whole(Proof& proof, uint64_t now_ms) {
+  check(source_of(proof).next == window_.end(), "the whole output has another length than before");
+  remove_source(proof);
+  state_ = State::kWhole;
+  total_ = window_.end();
+  drop_sources(now_ms);
+  give_all(now_ms);
+  adjust_flow(now_ms);
+}
+
+/// Ends all sources but the one that has put out the next byte first.
+void Fetch::end_others(const Proof& winner, uint64_t now_ms) {
+  if (sources_.size() < 2) return;
+  for (const Source& source : std::vector<Source>(sources_)) {
+    if (source.proof == &winner) continue;
+    remove_source(*source.proof);
+    source.proof->give_up(Outcome::kOvertaken, now_ms);
+  }
+}
+
+/// Ends the attempts of all sources.
+void Fetch::drop_sources(uint64_t now_ms) {
+  for (const Source& source : std::exchange(sources_, {})) {
+    source.proof->set_fetch(nullptr);
+    source.proof->give_up(Outcome::kCancelled, now_ms);
+  }
+}
+
+bool Fetch::on_source_ended(Proof& proof, uint64_t now_ms) {
+  const bool was_leading = source_of(proof).next == window_.end();
+  remove_source(proof);
+  if (proof.is_content_fault()) {
+    fail(content_failure(proof.failure()->code), 0, now_ms);
+    return false;
+  }
+  has_met_lies_ |= proof.outcome() == Outcome::kLied;
+  if (was_leading && state_ == State::kStreaming) {
+    if (auto position = proof.position()) position_ = std::move(position);
+  }
+  if (may_begin_anew()) {
+    begin_anew(now_ms);
+  } else if (state_ == State::kStreaming && sources_.empty()) {
+    deadline_ms_ = now_ms + context_.request_ms;
+    context_.agenda.call_at(id_, deadline_ms_ + limits::kDeadlineGraceMs);
+  }
+  if (!is_wanted(now_ms)) {
+    end();
+    drop_sources(now_ms);
+    return false;
+  }
+  if (now_ms >= deadline_ms_) {
+    fail(Outcome::kDeadline, 0, now_ms);
+    return false;
+  }
+  return true;
+}
+
+/// True where output has come, and nothing of it has gone out to anyone.
+bool Fetch::may_begin_anew() const {
+  return state_ == State::kStreaming && sources_.empty() && !readers_.empty() &&
+         reported_bytes_ == 0 && std::ranges::all_of(readers_, &FetchReader::may_begin_anew);
+}
+
+/// Forgets all output. Only where may_begin_anew().
+void Fetch::begin_anew(uint64_t now_ms) {
+  state_ = State::kAsking;
+  position_.reset();
+  if (Spool* spool = std::exchange(spool_, nullptr)) spool->release();
+  may_spool_ = true;
+  joined_file_.reset();
+  joined_bytes_ = 0;
+  window_.clear();
+  for (FetchReader* reader : readers_) {
+    reader->read_ = 0;
+    reader->begin_anew(now_ms);
+  }
+}
+
+}  // namespace daphnis::worker
