@@ -115,7 +115,10 @@ void add_options(daphnis::uv::SettingsReader& reader, Options& options) {
   const auto ms = [&](const char* name, uint64_t& value, const char* help) {
     reader.add_number(name, value, uint64_t{1}, kMsMax, help);
   };
-  ms("first-byte-ms", settings.first_byte_ms, "From an order to the head of the L2's POST");
+  ms("first-byte-ms", settings.first_byte_ms,
+     "From an order to the head of the L2's POST; then the next L2 is asked beside it");
+  ms("first-byte-last-ms", settings.first_byte_last_ms,
+     "From a fetch's last order until those without a POST are given up");
   ms("fetch-deadline-ms", settings.fetch_deadline_ms_max, "Longest wait for a first block");
   ms("suspect-ms", settings.suspect_ms, "How long an L2 that lied is asked last");
   ms("heartbeat-ms", settings.heartbeat_ms, "Between heartbeats on a registration");

@@ -77,6 +77,8 @@ void add_fetches(Metrics& out, const Broker& broker) {
             fmt::format("failed.{}", name_of(reason)));
   }
   out.counter("attempts_total", "Orders sent", counters.attempts, "attempts");
+  out.counter("attempts_beside_total", "Of these, to an L2 beside others of the same fetch",
+              counters.attempts_beside);
   out.counter("attempts_not_found_total", "Attempts answered with not-found", counters.not_found,
               "answers.not_found");
   out.counter("attempts_silent_total", "Attempts without a POST in time", counters.silent,

@@ -35,6 +35,7 @@ struct Counters {
   uint64_t fetches_queued = 0;
   // Attempts, by how they ended.
   uint64_t attempts = 0;
+  uint64_t attempts_beside = 0;
   uint64_t attempts_first_hit = 0;
   uint64_t not_found = 0;
   uint64_t silent = 0;

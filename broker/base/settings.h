@@ -14,7 +14,10 @@ namespace daphnis::broker {
 struct Settings {
   std::string node_id = "daphnis";
   // DESIGN 2, step 8.
-  uint64_t first_byte_ms = 800;  ///< From the order line to the head of the L2's POST.
+  /// From the order line to the head of the L2's POST; then the next L2 is asked beside it.
+  uint64_t first_byte_ms = 800;
+  /// From the last order of a fetch until the orders that are still without a POST end.
+  uint64_t first_byte_last_ms = 3'000;
   uint32_t tries_max = limits::kTriesMax;
   size_t candidates_max = limits::kCandidatesMax;
   uint64_t fetch_deadline_ms_max = 120'000;  ///< Upper bound of what a worker may ask for.

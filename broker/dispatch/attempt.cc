@@ -72,12 +72,19 @@ void Attempt::order(Fetch& fetch, L2& l2, uint64_t until_ms, uint64_t now_ms) {
   l2.attempts.push_back(id_);
   ++l2.tally.orders;
   ++context_.counters.attempts;
+  if (!fetch.attempts.empty()) ++context_.counters.attempts_beside;
+  fetch.last_order_ms = now_ms;
   fetch.asked.push_back(l2.no);
   fetch.attempts.push_back(this);
   fetch.last_attempt = id_;
   fetch.last_l2 = l2.no;
   timer_.number = static_cast<uint32_t>(fetch.asked.size());
   context_.timers.set(timer_, TimerKind::kFetch, static_cast<uint64_t>(fetch.no), until_ms);
+}
+
+void Attempt::wait_on(uint64_t until_ms) {
+  check(state_ == State::kOrdered, "only an ordered attempt waits for its POST");
+  context_.timers.set(timer_, TimerKind::kFetch, static_cast<uint64_t>(fetch_->no), until_ms);
 }
 
 void Attempt::deliver(bool is_anonymous, uint64_t now_ms) {
@@ -149,6 +156,7 @@ void Attempt::count_for_fetch(const AttemptEnding& ending, const L2* l2) {
   if (was_heard(ending) && is_anonymous_) {
     // A delivery without an id came to nothing, so its L2 is asked once more.
     fetch_->delivered_for.push_back(l2_);
+    fetch_->to_ask_again.push_back(l2_);
     ++fetch_->unheard;
     return;
   }
@@ -171,6 +179,12 @@ void Attempt::log_end(const AttemptEnding& ending) const {
 void Attempt::log(LogLevel level, std::string_view outcome) const {
   const AttemptLine said{.outcome = outcome, .number = number(), .attempt = id_, .l2 = l2_};
   log_attempt(level, *fetch_, said, context_, registrations_);
+}
+
+bool is_streaming(const Fetch& fetch) {
+  return std::ranges::any_of(fetch.attempts, [](const Attempt* attempt) {
+    return attempt->state() == Attempt::State::kHandedOff;
+  });
 }
 
 void log_attempt(LogLevel level, const Fetch& fetch, const AttemptLine& said, Context& context,

@@ -12,7 +12,7 @@
 
 namespace daphnis::broker {
 
-inline constexpr size_t kAttemptsAtOnceMax = 1;  ///< Attempts of one fetch under way.
+inline constexpr size_t kAttemptsAtOnceMax = 4;  ///< Attempts of one fetch under way.
 
 /// An attempt's end with what is known of it.
 struct AttemptEnding {
@@ -50,6 +50,8 @@ class Attempt {
   /// Begins its life: takes a place at the L2 and waits for the POST until `until_ms`. The caller
   /// writes the order line.
   void order(Fetch& fetch, L2& l2, uint64_t until_ms, uint64_t now_ms);
+  /// Waits on for the POST, until `until_ms`, where its timer has fired.
+  void wait_on(uint64_t until_ms);
   /// The head of its POST came; `is_anonymous`: without an id, so perhaps from a stranger.
   void deliver(bool is_anonymous, uint64_t now_ms);
   /// The POST's socket goes to the worker, so there is no deadline here any more.
@@ -74,6 +76,11 @@ class Attempt {
   /// Counts the L2s that its fetch has asked, this one included: from 1 on.
   [[nodiscard]] uint32_t number() const { return timer_.number; }
   [[nodiscard]] State state() const { return state_; }
+  /// True where it has had Settings::first_byte_ms and there is no POST. The next L2 is asked
+  /// beside it then, and its POST is welcome until it ends.
+  [[nodiscard]] bool is_late(uint64_t now_ms) const {
+    return state_ == State::kOrdered && now_ms - ordered_ms_ >= context_.settings.first_byte_ms;
+  }
   [[nodiscard]] bool needs_id() const { return needs_id_; }
   /// True where the worker has not said HandoffTaken.
   [[nodiscard]] bool awaits_taking() const { return state_ == State::kHandedOff && !is_taken_; }
@@ -102,6 +109,9 @@ class Attempt {
   uint64_t ordered_ms_ = 0;
   TimerSlot timer_;  ///< For its POST; under its fetch's FetchNo and its own number.
 };
+
+/// True where a worker reads one of its streams.
+[[nodiscard]] bool is_streaming(const Fetch& fetch);
 
 /// Whom a line of the log is about: an attempt, or a fetch by its last attempt.
 struct AttemptLine {

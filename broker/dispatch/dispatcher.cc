@@ -28,32 +28,6 @@ bool Dispatcher::on_fetch(WorkerId worker, ipc::Fetch&& message, uint64_t now_ms
   return true;
 }
 
-void Dispatcher::find_candidate(Fetch& fetch, uint64_t now_ms) {
-  const bool is_spent =
-      fetch.tries() >= context_.settings.tries_max || now_ms >= fetch.deadline_ms || is_draining_;
-  const Choice choice = is_spent ? Choice{} : choose(fetch, now_ms);
-  if (!choice.l2) {
-    if (choice.is_crowded) ++context_.counters.queues_full;
-    give_up(fetch, failure_of(fetch, choice.is_crowded));
-  } else if (choice.must_wait) {
-    // An L2 that is behind would not read an order, so it gets as long as a silent one.
-    const uint64_t until_ms = now_ms + context_.settings.first_byte_ms;
-    wait_for(fetch, *choice.l2,
-             choice.is_behind ? std::min(until_ms, fetch.deadline_ms) : fetch.deadline_ms);
-  } else {
-    start_attempt(fetch, *choice.l2, now_ms);
-  }
-}
-
-Choice Dispatcher::choose(Fetch& fetch, uint64_t now_ms) {
-  Choice choice = choose_candidate(fetch, registrations_, context_.settings.candidates_max, now_ms);
-  while (!choice.l2 && fetch.asked_again < fetch.delivered_for.size()) {
-    const L2No no = fetch.delivered_for[fetch.asked_again++];
-    choice = choose_again(fetch, registrations_, no, now_ms);
-  }
-  return choice;
-}
-
 /// Decides by DESIGN 2, step 9.
 Outcome Dispatcher::failure_of(const Fetch& fetch, bool is_crowded) const {
   if (is_draining_) return Outcome::kDraining;
@@ -70,6 +44,7 @@ void Dispatcher::start_attempt(Fetch& fetch, L2& l2, uint64_t now_ms) {
   const Uuid id = uuid_v4(context_.random());
   const bool is_asked_again =
       std::ranges::find(fetch.delivered_for, l2.no) != fetch.delivered_for.end();
+  std::erase(fetch.to_ask_again, l2.no);
   Attempt& attempt =
       attempts_.add(std::make_unique<Attempt>(id, is_asked_again, registrations_, context_));
   attempt.order(fetch, l2, std::min(now_ms + context_.settings.first_byte_ms, fetch.deadline_ms),
@@ -86,6 +61,8 @@ void Dispatcher::start_attempt(Fetch& fetch, L2& l2, uint64_t now_ms) {
 }
 
 void Dispatcher::wait_for(Fetch& fetch, L2& l2, uint64_t until_ms) {
+  check(fetch.attempts.empty(), "a fetch with attempts under way waits for a place");
+  std::erase(fetch.to_ask_again, l2.no);
   ++context_.counters.fetches_queued;
   ++waiting_;
   fetch.waits_for = fetch.last_l2 = l2.no;
@@ -220,8 +197,7 @@ void Dispatcher::on_timer(FetchNo no, uint32_t number, uint64_t now_ms) {
   const auto late = std::ranges::find(fetch->attempts, number, &Attempt::number);
   check(late != fetch->attempts.end(), "a deadline passed that nobody waits for");
   (*late)->on_timer_fired();
-  end_attempt(**late, {.how = Outcome::kSilent}, now_ms);
-  find_candidate(*fetch, now_ms);
+  on_late(*fetch, **late, now_ms);
 }
 
 void Dispatcher::on_registration_lost(L2& l2, uint64_t now_ms) {
@@ -241,18 +217,14 @@ void Dispatcher::on_registration_lost(L2& l2, uint64_t now_ms) {
 
 void Dispatcher::reroute(uint64_t now_ms) {
   for (const FetchNo no : std::exchange(to_reroute_, {})) {
-    Fetch* fetch = fetches_.find(no);
-    if (fetch && fetch->is_idle()) find_candidate(*fetch, now_ms);
+    if (Fetch* fetch = fetches_.find(no)) go_on(*fetch, now_ms);
   }
 }
 
 void Dispatcher::drain(uint64_t now_ms) {
   is_draining_ = true;
-  const auto is_handed_off = [](const Attempt* attempt) {
-    return attempt->state() == Attempt::State::kHandedOff;
-  };
   for (Fetch* fetch : fetches_.all()) {
-    if (std::ranges::any_of(fetch->attempts, is_handed_off)) continue;
+    if (is_streaming(*fetch)) continue;
     take_back(*fetch, Outcome::kDraining, now_ms);
     give_up(*fetch, Outcome::kDraining);
   }

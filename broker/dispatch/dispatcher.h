@@ -15,7 +15,7 @@
 
 namespace daphnis::broker {
 
-/// Turns fetches into attempts (DESIGN 2, steps 4 to 9): decides which L2 is asked, for how long,
+/// Turns fetches into attempts (DESIGN 2, steps 4 to 9): decides which L2s are asked, for how long,
 /// what each delivery means, and when a fetch fails. Owned by the broker. Sends orders through
 /// Registrations and FetchFailed through the outbox. Workers checks which messages a worker may
 /// send.
@@ -113,8 +113,18 @@ class Dispatcher {
   [[nodiscard]] const Attempts& attempts() const { return attempts_; }
 
  private:
+  /// Decides after each end of one of its attempts, and whenever an order is late, whether the
+  /// fetch asks another L2: never while it waits for a place, or while an attempt is under way that
+  /// may still serve it: one that is handed off, or not late yet.
+  void go_on(Fetch& fetch, uint64_t now_ms);
+  /// Asks the next candidate, beside the attempts that are under way. Where there is none these go
+  /// on; without any the fetch waits for a place at an L2, or fails.
   void find_candidate(Fetch& fetch, uint64_t now_ms);
-  [[nodiscard]] Choice choose(Fetch& fetch, uint64_t now_ms);
+  [[nodiscard]] bool may_ask_more(const Fetch& fetch, uint64_t now_ms) const;
+  [[nodiscard]] Choice choose(const Fetch& fetch, uint64_t now_ms);
+  /// The timer of an attempt without a POST has fired.
+  void on_late(Fetch& fetch, Attempt& attempt, uint64_t now_ms);
+  [[nodiscard]] uint64_t last_deadline_ms(const Fetch& fetch) const;
   void start_attempt(Fetch& fetch, L2& l2, uint64_t now_ms);
   /// Puts the fetch into the L2's queue until `until_ms`.
   void wait_for(Fetch& fetch, L2& l2, uint64_t until_ms);

@@ -26,7 +26,7 @@ Dispatcher::Decision Dispatcher::on_delivery(const Uuid& attempt_id, const Cid& 
   attempt->deliver(is_anonymous, now_ms);
   if (!not_found) return {Verdict::kHandOff, attempt};
   end_attempt(*attempt, {.how = Outcome::kNotFound, .lacks = *not_found}, now_ms);
-  find_candidate(*fetch, now_ms);
+  go_on(*fetch, now_ms);
   return {Verdict::kNotFound};
 }
 
@@ -75,7 +75,7 @@ void Dispatcher::refuse_hand_off(const Uuid& attempt_id, uint64_t now_ms) {
   check(attempt && attempt->fetch(), "an ordered attempt has no fetch");
   Fetch* fetch = attempt->fetch();
   end_attempt(*attempt, {.how = Outcome::kHandOffRefused}, now_ms);
-  find_candidate(*fetch, now_ms);
+  go_on(*fetch, now_ms);
 }
 
 bool Dispatcher::on_handoff_taken(WorkerId worker, const Uuid& attempt_id) {
@@ -101,11 +101,9 @@ void Dispatcher::on_stalled(WorkerId worker, WorkerFetchId worker_fetch_id,
   if (Fetch* fetch = fetches_.find(worker, worker_fetch_id)) fetch->resume = resume;
 }
 
-/// Moves the fetch on after its stream has ended.
+/// Moves the fetch on after one of its streams has ended.
 void Dispatcher::on_streamed(Fetch& fetch, const ipc::AttemptEnded& message, uint64_t now_ms) {
-  fetch.resume = message.resume;
-  // The attempt that overtook this one goes on.
-  if (message.outcome == Outcome::kOvertaken && !fetch.is_idle()) return;
+  if (message.wants_another) fetch.resume = message.resume;
   if (message.outcome == Outcome::kComplete) {
     ++context_.counters.fetches_served;
     if (fetch.asked.size() == 1) ++context_.counters.attempts_first_hit;
@@ -115,14 +113,17 @@ void Dispatcher::on_streamed(Fetch& fetch, const ipc::AttemptEnded& message, uin
     // The deadline is for the first block. After proven blocks the next L2 gets the whole time
     // again.
     if (message.blocks_proven > 0) fetch.deadline_ms = now_ms + fetch.patience_ms;
-    find_candidate(fetch, now_ms);
+    go_on(fetch, now_ms);
     return;
   }
+  // The worker reads on in another stream: it wants no more of this one alone.
+  if (is_failure && is_streaming(fetch)) return;
   if (message.outcome == Outcome::kCancelled) {
     ++context_.counters.fetches_cancelled;
   } else if (is_failure) {
     ++context_.counters.fetches_given_up;
   }
+  take_back(fetch, Outcome::kCancelled, now_ms);
   erase(fetch, is_failure ? FetchEnd::How::kOver : FetchEnd::How::kServed);
 }
 

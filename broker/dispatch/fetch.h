@@ -30,19 +30,21 @@ struct Fetch {
   uint64_t patience_ms = 0;  ///< The deadline's distance from the start.
   ipc::Resume resume;        ///< Where its output has come to, as its worker said last.
 
-  std::optional<L2No> waits_for;  ///< The L2 in whose queue it is for a free place.
-  TimerSlot timer;                ///< Of that wait.
+  /// The L2 in whose queue it is for a free place; only while no attempt is under way.
+  std::optional<L2No> waits_for;
+  TimerSlot timer;  ///< Of that wait.
   /// Under way, oldest first; at most kAttemptsAtOnceMax. Each takes itself out at its end.
   std::vector<Attempt*> attempts;
-  Uuid last_attempt{};  ///< Nil: there was none.
-  L2No last_l2{};       ///< That it was ordered from or waited for.
+  Uuid last_attempt{};         ///< Nil: there was none.
+  L2No last_l2{};              ///< That it was ordered from or waited for.
+  uint64_t last_order_ms = 0;  ///< When its last order was given.
   /// At most Settings::candidates_max, distinct but for those asked again.
   std::vector<L2No> asked;
   /// L2s in whose name a delivery without an id came to nothing; a stranger may have sent it. Each
   /// is asked once more after all others, and then its delivery must have the id.
   std::vector<L2No> delivered_for;
-  size_t asked_again = 0;  ///< The number of these that were asked once more, from the front.
-  uint32_t unheard = 0;    ///< The number of these without a delivery that has the id.
+  std::vector<L2No> to_ask_again;  ///< Those of these that were not asked once more yet.
+  uint32_t unheard = 0;            ///< The number of these without a delivery that has the id.
   // How many L2s ended how; these counts decide the final status.
   uint32_t silent = 0;
   uint32_t failed = 0;
@@ -50,8 +52,6 @@ struct Fetch {
   uint32_t lost = 0;  ///< Deliveries for which this edge had no place or descriptor.
 
   [[nodiscard]] uint32_t tries() const { return silent + failed + lost; }
-  /// True where it is between two L2s; that lasts only within one input.
-  [[nodiscard]] bool is_idle() const { return !waits_for && attempts.empty(); }
   /// True where an L2 that reads whole requests is asked for the root block alone; others are asked
   /// for the whole DAG.
   [[nodiscard]] bool asks_root_alone() const {

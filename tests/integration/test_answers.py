@@ -203,7 +203,7 @@ class Answers(EdgeTest):
         self.assertIn(ended[0][1].status, (0, 410), ended)
 
     def test_the_first_byte_deadline_and_fail_over_to_the_next_candidate(self):
-        """A holder that stays silent costs its first-byte deadline, then the other is asked."""
+        """A holder that stays silent costs 800 ms, then the other is asked beside it."""
         quiet = self.fake("a-quiet", silent)
         quiet.announce(add=[self.small])
         good = self.fake("b-good", sends(self.small_body))
@@ -315,7 +315,7 @@ class Statuses(EdgeTest):
         self.assertEqual(4, len({codes[k] for k in
                                  ("none registered", "all silent", "not found", "a liar")}), codes)
 
-    def test_all_silent_is_over_within_three_deadlines(self):
+    def test_all_silent_is_over_soon_after_the_last_of_three_orders(self):
         fakes = [self.edge.fake(f"q{n}", silent) for n in range(6)]
         started = time.monotonic()
         self.assertEqual(504, self.edge.car(self.root).status)

@@ -13,7 +13,7 @@ class Chaos {
     for (int i = 0; i < steps; ++i) {
       step();
       REQUIRE(rig_.broker.dispatcher().attempts().live() <=
-              rig_.broker.dispatcher().fetches() + streams_.size());
+              kAttemptsAtOnceMax * rig_.broker.dispatcher().fetches() + streams_.size());
     }
     end_everything();
   }
@@ -94,7 +94,12 @@ class Chaos {
     const auto outcome = ipc::kAttemptOutcomes[pick(ipc::kAttemptOutcomes.size())];
     const bool is_open = open_.contains({worker, handoff.fetch_id});
     const bool wants_another = is_open && outcome != Outcome::kComplete && pick(2) == 0;
-    if (!wants_another) open_.erase({worker, handoff.fetch_id});
+    // Where another of its streams goes on, so does the fetch.
+    const bool goes_on =
+        outcome != Outcome::kComplete && std::ranges::any_of(streams_, [&](const auto& other) {
+          return other.first == worker && other.second.fetch_id == handoff.fetch_id;
+        });
+    if (!wants_another && !goes_on) open_.erase({worker, handoff.fetch_id});
     if (pick(2) == 0) rig_.tell(worker, ipc::HandoffTaken{handoff.attempt_id});
     rig_.end_attempt(worker, handoff, outcome, wants_another);
   }

@@ -54,7 +54,7 @@ TEST_CASE("an attempt holds a place and a deadline until it ends", "[broker][att
   CHECK(life.attempt.number() == 1);
   life.attempt.end({.how = Outcome::kDraining}, 1'500);
   CHECK(life.l2->attempts.empty());
-  CHECK(life.fetch.is_idle());
+  CHECK(life.fetch.attempts.empty());
   CHECK(life.context.timers.size() == timers - 1);
   CHECK(life.tallied() + life.fetch_counts() == 0);
   CHECK_FALSE(life.attempt.was_delivered());

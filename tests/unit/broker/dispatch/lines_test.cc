@@ -1,94 +1,14 @@
-#include <catch2/catch.hpp>
-
-#include <map>
 #include <set>
 
-#include "broker/dispatch/dispatcher.h"
-#include "tests/unit/broker/cid_number.h"
-#include "tests/unit/broker/fake_line.h"
+#include "tests/unit/broker/dispatch/dispatch_rig.h"
 
-/// The dispatcher by itself: its L2s are fake lines, and no broker and no protocol is around it.
+/// The dispatcher by itself, and the lines to its L2s.
 namespace daphnis::broker {
 namespace {
 
 using Texts = std::vector<std::string>;
 
-constexpr WorkerId kWorker{1};
 const Cid kRoot = cid_number(42);
-
-/// A dispatcher with the parts it uses, and one worker. Each L2 has an address of its own.
-class Dispatch {
- public:
-  /// Registers `id` by a line to `l2`.
-  L2& add(FakeL2& l2, const std::string& id, uint32_t capacity = 3,
-          const Capabilities& capabilities = kV2Capabilities) {
-    auto opened = registrations.open(
-        {.l2_id = id, .capabilities = capabilities, .capacity = capacity},
-        std::make_unique<FakeLine>(l2), "192.0.2." + std::to_string(++hosts_), now_ms);
-    REQUIRE(opened);
-    replaced = std::move(opened->replaced);
-    return *opened->l2;
-  }
-  /// Begins the fetch number `n`, with the trace id "t-n", for a DAG that `holder` has announced.
-  void fetch(uint64_t n, const L2& holder, const CarRequest& request = {.root = kRoot}) {
-    registrations.holdings().add(holder, key_of_multihash(request.root));
-    REQUIRE(dispatcher.on_fetch(kWorker,
-                                {.fetch_id = n,
-                                 .request = request,
-                                 .key = key_of(request),
-                                 .trace_id = "t-" + std::to_string(n),
-                                 .deadline_ms = 30'000},
-                                now_ms));
-  }
-  void cancel(uint64_t n) { dispatcher.on_cancel(kWorker, WorkerFetchId{n}, now_ms); }
-  /// The L2's transport has `bytes` left to send.
-  void report_unsent(L2& l2, size_t bytes) {
-    registrations.on_unsent(l2, bytes, now_ms);
-    dispatcher.serve_queue(l2, now_ms);
-  }
-  /// Its registration is lost. Returns its line.
-  std::unique_ptr<L2Line> lose(L2& l2) {
-    dispatcher.on_registration_lost(l2, now_ms);
-    auto line = registrations.remove(l2, "lost", now_ms);
-    dispatcher.reroute(now_ms);
-    return line;
-  }
-  /// The failures that the worker was told since the last call, by fetch.
-  std::map<uint64_t, Outcome> failures() {
-    std::vector<Command> commands;
-    context.out.drain(commands);
-    std::map<uint64_t, Outcome> found;
-    for (const Command& command : commands) {
-      const auto* sent = std::get_if<SendWorker>(&command);
-      const auto* failed = sent ? std::get_if<ipc::FetchFailed>(&sent->message) : nullptr;
-      if (failed) found.emplace(failed->fetch_id, failed->reason);
-    }
-    return found;
-  }
-
- private:
-  Uuid next_uuid() {
-    Uuid out{};
-    const uint64_t number = ++uuids_;
-    for (size_t i = 0; i < 8; ++i) out[i] = static_cast<uint8_t>(number >> (8 * i));
-    return out;
-  }
-
-  uint64_t uuids_ = 0;
-  uint64_t hosts_ = 0;
-
- public:
-  uint64_t now_ms = 1'000;
-  Context context{.settings = {},
-                  .random = [this] { return next_uuid(); },
-                  .out = {},
-                  .timers = {},
-                  .counters = {}};
-  Registrations registrations{context};
-  Cache cache{context};
-  Dispatcher dispatcher{context, registrations, cache};
-  std::unique_ptr<L2Line> replaced;  ///< By the last add().
-};
 
 }  // namespace
 
@@ -180,10 +100,9 @@ TEST_CASE("a silent L2 is told that nobody waits for its attempt", "[broker][dis
   Dispatch dispatch;
   FakeL2 home;
   dispatch.fetch(1, dispatch.add(home, "home"));
-  dispatch.now_ms += dispatch.context.settings.first_byte_ms;
-  while (const auto due = dispatch.context.timers.pop_due(dispatch.now_ms)) {
-    dispatch.dispatcher.on_timer(FetchNo{due->id}, due->number, dispatch.now_ms);
-  }
+  dispatch.advance(dispatch.context.settings.first_byte_last_ms - 1);
+  CHECK(home.cancels.empty());
+  dispatch.advance(1);
   CHECK(home.cancels == std::vector<Uuid>{home.orders[0].attempt_id});
   CHECK(dispatch.failures().at(1) == Outcome::kSilent);
 }

@@ -96,7 +96,7 @@ TEST_CASE("others are asked before an L2 that a stranger delivered for", "[broke
     CHECK(at.rig.failure(at.worker, 1) == Outcome::kNotFound);
   }
   SECTION("its silence is silence") {
-    at.rig.advance(800);
+    at.rig.advance(3'000);
     CHECK(at.rig.failure(at.worker, 1) == Outcome::kSilent);
   }
   CHECK(at.rig.orders(at.home).size() == 2);

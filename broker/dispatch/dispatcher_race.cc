@@ -1,0 +1,71 @@
+#include <algorithm>
+#include <vector>
+
+#include "broker/dispatch/dispatcher.h"
+
+/// The part of the dispatcher that decides when a fetch asks another L2 (DESIGN 2, step 8). Orders
+/// race: time alone ends none while there are other L2s to ask.
+namespace daphnis::broker {
+
+void Dispatcher::go_on(Fetch& fetch, uint64_t now_ms) {
+  const auto may_serve = [&](const Attempt* attempt) { return !attempt->is_late(now_ms); };
+  if (fetch.waits_for || std::ranges::any_of(fetch.attempts, may_serve)) return;
+  find_candidate(fetch, now_ms);
+}
+
+void Dispatcher::find_candidate(Fetch& fetch, uint64_t now_ms) {
+  const Choice choice = may_ask_more(fetch, now_ms) ? choose(fetch, now_ms) : Choice{};
+  if (choice.l2 && !choice.must_wait) {
+    start_attempt(fetch, *choice.l2, now_ms);
+  } else if (!fetch.attempts.empty()) {
+    return;  // These may still serve it, so it does not wait for a place beside them.
+  } else if (!choice.l2) {
+    if (choice.is_crowded) ++context_.counters.queues_full;
+    give_up(fetch, failure_of(fetch, choice.is_crowded));
+  } else {
+    // An L2 that is behind would not read an order, so it gets as long as a silent one.
+    const uint64_t until_ms = now_ms + context_.settings.first_byte_ms;
+    wait_for(fetch, *choice.l2,
+             choice.is_behind ? std::min(until_ms, fetch.deadline_ms) : fetch.deadline_ms);
+  }
+}
+
+bool Dispatcher::may_ask_more(const Fetch& fetch, uint64_t now_ms) const {
+  // A late order will most likely be one more failure, and at most tries_max may fail.
+  const auto late = std::ranges::count_if(
+      fetch.attempts, [&](const Attempt* attempt) { return attempt->is_late(now_ms); });
+  return fetch.tries() + static_cast<size_t>(late) < context_.settings.tries_max &&
+         fetch.attempts.size() < kAttemptsAtOnceMax && now_ms < fetch.deadline_ms && !is_draining_;
+}
+
+Choice Dispatcher::choose(const Fetch& fetch, uint64_t now_ms) {
+  Choice choice = choose_candidate(fetch, registrations_, context_.settings.candidates_max, now_ms);
+  for (const L2No no : fetch.to_ask_again) {
+    if (choice.l2) break;
+    choice = choose_again(fetch, registrations_, no, now_ms);
+  }
+  return choice;
+}
+
+void Dispatcher::on_late(Fetch& fetch, Attempt& attempt, uint64_t now_ms) {
+  if (now_ms < last_deadline_ms(fetch)) {
+    go_on(fetch, now_ms);
+    // Each first_byte_ms it is tried anew, since an L2 may have got a free place.
+    attempt.wait_on(std::min(now_ms + context_.settings.first_byte_ms, last_deadline_ms(fetch)));
+    return;
+  }
+  for (Attempt* open : std::vector<Attempt*>(fetch.attempts)) {
+    const bool is_over = open->is_late(now_ms) || now_ms >= fetch.deadline_ms;
+    if (open->state() == Attempt::State::kOrdered && is_over) {
+      end_attempt(*open, {.how = Outcome::kSilent}, now_ms);
+    }
+  }
+  go_on(fetch, now_ms);
+}
+
+/// When the orders of a fetch that are still without a POST end.
+uint64_t Dispatcher::last_deadline_ms(const Fetch& fetch) const {
+  return std::min(fetch.last_order_ms + context_.settings.first_byte_last_ms, fetch.deadline_ms);
+}
+
+}  // namespace daphnis::broker
