@@ -130,7 +130,11 @@ void add_options(daphnis::uv::SettingsReader& reader, Options& options) {
   ms("worker-hello-ms", settings.hello_ms, "For a worker's first message to arrive");
   ms("worker-silence-ms", settings.worker_silence_ms, "A silent worker is cut off after this");
   reader.add_number("tries", settings.tries_max, 1U, 32U,
-                    "L2s that may fail or be silent for one fetch");
+                    "L2s that may fail or be silent for one fetch without progress in between");
+  reader.add_number("failures", settings.failures_max, 1U, 1024U,
+                    "L2s that may fail or be silent for one fetch in all");
+  reader.add_size("progress-bytes", settings.progress_bytes_min, uint64_t{1}, uint64_t{1} << 40,
+                  "Bytes of a fetch that count as progress");
   reader.add_number("candidates", settings.candidates_max, size_t{1}, limits::kCandidatesMax,
                     "L2s that are asked for one fetch");
   reader.add_number("l2s-max", settings.l2s_max, size_t{1}, size_t{1'000'000},

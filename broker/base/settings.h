@@ -18,7 +18,10 @@ struct Settings {
   uint64_t first_byte_ms = 800;
   /// From the last order of a fetch until the orders that are still without a POST end.
   uint64_t first_byte_last_ms = 3'000;
-  uint32_t tries_max = limits::kTriesMax;
+  uint32_t tries_max = limits::kTriesMax;  ///< Failures of one fetch without progress since.
+  uint32_t failures_max = 16;              ///< Failures of one fetch in all.
+  /// Bytes of streams with proven blocks that count as progress.
+  uint64_t progress_bytes_min = 4 * limits::kMiB;
   size_t candidates_max = limits::kCandidatesMax;
   uint64_t fetch_deadline_ms_max = 120'000;  ///< Upper bound of what a worker may ask for.
   uint64_t suspect_ms = 60'000;  ///< How long an L2 that lied is asked after all others.

@@ -163,7 +163,19 @@ void Attempt::count_for_fetch(const AttemptEnding& ending, const L2* l2) {
   if (was_heard(ending) && needs_id_) --fetch_->unheard;
   const auto count = meaning_of(ending.how).fetch;
   if (count) ++(fetch_->*count);
+  count_tries(ending);
   if (lacks_root(ending, *fetch_, l2)) registrations_.holdings().remove(l2_, fetch_->key);
+}
+
+void Attempt::count_tries(const AttemptEnding& ending) const {
+  if (ending.report && ending.report->blocks_proven > 0) {
+    fetch_->tries.add_progress(ending.report->body_bytes, context_.settings);
+  }
+  const auto count = meaning_of(ending.how).fetch;
+  if (!count || count == &Fetch::not_found) return;
+  // Nothing was lost by a silence while another L2 delivered.
+  if (ending.how == Outcome::kSilent && is_streaming(*fetch_)) return;
+  fetch_->tries.count();
 }
 
 void Attempt::log_end(const AttemptEnding& ending) const {

@@ -93,6 +93,8 @@ class Attempt {
   void count_for_broker(const AttemptEnding& ending);
   void count_for_l2(const AttemptEnding& ending, L2& l2, uint64_t now_ms) const;
   void count_for_fetch(const AttemptEnding& ending, const L2* l2);
+  /// Counts the fetch's progress, and the try that this one cost.
+  void count_tries(const AttemptEnding& ending) const;
   void log_end(const AttemptEnding& ending) const;
 
   Uuid id_;

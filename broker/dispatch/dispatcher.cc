@@ -85,6 +85,7 @@ void Dispatcher::end_wait(Fetch& fetch, uint64_t now_ms) {
     return;
   }
   ++fetch.silent;
+  fetch.tries.count();
   fetch.asked.push_back(l2->no);
   find_candidate(fetch, now_ms);
 }

@@ -31,10 +31,9 @@ void Dispatcher::find_candidate(Fetch& fetch, uint64_t now_ms) {
 }
 
 bool Dispatcher::may_ask_more(const Fetch& fetch, uint64_t now_ms) const {
-  // A late order will most likely be one more failure, and at most tries_max may fail.
   const auto late = std::ranges::count_if(
       fetch.attempts, [&](const Attempt* attempt) { return attempt->is_late(now_ms); });
-  return fetch.tries() + static_cast<size_t>(late) < context_.settings.tries_max &&
+  return !fetch.tries.are_used_up(static_cast<size_t>(late), context_.settings) &&
          fetch.attempts.size() < kAttemptsAtOnceMax && now_ms < fetch.deadline_ms && !is_draining_;
 }
 

@@ -7,6 +7,7 @@
 
 #include "broker/base/ids.h"
 #include "broker/base/timers.h"
+#include "broker/dispatch/tries.h"
 #include "common/base/uuid.h"
 #include "common/ipc/ipc_messages.h"
 #include "common/request/car_request.h"
@@ -50,8 +51,8 @@ struct Fetch {
   uint32_t failed = 0;
   uint32_t not_found = 0;
   uint32_t lost = 0;  ///< Deliveries for which this edge had no place or descriptor.
+  Tries tries;
 
-  [[nodiscard]] uint32_t tries() const { return silent + failed + lost; }
   /// True where an L2 that reads whole requests is asked for the root block alone; others are asked
   /// for the whole DAG.
   [[nodiscard]] bool asks_root_alone() const {

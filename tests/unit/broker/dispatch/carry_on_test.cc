@@ -1,0 +1,84 @@
+#include "tests/unit/broker/dispatch/dispatch_rig.h"
+
+/// A fetch whose source fails in mid-answer goes on with another one.
+namespace daphnis::broker {
+namespace {
+
+/// A fetch, and L2s any of which may be asked for it. The first one asked streams.
+struct Answer {
+  explicit Answer(size_t count, const Settings& settings = {}) : dispatch(settings), l2s(count) {
+    for (size_t n = 0; n < count; ++n) dispatch.add(l2s[n], name_of_l2(n));
+    dispatch.fetch(1, *dispatch.registrations.registry().find(name_of_l2(0)));
+    CHECK(dispatch.post(l2s[0]) == Dispatcher::Verdict::kHandOff);
+  }
+  static std::string name_of_l2(size_t n) { return "l2-" + std::to_string(n); }
+  [[nodiscard]] uint64_t orders() const { return dispatch.context.counters.attempts; }
+  /// The L2 that got the last order of all.
+  FakeL2& last() {
+    return *std::ranges::max_element(l2s, {}, [](const FakeL2& l2) {
+      return l2.orders.empty() ? Uuid{} : l2.orders.back().attempt_id;
+    });
+  }
+  /// The L2 that was asked last streams and ends so; the worker wants another.
+  void stream(Outcome how, uint64_t blocks_proven, uint64_t body_bytes) {
+    FakeL2& l2 = last();
+    (void)dispatch.post(l2);
+    dispatch.report(l2, how, true, blocks_proven, body_bytes);
+  }
+  [[nodiscard]] bool is_over() const { return dispatch.dispatcher.fetches() == 0; }
+
+  Dispatch dispatch;
+  std::vector<FakeL2> l2s;
+};
+
+}  // namespace
+
+TEST_CASE("three failures without progress end a fetch", "[broker][carry_on]") {
+  Answer answer(8);
+  const bool proves_blocks = GENERATE(false, true);
+  // Too little for progress, even together.
+  const uint64_t body_bytes = limits::kMiB;
+  answer.stream(Outcome::kAborted, proves_blocks ? 9 : 0, body_bytes);
+  answer.stream(Outcome::kStalled, proves_blocks ? 9 : 0, body_bytes);
+  CHECK_FALSE(answer.is_over());
+  answer.stream(Outcome::kAborted, proves_blocks ? 9 : 0, body_bytes);
+  CHECK(answer.dispatch.failures().at(1) == Outcome::kL2sFailed);
+  CHECK(answer.orders() == 3);
+}
+
+TEST_CASE("progress gives a fetch its tries anew", "[broker][carry_on]") {
+  Answer answer(32);
+  SECTION("that of several streams together") {
+    for (int n = 0; n < 6; ++n) answer.stream(Outcome::kAborted, 9, 2 * limits::kMiB);
+    CHECK_FALSE(answer.is_over());
+    CHECK(answer.orders() == 7);
+  }
+  SECTION("up to sixteen failures in all") {
+    for (int n = 0; n < 15; ++n) answer.stream(Outcome::kAborted, 9, 4 * limits::kMiB);
+    CHECK_FALSE(answer.is_over());
+    answer.stream(Outcome::kAborted, 9, 4 * limits::kMiB);
+    CHECK(answer.is_over());
+    CHECK(answer.orders() == 16);
+  }
+  SECTION("but not bytes that proved nothing") {
+    for (int n = 0; n < 3; ++n) answer.stream(Outcome::kLied, 0, 64 * limits::kMiB);
+    CHECK(answer.is_over());
+    CHECK(answer.orders() == 3);
+  }
+}
+
+TEST_CASE("the silence of other L2s during a stream costs no try", "[broker][carry_on]") {
+  Dispatch dispatch;
+  std::vector<FakeL2> l2s(4);
+  for (size_t n = 0; n < l2s.size(); ++n) dispatch.add(l2s[n], Answer::name_of_l2(n));
+  dispatch.fetch(1, *dispatch.registrations.registry().find("l2-0"));
+  dispatch.advance(1'600);
+  CHECK(dispatch.context.counters.attempts == 3);
+  CHECK(dispatch.post(l2s[0]) == Dispatcher::Verdict::kHandOff);
+  dispatch.advance(5'000);
+  CHECK(dispatch.context.counters.silent == 2);
+  dispatch.report(l2s[0], Outcome::kAborted, true, 9, 100);
+  CHECK(dispatch.context.counters.attempts == 4);
+}
+
+}  // namespace daphnis::broker
