@@ -36,8 +36,9 @@ class Dispatcher {
   /// since a worker may report one of an earlier broker.
   [[nodiscard]] bool on_attempt_ended(WorkerId worker, const ipc::AttemptEnded& message,
                                       uint64_t now_ms);
-  /// The source of a fetch stands still. Notes where the fetch has come to; an unknown id is
-  /// ignored, as in on_cancel().
+  /// The worker's source of a fetch stands still: notes where the fetch has come to, and starts the
+  /// next candidate beside it, where one has a free place and no other order of the fetch is fresh;
+  /// else nothing happens. An unknown id is ignored, as in on_cancel().
   void on_stalled(WorkerId worker, WorkerFetchId worker_fetch_id, const ipc::Resume& resume,
                   uint64_t now_ms);
   /// Ends all fetches and attempts of a worker that is gone.

@@ -96,11 +96,6 @@ bool Dispatcher::on_attempt_ended(WorkerId worker, const ipc::AttemptEnded& mess
   return counted;
 }
 
-void Dispatcher::on_stalled(WorkerId worker, WorkerFetchId worker_fetch_id,
-                            const ipc::Resume& resume, uint64_t) {
-  if (Fetch* fetch = fetches_.find(worker, worker_fetch_id)) fetch->resume = resume;
-}
-
 /// Moves the fetch on after one of its streams has ended.
 void Dispatcher::on_streamed(Fetch& fetch, const ipc::AttemptEnded& message, uint64_t now_ms) {
   if (message.wants_another) fetch.resume = message.resume;

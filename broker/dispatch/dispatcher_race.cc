@@ -30,6 +30,21 @@ void Dispatcher::find_candidate(Fetch& fetch, uint64_t now_ms) {
   }
 }
 
+void Dispatcher::on_stalled(WorkerId worker, WorkerFetchId worker_fetch_id,
+                            const ipc::Resume& resume, uint64_t now_ms) {
+  Fetch* fetch = fetches_.find(worker, worker_fetch_id);
+  if (!fetch) return;
+  fetch->resume = resume;
+  const auto is_fresh = [&](const Attempt* attempt) {
+    return attempt->state() == Attempt::State::kOrdered && !attempt->is_late(now_ms);
+  };
+  if (!is_streaming(*fetch) || std::ranges::any_of(fetch->attempts, is_fresh)) return;
+  // The deadline is for the first block, and the worker itself ends a fetch that has none in time.
+  // So the next L2 gets the whole time again.
+  fetch->deadline_ms = now_ms + fetch->patience_ms;
+  find_candidate(*fetch, now_ms);
+}
+
 bool Dispatcher::may_ask_more(const Fetch& fetch, uint64_t now_ms) const {
   const auto late = std::ranges::count_if(
       fetch.attempts, [&](const Attempt* attempt) { return attempt->is_late(now_ms); });

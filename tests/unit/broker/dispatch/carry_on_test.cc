@@ -67,6 +67,72 @@ TEST_CASE("progress gives a fetch its tries anew", "[broker][carry_on]") {
   }
 }
 
+TEST_CASE("beside a stream that stands still the next L2 is asked", "[broker][carry_on]") {
+  Answer answer(6);
+  Dispatch& dispatch = answer.dispatch;
+  const auto say_stalled = [&] {
+    dispatch.dispatcher.on_stalled(kWorker, WorkerFetchId{1}, {}, dispatch.now_ms);
+  };
+  dispatch.advance(40'000);  // Longer than the deadline for the first block.
+  CHECK(answer.orders() == 1);
+  say_stalled();
+  REQUIRE(answer.orders() == 2);
+  CHECK(dispatch.context.counters.attempts_beside == 1);
+  FakeL2& second = answer.last();
+  CHECK(second.orders[0].left_ms == 30'000);
+  SECTION("once, while that order is fresh") {
+    say_stalled();
+    CHECK(answer.orders() == 2);
+  }
+  SECTION("a further one only when the worker says so again") {
+    dispatch.advance(2'000);
+    CHECK(answer.orders() == 2);
+    say_stalled();
+    CHECK(answer.orders() == 3);
+  }
+  SECTION("its stream may take over, and stand still in turn") {
+    CHECK(dispatch.post(second) == Dispatcher::Verdict::kHandOff);
+    dispatch.report(answer.l2s[0], Outcome::kCancelled, false, 9, 100);
+    CHECK_FALSE(answer.is_over());
+    say_stalled();
+    CHECK(answer.orders() == 3);
+    dispatch.report(second, Outcome::kComplete, false, 99, 1'000);
+    CHECK(answer.is_over());
+  }
+  SECTION("at most four are under way") {
+    for (int n = 0; n < 8; ++n) {
+      (void)dispatch.post(answer.last());
+      say_stalled();
+    }
+    CHECK(answer.orders() == 4);
+  }
+  SECTION("a fetch that is over is none of its concern") {
+    dispatch.report(answer.l2s[0], Outcome::kComplete, false, 9, 100);
+    say_stalled();
+    CHECK(answer.orders() == 2);
+  }
+  CHECK(dispatch.failures().empty());
+}
+
+TEST_CASE("a fetch whose stream stands still waits in no queue and does not fail",
+          "[broker][carry_on]") {
+  Dispatch dispatch;
+  FakeL2 slow;
+  FakeL2 full;
+  const L2& holder = dispatch.add(slow, "slow");
+  dispatch.fetch(1, holder);
+  CHECK(dispatch.post(slow) == Dispatcher::Verdict::kHandOff);
+  if (GENERATE(false, true)) {
+    dispatch.fetch(2, dispatch.add(full, "full", 1), {.root = cid_number(2)});
+  }
+  dispatch.dispatcher.on_stalled(kWorker, WorkerFetchId{1}, {}, dispatch.now_ms);
+  CHECK(dispatch.dispatcher.waiting() == 0);
+  CHECK(slow.trace_ids() == std::vector<std::string>{"t-1"});
+  CHECK(dispatch.failures().empty());
+  dispatch.report(slow, Outcome::kComplete, false, 9, 100);
+  CHECK(dispatch.context.counters.fetches_served == 1);
+}
+
 TEST_CASE("the silence of other L2s during a stream costs no try", "[broker][carry_on]") {
   Dispatch dispatch;
   std::vector<FakeL2> l2s(4);
