@@ -67,6 +67,7 @@ void Attempt::order(Fetch& fetch, L2& l2, uint64_t until_ms, uint64_t now_ms) {
   check(fetch.attempts.size() < kAttemptsAtOnceMax, "a fetch has too many attempts");
   fetch_ = &fetch;
   l2_ = l2.no;
+  shape_ = l2.capabilities().stream_shape;
   worker_ = fetch.worker;
   ordered_ms_ = now_ms;
   l2.attempts.push_back(id_);
@@ -161,8 +162,9 @@ void Attempt::count_for_fetch(const AttemptEnding& ending, const L2* l2) {
     return;
   }
   if (was_heard(ending) && needs_id_) --fetch_->unheard;
-  const auto count = meaning_of(ending.how).fetch;
+  const auto count = is_unusable(ending) ? &Fetch::unusable : meaning_of(ending.how).fetch;
   if (count) ++(fetch_->*count);
+  fetch_->prefers_exact |= is_unusable(ending);
   count_tries(ending);
   if (lacks_root(ending, *fetch_, l2)) registrations_.holdings().remove(l2_, fetch_->key);
 }
@@ -173,6 +175,10 @@ void Attempt::count_tries(const AttemptEnding& ending) const {
   }
   const auto count = meaning_of(ending.how).fetch;
   if (!count || count == &Fetch::not_found) return;
+  if (is_unusable(ending)) {
+    fetch_->tries.count_in_all();
+    return;
+  }
   // Nothing was lost by a silence while another L2 delivered.
   if (ending.how == Outcome::kSilent && is_streaming(*fetch_)) return;
   fetch_->tries.count();

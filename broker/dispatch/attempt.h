@@ -9,6 +9,7 @@
 #include "common/base/uuid.h"
 #include "common/request/not_found.h"
 #include "common/request/outcome.h"
+#include "common/request/stream_shape.h"
 
 namespace daphnis::broker {
 
@@ -93,6 +94,10 @@ class Attempt {
   void count_for_broker(const AttemptEnding& ending);
   void count_for_l2(const AttemptEnding& ending, L2& l2, uint64_t now_ms) const;
   void count_for_fetch(const AttemptEnding& ending, const L2* l2);
+  /// True where the worker could not pick what it needs out of the whole DAG that the L2 sends.
+  [[nodiscard]] bool is_unusable(const AttemptEnding& ending) const {
+    return ending.report && ending.how == Outcome::kHandOffLost && shape_ == StreamShape::kWholeDag;
+  }
   /// Counts the fetch's progress, and the try that this one cost.
   void count_tries(const AttemptEnding& ending) const;
   void log_end(const AttemptEnding& ending) const;
@@ -103,6 +108,7 @@ class Attempt {
   Context& context_;
   Fetch* fetch_ = nullptr;
   L2No l2_{};
+  StreamShape shape_{};
   WorkerId worker_{};
   State state_ = State::kOrdered;
   bool was_delivered_ = false;

@@ -9,8 +9,8 @@ namespace {
 /// those with a free place in their queue.
 class Pick {
  public:
-  Pick(const Fetch& fetch, Registry& registry, uint64_t now_ms)
-      : fetch_(fetch), registry_(registry), now_ms_(now_ms) {}
+  Pick(const Fetch& fetch, Registry& registry, uint64_t now_ms, bool only_exact = false)
+      : fetch_(fetch), registry_(registry), now_ms_(now_ms), only_exact_(only_exact) {}
 
   /// Considers an L2 that was not asked yet. False: no later one can be better.
   bool offer(L2No no) {
@@ -20,6 +20,7 @@ class Pick {
   bool consider(L2No no) {
     L2* l2 = registry_.find(no);
     if (!l2 || l2->is_given_up) return true;
+    if (only_exact_ && l2->capabilities().stream_shape != StreamShape::kExact) return true;
     if (l2->is_behind(now_ms_)) {
       take_behind(*l2);
       return true;
@@ -65,6 +66,7 @@ class Pick {
   const Fetch& fetch_;
   Registry& registry_;
   uint64_t now_ms_;
+  bool only_exact_;
   L2* free_ = nullptr;
   L2* queue_ = nullptr;
   L2* suspect_free_ = nullptr;
@@ -73,12 +75,9 @@ class Pick {
   bool is_crowded_ = false;
 };
 
-}  // namespace
-
-Choice choose_candidate(const Fetch& fetch, Registrations& registrations, size_t candidates_max,
-                        uint64_t now_ms) {
-  if (fetch.asked.size() >= candidates_max) return {};
-  Pick holders(fetch, registrations.registry(), now_ms);
+Choice choose_among(const Fetch& fetch, Registrations& registrations, size_t candidates_max,
+                    uint64_t now_ms, bool only_exact) {
+  Pick holders(fetch, registrations.registry(), now_ms, only_exact);
   const auto& known = registrations.holdings().holders(fetch.key);
   // The key decides at which holder a root begins, so that the holders of the same roots share the
   // load.
@@ -88,7 +87,7 @@ Choice choose_candidate(const Fetch& fetch, Registrations& registrations, size_t
   }
   if (holders.has_trusted()) return holders.choice();
 
-  Pick others(fetch, registrations.registry(), now_ms);
+  Pick others(fetch, registrations.registry(), now_ms, only_exact);
   registrations.ring().walk(fetch.key, fetch.asked.size() + candidates_max,
                             [&](L2No no) { return others.offer(no); });
   if (others.has_trusted()) return others.choice();
@@ -96,6 +95,18 @@ Choice choose_candidate(const Fetch& fetch, Registrations& registrations, size_t
   const Choice other = others.choice();
   const bool is_other_better = !holder.l2 || (holder.is_behind && other.l2 && !other.is_behind);
   return is_other_better ? other : holder;
+}
+
+}  // namespace
+
+Choice choose_candidate(const Fetch& fetch, Registrations& registrations, size_t candidates_max,
+                        uint64_t now_ms) {
+  if (fetch.asked.size() >= candidates_max) return {};
+  if (fetch.prefers_exact) {
+    const Choice exact = choose_among(fetch, registrations, candidates_max, now_ms, true);
+    if (exact.l2 && !exact.is_behind && !exact.l2->is_suspect(now_ms)) return exact;
+  }
+  return choose_among(fetch, registrations, candidates_max, now_ms, false);
 }
 
 Choice choose_again(const Fetch& fetch, Registrations& registrations, L2No no, uint64_t now_ms) {

@@ -16,7 +16,8 @@ struct Choice {
 /// Chooses by DESIGN 2 step 8: holders first, then the ring clockwise from the root's key, no L2
 /// twice. An L2 without a free place is passed over for one that has a place, but a fetch waits for
 /// a holder, since the others only might have the content. L2s that lied lately come after all
-/// others, and L2s that do not read their lines come last.
+/// others, and L2s that do not read their lines come last. Where Fetch::prefers_exact, L2s that
+/// send whole DAGs come after all that can be asked now and did not lie.
 [[nodiscard]] Choice choose_candidate(const Fetch& fetch, Registrations& registrations,
                                       size_t candidates_max, uint64_t now_ms);
 

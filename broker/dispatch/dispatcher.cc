@@ -36,6 +36,7 @@ Outcome Dispatcher::failure_of(const Fetch& fetch, bool is_crowded) const {
   if (fetch.failed > 0) return Outcome::kL2sFailed;
   // An L2 for which only a stranger delivered has been silent itself.
   if (fetch.silent > 0 || fetch.unheard > 0) return Outcome::kSilent;
+  if (fetch.unusable > 0) return Outcome::kOverloaded;  // The content is there.
   if (is_crowded || fetch.asked.empty()) return Outcome::kOverloaded;
   return Outcome::kNotFound;
 }

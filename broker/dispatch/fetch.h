@@ -46,11 +46,14 @@ struct Fetch {
   std::vector<L2No> delivered_for;
   std::vector<L2No> to_ask_again;  ///< Those of these that were not asked once more yet.
   uint32_t unheard = 0;            ///< The number of these without a delivery that has the id.
+  /// L2s that send just what is asked for come first, since a whole DAG was of no use.
+  bool prefers_exact = false;
   // How many L2s ended how; these counts decide the final status.
   uint32_t silent = 0;
   uint32_t failed = 0;
   uint32_t not_found = 0;
-  uint32_t lost = 0;  ///< Deliveries for which this edge had no place or descriptor.
+  uint32_t lost = 0;      ///< Deliveries for which this edge had no place or descriptor.
+  uint32_t unusable = 0;  ///< Whole DAGs out of which the worker could not pick what was asked for.
   Tries tries;
 
   /// True where an L2 that reads whole requests is asked for the root block alone; others are asked

@@ -16,6 +16,8 @@ class Tries {
     ++failures_;
     ++failures_in_all_;
   }
+  /// An attempt failed by nobody's fault; there may be only so many of these in all.
+  void count_in_all() { ++failures_in_all_; }
   /// An attempt that proved blocks has brought so many bytes.
   void add_progress(uint64_t bytes, const Settings& settings) {
     progress_bytes_ += bytes;

@@ -8,8 +8,8 @@ namespace {
 
 /// One attempt of one fetch at one L2 that holds the root.
 struct Life {
-  Life() {
-    auto admitted = registrations.open({.l2_id = "home", .capabilities = kV2Capabilities},
+  explicit Life(const Capabilities& capabilities = kV2Capabilities) {
+    auto admitted = registrations.open({.l2_id = "home", .capabilities = capabilities},
                                        std::make_unique<FakeLine>(far_end), "192.0.2.1", 1'000);
     l2 = admitted->l2;
     fetch.no = FetchNo{5};
@@ -137,6 +137,14 @@ TEST_CASE("a worker's report counts for the L2 and the fetch", "[broker][attempt
   }
   CHECK(life.l2->tally.car_bytes == 7);
   CHECK(life.attempt.was_delivered());
+}
+
+TEST_CASE("a whole DAG that the worker cannot use counts against nobody", "[broker][attempts]") {
+  Life life(Capabilities{});
+  life.report(Outcome::kHandOffLost);
+  CHECK(life.tallied() + life.fetch_counts() == 0);
+  CHECK(life.fetch.unusable == 1);
+  CHECK(life.fetch.prefers_exact);
 }
 
 TEST_CASE("an attempt whose worker is gone counts for nobody, and as not delivered",

@@ -67,6 +67,36 @@ TEST_CASE("progress gives a fetch its tries anew", "[broker][carry_on]") {
   }
 }
 
+TEST_CASE("where a whole DAG was of no use, L2s that send just what is asked for come first",
+          "[broker][carry_on]") {
+  Dispatch dispatch;
+  std::vector<FakeL2> legacy(6);
+  FakeL2 exact;
+  for (size_t n = 0; n < legacy.size(); ++n) {
+    const L2& l2 = dispatch.add(legacy[n], Answer::name_of_l2(n), 3, Capabilities{});
+    dispatch.registrations.holdings().add(l2, key_of_multihash(cid_number(42)));
+  }
+  const bool has_exact = GENERATE(false, true);
+  if (has_exact) dispatch.add(exact, "exact");
+  dispatch.fetch(1, *dispatch.registrations.registry().find("l2-0"));
+  const auto asked = [&](const FakeL2& l2) { return !l2.orders.empty(); };
+  FakeL2& first = *std::ranges::find_if(legacy, asked);
+  CHECK(dispatch.post(first) == Dispatcher::Verdict::kHandOff);
+  dispatch.report(first, Outcome::kHandOffLost, true);
+  CHECK(exact.orders.size() == (has_exact ? 1 : 0));
+  CHECK(std::ranges::count_if(legacy, asked) == (has_exact ? 1 : 2));
+  if (has_exact) return;
+  for (int n = 0; n < 5; ++n) {  // It costs no try, so that all are asked.
+    FakeL2& last = *std::ranges::max_element(legacy, {}, [](const FakeL2& l2) {
+      return l2.orders.empty() ? Uuid{} : l2.orders[0].attempt_id;
+    });
+    CHECK(dispatch.post(last) == Dispatcher::Verdict::kHandOff);
+    dispatch.report(last, Outcome::kHandOffLost, true);
+  }
+  CHECK(dispatch.context.counters.attempts == 6);
+  CHECK(dispatch.failures().at(1) == Outcome::kOverloaded);
+}
+
 TEST_CASE("beside a stream that stands still the next L2 is asked", "[broker][carry_on]") {
   Answer answer(6);
   Dispatch& dispatch = answer.dispatch;
