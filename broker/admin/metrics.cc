@@ -65,6 +65,12 @@ void add_fetches(Metrics& out, const Broker& broker) {
               counters.fetches_given_up);
   out.counter("fetches_queued_total", "Fetches that had to wait for a place at an L2",
               counters.fetches_queued);
+  out.counter("fetches_carried_on_total", "Fetches asked of a further L2 after proven blocks",
+              counters.fetches_carried_on);
+  out.counter("holders_asked_again_total", "Orders to an L2 that served the same fetch before",
+              counters.holders_asked_again);
+  out.counter("holders_awaited_total", "Times a fetch waited for an L2 that served it",
+              counters.holders_awaited);
   out.counter("l2_queues_full_total", "Fetches for which every L2 had too many waiting",
               counters.queues_full);
   out.gauge("attempts_remembered", "Finished attempts whose late answers are known",

@@ -33,6 +33,9 @@ struct Counters {
   OutcomeCounts<ipc::kFetchOutcomes> fetches_failed;
   uint64_t queues_full = 0;  ///< Fetches for which each L2 left had kL2QueueMax waiting.
   uint64_t fetches_queued = 0;
+  uint64_t fetches_carried_on = 0;
+  uint64_t holders_asked_again = 0;
+  uint64_t holders_awaited = 0;
   // Attempts, by how they ended.
   uint64_t attempts = 0;
   uint64_t attempts_beside = 0;

@@ -23,6 +23,8 @@ struct Settings {
   /// Bytes of streams with proven blocks that count as progress.
   uint64_t progress_bytes_min = 4 * limits::kMiB;
   size_t candidates_max = limits::kCandidatesMax;
+  /// How long a fetch in mid-answer waits, when nobody is left to ask, for an L2 that served it.
+  uint64_t lost_holder_wait_ms = 15'000;
   uint64_t fetch_deadline_ms_max = 120'000;  ///< Upper bound of what a worker may ask for.
   uint64_t suspect_ms = 60'000;  ///< How long an L2 that lied is asked after all others.
   // Registrations (DESIGN 3.1).

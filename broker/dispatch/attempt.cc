@@ -1,6 +1,7 @@
 #include "broker/dispatch/attempt.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/base/check.h"
 
@@ -67,6 +68,7 @@ void Attempt::order(Fetch& fetch, L2& l2, uint64_t until_ms, uint64_t now_ms) {
   check(fetch.attempts.size() < kAttemptsAtOnceMax, "a fetch has too many attempts");
   fetch_ = &fetch;
   l2_ = l2.no;
+  l2_id_ = l2.id();
   shape_ = l2.capabilities().stream_shape;
   worker_ = fetch.worker;
   ordered_ms_ = now_ms;
@@ -75,11 +77,15 @@ void Attempt::order(Fetch& fetch, L2& l2, uint64_t until_ms, uint64_t now_ms) {
   ++context_.counters.attempts;
   if (!fetch.attempts.empty()) ++context_.counters.attempts_beside;
   fetch.last_order_ms = now_ms;
-  fetch.asked.push_back(l2.no);
+  if (fetch.past_sources.has(l2.id())) ++context_.counters.holders_asked_again;
+  if (fetch.is_in_mid_answer && !std::exchange(fetch.was_carried_on, true)) {
+    ++context_.counters.fetches_carried_on;
+  }
+  fetch.note_asked(l2.no);
   fetch.attempts.push_back(this);
   fetch.last_attempt = id_;
   fetch.last_l2 = l2.no;
-  timer_.number = static_cast<uint32_t>(fetch.asked.size());
+  timer_.number = fetch.orders;
   context_.timers.set(timer_, TimerKind::kFetch, static_cast<uint64_t>(fetch.no), until_ms);
 }
 
@@ -158,14 +164,15 @@ void Attempt::count_for_fetch(const AttemptEnding& ending, const L2* l2) {
     // A delivery without an id came to nothing, so its L2 is asked once more.
     fetch_->delivered_for.push_back(l2_);
     fetch_->to_ask_again.push_back(l2_);
-    ++fetch_->unheard;
+    fetch_->unheard.push_back(l2_);
     return;
   }
-  if (was_heard(ending) && needs_id_) --fetch_->unheard;
+  if (was_heard(ending)) std::erase(fetch_->unheard, l2_);
   const auto count = is_unusable(ending) ? &Fetch::unusable : meaning_of(ending.how).fetch;
   if (count) ++(fetch_->*count);
   fetch_->prefers_exact |= is_unusable(ending);
   count_tries(ending);
+  remember_source(ending);
   if (lacks_root(ending, *fetch_, l2)) registrations_.holdings().remove(l2_, fetch_->key);
 }
 
@@ -182,6 +189,18 @@ void Attempt::count_tries(const AttemptEnding& ending) const {
   // Nothing was lost by a silence while another L2 delivered.
   if (ending.how == Outcome::kSilent && is_streaming(*fetch_)) return;
   fetch_->tries.count();
+}
+
+void Attempt::remember_source(const AttemptEnding& ending) const {
+  if (ending.how == Outcome::kLied) {
+    fetch_->past_sources.add_liar(l2_id_);
+  } else if (ending.how == Outcome::kNotFound) {
+    fetch_->past_sources.forget(l2_id_);
+  } else if (ending.report) {
+    const bool lost_a_race = !meaning_of(ending.how).fetch && is_streaming(*fetch_);
+    const uint64_t proven = ending.report->blocks_proven;
+    if (proven > 0 || lost_a_race) fetch_->past_sources.add(l2_id_, proven);
+  }
 }
 
 void Attempt::log_end(const AttemptEnding& ending) const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "broker/base/context.h"
@@ -14,6 +15,8 @@
 namespace daphnis::broker {
 
 inline constexpr size_t kAttemptsAtOnceMax = 4;  ///< Attempts of one fetch under way.
+
+inline constexpr uint32_t kAttemptsInAllMax = 256;  ///< Attempts of one fetch.
 
 /// An attempt's end with what is known of it.
 struct AttemptEnding {
@@ -74,7 +77,7 @@ class Attempt {
   [[nodiscard]] Fetch* fetch() const { return fetch_; }
   [[nodiscard]] L2No l2() const { return l2_; }
   [[nodiscard]] WorkerId worker() const { return worker_; }
-  /// Counts the L2s that its fetch has asked, this one included: from 1 on.
+  /// Counts the orders of its fetch, this one included: from 1 on.
   [[nodiscard]] uint32_t number() const { return timer_.number; }
   [[nodiscard]] State state() const { return state_; }
   /// True where it has had Settings::first_byte_ms and there is no POST. The next L2 is asked
@@ -100,6 +103,7 @@ class Attempt {
   }
   /// Counts the fetch's progress, and the try that this one cost.
   void count_tries(const AttemptEnding& ending) const;
+  void remember_source(const AttemptEnding& ending) const;
   void log_end(const AttemptEnding& ending) const;
 
   Uuid id_;
@@ -108,6 +112,7 @@ class Attempt {
   Context& context_;
   Fetch* fetch_ = nullptr;
   L2No l2_{};
+  std::string l2_id_;  ///< For when that L2 is gone.
   StreamShape shape_{};
   WorkerId worker_{};
   State state_ = State::kOrdered;

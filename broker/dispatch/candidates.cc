@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "broker/dispatch/attempt.h"
+
 namespace daphnis::broker {
 namespace {
 
@@ -19,7 +21,7 @@ class Pick {
   /// Considers an L2, even if it was asked before. False: no later one can be better.
   bool consider(L2No no) {
     L2* l2 = registry_.find(no);
-    if (!l2 || l2->is_given_up) return true;
+    if (!l2 || l2->is_given_up || fetch_.past_sources.is_liar(l2->id())) return true;
     if (only_exact_ && l2->capabilities().stream_shape != StreamShape::kExact) return true;
     if (l2->is_behind(now_ms_)) {
       take_behind(*l2);
@@ -107,6 +109,23 @@ Choice choose_candidate(const Fetch& fetch, Registrations& registrations, size_t
     if (exact.l2 && !exact.is_behind && !exact.l2->is_suspect(now_ms)) return exact;
   }
   return choose_among(fetch, registrations, candidates_max, now_ms, false);
+}
+
+Choice choose_past_source(const Fetch& fetch, Registrations& registrations, uint64_t now_ms) {
+  Choice best;
+  const auto is_free = [](const Choice& choice) { return choice.l2 && !choice.must_wait; };
+  for (const std::string_view id : fetch.past_sources.ids()) {
+    const L2* l2 = registrations.registry().find(id);
+    if (!l2 || std::ranges::find(fetch.attempts, l2->no, &Attempt::l2) != fetch.attempts.end()) {
+      continue;
+    }
+    const Choice choice = choose_again(fetch, registrations, l2->no, now_ms);
+    const bool is_exact = l2->capabilities().stream_shape == StreamShape::kExact;
+    if (is_free(choice) && (is_exact || !fetch.prefers_exact)) return choice;
+    const bool is_better = (choice.l2 && !best.l2) || (is_free(choice) && !is_free(best));
+    if (is_better || (choice.is_crowded && !best.l2)) best = choice;
+  }
+  return best;
 }
 
 Choice choose_again(const Fetch& fetch, Registrations& registrations, L2No no, uint64_t now_ms) {

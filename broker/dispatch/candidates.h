@@ -14,12 +14,18 @@ struct Choice {
 };
 
 /// Chooses by DESIGN 2 step 8: holders first, then the ring clockwise from the root's key, no L2
-/// twice. An L2 without a free place is passed over for one that has a place, but a fetch waits for
-/// a holder, since the others only might have the content. L2s that lied lately come after all
-/// others, and L2s that do not read their lines come last. Where Fetch::prefers_exact, L2s that
-/// send whole DAGs come after all that can be asked now and did not lie.
+/// twice, and never one that lied to this fetch. An L2 without a free place is passed over for one
+/// that has a place, but a fetch waits for a holder, since the others only might have the content.
+/// L2s that lied lately come after all others, and L2s that do not read their lines come last.
+/// Where Fetch::prefers_exact, L2s that send whole DAGs come after all that can be asked now and
+/// did not lie.
 [[nodiscard]] Choice choose_candidate(const Fetch& fetch, Registrations& registrations,
                                       size_t candidates_max, uint64_t now_ms);
+
+/// Chooses among the L2s that served the fetch before and do not now: the one with most blocks
+/// proven comes first, and one with a free place before all others.
+[[nodiscard]] Choice choose_past_source(const Fetch& fetch, Registrations& registrations,
+                                        uint64_t now_ms);
 
 /// Chooses this L2, even if it was asked before.
 [[nodiscard]] Choice choose_again(const Fetch& fetch, Registrations& registrations, L2No no,

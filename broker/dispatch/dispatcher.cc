@@ -35,7 +35,7 @@ Outcome Dispatcher::failure_of(const Fetch& fetch, bool is_crowded) const {
   if (fetch.lost > 0) return Outcome::kOverloaded;  // An L2 did its part; we did not.
   if (fetch.failed > 0) return Outcome::kL2sFailed;
   // An L2 for which only a stranger delivered has been silent itself.
-  if (fetch.silent > 0 || fetch.unheard > 0) return Outcome::kSilent;
+  if (fetch.silent > 0 || !fetch.unheard.empty()) return Outcome::kSilent;
   if (fetch.unusable > 0) return Outcome::kOverloaded;  // The content is there.
   if (is_crowded || fetch.asked.empty()) return Outcome::kOverloaded;
   return Outcome::kNotFound;
@@ -45,6 +45,7 @@ void Dispatcher::start_attempt(Fetch& fetch, L2& l2, uint64_t now_ms) {
   const Uuid id = uuid_v4(context_.random());
   const bool is_asked_again =
       std::ranges::find(fetch.delivered_for, l2.no) != fetch.delivered_for.end();
+  stop_awaiting(fetch);
   std::erase(fetch.to_ask_again, l2.no);
   Attempt& attempt =
       attempts_.add(std::make_unique<Attempt>(id, is_asked_again, registrations_, context_));
@@ -61,33 +62,44 @@ void Dispatcher::start_attempt(Fetch& fetch, L2& l2, uint64_t now_ms) {
   attempt.log(LogLevel::kDebug, "ordered");
 }
 
-void Dispatcher::wait_for(Fetch& fetch, L2& l2, uint64_t until_ms) {
+void Dispatcher::wait_for(Fetch& fetch, const Choice& choice, uint64_t now_ms) {
   check(fetch.attempts.empty(), "a fetch with attempts under way waits for a place");
+  L2& l2 = *choice.l2;
+  stop_awaiting(fetch);
   std::erase(fetch.to_ask_again, l2.no);
   ++context_.counters.fetches_queued;
   ++waiting_;
   fetch.waits_for = fetch.last_l2 = l2.no;
   l2.waiting.push_back(fetch.no);
-  context_.timers.set(fetch.timer, TimerKind::kFetch, static_cast<uint64_t>(fetch.no), until_ms);
+  uint64_t patience_ms = fetch.deadline_ms - now_ms;
+  if (fetch.past_sources.has(l2.id())) {
+    ++context_.counters.holders_awaited;
+    patience_ms = std::min(patience_ms, context_.settings.lost_holder_wait_ms);
+  }
+  fetch.wait_until_ms = now_ms + patience_ms;
+  // An L2 that is behind would not read an order, so it gets as long as a silent one.
+  if (choice.is_behind) patience_ms = std::min(patience_ms, context_.settings.first_byte_ms);
+  context_.timers.set(fetch.timer, TimerKind::kFetch, static_cast<uint64_t>(fetch.no),
+                      now_ms + patience_ms);
 }
 
 void Dispatcher::end_wait(Fetch& fetch, uint64_t now_ms) {
   const L2* l2 = registrations_.registry().find(*fetch.waits_for);
   check(l2 != nullptr, "a fetch waits for an L2 that is gone");
-  if (now_ms < fetch.deadline_ms && !l2->is_behind(now_ms)) {
+  if (now_ms < fetch.wait_until_ms && !l2->is_behind(now_ms)) {
     // The L2 reads again and lacks only a free place, so the fetch waits as for any L2.
     context_.timers.set(fetch.timer, TimerKind::kFetch, static_cast<uint64_t>(fetch.no),
-                        fetch.deadline_ms);
+                        fetch.wait_until_ms);
     return;
   }
   leave_queue(fetch);
-  if (now_ms >= fetch.deadline_ms) {
+  if (now_ms >= fetch.wait_until_ms) {
     give_up(fetch, failure_of(fetch, true));
     return;
   }
   ++fetch.silent;
   fetch.tries.count();
-  fetch.asked.push_back(l2->no);
+  fetch.note_asked(l2->no);
   find_candidate(fetch, now_ms);
 }
 
@@ -129,11 +141,11 @@ void Dispatcher::end_attempt(Attempt& attempt, const AttemptEnding& ending, uint
 void Dispatcher::give_up(Fetch& fetch, Outcome reason) {
   log_attempt(LogLevel::kDebug, fetch,
               {.outcome = "given_up",
-               .number = fetch.asked.size(),
+               .number = fetch.orders,
                .attempt = fetch.last_attempt,
                .l2 = fetch.last_l2},
               context_, registrations_);
-  refuse(fetch.worker, fetch.worker_fetch_id, reason, fetch.asked.size());
+  refuse(fetch.worker, fetch.worker_fetch_id, reason, fetch.orders);
   erase(fetch, FetchEnd::How::kFailed, reason);
 }
 
@@ -154,7 +166,8 @@ void Dispatcher::erase(Fetch& fetch, FetchEnd::How how, Outcome reason) {
                     .worker_fetch_id = fetch.worker_fetch_id,
                     .how = how,
                     .reason = reason,
-                    .attempts = fetch.asked.size()});
+                    .attempts = fetch.orders});
+  stop_awaiting(fetch);
   for (Attempt* attempt : fetch.attempts) attempt->leave_fetch();
   fetches_.erase(fetch);
 }
@@ -193,7 +206,11 @@ void Dispatcher::on_timer(FetchNo no, uint32_t number, uint64_t now_ms) {
   if (!fetch) return;
   if (number == fetch->timer.number) {
     Timers::fired(fetch->timer);
-    end_wait(*fetch, now_ms);
+    if (fetch->awaits_holder) {
+      give_up(*fetch, failure_of(*fetch, false));
+    } else {
+      end_wait(*fetch, now_ms);
+    }
     return;
   }
   const auto late = std::ranges::find(fetch->attempts, number, &Attempt::number);
@@ -220,6 +237,9 @@ void Dispatcher::on_registration_lost(L2& l2, uint64_t now_ms) {
 void Dispatcher::reroute(uint64_t now_ms) {
   for (const FetchNo no : std::exchange(to_reroute_, {})) {
     if (Fetch* fetch = fetches_.find(no)) go_on(*fetch, now_ms);
+  }
+  for (const FetchNo no : holder_waits_.take_to_try()) {
+    if (Fetch* fetch = fetches_.find(no)) find_candidate(*fetch, now_ms);
   }
 }
 

@@ -9,6 +9,7 @@
 #include "broker/dispatch/attempts.h"
 #include "broker/dispatch/candidates.h"
 #include "broker/dispatch/fetches.h"
+#include "broker/dispatch/holder_waits.h"
 #include "broker/registry/registrations.h"
 #include "common/ipc/ipc_messages.h"
 #include "common/request/not_found.h"
@@ -70,7 +71,11 @@ class Dispatcher {
   /// Must be called while the L2 is still registered; its fetches find other L2s in the next
   /// reroute().
   void on_registration_lost(L2& l2, uint64_t now_ms);
+  /// Finds L2s for the fetches whose attempts or waits were taken back, and for those that wait for
+  /// an L2 to register. Must be called at the end of each input.
   void reroute(uint64_t now_ms);
+  /// An L2 has registered. The next reroute() asks it where a fetch waits for it.
+  void on_registered() { holder_waits_.on_registered(); }
   /// Starts the attempts of fetches that wait for this L2, as far as it has free places.
   void serve_queue(L2& l2, uint64_t now_ms);
 
@@ -111,6 +116,8 @@ class Dispatcher {
 
   [[nodiscard]] size_t fetches() const { return fetches_.size(); }
   [[nodiscard]] size_t waiting() const { return waiting_; }
+  /// Fetches that wait for an L2 that served them to register again.
+  [[nodiscard]] size_t holder_waits() const { return holder_waits_.size(); }
   [[nodiscard]] const Attempts& attempts() const { return attempts_; }
 
  private:
@@ -127,10 +134,13 @@ class Dispatcher {
   void on_late(Fetch& fetch, Attempt& attempt, uint64_t now_ms);
   [[nodiscard]] uint64_t last_deadline_ms(const Fetch& fetch) const;
   void start_attempt(Fetch& fetch, L2& l2, uint64_t now_ms);
-  /// Puts the fetch into the L2's queue until `until_ms`.
-  void wait_for(Fetch& fetch, L2& l2, uint64_t until_ms);
+  /// Puts the fetch into the queue of the chosen L2.
+  void wait_for(Fetch& fetch, const Choice& choice, uint64_t now_ms);
   void end_wait(Fetch& fetch, uint64_t now_ms);
   void leave_queue(Fetch& fetch);
+  /// Lets a fetch in mid-answer wait until one of its past sources registers again.
+  void await_holder(Fetch& fetch, uint64_t now_ms);
+  void stop_awaiting(Fetch& fetch);
   /// Clears what the wait has set; the caller takes the fetch out of the queue.
   void forget_wait(Fetch& fetch);
   /// Ends a live attempt and gives its place at the L2 to the next in the queue.
@@ -150,6 +160,7 @@ class Dispatcher {
   Attempts attempts_;
   Fetches fetches_;
   std::vector<FetchNo> to_reroute_;
+  HolderWaits holder_waits_;
   std::vector<FetchEnd> ended_;
   size_t waiting_ = 0;
   bool is_draining_ = false;

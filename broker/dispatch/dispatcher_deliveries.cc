@@ -101,13 +101,16 @@ void Dispatcher::on_streamed(Fetch& fetch, const ipc::AttemptEnded& message, uin
   if (message.wants_another) fetch.resume = message.resume;
   if (message.outcome == Outcome::kComplete) {
     ++context_.counters.fetches_served;
-    if (fetch.asked.size() == 1) ++context_.counters.attempts_first_hit;
+    if (fetch.orders == 1) ++context_.counters.attempts_first_hit;
   }
   const bool is_failure = message.outcome != Outcome::kComplete;
   if (is_failure && message.wants_another) {
     // The deadline is for the first block. After proven blocks the next L2 gets the whole time
     // again.
-    if (message.blocks_proven > 0) fetch.deadline_ms = now_ms + fetch.patience_ms;
+    if (message.blocks_proven > 0) {
+      fetch.deadline_ms = now_ms + fetch.patience_ms;
+      fetch.is_in_mid_answer = true;
+    }
     go_on(fetch, now_ms);
     return;
   }

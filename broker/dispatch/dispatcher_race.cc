@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "broker/dispatch/dispatcher.h"
@@ -14,20 +15,42 @@ void Dispatcher::go_on(Fetch& fetch, uint64_t now_ms) {
 }
 
 void Dispatcher::find_candidate(Fetch& fetch, uint64_t now_ms) {
-  const Choice choice = may_ask_more(fetch, now_ms) ? choose(fetch, now_ms) : Choice{};
+  const bool may_ask = may_ask_more(fetch, now_ms);
+  const Choice choice = may_ask ? choose(fetch, now_ms) : Choice{};
   if (choice.l2 && !choice.must_wait) {
     start_attempt(fetch, *choice.l2, now_ms);
   } else if (!fetch.attempts.empty()) {
     return;  // These may still serve it, so it does not wait for a place beside them.
-  } else if (!choice.l2) {
+  } else if (choice.l2) {
+    wait_for(fetch, choice, now_ms);
+  } else if (may_ask && fetch.is_in_mid_answer && !fetch.past_sources.ids().empty()) {
+    await_holder(fetch, now_ms);
+  } else {
     if (choice.is_crowded) ++context_.counters.queues_full;
     give_up(fetch, failure_of(fetch, choice.is_crowded));
-  } else {
-    // An L2 that is behind would not read an order, so it gets as long as a silent one.
-    const uint64_t until_ms = now_ms + context_.settings.first_byte_ms;
-    wait_for(fetch, *choice.l2,
-             choice.is_behind ? std::min(until_ms, fetch.deadline_ms) : fetch.deadline_ms);
   }
+}
+
+void Dispatcher::await_holder(Fetch& fetch, uint64_t now_ms) {
+  if (fetch.awaits_holder) return;  // An L2 has registered that it cannot ask.
+  ++context_.counters.holders_awaited;
+  log_attempt(LogLevel::kDebug, fetch,
+              {.outcome = "awaits_holder",
+               .number = fetch.orders,
+               .attempt = fetch.last_attempt,
+               .l2 = fetch.last_l2},
+              context_, registrations_);
+  fetch.awaits_holder = true;
+  holder_waits_.add(fetch.no);
+  const uint64_t until_ms = now_ms + context_.settings.lost_holder_wait_ms;
+  context_.timers.set(fetch.timer, TimerKind::kFetch, static_cast<uint64_t>(fetch.no),
+                      std::min(until_ms, fetch.deadline_ms));
+}
+
+void Dispatcher::stop_awaiting(Fetch& fetch) {
+  if (!std::exchange(fetch.awaits_holder, false)) return;
+  context_.timers.clear(fetch.timer, TimerKind::kFetch, static_cast<uint64_t>(fetch.no));
+  holder_waits_.remove(fetch.no);
 }
 
 void Dispatcher::on_stalled(WorkerId worker, WorkerFetchId worker_fetch_id,
@@ -49,7 +72,8 @@ bool Dispatcher::may_ask_more(const Fetch& fetch, uint64_t now_ms) const {
   const auto late = std::ranges::count_if(
       fetch.attempts, [&](const Attempt* attempt) { return attempt->is_late(now_ms); });
   return !fetch.tries.are_used_up(static_cast<size_t>(late), context_.settings) &&
-         fetch.attempts.size() < kAttemptsAtOnceMax && now_ms < fetch.deadline_ms && !is_draining_;
+         fetch.attempts.size() < kAttemptsAtOnceMax && fetch.orders < kAttemptsInAllMax &&
+         now_ms < fetch.deadline_ms && !is_draining_;
 }
 
 Choice Dispatcher::choose(const Fetch& fetch, uint64_t now_ms) {
@@ -58,7 +82,9 @@ Choice Dispatcher::choose(const Fetch& fetch, uint64_t now_ms) {
     if (choice.l2) break;
     choice = choose_again(fetch, registrations_, no, now_ms);
   }
-  return choice;
+  if (choice.l2) return choice;
+  const Choice again = choose_past_source(fetch, registrations_, now_ms);
+  return again.l2 || again.is_crowded ? again : choice;
 }
 
 void Dispatcher::on_late(Fetch& fetch, Attempt& attempt, uint64_t now_ms) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -7,6 +8,7 @@
 
 #include "broker/base/ids.h"
 #include "broker/base/timers.h"
+#include "broker/dispatch/past_sources.h"
 #include "broker/dispatch/tries.h"
 #include "common/base/uuid.h"
 #include "common/ipc/ipc_messages.h"
@@ -33,19 +35,25 @@ struct Fetch {
 
   /// The L2 in whose queue it is for a free place; only while no attempt is under way.
   std::optional<L2No> waits_for;
-  TimerSlot timer;  ///< Of that wait.
+  uint64_t wait_until_ms = 0;  ///< When that wait ends it.
+  /// Nobody is left to ask, and it waits for one of its past sources to register again.
+  bool awaits_holder = false;
+  TimerSlot timer;  ///< Of either wait.
   /// Under way, oldest first; at most kAttemptsAtOnceMax. Each takes itself out at its end.
   std::vector<Attempt*> attempts;
   Uuid last_attempt{};         ///< Nil: there was none.
   L2No last_l2{};              ///< That it was ordered from or waited for.
   uint64_t last_order_ms = 0;  ///< When its last order was given.
-  /// At most Settings::candidates_max, distinct but for those asked again.
-  std::vector<L2No> asked;
+  std::vector<L2No> asked;     ///< Distinct; at most Settings::candidates_max.
+  uint32_t orders = 0;         ///< The L2s asked, those that were asked again included.
+  PastSources past_sources;
+  bool is_in_mid_answer = false;  ///< Its worker wants another source after proven blocks.
+  bool was_carried_on = false;    ///< It has got one.
   /// L2s in whose name a delivery without an id came to nothing; a stranger may have sent it. Each
   /// is asked once more after all others, and then its delivery must have the id.
   std::vector<L2No> delivered_for;
   std::vector<L2No> to_ask_again;  ///< Those of these that were not asked once more yet.
-  uint32_t unheard = 0;            ///< The number of these without a delivery that has the id.
+  std::vector<L2No> unheard;       ///< Those of these without a delivery that has the id.
   /// L2s that send just what is asked for come first, since a whole DAG was of no use.
   bool prefers_exact = false;
   // How many L2s ended how; these counts decide the final status.
@@ -56,6 +64,11 @@ struct Fetch {
   uint32_t unusable = 0;  ///< Whole DAGs out of which the worker could not pick what was asked for.
   Tries tries;
 
+  /// An L2 was asked, or waited for in vain.
+  void note_asked(L2No l2) {
+    ++orders;
+    if (std::ranges::find(asked, l2) == asked.end()) asked.push_back(l2);
+  }
   /// True where an L2 that reads whole requests is asked for the root block alone; others are asked
   /// for the whole DAG.
   [[nodiscard]] bool asks_root_alone() const {

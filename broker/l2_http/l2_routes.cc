@@ -108,6 +108,7 @@ void L2Server::open_registration(L2Connection& connection, RegisterTarget&& targ
   connection.l2 = opened->l2->no;
   context_.timers.clear(connection.timer, TimerKind::kConnection,
                         static_cast<uint64_t>(connection.id));
+  dispatcher_.on_registered();
   if (!opened->replaced) return;
   // Orders on the former connection may never have arrived.
   dispatcher_.on_registration_lost(*opened->l2, now_ms);

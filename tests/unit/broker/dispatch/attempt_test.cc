@@ -163,7 +163,7 @@ TEST_CASE("an anonymous delivery only makes its fetch ask the L2 again", "[broke
   life.is_anonymous = true;
   life.report(Outcome::kLied);
   CHECK(life.tallied() + life.l2->tally.car_bytes + life.fetch_counts() == 0);
-  CHECK(life.fetch.unheard == 1);
+  CHECK(life.fetch.unheard == std::vector{life.l2->no});
   CHECK(life.fetch.delivered_for == std::vector{life.l2->no});
   CHECK(life.registrations.holdings().size() == 1);
 }

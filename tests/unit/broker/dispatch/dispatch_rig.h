@@ -38,6 +38,13 @@ class Dispatch {
     replaced = std::move(opened->replaced);
     return *opened->l2;
   }
+  /// Registers `id` as add() does, in an input of its own.
+  L2& come_back(FakeL2& l2, const std::string& id, uint32_t capacity = 3) {
+    L2& added = add(l2, id, capacity);
+    dispatcher.on_registered();
+    dispatcher.reroute(now_ms);
+    return added;
+  }
   /// Begins the fetch number `n`, with the trace id "t-n", for a DAG that `holder` has announced.
   void fetch(uint64_t n, const L2& holder, const CarRequest& request = {.root = cid_number(42)}) {
     registrations.holdings().add(holder, key_of_multihash(request.root));
