@@ -72,7 +72,7 @@ void Attempt::order(Fetch& fetch, L2& l2, uint64_t until_ms, uint64_t now_ms) {
   shape_ = l2.capabilities().stream_shape;
   worker_ = fetch.worker;
   ordered_ms_ = now_ms;
-  l2.attempts.push_back(id_);
+  l2.places.take(id_);
   ++l2.tally.orders;
   ++context_.counters.attempts;
   if (!fetch.attempts.empty()) ++context_.counters.attempts_beside;
@@ -133,7 +133,7 @@ void Attempt::end(const AttemptEnding& ending, uint64_t now_ms) {
     log_end(ending);
     std::erase(fetch_->attempts, this);
   }
-  if (l2) std::erase(l2->attempts, id_);
+  if (l2) l2->places.free(id_, ordered_ms_, now_ms);
 }
 
 void Attempt::clear_timer() {

@@ -220,7 +220,7 @@ void Dispatcher::on_timer(FetchNo no, uint32_t number, uint64_t now_ms) {
 }
 
 void Dispatcher::on_registration_lost(L2& l2, uint64_t now_ms) {
-  for (const Uuid& id : std::vector<Uuid>(l2.attempts)) {
+  for (const Uuid& id : std::vector<Uuid>(l2.places.attempts())) {
     Attempt* attempt = attempts_.find(id);
     if (attempt->state() != Attempt::State::kOrdered) continue;
     to_reroute_.push_back(attempt->fetch()->no);

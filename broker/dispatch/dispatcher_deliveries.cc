@@ -43,7 +43,7 @@ Dispatcher::Decision Dispatcher::decide_finished(const Uuid& attempt_id, uint64_
 std::optional<Uuid> Dispatcher::only_attempt(const std::string& address, const Cid& root) {
   std::optional<Uuid> only;
   for (const L2No no : registrations_.registry().at_address(address)) {
-    for (const Uuid& id : registrations_.registry().find(no)->attempts) {
+    for (const Uuid& id : registrations_.registry().find(no)->places.attempts()) {
       const Attempt* attempt = attempts_.find(id);
       if (attempt->state() != Attempt::State::kOrdered || attempt->needs_id()) continue;
       if (!attempt->fetch()->request.root.names_same_block(root)) continue;

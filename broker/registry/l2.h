@@ -5,13 +5,13 @@
 #include <deque>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "broker/base/ids.h"
 #include "broker/base/timers.h"
 #include "broker/registry/capabilities.h"
 #include "broker/registry/l2_line.h"
 #include "broker/registry/network.h"
+#include "broker/registry/places.h"
 #include "common/base/limits.h"
 #include "common/base/uuid.h"
 
@@ -50,7 +50,7 @@ struct L2 {
   uint64_t registered_ms = 0;
   uint64_t replaced_ms = 0;       ///< When the connection last changed; 0: never.
   uint64_t contest_told_ms = 0;   ///< When the log last told of a rival for the id; 0: never.
-  std::vector<Uuid> attempts;     ///< Ordered or handed off; at most the capacity.
+  Places places;                  ///< Taken ones; at most the capacity.
   std::deque<FetchNo> waiting;    ///< Fetches that wait for a place; at most kL2QueueMax.
   uint64_t suspect_until_ms = 0;  ///< It lied: until then it is asked after all others.
   // What is written to the line.
@@ -74,7 +74,7 @@ struct L2 {
     return unsent_bytes >= unsent_bytes_max() ||
            (unsent_bytes > 0 && now_ms - taken_ms >= limits::kL2BehindMs);
   }
-  [[nodiscard]] bool has_free_place() const { return attempts.size() < registration.capacity; }
+  [[nodiscard]] bool has_free_place() const { return places.taken() < registration.capacity; }
   [[nodiscard]] bool has_queue_place() const { return waiting.size() < limits::kL2QueueMax; }
   [[nodiscard]] bool is_suspect(uint64_t now_ms) const { return now_ms < suspect_until_ms; }
 };

@@ -12,7 +12,7 @@ enum class L2State : uint8_t { kIdle, kBusy, kFull, kSuspect };
 
 [[nodiscard]] inline L2State state_of(const L2& l2, uint64_t now_ms) {
   if (l2.is_suspect(now_ms)) return L2State::kSuspect;
-  if (l2.attempts.empty()) return L2State::kIdle;
+  if (l2.places.taken() == 0) return L2State::kIdle;
   return l2.has_free_place() ? L2State::kBusy : L2State::kFull;
 }
 

@@ -207,9 +207,9 @@ void BrokerNode::check_bounds() {
   size_t at_l2s = 0;
   size_t waiting = 0;
   core_.registrations().registry().for_each([&](const broker::L2& l2) {
-    at_l2s += l2.attempts.size();
+    at_l2s += l2.places.attempts().size();
     waiting += l2.waiting.size();
-    if (l2.attempts.size() > l2.registration.capacity)
+    if (l2.places.taken() > l2.registration.capacity)
       scene_.fail(l2.id() + " is over its capacity");
     const bool takes_orders = l2.has_free_place() && !l2.is_behind(scene_.clock.now_ms());
     if (!l2.waiting.empty() && takes_orders) scene_.fail(l2.id() + " is idle and has a queue");
@@ -241,7 +241,7 @@ void BrokerNode::check_quiet() {
     expect_none(worker.handoffs_awaiting, "awaited hand-offs");
   }
   core_.registrations().registry().for_each(
-      [&](const broker::L2& l2) { expect_none(l2.attempts.size(), "attempts at an L2"); });
+      [&](const broker::L2& l2) { expect_none(l2.places.taken(), "taken places at an L2"); });
   const size_t l2s = core_.registrations().registry().size();
   expect_none(core_.l2_server().connections() - l2s, "connections besides registrations");
   expect_none(l2s_.size() - l2s, "sockets besides registrations");

@@ -49,11 +49,11 @@ struct Life {
 TEST_CASE("an attempt holds a place and a deadline until it ends", "[broker][attempts]") {
   Life life;
   const size_t timers = life.context.timers.size();
-  CHECK(life.l2->attempts.size() == 1);
+  CHECK(life.l2->places.attempts().size() == 1);
   CHECK(life.fetch.attempts.size() == 1);
   CHECK(life.attempt.number() == 1);
   life.attempt.end({.how = Outcome::kDraining}, 1'500);
-  CHECK(life.l2->attempts.empty());
+  CHECK(life.l2->places.attempts().empty());
   CHECK(life.fetch.attempts.empty());
   CHECK(life.context.timers.size() == timers - 1);
   CHECK(life.tallied() + life.fetch_counts() == 0);
