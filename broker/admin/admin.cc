@@ -54,16 +54,17 @@ std::string l2s_ndjson(const Broker& broker, uint64_t now_ms) {
     fmt::format_to(
         std::back_inserter(out),
         R"({{"id":"{}","address":"{}","generation":"{}","capacity":{},"state":"{}",)"
-        R"("in_flight":{},"waiting":{},"unsent_bytes":{},"holdings":{},"session":{},)"
+        R"("in_flight":{},"given_up":{},"waiting":{},"unsent_bytes":{},"holdings":{},"session":{},)"
         R"("registered_ms":{},)"
         R"("orders":{},"complete":{},"not_found":{},"silent":{},"failed":{},"lied":{},)"
         R"("cancelled":{},"car_bytes":{}}})"
         "\n",
         l2.id(), l2.address, generation_name(l2.capabilities()), l2.registration.capacity,
-        name(state_of(l2, now_ms)), l2.places.attempts().size(), l2.waiting.size(), l2.unsent_bytes,
-        broker.registrations().holdings().size_of(l2.no), l2.session, now_ms - l2.registered_ms,
-        l2.tally.orders, l2.tally.complete, l2.tally.not_found, l2.tally.silent, l2.tally.failed,
-        l2.tally.lied, l2.tally.cancelled, l2.tally.car_bytes);
+        name(state_of(l2, now_ms)), l2.places.attempts().size(), l2.places.given_up(),
+        l2.waiting.size(), l2.unsent_bytes, broker.registrations().holdings().size_of(l2.no),
+        l2.session, now_ms - l2.registered_ms, l2.tally.orders, l2.tally.complete,
+        l2.tally.not_found, l2.tally.silent, l2.tally.failed, l2.tally.lied, l2.tally.cancelled,
+        l2.tally.car_bytes);
   });
   return out;
 }

@@ -73,6 +73,10 @@ void add_fetches(Metrics& out, const Broker& broker) {
               counters.holders_awaited);
   out.counter("l2_queues_full_total", "Fetches for which every L2 had too many waiting",
               counters.queues_full);
+  out.counter("l2_orders_given_up_total", "Orders whose attempt ended before their POST came",
+              counters.orders_given_up);
+  out.counter("l2_places_expired_total", "Of these, never answered: their places are free by time",
+              counters.places_expired);
   out.gauge("attempts_remembered", "Finished attempts whose late answers are known",
             broker.dispatcher().attempts().remembered());
   out.counter("attempts_forgotten_early_total", "Of these, forgotten before their time",

@@ -36,6 +36,8 @@ struct Counters {
   uint64_t fetches_carried_on = 0;
   uint64_t holders_asked_again = 0;
   uint64_t holders_awaited = 0;
+  uint64_t orders_given_up = 0;
+  uint64_t places_expired = 0;  ///< By kGivenUpPlaceMs.
   // Attempts, by how they ended.
   uint64_t attempts = 0;
   uint64_t attempts_beside = 0;

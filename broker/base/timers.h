@@ -10,7 +10,15 @@ namespace daphnis::broker {
 
 /// The kind of a deadline's owner. kFetch is also for a fetch's attempts, so that deadlines of the
 /// same millisecond pass in the order of the fetches.
-enum class TimerKind : uint8_t { kFetch, kConnection, kL2, kWorker, kReservation, kFollower };
+enum class TimerKind : uint8_t {
+  kFetch,
+  kConnection,
+  kL2,
+  kWorker,
+  kReservation,
+  kFollower,
+  kPlaces,  ///< Of an L2, for its places that orders given up take.
+};
 
 /// One owner's next deadline. The owner keeps the slot; Timers alone changes `at_ms`.
 struct TimerSlot {

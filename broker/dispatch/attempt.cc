@@ -122,6 +122,8 @@ void Attempt::leave_fetch() {
 
 void Attempt::end(const AttemptEnding& ending, uint64_t now_ms) {
   check(state_ != State::kOver, "an attempt ends twice");
+  const bool is_given_up =
+      state_ == State::kOrdered && !was_delivered_ && ending.how != Outcome::kRegistrationLost;
   clear_timer();
   state_ = State::kOver;
   if (ending.how == Outcome::kWorkerGone) was_delivered_ = false;
@@ -133,7 +135,11 @@ void Attempt::end(const AttemptEnding& ending, uint64_t now_ms) {
     log_end(ending);
     std::erase(fetch_->attempts, this);
   }
-  if (l2) l2->places.free(id_, ordered_ms_, now_ms);
+  if (l2 && is_given_up) {
+    registrations_.give_up(*l2, id_, ordered_ms_, now_ms);
+  } else if (l2) {
+    l2->places.free(id_, ordered_ms_, now_ms);
+  }
 }
 
 void Attempt::clear_timer() {

@@ -66,8 +66,8 @@ class Attempt {
   void leave_fetch();
   /// Its timer has fired and is not set any more.
   void on_timer_fired() { Timers::fired(timer_); }
-  /// Ends it: gives up its place at its L2 and in its fetch, and counts the end. Must be called
-  /// once; Attempts::finish() follows.
+  /// Ends it: leaves its fetch and its L2, where its order keeps the place if it is given up since
+  /// no POST came, and counts the end. Must be called once; Attempts::finish() follows.
   void end(const AttemptEnding& ending, uint64_t now_ms);
   /// Writes a line to the log where that level is written.
   void log(LogLevel level, std::string_view outcome) const;

@@ -127,6 +127,10 @@ void Dispatcher::serve_queue(L2& l2, uint64_t now_ms) {
   }
 }
 
+void Dispatcher::on_places_timer(L2No no, uint64_t now_ms) {
+  if (L2* l2 = registrations_.on_places_timer(no, now_ms)) serve_queue(*l2, now_ms);
+}
+
 void Dispatcher::end_attempt(Attempt& attempt, const AttemptEnding& ending, uint64_t now_ms) {
   const Uuid id = attempt.id();  // finish() destroys the attempt.
   L2* l2 = registrations_.registry().find(attempt.l2());
@@ -227,6 +231,7 @@ void Dispatcher::on_registration_lost(L2& l2, uint64_t now_ms) {
     attempt->end({.how = Outcome::kRegistrationLost}, now_ms);
     attempts_.finish(*attempt, now_ms);
   }
+  registrations_.forget_given_up(l2);
   for (const FetchNo no : l2.waiting) {
     forget_wait(*fetches_.find(no));
     to_reroute_.push_back(no);

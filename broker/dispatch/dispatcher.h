@@ -78,6 +78,8 @@ class Dispatcher {
   void on_registered() { holder_waits_.on_registered(); }
   /// Starts the attempts of fetches that wait for this L2, as far as it has free places.
   void serve_queue(L2& l2, uint64_t now_ms);
+  /// A deadline of TimerKind::kPlaces passed: an order given up may have left its place.
+  void on_places_timer(L2No no, uint64_t now_ms);
 
   enum class Verdict : uint8_t {
     kHandOff,
@@ -143,7 +145,8 @@ class Dispatcher {
   void stop_awaiting(Fetch& fetch);
   /// Clears what the wait has set; the caller takes the fetch out of the queue.
   void forget_wait(Fetch& fetch);
-  /// Ends a live attempt and gives its place at the L2 to the next in the queue.
+  /// Ends a live attempt. Its place at the L2 goes to the next in the queue, unless the order is
+  /// given up and keeps it.
   void end_attempt(Attempt& attempt, const AttemptEnding& ending, uint64_t now_ms);
   /// Ends a fetch's wait and its attempts that are not handed off.
   void take_back(Fetch& fetch, Outcome how, uint64_t now_ms);
@@ -151,6 +154,7 @@ class Dispatcher {
   [[nodiscard]] Outcome failure_of(const Fetch& fetch, bool is_crowded) const;
   void abandon(Fetch& fetch, uint64_t now_ms);
   void erase(Fetch& fetch, FetchEnd::How how, Outcome reason = {});
+  /// Decides on a POST for an attempt that is over; if its order was given up, its place is free.
   [[nodiscard]] Decision decide_finished(const Uuid& attempt_id, uint64_t now_ms);
   void on_streamed(Fetch& fetch, const ipc::AttemptEnded& message, uint64_t now_ms);
 

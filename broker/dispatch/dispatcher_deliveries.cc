@@ -31,6 +31,7 @@ Dispatcher::Decision Dispatcher::on_delivery(const Uuid& attempt_id, const Cid& 
 }
 
 Dispatcher::Decision Dispatcher::decide_finished(const Uuid& attempt_id, uint64_t now_ms) {
+  if (L2* l2 = registrations_.settle(attempt_id, now_ms)) serve_queue(*l2, now_ms);
   const auto was_delivered = attempts_.was_delivered(attempt_id, now_ms);
   if (!was_delivered) {
     ++context_.counters.deliveries_unknown;

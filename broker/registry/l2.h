@@ -60,6 +60,7 @@ struct L2 {
   bool is_accused = false;     ///< Seen stuck once; the next timer decides.
   bool is_given_up = false;    ///< It is dropped at the end of this input.
   TimerSlot heartbeat;
+  TimerSlot places_timer;  ///< For the next place that an order given up leaves by its age.
   L2Tally tally;
 
   [[nodiscard]] const std::string& id() const { return registration.l2_id; }

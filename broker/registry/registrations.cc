@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "common/base/check.h"
+
 namespace daphnis::broker {
 
 std::expected<Registry::Admission, Registry::Refusal> Registrations::open(
@@ -48,6 +50,7 @@ std::unique_ptr<L2Line> Registrations::remove(L2& l2, std::string_view why, uint
                                         .add("registered_ms", now_ms - l2.registered_ms)
                                         .add("l2s", registry_.size() - 1));
   context_.timers.clear(l2.heartbeat, TimerKind::kL2, static_cast<uint64_t>(l2.no));
+  forget_given_up(l2);
   ring_.remove(l2.id(), l2.no);
   holdings_.remove_all(l2.no);
   std::unique_ptr<L2Line> line = std::move(l2.line);
@@ -99,6 +102,49 @@ void Registrations::on_timer(L2No no, uint64_t now_ms) {
   } else if (!std::exchange(l2->is_given_up, true)) {
     ++context_.counters.drops_stuck;
     given_up_.push_back(no);
+  }
+}
+
+void Registrations::give_up(L2& l2, const Uuid& attempt_id, uint64_t ordered_ms, uint64_t now_ms) {
+  ++context_.counters.orders_given_up;
+  l2.places.give_up(attempt_id, ordered_ms, now_ms);
+  orders_given_up_.emplace(attempt_id, l2.no);
+  arm_places(l2);
+}
+
+L2* Registrations::settle(const Uuid& attempt_id, uint64_t now_ms) {
+  const auto found = orders_given_up_.find(attempt_id);
+  if (found == orders_given_up_.end()) return nullptr;
+  L2* l2 = registry_.find(found->second);
+  check(l2 && l2->places.settle(attempt_id, now_ms), "an order given up is at no L2");
+  orders_given_up_.erase(found);
+  arm_places(*l2);
+  return l2;
+}
+
+L2* Registrations::on_places_timer(L2No no, uint64_t now_ms) {
+  L2* l2 = registry_.find(no);
+  if (!l2) return nullptr;
+  Timers::fired(l2->places_timer);
+  while (const auto attempt = l2->places.expire(now_ms)) {
+    ++context_.counters.places_expired;
+    orders_given_up_.erase(*attempt);
+  }
+  arm_places(*l2);
+  return l2;
+}
+
+void Registrations::forget_given_up(L2& l2) {
+  for (const Uuid& attempt : l2.places.forget_given_up()) orders_given_up_.erase(attempt);
+  arm_places(l2);
+}
+
+void Registrations::arm_places(L2& l2) {
+  const auto id = static_cast<uint64_t>(l2.no);
+  if (const auto at_ms = l2.places.expires_at_ms()) {
+    context_.timers.set(l2.places_timer, TimerKind::kPlaces, id, *at_ms);
+  } else {
+    context_.timers.clear(l2.places_timer, TimerKind::kPlaces, id);
   }
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <absl/container/flat_hash_map.h>
+
 #include <memory>
 #include <string>
 #include <string_view>
@@ -39,6 +41,17 @@ class Registrations {
   /// Tells the L2 that nobody waits for an attempt any more, where its line can say so.
   void cancel(L2& l2, const Uuid& attempt_id, uint64_t now_ms);
   void on_timer(L2No no, uint64_t now_ms);
+
+  /// The attempt has ended without its POST, so its order is given up and keeps its place.
+  void give_up(L2& l2, const Uuid& attempt_id, uint64_t ordered_ms, uint64_t now_ms);
+  /// The L2 has answered an order. Returns the L2 where that order was given up, so that its place
+  /// is free now; else null.
+  L2* settle(const Uuid& attempt_id, uint64_t now_ms);
+  /// A deadline of TimerKind::kPlaces passed. Returns the L2 whose place is free; null: it is gone.
+  L2* on_places_timer(L2No no, uint64_t now_ms);
+  /// The L2's registration is over, and with it all its orders given up.
+  void forget_given_up(L2& l2);
+
   /// `unsent_bytes` of what was written to the L2 are not yet taken by its transport.
   void on_unsent(L2& l2, size_t unsent_bytes, uint64_t now_ms);
 
@@ -56,12 +69,15 @@ class Registrations {
   void count_unsent(L2& l2, size_t bytes, uint64_t now_ms);
   [[nodiscard]] bool is_stuck(const L2& l2, uint64_t now_ms) const;
   void arm(L2& l2, uint64_t at_ms);
+  void arm_places(L2& l2);
 
   Context& context_;
   Registry registry_;
   Ring ring_;
   Holdings holdings_;
   std::vector<L2No> given_up_;
+  /// The L2s that have a place taken by an order given up, by its attempt.
+  absl::flat_hash_map<Uuid, L2No> orders_given_up_;
 };
 
 }  // namespace daphnis::broker

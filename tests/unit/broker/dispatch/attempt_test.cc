@@ -52,12 +52,27 @@ TEST_CASE("an attempt holds a place and a deadline until it ends", "[broker][att
   CHECK(life.l2->places.attempts().size() == 1);
   CHECK(life.fetch.attempts.size() == 1);
   CHECK(life.attempt.number() == 1);
-  life.attempt.end({.how = Outcome::kDraining}, 1'500);
+  SECTION("its order keeps the place, for a time, where no POST came") {
+    life.attempt.end({.how = Outcome::kDraining}, 1'500);
+    CHECK(life.l2->places.given_up() == 1);
+    CHECK(life.context.timers.size() == timers);
+    CHECK(life.context.counters.orders_given_up == 1);
+    CHECK(life.tallied() + life.fetch_counts() == 0);
+    CHECK_FALSE(life.attempt.was_delivered());
+  }
+  SECTION("the place is free where a POST came") {
+    life.attempt.deliver(false, 1'400);
+    life.attempt.end({.how = Outcome::kHandOffRefused}, 1'500);
+    CHECK(life.l2->places.taken() == 0);
+    CHECK(life.l2->places.held_ms() == 500);
+    CHECK(life.context.timers.size() == timers - 1);
+  }
+  SECTION("the place is free where the registration was lost") {
+    life.attempt.end({.how = Outcome::kRegistrationLost}, 1'500);
+    CHECK(life.l2->places.taken() == 0);
+  }
   CHECK(life.l2->places.attempts().empty());
   CHECK(life.fetch.attempts.empty());
-  CHECK(life.context.timers.size() == timers - 1);
-  CHECK(life.tallied() + life.fetch_counts() == 0);
-  CHECK_FALSE(life.attempt.was_delivered());
 }
 
 TEST_CASE("what ends an attempt before its hand-off is counted once for each",

@@ -74,6 +74,13 @@ class Dispatch {
         dispatcher.on_delivery(order.attempt_id, order.request.root, NotFound::kRoot, false, now_ms)
             .verdict == Dispatcher::Verdict::kNotFound);
   }
+  /// A POST for the L2's order number `n`, from 0 on, comes although nobody waits for it.
+  void post_late(const FakeL2& l2, size_t n) {
+    const auto& order = l2.orders[n];
+    const auto decision =
+        dispatcher.on_delivery(order.attempt_id, order.request.root, std::nullopt, false, now_ms);
+    CHECK(decision.verdict == Dispatcher::Verdict::kCancelled);
+  }
   /// The worker reports how the last order of an L2 ended.
   void report(const FakeL2& l2, Outcome outcome, bool wants_another, uint64_t blocks_proven = 0,
               uint64_t body_bytes = 0) {
@@ -109,6 +116,8 @@ class Dispatch {
         dispatcher.on_timer(FetchNo{due->id}, due->number, now_ms);
       } else if (due->kind == TimerKind::kL2) {
         registrations.on_timer(L2No{due->id}, now_ms);
+      } else if (due->kind == TimerKind::kPlaces) {
+        dispatcher.on_places_timer(L2No{due->id}, now_ms);
       }
     }
     now_ms = end_ms;

@@ -86,9 +86,12 @@ TEST_CASE("an L2 gets its orders in the order of the fetches", "[broker][dispatc
   CHECK(home.trace_ids() == Texts{"t-1", "t-2"});
   CHECK(dispatch.dispatcher.waiting() == 3);
   dispatch.cancel(2);
+  CHECK(home.trace_ids() == Texts{"t-1", "t-2"});
+  dispatch.post_late(home, 1);
   CHECK(home.trace_ids() == Texts{"t-1", "t-2", "t-3"});
   dispatch.cancel(4);  // It waits, so its L2 knows nothing of it.
   dispatch.cancel(1);
+  dispatch.post_late(home, 0);
   CHECK(home.trace_ids() == Texts{"t-1", "t-2", "t-3", "t-5"});
   CHECK(home.cancels == std::vector<Uuid>{home.orders[1].attempt_id, home.orders[0].attempt_id});
   std::set<Uuid> ids;

@@ -6,9 +6,18 @@ namespace {
 
 const Cid kRoot = cid_number(42);
 
-/// Begins a fetch and cancels it: its order, if an L2 gets one, takes no place any more.
-void cancelled_order(Rig& rig, WorkerId worker, uint64_t n) {
+/// Begins a fetch and ends it: its order, if `home` gets one, is answered with not-found, and takes
+/// no place any more.
+void ended_order(Rig& rig, ConnId home, WorkerId worker, uint64_t n) {
+  const size_t before = rig.conns[home].out.size();
   rig.fetch(worker, n, cid_number(n));
+  const std::string order = rig.conns[home].out.substr(before);
+  if (!order.empty()) {
+    rig.send(rig.connect(), "POST /data/" + cid_number(n).text() +
+                                "?requestId=" + Rig::field(order, "requestId") +
+                                " HTTP/1.1\r\nHost: l1\r\nContent-Length: 0\r\n"
+                                "Daphnis-Not-Found: block\r\n\r\n");
+  }
   rig.tell(worker, ipc::CancelFetch{n});
 }
 
@@ -23,10 +32,10 @@ TEST_CASE("an L2 that does not read is dropped", "[broker][registration]") {
     rig.advance(25'000);
   }
   SECTION("when what it takes is next to nothing") {
-    for (uint64_t n = 0; n < 3'000; ++n) cancelled_order(rig, worker, n);
+    for (uint64_t n = 0; n < 3'000; ++n) ended_order(rig, home, worker, n);
     for (int second = 0; second < 25 && !rig.conns[home].is_closed; ++second) {
       rig.take(home, 1'000);
-      cancelled_order(rig, worker, 10'000 + static_cast<uint64_t>(second));
+      ended_order(rig, home, worker, 10'000 + static_cast<uint64_t>(second));
       rig.advance(1'000);
     }
   }
@@ -44,7 +53,7 @@ TEST_CASE("an L2 that reads and is never done with it keeps its registration",
   const WorkerId worker = rig.connect_worker();
   rig.conns[home].reads = false;
   for (uint64_t n = 0; n < 2'000; ++n) {
-    cancelled_order(rig, worker, n);
+    ended_order(rig, home, worker, n);
     if (n > 9) rig.take(home, rig.conns[home].unsent_bytes / 2);
     if (n % 50 == 0) rig.advance(500);
   }
@@ -74,7 +83,7 @@ TEST_CASE("an L2 with its bound of unsent bytes gets no order until it has read 
   const ConnId home = rig.register_l2("home", is_small ? "?v=2&capacity=8" : "?v=2&capacity=256");
   const WorkerId worker = rig.connect_worker();
   rig.conns[home].reads = false;
-  for (uint64_t n = 0; n < 2'000; ++n) cancelled_order(rig, worker, n);
+  for (uint64_t n = 0; n < 2'000; ++n) ended_order(rig, home, worker, n);
   CHECK(rig.conns[home].unsent_bytes >= bound);
   CHECK(rig.conns[home].unsent_bytes < bound + limits::kKiB);
   rig.fetch(worker, 9'000, kRoot);
@@ -91,7 +100,7 @@ TEST_CASE("an L2 that takes nothing for a second gets no order while others are 
   const WorkerId worker = rig.connect_worker();
   rig.announce("still", kRoot);
   rig.conns[still].reads = false;
-  cancelled_order(rig, worker, 1);
+  ended_order(rig, still, worker, 1);
   CHECK(rig.orders(still).size() == 1);
   rig.advance(1'000);
   SECTION("another L2 is asked although this one holds the root") {
@@ -135,7 +144,7 @@ TEST_CASE("a broker that was stopped itself does not drop L2s for it", "[broker]
   const ConnId home = rig.register_l2("home", "?v=2");
   const WorkerId worker = rig.connect_worker();
   rig.conns[home].reads = false;
-  cancelled_order(rig, worker, 1);
+  ended_order(rig, home, worker, 1);
   rig.now_ms += 60'000;  // After a pause of the process timers come before sockets.
   rig.broker.on_timer(rig.now_ms);
   rig.carry_out();
