@@ -121,6 +121,8 @@ void add_options(daphnis::uv::SettingsReader& reader, Options& options) {
      "From a fetch's last order until those without a POST are given up");
   ms("lost-holder-wait-ms", settings.lost_holder_wait_ms,
      "How long an answer that has begun waits for its only L2 to come back");
+  ms("queue-wait-ms", settings.queue_wait_ms_max,
+     "A wait for a place at an L2 that would be longer is refused");
   ms("fetch-deadline-ms", settings.fetch_deadline_ms_max, "Longest wait for a first block");
   ms("suspect-ms", settings.suspect_ms, "How long an L2 that lied is asked last");
   ms("heartbeat-ms", settings.heartbeat_ms, "Between heartbeats on a registration");

@@ -71,6 +71,9 @@ void add_fetches(Metrics& out, const Broker& broker) {
               counters.holders_asked_again);
   out.counter("holders_awaited_total", "Times a fetch waited for an L2 that served it",
               counters.holders_awaited);
+  out.counter("l2_queue_waits_refused_total",
+              "Fetches for which the wait for a place would have been too long",
+              counters.queue_waits_refused);
   out.counter("l2_queues_full_total", "Fetches for which every L2 had too many waiting",
               counters.queues_full);
   out.counter("l2_orders_given_up_total", "Orders whose attempt ended before their POST came",

@@ -32,6 +32,7 @@ struct Counters {
   uint64_t fetches_given_up = 0;   ///< A stream failed and the worker wanted no other L2.
   OutcomeCounts<ipc::kFetchOutcomes> fetches_failed;
   uint64_t queues_full = 0;  ///< Fetches for which each L2 left had kL2QueueMax waiting.
+  uint64_t queue_waits_refused = 0;
   uint64_t fetches_queued = 0;
   uint64_t fetches_carried_on = 0;
   uint64_t holders_asked_again = 0;

@@ -18,6 +18,7 @@ struct Settings {
   uint64_t first_byte_ms = 800;
   /// From the last order of a fetch until the orders that are still without a POST end.
   uint64_t first_byte_last_ms = 3'000;
+  uint64_t queue_wait_ms_max = 5'000;  ///< A wait for a place that would be longer is refused.
   uint32_t tries_max = limits::kTriesMax;  ///< Failures of one fetch without progress since.
   uint32_t failures_max = 16;              ///< Failures of one fetch in all.
   /// Bytes of streams with proven blocks that count as progress.

@@ -11,8 +11,13 @@ namespace {
 /// those with a free place in their queue.
 class Pick {
  public:
-  Pick(const Fetch& fetch, Registry& registry, uint64_t now_ms, bool only_exact = false)
-      : fetch_(fetch), registry_(registry), now_ms_(now_ms), only_exact_(only_exact) {}
+  Pick(const Fetch& fetch, Registry& registry, const Settings& settings, uint64_t now_ms,
+       bool only_exact = false)
+      : fetch_(fetch),
+        registry_(registry),
+        wait_ms_max_(settings.queue_wait_ms_max),
+        now_ms_(now_ms),
+        only_exact_(only_exact) {}
 
   /// Considers an L2 that was not asked yet. False: no later one can be better.
   bool offer(L2No no) {
@@ -41,7 +46,7 @@ class Pick {
     if (suspect_free_) return {.l2 = suspect_free_};
     if (suspect_queue_) return {.l2 = suspect_queue_, .must_wait = true};
     if (behind_) return {.l2 = behind_, .must_wait = true, .is_behind = true};
-    return {.is_crowded = is_crowded_};
+    return {.is_crowded = is_crowded_ || shortest_wait_ms_ > 0, .wait_ms = shortest_wait_ms_};
   }
   /// True where one of the L2s offered did not lie lately.
   [[nodiscard]] bool has_trusted() const { return free_ || queue_; }
@@ -50,11 +55,17 @@ class Pick {
   void take(L2& l2, L2*& free, L2*& queue) {
     if (l2.has_free_place()) {
       if (!free) free = &l2;
-    } else if (l2.has_queue_place()) {
-      if (!queue || l2.waiting.size() < queue->waiting.size()) queue = &l2;
-    } else {
+    } else if (!l2.has_queue_place()) {
       is_crowded_ = true;
+    } else if (l2.queue_wait_ms() > wait_ms_max_) {
+      take_wait(l2.queue_wait_ms());
+    } else if (!queue || l2.waiting.size() < queue->waiting.size()) {
+      queue = &l2;
     }
+  }
+
+  void take_wait(uint64_t wait_ms) {
+    if (shortest_wait_ms_ == 0 || wait_ms < shortest_wait_ms_) shortest_wait_ms_ = wait_ms;
   }
 
   void take_behind(L2& l2) {
@@ -67,6 +78,7 @@ class Pick {
 
   const Fetch& fetch_;
   Registry& registry_;
+  uint64_t wait_ms_max_;
   uint64_t now_ms_;
   bool only_exact_;
   L2* free_ = nullptr;
@@ -75,11 +87,12 @@ class Pick {
   L2* suspect_queue_ = nullptr;
   L2* behind_ = nullptr;
   bool is_crowded_ = false;
+  uint64_t shortest_wait_ms_ = 0;  ///< Of those that are too long; 0: there was none.
 };
 
-Choice choose_among(const Fetch& fetch, Registrations& registrations, size_t candidates_max,
+Choice choose_among(const Fetch& fetch, Registrations& registrations, const Settings& settings,
                     uint64_t now_ms, bool only_exact) {
-  Pick holders(fetch, registrations.registry(), now_ms, only_exact);
+  Pick holders(fetch, registrations.registry(), settings, now_ms, only_exact);
   const auto& known = registrations.holdings().holders(fetch.key);
   // The key decides at which holder a root begins, so that the holders of the same roots share the
   // load.
@@ -89,8 +102,8 @@ Choice choose_among(const Fetch& fetch, Registrations& registrations, size_t can
   }
   if (holders.has_trusted()) return holders.choice();
 
-  Pick others(fetch, registrations.registry(), now_ms, only_exact);
-  registrations.ring().walk(fetch.key, fetch.asked.size() + candidates_max,
+  Pick others(fetch, registrations.registry(), settings, now_ms, only_exact);
+  registrations.ring().walk(fetch.key, fetch.asked.size() + settings.candidates_max,
                             [&](L2No no) { return others.offer(no); });
   if (others.has_trusted()) return others.choice();
   const Choice holder = holders.choice();
@@ -101,17 +114,18 @@ Choice choose_among(const Fetch& fetch, Registrations& registrations, size_t can
 
 }  // namespace
 
-Choice choose_candidate(const Fetch& fetch, Registrations& registrations, size_t candidates_max,
+Choice choose_candidate(const Fetch& fetch, Registrations& registrations, const Settings& settings,
                         uint64_t now_ms) {
-  if (fetch.asked.size() >= candidates_max) return {};
+  if (fetch.asked.size() >= settings.candidates_max) return {};
   if (fetch.prefers_exact) {
-    const Choice exact = choose_among(fetch, registrations, candidates_max, now_ms, true);
+    const Choice exact = choose_among(fetch, registrations, settings, now_ms, true);
     if (exact.l2 && !exact.is_behind && !exact.l2->is_suspect(now_ms)) return exact;
   }
-  return choose_among(fetch, registrations, candidates_max, now_ms, false);
+  return choose_among(fetch, registrations, settings, now_ms, false);
 }
 
-Choice choose_past_source(const Fetch& fetch, Registrations& registrations, uint64_t now_ms) {
+Choice choose_past_source(const Fetch& fetch, Registrations& registrations,
+                          const Settings& settings, uint64_t now_ms) {
   Choice best;
   const auto is_free = [](const Choice& choice) { return choice.l2 && !choice.must_wait; };
   for (const std::string_view id : fetch.past_sources.ids()) {
@@ -119,7 +133,7 @@ Choice choose_past_source(const Fetch& fetch, Registrations& registrations, uint
     if (!l2 || std::ranges::find(fetch.attempts, l2->no, &Attempt::l2) != fetch.attempts.end()) {
       continue;
     }
-    const Choice choice = choose_again(fetch, registrations, l2->no, now_ms);
+    const Choice choice = choose_again(fetch, registrations, settings, l2->no, now_ms);
     const bool is_exact = l2->capabilities().stream_shape == StreamShape::kExact;
     if (is_free(choice) && (is_exact || !fetch.prefers_exact)) return choice;
     const bool is_better = (choice.l2 && !best.l2) || (is_free(choice) && !is_free(best));
@@ -128,8 +142,9 @@ Choice choose_past_source(const Fetch& fetch, Registrations& registrations, uint
   return best;
 }
 
-Choice choose_again(const Fetch& fetch, Registrations& registrations, L2No no, uint64_t now_ms) {
-  Pick pick(fetch, registrations.registry(), now_ms);
+Choice choose_again(const Fetch& fetch, Registrations& registrations, const Settings& settings,
+                    L2No no, uint64_t now_ms) {
+  Pick pick(fetch, registrations.registry(), settings, now_ms);
   pick.consider(no);
   return pick.choice();
 }

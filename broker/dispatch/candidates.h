@@ -7,10 +7,12 @@ namespace daphnis::broker {
 
 /// The L2 to ask next.
 struct Choice {
-  L2* l2 = nullptr;         ///< Null: no L2 is left.
-  bool must_wait = false;   ///< No L2 left has a free place; the queue of `l2` has one.
-  bool is_behind = false;   ///< With must_wait: `l2` does not read its lines (L2::is_behind).
-  bool is_crowded = false;  ///< Without an L2: some are left, but their queues are full.
+  L2* l2 = nullptr;        ///< Null: no L2 is left.
+  bool must_wait = false;  ///< No L2 left has a free place; the queue of `l2` has one.
+  bool is_behind = false;  ///< With must_wait: `l2` does not read its lines (L2::is_behind).
+  /// Without an L2: some are left, but their queues are full, or a wait there would be too long.
+  bool is_crowded = false;
+  uint64_t wait_ms = 0;  ///< With is_crowded: the shortest such wait; 0: all queues are full.
 };
 
 /// Chooses by DESIGN 2 step 8: holders first, then the ring clockwise from the root's key, no L2
@@ -18,17 +20,18 @@ struct Choice {
 /// that has a place, but a fetch waits for a holder, since the others only might have the content.
 /// L2s that lied lately come after all others, and L2s that do not read their lines come last.
 /// Where Fetch::prefers_exact, L2s that send whole DAGs come after all that can be asked now and
-/// did not lie.
+/// did not lie. At an L2 where the wait is likely to be longer than Settings::queue_wait_ms_max
+/// nobody waits.
 [[nodiscard]] Choice choose_candidate(const Fetch& fetch, Registrations& registrations,
-                                      size_t candidates_max, uint64_t now_ms);
+                                      const Settings& settings, uint64_t now_ms);
 
 /// Chooses among the L2s that served the fetch before and do not now: the one with most blocks
 /// proven comes first, and one with a free place before all others.
 [[nodiscard]] Choice choose_past_source(const Fetch& fetch, Registrations& registrations,
-                                        uint64_t now_ms);
+                                        const Settings& settings, uint64_t now_ms);
 
 /// Chooses this L2, even if it was asked before.
-[[nodiscard]] Choice choose_again(const Fetch& fetch, Registrations& registrations, L2No no,
-                                  uint64_t now_ms);
+[[nodiscard]] Choice choose_again(const Fetch& fetch, Registrations& registrations,
+                                  const Settings& settings, L2No no, uint64_t now_ms);
 
 }  // namespace daphnis::broker

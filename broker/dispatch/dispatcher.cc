@@ -28,6 +28,17 @@ bool Dispatcher::on_fetch(WorkerId worker, ipc::Fetch&& message, uint64_t now_ms
   return true;
 }
 
+void Dispatcher::give_up_for_lack(Fetch& fetch, const Choice& choice) {
+  const bool is_for_wait = choice.is_crowded && choice.wait_ms > 0;
+  context_.counters.queues_full += choice.is_crowded && !is_for_wait ? 1 : 0;
+  context_.counters.queue_waits_refused += is_for_wait ? 1 : 0;
+  const Outcome reason = failure_of(fetch, choice.is_crowded);
+  const bool says_wait = is_for_wait && reason == Outcome::kOverloaded;
+  const uint64_t wait_s = (choice.wait_ms + 999) / 1'000;
+  give_up(fetch, reason,
+          says_wait ? static_cast<uint32_t>(std::min<uint64_t>(wait_s, kQueueRetryAfterSMax)) : 0);
+}
+
 /// Decides by DESIGN 2, step 9.
 Outcome Dispatcher::failure_of(const Fetch& fetch, bool is_crowded) const {
   if (is_draining_) return Outcome::kDraining;
@@ -142,26 +153,26 @@ void Dispatcher::end_attempt(Attempt& attempt, const AttemptEnding& ending, uint
   serve_queue(*l2, now_ms);
 }
 
-void Dispatcher::give_up(Fetch& fetch, Outcome reason) {
+void Dispatcher::give_up(Fetch& fetch, Outcome reason, uint32_t retry_after_s) {
   log_attempt(LogLevel::kDebug, fetch,
               {.outcome = "given_up",
                .number = fetch.orders,
                .attempt = fetch.last_attempt,
                .l2 = fetch.last_l2},
               context_, registrations_);
-  refuse(fetch.worker, fetch.worker_fetch_id, reason, fetch.orders);
+  refuse(fetch.worker, fetch.worker_fetch_id, reason, fetch.orders, retry_after_s);
   erase(fetch, FetchEnd::How::kFailed, reason);
 }
 
 void Dispatcher::refuse(WorkerId worker, WorkerFetchId worker_fetch_id, Outcome reason,
-                        size_t attempts) {
+                        size_t attempts, uint32_t retry_after_s) {
   ++context_.counters.fetches_failed[reason];
   const bool may_help_to_retry = reason != Outcome::kNotFound && reason != Outcome::kL2sFailed;
-  const ipc::FetchFailed message{
-      .fetch_id = static_cast<uint64_t>(worker_fetch_id),
-      .reason = reason,
-      .attempts = static_cast<uint32_t>(attempts),
-      .retry_after_s = may_help_to_retry ? context_.settings.retry_after_s : 0};
+  if (retry_after_s == 0) retry_after_s = context_.settings.retry_after_s;
+  const ipc::FetchFailed message{.fetch_id = static_cast<uint64_t>(worker_fetch_id),
+                                 .reason = reason,
+                                 .attempts = static_cast<uint32_t>(attempts),
+                                 .retry_after_s = may_help_to_retry ? retry_after_s : 0};
   context_.tell(worker, message);
 }
 

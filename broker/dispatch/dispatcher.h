@@ -16,6 +16,9 @@
 
 namespace daphnis::broker {
 
+/// The longest Retry-After for a client that would wait too long in an L2's queue, in seconds.
+inline constexpr uint32_t kQueueRetryAfterSMax = 30;
+
 /// Turns fetches into attempts (DESIGN 2, steps 4 to 9): decides which L2s are asked, for how long,
 /// what each delivery means, and when a fetch fails. Owned by the broker. Sends orders through
 /// Registrations and FetchFailed through the outbox. Workers checks which messages a worker may
@@ -63,8 +66,10 @@ class Dispatcher {
   };
   /// Takes out the fetches that have ended since the last call, in that order.
   [[nodiscard]] std::vector<FetchEnd> take_ended() { return std::exchange(ended_, {}); }
-  /// Sends FetchFailed to a worker.
-  void refuse(WorkerId worker, WorkerFetchId worker_fetch_id, Outcome reason, size_t attempts);
+  /// Sends FetchFailed to a worker. `retry_after_s` is for its client where it may help to retry;
+  /// 0: as the settings say.
+  void refuse(WorkerId worker, WorkerFetchId worker_fetch_id, Outcome reason, size_t attempts,
+              uint32_t retry_after_s = 0);
 
   // --- From L2s ---
   /// Takes back all orders and queued fetches of an L2 whose registration was lost or replaced.
@@ -150,7 +155,9 @@ class Dispatcher {
   void end_attempt(Attempt& attempt, const AttemptEnding& ending, uint64_t now_ms);
   /// Ends a fetch's wait and its attempts that are not handed off.
   void take_back(Fetch& fetch, Outcome how, uint64_t now_ms);
-  void give_up(Fetch& fetch, Outcome reason);
+  void give_up(Fetch& fetch, Outcome reason, uint32_t retry_after_s = 0);
+  /// Gives a fetch up for which `choice` has no L2.
+  void give_up_for_lack(Fetch& fetch, const Choice& choice);
   [[nodiscard]] Outcome failure_of(const Fetch& fetch, bool is_crowded) const;
   void abandon(Fetch& fetch, uint64_t now_ms);
   void erase(Fetch& fetch, FetchEnd::How how, Outcome reason = {});

@@ -26,8 +26,7 @@ void Dispatcher::find_candidate(Fetch& fetch, uint64_t now_ms) {
   } else if (may_ask && fetch.is_in_mid_answer && !fetch.past_sources.ids().empty()) {
     await_holder(fetch, now_ms);
   } else {
-    if (choice.is_crowded) ++context_.counters.queues_full;
-    give_up(fetch, failure_of(fetch, choice.is_crowded));
+    give_up_for_lack(fetch, choice);
   }
 }
 
@@ -77,13 +76,13 @@ bool Dispatcher::may_ask_more(const Fetch& fetch, uint64_t now_ms) const {
 }
 
 Choice Dispatcher::choose(const Fetch& fetch, uint64_t now_ms) {
-  Choice choice = choose_candidate(fetch, registrations_, context_.settings.candidates_max, now_ms);
+  Choice choice = choose_candidate(fetch, registrations_, context_.settings, now_ms);
   for (const L2No no : fetch.to_ask_again) {
     if (choice.l2) break;
-    choice = choose_again(fetch, registrations_, no, now_ms);
+    choice = choose_again(fetch, registrations_, context_.settings, no, now_ms);
   }
   if (choice.l2) return choice;
-  const Choice again = choose_past_source(fetch, registrations_, now_ms);
+  const Choice again = choose_past_source(fetch, registrations_, context_.settings, now_ms);
   return again.l2 || again.is_crowded ? again : choice;
 }
 

@@ -77,6 +77,10 @@ struct L2 {
   }
   [[nodiscard]] bool has_free_place() const { return places.taken() < registration.capacity; }
   [[nodiscard]] bool has_queue_place() const { return waiting.size() < limits::kL2QueueMax; }
+  /// How long a fetch that comes now is likely to wait for a place, in ms; 0: nobody knows yet.
+  [[nodiscard]] uint64_t queue_wait_ms() const {
+    return (waiting.size() + 1) * places.held_ms() / registration.capacity;
+  }
   [[nodiscard]] bool is_suspect(uint64_t now_ms) const { return now_ms < suspect_until_ms; }
 };
 

@@ -120,4 +120,62 @@ TEST_CASE("a registration that ends takes its orders given up with it", "[broker
   CHECK(rig.broker.counters().places_expired == 1);
 }
 
+TEST_CASE("a wait for a place that is likely to be too long is refused at once",
+          "[broker][places]") {
+  Rig rig;
+  const ConnId home = rig.register_l2("home", "?v=2&capacity=2");
+  const WorkerId worker = rig.connect_worker();
+  uint64_t last = 0;
+  const auto fetch = [&] {
+    ++last;
+    rig.fetch(worker, last, cid_number(last), 60'000);
+  };
+  const auto end_oldest = [&](size_t n) {
+    rig.end_attempt(worker, rig.inbox<ipc::Handoff>(worker)[n], Outcome::kComplete);
+  };
+  for (size_t n = 0; n < 4; ++n) {  // The first two take the places, and the mean is unknown.
+    fetch();
+    if (n < 2) rig.post(home, cid_number(last));
+  }
+  rig.advance(3'000);
+  CHECK(rig.broker.dispatcher().waiting() == 2);
+  end_oldest(0);
+  rig.post(home, cid_number(3));
+  REQUIRE(only_l2(rig).places.held_ms() == 3'000);
+
+  fetch();  // One waits, so the wait is 2 / 2 * 3 s.
+  CHECK(rig.broker.dispatcher().waiting() == 2);
+  fetch();
+  CHECK(rig.broker.dispatcher().waiting() == 3);
+  fetch();
+  CHECK(rig.broker.dispatcher().waiting() == 3);
+  CHECK(rig.failure(worker, last) == Outcome::kOverloaded);
+  CHECK(rig.inbox<ipc::FetchFailed>(worker).back().retry_after_s == 6);
+  CHECK(rig.broker.counters().queue_waits_refused == 1);
+  CHECK(rig.broker.counters().queues_full == 0);
+}
+
+TEST_CASE("another L2 is asked where the wait at a holder would be too long", "[broker][places]") {
+  Rig rig;
+  const ConnId holder = rig.register_l2("holder", "?v=2&capacity=1");
+  const WorkerId worker = rig.connect_worker();
+  rig.announce("holder", kRoot);
+  rig.fetch(worker, 1, kRoot);
+  rig.post(holder, kRoot);
+  rig.advance(40'000);
+  rig.end_attempt(worker, rig.inbox<ipc::Handoff>(worker)[0], Outcome::kComplete);
+  rig.fetch(worker, 2, kRoot);
+  rig.post(holder, kRoot);
+  SECTION("where there is another") {
+    const ConnId other = rig.register_l2("other", "?v=2");
+    rig.fetch(worker, 3, kRoot);
+    CHECK(rig.orders(other).size() == 1);
+  }
+  SECTION("where there is none the client is told to come back after 30 s") {
+    rig.fetch(worker, 3, kRoot);
+    CHECK(rig.inbox<ipc::FetchFailed>(worker).back().retry_after_s == kQueueRetryAfterSMax);
+  }
+  CHECK(rig.broker.dispatcher().waiting() == 0);
+}
+
 }  // namespace daphnis::broker
