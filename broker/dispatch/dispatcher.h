@@ -105,6 +105,9 @@ class Dispatcher {
   [[nodiscard]] Decision on_delivery(const Uuid& attempt_id, const Cid& root,
                                      std::optional<NotFound> not_found, bool is_anonymous,
                                      uint64_t now_ms);
+  /// The L2 has answered this attempt's order. False where that was not given up; else its place is
+  /// free now, and nothing else comes of the answer.
+  [[nodiscard]] bool settle(const Uuid& attempt_id, uint64_t now_ms);
   /// Finds the attempt that a POST without an id is for: the only one for that root that is out to
   /// an L2 registered from that address (DESIGN 3.1). Attempts that need an id do not count.
   [[nodiscard]] std::optional<Uuid> only_attempt(const std::string& address, const Cid& root);

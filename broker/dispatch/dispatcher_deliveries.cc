@@ -31,7 +31,7 @@ Dispatcher::Decision Dispatcher::on_delivery(const Uuid& attempt_id, const Cid& 
 }
 
 Dispatcher::Decision Dispatcher::decide_finished(const Uuid& attempt_id, uint64_t now_ms) {
-  if (L2* l2 = registrations_.settle(attempt_id, now_ms)) serve_queue(*l2, now_ms);
+  static_cast<void>(settle(attempt_id, now_ms));
   const auto was_delivered = attempts_.was_delivered(attempt_id, now_ms);
   if (!was_delivered) {
     ++context_.counters.deliveries_unknown;
@@ -39,6 +39,13 @@ Dispatcher::Decision Dispatcher::decide_finished(const Uuid& attempt_id, uint64_
   }
   ++(*was_delivered ? context_.counters.deliveries_double : context_.counters.deliveries_late);
   return {*was_delivered ? Verdict::kDelivered : Verdict::kCancelled};
+}
+
+bool Dispatcher::settle(const Uuid& attempt_id, uint64_t now_ms) {
+  L2* l2 = registrations_.settle(attempt_id, now_ms);
+  if (!l2) return false;
+  serve_queue(*l2, now_ms);
+  return true;
 }
 
 std::optional<Uuid> Dispatcher::only_attempt(const std::string& address, const Cid& root) {

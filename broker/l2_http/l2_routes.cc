@@ -138,6 +138,9 @@ bool L2Server::take_delivery(L2Connection& connection, const DataTarget& target,
                     "without an id there must be exactly one order for this CID out to you",
                     now_ms);
   }
+  if (target.acknowledges_cancel && dispatcher_.settle(*id, now_ms)) {
+    return end_cancelled(connection, now_ms);
+  }
   context_.counters.deliveries_without_id += is_anonymous ? 1 : 0;
   const auto decision =
       dispatcher_.on_delivery(*id, target.root, target.not_found, is_anonymous, now_ms);
@@ -156,10 +159,13 @@ bool L2Server::take_delivery(L2Connection& connection, const DataTarget& target,
       return end_with(connection, 409, "already_answered", "this request was answered before",
                       now_ms);
     case Dispatcher::Verdict::kCancelled:
-      return end_with(connection, 410, "cancelled", "nobody waits for this request any more",
-                      now_ms);
+      return end_cancelled(connection, now_ms);
   }
   return false;
+}
+
+bool L2Server::end_cancelled(L2Connection& connection, uint64_t now_ms) {
+  return end_with(connection, 410, "cancelled", "nobody waits for this request any more", now_ms);
 }
 
 bool L2Server::hand_off(L2Connection& connection, const Uuid& attempt_id, WorkerId worker,

@@ -60,6 +60,7 @@ class L2Server final : public NdjsonLine::Connections {
   void open_registration(L2Connection& connection, RegisterTarget&& target, uint64_t now_ms);
   bool take_delivery(L2Connection& connection, const DataTarget& target, Bytes rest,
                      uint64_t now_ms);
+  bool end_cancelled(L2Connection& connection, uint64_t now_ms);
   bool hand_off(L2Connection& connection, const Uuid& attempt_id, WorkerId worker, Bytes rest,
                 uint64_t now_ms);
   bool begin_holdings(L2Connection& connection, const std::string& l2_id, uint64_t now_ms);

@@ -71,6 +71,7 @@ L2Target read_data(const http::Head& head, std::string_view rest, std::string_vi
   if (const std::string* what = head.find(kNotFoundHeader)) {
     target.not_found = read_not_found(*what);
   }
+  target.acknowledges_cancel = head.find(kCancelledHeader) != nullptr;
   return target;
 }
 

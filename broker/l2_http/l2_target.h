@@ -27,6 +27,7 @@ struct DataTarget {
   Cid root;
   std::optional<Uuid> attempt_id;
   std::optional<NotFound> not_found;  ///< The value of Daphnis-Not-Found, if the head has one.
+  bool acknowledges_cancel = false;   ///< The head has Daphnis-Cancelled.
 };
 /// POST /holdings/<id>.
 struct HoldingsTarget {

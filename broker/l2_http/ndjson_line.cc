@@ -32,8 +32,8 @@ size_t NdjsonLine::order(const Order& order) {
   return send_line(order_line(order, capabilities_));
 }
 
-size_t NdjsonLine::cancel(const Uuid&) {
-  return 0;
+size_t NdjsonLine::cancel(const Uuid& attempt_id) {
+  return capabilities_.reads_cancels ? send_line(cancel_line(attempt_id)) : 0;
 }
 
 size_t NdjsonLine::heartbeat() {

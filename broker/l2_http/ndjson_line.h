@@ -11,8 +11,8 @@
 namespace daphnis::broker {
 
 /// The line to an L2 that is an endless HTTP/1 response (DESIGN 3.1): a head with the session key,
-/// then NDJSON order lines, and empty lines as heartbeats. Writes through the outbox. The protocol
-/// has no message that cancels an attempt.
+/// then NDJSON lines for orders and cancels, and empty lines as heartbeats. Writes through the
+/// outbox.
 class NdjsonLine final : public L2Line {
  public:
   /// The owner of the connection, which goes on after the response. Outlives the line.
@@ -30,7 +30,7 @@ class NdjsonLine final : public L2Line {
     kClose,    ///< For HTTP/1.0: as it is, up to the connection's end, which has no reason.
   };
 
-  /// `capabilities` are the L2's; they decide what an order line says.
+  /// `capabilities` are the L2's; they decide which lines there are and what they say.
   NdjsonLine(Outbox& out, Connections& connections, ConnId conn, Framing framing,
              const Capabilities& capabilities)
       : out_(out),

@@ -52,4 +52,8 @@ std::string order_line(const Order& order, const Capabilities& capabilities) {
   return out;
 }
 
+std::string cancel_line(const Uuid& attempt_id) {
+  return R"({"cancel":")" + text_of(attempt_id) + "\"}\n";
+}
+
 }  // namespace daphnis::broker

@@ -16,4 +16,8 @@ namespace daphnis::broker {
 /// deadlineMs, the time that the fetch has left; in the middle of an output also skip and next.
 [[nodiscard]] std::string order_line(const Order& order, const Capabilities& capabilities);
 
+/// The line, with its line end, by which an L2 that reads cancels learns that nobody waits for an
+/// order any more.
+[[nodiscard]] std::string cancel_line(const Uuid& attempt_id);
+
 }  // namespace daphnis::broker

@@ -13,18 +13,20 @@ struct Capabilities {
   StreamShape stream_shape = StreamShape::kWholeDag;
   /// An order may say path, scope, byte range, dups and the time left, besides ids and the root.
   bool reads_whole_requests = false;
+  /// It can be told that nobody waits for an order any more, and acknowledges that.
+  bool reads_cancels = false;
 
   [[nodiscard]] bool operator==(const Capabilities&) const = default;
 };
 
 /// What an L2 that speaks v2 can do. An L2 without any of it is a legacy one.
-inline constexpr Capabilities kV2Capabilities{.stream_shape = StreamShape::kExact,
-                                              .reads_whole_requests = true};
+inline constexpr Capabilities kV2Capabilities{
+    .stream_shape = StreamShape::kExact, .reads_whole_requests = true, .reads_cancels = true};
 
 /// True where an L2 can do at least what v2 asks of it.
 [[nodiscard]] constexpr bool speaks_v2(const Capabilities& capabilities) {
   return capabilities.stream_shape == kV2Capabilities.stream_shape &&
-         capabilities.reads_whole_requests;
+         capabilities.reads_whole_requests && capabilities.reads_cancels;
 }
 
 /// The generation as lists and logs name it: "v2" or "legacy".

@@ -42,8 +42,8 @@ class L2Line {
   [[nodiscard]] virtual size_t begin(const Uuid& session_key) = 0;
   /// Gives the L2 an order.
   [[nodiscard]] virtual size_t order(const Order& order) = 0;
-  /// Tells the L2 that nobody waits for an attempt any more. A transport without such a message
-  /// writes nothing: there the L2 learns it from the reply to its delivery.
+  /// Tells the L2 that nobody waits for an attempt any more. Where the transport or the L2 knows no
+  /// such message nothing is written: there the L2 learns it from the reply to its delivery.
   [[nodiscard]] virtual size_t cancel(const Uuid& attempt_id) = 0;
   /// Gives a sign of life.
   [[nodiscard]] virtual size_t heartbeat() = 0;

@@ -9,6 +9,10 @@ namespace daphnis {
 /// (docs/protocol-l2.md, "I do not have it").
 inline constexpr std::string_view kNotFoundHeader = "Daphnis-Not-Found";
 
+/// The header of a POST by which an L2 acknowledges that an order was cancelled before it began to
+/// deliver (docs/protocol-l2.md, "Cancels"); its value is "1".
+inline constexpr std::string_view kCancelledHeader = "Daphnis-Cancelled";
+
 /// What an L2 says it lacks.
 enum class NotFound : uint8_t {
   kRoot,         ///< "root": the root block, and so the whole content.

@@ -84,6 +84,22 @@ TEST_CASE("each POST for an order given up frees one place", "[broker][places]")
   CHECK(only_l2(rig).places.given_up() == 1);
 }
 
+TEST_CASE("an L2 that acknowledges a cancel has its place free after one round trip",
+          "[broker][places]") {
+  Rig rig;
+  const ConnId home = rig.register_l2("home", "?v=2&capacity=1");
+  const WorkerId worker = rig.connect_worker();
+  rig.fetch(worker, 1, kRoot);
+  rig.fetch(worker, 2, kRoot);
+  const std::string id = rig.last_id(home);
+  rig.tell(worker, ipc::CancelFetch{1});
+  CHECK(rig.conns[home].out.find("{\"cancel\":\"" + id + "\"}\n") != std::string::npos);
+  CHECK(rig.orders(home).size() == 1);
+  CHECK(rig.status(rig.post(home, kRoot, "Daphnis-Cancelled: 1\r\n", "0\r\n\r\n")) == 410);
+  CHECK(rig.orders(home).size() == 2);
+  CHECK(rig.broker.counters().deliveries_late == 0);
+}
+
 TEST_CASE("a place of an order that is never answered is free after 30 s", "[broker][places]") {
   Rig rig;
   const ConnId home = rig.register_l2("home", "?capacity=1");

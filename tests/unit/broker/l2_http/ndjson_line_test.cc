@@ -116,11 +116,20 @@ TEST_CASE("an NDJSON line for HTTP 1.0 is bare and ends with its connection",
   CHECK(to.lingers_since_ms == 99);
 }
 
-TEST_CASE("an NDJSON line is cut without a word and has none for a cancel",
-          "[broker][registration]") {
+TEST_CASE("an NDJSON line tells of a cancel where its L2 reads that", "[broker][registration]") {
+  Line to(NdjsonLine::Framing::kClose, kV2Capabilities);
+  const std::string line = R"({"cancel":"ab010000-0000-0000-0000-000000000000"})"
+                           "\n";
+  CHECK(to.line.cancel(kKey) == line.size());
+  CHECK(to.written() == line);
+  Line legacy(NdjsonLine::Framing::kClose);
+  CHECK(legacy.line.cancel(kKey) == 0);
+  CHECK(legacy.written().empty());
+}
+
+TEST_CASE("an NDJSON line is cut without a word", "[broker][registration]") {
   const auto framing = GENERATE(NdjsonLine::Framing::kChunked, NdjsonLine::Framing::kClose);
   Line to(framing);
-  CHECK(to.line.cancel(kKey) == 0);
   to.line.cut();
   CHECK(to.written().empty());
   CHECK(to.is_closed);
