@@ -136,7 +136,10 @@ void L1Session::on_registration_ended(std::string_view reason, uint64_t now_ms) 
 
 void L1Session::on_line(std::string_view line, uint64_t now_ms) {
   std::optional<Order> order = reader_.read(line);
-  if (!order || active_.contains(order->request_id)) {
+  if (!order && settings_.generation == Generation::kV2) {
+    if (const auto cancelled = reader_.read_cancel(line)) return on_cancel(*cancelled);
+  }
+  if (!order || active_.contains(order->request_id) || acknowledging_.contains(order->request_id)) {
     ++stats_.junk_lines;
     LogLine note("junk_line");
     log(LogLevel::kWarn, std::move(note.add("line", line.substr(0, 128))));
@@ -162,17 +165,38 @@ void L1Session::start_queued(uint64_t now_ms) {
   while (active_.size() < settings_.capacity && !queued_.empty()) {
     Queued next = std::move(queued_.front());
     queued_.pop_front();
-    if ((next.begin_by_ms && *next.begin_by_ms <= now_ms) ||
-        !active_.insert(next.order.request_id).second) {
+    const bool is_late = next.begin_by_ms && *next.begin_by_ms <= now_ms;
+    if (is_late || !active_.insert(next.order.request_id).second) {
       ++stats_.orders_dropped;
+      if (is_late) acknowledge(std::move(next.order));  // Else it would keep a place at the L1.
       continue;
     }
     commands_.emplace_back(StartUpload{std::move(next.order), next.begin_by_ms});
   }
 }
 
+void L1Session::on_cancel(const Uuid& request_id) {
+  const auto queued = std::ranges::find(queued_, request_id,
+                                        [](const Queued& one) { return one.order.request_id; });
+  if (active_.contains(request_id)) {
+    ++stats_.cancels;
+    commands_.emplace_back(CancelUpload{request_id});
+  } else if (queued != queued_.end()) {
+    ++stats_.cancels;
+    acknowledge(std::move(queued->order));
+    queued_.erase(queued);
+  }
+}
+
+void L1Session::acknowledge(Order order) {
+  if (acknowledging_.size() >= kAcknowledgementsMax) return;
+  if (!acknowledging_.insert(order.request_id).second) return;
+  commands_.emplace_back(AcknowledgeCancel{std::move(order)});
+}
+
 void L1Session::on_upload_done(const Uuid& request_id, uint64_t now_ms) {
   active_.erase(request_id);
+  acknowledging_.erase(request_id);
   start_queued(now_ms);
 }
 

@@ -51,18 +51,30 @@ struct StartUpload {
   /// it.
   std::optional<uint64_t> begin_by_ms;
 };
+/// Nobody waits for an upload under way: it ends, and says so to the L1 if its POST has not begun.
+struct CancelUpload {
+  Uuid request_id;
+};
+/// Tell the L1 that an order is not delivered, since nobody waits for it; report on_upload_done()
+/// once.
+struct AcknowledgeCancel {
+  Order order;
+};
 struct WriteLog {
   LogLevel level;
   LogLine line;
 };
 using SessionCommand = std::variant<OpenRegistration, CloseRegistration, PostHoldings, DropHoldings,
-                                    StartUpload, WriteLog>;
+                                    StartUpload, CancelUpload, AcknowledgeCancel, WriteLog>;
 
-/// An L2's session with one L1 (DESIGN 3.1): registers, takes orders, runs at most `capacity`
-/// uploads at once, announces holdings, detects a dead L1, and registers again with back-off.
-/// Sans-I/O: time in milliseconds of any monotonic clock comes in, commands come out. Uploads under
-/// way outlive a lost registration, since a worker may hold their connections. Owned by the shell's
-/// client of that L1, or by a simulation.
+/// Cancels that are being acknowledged at once; for those beyond, the L1 has a time limit.
+inline constexpr size_t kAcknowledgementsMax = 256;
+
+/// An L2's session with one L1 (DESIGN 3.1): registers, takes orders and cancels, runs at most
+/// `capacity` uploads at once, announces holdings, detects a dead L1, and registers again with
+/// back-off. Sans-I/O: time in milliseconds of any monotonic clock comes in, commands come out.
+/// Uploads under way outlive a lost registration, since a worker may hold their connections. Owned
+/// by the shell's client of that L1, or by a simulation.
 class L1Session {
  public:
   struct Stats {
@@ -71,6 +83,7 @@ class L1Session {
     uint64_t orders = 0;
     uint64_t junk_lines = 0;      ///< Unreadable, too long, or with the id of an upload under way.
     uint64_t orders_dropped = 0;  ///< The queue was full, or their deadline passed in it.
+    uint64_t cancels = 0;         ///< Of orders that were queued or being delivered.
   };
 
   L1Session(SessionSettings settings, Random random);
@@ -129,6 +142,8 @@ class L1Session {
   [[nodiscard]] uint64_t delay_after(const Loss& loss);
   void on_line(std::string_view line, uint64_t now_ms);
   void start_queued(uint64_t now_ms);
+  void on_cancel(const Uuid& request_id);
+  void acknowledge(Order order);
   void tell();
   void post_holdings();
   void log(LogLevel level, LogLine line) {
@@ -149,6 +164,7 @@ class L1Session {
   std::string session_key_;  ///< This registration's Daphnis-Session.
 
   std::set<Uuid> active_;
+  std::set<Uuid> acknowledging_;
   std::deque<Queued> queued_;
 
   Telling telling_ = Telling::kIdle;

@@ -124,4 +124,11 @@ std::optional<Order> OrderReader::read(std::string_view line) {
   return order;
 }
 
+std::optional<Uuid> OrderReader::read_cancel(std::string_view line) {
+  object fields;
+  if (state_->parser.parse(line.data(), line.size()).get(fields) != simdjson::SUCCESS) return {};
+  bool is_wrong = false;
+  return parse_uuid(text_field(fields, "cancel", is_wrong));
+}
+
 }  // namespace daphnis::l2

@@ -37,6 +37,8 @@ class OrderReader {
   OrderReader& operator=(OrderReader&&) noexcept;
 
   [[nodiscard]] std::optional<Order> read(std::string_view line);
+  /// Reads a line that is no order: the id of the order that it cancels; nullopt: it cancels none.
+  [[nodiscard]] std::optional<Uuid> read_cancel(std::string_view line);
 
  private:
   struct State;

@@ -12,6 +12,13 @@ std::optional<uint64_t> retry_after_of(const http::Head& head) {
   return field ? parse_retry_after_ms(*field) : std::nullopt;
 }
 
+/// How the log says that an upload ended.
+std::string_view outcome_of(const UploadResult& result) {
+  if (result.is_cancelled) return "cancelled";
+  if (result.is_not_found) return "not_found";
+  return result.is_complete ? "sent" : "cut";
+}
+
 /// Appends `bytes` to `held`, up to kRefusalBytesMax in all.
 void keep_start(Bytes bytes, std::string& held) {
   held.append(as_text(bytes), 0, limits::kRefusalBytesMax - held.size());
@@ -179,9 +186,23 @@ void L1Client::end_holdings(const L1Refusal& reply) {
 }
 
 void L1Client::do_command(StartUpload& command) {
-  const Uuid id = command.order.request_id;
+  begin_upload(std::move(command), Upload::What::kDelivery);
+}
+
+void L1Client::do_command(CancelUpload& command) {
+  const auto found = uploads_.find(command.request_id);
+  if (found != uploads_.end()) found->second->cancel();
+}
+
+void L1Client::do_command(AcknowledgeCancel& command) {
+  begin_upload({.order = std::move(command.order), .begin_by_ms = {}},
+               Upload::What::kAcknowledgement);
+}
+
+void L1Client::begin_upload(StartUpload start, Upload::What what) {
+  const Uuid id = start.order.request_id;
   uploads_[id] =
-      std::make_unique<Upload>(upload_host_, std::move(command),
+      std::make_unique<Upload>(upload_host_, std::move(start), what,
                                [this, id](const UploadResult& result) { end_upload(id, result); });
 }
 
@@ -203,7 +224,7 @@ void L1Client::log_upload(const Order& order, const UploadResult& result) {
   line.add("request", text_of(order.request_id));
   if (!order.trace_id.empty()) line.add("trace", order.trace_id);
   line.add("status", result.status).add("bytes", result.bytes);
-  line.add("outcome", result.is_not_found ? "not_found" : result.is_complete ? "sent" : "cut");
+  line.add("outcome", outcome_of(result));
   if (!result.code.empty()) line.add("code", result.code);
   if (!result.why.empty()) line.add("why", result.why);
   if (result.status == 422) {

@@ -41,6 +41,9 @@ class L1Client {
   void do_command(PostHoldings& command);
   void do_command(DropHoldings& command);
   void do_command(StartUpload& command);
+  void do_command(CancelUpload& command);
+  void do_command(AcknowledgeCancel& command);
+  void begin_upload(StartUpload start, Upload::What what);
   void do_command(WriteLog& command);
 
   void begin_refusal(const http::Head& reply);

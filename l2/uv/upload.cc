@@ -9,6 +9,8 @@ namespace daphnis::l2 {
 namespace {
 
 constexpr const char* kNoMore = "the L1 wants no more";
+/// For the early reply to a POST that has begun when it is cancelled.
+constexpr uint64_t kCancelledReplyMs = 10'000;
 
 }  // namespace
 
@@ -20,28 +22,51 @@ struct Upload::Job {
   Upload* owner = nullptr;
 };
 
-Upload::Upload(const Host& host, StartUpload start,
+Upload::Upload(const Host& host, StartUpload start, What what,
                std::function<void(const UploadResult&)> on_done)
     : host_(host),
       start_(std::move(start)),
       on_done_(std::move(on_done)),
       stall_(host.loop, [this] { finish(is_refused_ ? kNoMore : "the L1 takes no bytes"); }),
-      later_(host.loop, [this] { on_done_(result_); }) {
+      later_(host.loop, [this] { on_done_(result_); }),
+      is_cancelled_(what == What::kAcknowledgement) {
   stall_.start(limits::kUploadStallMs);
   restart();
 }
 
 Upload::~Upload() {
+  drop_job();
+}
+
+void Upload::drop_job() {
   if (job_) job_->owner = nullptr;
+  job_ = nullptr;
+}
+
+void Upload::cancel() {
+  if (is_over_ || is_cancelled_ || is_refused_ || is_all_sent_) return;  // It ends by itself.
+  drop_job();
+  turn_.reset();
+  if (!is_head_sent_) return acknowledge();
+  is_refused_ = true;
+  stall_.start(kCancelledReplyMs);
+}
+
+void Upload::acknowledge() {
+  is_cancelled_ = true;
+  result_ = {.is_cancelled = true};
+  turn_ = Delivery::Turn{.is_last = true};
+  if (!link_) return open_link();
+  pump();
 }
 
 void Upload::restart() {
-  if (job_) job_->owner = nullptr;
-  job_ = nullptr;
-  delivery_ = std::make_shared<Delivery>(host_.store, start_.order);
+  drop_job();
   turn_.reset();
   result_ = {};
   is_ready_ = is_head_sent_ = is_all_sent_ = false;
+  if (is_cancelled_) return acknowledge();
+  delivery_ = std::make_shared<Delivery>(host_.store, start_.order);
   make_turn();
 }
 
@@ -77,7 +102,7 @@ void Upload::on_turn(Delivery::Turn turn) {
     is_aborting_ = host_.generation == Generation::kLegacy;
   }
   if (!is_head_sent_ && start_.begin_by_ms && host_.loop.now_ms() >= *start_.begin_by_ms) {
-    return finish("the deadline has passed");
+    return acknowledge();  // The deadline has passed.
   }
   if (is_refused_) return;
   turn_ = std::move(turn);
@@ -103,7 +128,9 @@ std::string Upload::request_head() const {
   auto head = http::HeadWriter::request(
       "POST", "/data/" + order.request.root.text() + "?requestId=" + text_of(order.request_id));
   head.add("Host", host_.l1.authority());
-  if (result_.is_not_found && !is_aborting_) {
+  if (is_cancelled_) {
+    head.add(kCancelledHeader, "1").add("Content-Length", uint64_t{0});
+  } else if (result_.is_not_found && !is_aborting_) {
     head.add(kNotFoundHeader, text_of(lacks_)).add("Content-Length", uint64_t{0});
   } else {
     if (order.skip > 0) head.add(kSkipHeader, order.skip);
@@ -134,7 +161,8 @@ void Upload::pump() {
   }
   result_.bytes += size;
   is_all_sent_ = turn_->is_last && !is_aborting_;
-  if (is_all_sent_ && !result_.is_not_found) put(as_bytes(http::kLastChunk));
+  const bool has_body = !result_.is_not_found && !is_cancelled_;
+  if (is_all_sent_ && has_body) put(as_bytes(http::kLastChunk));
   const bool is_more = !turn_->is_last;
   turn_.reset();
   link_->write(std::move(out));
@@ -171,8 +199,8 @@ void Upload::on_end() {
 
 void Upload::finish(std::string why) {
   result_.why = std::move(why);
-  if (job_) job_->owner = nullptr;
-  job_ = nullptr;
+  is_over_ = true;
+  drop_job();
   stall_.stop();
   link_.reset();
   later_.start(0);

@@ -18,14 +18,16 @@ struct UploadResult {
   int status = 0;            ///< The status of the L1's reply; 0 where there was none.
   bool is_complete = false;  ///< The whole delivery was sent.
   bool is_not_found = false;
-  uint64_t bytes = 0;     ///< Bytes of CAR that were sent.
-  std::string why = {};   ///< Why the upload failed; empty where it did not.
-  std::string code = {};  ///< The code in a reply other than 200; empty where there was none.
+  bool is_cancelled = false;  ///< Nobody waited for it, and no byte of CAR was sent.
+  uint64_t bytes = 0;         ///< Bytes of CAR that were sent.
+  std::string why = {};       ///< Why the upload failed; empty where it did not.
+  std::string code = {};      ///< The code in a reply other than 200; empty where there was none.
 };
 
 /// Delivers what one order asks for: makes the CAR in the thread pool, a turn ahead of the socket,
-/// and POSTs it in chunks. An early reply of the L1 ends the upload at once. Owned by the client of
-/// its L1, which may destroy it at any time, also in on_done, its last call.
+/// and POSTs it in chunks. An early reply of the L1 ends the upload at once. An upload for which
+/// nobody waits says just that, where its POST has not begun. Owned by the client of its L1, which
+/// may destroy it at any time, also in on_done, its last call.
 class Upload {
  public:
   struct Host {
@@ -39,10 +41,20 @@ class Upload {
     std::function<void(std::unique_ptr<Link>)> give_link;
   };
 
-  Upload(const Host& host, StartUpload start, std::function<void(const UploadResult&)> on_done);
+  enum class What : uint8_t {
+    kDelivery,
+    kAcknowledgement,  ///< Only that the order is cancelled.
+  };
+
+  Upload(const Host& host, StartUpload start, What what,
+         std::function<void(const UploadResult&)> on_done);
   ~Upload();
   Upload(const Upload&) = delete;
   Upload& operator=(const Upload&) = delete;
+
+  /// Nobody waits for it any more. A POST that has begun makes no more of its CAR, and ends its
+  /// connection after the reply.
+  void cancel();
 
   [[nodiscard]] const Order& order() const { return start_.order; }
 
@@ -50,6 +62,9 @@ class Upload {
   struct Job;  ///< One turn in the thread pool; may outlive the upload.
 
   void restart();
+  /// Sends no CAR, but that the order is cancelled.
+  void acknowledge();
+  void drop_job();
   void make_turn();
   void on_turn(Delivery::Turn turn);
   void open_link();
@@ -77,9 +92,12 @@ class Upload {
   bool is_ready_ = false;                    ///< The link may be written to.
   bool is_head_sent_ = false;
   bool is_all_sent_ = false;
-  bool is_refused_ = false;   ///< An early reply came: it is read, and no more is sent.
-  std::string said_;          ///< The beginning of the reply's body.
-  bool is_aborting_ = false;  ///< Legacy: the POST is begun and then cut, which means not-found.
+  /// An early reply came, or must come: it is read, and no more is sent.
+  bool is_refused_ = false;
+  bool is_cancelled_ = false;  ///< No CAR is sent, only that the order is cancelled.
+  bool is_over_ = false;       ///< on_done is the next call.
+  std::string said_;           ///< The beginning of the reply's body.
+  bool is_aborting_ = false;   ///< Legacy: the POST is begun and then cut, which means not-found.
 };
 
 }  // namespace daphnis::l2

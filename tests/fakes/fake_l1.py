@@ -64,6 +64,9 @@ class FakeL1:
         self.line(json.dumps({"requestId": name, "root": root, "cid": root, **keys}))
         return name
 
+    def cancel(self, name):
+        self.line(json.dumps({"cancel": name}))
+
     def post(self, name):
         """The finished POST for that order, or None."""
         with self.lock:

@@ -119,7 +119,24 @@ class L2(EdgeTest):
         gate.set()
         for name in names:
             self.assertEqual(body, wait_for(lambda: l1.post(name), "all are answered").body)
-        self.assertFalse(any(late in target for target in l1.begun), "nobody waits for that")
+        self.assert_not_delivered(wait_for(lambda: l1.post(late), "nobody waits for that"))
+
+    def assert_not_delivered(self, post):
+        self.assertEqual(("1", b""), (post.headers.get("daphnis-cancelled"), post.body))
+
+    def test_a_cancelled_order_that_waits_is_not_delivered(self):
+        root, body, _ = car.file_car(car.numbered("cancel", 1 << 20))
+        gate = threading.Event()
+        l1 = self.l1(gate=gate)
+        self.l2(l1, self.store(one=body), "--capacity", "1")
+        first = l1.order(root)
+        wait_for(lambda: len(l1.begun) == 1, "an answer begins")
+        second = l1.order(root)
+        l1.cancel(second)
+        wait_for(lambda: len(l1.begun) == 2, "the cancel is answered although no place is free")
+        gate.set()
+        self.assert_not_delivered(wait_for(lambda: l1.post(second), "it is answered"))
+        self.assertEqual(body, wait_for(lambda: l1.post(first), "the other is delivered").body)
 
     def test_it_comes_back_and_obeys_retry_after(self):
         refusal = b"HTTP/1.1 503 Busy\r\nRetry-After: 2\r\nContent-Length: 0\r\n\r\n"

@@ -186,6 +186,14 @@ void L2Node::run(l2::StartUpload& command) {
   send({.id = other, .plan = plan_upload(scene_, order, generation, Mood::kHonest, store_)});
 }
 
+void L2Node::run(l2::CancelUpload&) {
+  // Uploads begin with their orders here, so the reply ends them.
+}
+
+void L2Node::run(l2::AcknowledgeCancel& command) {
+  send({.id = command.order.request_id, .plan = plan_acknowledgement(scene_, command.order)});
+}
+
 void L2Node::run(l2::WriteLog& command) {
   scene_.trace("{}: {}", traits_.settings.l2_id, command.line.text());
 }

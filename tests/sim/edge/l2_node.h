@@ -52,6 +52,8 @@ class L2Node {
   void run(l2::PostHoldings& command);
   void run(l2::DropHoldings& command);
   void run(l2::StartUpload& command);
+  void run(l2::CancelUpload& command);
+  void run(l2::AcknowledgeCancel& command);
   void run(l2::WriteLog& command);
 
   void on_registration_bytes(Bytes bytes);

@@ -67,6 +67,12 @@ UploadPlan not_found(Chance& chance, const l2::Order& order, l2::Generation gene
 
 }  // namespace
 
+UploadPlan plan_acknowledgement(Scene& scene, const l2::Order& order) {
+  auto head = begin_head(scene.chance, order);
+  head.add(kCancelledHeader, "1").add("Content-Length", uint64_t{0});
+  return {.bytes = head.finish(), .end = UploadPlan::End::kWhole};
+}
+
 UploadPlan plan_upload(Scene& scene, const l2::Order& order, l2::Generation generation, Mood mood,
                        BlockStore& store) {
   Chance& chance = scene.chance;

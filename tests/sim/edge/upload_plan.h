@@ -40,4 +40,7 @@ struct UploadPlan {
 [[nodiscard]] UploadPlan plan_upload(Scene& scene, const l2::Order& order,
                                      l2::Generation generation, Mood mood, BlockStore& store);
 
+/// Writes the POST by which an L2 says that an order was cancelled before it began to deliver.
+[[nodiscard]] UploadPlan plan_acknowledgement(Scene& scene, const l2::Order& order);
+
 }  // namespace daphnis::sim

@@ -43,6 +43,19 @@ TEST_CASE("an order of the deployed protocol asks for the whole DAG without repe
   CHECK(order->is_understood);
 }
 
+TEST_CASE("a cancel names an order and is none itself", "[l2][order]") {
+  OrderReader reader;
+  const std::string cancel = std::string(R"({"cancel":")") + kId + R"(","later":1})";
+  CHECK_FALSE(reader.read(cancel));
+  const auto id = reader.read_cancel(cancel);
+  REQUIRE(id);
+  CHECK(text_of(*id) == kId);
+  for (const char* junk : {"", "{}", R"({"cancel":7})", R"({"cancel":"x"})", R"(["cancel"])"}) {
+    CAPTURE(junk);
+    CHECK_FALSE(reader.read_cancel(junk));
+  }
+}
+
 TEST_CASE("an order of v2 is read with all its keys", "[l2][order]") {
   OrderReader reader;
   const auto order = reader.read(line(

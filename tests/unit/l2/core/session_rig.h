@@ -19,6 +19,12 @@ struct SessionRig {
       if (auto* post = std::get_if<l2::PostHoldings>(&command)) posts.push_back(*post);
       if (std::get_if<l2::DropHoldings>(&command)) ++holdings_dropped;
       if (auto* upload = std::get_if<l2::StartUpload>(&command)) uploads.push_back(*upload);
+      if (auto* cancel = std::get_if<l2::CancelUpload>(&command)) {
+        cancelled.push_back(text_of(cancel->request_id));
+      }
+      if (auto* told = std::get_if<l2::AcknowledgeCancel>(&command)) {
+        acknowledged.push_back(text_of(told->order.request_id));
+      }
       if (auto* log = std::get_if<l2::WriteLog>(&command)) {
         logged.push_back("level=" + std::string(name(log->level)) + " " + log->line.text());
       }
@@ -38,6 +44,7 @@ struct SessionRig {
   void order(int n, const std::string& more = "") {
     feed(R"({"requestId":")" + id(n) + R"(","root":"bafkqaaa")" + more + "}\n");
   }
+  void cancel(int n) { feed(R"({"cancel":")" + id(n) + "\"}\n"); }
   void done(int n) {
     session.on_upload_done(*parse_uuid(id(n)), now);
     collect();
@@ -55,6 +62,8 @@ struct SessionRig {
   std::vector<l2::PostHoldings> posts;
   int holdings_dropped = 0;
   std::vector<l2::StartUpload> uploads;
+  std::vector<std::string> cancelled;     ///< Ids of uploads under way.
+  std::vector<std::string> acknowledged;  ///< Ids of orders that had not begun.
   std::vector<std::string> logged;
 };
 

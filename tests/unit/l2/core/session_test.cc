@@ -56,7 +56,49 @@ TEST_CASE("a queued order whose deadline has passed is never begun", "[l2][sessi
   REQUIRE(rig.uploads.size() == 2);
   CHECK(text_of(rig.uploads[1].order.request_id) == Rig::id(3));
   CHECK(rig.uploads[1].begin_by_ms == 1'005'000U);
+  CHECK(rig.acknowledged == std::vector<std::string>{Rig::id(2)});
   CHECK(rig.session.stats().orders_dropped == 1);
+}
+
+TEST_CASE("a cancelled order is acknowledged at once or its upload told to end", "[l2][session]") {
+  Rig rig(Generation::kV2, 1);
+  rig.registered();
+  rig.order(1);
+  rig.order(2);
+  rig.order(3);
+  rig.cancel(2);
+  CHECK(rig.acknowledged == std::vector<std::string>{Rig::id(2)});
+  CHECK(rig.cancelled.empty());
+  rig.cancel(1);
+  CHECK(rig.cancelled == std::vector<std::string>{Rig::id(1)});
+  rig.done(2);
+  CHECK(rig.uploads.size() == 1);  // Its own upload goes on until that is done.
+  rig.done(1);
+  REQUIRE(rig.uploads.size() == 2);
+  CHECK(text_of(rig.uploads[1].order.request_id) == Rig::id(3));
+  CHECK(rig.session.stats().cancels == 2);
+  CHECK(rig.session.stats().junk_lines == 0);
+}
+
+TEST_CASE("a cancel of what is not known here is ignored", "[l2][session]") {
+  Rig rig;
+  rig.registered();
+  rig.order(1);
+  rig.done(1);
+  rig.cancel(1);
+  rig.cancel(2);
+  CHECK(rig.acknowledged.empty());
+  CHECK(rig.cancelled.empty());
+  CHECK(rig.session.stats().cancels == 0);
+}
+
+TEST_CASE("a legacy session knows no cancels", "[l2][session]") {
+  Rig rig(Generation::kLegacy);
+  rig.registered();
+  rig.order(1);
+  rig.cancel(1);
+  CHECK(rig.cancelled.empty());
+  CHECK(rig.session.stats().junk_lines == 1);
 }
 
 TEST_CASE("junk lines and ids of uploads under way are counted and ignored", "[l2][session]") {
