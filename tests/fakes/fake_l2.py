@@ -74,13 +74,15 @@ class Upload:
 
 class FakeL2:
     """Registers and keeps the stream open until close(). `orders` holds every order line received,
-    `results` what the edge said to each post(); each order is answered on a thread of its own.
-    Owned by a test; close() ends its registration."""
+    `results` what the edge said to each post(); each order is answered on a thread of its own. A
+    cancel, whose id `cancels` holds, is acknowledged where nothing was posted for its order; so a
+    silent L2 keeps no place. Owned by a test; close() ends its registration."""
 
     def __init__(self, port, l2_id, answer=silent, legacy=False, capacity=None, version_query=None,
                  source=None):
         self.port, self.id, self.answer, self.legacy = port, l2_id, answer, legacy
-        self.orders, self.results, self.errors = [], [], []
+        self.orders, self.results, self.errors, self.cancels = [], [], [], []
+        self._begun = set()  # Ids of orders for which something was posted.
         self.beats = 0
         self.ended = threading.Event()
         query = "" if legacy else "?v=2" + (f"&capacity={capacity}" if capacity else "")
@@ -126,6 +128,7 @@ class FakeL2:
 
     def upload(self, order, headers=(), method="POST", target=None):
         """A POST whose head is sent; the caller goes on."""
+        self._begun.add(order["requestId"])
         return Upload(self.port, target or self.target(order), headers, method).send_head()
 
     def post(self, order, body, headers=(), method="POST", target=None):
@@ -166,13 +169,30 @@ class FakeL2:
             if not line.strip():
                 self.beats += 1
                 continue
-            order = json.loads(line)
-            self.orders.append(order)
-            threading.Thread(target=self._run, args=(order,), daemon=True).start()
+            said = json.loads(line)
+            if "cancel" in said:
+                self.cancels.append(said["cancel"])
+                for order in self.orders:
+                    if order["requestId"] == said["cancel"] and said["cancel"] not in self._begun:
+                        self._start(type(self)._acknowledge, order)
+                continue
+            self.orders.append(said)
+            self._start(self.answer, said)
 
-    def _run(self, order):
+    def _acknowledge(self, order):
         try:
-            self.answer(self, order)
+            upload = self.upload(order, [("Daphnis-Cancelled", "1"), ("Content-Length", "0")])
+            upload.answer()
+            upload.close()
+        except (OSError, EOFError):
+            pass  # The edge may be gone; then it waits for nothing.
+
+    def _start(self, does, order):
+        threading.Thread(target=self._run, args=(does, order), daemon=True).start()
+
+    def _run(self, does, order):
+        try:
+            does(self, order)
         except (OSError, EOFError) as error:
             self.errors.append(repr(error))
 
