@@ -42,7 +42,8 @@ class RunFolderTest(SupervisorCase):
         self.assertEqual(again.returncode, 4, again.stdout)
         self.fill_up(False)
         self.until("all is told again", self.all_running)
-        self.assertNotEqual(self.pid("worker-1"), worker)
+        # The state is written before the files that only scripts read.
+        self.until("the pid file is told again", lambda: self.pid("worker-1") != worker)
         self.fill_up(True)
         os.kill(self.pid("worker-0"), signal.SIGKILL)
         stopped = self.daphnis("stop")
