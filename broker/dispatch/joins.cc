@@ -80,8 +80,9 @@ void Joins::park(const RequestKey& key, Group& group, WorkerId worker, ipc::Fetc
   follower.key = key;
   follower.worker = worker;
   follower.message = std::move(message);
-  follower.deadline_ms = now_ms + std::min<uint64_t>(follower.message.deadline_ms,
-                                                     context_.settings.fetch_deadline_ms_max);
+  follower.patience_ms =
+      std::min<uint64_t>(follower.message.deadline_ms, context_.settings.fetch_deadline_ms_max);
+  follower.deadline_ms = now_ms + follower.patience_ms;
   followers_by_fetch_[id_of(worker, follower.message.fetch_id)] = no;
   group.followers.push_back(no);
   if (cache_.is_storing(key)) {
@@ -109,6 +110,7 @@ bool Joins::relay(const Group& group, Follower& follower) {
   if (group.last.path.empty()) return false;
   follower.knows_path = true;
   follower.has_bytes |= group.last.bytes > 0;
+  follower.is_in_mid_answer |= group.last.bytes > 0;
   cache_.share(group.leader.first, group.last.path, follower.worker);
   context_.tell(follower.worker, ipc::JoinProgress{.fetch_id = follower.message.fetch_id,
                                                    .state = group.last.state,
@@ -300,6 +302,7 @@ void Joins::pass_on(const RequestKey& key, uint64_t now_ms) {
     on_store_ended(key);
     return;
   }
+  renew_deadlines(group, now_ms);
   while (!group.followers.empty() && !group.has_leader) {
     const FollowerNo no = group.followers.front();
     group.followers.pop_front();
@@ -317,6 +320,16 @@ void Joins::pass_on(const RequestKey& key, uint64_t now_ms) {
           "a follower is dispatched twice");
   }
   drop_if_idle(key);
+}
+
+void Joins::renew_deadlines(const Group& group, uint64_t now_ms) {
+  for (const FollowerNo no : group.followers) {
+    Follower& follower = followers_.at(no);
+    if (!follower.is_in_mid_answer) continue;
+    follower.deadline_ms = now_ms + follower.patience_ms;
+    context_.timers.set(follower.timer, TimerKind::kFollower, static_cast<uint64_t>(no),
+                        follower.deadline_ms);
+  }
 }
 
 void Joins::drop_if_idle(const RequestKey& key) {

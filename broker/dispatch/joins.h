@@ -53,9 +53,11 @@ class Joins {
     WorkerId worker{};
     ipc::Fetch message;
     uint64_t deadline_ms = 0;
+    uint64_t patience_ms = 0;  ///< What it has for its first byte, and for each next leader.
     TimerSlot timer;
-    bool knows_path = false;  ///< The path of the leader's spool was sent to it.
-    bool has_bytes = false;   ///< That spool had proven bytes.
+    bool knows_path = false;        ///< The path of the leader's spool was sent to it.
+    bool has_bytes = false;         ///< That spool had proven bytes.
+    bool is_in_mid_answer = false;  ///< A leader's spool had some, be it an earlier one's.
   };
   struct Group {
     GroupNo no{};
@@ -75,6 +77,8 @@ class Joins {
   void dispatch(WorkerId worker, ipc::Fetch&& message, uint64_t now_ms);
   void lead(const RequestKey& key, Group& group, const FetchId& leader);
   void drop_leader(Group& group);
+  /// Those who have read bytes of a leader that is gone get their patience anew.
+  void renew_deadlines(const Group& group, uint64_t now_ms);
   void park(const RequestKey& key, Group& group, WorkerId worker, ipc::Fetch&& message,
             uint64_t now_ms);
   /// Asks the leader for a spool, once.

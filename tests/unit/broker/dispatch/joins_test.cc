@@ -201,6 +201,23 @@ TEST_CASE("a leader that fails is followed by its oldest follower", "[broker][jo
   CHECK(rig.broker.counters().joins_passed_on == 1);
 }
 
+TEST_CASE("followers in mid-answer outlive a leader, however long ago they came",
+          "[broker][joins]") {
+  Party party;
+  CacheRig& rig = party.rig;
+  party.lead();
+  rig.fetch(party.second, 20, cid_number(7), 5'000);
+  rig.fetch(party.third, 30, cid_number(7), 5'000);
+  rig.progress(party.leader, 1, JoinState::kGoing, 4096);
+  rig.advance(60'000);
+  rig.kill_worker(party.leader);
+  rig.post(party.home, cid_number(7));
+  rig.advance(4'999);
+  CHECK_FALSE(rig.failure(party.third, 30));
+  rig.advance(1);
+  CHECK(rig.failure(party.third, 30));
+}
+
 TEST_CASE("an attempt that another one follows disturbs no follower", "[broker][joins]") {
   Party party;
   CacheRig& rig = party.rig;
