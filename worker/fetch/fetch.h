@@ -112,6 +112,9 @@ class Fetch {
   /// The source leaves out the first `visits` blocks of the request's walk: it goes on from where
   /// the output has come to, or ends where that is another place.
   void on_source_skips(Proof& proof, uint64_t visits, uint64_t now_ms);
+  /// The source does not begin at the root and does not say so: it goes on from where the output
+  /// has come to, where its order said that. L2s of before leave blocks out like that.
+  void on_source_begins_elsewhere(Proof& proof);
   /// Where the output has come to, for the next source.
   [[nodiscard]] ipc::Resume resume() const;
   /// True where output is still to come.

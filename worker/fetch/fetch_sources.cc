@@ -71,6 +71,13 @@ void Fetch::on_source_skips(Proof& proof, uint64_t visits, uint64_t now_ms) {
   proof.go_on_from(std::move(*place), request_);
 }
 
+void Fetch::on_source_begins_elsewhere(Proof& proof) {
+  auto place = position();
+  if (!place || place->output_bytes() != window_.end()) return;
+  source_of(proof).next = window_.end();
+  proof.go_on_from(std::move(*place), request_);
+}
+
 Fetch::Source& Fetch::source_of(const Proof& proof) {
   const auto found = std::ranges::find(sources_, &proof, &Source::proof);
   check(found != sources_.end(), "a proof feeds a fetch that does not know it");

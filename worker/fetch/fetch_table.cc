@@ -85,6 +85,10 @@ void FetchTable::on_proof_skips(Proof& proof, uint64_t visits, uint64_t now_ms) 
   if (proof.fetch()) proof.fetch()->on_source_skips(proof, visits, now_ms);
 }
 
+void FetchTable::on_proof_begins_elsewhere(Proof& proof) {
+  if (proof.fetch()) proof.fetch()->on_source_begins_elsewhere(proof);
+}
+
 void FetchTable::on_proof_slow(Proof& proof, uint64_t) {
   // A broker that does not know the attempt does not know the fetch either.
   if (!proof.fetch() || !proof.is_from_this_broker()) return;

@@ -51,6 +51,7 @@ class FetchTable final : public ProofListener {
   // ProofListener
   void on_proof_output(Proof& proof, Slices& output, uint64_t now_ms) override;
   void on_proof_skips(Proof& proof, uint64_t visits, uint64_t now_ms) override;
+  void on_proof_begins_elsewhere(Proof& proof) override;
   void on_proof_slow(Proof& proof, uint64_t now_ms) override;
   void on_proof_whole(Proof& proof, uint64_t now_ms) override;
   /// Tells the broker how the attempt ended, and whether the fetch wants another.

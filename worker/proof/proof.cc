@@ -10,6 +10,10 @@
 namespace daphnis::worker {
 namespace {
 
+/// The CAR's bytes that are kept until it is known where the CAR begins: its header, and the head
+/// of the first section.
+constexpr size_t kStartBytesMax = 64 * limits::kKiB;
+
 Outcome outcome_of_failure(const Verifier& verifier) {
   switch (fault_of(verifier)) {
     case Fault::kContent:
@@ -34,6 +38,7 @@ Proof::Proof(Attempt attempt, const CarRequest& request, const Context& context,
       verifier_(request, attempt_.shape, context.settings.budget),
       wants_whole_dag_(request.format == AnswerFormat::kCar && request.path.empty() &&
                        request.scope == DagScope::kAll),
+      has_begun_(attempt_.shape != StreamShape::kExact),
       started_ms_(now_ms) {}
 
 Proof::~Proof() {
@@ -59,7 +64,8 @@ void Proof::on_skip(uint64_t visits, uint64_t now_ms) {
 }
 
 void Proof::go_on_from(ProofPosition position, const CarRequest& request) {
-  check(car_bytes_ == 0, "a proof goes on after bytes of its own");
+  check(verifier_.blocks_proven() == 0, "a proof goes on after blocks of its own");
+  has_begun_ = true;
   verifier_ = Verifier(std::move(position), request, context_.settings.budget);
 }
 
@@ -82,11 +88,32 @@ void Proof::on_bytes(const Slice& bytes, uint64_t now_ms) {
   const bool is_padding =
       phase_ == Phase::kTail && verifier_.surplus_bytes() == 0 &&
       std::ranges::all_of(bytes.bytes(), [](uint8_t byte) { return byte == 0; });
-  const Verifier::State state = verifier_.on_bytes(bytes, proven_);
+  const Verifier::State state = verify(bytes);
   // Zero bytes beyond those that the verifier reads as padding are no lie.
   const bool is_enough = is_padding && verifier_.surplus_bytes() > 0;
   if (is_enough) return decide(Outcome::kComplete, now_ms);
   on_verified(state, now_ms);
+}
+
+/// Gives the bytes to the verifier. Where the CAR turns out to begin elsewhere than at the root,
+/// and may do so, all of its bytes go to the verifier that goes on from there.
+Verifier::State Proof::verify(const Slice& bytes) {
+  const Verifier::State state = verifier_.on_bytes(bytes, proven_);
+  if (has_begun_) return state;
+  const bool is_elsewhere = state == Verifier::State::kFailed && !verifier_.is_content_fault() &&
+                            verifier_.failure().code == Errc::kUnexpected;
+  if (verifier_.blocks_proven() > 0 || start_.size() + bytes.size > kStartBytesMax) {
+    has_begun_ = true;
+  } else if (state == Verifier::State::kMore) {
+    start_.insert(start_.end(), bytes.data, bytes.data + bytes.size);
+    return state;
+  }
+  const std::vector<uint8_t> start = std::exchange(start_, {});
+  if (!is_elsewhere || verifier_.blocks_proven() > 0) return state;
+  context_.listener.on_proof_begins_elsewhere(*this);
+  if (verifier_.state() == Verifier::State::kFailed) return state;
+  if (!start.empty()) (void)verifier_.on_bytes(Slice::copy_of(start), proven_);
+  return verifier_.on_bytes(bytes, proven_);
 }
 
 /// Acts on the verifier's state once the walk is over or the CAR is of no more use.

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/base/uuid.h"
 #include "common/proof/verifier.h"
@@ -48,6 +49,9 @@ class ProofListener {
   /// The L2 leaves out the first `visits` blocks of the request's walk, as its order allowed. The
   /// listener calls Proof::go_on_from() with the position there, or gives the proof up.
   virtual void on_proof_skips(Proof& proof, uint64_t visits, uint64_t now_ms) = 0;
+  /// The L2 does not begin at the root, though it does not say that it leaves blocks out. The
+  /// listener calls Proof::go_on_from() where its order allowed that.
+  virtual void on_proof_begins_elsewhere(Proof& proof) = 0;
   /// The L2 is slow: it was silent for l2_slow_ms while it was read, or far behind what others
   /// send. Called again only where more has come in between.
   virtual void on_proof_slow(Proof& proof, uint64_t now_ms) = 0;
@@ -117,7 +121,7 @@ class Proof {
   void pause(Pause reason, uint64_t now_ms);
   void resume(Pause reason, uint64_t now_ms);
   /// Goes on from where the proof of another stream for the same request has come. Before any
-  /// bytes.
+  /// block was proven.
   void go_on_from(ProofPosition position, const CarRequest& request);
   /// Ends the attempt: it is wanted no more (kCancelled), or another source was faster
   /// (kOvertaken). Does nothing once the outcome is decided.
@@ -153,6 +157,7 @@ class Proof {
     kOver,  ///< The outcome is decided.
   };
 
+  [[nodiscard]] Verifier::State verify(const Slice& bytes);
   void on_verified(Verifier::State state, uint64_t now_ms);
   void on_all_proven(Verifier::State state, uint64_t now_ms);
   void flush_output(uint64_t now_ms);
@@ -169,7 +174,10 @@ class Proof {
   Fetch* fetch_ = nullptr;
   Verifier verifier_;
   bool wants_whole_dag_;  ///< The request covers all that a legacy L2 sends.
-  Slices proven_;         ///< Output of the input being taken, not yet passed to the listener.
+  /// The CAR's first bytes, while the section that decides where it begins may not have come.
+  std::vector<uint8_t> start_;
+  bool has_begun_;  ///< It is decided where the CAR begins.
+  Slices proven_;   ///< Output of the input being taken, not yet passed to the listener.
 
   Phase phase_ = Phase::kProving;
   std::optional<Outcome> outcome_;

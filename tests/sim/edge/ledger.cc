@@ -1,5 +1,7 @@
 #include "tests/sim/edge/ledger.h"
 
+#include <algorithm>
+
 namespace daphnis::sim {
 
 void Ledger::expect(bool holds, const char* what, uint64_t fetch_id) {
@@ -80,7 +82,10 @@ void Ledger::sent(const ipc::AttemptEnded& message) {
          message.fetch_id);
   expect(!message.wants_another || message.outcome != Outcome::kComplete,
          "goes on after a complete answer", message.fetch_id);
-  if (!message.wants_another) state = State::kEnded;
+  // The fetch may go on in another stream of it.
+  const bool goes_on_beside = std::ranges::any_of(
+      attempts_, [&](const auto& one) { return one.second.fetch_id == message.fetch_id; });
+  if (!message.wants_another && !goes_on_beside) state = State::kEnded;
 }
 
 void Ledger::check_quiet() {

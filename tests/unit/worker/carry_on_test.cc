@@ -228,6 +228,33 @@ TEST_CASE("an L2 that begins elsewhere than the answer has come to is no liar", 
   CHECK(dechunked(rig.client.received) == text(rig.car.bytes));
 }
 
+TEST_CASE("an L2 that begins where the answer has come to need not say so", "[worker][carry]") {
+  Half rig;
+  rig.lose(rig.begin(rig.car.section_ends[1]));
+  rig.sent<ipc::AttemptEnded>();
+  std::string unsaid = rig.post_after(2);
+  unsaid.replace(unsaid.find("Daphnis-Skip"), 12, "X-Something-");
+  const bool is_one_piece = GENERATE(true, false);
+  const size_t first = is_one_piece ? unsaid.size() : unsaid.find("\r\n\r\n") + 4;
+  Peer& l2 = rig.hand_off(rig.fetch, unsaid.substr(0, first));
+  for (size_t at = first; at < unsaid.size(); ++at) rig.send(l2, unsaid.substr(at, 1));
+  CHECK(dechunked(rig.client.received) == text(rig.car.bytes));
+  CHECK(rig.only<ipc::AttemptEnded>().outcome == Outcome::kComplete);
+}
+
+TEST_CASE("an L2 that begins anywhere else and does not say so is no liar in mid-answer",
+          "[worker][carry]") {
+  Half rig;
+  const bool is_in_mid_answer = GENERATE(true, false);
+  if (is_in_mid_answer) rig.lose(rig.begin(rig.car.section_ends[1]));
+  rig.sent<ipc::AttemptEnded>();
+  std::string wrong = rig.post_after(1);
+  wrong.replace(wrong.find("Daphnis-Skip"), 12, "X-Something-");
+  rig.hand_off(rig.fetch, wrong);
+  CHECK(rig.only<ipc::AttemptEnded>().outcome ==
+        (is_in_mid_answer ? Outcome::kHandOffLost : Outcome::kLied));
+}
+
 TEST_CASE("a number of blocks left out that is none is a lie", "[worker][carry]") {
   Half rig;
   const std::string value = GENERATE("", "-1", "1x", "99999999999999999999");
@@ -242,8 +269,9 @@ TEST_CASE("of L2s that race for the first block the one that proves it goes on",
   Peer& one = rig.begin(0);
   Peer& two = rig.begin(0);
   CHECK(rig.sent<ipc::AttemptEnded>().empty());
-  Peer& winner = GENERATE_REF(std::ref(one), std::ref(two)).get();
-  Peer& loser = &winner == &one ? two : one;
+  const bool is_first = GENERATE(true, false);
+  Peer& winner = is_first ? one : two;
+  Peer& loser = is_first ? two : one;
   rig.send_section(winner, 0);
   const auto ended = rig.only<ipc::AttemptEnded>();
   CHECK(ended.outcome == Outcome::kOvertaken);
@@ -252,7 +280,7 @@ TEST_CASE("of L2s that race for the first block the one that proves it goes on",
   rig.send_section(winner, 1);
   rig.send_section(winner, 2);
   CHECK(dechunked(rig.client.received) == text(rig.car.bytes));
-  CHECK_THAT(rig.lines.at(0), Contains(&winner == &one ? "l2=l2-1" : "l2=l2-2"));
+  CHECK_THAT(rig.lines.at(0), Contains(is_first ? "l2=l2-1" : "l2=l2-2"));
 }
 
 TEST_CASE("of L2s that race one that fails leaves the others at it", "[worker][carry]") {

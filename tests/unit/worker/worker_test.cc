@@ -326,15 +326,6 @@ TEST_CASE("a hand-off whose socket was lost is reported and another is asked for
   CHECK(rig.sent<ipc::HandoffTaken>().size() == 1);
 }
 
-TEST_CASE("a second stream for a fetch that is fed already is cancelled", "[worker]") {
-  Asked rig;
-  rig.hand_off(rig.fetch, post_head("Transfer-Encoding: chunked\r\n"));
-  Peer& second = rig.hand_off(rig.fetch, post_with_length(rig.car.bytes));
-  CHECK(status_line(second.received) == "HTTP/1.1 410 Gone");
-  CHECK(rig.only<ipc::AttemptEnded>().outcome == Outcome::kCancelled);
-  CHECK(rig.client.received.empty());
-}
-
 TEST_CASE("HEAD asks for the root block alone and answers without a body", "[worker]") {
   Rig rig;
   rig.start_broker();

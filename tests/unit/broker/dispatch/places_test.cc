@@ -49,10 +49,17 @@ const L2& only_l2(const Rig& rig) {
   return *found;
 }
 
+/// Settings by which an order without a POST is given up after 800 ms.
+Settings impatient() {
+  Settings settings;
+  settings.first_byte_last_ms = 800;
+  return settings;
+}
+
 }  // namespace
 
 TEST_CASE("an L2 that begins late never has more orders than places", "[broker][places]") {
-  Rig rig;
+  Rig rig(impatient());
   LateL2 home(rig, "home", 1'500);
   const WorkerId worker = rig.connect_worker();
   for (uint64_t n = 0; n < 60; ++n) rig.fetch(worker, n, cid_number(n), 60'000);
@@ -67,7 +74,7 @@ TEST_CASE("an L2 that begins late never has more orders than places", "[broker][
 }
 
 TEST_CASE("each POST for an order given up frees one place", "[broker][places]") {
-  Rig rig;
+  Rig rig(impatient());
   const ConnId home = rig.register_l2("home", "?v=2&capacity=2");
   const WorkerId worker = rig.connect_worker();
   for (uint64_t n = 0; n < 6; ++n) rig.fetch(worker, n, kRoot);
@@ -101,7 +108,7 @@ TEST_CASE("an L2 that acknowledges a cancel has its place free after one round t
 }
 
 TEST_CASE("a place of an order that is never answered is free after 30 s", "[broker][places]") {
-  Rig rig;
+  Rig rig(impatient());
   const ConnId home = rig.register_l2("home", "?capacity=1");
   const WorkerId worker = rig.connect_worker();
   rig.fetch(worker, 1, kRoot);

@@ -20,6 +20,7 @@ struct Listener final : ProofListener {
   void on_proof_skips(Proof& proof, uint64_t, uint64_t now_ms) override {
     proof.give_up(Outcome::kOvertaken, now_ms);
   }
+  void on_proof_begins_elsewhere(Proof&) override {}
   void on_proof_slow(Proof&, uint64_t) override { ++slows; }
   void on_proof_whole(Proof&, uint64_t) override { ++wholes; }
   void on_proof_ended(Proof&, uint64_t) override { ++ends; }
