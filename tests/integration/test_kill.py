@@ -1,7 +1,5 @@
 """kill -9 under load: others' streams finish, nothing cut looks complete, the edge comes back."""
 
-import pathlib
-import re
 import subprocess
 import threading
 import time
@@ -91,26 +89,10 @@ class Kill(KillTest):
             held.append(connection)
         return held
 
-    def worker_of(self, connection):
-        """Which worker holds the other end: by inode, from /proc."""
-        local, remote = connection.socket.getsockname()[1], self.edge.client_port
-        entry = re.compile(rf"0100007F:{remote:04X} 0100007F:{local:04X} .*")
-        with open("/proc/net/tcp", encoding="ascii") as table:
-            line = next(line for line in table if entry.search(line))
-        inode = line.split()[9]
-        for worker in self.edge.workers:
-            for link in pathlib.Path(f"/proc/{worker.pid}/fd").iterdir():
-                try:
-                    if str(link.readlink()) == f"socket:[{inode}]":
-                        return worker
-                except OSError:
-                    pass
-        raise AssertionError("nobody holds it")
-
     def test_a_workers_death_ends_its_streams_honestly_and_no_others(self):
         self.edge.l2(self.store, "home", "--capacity", "64")
         held = self.hold_streams(12)
-        owners = [self.worker_of(connection) for connection in held]
+        owners = [self.edge.worker_of(connection.socket.getsockname()[1]) for connection in held]
         self.assertEqual(2, len(set(owners)), "both workers have streams")
         load = CurlLoad(self.edge.url(f"/ipfs/{self.root}?format=car"), self.body)
         wait_for(lambda: load.whole >= 4, "load", 30)

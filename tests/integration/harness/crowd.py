@@ -62,6 +62,10 @@ class Crowd:
         """Bytes of body that each client still at it has."""
         return [at for _, _, at in self._clients.values()]
 
+    def ports(self):
+        """The local ports of the clients still at it."""
+        return [client.getsockname()[1] for client, _, _ in self._clients.values()]
+
     def _read(self, number, size):
         entry = self._clients[number]
         client, head, at = entry

@@ -159,6 +159,21 @@ class Edge:
                         "nobody is connected", 20)
         return [process.descriptors() for process in self.processes]
 
+    def worker_of(self, local_port):
+        """The worker that holds the other end of a client's connection: by inode, from /proc."""
+        entry = re.compile(rf"0100007F:{self.client_port:04X} 0100007F:{local_port:04X} .*")
+        with open("/proc/net/tcp", encoding="ascii") as table:
+            line = next(line for line in table if entry.search(line))
+        inode = line.split()[9]
+        for worker in self.workers:
+            for link in pathlib.Path(f"/proc/{worker.pid}/fd").iterdir():
+                try:
+                    if str(link.readlink()) == f"socket:[{inode}]":
+                        return worker
+                except OSError:
+                    pass
+        raise AssertionError("nobody holds it")
+
     def access_line(self, request_id, seconds=3.0):
         """The worker's access line of that request, as a dict."""
         return self.log_line(self.workers, request_id, lambda row: "status" in row, seconds)
