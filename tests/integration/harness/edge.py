@@ -68,16 +68,17 @@ class Edge:
     def processes(self):
         return [self.broker, *self.workers]
 
-    def start_l2(self, store, l2_id, *flags):
-        """The reference L2, not waited for."""
+    def start_l2(self, store, l2_id, *flags, port=None):
+        """The reference L2, not waited for. `port` is that of a relay to the edge, if any."""
         return self.world.start(f"l2-{l2_id}-{self.client_port}", [
             binary("daphnis-l2", self._binaries), "serve",
-            "--l1", f"http://127.0.0.1:{self.l2_port}", "--id", l2_id, "--store", store, *flags])
+            "--l1", f"http://127.0.0.1:{port or self.l2_port}", "--id", l2_id, "--store", store,
+            *flags])
 
-    def l2(self, store, l2_id, *flags, roots=None):
+    def l2(self, store, l2_id, *flags, roots=None, port=None):
         """The reference L2, registered and with its holdings announced: one root a file unless
         `roots` says how many there are."""
-        process = self.start_l2(store, l2_id, *flags)
+        process = self.start_l2(store, l2_id, *flags, port=port)
         count = len(list(pathlib.Path(store).glob("*.car"))) if roots is None else roots
         wait_for(lambda: self.l2s().get(l2_id, {}).get("holdings") == count,
                  f"L2 {l2_id} is registered and has announced {count} roots")

@@ -1,0 +1,125 @@
+"""Between an L2 and the edge: what the L2 sends goes on as far as a test lets it."""
+
+import re
+import socket
+import threading
+
+PIECE = 1 << 16
+# What a relay's kernel takes of an L2 that is held: far less than the CARs of tests, so that an L2
+# that dies while it is held always dies in mid-stream.
+HELD_BYTES = 1 << 18
+
+
+class Gate:
+    """How far into a CAR streams may go, in bytes of the whole CAR, whichever part they send."""
+
+    def __init__(self, at):
+        self._at = at
+        self._moved = threading.Condition()
+
+    def open_to(self, at):
+        """None opens it for good."""
+        with self._moved:
+            self._at = at
+            self._moved.notify_all()
+
+    def lets(self, position):
+        """True where a stream may go that far."""
+        return self._at is None or position <= self._at
+
+    def pass_to(self, position):
+        """Returns once a stream may go that far."""
+        with self._moved:
+            self._moved.wait_for(lambda: self.lets(position))
+
+
+class Relay:
+    """An address for L2s that leads to `edge_port`. Its deliveries pass a Gate, which several
+    relays may share. `block_bytes` is about the size of the CAR's sections, by which a stream that
+    leaves blocks out is known to begin further on. Owned by a test; close() ends all of it."""
+
+    def __init__(self, edge_port, gate, block_bytes):
+        self.sent = 0  # Bytes that the edge was sent.
+        self._edge_port, self._gate, self._block_bytes = edge_port, gate, block_bytes
+        self._held, self._open, self._lock = 0, set(), threading.Lock()
+        self._listener = socket.socket()
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, HELD_BYTES)
+        self._listener.bind(("127.0.0.1", 0))
+        self._listener.listen()
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def is_held(self):
+        """True while a stream of this L2 waits at the gate."""
+        return self._held > 0
+
+    def close(self):
+        self._gate.open_to(None)
+        with self._lock:
+            ends = [self._listener, *self._open]
+        for end in ends:
+            _shut(end, socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _accept(self):
+        while True:
+            try:
+                l2, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(l2,), daemon=True).start()
+
+    def _serve(self, l2):
+        with l2, socket.socket() as edge:
+            with self._lock:
+                self._open |= {l2, edge}
+            try:
+                edge.connect(("127.0.0.1", self._edge_port))
+                down = threading.Thread(target=_pump, args=(edge, l2), daemon=True)
+                down.start()
+                self._up(l2, edge)
+                down.join()
+            except OSError:
+                pass  # The edge has stopped.
+            with self._lock:
+                self._open -= {l2, edge}
+
+    def _up(self, l2, edge):
+        position = 0
+
+        def pass_gate(data):
+            nonlocal position
+            if data.startswith(b"POST /data/"):
+                skip = re.search(rb"\r\nDaphnis-Skip: (\d+)\r\n", data)
+                position = int(skip[1]) * self._block_bytes if skip else 0
+            position += len(data)
+            self._hold(position)
+            self.sent += len(data)
+        _pump(l2, edge, pass_gate)
+
+    def _hold(self, position):
+        if self._gate.lets(position):
+            return
+        with self._lock:
+            self._held += 1
+        self._gate.pass_to(position)
+        with self._lock:
+            self._held -= 1
+
+
+def _pump(source, sink, before=lambda data: None):
+    """Until either end is gone, which the other is told."""
+    try:
+        while data := source.recv(PIECE):
+            before(data)
+            sink.sendall(data)
+    except OSError:
+        _shut(source, socket.SHUT_RDWR)
+    _shut(sink, socket.SHUT_WR)
+
+
+def _shut(end, how):
+    try:
+        end.shutdown(how)
+    except OSError:
+        pass
