@@ -86,11 +86,14 @@ struct AttemptEnded {
   uint64_t body_bytes = 0;   ///< CAR bytes read from the L2.
   uint32_t duration_ms = 0;  ///< From the hand-off's arrival.
   Resume resume = {};        ///< Where the fetch has come to.
+  /// Bytes of the fetch's output that this attempt brought first; 0 where no reader can have them
+  /// since the output began anew.
+  uint64_t used_bytes = 0;
   static void fields(auto& m, auto&& f) {
     f(m.fetch_id, m.attempt_id);
     f.one_of(kAttemptOutcomes, m.outcome);
     f(m.wants_another, m.blocks_proven, m.body_bytes, m.duration_ms);
-    f.since(5, m.resume);
+    f.since(5, m.resume, m.used_bytes);
   }
 };
 

@@ -14,6 +14,7 @@ using daphnis::test::to_hex;
 constexpr size_t kFetchAt = 1;  ///< Its place among the samples.
 constexpr size_t kAttemptEndedAt = 4;
 const Resume kResume{.skip = 33, .next = {1, 0x55, 0, 0}};
+constexpr uint64_t kUsedBytes = 34;
 
 std::vector<uint8_t> payload_of(std::vector<uint8_t> frame) {
   frame.erase(frame.begin(), frame.begin() + kFrameHeadBytes);
@@ -24,7 +25,9 @@ std::vector<uint8_t> payload_of(std::vector<uint8_t> frame) {
 std::vector<WorkerToBroker> newest_worker_samples() {
   auto samples = worker_samples();
   std::get<Fetch>(samples[kFetchAt]).resume = kResume;
-  std::get<AttemptEnded>(samples[kAttemptEndedAt]).resume = kResume;
+  auto& ended = std::get<AttemptEnded>(samples[kAttemptEndedAt]);
+  ended.resume = kResume;
+  ended.used_bytes = kUsedBytes;
   return samples;
 }
 
@@ -98,6 +101,7 @@ TEST_CASE("each end uses the version of the Welcome from that message on", "[ipc
   REQUIRE(received);
   const bool travels = version >= 5;
   CHECK(std::get<AttemptEnded>(*received).resume == (travels ? kResume : Resume{}));
+  CHECK(std::get<AttemptEnded>(*received).used_bytes == (travels ? kUsedBytes : 0));
   CHECK(std::get<AttemptEnded>(*received).duration_ms == 13);
 }
 
