@@ -94,8 +94,10 @@ void Fetch::remove_source(Proof& proof) {
 void Fetch::on_output(const Proof& proof, Slices& output, uint64_t now_ms) {
   Source& source = source_of(proof);
   const uint64_t from = source.next;
+  const uint64_t end_before = window_.end();
   source.next += total_size(output);
   if (!window_.append_at(from, output)) return;
+  source.proof->note_used(window_.end() - end_before);
   state_ = State::kStreaming;
   position_.reset();
   l2_id_ = proof.attempt().l2_id;
@@ -144,6 +146,7 @@ bool Fetch::on_source_ended(Proof& proof, uint64_t now_ms) {
     if (auto position = proof.position()) position_ = std::move(position);
   }
   if (may_begin_anew()) {
+    proof.forget_used();
     begin_anew(now_ms);
   } else if (state_ == State::kStreaming && sources_.empty()) {
     deadline_ms_ = now_ms + context_.request_ms;

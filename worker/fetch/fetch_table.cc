@@ -119,7 +119,8 @@ void FetchTable::on_proof_ended(Proof& proof, uint64_t now_ms) {
                                            .blocks_proven = proof.blocks_proven(),
                                            .body_bytes = proof.car_bytes(),
                                            .duration_ms = static_cast<uint32_t>(took_ms),
-                                           .resume = std::move(resume)});
+                                           .resume = std::move(resume),
+                                           .used_bytes = proof.used_bytes()});
   } else if (wants_another && fetch->lacks_source()) {
     // The broker that is connected now does not know this fetch.
     ask(*fetch, false, now_ms);

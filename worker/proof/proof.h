@@ -132,6 +132,11 @@ class Proof {
   /// The fetch that takes what this proof puts out; null: none (yet, or any more).
   [[nodiscard]] Fetch* fetch() const { return fetch_; }
   void set_fetch(Fetch* fetch) { fetch_ = fetch; }
+  /// `bytes` of what this proof put out were the first to come for the fetch.
+  void note_used(uint64_t bytes) { used_bytes_ += bytes; }
+  /// The fetch has forgotten all of its output, so that nothing of this proof's is of use.
+  void forget_used() { used_bytes_ = 0; }
+  [[nodiscard]] uint64_t used_bytes() const { return used_bytes_; }
 
   /// The broker that announced the attempt is gone: the next one does not know it.
   void forget_broker() { is_from_this_broker_ = false; }
@@ -185,6 +190,7 @@ class Proof {
   bool says_not_found_ = false;
   bool is_from_this_broker_ = true;
   uint64_t car_bytes_ = 0;
+  uint64_t used_bytes_ = 0;
   uint64_t started_ms_;
 
   PauseReasons paused_;
