@@ -6,7 +6,6 @@
 namespace daphnis {
 namespace {
 
-constexpr size_t kValueBytesMax = 512;
 constexpr std::array<std::string_view, 4> kLevels = {"debug", "info", "warn", "error"};
 
 /// True for each byte that may stand in a value without quotes.

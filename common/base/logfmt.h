@@ -15,9 +15,11 @@ enum class LogLevel : uint8_t { kDebug, kInfo, kWarn, kError };
 
 /// Builds one logfmt line: `event=l2_registered l2=home-7`. Values with spaces, quotes, '=' or
 /// control bytes are quoted and escaped, so nothing a peer wrote can forge a field or a line. A
-/// value is cut at 512 bytes.
+/// value is cut at kValueBytesMax.
 class LogLine {
  public:
+  static constexpr size_t kValueBytesMax = 512;
+
   explicit LogLine(std::string_view event) {
     text_.reserve(kUsualBytes);
     add("event", event);

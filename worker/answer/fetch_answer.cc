@@ -29,6 +29,7 @@ void FetchAnswer::on_over(uint64_t now_ms) {
 
 void FetchAnswer::note_source(const Fetch& fetch) {
   exchange_.facts.l2 = fetch.l2_id();
+  exchange_.facts.l2s = fetch.used_sources().names();
   exchange_.facts.attempts = fetch.attempts();
 }
 

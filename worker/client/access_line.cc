@@ -24,7 +24,9 @@ LogLine access_line(const Exchange& exchange, Outcome end, uint64_t now_ms) {
       .add("duration_ms", now_ms - exchange.started_ms());
   if (has_first_byte) line.add("ttfb_ms", exchange.first_byte_ms() - exchange.started_ms());
   if (exchange.facts.attempts > 0) {
-    line.add("l2", or_dash(exchange.facts.l2)).add("attempts", exchange.facts.attempts);
+    line.add("l2", or_dash(exchange.facts.l2));
+    if (!exchange.facts.l2s.empty()) line.add("l2s", exchange.facts.l2s);
+    line.add("attempts", exchange.facts.attempts);
   }
   if (exchange.facts.cache != CacheStatus::kNone) line.add("cache", name_of(exchange.facts.cache));
   if (!exchange.facts.failure.empty()) line.add("failure", exchange.facts.failure);

@@ -111,7 +111,8 @@ class Exchange {
   /// The facts that only the worker knows.
   struct Facts {
     std::string request_id;
-    std::string l2;
+    std::string l2;   ///< The L2 of the last bytes.
+    std::string l2s;  ///< All L2s whose bytes were used; empty where there was at most one.
     uint32_t attempts = 0;
     CacheStatus cache = CacheStatus::kNone;
     std::string_view failure;  ///< The stable code of a failure; empty where there was none.

@@ -14,6 +14,7 @@
 #include "worker/fetch/join.h"
 #include "worker/fetch/spool.h"
 #include "worker/fetch/spool_book.h"
+#include "worker/fetch/used_sources.h"
 #include "worker/proof/proof.h"
 
 namespace daphnis::worker {
@@ -186,8 +187,12 @@ class Fetch {
   [[nodiscard]] bool has_begun() const { return joined_bytes_ > 0 || window_.end() > 0; }
   /// The number of attempts of which this worker knows.
   [[nodiscard]] uint32_t attempts() const { return attempts_; }
-  /// The L2 of the last attempt; empty before the first.
-  [[nodiscard]] const std::string& l2_id() const { return l2_id_; }
+  /// The L2 that brought the output's last bytes; before any came, that of the last attempt, and
+  /// empty before the first.
+  [[nodiscard]] const std::string& l2_id() const {
+    return used_sources_.last().empty() ? l2_id_ : used_sources_.last();
+  }
+  [[nodiscard]] const UsedSources& used_sources() const { return used_sources_; }
   [[nodiscard]] const Spool* spool() const { return spool_; }
 
  private:
@@ -272,7 +277,8 @@ class Fetch {
   std::optional<ProofPosition> position_;
   bool is_paused_ = false;  ///< This fetch has paused its sources.
   uint32_t attempts_ = 0;
-  std::string l2_id_;
+  std::string l2_id_;  ///< That of the last attempt.
+  UsedSources used_sources_;
   bool has_met_lies_ = false;
 };
 

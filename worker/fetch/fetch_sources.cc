@@ -100,7 +100,7 @@ void Fetch::on_output(const Proof& proof, Slices& output, uint64_t now_ms) {
   source.proof->note_used(window_.end() - end_before);
   state_ = State::kStreaming;
   position_.reset();
-  l2_id_ = proof.attempt().l2_id;
+  used_sources_.add(proof.attempt().l2_id);
   end_others(proof, now_ms);
   give_all(now_ms);
   adjust_flow(now_ms);
@@ -179,6 +179,7 @@ void Fetch::begin_anew(uint64_t now_ms) {
   joined_file_.reset();
   joined_bytes_ = 0;
   window_.clear();
+  used_sources_.clear();
   for (FetchReader* reader : readers_) {
     reader->read_ = 0;
     reader->begin_anew(now_ms);
