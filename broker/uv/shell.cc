@@ -77,7 +77,7 @@ Result<void> Shell::start() {
   descriptors_max_ = daphnis::uv::raise_descriptor_limit();
   started_ms_ = loop_.now_ms();
   if (!shell_settings_.stats_file.empty()) {
-    auto file = StatsFile::open(loop_, shell_settings_.stats_file);
+    auto file = LineFile::open(loop_, shell_settings_.stats_file);
     if (!file) return std::unexpected(file.error());
     stats_file_ = std::move(*file);
   }

@@ -11,7 +11,7 @@
 #include "broker/uv/admin_server.h"
 #include "broker/uv/folder/cache_folder.h"
 #include "broker/uv/l2_sockets.h"
-#include "broker/uv/stats_file.h"
+#include "broker/uv/line_file.h"
 #include "broker/uv/worker_links.h"
 #include "common/uv/log.h"
 #include "common/uv/random_pool.h"
@@ -86,7 +86,7 @@ class Shell {
   std::unique_ptr<CacheFolder> folder_;  ///< Null: there is neither a cache nor a spool folder.
   std::unique_ptr<daphnis::uv::SharedMemory> filter_;
   std::unique_ptr<AdminServer> admin_;
-  std::unique_ptr<StatsFile> stats_file_;
+  std::unique_ptr<LineFile> stats_file_;
   daphnis::uv::Timer timer_;
   daphnis::uv::Timer probe_;   ///< Measures how late timers fire.
   daphnis::uv::Timer second_;  ///< Calls on_second().

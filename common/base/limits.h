@@ -112,8 +112,6 @@ inline constexpr size_t kRegisteredBytesMax = 64 * kKiB;
 inline constexpr size_t kDrainBytesMax = 1 * kMiB;  ///< Read and dropped after an early reply (4a).
 inline constexpr size_t kWorkersMax = 1024;
 inline constexpr size_t kAdminConnectionsMax = 64;
-/// Statistics lines that are not yet written.
-inline constexpr size_t kStatsQueueBytesMax = 64 * kKiB;
 
 // --- Worker ---
 inline constexpr size_t kLingerBytesMax = 1 * kMiB;  ///< Read and dropped after an early answer.
