@@ -1,11 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <variant>
 #include <vector>
 
+#include "broker/base/attempt_record.h"
 #include "broker/base/cache_folder.h"
 #include "broker/base/ids.h"
 #include "common/base/logfmt.h"
@@ -61,13 +63,18 @@ struct CloseListener {
 struct GiveTask {
   FolderTask task;
 };
+/// Writes an attempt that has ended to the file of attempts.
+struct WriteAttempt {
+  std::unique_ptr<AttemptRecord> record;
+};
 struct WriteLog {
   LogLevel level;
   LogLine line;
 };
 
-using Command = std::variant<WriteL2, TuneRegistration, ShutdownL2, CloseL2, HandOff, SendWorker,
-                             CloseWorker, GiveListener, CloseListener, GiveTask, WriteLog>;
+using Command =
+    std::variant<WriteL2, TuneRegistration, ShutdownL2, CloseL2, HandOff, SendWorker, CloseWorker,
+                 GiveListener, CloseListener, GiveTask, WriteAttempt, WriteLog>;
 
 /// Collects commands during one input. Owned by the broker; emptied by the shell after each input.
 class Outbox {

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <map>
+#include <optional>
 #include <utility>
 
 #include "broker/base/commands.h"
@@ -22,9 +25,16 @@ struct Context {
   Timers timers;
   Counters counters;
   int64_t wall_ahead_s = 0;  ///< Wall clock less monotonic clock, in seconds.
+  /// The --index of each admitted worker. An attempt's record names the worker by it, since another
+  /// connection has another WorkerId.
+  std::map<WorkerId, uint32_t> worker_indices = {};
 
   [[nodiscard]] uint32_t wall_s(uint64_t now_ms) const {
     return static_cast<uint32_t>(static_cast<int64_t>(now_ms / 1000) + wall_ahead_s);
+  }
+  [[nodiscard]] std::optional<uint32_t> index_of(WorkerId worker) const {
+    const auto found = worker_indices.find(worker);
+    return found == worker_indices.end() ? std::nullopt : std::optional(found->second);
   }
   void tell(WorkerId worker, ipc::BrokerToWorker message) {
     out.push(SendWorker{worker, std::move(message)});

@@ -13,12 +13,13 @@ namespace daphnis::broker {
 /// The settings of the core. Owned by main (or a test), copied into the broker.
 struct Settings {
   std::string node_id = "daphnis";
+  bool records_attempts = false;  ///< Each attempt's end comes as a WriteAttempt.
   // DESIGN 2, step 8.
   /// From the order line to the head of the L2's POST; then the next L2 is asked beside it.
   uint64_t first_byte_ms = 800;
   /// From the last order of a fetch until the orders that are still without a POST end.
   uint64_t first_byte_last_ms = 3'000;
-  uint64_t queue_wait_ms_max = 5'000;  ///< A wait for a place that would be longer is refused.
+  uint64_t queue_wait_ms_max = 5'000;      ///< A wait for a place that would be longer is refused.
   uint32_t tries_max = limits::kTriesMax;  ///< Failures of one fetch without progress since.
   uint32_t failures_max = 16;              ///< Failures of one fetch in all.
   /// Bytes of streams with proven blocks that count as progress.

@@ -86,6 +86,7 @@ void Attempt::order(Fetch& fetch, L2& l2, uint64_t until_ms, uint64_t now_ms) {
   fetch.last_attempt = id_;
   fetch.last_l2 = l2.no;
   timer_.number = fetch.orders;
+  if (context_.settings.records_attempts) begin_record(l2);
   context_.timers.set(timer_, TimerKind::kFetch, static_cast<uint64_t>(fetch.no), until_ms);
 }
 
@@ -98,6 +99,7 @@ void Attempt::deliver(bool is_anonymous, uint64_t now_ms) {
   check(state_ == State::kOrdered, "a POST is taken for an attempt that has one");
   context_.counters.first_byte.record(now_ms - ordered_ms_);
   context_.counters.first_byte_second.record(now_ms - ordered_ms_);
+  if (record_) record_->first_byte_ms = now_ms - ordered_ms_;
   is_anonymous_ = is_anonymous;
   was_delivered_ = true;
 }
@@ -125,6 +127,7 @@ void Attempt::end(const AttemptEnding& ending, uint64_t now_ms) {
   const bool is_given_up =
       state_ == State::kOrdered && !was_delivered_ && ending.how != Outcome::kRegistrationLost;
   clear_timer();
+  if (record_) end_record(ending, now_ms);
   state_ = State::kOver;
   if (ending.how == Outcome::kWorkerGone) was_delivered_ = false;
   L2* l2 = registrations_.registry().find(l2_);
@@ -140,6 +143,30 @@ void Attempt::end(const AttemptEnding& ending, uint64_t now_ms) {
   } else if (l2) {
     l2->places.free(id_, ordered_ms_, now_ms);
   }
+}
+
+void Attempt::begin_record(const L2& l2) {
+  const bool may_skip = l2.capabilities().reads_whole_requests;
+  record_ =
+      std::make_unique<AttemptRecord>(AttemptRecord{.l2_id = l2_id_,
+                                                    .root = fetch_->request.root,
+                                                    .attempt_id = id_,
+                                                    .trace_id = fetch_->trace_id,
+                                                    .worker = context_.index_of(worker_),
+                                                    .number = number(),
+                                                    .skip = may_skip ? fetch_->resume.skip : 0});
+}
+
+void Attempt::end_record(const AttemptEnding& ending, uint64_t now_ms) {
+  if (ending.report) {
+    record_->received_bytes = ending.report->body_bytes;
+    record_->used_bytes = ending.report->used_bytes;
+  } else if (state_ == State::kHandedOff) {
+    record_->received_bytes = record_->used_bytes = std::nullopt;
+  }
+  record_->duration_ms = now_ms - ordered_ms_;
+  record_->outcome = ending.how;
+  context_.out.push(WriteAttempt{std::move(record_)});
 }
 
 void Attempt::clear_timer() {

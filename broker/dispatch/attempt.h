@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -93,6 +94,9 @@ class Attempt {
   [[nodiscard]] bool was_delivered() const { return was_delivered_; }
 
  private:
+  void begin_record(const L2& l2);
+  /// Gives out the record with what its end adds.
+  void end_record(const AttemptEnding& ending, uint64_t now_ms);
   void clear_timer();
   void count_for_broker(const AttemptEnding& ending);
   void count_for_l2(const AttemptEnding& ending, L2& l2, uint64_t now_ms) const;
@@ -120,6 +124,7 @@ class Attempt {
   bool is_taken_ = false;
   bool is_anonymous_ = false;
   uint64_t ordered_ms_ = 0;
+  std::unique_ptr<AttemptRecord> record_;  ///< Null where none is wanted, and after the end.
   TimerSlot timer_;  ///< For its POST; under its fetch's FetchNo and its own number.
 };
 

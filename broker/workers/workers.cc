@@ -182,6 +182,7 @@ void Workers::admit(Worker& worker, const ipc::Hello& hello, uint64_t now_ms) {
                                         .spool_dir = settings.spool_dir,
                                         .syncs_files = settings.cache_syncs,
                                         .filter = cache_.filter_path()});
+  context_.worker_indices[worker.id] = worker.index;
   cache_.on_worker(worker.id, worker.index, worker.pid);
   listeners_.on_admitted(worker.id, worker.index);
   context_.timers.set(worker.timer, TimerKind::kWorker, static_cast<uint64_t>(worker.id),
@@ -281,6 +282,7 @@ void Workers::forget(WorkerId id, uint64_t now_ms) {
   add(gone_, without_gauges(worker.stats));
   context_.timers.clear(worker.timer, TimerKind::kWorker, static_cast<uint64_t>(id));
   workers_.erase(id);
+  context_.worker_indices.erase(id);
   dispatcher_.on_worker_gone(id, now_ms);
   joins_.on_worker_gone(id);
   listeners_.on_gone(id, now_ms);

@@ -264,6 +264,7 @@ class Rig {
   }
   void carry_out(CloseListener& c) { REQUIRE(kept_listeners.erase(c.listener) == 1); }
   void carry_out(GiveTask& c) { folder_tasks.push_back(std::move(c.task)); }
+  void carry_out(WriteAttempt& c) { attempts.push_back(std::move(*c.record)); }
   void carry_out(WriteLog& c) {
     log.push_back("level=" + std::string(name(c.level)) + " " + c.line.text());
   }
@@ -292,6 +293,7 @@ class Rig {
   std::map<ConnId, Conn> conns;
   std::map<WorkerId, FakeWorker> workers;
   std::vector<std::string> log;
+  std::vector<AttemptRecord> attempts;  ///< Those that a shell would have written down.
   std::vector<FolderTask> folder_tasks;
   std::map<ListenerId, uint64_t> kept_listeners;  ///< Cookies of those that a shell would keep.
   bool workers_pong = true;                       ///< Workers reply to pings.
