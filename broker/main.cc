@@ -32,7 +32,8 @@ struct Options {
   ShellSettings shell{.socket = "daphnis.sock",
                       .l2_listen = {"127.0.0.1:8090"},
                       .admin_listen = "127.0.0.1:8091",
-                      .stats_file = ""};
+                      .stats_file = "",
+                      .attempts_file = ""};
   std::string log_level = "info";
   std::string log_file;
   std::string cache_policy = "gdsf";
@@ -108,6 +109,8 @@ void add_options(daphnis::uv::SettingsReader& reader, Options& options) {
                      "Address of the admin endpoint");
   reader.add("stats-file", options.shell.stats_file,
              "File that gets a JSON line a second; - is stdout");
+  reader.add("attempts-file", options.shell.attempts_file,
+             "File that gets a JSON line for each attempt that has ended; - is stdout");
   reader.add_word("log-level", options.log_level, {"debug", "info", "warn", "error"},
                   "Least level logged");
   reader.add("log-file", options.log_file, "File for the log, opened anew on SIGUSR1");
@@ -224,7 +227,7 @@ int run(Options& options) {
                  .add("descriptors_max", descriptors));
     loop.run();
   }
-  loop.run();  // Handles close and the last stats line is written.
+  loop.run();  // Handles close and the last lines are written.
   log.info(LogLine("stopped"));
   return 0;
 }

@@ -255,6 +255,8 @@ void add_process(Metrics& out, const ProcessGauges& process) {
   out.counter("log_lines_dropped_total", "Log lines nobody took", process.log_lines_dropped);
   out.counter("stats_lines_dropped_total", "Stats lines that could not be written",
               process.stats_lines_dropped);
+  out.counter("attempt_lines_dropped_total", "Lines of attempts that could not be written",
+              process.attempt_lines_dropped);
 }
 
 }  // namespace

@@ -17,6 +17,7 @@ struct ProcessGauges {
   uint64_t loop_lag_ms = 0;  ///< The worst lateness of a timer since the last stats line.
   uint64_t log_lines_dropped = 0;
   uint64_t stats_lines_dropped = 0;
+  uint64_t attempt_lines_dropped = 0;
   // The cache folder.
   uint64_t cache_files_scrubbed = 0;
   uint64_t cache_bytes_scrubbed = 0;

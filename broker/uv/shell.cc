@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "broker/admin/admin.h"
+#include "broker/admin/attempt_line.h"
 #include "broker/uv/wall_time.h"
 #include "common/base/check.h"
 
@@ -15,6 +16,33 @@ constexpr uint64_t kStatsEveryMs = 1'000;
 constexpr uint64_t kSnapshotEverySeconds = 300;
 constexpr uint64_t kStopCheckMs = 20;  ///< The last frames to workers get this time, too.
 
+Settings with_attempts(Settings settings, bool records_attempts) {
+  settings.records_attempts = records_attempts;
+  return settings;
+}
+
+/// Opens what `path` names into `file`; leaves it null where that is empty.
+Result<void> open_lines(daphnis::uv::Loop& loop, const std::string& path,
+                        std::unique_ptr<LineFile>& file) {
+  if (path.empty()) return {};
+  auto opened = LineFile::open(loop, path);
+  if (!opened) return std::unexpected(opened.error());
+  file = std::move(*opened);
+  return {};
+}
+
+uint64_t lines_dropped(const std::unique_ptr<LineFile>& file) {
+  return file ? file->lines_dropped() : 0;
+}
+
+void reopen_lines(const std::unique_ptr<LineFile>& file, std::string_view event,
+                  daphnis::uv::Log& log) {
+  if (!file) return;
+  if (auto opened = file->reopen(); !opened) {
+    log.error(LogLine(event).add("error", opened.error().text()));
+  }
+}
+
 }  // namespace
 
 Shell::Shell(daphnis::uv::Loop& loop, daphnis::uv::Log& log, Settings settings,
@@ -22,7 +50,7 @@ Shell::Shell(daphnis::uv::Loop& loop, daphnis::uv::Log& log, Settings settings,
     : loop_(loop),
       log_(log),
       shell_settings_(std::move(shell_settings)),
-      broker_(std::move(settings),
+      broker_(with_attempts(std::move(settings), !shell_settings_.attempts_file.empty()),
               [this] {
                 Uuid bytes{};
                 random_.fill(bytes);
@@ -76,11 +104,7 @@ Shell::~Shell() = default;
 Result<void> Shell::start() {
   descriptors_max_ = daphnis::uv::raise_descriptor_limit();
   started_ms_ = loop_.now_ms();
-  if (!shell_settings_.stats_file.empty()) {
-    auto file = LineFile::open(loop_, shell_settings_.stats_file);
-    if (!file) return std::unexpected(file.error());
-    stats_file_ = std::move(*file);
-  }
+  if (auto opened = open_line_files(); !opened) return opened;
   broker_.on_second(wall_seconds(), loop_.now_ms());
   if (auto opened = open_folder(); !opened) return opened;
   if (auto listening = listen(); !listening) return listening;
@@ -89,6 +113,12 @@ Result<void> Shell::start() {
   probe_.start(kProbeEveryMs);
   second_.start(kStatsEveryMs, kStatsEveryMs);
   return {};
+}
+
+Result<void> Shell::open_line_files() {
+  auto opened = open_lines(loop_, shell_settings_.stats_file, stats_file_);
+  if (opened) opened = open_lines(loop_, shell_settings_.attempts_file, attempts_file_);
+  return opened;
 }
 
 Result<void> Shell::open_folder() {
@@ -221,6 +251,8 @@ void Shell::carry_out(Command& command) {
     listeners_.erase(listener->listener);
   } else if (auto* give_task = std::get_if<GiveTask>(&command)) {
     if (folder_) folder_->add(std::move(give_task->task));
+  } else if (const auto* ended = std::get_if<WriteAttempt>(&command)) {
+    if (attempts_file_) attempts_file_->write(attempt_line(*ended->record, wall_time()));
   } else if (const auto* log = std::get_if<WriteLog>(&command)) {
     log_.write(log->level, log->line);
   }
@@ -268,7 +300,8 @@ ProcessGauges Shell::gauges() {
                        .cpu_us = daphnis::uv::cpu_time_us(),
                        .loop_lag_ms = loop_lag_ms_,
                        .log_lines_dropped = log_.lines_dropped(),
-                       .stats_lines_dropped = stats_file_ ? stats_file_->lines_dropped() : 0};
+                       .stats_lines_dropped = lines_dropped(stats_file_),
+                       .attempt_lines_dropped = lines_dropped(attempts_file_)};
   if (!folder_) return gauges;
   gauges.cache_files_scrubbed = folder_->counts().files_scrubbed;
   gauges.cache_bytes_scrubbed = folder_->counts().bytes_scrubbed;
@@ -278,10 +311,8 @@ ProcessGauges Shell::gauges() {
 }
 
 void Shell::reopen() {
-  if (!stats_file_) return;
-  if (auto opened = stats_file_->reopen(); !opened) {
-    log_.error(LogLine("stats_file_not_reopened").add("error", opened.error().text()));
-  }
+  reopen_lines(stats_file_, "stats_file_not_reopened", log_);
+  reopen_lines(attempts_file_, "attempts_file_not_reopened", log_);
 }
 
 CacheFolder::EntrySource Shell::entries() const {

@@ -24,7 +24,9 @@ struct ShellSettings {
   std::string socket;  ///< The workers' Unix socket.
   std::vector<std::string> l2_listen;
   std::string admin_listen;
-  std::string stats_file;                     ///< A path, "-" for stdout, or empty for none.
+  std::string stats_file;  ///< A path, "-" for stdout, or empty for none.
+  /// The same for the line of each attempt.
+  std::string attempts_file;
   unsigned registration_timeout_ms = 15'000;  ///< TCP_USER_TIMEOUT of registrations.
 };
 
@@ -44,7 +46,7 @@ class Shell {
   /// closed. A second call stops the loop at once.
   void stop();
   void set_log_level(LogLevel level) { broker_.set_log_level(level); }
-  /// Opens the stats file anew, on SIGHUP.
+  /// Opens the files of statistics and attempts anew, on SIGHUP.
   void reopen();
 
   [[nodiscard]] const std::vector<uint16_t>& l2_ports() const { return l2_ports_; }
@@ -52,6 +54,7 @@ class Shell {
   [[nodiscard]] const Broker& broker() const { return broker_; }
 
  private:
+  [[nodiscard]] Result<void> open_line_files();
   [[nodiscard]] Result<void> listen();
   void on_worker_message(WorkerId id, ipc::WorkerToBroker message,
                          daphnis::uv::UvPtr<uv_tcp_t> socket);
@@ -87,6 +90,7 @@ class Shell {
   std::unique_ptr<daphnis::uv::SharedMemory> filter_;
   std::unique_ptr<AdminServer> admin_;
   std::unique_ptr<LineFile> stats_file_;
+  std::unique_ptr<LineFile> attempts_file_;
   daphnis::uv::Timer timer_;
   daphnis::uv::Timer probe_;   ///< Measures how late timers fire.
   daphnis::uv::Timer second_;  ///< Calls on_second().

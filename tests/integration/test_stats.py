@@ -2,7 +2,12 @@
 
 import re
 
-from harness import Edge, EdgeTest
+import json
+import signal
+
+from fake_l2 import not_found, sends
+
+from harness import Edge, EdgeTest, car, wait_for
 from harness.case import ROOT
 
 PAGE = ROOT / "docs" / "stats.md"
@@ -51,12 +56,47 @@ class Stats(EdgeTest):
     @classmethod
     def begin(cls, world):
         # Without a cache /metrics lacks the cache's sizes.
-        cls.edge = Edge(world, workers=1, broker_flags=[
-            "--cache-dir", world.subfolder("cache"), "--cache-limit", "64M"])
+        cls.attempts = world.folder / "attempts.ndjson"
+        cls.edge = Edge(world, workers=1, patient=True, broker_flags=[
+            "--cache-dir", world.subfolder("cache"), "--cache-limit", "64M",
+            "--attempts-file", cls.attempts])
 
     def test_each_field_of_the_stats_line_is_documented_once(self):
         line = self.edge.wait_stats(lambda row: row[BY_PID], "a line with a worker")
         self.assertEqual(sorted(fields_of(line)), sorted(documented_fields()))
+
+    def wait_attempts(self, count):
+        """Waits for so many lines in the file of attempts, and returns them."""
+        def lines():
+            text = self.attempts.read_text() if self.attempts.exists() else ""
+            return text.splitlines() if text.count("\n") >= count else None
+        return [json.loads(line) for line in wait_for(lines, f"{count} attempts are written down")]
+
+    def test_each_attempt_has_a_documented_line_also_after_a_rotation(self):
+        root, body, _ = car.file_car(car.numbered("attempts", 9_000))
+        other, _, _ = car.file_car(car.numbered("nobody has it", 9_000))
+        l2 = self.edge.fake("home", lambda l2, order: (
+            sends(body) if order["root"] == root else not_found)(l2, order))
+        answer = self.edge.car(root, headers=[("X-Request-Id", "pay-1")])
+        self.assertEqual(answer.status, 200)
+        line, = self.wait_attempts(1)
+        self.assertEqual(sorted(line), sorted(name.strip("`") for name, _ in rows("key")))
+        order = l2.orders[0]
+        self.assertEqual({**line, "time": 0, "first_byte_ms": 0, "duration_ms": 0}, {
+            "time": 0, "l2": "home", "root": root, "requestId": order["requestId"],
+            "traceId": "pay-1", "worker": 0, "received_bytes": len(body),
+            "used_bytes": len(answer.body), "first_byte_ms": 0, "duration_ms": 0,
+            "outcome": "complete", "number": 1, "skip": 0})
+        self.assertLessEqual(line["first_byte_ms"], line["duration_ms"])
+        old = self.attempts.with_suffix(".1")
+        self.attempts.rename(old)
+        self.edge.broker.signal(signal.SIGHUP)
+        wait_for(self.attempts.exists, "the file is opened anew")
+        self.assertEqual(self.edge.car(other).status, 404)
+        line, = self.wait_attempts(1)
+        self.assertEqual([line["root"], line["outcome"], line["used_bytes"]],
+                         [other, "not_found", 0])
+        self.assertEqual(old.read_text().count("\n"), 1)
 
     def test_each_metric_is_documented_once_in_its_order_with_its_help(self):
         metrics = metrics_of(self.edge.admin("/metrics").body.decode())

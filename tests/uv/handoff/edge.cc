@@ -62,7 +62,8 @@ void Edge::start_broker() {
                                           broker::uv::ShellSettings{.socket = folder_.path + "/s",
                                                                     .l2_listen = {"127.0.0.1:0"},
                                                                     .admin_listen = "127.0.0.1:0",
-                                                                    .stats_file = ""});
+                                                                    .stats_file = "",
+                                                                    .attempts_file = ""});
   REQUIRE(broker_->start());
 }
 
