@@ -8,8 +8,9 @@ readonly FREE_BYTES_MIN=$((16 << 20))     # A disk with less room than that coun
 readonly ROTATE_FULL_BYTES=$((1 << 20))   # Of a full disk, a log must hold that much to be rotated.
 
 LOG_LOCK_FD=''
-LOG_FILES=()   # By our_logs: what is written to.
-ROTATE_DUE=()  # To be renamed as soon as all who write there can be told.
+BROKER_LINES=()  # By resolve_settings: the broker's files of statistics and attempts.
+LOG_FILES=()     # By our_logs: what is written to.
+ROTATE_DUE=()    # To be renamed as soon as all who write there can be told.
 
 # say WORDS…: one line of the supervisor's own, to stderr and supervisor.log (which is stderr when
 # started by `start`).
@@ -63,7 +64,7 @@ take_log_dir() {
   flock -w 1 "$LOG_LOCK_FD" || fail "another edge logs to $LOG_DIR: choose another --log-dir"
 }
 
-# our_logs: sets LOG_FILES to the logs and the stats file, as far as they are there.
+# our_logs: sets LOG_FILES to the logs and the broker's files of lines, as far as they are there.
 our_logs() {
   local path name
   LOG_FILES=()
@@ -73,9 +74,9 @@ our_logs() {
       LOG_FILES+=("$path")
     fi
   done
-  if [[ -f $STATS_FILE && $STATS_FILE != "$LOG_DIR/broker.log" ]]; then
-    LOG_FILES+=("$STATS_FILE")
-  fi
+  for path in "${BROKER_LINES[@]}"; do
+    if [[ -f $path ]]; then LOG_FILES+=("$path"); fi
+  done
 }
 
 # catches_usr1 PID: has it got so far that the signal does not end it? While it still is this shell,
@@ -94,9 +95,11 @@ catches_usr1() {
 
 # writers_of PATH: sets WRITERS to the names of all living processes that write there.
 writers_of() {
-  local slot=${1##*/} name
+  local slot=${1##*/} name path
   slot=${slot%.log}
-  if [[ $1 == "$STATS_FILE" ]]; then slot=broker; fi
+  for path in "${BROKER_LINES[@]}"; do
+    if [[ $1 == "$path" ]]; then slot=broker; fi
+  done
   WRITERS=()
   for name in "$slot" "$slot.old" "$slot.new"; do
     if alive "$name"; then WRITERS+=("$name"); fi
@@ -169,16 +172,20 @@ rotate_logs() {
 # bound_logs: while all together are over --log-total-bytes, or the disk is full, the oldest of the
 # old ones is removed. What is being written to stays.
 bound_logs() {
-  local path size number total=0 rotated=()
+  local path size number lines total=0 rotated=()
   our_logs
   # Those of a log that is not there at this moment, too.
-  for path in "$LOG_DIR"/*.log.[1-9] ${STATS_FILE:+"$STATS_FILE".[1-9]}; do
+  for path in "$LOG_DIR"/*.log.[1-9]; do
     number=${path##*/}
     number=${number%.log.[1-9]}
-    if [[ -f $path && ( $number =~ ^(broker|worker-[0-9]+|l2|supervisor)$ ||
-      $path == "$STATS_FILE".[1-9] ) ]]; then
+    if [[ -f $path && $number =~ ^(broker|worker-[0-9]+|l2|supervisor)$ ]]; then
       rotated+=("$path")
     fi
+  done
+  for lines in "${BROKER_LINES[@]}"; do
+    for path in "$lines".[1-9]; do
+      if [[ -f $path ]]; then rotated+=("$path"); fi
+    done
   done
   if ((${#rotated[@]} == 0)); then return; fi
   stat -c %s -- "${LOG_FILES[@]}" "${rotated[@]}" 2>/dev/null |

@@ -11,7 +11,7 @@ readonly DEFAULT_L2_LISTEN=127.0.0.1:8090  # Whoever reaches it may register: no
 readonly CHECK_SECONDS=10
 
 declare -A SETTINGS=()  # What read_settings found, by name; several values, one a line.
-SOCKET='' STATS_FILE='' CACHE_DIR='' SPOOL_DIR=''
+SOCKET='' STATS_FILE='' ATTEMPTS_FILE='' CACHE_DIR='' SPOOL_DIR=''
 BROKER_LOG='' WORKER_LOG='' L2_LOG=''  # What the operator has set; empty: as we choose.
 BROKER_FLAGS=() WORKER_FLAGS=()
 
@@ -68,10 +68,27 @@ without_flag() {
   done
 }
 
-# resolve_settings: sets LISTEN, L2_LISTEN, ADMIN_LISTEN, SOCKET, STATS_FILE to what holds, and the
-# flags of both programs.
+# resolve_lines NAME DEFAULT: sets LINES_FILE to the file of lines that the broker writes under that
+# setting; empty: none.
+resolve_lines() {
+  LINES_FILE=${SETTINGS[$1]-$2}
+  if [[ $LINES_FILE == - ]]; then  # Among the lines of the log, and opened anew with it.
+    LINES_FILE=$LOG_DIR/broker.log
+    without_flag "$1" "${BROKER_ARGS[@]}"
+    BROKER_ARGS=("${KEPT[@]}")
+    return
+  fi
+  absolute "$LINES_FILE" && LINES_FILE=$ABSOLUTE
+  if [[ -n $LINES_FILE && $LINES_FILE != "$LOG_DIR/broker.log" ]]; then
+    BROKER_LINES+=("$LINES_FILE")
+  fi
+}
+
+# resolve_settings: sets LISTEN, L2_LISTEN, ADMIN_LISTEN, SOCKET, STATS_FILE, ATTEMPTS_FILE to what
+# holds, and the flags of both programs.
 resolve_settings() {
-  local address flags=()
+  local address flags=() LINES_FILE
+  BROKER_LINES=()
   if [[ -n $CONFIG ]]; then flags+=(--config "$CONFIG"); fi
   if [[ -n $ADMIN_LISTEN ]]; then flags+=(--admin-listen "$ADMIN_LISTEN"); fi
   for address in "${L2_LISTEN[@]}"; do flags+=(--l2-listen "$address"); done
@@ -79,7 +96,10 @@ resolve_settings() {
   ADMIN_LISTEN=${SETTINGS[admin-listen]:-$DEFAULT_ADMIN_LISTEN}
   mapfile -t L2_LISTEN <<<"${SETTINGS[l2-listen]:-$DEFAULT_L2_LISTEN}"
   SOCKET=${SETTINGS[socket]:-}
-  STATS_FILE=${SETTINGS[stats-file]-$RUN_DIR/stats.ndjson}
+  resolve_lines stats-file "$RUN_DIR/stats.ndjson"
+  STATS_FILE=$LINES_FILE
+  resolve_lines attempts-file "$LOG_DIR/attempts.ndjson"
+  ATTEMPTS_FILE=$LINES_FILE
   absolute "${SETTINGS[cache-dir]:-}" && CACHE_DIR=$ABSOLUTE
   SPOOL_DIR=${SETTINGS[spool-dir]:-none}
   BROKER_LOG=${SETTINGS[log-file]:-}
@@ -88,13 +108,6 @@ resolve_settings() {
   flag_value log-file "${L2_ARGS[@]}"
   L2_LOG=${VALUE:-${DAPHNIS_LOG_FILE:-}}
   absolute "${SOCKET:-$RUN_DIR/broker.sock}" && SOCKET=$ABSOLUTE
-  if [[ $STATS_FILE == - ]]; then  # Among the lines of the log, and opened anew with it.
-    STATS_FILE=$LOG_DIR/broker.log
-    without_flag stats-file "${BROKER_ARGS[@]}"
-    BROKER_ARGS=("${KEPT[@]}")
-  else
-    absolute "$STATS_FILE" && STATS_FILE=$ABSOLUTE
-  fi
   check_addresses
   make_flags
 }
@@ -136,6 +149,9 @@ make_flags() {
   has_flag admin-listen "${BROKER_ARGS[@]}" || BROKER_FLAGS+=(--admin-listen "$ADMIN_LISTEN")
   if [[ -n $STATS_FILE ]] && ! has_flag stats-file "${BROKER_ARGS[@]}"; then
     BROKER_FLAGS+=(--stats-file "$STATS_FILE")
+  fi
+  if [[ -n $ATTEMPTS_FILE ]] && ! has_flag attempts-file "${BROKER_ARGS[@]}"; then
+    BROKER_FLAGS+=(--attempts-file "$ATTEMPTS_FILE")
   fi
   if ! has_flag l2-listen "${BROKER_ARGS[@]}"; then
     for address in "${L2_LISTEN[@]}"; do BROKER_FLAGS+=(--l2-listen "$address"); done

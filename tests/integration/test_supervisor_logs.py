@@ -64,6 +64,17 @@ class LogsTest(SupervisorCase):
         self.assertGreater(len(numbers), 60)
         self.assertIn("ended", log.read_text())
 
+    def test_the_file_of_attempts_lies_beside_the_logs_and_is_rotated_like_them(self):
+        self.start()
+        words = pathlib.Path(f"/proc/{self.pid('broker')}/cmdline").read_text().split("\0")
+        attempts = self.log_dir / "attempts.ndjson"
+        self.assertEqual(words[words.index("--attempts-file") + 1], str(attempts))
+        attempts.write_text("{}\n")
+        os.kill(self.pid("supervisor"), signal.SIGUSR1)
+        rotated = self.log_dir / "attempts.ndjson.1"
+        self.until("it is rotated", rotated.exists)
+        self.assertEqual(rotated.read_text(), "{}\n")
+
     def test_the_supervisor_writes_on_in_its_own_new_log(self):
         self.start()
         self.rotate("supervisor")
@@ -111,7 +122,7 @@ class LogsTest(SupervisorCase):
 
     def on_a_full_disk(self, files_max):
         """One look at the logs where the disk is full while more than so many files lie there."""
-        script = (f'. "$1/proc.sh"; . "$1/logs.sh"; alive() {{ false; }}; STATS_FILE="" DAEMON=no; '
+        script = (f'. "$1/proc.sh"; . "$1/logs.sh"; alive() {{ false; }}; DAEMON=no; '
                   f'LOG_BYTES=$((64 << 20)) LOG_TOTAL_BYTES=$((4 << 30)); '
                   f'disk_full() {{ (($(ls "$LOG_DIR" | wc -l) > {files_max})); }}; rotate_logs')
         subprocess.run(["bash", "-c", script, "-", ROOT / "deploy" / "lib"], check=True,
