@@ -22,7 +22,7 @@ struct Settings {
   uint64_t queue_wait_ms_max = 5'000;      ///< A wait for a place that would be longer is refused.
   uint32_t tries_max = limits::kTriesMax;  ///< Failures of one fetch without progress since.
   uint32_t failures_max = 16;              ///< Failures of one fetch in all.
-  /// Bytes of streams with proven blocks that count as progress.
+  /// Bytes of output that count as progress.
   uint64_t progress_bytes_min = 4 * limits::kMiB;
   size_t candidates_max = limits::kCandidatesMax;
   /// How long a fetch in mid-answer waits, when nobody is left to ask, for an L2 that served it.

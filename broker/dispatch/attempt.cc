@@ -210,9 +210,7 @@ void Attempt::count_for_fetch(const AttemptEnding& ending, const L2* l2) {
 }
 
 void Attempt::count_tries(const AttemptEnding& ending) const {
-  if (ending.report && ending.report->blocks_proven > 0) {
-    fetch_->tries.add_progress(ending.report->body_bytes, context_.settings);
-  }
+  if (ending.report) fetch_->tries.add_progress(ending.report->used_bytes, context_.settings);
   const auto count = meaning_of(ending.how).fetch;
   if (!count || count == &Fetch::not_found) return;
   if (is_unusable(ending)) {

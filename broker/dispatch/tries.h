@@ -18,7 +18,7 @@ class Tries {
   }
   /// An attempt failed by nobody's fault; there may be only so many of these in all.
   void count_in_all() { ++failures_in_all_; }
-  /// An attempt that proved blocks has brought so many bytes.
+  /// An attempt has brought so many bytes of output that no other had brought before.
   void add_progress(uint64_t bytes, const Settings& settings) {
     progress_bytes_ += bytes;
     if (progress_bytes_ < settings.progress_bytes_min) return;

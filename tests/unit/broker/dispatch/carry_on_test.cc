@@ -20,10 +20,10 @@ struct Answer {
     });
   }
   /// The L2 that was asked last streams and ends so; the worker wants another.
-  void stream(Outcome how, uint64_t blocks_proven, uint64_t body_bytes) {
+  void stream(Outcome how, uint64_t blocks_proven, uint64_t used_bytes) {
     FakeL2& l2 = last();
     (void)dispatch.post(l2);
-    dispatch.report(l2, how, true, blocks_proven, body_bytes);
+    dispatch.report(l2, how, true, blocks_proven, used_bytes);
   }
   [[nodiscard]] bool is_over() const { return dispatch.dispatcher.fetches() == 0; }
 
@@ -37,11 +37,11 @@ TEST_CASE("three failures without progress end a fetch", "[broker][carry_on]") {
   Answer answer(8);
   const bool proves_blocks = GENERATE(false, true);
   // Too little for progress, even together.
-  const uint64_t body_bytes = limits::kMiB;
-  answer.stream(Outcome::kAborted, proves_blocks ? 9 : 0, body_bytes);
-  answer.stream(Outcome::kStalled, proves_blocks ? 9 : 0, body_bytes);
+  const uint64_t used_bytes = limits::kMiB;
+  answer.stream(Outcome::kAborted, proves_blocks ? 9 : 0, used_bytes);
+  answer.stream(Outcome::kStalled, proves_blocks ? 9 : 0, used_bytes);
   CHECK_FALSE(answer.is_over());
-  answer.stream(Outcome::kAborted, proves_blocks ? 9 : 0, body_bytes);
+  answer.stream(Outcome::kAborted, proves_blocks ? 9 : 0, used_bytes);
   CHECK(answer.dispatch.failures().at(1) == Outcome::kL2sFailed);
   CHECK(answer.orders() == 3);
 }

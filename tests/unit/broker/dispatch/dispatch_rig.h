@@ -81,15 +81,17 @@ class Dispatch {
         dispatcher.on_delivery(order.attempt_id, order.request.root, std::nullopt, false, now_ms);
     CHECK(decision.verdict == Dispatcher::Verdict::kCancelled);
   }
-  /// The worker reports how the last order of an L2 ended.
+  /// The worker reports how the last order of an L2 ended. Besides the bytes used, the L2 has sent
+  /// 8 MiB that had come before.
   void report(const FakeL2& l2, Outcome outcome, bool wants_another, uint64_t blocks_proven = 0,
-              uint64_t body_bytes = 0) {
+              uint64_t used_bytes = 0) {
     (void)dispatcher.on_attempt_ended(kWorker,
                                       {.attempt_id = l2.orders.back().attempt_id,
                                        .outcome = outcome,
                                        .wants_another = wants_another,
                                        .blocks_proven = blocks_proven,
-                                       .body_bytes = body_bytes},
+                                       .body_bytes = used_bytes + 8 * limits::kMiB,
+                                       .used_bytes = used_bytes},
                                       now_ms);
   }
   /// The L2's transport has `bytes` left to send.
