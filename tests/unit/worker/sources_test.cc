@@ -1,7 +1,7 @@
 // Tests of what is told of the L2s whose bytes an answer is made of: to the broker, attempt by
 // attempt, and in the access line.
 
-#include "tests/unit/worker/rig.h"
+#include "tests/unit/worker/half_rig.h"
 #include "worker/fetch/used_sources.h"
 
 namespace daphnis::worker::test {
@@ -9,29 +9,10 @@ namespace {
 
 using Catch::Matchers::Contains;
 
-/// A client whose answer comes from L2s "l2-1", "l2-2" and so on.
-struct Mixed : Rig {
-  Mixed() : client(connect()) {
-    start_broker();
-    send(client, get(car));
-    fetch = only<ipc::Fetch>();
-  }
-  /// The next L2 sends the first `bytes` bytes of the CAR.
-  Peer& begin(size_t bytes) {
-    return hand_off(fetch,
-                    post_head("Content-Length: " + std::to_string(car.bytes.size()) + "\r\n") +
-                        text(car.bytes).substr(0, bytes));
-  }
-
-  SampleCar car;
-  Peer& client;
-  ipc::Fetch fetch;
-};
-
 }  // namespace
 
 TEST_CASE("an attempt's used bytes are those that it brought first", "[worker][sources]") {
-  Mixed rig;
+  Half rig;
   const size_t first = rig.car.section_ends[1];
   rig.lose(rig.begin(first + 10));
   const auto cut = rig.only<ipc::AttemptEnded>();
@@ -51,7 +32,7 @@ TEST_CASE("an attempt's used bytes are those that it brought first", "[worker][s
 }
 
 TEST_CASE("no bytes of an attempt are used where the output begins anew", "[worker][sources]") {
-  Mixed rig;
+  Half rig;
   ByteVector lie(rig.car.bytes);
   lie.back() ^= 1;
   rig.hand_off(rig.fetch, post_with_length(lie));
@@ -63,7 +44,7 @@ TEST_CASE("no bytes of an attempt are used where the output begins anew", "[work
 }
 
 TEST_CASE("an access line names all L2s whose bytes were used", "[worker][sources]") {
-  Mixed rig;
+  Half rig;
   rig.lose(rig.begin(rig.car.section_ends[0]));
   rig.lose(rig.begin(rig.car.section_ends[0]));  // Nothing of this one is used.
   SECTION("in the sequence of their bytes, where there was more than one") {
