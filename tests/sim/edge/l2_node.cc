@@ -44,8 +44,8 @@ L2Node::L2Node(Scene& scene, const Traits& traits, Dial dial)
 
 L2Node::~L2Node() {
   const bool aborts = scene_.chance.one_in(2);
-  for (const auto& line : lines_) {
-    if (aborts) line->abort();
+  for (const auto& link : links_) {
+    if (aborts) link->abort();
   }
 }
 
@@ -55,7 +55,7 @@ void L2Node::freeze() {
   patience_.stop();
   if (registration_) registration_->stream->stop_reading();
   if (holdings_) holdings_->stream->stop_reading();
-  for (const auto& line : lines_) line->freeze();
+  for (const auto& link : links_) link->freeze();
 }
 
 void L2Node::after_input() {
@@ -198,22 +198,23 @@ void L2Node::run(l2::WriteLog& command) {
   scene_.trace("{}: {}", traits_.settings.l2_id, command.line.text());
 }
 
-void L2Node::send(L2Line::Upload upload) {
-  for (const auto& line : lines_) {
-    const bool takes = line->is_idle() || (line->may_pipeline() &&
+void L2Node::send(Upload upload) {
+  for (const auto& link : links_) {
+    const bool takes = link->is_idle() || (link->may_pipeline() &&
                                            scene_.chance.one_in(scene_.weather.pipelined_one_in));
     if (!takes || upload.tries > 0) continue;
-    if (!line->is_idle()) ++scene_.tally.pipelined;
-    return line->add(std::move(upload));
+    if (!link->is_idle()) ++scene_.tally.pipelined;
+    return link->add(std::move(upload));
   }
   std::unique_ptr<Socket> socket = dial_(traits_.address);
   if (!socket) return on_upload_done(upload.id, 0);
-  auto& line = lines_.emplace_back(std::make_unique<L2Line>(
+  auto& link = links_.emplace_back(std::make_unique<UploadLink>(
       scene_, std::move(socket),
-      L2Line::Events{.on_done = [this](const Uuid& id, int status) { on_upload_done(id, status); },
-                     .on_again = [this](L2Line::Upload again) { send(std::move(again)); },
-                     .on_over = [this](L2Line& ended) { on_line_over(ended); }}));
-  line->add(std::move(upload));
+      UploadLink::Events{
+          .on_done = [this](const Uuid& id, int status) { on_upload_done(id, status); },
+          .on_again = [this](Upload again) { send(std::move(again)); },
+          .on_over = [this](UploadLink& ended) { on_link_over(ended); }}));
+  link->add(std::move(upload));
 }
 
 void L2Node::on_upload_done(const Uuid& id, int status) {
@@ -224,21 +225,21 @@ void L2Node::on_upload_done(const Uuid& id, int status) {
   after_input();
 }
 
-void L2Node::on_line_over(L2Line& line) {
+void L2Node::on_link_over(UploadLink& link) {
   const auto found =
-      std::ranges::find_if(lines_, [&](const auto& one) { return one.get() == &line; });
-  over_.splice(over_.end(), lines_, found);
+      std::ranges::find_if(links_, [&](const auto& one) { return one.get() == &link; });
+  over_.splice(over_.end(), links_, found);
   sweep_.after(0);
 }
 
 void L2Node::close_idle() {
-  std::erase_if(lines_, [](const auto& line) { return line->is_idle(); });
+  std::erase_if(links_, [](const auto& link) { return link->is_idle(); });
 }
 
 void L2Node::check_quiet() {
   if (!is_registered()) scene_.fail(traits_.settings.l2_id + " did not come back");
   if (session_.uploads() != 0) scene_.fail(traits_.settings.l2_id + " still has orders");
-  if (!lines_.empty()) scene_.fail(traits_.settings.l2_id + " is left blocked in an answer");
+  if (!links_.empty()) scene_.fail(traits_.settings.l2_id + " is left blocked in an answer");
   if (holdings_) scene_.fail(traits_.settings.l2_id + " still tells its holdings");
 }
 

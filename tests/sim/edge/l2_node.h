@@ -10,9 +10,9 @@
 
 #include "common/http/http_parser.h"
 #include "l2/core/l1_session.h"
-#include "tests/sim/edge/l2_line.h"
 #include "tests/sim/edge/scene.h"
 #include "tests/sim/edge/stream.h"
+#include "tests/sim/edge/upload.h"
 
 namespace daphnis::sim {
 
@@ -61,9 +61,9 @@ class L2Node {
   void on_holdings_bytes(Bytes bytes);
   void end_holdings(int status);
   [[nodiscard]] Mood choose_mood();
-  void send(L2Line::Upload upload);
+  void send(Upload upload);
   void on_upload_done(const Uuid& id, int status);
-  void on_line_over(L2Line& line);
+  void on_link_over(UploadLink& link);
 
   Scene& scene_;
   Traits traits_;
@@ -71,12 +71,12 @@ class L2Node {
   BlockStore store_;
   l2::L1Session session_;
   Alarm clock_;
-  Alarm sweep_;     ///< Destroys lines that are over, outside their own events.
+  Alarm sweep_;     ///< Destroys links that are over, outside their own events.
   Alarm patience_;  ///< Ends orders for which nothing is ever delivered.
   std::unique_ptr<Exchange> registration_;
   std::unique_ptr<Exchange> holdings_;
-  std::list<std::unique_ptr<L2Line>> lines_;
-  std::list<std::unique_ptr<L2Line>> over_;
+  std::list<std::unique_ptr<UploadLink>> links_;
+  std::list<std::unique_ptr<UploadLink>> over_;
   std::map<Uuid, uint64_t> silent_;  ///< When each order without a delivery ends.
   std::set<Uuid> doubled_;           ///< Second deliveries, of which the session knows nothing.
   bool is_frozen_ = false;

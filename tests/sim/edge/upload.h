@@ -11,26 +11,28 @@
 
 namespace daphnis::sim {
 
-/// One connection of an L2 for its deliveries: sends one after the other, the next perhaps before
-/// the L1 has replied to the one before. Owned by the L2's node.
-class L2Line {
+/// One delivery of an L2.
+struct Upload {
+  Uuid id{};
+  UploadPlan plan;
+  size_t at = 0;  ///< Bytes written so far.
+  unsigned tries = 0;
+};
+
+/// One connection of an L2 for its uploads: sends one after the other, the next perhaps before the
+/// L1 has replied to the one before. Owned by the L2's node.
+class UploadLink {
  public:
-  struct Upload {
-    Uuid id{};
-    UploadPlan plan;
-    size_t at = 0;  ///< Bytes written so far.
-    unsigned tries = 0;
-  };
   struct Events {
     /// The L1 has replied, or the upload is not tried again.
     std::function<void(const Uuid& id, int status)> on_done;
     /// The L1 has closed the connection and may have read nothing of the upload.
     std::function<void(Upload)> on_again;
-    /// No more can be sent here. The last call; the owner destroys this line later.
-    std::function<void(L2Line&)> on_over;
+    /// No more can be sent here. The last call; the owner destroys this link later.
+    std::function<void(UploadLink&)> on_over;
   };
 
-  L2Line(Scene& scene, std::unique_ptr<Socket> socket, Events events);
+  UploadLink(Scene& scene, std::unique_ptr<Socket> socket, Events events);
 
   void add(Upload upload);
   /// True where no upload is under way.

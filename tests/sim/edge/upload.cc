@@ -1,11 +1,11 @@
-#include "tests/sim/edge/l2_line.h"
+#include "tests/sim/edge/upload.h"
 
 #include <algorithm>
 #include <utility>
 
 namespace daphnis::sim {
 
-L2Line::L2Line(Scene& scene, std::unique_ptr<Socket> socket, Events events)
+UploadLink::UploadLink(Scene& scene, std::unique_ptr<Socket> socket, Events events)
     : scene_(scene),
       events_(std::move(events)),
       next_(scene.clock, [this] { pump(); }),
@@ -14,18 +14,18 @@ L2Line::L2Line(Scene& scene, std::unique_ptr<Socket> socket, Events events)
                .on_end = [this](const std::string&) { end(true); },
                .on_drained = [this] { next_.after(scene_.chance.below(3)); }}) {}
 
-void L2Line::add(Upload upload) {
+void UploadLink::add(Upload upload) {
   upload.at = 0;
   uploads_.push_back(std::move(upload));
   next_.after(scene_.chance.below(3));
 }
 
-void L2Line::freeze() {
+void UploadLink::freeze() {
   is_frozen_ = true;
   stream_.stop_reading();
 }
 
-void L2Line::pump() {
+void UploadLink::pump() {
   if (is_frozen_ || is_over_ || stream_.unsent_bytes() > 0) return;
   for (Upload& upload : uploads_) {
     std::string& bytes = upload.plan.bytes;
@@ -48,7 +48,7 @@ void L2Line::pump() {
   }
 }
 
-void L2Line::on_bytes(Bytes bytes) {
+void UploadLink::on_bytes(Bytes bytes) {
   while (!is_over_) {
     const http::Parser::Step step = parser_.step(bytes);
     bytes = bytes.subspan(step.consumed);
@@ -73,14 +73,14 @@ void L2Line::on_bytes(Bytes bytes) {
   }
 }
 
-void L2Line::end_front(int status) {
+void UploadLink::end_front(int status) {
   const Upload over = std::move(uploads_.front());
   uploads_.pop_front();
   events_.on_done(over.id, status);
 }
 
 /// Ends the connection. Uploads that the L1 cannot have read are sent again on another one.
-void L2Line::end(bool may_try_again) {
+void UploadLink::end(bool may_try_again) {
   if (std::exchange(is_over_, true)) return;
   std::deque<Upload> rest = std::move(uploads_);
   uploads_.clear();
