@@ -141,6 +141,10 @@ TEST_CASE("whatever happens every fetch ends once and no cut answer looks comple
     CAPTURE(name_of(outcome));
     CHECK(sum.outcomes[static_cast<size_t>(outcome)] > 0);
   }
+  for (size_t kind = 1; kind < kLinkFaultKinds; ++kind) {
+    CAPTURE(kind);
+    CHECK(sum.link_faults[kind] > 0);
+  }
   for (size_t mood = 0; mood <= static_cast<size_t>(kMoodLast); ++mood) {
     CAPTURE(mood);
     CHECK(sum.moods[mood] > 0);

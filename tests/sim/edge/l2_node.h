@@ -23,8 +23,9 @@ class L2Node {
   struct Traits {
     l2::SessionSettings settings;
     std::string address;
-    std::set<size_t> dags;  ///< Indices in Content::dags.
-    bool has_hole = false;  ///< One block is missing.
+    std::set<size_t> dags;         ///< Indices in Content::dags.
+    bool has_hole = false;         ///< One block is missing.
+    bool has_faulty_link = false;  ///< Connections have the faults of the weather.
   };
   /// Connects to the broker; null where there is none.
   using Dial = std::function<std::unique_ptr<Socket>(const std::string& address)>;

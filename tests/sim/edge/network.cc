@@ -10,6 +10,9 @@ namespace {
 
 /// Bytes at the beginning of a direction that may arrive one by one: more than any head has.
 constexpr uint64_t kBytewiseMax = 700;
+/// Bytes that one direction of a connection with a long delay holds at least: a line that held less
+/// would be so slow that no transfer on it ever ends.
+constexpr size_t kLongLineBytes = size_t{64} * 1024;
 
 struct Passenger {
   uint64_t offset;  ///< The offset of the byte that it travels with.
@@ -21,9 +24,15 @@ struct Passenger {
 /// Both directions of a connection. Lives as long as either of its ends.
 class Wire : public std::enable_shared_from_this<Wire> {
  public:
-  explicit Wire(Network& network)
-      : network_(network), lanes_{Lane(*this, 0, network), Lane(*this, 1, network)} {
+  Wire(Network& network, const LinkFault& fault)
+      : network_(network),
+        fault_(fault),
+        lanes_{Lane(*this, 0, network), Lane(*this, 1, network)},
+        is_fault_due_(fault.strikes()) {
     network_.wires_.insert(this);
+    if (fault_.kind != LinkFault::Kind::kDelay) return;
+    ++network_.faults_[static_cast<size_t>(fault_.kind)];
+    for (Lane& lane : lanes_) lane.capacity = std::max(lane.capacity, kLongLineBytes);
   }
   ~Wire() { network_.wires_.erase(this); }
 
@@ -37,7 +46,8 @@ class Wire : public std::enable_shared_from_this<Wire> {
 
     [[nodiscard]] size_t held() const { return travelling.size() + arrived.size(); }
     [[nodiscard]] bool has_more() const {
-      return !travelling.empty() || (is_cut && !has_cut_arrived) || (is_ended && !has_end_arrived);
+      if (!travelling.empty()) return true;
+      return is_cut ? !has_cut_arrived : is_ended && !has_end_arrived;
     }
 
     Socket* writer = nullptr;
@@ -57,13 +67,16 @@ class Wire : public std::enable_shared_from_this<Wire> {
     bool is_cut = false;
     bool has_cut_arrived = false;
     bool is_writer_blocked = false;
+    bool loses_all = false;  ///< What is written from now on is lost, and its writer is not told.
   };
 
   [[nodiscard]] Lane& in(const Socket& end) { return lanes_[1 - end.side_]; }
   [[nodiscard]] Lane& out(const Socket& end) { return lanes_[end.side_]; }
 
   void move_on(Lane& lane) {
-    if (!lane.delivery.is_set() && lane.has_more()) lane.delivery.after(network_.delay_ms());
+    if (lane.delivery.is_set() || !lane.has_more()) return;
+    const uint64_t longer_ms = fault_.kind == LinkFault::Kind::kDelay ? fault_.ms : 0;
+    lane.delivery.after(network_.delay_ms() + longer_ms);
   }
   void tell_space_later(Lane& lane) {
     if (std::exchange(lane.is_writer_blocked, false)) lane.space.after(network_.chance_.below(3));
@@ -75,10 +88,14 @@ class Wire : public std::enable_shared_from_this<Wire> {
   void deliver(int number);
   void tell_space(int number);
   void cut(Lane& lane);
+  void strike();
   static void tell(Socket* end);
 
   Network& network_;
-  Lane lanes_[2];  ///< Indexed by the side that writes.
+  LinkFault fault_;
+  Lane lanes_[2];      ///< Indexed by the side that writes.
+  bool is_fault_due_;  ///< The fault has not struck.
+  uint64_t clogged_until_ms_ = 0;
 };
 
 void Wire::tell(Socket* end) {
@@ -99,9 +116,41 @@ void Wire::cut(Lane& lane) {
   lane.travelling.resize(network_.chance_.below(lane.travelling.size() + 1));
 }
 
+/// Lets the fault happen, before the next byte of its direction arrives.
+void Wire::strike() {
+  is_fault_due_ = false;
+  ++network_.faults_[static_cast<size_t>(fault_.kind)];
+  Lane& lane = lanes_[fault_.side];
+  switch (fault_.kind) {
+    case LinkFault::Kind::kLoss:
+      for (Lane& each : lanes_) {
+        cut(each);
+        each.loses_all = true;
+        tell_space_later(each);
+        move_on(each);
+      }
+      break;
+    case LinkFault::Kind::kClog:
+      clogged_until_ms_ = network_.clock_.now_ms() + fault_.ms;
+      break;
+    case LinkFault::Kind::kHalfClose:
+      lane.travelling.clear();
+      lane.is_ended = lane.loses_all = true;
+      tell_space_later(lane);
+      break;
+    case LinkFault::Kind::kCorruption:
+      lane.travelling[0] ^= static_cast<char>(1U << network_.chance_.below(8));
+      break;
+    case LinkFault::Kind::kNone:
+    case LinkFault::Kind::kDelay:
+      break;
+  }
+}
+
 void Wire::deliver(int number) {
   const std::shared_ptr<Wire> alive = shared_from_this();
   Lane& lane = lanes_[number];
+  if (network_.clock_.now_ms() < clogged_until_ms_) return lane.delivery.at(clogged_until_ms_);
   Lane& back = lanes_[1 - number];
   Chance& chance = network_.chance_;
   if (!lane.reader) {  // There is no reader any more; a kernel replies with a reset.
@@ -110,6 +159,11 @@ void Wire::deliver(int number) {
     cut(back);
     return move_on(back);
   }
+  const bool may_strike = is_fault_due_ && fault_.side == number && !lane.travelling.empty();
+  if (may_strike && lane.delivered == fault_.at) {
+    strike();
+    return move_on(lane);
+  }
   if (!lane.travelling.empty()) {
     size_t size = lane.travelling.size();
     if (lane.delivered < lane.bytewise) {
@@ -117,6 +171,7 @@ void Wire::deliver(int number) {
     } else if (chance.one_in(2)) {
       size = chance.between(1, chance.one_in(3) ? std::min<size_t>(size, 24) : size);
     }
+    if (may_strike) size = std::min<size_t>(size, fault_.at - lane.delivered);
     lane.arrived.append(lane.travelling, 0, size);
     lane.travelling.erase(0, size);
     lane.delivered += size;
@@ -163,6 +218,7 @@ Socket::~Socket() {
 
 size_t Socket::write(Bytes bytes) {
   Wire::Lane& lane = wire_->out(*this);
+  if (lane.loses_all && !is_reset()) return bytes.size();
   if (is_reset() || lane.is_ended) return 0;
   const size_t size = std::min(bytes.size(), lane.capacity - std::min(lane.capacity, lane.held()));
   lane.travelling.append(as_text(bytes.first(size)));
@@ -221,8 +277,8 @@ size_t Socket::unread_by_peer() const {
   return wire_->out(*this).held();
 }
 
-Network::Ends Network::connect(const std::string& address) {
-  const auto wire = std::make_shared<Wire>(*this);
+Network::Ends Network::connect(const std::string& address, const LinkFault& fault) {
+  const auto wire = std::make_shared<Wire>(*this, fault);
   const uint64_t cookie = last_cookie_ += 2;
   return {.near = std::unique_ptr<Socket>(new Socket(wire, 0, cookie - 1, "l1")),
           .far = std::unique_ptr<Socket>(new Socket(wire, 1, cookie, address))};

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -10,6 +11,7 @@
 #include "common/base/slice.h"
 #include "tests/sim/edge/chance.h"
 #include "tests/sim/edge/clock.h"
+#include "tests/sim/edge/link_fault.h"
 
 namespace daphnis::sim {
 
@@ -85,14 +87,16 @@ class Network {
     std::unique_ptr<Socket> near;
     std::unique_ptr<Socket> far;
   };
-  /// `address` is the address of the near end.
-  [[nodiscard]] Ends connect(const std::string& address);
+  /// `address` is the address of the near end, which is side 0 of the fault.
+  [[nodiscard]] Ends connect(const std::string& address, const LinkFault& fault = {});
 
   void set_manners(const Manners& manners) { manners_ = manners; }
   /// The number of connections with an open end.
   [[nodiscard]] size_t connections() const { return wires_.size(); }
   /// Bytes that were written and not read.
   [[nodiscard]] size_t held_bytes() const;
+  /// How many faults have struck, by LinkFault::Kind; a delay as soon as it is connected.
+  [[nodiscard]] const std::array<uint64_t, kLinkFaultKinds>& faults() const { return faults_; }
 
  private:
   friend class Wire;
@@ -102,6 +106,7 @@ class Network {
   Chance& chance_;
   Manners manners_;
   std::set<const Wire*> wires_;
+  std::array<uint64_t, kLinkFaultKinds> faults_{};
   uint64_t last_cookie_ = 0;
 };
 

@@ -29,8 +29,9 @@ struct Weather {
   unsigned mood_one_in = 0;         ///< Deliveries of L2s that are not honest.
   bool are_l2s_rude = false;        ///< L2s cut by resets, also behind POSTs without a reply.
   unsigned client_leaves_one_in = 0;
-  unsigned scan_pause_ms = 0;     ///< Between two steps of a scan, as if the folder were larger.
-  unsigned pipelined_one_in = 3;  ///< L2s that send a delivery behind the one under way.
+  unsigned scan_pause_ms = 0;      ///< Between two steps of a scan, as if the folder were larger.
+  unsigned pipelined_one_in = 3;   ///< L2s that send a delivery behind the one under way.
+  unsigned link_fault_one_in = 0;  ///< Connections of L2s whose link has faults.
 };
 
 /// Counts what happened, so that a run that tests nothing is recognised.
@@ -51,6 +52,7 @@ struct Tally {
   uint64_t surplus_returned = 0;  ///< Sockets that went back with bytes past the body.
   uint64_t pipelined = 0;         ///< Answers of L2s begun behind another.
   uint64_t moods[16] = {};
+  uint64_t link_faults[kLinkFaultKinds] = {};
   uint64_t l2_deaths = 0;
   uint64_t worker_deaths = 0;
   uint64_t broker_deaths = 0;

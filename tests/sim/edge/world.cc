@@ -48,12 +48,20 @@ void World::start_worker(unsigned number) {
 
 void World::start_l2(unsigned number) {
   l2s_[number] = std::make_unique<L2Node>(
-      scene_, traits_[number], [this](const std::string& address) -> std::unique_ptr<Socket> {
+      scene_, traits_[number],
+      [this, number](const std::string& address) -> std::unique_ptr<Socket> {
         if (!broker_) return nullptr;
-        auto ends = scene_.network.connect(address);
+        auto ends = scene_.network.connect(address, draw_fault(traits_[number]));
         broker_->on_l2(std::move(ends.far));
         return std::move(ends.near);
       });
+}
+
+/// Draws what befalls a new connection of an L2.
+LinkFault World::draw_fault(const L2Node::Traits& traits) {
+  Chance& chance = scene_.chance;
+  if (!traits.has_faulty_link || !chance.one_in(scene_.weather.link_fault_one_in)) return {};
+  return draw_link_fault(chance);
 }
 
 void World::add_client(Client::Plan plan) {
@@ -217,6 +225,7 @@ void World::run() {
   if (scene_.faults.empty() && has_only_v2_) check_first_hits();
   if (scene_.faults.empty() && !broker_settings_.cache_dir.empty()) check_hits();
   broker_.reset();
+  std::ranges::copy(scene_.network.faults(), scene_.tally.link_faults);
   scene_.tally.reads_failed = scene_.disk.faults().reads;
   scene_.tally.writes_failed = scene_.disk.faults().writes;
   scene_.tally.steps = scene_.clock.steps();

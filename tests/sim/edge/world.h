@@ -40,6 +40,7 @@ class World {
   void start_broker();
   void start_worker(unsigned number);
   void start_l2(unsigned number);
+  [[nodiscard]] LinkFault draw_fault(const L2Node::Traits& traits);
   void cause_trouble();
   void kill_broker();
   void kill_worker(unsigned number);

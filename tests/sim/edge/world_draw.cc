@@ -20,7 +20,8 @@ void World::draw_weather() {
         .mood_one_in = chance.one_in(5) ? 0U : static_cast<unsigned>(chance.between(1, 6)),
         .are_l2s_rude = true,
         .client_leaves_one_in = static_cast<unsigned>(chance.between(2, 8)),
-        .pipelined_one_in = static_cast<unsigned>(chance.between(1, 4))};
+        .pipelined_one_in = static_cast<unsigned>(chance.between(1, 4)),
+        .link_fault_one_in = chance.one_in(3) ? 0U : static_cast<unsigned>(chance.between(1, 5))};
     manners = {.capacity = chance.pick(kCapacities),
                .is_quick = chance.one_in(2),
                .bytewise_one_in = chance.one_in(3) ? 8U : 0U};
@@ -58,6 +59,7 @@ void World::draw_l2s() {
       if (chance.one_in(2)) traits.dags.insert(dag);
     }
     traits.has_hole = kind_ == Kind::kStorm && chance.one_in(6);
+    traits.has_faulty_link = chance.one_in(2);
     traits_.push_back(std::move(traits));
   }
 }
