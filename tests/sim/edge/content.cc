@@ -1,6 +1,7 @@
 #include "tests/sim/edge/content.h"
 
 #include <random>
+#include <utility>
 
 #include "common/base/check.h"
 #include "common/ipld/hashes.h"
@@ -187,8 +188,9 @@ BlockSource::Read BlockStore::read(const Cid& cid, Slices& into) {
   return Read::kOk;
 }
 
-Produced produce(const CarRequest& request, BlockSource& source, Producer::OnRefusal on_refusal) {
-  Producer producer(request, {}, on_refusal);
+Produced produce(const CarRequest& request, BlockSource& source, Producer::OnRefusal on_refusal,
+                 Skip skip) {
+  Producer producer(request, {}, on_refusal, std::move(skip));
   Produced made;
   Slices out;
   while (producer.state() == Producer::State::kMore) {

@@ -50,13 +50,15 @@ struct Content {
   [[nodiscard]] static const Content& instance();
 };
 
-/// The CAR for a request, made from a store; not complete where blocks are missing.
+/// The CAR for a request, made from a store; not complete where blocks are missing, or where the
+/// walk goes on otherwise behind the skipped ones.
 struct Produced {
   std::string bytes;
   bool is_complete = false;
   bool has_begun = false;  ///< A block went out.
 };
 [[nodiscard]] Produced produce(const CarRequest& request, BlockSource& source,
-                               Producer::OnRefusal on_refusal = Producer::OnRefusal::kFails);
+                               Producer::OnRefusal on_refusal = Producer::OnRefusal::kFails,
+                               Skip skip = {});
 
 }  // namespace daphnis::sim

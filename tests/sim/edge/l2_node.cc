@@ -177,13 +177,15 @@ void L2Node::run(l2::StartUpload& command) {
     patience_.after(kSilentMs);
     return;
   }
-  const auto generation = traits_.settings.generation;
-  send({.id = order.request_id, .plan = plan_upload(scene_, order, generation, mood, store_)});
+  const Skill skill{.generation = traits_.settings.generation, .skips = traits_.skips};
+  UploadPlan plan = plan_upload(scene_, order, skill, mood, store_);
+  if (plan.skips) ++scene_.tally.skips;
+  send({.id = order.request_id, .plan = std::move(plan)});
   if (mood != Mood::kTwice) return;
   Uuid other = order.request_id;
   other[0] ^= 0xff;  // Another id, since the session must hear of an upload's end only once.
   doubled_.insert(other);
-  send({.id = other, .plan = plan_upload(scene_, order, generation, Mood::kHonest, store_)});
+  send({.id = other, .plan = plan_upload(scene_, order, skill, Mood::kHonest, store_)});
 }
 
 void L2Node::run(l2::CancelUpload&) {

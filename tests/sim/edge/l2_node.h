@@ -24,6 +24,7 @@ class L2Node {
     l2::SessionSettings settings;
     std::string address;
     std::set<size_t> dags;         ///< Indices in Content::dags.
+    bool skips = true;             ///< It reads an order's `skip` and `next`.
     bool has_hole = false;         ///< One block is missing.
     bool has_faulty_link = false;  ///< Connections have the faults of the weather.
   };

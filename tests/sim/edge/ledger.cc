@@ -77,7 +77,10 @@ void Ledger::sent(const ipc::AttemptEnded& message) {
   expect(found->second.fetch_id == message.fetch_id, "an attempt changed its fetch",
          message.fetch_id);
   attempts_.erase(found);
-  State& state = fetches_[message.fetch_id].state;
+  Asked& asked = fetches_[message.fetch_id];
+  State& state = asked.state;
+  if (message.outcome == Outcome::kComplete && asked.is_partial) ++scene_.tally.carried_on;
+  asked.is_partial |= message.wants_another && message.blocks_proven > 0;
   expect(!message.wants_another || state == State::kAsked, "goes on after its end",
          message.fetch_id);
   expect(!message.wants_another || message.outcome != Outcome::kComplete,

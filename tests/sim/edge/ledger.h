@@ -39,6 +39,7 @@ class Ledger {
     State state = State::kAsked;
     bool reads_along = false;  ///< It reads along in another worker's spool.
     bool is_broken = false;    ///< That spool has failed.
+    bool is_partial = false;   ///< An attempt that failed has proven blocks.
   };
 
   void sent(const ipc::Fetch& message);

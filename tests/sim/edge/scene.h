@@ -52,6 +52,8 @@ struct Tally {
   uint64_t surplus_returned = 0;  ///< Sockets that went back with bytes past the body.
   uint64_t pipelined = 0;         ///< Answers of L2s begun behind another.
   uint64_t moods[16] = {};
+  uint64_t skips = 0;       ///< Honest uploads that begin where their fetch has come to.
+  uint64_t carried_on = 0;  ///< Whole outputs of which several L2s sent proven blocks.
   uint64_t link_faults[kLinkFaultKinds] = {};
   uint64_t l2_deaths = 0;
   uint64_t worker_deaths = 0;

@@ -5,6 +5,7 @@
 
 #include "common/http/http_writer.h"
 #include "common/request/not_found.h"
+#include "common/request/skip.h"
 
 namespace daphnis::sim {
 namespace {
@@ -65,6 +66,25 @@ UploadPlan not_found(Chance& chance, const l2::Order& order, l2::Generation gene
   return {.bytes = head.finish(), .end = UploadPlan::End::kCut};
 }
 
+/// The blocks that a node leaves out, and what it says of them.
+struct Skipping {
+  Skip left_out;
+  uint64_t said = 0;  ///< 0: it says nothing.
+};
+
+Skipping skipping(Chance& chance, const l2::Order& order, const Skill& skill, Mood mood) {
+  if (skill.generation != l2::Generation::kV2 || !skill.skips) return {};
+  Skipping skipping{.left_out = {order.skip, order.next}, .said = order.skip};
+  if (mood == Mood::kCountsOtherwise) {
+    skipping.said = skipping.left_out.blocks = order.skip + chance.between(1, 3);
+    skipping.left_out.next.reset();
+  }
+  if (mood == Mood::kBeginsElsewhere && order.skip > 0) {
+    skipping.left_out = {.blocks = chance.below(order.skip)};
+  }
+  return skipping;
+}
+
 }  // namespace
 
 UploadPlan plan_acknowledgement(Scene& scene, const l2::Order& order) {
@@ -73,10 +93,13 @@ UploadPlan plan_acknowledgement(Scene& scene, const l2::Order& order) {
   return {.bytes = head.finish(), .end = UploadPlan::End::kWhole};
 }
 
-UploadPlan plan_upload(Scene& scene, const l2::Order& order, l2::Generation generation, Mood mood,
+UploadPlan plan_upload(Scene& scene, const l2::Order& order, const Skill& skill, Mood mood,
                        BlockStore& store) {
   Chance& chance = scene.chance;
-  Produced made = produce(order.request, store, Producer::OnRefusal::kProves);
+  const l2::Generation generation = skill.generation;
+  Skipping skips = skipping(chance, order, skill, mood);
+  Produced made =
+      produce(order.request, store, Producer::OnRefusal::kProves, std::move(skips.left_out));
   const bool has_nothing = !made.is_complete && !made.has_begun;
   const bool has_part = !made.is_complete && made.has_begun;
   if (has_part && generation == l2::Generation::kV2 && chance.one_in(2)) {
@@ -84,6 +107,7 @@ UploadPlan plan_upload(Scene& scene, const l2::Order& order, l2::Generation gene
   }
   if (has_nothing || mood == Mood::kNotFound || !order.is_understood) {
     NotFound what = has_nothing ? NotFound::kRoot : NotFound::kUnspecified;
+    if (skips.said > 0) what = NotFound::kBlock;
     if (chance.one_in(4)) what = NotFound::kBlock;
     return not_found(chance, order, generation, what);
   }
@@ -95,6 +119,8 @@ UploadPlan plan_upload(Scene& scene, const l2::Order& order, l2::Generation gene
 
   auto head = begin_head(chance, answered);
   UploadPlan plan;
+  plan.skips = skips.said > 0 && mood == Mood::kHonest;
+  if (skips.said > 0) head.add(kSkipHeader, skips.said);
   const bool expects = chance.one_in(5);
   if (expects) head.add("Expect", "100-continue");
   if (made.is_complete && chance.one_in(3)) {

@@ -59,6 +59,7 @@ void World::draw_l2s() {
       if (chance.one_in(2)) traits.dags.insert(dag);
     }
     traits.has_hole = kind_ == Kind::kStorm && chance.one_in(6);
+    traits.skips = chance.one_in(2);
     traits.has_faulty_link = chance.one_in(2);
     traits_.push_back(std::move(traits));
   }
