@@ -42,6 +42,8 @@ class BrokerNode {
   void on_folder(const broker::FolderEvent& event);
   void on_second();
   void after_input();
+  /// Checks that the places that attempts take at L2s are those of live ones, each of them once.
+  void check_places();
   /// Checks that the cache and the disk agree, and that no unfinished file is left.
   void check_files_quiet();
   void add_up();
