@@ -20,12 +20,14 @@ bool is_truthful_refusal(int status) {
 
 }  // namespace
 
-Client::Client(Scene& scene, std::string name, Plan plan, Dial dial, IsHeld is_held)
+Client::Client(Scene& scene, std::string name, Plan plan, Dial dial, IsHeld is_held,
+               IsHeld is_promised)
     : scene_(scene),
       name_(std::move(name)),
       plan_(std::move(plan)),
       dial_(std::move(dial)),
       is_held_(std::move(is_held)),
+      is_promised_(std::move(is_promised)),
       alarm_(scene.clock,
              [this] {
                if (!stream_) return begin();
@@ -141,6 +143,7 @@ void Client::on_answer_end() {
   const int status = parser_.head().status;
   ++scene_.tally.statuses[static_cast<size_t>(status)];
   ++(status == 200 ? scene_.tally.whole : scene_.tally.refused);
+  if (status == 200 && is_promised_(wish().dag)) ++scene_.tally.promised;
   scene_.note(static_cast<uint64_t>(status) + body_at_);
   if (status == 200 && body_at_ != wish().answer.size() && !plan_.is_head) {
     fail(fmt::format("got a complete answer of {} bytes instead of {}", body_at_,

@@ -34,7 +34,8 @@ class Client {
   /// True where an L2 that is there holds all of that DAG.
   using IsHeld = std::function<bool(size_t dag)>;
 
-  Client(Scene& scene, std::string name, Plan plan, Dial dial, IsHeld is_held);
+  /// `is_promised` is true while what the DAG holds must be served, whatever other L2s do.
+  Client(Scene& scene, std::string name, Plan plan, Dial dial, IsHeld is_held, IsHeld is_promised);
 
   [[nodiscard]] bool is_done() const { return is_done_; }
 
@@ -54,13 +55,16 @@ class Client {
 
   [[nodiscard]] const Wish& wish() const { return *plan_.wishes[answered_]; }
   [[nodiscard]] std::string request_id(size_t number) const;
-  [[nodiscard]] bool must_get_all() const { return scene_.weather.is_calm || plan_.must_succeed; }
+  [[nodiscard]] bool must_get_all() const {
+    return scene_.weather.is_calm || plan_.must_succeed || is_promised_(wish().dag);
+  }
 
   Scene& scene_;
   std::string name_;
   Plan plan_;
   Dial dial_;
   IsHeld is_held_;
+  IsHeld is_promised_;
   http::Parser parser_{http::Parser::Kind::kResponse};
   std::unique_ptr<Stream> stream_;
   Alarm alarm_;                ///< Begins the connection, and ends a pause in reading.

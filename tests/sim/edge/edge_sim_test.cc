@@ -171,6 +171,15 @@ TEST_CASE("whatever happens every fetch ends once and no cut answer looks comple
                 << sum.hits_without_l2 << " hits without L2s");
 }
 
+TEST_CASE("whatever other L2s do every client gets what a steady one holds") {
+  const Tally sum = run_all(World::Kind::kBadL2s, 80 / kSlowdown);
+  if (is_replay()) return;
+  CHECK(sum.promised > sum.requests / 4);
+  CHECK(sum.carried_on > sum.promised / 20);
+  CHECK(sum.l2_deaths > 0);
+  CHECK(sum.skips > 0);
+}
+
 TEST_CASE("with honest L2s every client gets exactly what there is") {
   const Tally sum = run_all(World::Kind::kCalm, 40 / kSlowdown);
   if (is_replay()) return;

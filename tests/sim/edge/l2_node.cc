@@ -162,7 +162,7 @@ void L2Node::end_holdings(int status) {
 }
 
 Mood L2Node::choose_mood() {
-  if (!scene_.chance.one_in(scene_.weather.mood_one_in)) return Mood::kHonest;
+  if (traits_.is_steady || !scene_.chance.one_in(scene_.weather.mood_one_in)) return Mood::kHonest;
   return static_cast<Mood>(scene_.chance.between(1, static_cast<uint64_t>(kMoodLast)));
 }
 
@@ -202,8 +202,10 @@ void L2Node::run(l2::WriteLog& command) {
 
 void L2Node::send(Upload upload) {
   for (const auto& link : links_) {
-    const bool takes = link->is_idle() || (link->may_pipeline() &&
-                                           scene_.chance.one_in(scene_.weather.pipelined_one_in));
+    // A delivery behind one for a slow client may come too late.
+    const bool may_pipeline = link->may_pipeline() && !traits_.is_steady;
+    const bool takes =
+        link->is_idle() || (may_pipeline && scene_.chance.one_in(scene_.weather.pipelined_one_in));
     if (!takes || upload.tries > 0) continue;
     if (!link->is_idle()) ++scene_.tally.pipelined;
     return link->add(std::move(upload));

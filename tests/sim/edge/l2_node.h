@@ -23,7 +23,9 @@ class L2Node {
   struct Traits {
     l2::SessionSettings settings;
     std::string address;
-    std::set<size_t> dags;         ///< Indices in Content::dags.
+    std::set<size_t> dags;  ///< Indices in Content::dags.
+    /// It is honest, its link has no faults, and it lives as long as the world has faults.
+    bool is_steady = false;
     bool skips = true;             ///< It reads an order's `skip` and `next`.
     bool has_hole = false;         ///< One block is missing.
     bool has_faulty_link = false;  ///< Connections have the faults of the weather.

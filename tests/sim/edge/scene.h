@@ -24,7 +24,10 @@ namespace daphnis::sim {
 
 /// How often things go wrong. All chances are "once in N", 0 for never.
 struct Weather {
-  bool is_calm = false;             ///< Nothing fails: every answer must be the best one.
+  bool is_calm = false;  ///< Nothing fails: every answer must be the best one.
+  /// Neither workers, the broker and the disk fail nor the links between them, and there is time
+  /// for all L2s to be tried: what a steady L2 holds must be served.
+  bool is_edge_sound = false;
   unsigned socket_lost_one_in = 0;  ///< Sockets lost while they are handed over.
   unsigned mood_one_in = 0;         ///< Deliveries of L2s that are not honest.
   bool are_l2s_rude = false;        ///< L2s cut by resets, also behind POSTs without a reply.
@@ -53,6 +56,7 @@ struct Tally {
   uint64_t pipelined = 0;         ///< Answers of L2s begun behind another.
   uint64_t moods[16] = {};
   uint64_t skips = 0;       ///< Honest uploads that begin where their fetch has come to.
+  uint64_t promised = 0;    ///< Whole answers that had to come since a steady L2 has them.
   uint64_t carried_on = 0;  ///< Whole outputs of which several L2s sent proven blocks.
   uint64_t link_faults[kLinkFaultKinds] = {};
   uint64_t l2_deaths = 0;

@@ -74,7 +74,8 @@ void World::add_client(Client::Plan plan) {
         workers_[worker]->on_client(std::move(ends.far));
         return std::move(ends.near);
       },
-      [this](size_t dag) { return is_held(dag); }));
+      [this](size_t dag) { return is_held(dag); },
+      [this](size_t dag) { return is_promised(dag); }));
 }
 
 bool World::is_held(size_t dag) const {
@@ -83,13 +84,22 @@ bool World::is_held(size_t dag) const {
   });
 }
 
+bool World::is_promised(size_t dag) const {
+  return scene_.weather.is_edge_sound &&
+         std::ranges::any_of(traits_, [dag](const L2Node::Traits& traits) {
+           return traits.is_steady && traits.dags.contains(dag);
+         });
+}
+
 void World::kill_broker() {
+  scene_.weather.is_edge_sound = false;
   scene_.trace("the broker dies");
   ++scene_.tally.broker_deaths;
   broker_.reset();
 }
 
 void World::kill_worker(unsigned number) {
+  scene_.weather.is_edge_sound = false;
   scene_.trace("worker {} dies", number);
   ++scene_.tally.worker_deaths;
   workers_[number].reset();
@@ -99,7 +109,9 @@ void World::cause_trouble() {
   Chance& chance = scene_.chance;
   const auto worker = static_cast<unsigned>(chance.below(kWorkers));
   const auto l2 = static_cast<unsigned>(chance.below(kL2s));
-  switch (chance.below(9)) {
+  revival_.after(chance.between(100, 4'000));
+  if (--troubles_left_ > 0) trouble_.after(chance.below(3'000));
+  switch (kind_ == Kind::kStorm ? chance.below(9) : 4 + chance.below(3)) {
     case 0:
     case 1:
       kill_worker(worker);
@@ -113,17 +125,17 @@ void World::cause_trouble() {
       for (unsigned i = 0; i < kWorkers; ++i) kill_worker(i);
       break;
     case 4:
+      if (traits_[l2].is_steady) break;
       scene_.trace("home-{} is frozen", l2);
       if (l2s_[l2]) l2s_[l2]->freeze();
       break;
     default:
+      if (traits_[l2].is_steady) break;
       scene_.trace("home-{} dies", l2);
       ++scene_.tally.l2_deaths;
       l2s_[l2].reset();
       break;
   }
-  revival_.after(chance.between(100, 4'000));
-  if (--troubles_left_ > 0) trouble_.after(chance.below(3'000));
 }
 
 void World::revive() {
@@ -152,7 +164,7 @@ void World::mend() {
   revival_.stop();
   scene_.weather = {};
   scene_.network.set_manners({.capacity = 64 * 1024, .is_quick = true});
-  if (kind_ == Kind::kStorm) {
+  if (kind_ != Kind::kCalm) {
     for (auto& l2 : l2s_) l2.reset();  // Some are frozen.
     for (L2Node::Traits& traits : traits_) traits.has_hole = false;
   }

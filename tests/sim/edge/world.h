@@ -14,9 +14,15 @@ namespace daphnis::sim {
 /// One run: a broker, two workers, five L2s and clients, connected by the network and, in most
 /// runs, by the disk, with a weather drawn from the seed. First everything happens at once; then
 /// all faults are mended, and everything must come to rest and serve again.
+///
+/// Some L2s are steady. While the edge is sound, clients must get all that these hold.
 class World {
  public:
-  enum class Kind { kStorm, kCalm };
+  enum class Kind {
+    kStorm,   ///< Everything may fail.
+    kBadL2s,  ///< L2s and their links may fail, but at least one of them is steady.
+    kCalm,    ///< Nothing fails.
+  };
 
   World(uint64_t seed, Kind kind);
   ~World();
@@ -31,6 +37,7 @@ class World {
   void draw_weather();
   void draw_settings();
   void draw_l2s();
+  [[nodiscard]] L2Node::Traits draw_l2(unsigned number, bool is_steady);
   void draw_clients();
   void draw_troubles();
   void draw_disk();
@@ -50,6 +57,7 @@ class World {
 
   void add_client(Client::Plan plan);
   [[nodiscard]] bool is_held(size_t dag) const;
+  [[nodiscard]] bool is_promised(size_t dag) const;
   /// Lets things happen until `until_ms`, or until no client is left where that is wanted.
   void pass(uint64_t until_ms, bool stops_without_clients);
   void mend();

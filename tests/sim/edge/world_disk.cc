@@ -51,6 +51,9 @@ void World::draw_disk() {
     if (chance.one_in(2)) scene_.weather.scan_pause_ms = 300;
     if (chance.one_in(5)) manners.capacity = chance.between(50'000, 500'000);
     if (chance.one_in(6)) manners.inodes_max = chance.between(2, 12);
+    const bool may_fail = manners.write_fails_one_in > 0 || manners.read_fails_one_in > 0 ||
+                          manners.capacity > 0 || manners.inodes_max > 0 || verbs_left_ > 0;
+    if (may_fail) scene_.weather.is_edge_sound = false;
   }
   scene_.disk.set_manners(manners);
   if (verbs_left_ > 0) operator_.after(chance.between(2'000, 9'000));

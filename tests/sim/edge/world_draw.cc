@@ -8,25 +8,37 @@ namespace daphnis::sim {
 void World::draw_weather() {
   Chance& chance = scene_.chance;
   Network::Manners manners;
+  constexpr size_t kCapacities[] = {700, 4096, 16 * 1024, 128 * 1024};
+  const auto between = [&chance](uint64_t least, uint64_t most) {
+    return static_cast<unsigned>(chance.between(least, most));
+  };
   if (kind_ == Kind::kCalm) {
     scene_.weather = {.is_calm = true, .pipelined_one_in = chance.one_in(2) ? 0U : 2U};
     has_only_v2_ = chance.one_in(2);
     manners = {.capacity = 64 * 1024, .is_quick = true};
+  } else if (kind_ == Kind::kBadL2s) {
+    scene_.weather = {.is_edge_sound = true,
+                      .mood_one_in = between(1, 4),
+                      .are_l2s_rude = true,
+                      .client_leaves_one_in = between(3, 10),
+                      .pipelined_one_in = between(1, 4),
+                      .link_fault_one_in = between(1, 4)};
+    manners = {.capacity = chance.pick(kCapacities), .is_quick = true};
   } else {
-    constexpr size_t kCapacities[] = {700, 4096, 16 * 1024, 128 * 1024};
-    scene_.weather = {
-        .is_calm = false,
-        .socket_lost_one_in = chance.one_in(2) ? 0U : static_cast<unsigned>(chance.between(2, 12)),
-        .mood_one_in = chance.one_in(5) ? 0U : static_cast<unsigned>(chance.between(1, 6)),
-        .are_l2s_rude = true,
-        .client_leaves_one_in = static_cast<unsigned>(chance.between(2, 8)),
-        .pipelined_one_in = static_cast<unsigned>(chance.between(1, 4)),
-        .link_fault_one_in = chance.one_in(3) ? 0U : static_cast<unsigned>(chance.between(1, 5))};
+    scene_.weather = {.socket_lost_one_in = chance.one_in(2) ? 0U : between(2, 12),
+                      .mood_one_in = chance.one_in(5) ? 0U : between(1, 6),
+                      .are_l2s_rude = true,
+                      .client_leaves_one_in = between(2, 8),
+                      .pipelined_one_in = between(1, 4),
+                      .link_fault_one_in = chance.one_in(3) ? 0U : between(1, 5)};
     manners = {.capacity = chance.pick(kCapacities),
                .is_quick = chance.one_in(2),
                .bytewise_one_in = chance.one_in(3) ? 8U : 0U};
-    troubles_left_ = chance.one_in(4) ? 0U : static_cast<unsigned>(chance.between(1, 8));
+    // On a slow network an honest L2 may come too late.
+    scene_.weather.is_edge_sound =
+        scene_.weather.socket_lost_one_in == 0 && manners.is_quick && manners.bytewise_one_in == 0;
   }
+  if (kind_ != Kind::kCalm) troubles_left_ = chance.one_in(4) ? 0U : between(1, 8);
   scene_.network.set_manners(manners);
 }
 
@@ -41,28 +53,47 @@ void World::draw_settings() {
   worker_settings_.broker_wait_ms = 1'000;
   constexpr size_t kHigh[] = {2'048, 20'000, 1 << 20};
   worker_settings_.output_high_bytes = chance.pick(kHigh);
-  if (kind_ == Kind::kStorm && chance.one_in(5)) worker_settings_.requests_max = 4;
+  worker_settings_.l2_slow_ms = chance.one_in(2) ? 1'000 : 3'000;
+  const bool is_generous = kind_ == Kind::kBadL2s || chance.one_in(2);
+  if (is_generous) {
+    // Each L2 can be tried, also after all others were silent.
+    broker_settings_.tries_max = 3 * kL2s;
+    worker_settings_.request_ms = 40'000;
+  }
+  const bool is_scarce = kind_ == Kind::kStorm && chance.one_in(5);
+  if (is_scarce) worker_settings_.requests_max = 4;
+  if (!is_generous || is_scarce) scene_.weather.is_edge_sound = false;
 }
 
 void World::draw_l2s() {
   Chance& chance = scene_.chance;
-  for (size_t i = 0; i < kL2s; ++i) {
-    L2Node::Traits traits;
-    traits.settings.l2_id = "home-" + std::to_string(i);
-    const bool is_legacy = !has_only_v2_ && chance.one_in(3);
-    traits.settings.generation = is_legacy ? l2::Generation::kLegacy : l2::Generation::kV2;
-    if (traits.settings.generation == l2::Generation::kV2) {
-      traits.settings.capacity = static_cast<uint32_t>(chance.between(1, 4));
-    }
-    traits.address = "10.0.0." + std::to_string(chance.one_in(3) ? 1 : i + 1);
-    for (size_t dag = 0; dag < Content::instance().dags.size(); ++dag) {
-      if (chance.one_in(2)) traits.dags.insert(dag);
-    }
-    traits.has_hole = kind_ == Kind::kStorm && chance.one_in(6);
-    traits.skips = chance.one_in(2);
-    traits.has_faulty_link = chance.one_in(2);
-    traits_.push_back(std::move(traits));
+  const auto surely_steady = static_cast<unsigned>(chance.below(kL2s));
+  for (unsigned i = 0; i < kL2s; ++i) {
+    bool is_steady = kind_ != Kind::kCalm && chance.one_in(5);
+    if (kind_ == Kind::kBadL2s && i == surely_steady) is_steady = true;
+    traits_.push_back(draw_l2(i, is_steady));
   }
+}
+
+L2Node::Traits World::draw_l2(unsigned number, bool is_steady) {
+  Chance& chance = scene_.chance;
+  L2Node::Traits traits;
+  traits.is_steady = is_steady;
+  l2::SessionSettings& settings = traits.settings;
+  settings.l2_id = "home-" + std::to_string(number);
+  const bool is_legacy = !has_only_v2_ && !is_steady && chance.one_in(3);
+  settings.generation = is_legacy ? l2::Generation::kLegacy : l2::Generation::kV2;
+  // A steady L2 has a place for everyone, so that no fetch waits for one.
+  if (!is_legacy) settings.capacity = is_steady ? 64 : static_cast<uint32_t>(chance.between(1, 4));
+  traits.address = "10.0.0." + std::to_string(chance.one_in(3) ? 1 : number + 1);
+  for (size_t dag = 0; dag < Content::instance().dags.size(); ++dag) {
+    const bool is_held = is_steady ? !chance.one_in(4) : chance.one_in(2);
+    if (is_held) traits.dags.insert(dag);
+  }
+  traits.skips = chance.one_in(2);
+  traits.has_hole = kind_ != Kind::kCalm && !is_steady && chance.one_in(6);
+  traits.has_faulty_link = !is_steady && chance.one_in(2);
+  return traits;
 }
 
 void World::draw_clients() {
@@ -102,7 +133,7 @@ Client::Plan World::draw_client(const Wish* wanted) {
     plan.is_pipelined = chance.one_in(3);
   }
   // A delivery that was pipelined behind one for a slow client comes too late.
-  bool may_be_slow = kind_ == Kind::kStorm || scene_.weather.pipelined_one_in == 0;
+  bool may_be_slow = kind_ != Kind::kCalm || scene_.weather.pipelined_one_in == 0;
   // Without a spool a slow client keeps an L2 busy for as long as it reads.
   constexpr size_t kLargeBytes = 500'000;
   const auto is_large = [](const Wish* wish) { return wish->answer.size() > kLargeBytes; };
