@@ -12,6 +12,8 @@ namespace {
 
 /// Longer than all deadlines of a request together, in the simulated settings.
 constexpr uint64_t kPatienceMs = 60'000;
+/// Within this a request must end, however it ends.
+constexpr uint64_t kRequestMs = 140'000;
 
 bool is_truthful_refusal(int status) {
   constexpr std::array kStatuses{404, 502, 503, 504};
@@ -33,7 +35,8 @@ Client::Client(Scene& scene, std::string name, Plan plan, Dial dial, IsHeld is_h
                if (!stream_) return begin();
                stream_->start_reading();
              }),
-      patience_(scene.clock, [this] { fail("has waited for too long"); }) {
+      patience_(scene.clock, [this] { fail("has waited for too long"); }),
+      limit_(scene.clock, [this] { fail("its request does not end"); }) {
   alarm_.at(plan_.begins_ms);
 }
 
@@ -58,6 +61,7 @@ void Client::begin() {
       Stream::Events{.on_bytes = [this](Bytes bytes) { on_bytes(bytes); },
                      .on_end = [this](const std::string& why) { on_closed(!why.empty()); }});
   patience_.after(kPatienceMs);
+  limit_.after(kRequestMs);
   do {
     send(sent_);
   } while (plan_.is_pipelined && sent_ < plan_.wishes.size());
@@ -151,6 +155,7 @@ void Client::on_answer_end() {
   }
   ++answered_;
   if (answered_ == plan_.wishes.size() || !parser_.head().keep_alive) return finish();
+  limit_.after(kRequestMs);
   if (plan_.is_head) parser_.next_response_has_no_body();
   if (sent_ == answered_) send(sent_);
 }
@@ -175,6 +180,7 @@ void Client::finish() {
   is_done_ = true;
   alarm_.stop();
   patience_.stop();
+  limit_.stop();
   stream_.reset();
 }
 

@@ -69,6 +69,7 @@ class Client {
   std::unique_ptr<Stream> stream_;
   Alarm alarm_;                ///< Begins the connection, and ends a pause in reading.
   Alarm patience_;             ///< Fires where nothing has happened for too long.
+  Alarm limit_;                ///< Fires where a request takes too long, whatever happens.
   size_t sent_ = 0;            ///< Requests sent.
   size_t answered_ = 0;        ///< Whole answers received.
   size_t body_at_ = 0;         ///< Bytes received of the current answer's body.
