@@ -136,6 +136,7 @@ TEST_CASE("whatever happens every fetch ends once and no cut answer looks comple
     CAPTURE(status);
     CHECK(sum.statuses[status] > 0);
   }
+  check_happened("orders that an L2 drops since they were cancelled", sum.cancels_acknowledged);
   check_happened("uploads that begin in mid-output", sum.skips);
   check_happened("outputs of several L2s", sum.carried_on);
   for (const Outcome outcome : ipc::kAttemptOutcomes) {
@@ -175,7 +176,7 @@ TEST_CASE("whatever other L2s do every client gets what a steady one holds") {
   const Tally sum = run_all(World::Kind::kBadL2s, 80 / kSlowdown);
   if (is_replay()) return;
   CHECK(sum.promised > sum.requests / 4);
-  CHECK(sum.carried_on > sum.promised / 20);
+  CHECK(sum.carried_on > sum.promised / 50);
   CHECK(sum.l2_deaths > 0);
   CHECK(sum.skips > 0);
 }

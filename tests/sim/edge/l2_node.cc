@@ -9,6 +9,7 @@ namespace daphnis::sim {
 namespace {
 
 constexpr uint64_t kSilentMs = 20'000;
+constexpr uint64_t kLateMsMax = 4'000;
 
 std::optional<uint64_t> retry_after_of(const http::Head& head) {
   const std::string* text = head.find("Retry-After");
@@ -28,9 +29,7 @@ L2Node::L2Node(Scene& scene, const Traits& traits, Dial dial)
                after_input();
              }),
       sweep_(scene.clock, [this] { over_.clear(); }),
-      patience_(scene.clock, [this] {
-        for (const auto& [id, until_ms] : std::exchange(silent_, {})) on_upload_done(id, 0);
-      }) {
+      held_due_(scene.clock, [this] { on_held_due(); }) {
   std::vector<Cid> roots;
   for (const size_t dag : traits_.dags) {
     store_.add_all(Content::instance().dags[dag].blocks);
@@ -52,7 +51,7 @@ L2Node::~L2Node() {
 void L2Node::freeze() {
   is_frozen_ = true;
   clock_.stop();
-  patience_.stop();
+  held_due_.stop();
   if (registration_) registration_->stream->stop_reading();
   if (holdings_) holdings_->stream->stop_reading();
   for (const auto& link : links_) link->freeze();
@@ -172,11 +171,36 @@ void L2Node::run(l2::StartUpload& command) {
   ++scene_.tally.moods[static_cast<size_t>(mood)];
   scene_.trace("{} answers {} in mood {}", traits_.settings.l2_id, text_of(order.request_id),
                static_cast<int>(mood));
-  if (mood == Mood::kSilent) {
-    silent_[order.request_id] = scene_.clock.now_ms() + kSilentMs;
-    patience_.after(kSilentMs);
-    return;
+  if (mood != Mood::kSilent && mood != Mood::kLate) return deliver(order, mood);
+  const bool delivers = mood == Mood::kLate;
+  const uint64_t wait_ms = delivers ? scene_.chance.between(100, kLateMsMax) : kSilentMs;
+  held_[order.request_id] = {order, scene_.clock.now_ms() + wait_ms, delivers};
+  held_due_.after(0);
+}
+
+void L2Node::on_held_due() {
+  const uint64_t now_ms = scene_.clock.now_ms();
+  std::vector<Held> due;
+  uint64_t next_ms = UINT64_MAX;
+  for (const auto& [id, held] : held_) {
+    if (held.until_ms <= now_ms) {
+      due.push_back(held);
+    } else {
+      next_ms = std::min(next_ms, held.until_ms);
+    }
   }
+  if (next_ms != UINT64_MAX) held_due_.at(next_ms);
+  for (const Held& held : due) {
+    held_.erase(held.order.request_id);
+    if (held.delivers) {
+      deliver(held.order, Mood::kHonest);
+    } else {
+      on_upload_done(held.order.request_id, 0);
+    }
+  }
+}
+
+void L2Node::deliver(const l2::Order& order, Mood mood) {
   const Skill skill{.generation = traits_.settings.generation, .skips = traits_.skips};
   UploadPlan plan = plan_upload(scene_, order, skill, mood, store_);
   if (plan.skips) ++scene_.tally.skips;
@@ -188,8 +212,14 @@ void L2Node::run(l2::StartUpload& command) {
   send({.id = other, .plan = plan_upload(scene_, order, skill, Mood::kHonest, store_)});
 }
 
-void L2Node::run(l2::CancelUpload&) {
-  // Uploads begin with their orders here, so the reply ends them.
+void L2Node::run(l2::CancelUpload& command) {
+  // The reply ends an upload that has begun.
+  const auto found = held_.find(command.request_id);
+  if (found == held_.end() || scene_.chance.one_in(3)) return;
+  ++scene_.tally.cancels_acknowledged;
+  const l2::Order order = std::move(found->second.order);
+  held_.erase(found);
+  send({.id = order.request_id, .plan = plan_acknowledgement(scene_, order)});
 }
 
 void L2Node::run(l2::AcknowledgeCancel& command) {

@@ -50,6 +50,13 @@ class L2Node {
     http::Parser parser{http::Parser::Kind::kResponse};
   };
 
+  /// An order whose delivery has not begun.
+  struct Held {
+    l2::Order order;
+    uint64_t until_ms = 0;
+    bool delivers = false;  ///< Else the order ends then.
+  };
+
   void after_input();
   void run(l2::OpenRegistration& command);
   void run(l2::CloseRegistration& command);
@@ -65,6 +72,8 @@ class L2Node {
   void on_holdings_bytes(Bytes bytes);
   void end_holdings(int status);
   [[nodiscard]] Mood choose_mood();
+  void deliver(const l2::Order& order, Mood mood);
+  void on_held_due();
   void send(Upload upload);
   void on_upload_done(const Uuid& id, int status);
   void on_link_over(UploadLink& link);
@@ -76,13 +85,13 @@ class L2Node {
   l2::L1Session session_;
   Alarm clock_;
   Alarm sweep_;     ///< Destroys links that are over, outside their own events.
-  Alarm patience_;  ///< Ends orders for which nothing is ever delivered.
+  Alarm held_due_;  ///< For the orders in held_.
   std::unique_ptr<Exchange> registration_;
   std::unique_ptr<Exchange> holdings_;
   std::list<std::unique_ptr<UploadLink>> links_;
   std::list<std::unique_ptr<UploadLink>> over_;
-  std::map<Uuid, uint64_t> silent_;  ///< When each order without a delivery ends.
-  std::set<Uuid> doubled_;           ///< Second deliveries, of which the session knows nothing.
+  std::map<Uuid, Held> held_;
+  std::set<Uuid> doubled_;  ///< Second deliveries, of which the session knows nothing.
   bool is_frozen_ = false;
   bool is_carrying_out_ = false;
 };

@@ -55,7 +55,8 @@ struct Tally {
   uint64_t surplus_returned = 0;  ///< Sockets that went back with bytes past the body.
   uint64_t pipelined = 0;         ///< Answers of L2s begun behind another.
   uint64_t moods[16] = {};
-  uint64_t skips = 0;       ///< Honest uploads that begin where their fetch has come to.
+  uint64_t cancels_acknowledged = 0;  ///< By L2s that had not begun their upload.
+  uint64_t skips = 0;                 ///< Honest uploads that begin where their fetch has come to.
   uint64_t promised = 0;    ///< Whole answers that had to come since a steady L2 has them.
   uint64_t carried_on = 0;  ///< Whole outputs of which several L2s sent proven blocks.
   uint64_t link_faults[kLinkFaultKinds] = {};

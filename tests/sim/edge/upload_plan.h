@@ -12,6 +12,7 @@ namespace daphnis::sim {
 enum class Mood : uint8_t {
   kHonest,
   kSilent,           ///< Never delivers.
+  kLate,             ///< Delivers honestly, but begins only after a while.
   kStalls,           ///< Stops for ever in the middle, perhaps in its head.
   kLies,             ///< One bit of its CAR is flipped.
   kGarbles,          ///< One bit of anything it sends is flipped.
