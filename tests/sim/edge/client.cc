@@ -10,8 +10,8 @@
 namespace daphnis::sim {
 namespace {
 
-/// Longer than all deadlines of a request together, in the simulated settings.
-constexpr uint64_t kPatienceMs = 60'000;
+/// The longest wait for the next byte of what is promised.
+constexpr uint64_t kPromisedMs = 60'000;
 /// Within this a request must end, however it ends.
 constexpr uint64_t kRequestMs = 140'000;
 
@@ -50,6 +50,11 @@ void Client::fail(std::string_view what) {
                           request_id(number), parser_.head().status, what));
 }
 
+void Client::begin_patience() {
+  const uint64_t patience_ms = scene_.weather.patience_ms;
+  patience_.after(must_get_all() ? std::min(patience_ms, kPromisedMs) : patience_ms);
+}
+
 void Client::begin() {
   std::unique_ptr<Socket> socket = dial_(plan_.worker);
   if (!socket) {
@@ -60,7 +65,7 @@ void Client::begin() {
       scene_, std::move(socket),
       Stream::Events{.on_bytes = [this](Bytes bytes) { on_bytes(bytes); },
                      .on_end = [this](const std::string& why) { on_closed(!why.empty()); }});
-  patience_.after(kPatienceMs);
+  begin_patience();
   limit_.after(kRequestMs);
   do {
     send(sent_);
@@ -86,7 +91,7 @@ void Client::send(size_t number) {
 
 void Client::on_bytes(Bytes bytes) {
   bytes_ += bytes.size();
-  patience_.after(kPatienceMs);
+  begin_patience();
   while (!is_done_) {
     const http::Parser::Step step = parser_.step(bytes);
     bytes = bytes.subspan(step.consumed);

@@ -50,7 +50,7 @@ class Client {
   void on_closed(bool is_reset);
   void leave();
   void finish();
-  void check_patience();
+  void begin_patience();
   void fail(std::string_view what);
 
   [[nodiscard]] const Wish& wish() const { return *plan_.wishes[answered_]; }

@@ -35,6 +35,8 @@ struct Weather {
   unsigned scan_pause_ms = 0;      ///< Between two steps of a scan, as if the folder were larger.
   unsigned pipelined_one_in = 3;   ///< L2s that send a delivery behind the one under way.
   unsigned link_fault_one_in = 0;  ///< Connections of L2s whose link has faults.
+  /// Longer than all deadlines of a request together: how long a client waits for its next byte.
+  uint64_t patience_ms = 60'000;
 };
 
 /// Counts what happened, so that a run that tests nothing is recognised.

@@ -59,6 +59,7 @@ void World::draw_settings() {
     // Each L2 can be tried, also after all others were silent.
     broker_settings_.tries_max = 3 * kL2s;
     worker_settings_.request_ms = 40'000;
+    scene_.weather.patience_ms = 150'000;
   }
   const bool is_scarce = kind_ == Kind::kStorm && chance.one_in(5);
   if (is_scarce) worker_settings_.requests_max = 4;
