@@ -157,7 +157,8 @@ bool Fetch::on_source_ended(Proof& proof, uint64_t now_ms) {
     drop_sources(now_ms);
     return false;
   }
-  if (now_ms >= deadline_ms_) {
+  // A source that is left has deadlines of its own.
+  if (sources_.empty() && now_ms >= deadline_ms_) {
     fail(Outcome::kDeadline, 0, now_ms);
     return false;
   }

@@ -305,6 +305,20 @@ TEST_CASE("beside an L2 that stands still another is asked for, from where the a
   CHECK(dechunked(rig.client.received) == text(rig.car.bytes));
 }
 
+TEST_CASE("an L2 that was started beside and fails costs the answer nothing, however late",
+          "[worker][carry]") {
+  Settings settings;
+  settings.request_ms = 1'000;
+  Half rig(settings);
+  Peer& slow = rig.begin(rig.car.section_ends[1]);
+  rig.pass_time(settings.l2_slow_ms);
+  rig.only<ipc::FetchStalled>();
+  rig.lose(rig.begin(0));
+  CHECK(rig.only<ipc::AttemptEnded>().wants_another);
+  rig.send_section(slow, 2);
+  CHECK(dechunked(rig.client.received) == text(rig.car.bytes));
+}
+
 TEST_CASE("a broker of before is not told of an L2 that stands still", "[worker][carry]") {
   Half rig;
   rig.stop_broker();
