@@ -57,13 +57,12 @@ Connection* Worker::find_connection(ConnectionId id) {
 }
 
 bool Worker::on_time(uint64_t now_ms) {
-  while (const std::optional<Agenda::Callee> callee = agenda_.take_due(now_ms)) {
-    if (const auto* connection_id = std::get_if<ConnectionId>(&*callee)) {
+  while (const std::optional<Agenda::Call> call = agenda_.take_due(now_ms)) {
+    if (const auto* connection_id = std::get_if<ConnectionId>(&call->callee)) {
       Connection* connection = find_connection(*connection_id);
-      if (!connection) continue;
-      Agenda::reset_call(*connection);
+      if (!connection || !Agenda::take_call(*connection, call->at)) continue;
       connection->on_time(now_ms);
-    } else if (Fetch* fetch = fetches_.find(std::get<FetchId>(*callee))) {
+    } else if (Fetch* fetch = fetches_.find(std::get<FetchId>(call->callee))) {
       on_fetch_time(*fetch, now_ms);
     }
   }

@@ -21,15 +21,17 @@ void Agenda::forget(Connection& connection) {
   if (connection.is_woken_) std::erase(woken_, &connection);
 }
 
-std::optional<Agenda::Callee> Agenda::take_due(uint64_t now_ms) {
+std::optional<Agenda::Call> Agenda::take_due(uint64_t now_ms) {
   if (calls_.empty() || calls_.top().at > now_ms) return std::nullopt;
-  const Callee callee = calls_.top().callee;
+  const Call call = calls_.top();
   calls_.pop();
-  return callee;
+  return call;
 }
 
-void Agenda::reset_call(Connection& connection) {
+bool Agenda::take_call(Connection& connection, uint64_t at_ms) {
+  if (connection.called_at_ != at_ms) return false;
   connection.called_at_ = kNever;
+  return true;
 }
 
 }  // namespace daphnis::worker

@@ -52,10 +52,8 @@ void Proof::start(uint64_t now_ms) {
 }
 
 void Proof::call_at_next_deadline() {
-  feed_.call_proof_at(stall_.deadline_ms());
-  feed_.call_proof_at(rate_.ends_ms());
-  feed_.call_proof_at(silence_.deadline_ms());
-  feed_.call_proof_at(pace_.ends_ms());
+  feed_.call_proof_at(
+      std::min({stall_.deadline_ms(), rate_.ends_ms(), silence_.deadline_ms(), pace_.ends_ms()}));
 }
 
 void Proof::on_skip(uint64_t visits, uint64_t now_ms) {

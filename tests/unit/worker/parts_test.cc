@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "worker/base/agenda.h"
+#include "worker/base/connection.h"
 #include "worker/base/rate_watch.h"
 #include "worker/base/stall_clock.h"
 #include "worker/client/output_queue.h"
@@ -21,6 +22,24 @@ size_t shown(const OutputQueue& queue, size_t views_max, size_t bytes_max) {
   for (size_t i = 0; i < count; ++i) sum += views[i].size();
   return sum;
 }
+
+/// A connection that waits for two deadlines at once, and asks for the later one first.
+class Waiting final : public Connection {
+ public:
+  explicit Waiting(Agenda& agenda) : Connection(ConnectionId{1}, agenda) {}
+  void on_time(uint64_t now_ms) override {
+    be_called_at(now_ms + 1'000);
+    be_called_at(now_ms + 100);
+  }
+  void on_bytes(const Slice&, uint64_t) override {}
+  void on_eof(uint64_t) override {}
+  void on_lost(uint64_t) override {}
+  void on_written(size_t, uint64_t) override {}
+  [[nodiscard]] size_t output(std::span<Bytes>) override { return 0; }
+  [[nodiscard]] bool wants_input() const override { return false; }
+  [[nodiscard]] bool keeps_input() const override { return false; }
+  [[nodiscard]] Ending ending() const override { return Ending::kOpen; }
+};
 
 }  // namespace
 
@@ -136,10 +155,25 @@ TEST_CASE("an agenda calls by time, the earliest first", "[worker][agenda]") {
   agenda.call_at(FetchId{8}, 200);
   CHECK(agenda.next_call_ms() == 100);
   CHECK(!agenda.take_due(99));
-  CHECK(agenda.take_due(250) == Agenda::Callee(ConnectionId{8}));
-  CHECK(agenda.take_due(250) == Agenda::Callee(FetchId{8}));
+  CHECK(agenda.take_due(250)->callee == Agenda::Callee(ConnectionId{8}));
+  CHECK(agenda.take_due(250)->callee == Agenda::Callee(FetchId{8}));
   CHECK(!agenda.take_due(250));
   CHECK(agenda.next_call_ms() == 300);
+}
+
+TEST_CASE("a connection with several deadlines is called for one at a time", "[worker][agenda]") {
+  Agenda agenda;
+  Waiting waiting(agenda);
+  waiting.on_time(0);
+  size_t calls = 0;
+  for (uint64_t now_ms = 0; now_ms <= 10'000; now_ms += 10) {
+    while (const auto call = agenda.take_due(now_ms)) {
+      if (!Agenda::take_call(waiting, call->at)) continue;
+      ++calls;
+      waiting.on_time(now_ms);
+    }
+  }
+  CHECK(calls == 100);
 }
 
 }  // namespace daphnis::worker::test
