@@ -199,7 +199,8 @@ class Scene:
         if self.edge:
             return
         self.edge = Edge(self.world, broker_flags=[
-            "--cache-dir", self.world.folder / "edge-cache", "--first-byte-ms", "30000"])
+            "--cache-dir", self.world.folder / "edge-cache", "--first-byte-ms", "30000",
+            "--attempts-file", self.folder / "attempts.ndjson"])
         self.use_ports(self.edge.client_port, self.edge.l2_port, self.edge.admin_port)
         (self.folder / "stats.ndjson").symlink_to(self.edge.stats_path)
 
@@ -318,6 +319,7 @@ TABLE = {
         before="have_other_root", script=True, after="is_answered_by_bash"),
     ("docs/stats.md", "tail -F stats.ndjson"): How(
         before="have_stats", puts={"tail -F": "tail -n 1"}),  # jq keeps what it prints to a file.
+    ("docs/stats.md", "jq -s 'group_by(.l2)"): How(before="have_edge"),
     ("docs/stats.md", "curl -s 127.0.0.1"): How(before="have_edge"),
 }
 

@@ -1,13 +1,10 @@
 """docs/stats.md has every field of the stats line and every metric once, and no others."""
 
-import re
-
 import json
+import re
 import signal
 
-from fake_l2 import not_found, sends
-
-from harness import Edge, EdgeTest, car, wait_for
+from harness import Edge, EdgeTest, car, not_found, sends, wait_for
 from harness.case import ROOT
 
 PAGE = ROOT / "docs" / "stats.md"
