@@ -59,7 +59,7 @@ class Dispatch {
   void cancel(uint64_t n) { dispatcher.on_cancel(kWorker, WorkerFetchId{n}, now_ms); }
   /// The head of a POST comes for the last order of an L2, and goes to the worker if it may.
   Dispatcher::Verdict post(const FakeL2& l2) {
-    const auto& order = l2.orders.back();
+    const auto order = l2.orders.back();
     const auto decision =
         dispatcher.on_delivery(order.attempt_id, order.request.root, std::nullopt, false, now_ms);
     if (decision.verdict == Dispatcher::Verdict::kHandOff) {
@@ -69,14 +69,14 @@ class Dispatch {
   }
   /// An L2 says for its last order that it lacks the root.
   void say_not_found(const FakeL2& l2) {
-    const auto& order = l2.orders.back();
+    const auto order = l2.orders.back();
     CHECK(
         dispatcher.on_delivery(order.attempt_id, order.request.root, NotFound::kRoot, false, now_ms)
             .verdict == Dispatcher::Verdict::kNotFound);
   }
   /// A POST for the L2's order number `n`, from 0 on, comes although nobody waits for it.
   void post_late(const FakeL2& l2, size_t n) {
-    const auto& order = l2.orders[n];
+    const auto order = l2.orders[n];
     const auto decision =
         dispatcher.on_delivery(order.attempt_id, order.request.root, std::nullopt, false, now_ms);
     CHECK(decision.verdict == Dispatcher::Verdict::kCancelled);
