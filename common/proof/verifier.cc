@@ -10,11 +10,6 @@
 namespace daphnis {
 namespace {
 
-bool asks_for_whole_dag(const CarRequest& request) {
-  return request.format == AnswerFormat::kCar && request.path.empty() &&
-         request.scope == DagScope::kAll;
-}
-
 CarRequest whole_dag_of(const CarRequest& request) {
   CarRequest whole;
   whole.root = request.root;

@@ -41,6 +41,13 @@ struct CarRequest {
   [[nodiscard]] bool operator==(const CarRequest&) const = default;
 };
 
+/// True where the answer is the whole DAG below the root, so that an L2 that always sends that
+/// sends just what is asked for.
+[[nodiscard]] inline bool asks_for_whole_dag(const CarRequest& request) {
+  return request.format == AnswerFormat::kCar && request.path.empty() &&
+         request.scope == DagScope::kAll;
+}
+
 /// True for text that may be a path segment: UTF-8, not empty, not "." or "..", without '/' and
 /// NUL.
 [[nodiscard]] bool is_path_segment(std::string_view segment);

@@ -36,8 +36,7 @@ Proof::Proof(Attempt attempt, const CarRequest& request, const Context& context,
       context_(context),
       feed_(feed),
       verifier_(request, attempt_.shape, context.settings.budget),
-      wants_whole_dag_(request.format == AnswerFormat::kCar && request.path.empty() &&
-                       request.scope == DagScope::kAll),
+      wants_whole_dag_(asks_for_whole_dag(request)),
       has_begun_(attempt_.shape != StreamShape::kExact),
       started_ms_(now_ms) {}
 
