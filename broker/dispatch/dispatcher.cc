@@ -154,14 +154,18 @@ void Dispatcher::end_attempt(Attempt& attempt, const AttemptEnding& ending, uint
 }
 
 void Dispatcher::give_up(Fetch& fetch, Outcome reason, uint32_t retry_after_s) {
+  log_last_attempt(fetch, "given_up");
+  refuse(fetch.worker, fetch.worker_fetch_id, reason, fetch.orders, retry_after_s);
+  erase(fetch, FetchEnd::How::kFailed, reason);
+}
+
+void Dispatcher::log_last_attempt(const Fetch& fetch, std::string_view outcome) {
   log_attempt(LogLevel::kDebug, fetch,
-              {.outcome = "given_up",
+              {.outcome = outcome,
                .number = fetch.orders,
                .attempt = fetch.last_attempt,
                .l2 = fetch.last_l2},
               context_, registrations_);
-  refuse(fetch.worker, fetch.worker_fetch_id, reason, fetch.orders, retry_after_s);
-  erase(fetch, FetchEnd::How::kFailed, reason);
 }
 
 void Dispatcher::refuse(WorkerId worker, WorkerFetchId worker_fetch_id, Outcome reason,

@@ -158,6 +158,8 @@ class Dispatcher {
   void end_attempt(Attempt& attempt, const AttemptEnding& ending, uint64_t now_ms);
   /// Ends a fetch's wait and its attempts that are not handed off.
   void take_back(Fetch& fetch, Outcome how, uint64_t now_ms);
+  /// Writes a line to the log about the fetch, by its last attempt.
+  void log_last_attempt(const Fetch& fetch, std::string_view outcome);
   void give_up(Fetch& fetch, Outcome reason, uint32_t retry_after_s = 0);
   /// Gives a fetch up for which `choice` has no L2.
   void give_up_for_lack(Fetch& fetch, const Choice& choice);

@@ -33,12 +33,7 @@ void Dispatcher::find_candidate(Fetch& fetch, uint64_t now_ms) {
 void Dispatcher::await_holder(Fetch& fetch, uint64_t now_ms) {
   if (fetch.awaits_holder) return;  // An L2 has registered that it cannot ask.
   ++context_.counters.holders_awaited;
-  log_attempt(LogLevel::kDebug, fetch,
-              {.outcome = "awaits_holder",
-               .number = fetch.orders,
-               .attempt = fetch.last_attempt,
-               .l2 = fetch.last_l2},
-              context_, registrations_);
+  log_last_attempt(fetch, "awaits_holder");
   fetch.awaits_holder = true;
   holder_waits_.add(fetch.no);
   const uint64_t until_ms = now_ms + context_.settings.lost_holder_wait_ms;
