@@ -33,7 +33,7 @@ BrokerSession::Verdict BrokerSession::on_message(const ipc::BrokerToWorker& mess
       return Verdict::kDrop;
     }
     state_ = State::kUp;
-    version_ = welcome->version;
+    codec_ = ipc::Codec(welcome->version);
     node_id_ = welcome->node_id;
     next_ping_ms_ = now_ms + limits::kIpcPingEveryMs;
     return Verdict::kUp;
@@ -71,8 +71,7 @@ uint64_t BrokerSession::next_call_ms() const {
 }
 
 void BrokerSession::send(ipc::WorkerToBroker message) {
-  const bool is_known = version_ >= ipc::WorkerMessages::kSince[message.index()];
-  if (state_ == State::kUp && is_known) messages_.push_back(std::move(message));
+  if (state_ == State::kUp && codec_.has(message)) messages_.push_back(std::move(message));
 }
 
 std::vector<ipc::WorkerToBroker> BrokerSession::take_messages() {

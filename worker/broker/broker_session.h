@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "common/ipc/ipc_codec.h"
 #include "common/ipc/ipc_messages.h"
 #include "worker/base/agenda.h"
 
@@ -49,7 +50,7 @@ class BrokerSession {
   std::vector<ipc::WorkerToBroker> messages_;
   std::string node_id_;
   std::string why_;
-  uint16_t version_ = 0;  ///< That of all messages since the welcome.
+  ipc::Codec codec_;  ///< Knows which messages the broker's version has.
   uint64_t heard_ms_ = 0;
   uint64_t next_ping_ms_ = kNever;
   uint64_t ping_sequence_ = 0;
