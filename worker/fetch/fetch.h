@@ -227,7 +227,10 @@ class Fetch {
   void trim(const Slowest& slowest);
   [[nodiscard]] bool is_large() const;
   [[nodiscard]] Source& source_of(const Proof& proof);
+  [[nodiscard]] std::optional<ProofPosition> position_of(const Source& source) const;
   [[nodiscard]] std::optional<ProofPosition> position() const;
+  /// Lets a source go on from `place`, where the output has come to.
+  void go_on_from(ProofPosition place, Proof& proof);
   void end_others(const Proof& winner, uint64_t now_ms);
   void remove_source(Proof& proof);
   void drop_sources(uint64_t now_ms);

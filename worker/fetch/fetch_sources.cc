@@ -19,6 +19,11 @@ Outcome content_failure(Errc code) {
   return Outcome::kUnsupportedContent;
 }
 
+ipc::Resume resume_at(const ProofPosition& place) {
+  const Bytes next = place.next().bytes();
+  return {.skip = place.visits(), .next = {next.begin(), next.end()}};
+}
+
 }  // namespace
 
 ipc::Fetch Fetch::ask(QuestionId question_id, bool must_not_join, uint64_t now_ms) {
@@ -42,40 +47,47 @@ void Fetch::add_source(Proof& proof, ipc::Admission admission, uint64_t now_ms) 
   }
   sources_.push_back({.proof = &proof});
   proof.set_fetch(this);
+  if (state_ == State::kStreaming) proof.allow_other_beginning();
   if (is_paused_) proof.pause(Pause::kClientSlow, now_ms);
   attempts_ = std::max(attempts_ + 1, proof.attempt().number);
 }
 
+/// The position of a source, where it is that of the output: at the window's end.
+std::optional<ProofPosition> Fetch::position_of(const Source& source) const {
+  if (source.next != window_.end()) return std::nullopt;
+  auto position = source.proof->position();
+  if (position && position->output_bytes() != window_.end()) return std::nullopt;
+  return position;
+}
+
 /// Where the output has come to; nullopt where no block is due next, or nobody knows.
 std::optional<ProofPosition> Fetch::position() const {
+  if (position_) return position_;
   for (const Source& source : sources_) {
-    if (source.next != window_.end()) continue;
-    if (auto position = source.proof->position()) return position;
+    if (auto position = position_of(source)) return position;
   }
-  return position_;
+  return std::nullopt;
 }
 
 ipc::Resume Fetch::resume() const {
+  if (position_) return resume_at(*position_);  // Without a copy, which can be large.
   const auto place = position();
-  if (!place || place->output_bytes() != window_.end()) return {};
-  const Bytes next = place->next().bytes();
-  return {.skip = place->visits(), .next = {next.begin(), next.end()}};
+  return place ? resume_at(*place) : ipc::Resume{};
 }
 
 void Fetch::on_source_skips(Proof& proof, uint64_t visits, uint64_t now_ms) {
   auto place = position();
-  const bool is_there =
-      place && place->visits() == visits && place->output_bytes() == window_.end();
-  if (!is_there) return proof.give_up(Outcome::kOvertaken, now_ms);
-  source_of(proof).next = window_.end();
-  proof.go_on_from(std::move(*place), request_);
+  if (!place || place->visits() != visits) return proof.give_up(Outcome::kOvertaken, now_ms);
+  go_on_from(std::move(*place), proof);
 }
 
 void Fetch::on_source_begins_elsewhere(Proof& proof) {
-  auto place = position();
-  if (!place || place->output_bytes() != window_.end()) return;
+  if (auto place = position()) go_on_from(std::move(*place), proof);
+}
+
+void Fetch::go_on_from(ProofPosition place, Proof& proof) {
   source_of(proof).next = window_.end();
-  proof.go_on_from(std::move(*place), request_);
+  proof.go_on_from(std::move(place), request_);
 }
 
 Fetch::Source& Fetch::source_of(const Proof& proof) {
@@ -135,16 +147,15 @@ void Fetch::drop_sources(uint64_t now_ms) {
 }
 
 bool Fetch::on_source_ended(Proof& proof, uint64_t now_ms) {
-  const bool was_leading = source_of(proof).next == window_.end();
+  if (state_ == State::kStreaming) {
+    if (auto place = position_of(source_of(proof))) position_ = std::move(place);
+  }
   remove_source(proof);
   if (proof.is_content_fault()) {
     fail(content_failure(proof.failure()->code), 0, now_ms);
     return false;
   }
   has_met_lies_ |= proof.outcome() == Outcome::kLied;
-  if (was_leading && state_ == State::kStreaming) {
-    if (auto position = proof.position()) position_ = std::move(position);
-  }
   if (may_begin_anew()) {
     proof.forget_used();
     begin_anew(now_ms);

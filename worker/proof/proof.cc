@@ -37,7 +37,6 @@ Proof::Proof(Attempt attempt, const CarRequest& request, const Context& context,
       feed_(feed),
       verifier_(request, attempt_.shape, context.settings.budget),
       wants_whole_dag_(asks_for_whole_dag(request)),
-      has_begun_(attempt_.shape != StreamShape::kExact),
       started_ms_(now_ms) {}
 
 Proof::~Proof() {
@@ -62,7 +61,7 @@ void Proof::on_skip(uint64_t visits, uint64_t now_ms) {
 
 void Proof::go_on_from(ProofPosition position, const CarRequest& request) {
   check(verifier_.blocks_proven() == 0, "a proof goes on after blocks of its own");
-  has_begun_ = true;
+  may_begin_elsewhere_ = false;
   verifier_ = Verifier(std::move(position), request, context_.settings.budget);
 }
 
@@ -96,11 +95,11 @@ void Proof::on_bytes(const Slice& bytes, uint64_t now_ms) {
 /// and may do so, all of its bytes go to the verifier that goes on from there.
 Verifier::State Proof::verify(const Slice& bytes) {
   const Verifier::State state = verifier_.on_bytes(bytes, proven_);
-  if (has_begun_) return state;
+  if (!may_begin_elsewhere_) return state;
   const bool is_elsewhere = state == Verifier::State::kFailed && !verifier_.is_content_fault() &&
                             verifier_.failure().code == Errc::kUnexpected;
   if (verifier_.blocks_proven() > 0 || start_.size() + bytes.size > kStartBytesMax) {
-    has_begun_ = true;
+    may_begin_elsewhere_ = false;
   } else if (state == Verifier::State::kMore) {
     start_.insert(start_.end(), bytes.data, bytes.data + bytes.size);
     return state;
@@ -131,7 +130,7 @@ void Proof::on_verified(Verifier::State state, uint64_t now_ms) {
     flush_output(now_ms);
     stop_clocks();
     stall_.start(limits::kL2TailMs, now_ms);
-    feed_.call_proof_at(stall_.deadline_ms());
+    call_at_next_deadline();
     context_.listener.on_proof_whole(*this, now_ms);
   }
   if (verifier_.surplus_bytes() == 0) return;

@@ -120,6 +120,9 @@ class Proof {
   // --- From the fetch ---
   void pause(Pause reason, uint64_t now_ms);
   void resume(Pause reason, uint64_t now_ms);
+  /// The CAR may begin elsewhere than at the root, since its order said that a part of the output
+  /// is there. Before any bytes.
+  void allow_other_beginning() { may_begin_elsewhere_ = attempt_.shape == StreamShape::kExact; }
   /// Goes on from where the proof of another stream for the same request has come. Before any
   /// block was proven.
   void go_on_from(ProofPosition position, const CarRequest& request);
@@ -181,8 +184,8 @@ class Proof {
   bool wants_whole_dag_;  ///< The request covers all that a legacy L2 sends.
   /// The CAR's first bytes, while the section that decides where it begins may not have come.
   std::vector<uint8_t> start_;
-  bool has_begun_;  ///< It is decided where the CAR begins.
-  Slices proven_;   ///< Output of the input being taken, not yet passed to the listener.
+  bool may_begin_elsewhere_ = false;  ///< Until it is known where the CAR begins.
+  Slices proven_;  ///< Output of the input being taken, not yet passed to the listener.
 
   Phase phase_ = Phase::kProving;
   std::optional<Outcome> outcome_;
