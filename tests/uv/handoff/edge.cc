@@ -22,11 +22,19 @@ namespace {
 
 constexpr uint64_t kPatienceMs = 10'000;
 
-/// A port that was free a moment ago. Workers share their port, so the system cannot choose it.
-uint16_t free_port() {
-  const auto listener = uv::listen_tcp({"127.0.0.1", 0}, uv::PortSharing::kExclusive, 1);
-  REQUIRE(listener);
-  return uv::bound_port(listener->get());
+/// A socket that is bound to a free port and does not listen. Workers share their port, so the
+/// system cannot choose it for them; and a port that is only free when one looks may be the source
+/// of another process's connection a moment later.
+uv::UniqueFd hold_port() {
+  uv::UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const int yes = 1;
+  REQUIRE(::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0);
+  REQUIRE(::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &yes, sizeof yes) == 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  REQUIRE(::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+  return fd;
 }
 
 }  // namespace
@@ -44,7 +52,8 @@ Edge::Edge(const worker::Settings& settings)
     : null_(::open("/dev/null", O_WRONLY | O_CLOEXEC)),
       log_("test", null_.get()),
       settings_(settings),
-      client_port_(free_port()) {
+      held_port_(hold_port()),
+      client_port_(uv::bound_port(held_port_.get())) {
   // Both programs ignore SIGPIPE, since a peer may be gone when they write.
   std::signal(SIGPIPE, SIG_IGN);
   start_broker();

@@ -55,6 +55,7 @@ class Edge {
   std::unique_ptr<broker::uv::Shell> broker_;
   std::unique_ptr<worker::uv::Shell> worker_;
   worker::Settings settings_;
+  uv::UniqueFd held_port_;  ///< Keeps the port from all but the workers.
   uint16_t client_port_ = 0;
 };
 
