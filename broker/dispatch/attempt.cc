@@ -37,6 +37,7 @@ Meaning meaning_of(Outcome outcome) {
       return {&Counters::handoffs_refused, nullptr, &Fetch::lost};  // Likewise.
     case Outcome::kCancelled:
     case Outcome::kOvertaken:
+    case Outcome::kYielded:
       return {.l2 = &L2Tally::cancelled};
     case Outcome::kWorkerGone:
     case Outcome::kDraining:

@@ -160,7 +160,7 @@ void Joins::on_cancel(WorkerId worker, WorkerFetchId fetch_id, uint64_t now_ms) 
 
 bool Joins::on_progress(WorkerId worker, const ipc::FetchProgress& message, uint64_t) {
   const bool is_sane =
-      message.state != ipc::JoinState::kCached &&
+      message.state != ipc::JoinState::kCached && message.state != ipc::JoinState::kLead &&
       (message.path.empty() ? message.state != ipc::JoinState::kWhole && message.bytes == 0
                             : cache_.is_spool_path(message.path));
   if (!is_sane && message.state != ipc::JoinState::kFailed) return false;

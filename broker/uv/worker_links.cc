@@ -42,7 +42,8 @@ WorkerLinks::Link* WorkerLinks::find(WorkerId id) {
 
 void WorkerLinks::send(WorkerId id, const ipc::BrokerToWorker& message) {
   Link* link = find(id);
-  if (link) link->channel->send(link->codec.encode(message, ipc::Carries::kNothing));
+  if (!link || !link->codec.has(message)) return;  // An older worker can do without.
+  link->channel->send(link->codec.encode(message, ipc::Carries::kNothing));
 }
 
 void WorkerLinks::send(WorkerId id, ipc::Handoff message, daphnis::uv::UvPtr<uv_tcp_t> socket) {

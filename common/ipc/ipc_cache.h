@@ -33,8 +33,12 @@ enum class JoinState : uint8_t {
   kWhole,   ///< All bytes are in the file.
   kFailed,  ///< No more bytes will come from the leader.
   kCached,  ///< Broker to worker only: the cache holds the object; read it there.
+  /// Broker to worker only, where Fetch::finds_place: the leader is gone and this fetch is to lead.
+  /// For the broker the fetch is over; the worker finds out where its output has come to and asks
+  /// with that in a new Fetch.
+  kLead,
 };
-inline constexpr JoinState kJoinStateLast = JoinState::kCached;
+inline constexpr JoinState kJoinStateLast = JoinState::kLead;
 
 /// What is wrong with a cached file.
 enum class CacheFaultKind : uint8_t {

@@ -229,6 +229,10 @@ bool Codec::has(const WorkerToBroker& message) const {
   return version_ >= WorkerMessages::kSince[message.index()];
 }
 
+bool Codec::has(const BrokerToWorker& message) const {
+  return version_ >= BrokerMessages::kSince[message.index()];
+}
+
 std::vector<uint8_t> Codec::encode(const WorkerToBroker& message, Carries carries) const {
   return encode_as<WorkerMessages>(message, carries, version_);
 }

@@ -25,6 +25,7 @@ class Codec {
 
   /// True where the connection's version has the message; no other may be encoded.
   [[nodiscard]] bool has(const WorkerToBroker& message) const;
+  [[nodiscard]] bool has(const BrokerToWorker& message) const;
 
   /// The message as one whole frame. Where the version lacks a value of an enumeration, the value
   /// goes that its declaration names for that version.

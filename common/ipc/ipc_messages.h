@@ -24,8 +24,8 @@ namespace daphnis::ipc {
 
 /// The protocol version this build speaks, and the oldest it still serves, which is an earlier one:
 /// a reload puts new workers under an old broker, and a new broker finds old workers.
-inline constexpr uint16_t kVersion = 5;
-inline constexpr uint16_t kVersionMin = 4;
+inline constexpr uint16_t kVersion = 6;
+inline constexpr uint16_t kVersionMin = 5;
 static_assert(kVersionMin < kVersion);
 
 // --- Worker to broker ---
@@ -58,9 +58,16 @@ struct Fetch {
   uint32_t deadline_ms = 0;    ///< How long, from now, the client waits for a first block.
   bool must_not_join = false;  ///< The leader's spool, or the cached file, could not be read.
   Resume resume = {};          ///< Of a fetch that is in the middle of its output already.
+  /// It joins no other fetch and none joins it, since its reader is slow. JoinProgress with kCached
+  /// may come nevertheless.
+  bool is_alone = false;
+  /// Output of a file is there, though `resume` does not say how far that has come.
+  bool has_output = false;
+  /// The worker obeys JoinState::kLead.
+  bool finds_place = false;
   static void fields(auto& m, auto&& f) {
-    f(m.fetch_id, m.request, m.key, m.trace_id, m.deadline_ms, m.must_not_join);
-    f.since(5, m.resume);
+    f(m.fetch_id, m.request, m.key, m.trace_id, m.deadline_ms, m.must_not_join, m.resume);
+    f.since(6, m.is_alone, m.has_output, m.finds_place);
   }
 };
 
@@ -92,8 +99,7 @@ struct AttemptEnded {
   static void fields(auto& m, auto&& f) {
     f(m.fetch_id, m.attempt_id);
     f.one_of(kAttemptOutcomes, m.outcome);
-    f(m.wants_another, m.blocks_proven, m.body_bytes, m.duration_ms);
-    f.since(5, m.resume, m.used_bytes);
+    f(m.wants_another, m.blocks_proven, m.body_bytes, m.duration_ms, m.resume, m.used_bytes);
   }
 };
 
@@ -130,10 +136,15 @@ struct WorkerStats {
   uint64_t joins = 0;   ///< Requests answered by a fetch that was under way in this worker.
   uint64_t spools = 0;  ///< Spools begun.
   uint64_t log_lines_dropped = 0;
+  uint32_t loners = 0;        ///< Fetches under way of one slow reader each.
+  uint64_t readers_left = 0;  ///< Slow readers that have left a shared fetch to go on alone.
+  uint64_t readers_cut = 0;   ///< Readers that were cut since their slowness kept others waiting.
+  uint64_t yields = 0;        ///< Fetches that have ended their sources until they have room.
   static void fields(auto& m, auto&& f) {
     f(m.requests, m.status_2xx, m.status_3xx, m.status_4xx, m.status_5xx, m.aborted, m.client_left,
       m.bytes_out, m.verify_failures, m.clients, m.fetches, m.descriptors, m.rss_bytes, m.joins,
       m.spools, m.log_lines_dropped);
+    f.since(6, m.loners, m.readers_left, m.readers_cut, m.yields);
   }
 };
 
@@ -193,6 +204,14 @@ struct Handoff {
     f(m.fetch_id, m.attempt_id, m.cookie, m.shape, m.attempt_number, m.l2_id, m.admission,
       m.received);
   }
+};
+
+/// Another fetch could use the place that this handed-off attempt takes at its L2. The worker ends
+/// the attempt, and what depends on it, where its readers have been very slow for long. No reply of
+/// its own.
+struct PlaceWanted {
+  Uuid attempt_id{};
+  static void fields(auto& m, auto&& f) { f(m.attempt_id); }
 };
 
 /// The fetch is over without content, or without further content.
@@ -257,14 +276,15 @@ using WorkerMessages =
                Numbered<12, SpoolDone>, Numbered<13, SpoolGone>, Numbered<14, FetchProgress>,
                Numbered<15, CacheHits>, Numbered<16, CacheFault>, Numbered<17, Unlinked>,
                Numbered<18, Listening>, Numbered<19, ListenersWanted>, Numbered<20, ListenerTaken>,
-               Numbered<21, Leaving>, Numbered<22, FetchStalled, 5>>;
+               Numbered<21, Leaving>, Numbered<22, FetchStalled>>;
 using BrokerMessages =
     MessageSet<Numbered<0, Welcome>, Numbered<1, Refused>, Numbered<2, Handoff>,
                Numbered<3, FetchFailed>, Numbered<4, Broadcast>, Numbered<5, Ping>,
                Numbered<6, Pong>, Numbered<7, SpoolReserved>, Numbered<8, SpoolStored>,
                Numbered<9, Unlink>, Numbered<10, SpoolWanted>, Numbered<11, JoinProgress>,
                Numbered<12, Warm>, Numbered<13, ListenerGiven>, Numbered<14, ListenersGiven>,
-               Numbered<15, ListenerKept>, Numbered<16, ListenerRelease>>;
+               Numbered<15, ListenerKept>, Numbered<16, ListenerRelease>,
+               Numbered<17, PlaceWanted, 6>>;
 
 using WorkerToBroker = WorkerMessages::Variant;
 using BrokerToWorker = BrokerMessages::Variant;

@@ -14,8 +14,9 @@ namespace daphnis::ipc {
 
 /// How an attempt ended, as the worker that read its stream saw it.
 inline constexpr std::array kAttemptOutcomes = {
-    Outcome::kComplete, Outcome::kNotFound,  Outcome::kLied,        Outcome::kAborted,
-    Outcome::kStalled,  Outcome::kCancelled, Outcome::kHandOffLost, Outcome::kOvertaken,
+    Outcome::kComplete,    Outcome::kNotFound,  Outcome::kLied,
+    Outcome::kAborted,     Outcome::kStalled,   Outcome::kCancelled,
+    Outcome::kHandOffLost, Outcome::kOvertaken, Outcome::kYielded,
 };
 
 /// Why the broker gives a fetch up (DESIGN 2, step 9).
@@ -26,7 +27,7 @@ inline constexpr std::array kFetchOutcomes = {
 
 /// The outcome that a peer of that version is told instead: the same where it knows it.
 [[nodiscard]] constexpr Outcome outcome_in(uint16_t version, Outcome outcome) {
-  return version < 5 && outcome == Outcome::kOvertaken ? Outcome::kCancelled : outcome;
+  return version < 6 && outcome == Outcome::kYielded ? Outcome::kCancelled : outcome;
 }
 
 /// The place of `outcome` in one of these lists, where it must be.

@@ -23,6 +23,7 @@ constexpr auto kRows = [] {
        422},
       {kRegistrationLost, "l2_lost"},
       {kOvertaken, "overtaken", {}, 410},
+      {kYielded, "yielded", {}, 410},
 
       {kHandOffLost, "lost", {}, 410},
       {kHandOffRefused, "hand_off_refused"},
@@ -58,7 +59,9 @@ constexpr auto kRows = [] {
       {kBodyTooLarge,
        "body_too_large",
        {413, "body_too_large", "no request here needs a body", 0, true}},
-      {kClientSlow, "client_slow"},
+      {kClientSlow,
+       "client_slow",
+       {503, "client_slow", "this client took too little while others waited", 1}},
       {kClientLeft, "client_left"},
       {kCutOff, "aborted"},
   });

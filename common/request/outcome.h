@@ -20,6 +20,8 @@ enum class Outcome : uint8_t {
   kRegistrationLost,  ///< The L2's registration was lost or replaced before its POST came.
   kOvertaken,         ///< Another source of the same fetch proved the block due first: the L2 is
                       ///< slow, and not at fault.
+  kYielded,  ///< Its readers took too little, so that its L2 gets the place back; the fetch goes on
+             ///< with `skip` once they want more.
   // Of an L2's attempt, by what this edge did or failed to do.
   kHandOffLost,     ///< The socket did not come with its frame, or the worker could not use it.
   kHandOffRefused,  ///< Too many hand-offs wait for the worker.

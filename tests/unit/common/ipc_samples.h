@@ -34,7 +34,8 @@ inline std::vector<WorkerToBroker> worker_samples() {
             .key = filled<RequestKey>(9),
             .trace_id = "trace-1",
             .deadline_ms = 30'000,
-            .must_not_join = true},
+            .must_not_join = true,
+            .resume = {.skip = 33, .next = {1, 0x55, 0, 0}}},
       CancelFetch{.fetch_id = 4},
       HandoffTaken{.attempt_id = filled<Uuid>(0xab)},
       AttemptEnded{.fetch_id = 4,
@@ -43,7 +44,9 @@ inline std::vector<WorkerToBroker> worker_samples() {
                    .wants_another = true,
                    .blocks_proven = 11,
                    .body_bytes = 12,
-                   .duration_ms = 13},
+                   .duration_ms = 13,
+                   .resume = {.skip = 33, .next = {1, 0x55, 0, 0}},
+                   .used_bytes = 34},
       ReturnSocket{.cookie = 78, .surplus = {'P', 'O'}},
       WorkerStats{.requests = 1,
                   .status_2xx = 2,
@@ -120,6 +123,7 @@ inline std::vector<BrokerToWorker> broker_samples(uint16_t version) {
       ListenersGiven{},
       ListenerKept{.listener_id = 31, .cookie = 79},
       ListenerRelease{.listener_id = 31},
+      PlaceWanted{.attempt_id = filled<Uuid>(0xae)},
   };
 }
 
