@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "broker/base/ids.h"
-#include "broker/registry/network.h"
+#include "common/base/network.h"
 
 namespace daphnis::broker {
 

@@ -10,9 +10,9 @@
 #include "broker/base/timers.h"
 #include "broker/registry/capabilities.h"
 #include "broker/registry/l2_line.h"
-#include "broker/registry/network.h"
 #include "broker/registry/places.h"
 #include "common/base/limits.h"
+#include "common/base/network.h"
 #include "common/base/uuid.h"
 
 namespace daphnis::broker {

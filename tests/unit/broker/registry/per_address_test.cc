@@ -1,7 +1,7 @@
 #include <malloc.h>
 
 #include "broker/l2_http/peers.h"
-#include "broker/registry/network.h"
+#include "common/base/network.h"
 #include "tests/unit/broker/rig.h"
 
 namespace daphnis::broker {

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string>
 
-namespace daphnis::broker {
+namespace daphnis {
 
 /// The unit of the bounds per address: one IPv4 address, or one /64 of IPv6, the least that a
 /// single customer has (RFC 6177). IPv4-mapped IPv6 is IPv4.
@@ -13,4 +13,4 @@ enum class Network : uint64_t {};
 /// address gets a network of its own.
 [[nodiscard]] Network network_of(const std::string& address);
 
-}  // namespace daphnis::broker
+}  // namespace daphnis

@@ -1,12 +1,11 @@
-#include "broker/registry/network.h"
+#include "common/base/network.h"
 
 #include <arpa/inet.h>
 
 #include <cstring>
+#include <functional>
 
-#include "broker/registry/hash64.h"
-
-namespace daphnis::broker {
+namespace daphnis {
 namespace {
 
 constexpr size_t kNetworkBytes = 8;  ///< A /64 of IPv6.
@@ -22,7 +21,7 @@ Network network_of(const std::string& address) {
   if (inet_pton(AF_INET, address.c_str(), &v4) == 1) return Network{kIpv4 | ntohl(v4.s_addr)};
   in6_addr v6{};
   if (inet_pton(AF_INET6, address.substr(0, address.find('%')).c_str(), &v6) != 1) {
-    return Network{hash64(as_bytes(address))};
+    return Network{std::hash<std::string>()(address)};
   }
   if (IN6_IS_ADDR_V4MAPPED(&v6)) {
     std::memcpy(&v4, v6.s6_addr + sizeof v6 - sizeof v4, sizeof v4);
@@ -33,4 +32,4 @@ Network network_of(const std::string& address) {
   return Network{network};
 }
 
-}  // namespace daphnis::broker
+}  // namespace daphnis
