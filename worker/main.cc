@@ -74,6 +74,11 @@ void add_times(daphnis::uv::SettingsReader& reader, daphnis::worker::Settings& t
   ms("l2-silence-ms", to.l2_idle_ms, "Silence of an L2 while it is read");
   ms("l2-slow-ms", to.l2_slow_ms, "Silence after which another L2 is started beside it");
   ms("l2-slow-window-ms", to.l2_slow_window_ms, "Window of the comparison with other L2s");
+  reader.add_number("l2-slow-percent", to.l2_slow_percent, uint64_t{0}, uint64_t{100},
+                    "Of other L2s' rate, below which another is started beside it");
+  ms("loner-after-ms", to.loner_after_ms, "A reader that others wait for so long goes on alone");
+  ms("yield-after-ms", to.yield_after_ms, "An L2 paused so long gets its place back");
+  ms("slow-reader-window-ms", to.slow_reader_window_ms, "Over which slow-reader-rate is measured");
   ms("l2-rate-window-ms", to.l2_rate_window_ms, "Over which l2-rate-min is measured");
   ms("request-ms", to.request_ms, "Request to first proven block, over all attempts");
   ms("broker-wait-ms", to.broker_wait_ms, "A request waits for an absent broker");
@@ -94,6 +99,12 @@ void add_limits(daphnis::uv::SettingsReader& reader, daphnis::worker::Settings& 
                     "Requests in flight; beyond: 503");
   reader.add_number("clients-max", to.clients_max, size_t{1}, kCountMax,
                     "Connections; beyond, idle ones make room");
+  reader.add_size("slow-reader-rate", to.slow_reader_rate, uint64_t{0}, uint64_t{kGiB},
+                  "Bytes a second below which a reader is cut if others wait for its L2");
+  reader.add_number("loners-per-address", to.loners_per_address, size_t{0}, kCountMax,
+                    "Readers that go on alone, per address; more are cut");
+  reader.add_number("loners-max", to.loners_max, size_t{0}, kCountMax,
+                    "Readers that go on alone; more are cut");
   reader.add_size("output-high-bytes", to.output_high_bytes, size_t{4 * kKiB}, size_t{kGiB},
                   "Output queued for one client");
   reader.add_size("fetch-window-bytes", to.fetch_window_bytes, size_t{4 * kKiB}, size_t{kGiB},

@@ -19,7 +19,7 @@ Worker::Worker(const Settings& settings, uint32_t index, uint32_t pid, Random ra
                      .agenda = agenda_,
                      .cache = cache_,
                      .spools = spools_,
-                     .request_ms = settings.request_ms,
+                     .settings = settings_,
                      .window_bytes_max = settings.fetch_window_bytes} {}
 
 Worker::~Worker() = default;
@@ -103,6 +103,10 @@ ipc::WorkerStats Worker::stats() const {
   stats.verify_failures = fetches_.verify_failures();
   stats.spools = spools_.opened();
   stats.fetches = static_cast<uint32_t>(fetches_.size());
+  stats.loners = static_cast<uint32_t>(fetches_.loners());
+  stats.readers_left = fetch_context_.slow.readers_left;
+  stats.readers_cut = fetch_context_.slow.readers_cut;
+  stats.yields = fetch_context_.slow.yields;
   return stats;
 }
 

@@ -6,6 +6,22 @@
 #include "worker/worker.h"
 
 namespace daphnis::worker {
+namespace {
+
+/// An answer that asks for a window at a time asks again after so long where it gets none: its L2
+/// may have no place at the moment, or be away for a while.
+constexpr uint64_t kAskAloneAgainMs = 1'000;
+
+/// How long to wait before a fetch that was refused asks again, in ms; 0: it does not.
+uint64_t wait_to_ask_again(const Fetch& fetch, Outcome why) {
+  // A broker that has just started knows no L2s yet; an answer that has begun waits for them.
+  if (why == Outcome::kNoL2 && fetch.has_begun()) return limits::kAskAgainMs;
+  const bool may_pass =
+      why == Outcome::kOverloaded || why == Outcome::kNotFound || why == Outcome::kSilent;
+  return fetch.asks_alone() && may_pass ? kAskAloneAgainMs : 0;
+}
+
+}  // namespace
 
 /// Begins a fetch without readers, which fills the cache. Nothing is done for content whose fetch
 /// is under way.
@@ -19,6 +35,8 @@ void Worker::on_warm(const ipc::Warm& warm, uint64_t now_ms) {
 
 void Worker::on_fetch_time(Fetch& fetch, uint64_t now_ms) {
   fetch.on_time(now_ms);
+  fetches_.part(fetch, now_ms);
+  if (fetch.take_resumption(now_ms)) fetches_.ask(fetch, false, now_ms);
   if (!fetch.lacks_source()) {
     fetches_.drop_if_unwanted(fetch, now_ms);  // The fetch's source has deadlines of its own.
   } else if (now_ms >= fetch.deadline_ms()) {
@@ -67,15 +85,27 @@ PostStream* Worker::on_handoff(const ipc::Handoff& handoff, bool has_socket, uin
   return &stream;
 }
 
+/// Others wait for the L2 of an attempt. It is cut where it cannot be yielded and its readers are
+/// very slow.
+void Worker::on_place_wanted(const ipc::PlaceWanted& wanted, uint64_t now_ms) {
+  for (const auto& [id, stream] : streams_) {
+    const Proof& proof = stream->proof();
+    if (proof.attempt().id != wanted.attempt_id || proof.has_ended()) continue;
+    Fetch* fetch = proof.fetch();
+    if (!fetch || !fetch->is_pacing(now_ms)) return;
+    fetch_context_.slow.readers_cut += fetch->readers();
+    return fail_fetch(*fetch, Outcome::kClientSlow, now_ms);
+  }
+}
+
 void Worker::on_fetch_failed(const ipc::FetchFailed& refusal, uint64_t now_ms) {
   Fetch* fetch = fetches_.find_asked(QuestionId{refusal.fetch_id});
   // The message crossed with a cancel, or is about an older attempt.
   if (!fetch || !fetch->lacks_source()) return;
-  // A broker that has just started knows no L2s yet; an answer that has begun waits for them.
-  const bool may_pass = refusal.reason == Outcome::kNoL2 && fetch->has_begun();
-  if (may_pass && now_ms + limits::kAskAgainMs < fetch->deadline_ms()) {
+  const uint64_t wait_ms = wait_to_ask_again(*fetch, refusal.reason);
+  if (wait_ms > 0 && now_ms + wait_ms < fetch->deadline_ms()) {
     fetches_.set_asks_again(*fetch);
-    return agenda_.call_at(fetch->id(), now_ms + limits::kAskAgainMs);
+    return agenda_.call_at(fetch->id(), now_ms + wait_ms);
   }
   fetch->on_refused(refusal, now_ms);
   fetches_.erase(*fetch);

@@ -49,7 +49,8 @@ void Worker::on_join_progress(const ipc::JoinProgress& progress, uint64_t now_ms
   Fetch* fetch = fetches_.find_asked(QuestionId{progress.fetch_id});
   if (!fetch || !fetch->lacks_source()) return;
   if (progress.state == JoinState::kFailed) return lose_join(*fetch, now_ms);
-  if (fetch->state() == Fetch::State::kStreaming) {
+  const bool may_go_on = fetch->asks_alone() && progress.state == JoinState::kCached;
+  if (fetch->state() == Fetch::State::kStreaming && !may_go_on) {
     // Another worker's file cannot carry on with output that has begun here.
     broker_.send(ipc::CancelFetch{progress.fetch_id});
     return fetches_.ask(*fetch, true, now_ms);

@@ -23,6 +23,9 @@ struct Rest {
 class FetchAnswer : public Responder, public FetchReader {
  public:
   [[nodiscard]] bool is_full() const final { return exchange_.is_full(); }
+  void on_moved(Fetch& loner) final { fetch_ = &loner; }
+  [[nodiscard]] const std::string& address() const final { return exchange_.client(); }
+  [[nodiscard]] const std::string& trace_id() const final { return exchange_.facts.request_id; }
   void on_space(uint64_t now_ms) final;
   void on_over(uint64_t now_ms) final;
 

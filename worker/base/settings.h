@@ -25,7 +25,18 @@ struct Settings {
   uint64_t l2_slow_percent = 10;
   uint64_t l2_rate_window_ms = 30'000;  ///< The window over which an L2's rate is measured.
   uint64_t l2_rate_min = 1'024;         ///< An L2 that sends less while it is read is given up.
-  uint64_t request_ms = 30'000;         ///< The time to the first proven block, over all attempts.
+  /// A reader that has been far behind for so long, while others of its fetch wait for it, goes on
+  /// alone.
+  uint64_t loner_after_ms = 2'000;
+  size_t loners_per_address = 4;  ///< Of one IPv4 address or one /64; more are cut.
+  size_t loners_max = 32;         ///< Of all clients; more are cut.
+  /// Sources that their readers have paused for so long are ended until there is room.
+  uint64_t yield_after_ms = 10'000;
+  /// Readers that take less, over that window, are cut where others wait for their L2, unless it
+  /// could be yielded.
+  uint64_t slow_reader_rate = 16 * limits::kKiB;
+  uint64_t slow_reader_window_ms = 60'000;
+  uint64_t request_ms = 30'000;     ///< The time to the first proven block, over all attempts.
   uint64_t broker_wait_ms = 2'000;  ///< The time that a request waits for a broker that is away.
   uint64_t drain_ms = 29'000;       ///< The time to finish after the command to leave.
   uint64_t drain_idle_ms = 2'000;   ///< The time that a client may stay idle meanwhile.

@@ -18,13 +18,18 @@ constexpr size_t kShortWindowBytes = limits::kSpoolPieceBytesMin;
 
 Fetch::Fetch(FetchId id, CarRequest request, const RequestKey& key, std::string trace_id,
              uint64_t deadline_ms, FetchContext& context)
+    : Fetch(id, std::move(request), key, std::move(trace_id), deadline_ms, context,
+            context.pinned) {}
+
+Fetch::Fetch(FetchId id, CarRequest request, const RequestKey& key, std::string trace_id,
+             uint64_t deadline_ms, FetchContext& context, size_t& pinned)
     : id_(id),
       request_(std::move(request)),
       key_(key),
       trace_id_(std::move(trace_id)),
       deadline_ms_(deadline_ms),
       context_(context),
-      window_(context.pinned) {}
+      window_(pinned) {}
 
 Fetch::~Fetch() {
   forget_join();
@@ -35,12 +40,13 @@ Fetch::~Fetch() {
 // --- Readers ---
 
 bool Fetch::is_joinable() const {
-  return state_ != State::kEnded && window_need(0) >= window_.begin();
+  return state_ != State::kEnded && !is_alone_ && window_need(0) >= window_.begin();
 }
 
 void Fetch::add_reader(FetchReader& reader, uint64_t now_ms) {
   check(is_joinable(), "a reader came to a fetch whose beginning is lost");
   reader.read_ = 0;
+  reader.behind_since_ms_ = kNever;
   readers_.push_back(&reader);
   give(reader, now_ms);
   adjust_flow(now_ms);
@@ -115,6 +121,7 @@ uint64_t Fetch::window_need(uint64_t offset) const {
 Fetch::Slowest Fetch::slowest() const {
   Slowest slowest{.need = kNever};
   for (const FetchReader* reader : readers_) {
+    if (!reader) continue;
     const uint64_t need = window_need(reader->read_);
     if (need > slowest.need) continue;
     slowest = {.need = need,
@@ -125,11 +132,11 @@ Fetch::Slowest Fetch::slowest() const {
 
 /// True where the sources must wait: for the spool to be written, or for the slowest reader.
 bool Fetch::is_blocked(const Slowest& slowest) const {
-  const bool is_spooling = spool_ && spool_->is_writing();
+  const bool is_spooling = this->is_spooling();
   const uint64_t held_from = is_spooling ? spool_->written() : slowest.need;
   const uint64_t held = window_.end() > held_from ? window_.end() - held_from : 0;
   size_t may_hold = context_.window_bytes_max;
-  if (context_.is_short()) may_hold = is_spooling ? kShortWindowBytes : 0;
+  if (is_short()) may_hold = is_spooling ? kShortWindowBytes : 0;
   const bool is_pinning = window_.pinned_bytes() >= 2 * may_hold && window_.begin() >= held_from;
   if (held < may_hold && !is_pinning) return false;
   return is_spooling ? held > 0 : slowest.is_full;
@@ -138,15 +145,14 @@ bool Fetch::is_blocked(const Slowest& slowest) const {
 /// Drops from the window what is neither to be spooled nor needed by a reader. While the output is
 /// small, its beginning stays for late readers.
 void Fetch::trim(const Slowest& slowest) {
-  if (spool_ && spool_->is_writing()) return window_.drop_before(spool_->written());
+  if (is_spooling()) return window_.drop_before(spool_->written());
   if (is_large()) window_.drop_before(slowest.need);
 }
 
 /// True where the window may not hold all of the output.
 bool Fetch::is_large() const {
   const size_t bytes_max = context_.window_bytes_max;
-  return window_.end() >= bytes_max || window_.pinned_bytes() >= 2 * bytes_max ||
-         context_.is_short();
+  return window_.end() >= bytes_max || window_.pinned_bytes() >= 2 * bytes_max || is_short();
 }
 
 void Fetch::consider_spool(bool is_blocked) {
@@ -178,14 +184,21 @@ void Fetch::adjust_flow(uint64_t now_ms) {
   consider_spool(was_large && is_blocked(slow));
   if (spool_) pump_spool(was_large && is_blocked(slow), now_ms);
   trim(slow);
-  pause(was_large && is_blocked(slow), now_ms);
+  is_blocked_ = was_large && is_blocked(slow);
+  pause(now_ms);
+  watch_readers(slow, now_ms);
   report(now_ms);
 }
 
-void Fetch::pause(bool is_blocked, uint64_t now_ms) {
-  if (sources_.empty() || std::exchange(is_paused_, is_blocked) == is_blocked) return;
+void Fetch::pause(uint64_t now_ms) {
+  if (sources_.empty() || std::exchange(is_paused_, is_blocked_) == is_blocked_) return;
+  if (is_paused_) {
+    paused_since_ms_ = now_ms;
+    pace_.note(window_.end(), context_.settings.slow_reader_window_ms, now_ms);
+    context_.agenda.call_at(id_, now_ms + (is_alone_ ? 0 : context_.settings.yield_after_ms));
+  }
   for (const Source& source : sources_) {
-    if (is_blocked) {
+    if (is_paused_) {
       source.proof->pause(Pause::kClientSlow, now_ms);
     } else {
       source.proof->resume(Pause::kClientSlow, now_ms);
@@ -224,11 +237,13 @@ void Fetch::end() {
 }
 
 void Fetch::on_time(uint64_t now_ms) {
-  if (!spool_) return;
-  const auto asked_ms = spool_->asked_ms();
-  const bool is_late = asked_ms && now_ms >= *asked_ms + limits::kSpoolReservationMs;
-  if (is_late && (is_paused_ || total_)) spool_->give_up();
-  adjust_flow(now_ms);
+  if (is_yield_due(now_ms)) yield(now_ms);
+  if (spool_) {
+    const auto asked_ms = spool_->asked_ms();
+    const bool is_late = asked_ms && now_ms >= *asked_ms + limits::kSpoolReservationMs;
+    if (is_late && (is_paused_ || total_)) spool_->give_up();
+  }
+  if (spool_) adjust_flow(now_ms);
 }
 
 bool Fetch::is_wanted(uint64_t now_ms) const {

@@ -8,10 +8,12 @@
 #include "common/request/car_request.h"
 #include "common/request/outcome.h"
 #include "worker/base/agenda.h"
+#include "worker/base/settings.h"
 #include "worker/broker/broker_session.h"
 #include "worker/cache/cache.h"
 #include "worker/fetch/fetch_window.h"
 #include "worker/fetch/join.h"
+#include "worker/fetch/reader_pace.h"
 #include "worker/fetch/spool.h"
 #include "worker/fetch/spool_book.h"
 #include "worker/fetch/used_sources.h"
@@ -41,6 +43,12 @@ class FetchReader {
   virtual void begin_anew(uint64_t /*now_ms*/) {}
   /// True where the reader takes no more output until it calls for Fetch::on_reader_space().
   [[nodiscard]] virtual bool is_full() const = 0;
+  /// The reader goes on in `loner`, which has all of the output from its next byte on.
+  virtual void on_moved(Fetch& loner) = 0;
+  /// The address of the reader's client, without port.
+  [[nodiscard]] virtual const std::string& address() const = 0;
+  /// The request id of the reader's client.
+  [[nodiscard]] virtual const std::string& trace_id() const = 0;
 
  protected:
   ~FetchReader() = default;
@@ -48,6 +56,15 @@ class FetchReader {
  private:
   friend class Fetch;
   uint64_t read_ = 0;  ///< Bytes of output that the reader has been given.
+  /// The time since which the reader has kept the fetch from going on; kNever where it does not.
+  uint64_t behind_since_ms_ = kNever;
+};
+
+/// What became of slow readers since the worker's start.
+struct SlowCounts {
+  uint64_t readers_left = 0;  ///< Readers that have gone on alone.
+  uint64_t readers_cut = 0;   ///< Readers that were cut, since their slowness kept others waiting.
+  uint64_t yields = 0;        ///< Fetches that have yielded their sources.
 };
 
 /// The data and the helpers that all fetches of a worker share. Owned by the Worker; outlives them.
@@ -56,11 +73,13 @@ struct FetchContext {
   Agenda& agenda;
   Cache& cache;
   SpoolBook& spools;
-  uint64_t request_ms;  ///< What a fetch has for its first output, and for each next source.
+  const Settings& settings;
   size_t window_bytes_max = limits::kFetchWindowBytesMax;
-  size_t pinned = 0;  ///< Bytes of buffers that all windows keep from being used again.
-
-  [[nodiscard]] bool is_short() const { return pinned > limits::kFetchWindowsBytesMax; }
+  /// Bytes of buffers that the windows of all shared fetches keep from being used again, and those
+  /// that the windows of all loners keep, lest loners make the windows of others short.
+  size_t pinned = 0;
+  size_t pinned_by_loners = 0;
+  SlowCounts slow = {};
 };
 
 inline constexpr size_t kSourcesAtOnceMax = 4;  ///< Of one fetch; as many attempts are at work.
@@ -76,7 +95,12 @@ inline constexpr size_t kSourcesAtOnceMax = 4;  ///< Of one fetch; as many attem
 /// most FetchContext::window_bytes_max bytes; afterwards it holds what the slowest reader still
 /// needs, within the same bound. A spool takes over where the answer is to be cached, another
 /// worker reads along, or a reader is too slow for the window. Where there can be no spool, the
-/// slowest reader pauses the sources.
+/// slowest reader pauses the sources. Is it far behind for loner_after_ms, while another reader
+/// waits, it leaves for a fetch of its own, a *loner*, which takes over what the window holds.
+///
+/// Readers that pause the sources for long hold no L2: the fetch *yields*. Its sources end, and
+/// when a reader wants more, the next one goes on from there. A loner yields at once. Only sources
+/// that can leave out what went out already are yielded.
 ///
 /// Owned by the FetchTable, which destroys it when it is wanted no more (is_wanted()).
 class Fetch {
@@ -92,6 +116,9 @@ class Fetch {
   /// request id.
   Fetch(FetchId id, CarRequest request, const RequestKey& key, std::string trace_id,
         uint64_t deadline_ms, FetchContext& context);
+  /// A loner, for one of the stragglers() of `shared`: it has yielded, and asks once the reader
+  /// wants more. The reader leaves `shared` and is told.
+  Fetch(FetchId id, Fetch& shared, FetchReader& straggler, uint64_t now_ms);
   ~Fetch();
 
   // --- Readers ---
@@ -101,6 +128,7 @@ class Fetch {
   void add_reader(FetchReader& reader, uint64_t now_ms);
   void remove_reader(FetchReader& reader, uint64_t now_ms);
   [[nodiscard]] bool has_readers() const { return !readers_.empty(); }
+  [[nodiscard]] size_t readers() const { return readers_.size(); }
   /// The reader takes output again.
   void on_reader_space(FetchReader& reader, uint64_t now_ms);
 
@@ -123,9 +151,11 @@ class Fetch {
     return state_ == State::kAsking || state_ == State::kStreaming;
   }
   [[nodiscard]] bool takes_source() const {
-    return is_running() && sources_.size() < kSourcesAtOnceMax;
+    return is_running() && !has_yielded_ && sources_.size() < kSourcesAtOnceMax;
   }
-  [[nodiscard]] bool lacks_source() const { return is_running() && sources_.empty(); }
+  [[nodiscard]] bool lacks_source() const {
+    return is_running() && sources_.empty() && !has_yielded_;
+  }
   /// True where the fetch waits for a source and no joined file may bring the rest.
   [[nodiscard]] bool is_waiting() const { return lacks_source() && !join_; }
   /// Takes the next output of a source. Moves the slices out of `output`.
@@ -140,6 +170,23 @@ class Fetch {
   /// Ends the fetch, since it is wanted no more, and cancels its sources.
   void cancel(uint64_t now_ms);
   void on_time(uint64_t now_ms);
+
+  // --- Slow readers ---
+  /// The readers that have to leave, since they keep others waiting: each is to get a loner or to
+  /// be cut. To be asked in each call of the fetch.
+  [[nodiscard]] std::vector<FetchReader*> stragglers(uint64_t now_ms) const;
+  /// Ends a reader's answer, since it is too slow.
+  void cut(FetchReader& reader, uint64_t now_ms);
+  /// True, once, where the fetch has yielded and a reader wants more: the broker is to be asked. To
+  /// be asked in each call of the fetch.
+  [[nodiscard]] bool take_resumption(uint64_t now_ms);
+  /// True where the fetch has one slow reader of its own.
+  [[nodiscard]] bool is_alone() const { return is_alone_; }
+  /// True where no other worker can follow the fetch, nor it another: its output is in no file from
+  /// its start, and it asks for a window at a time.
+  [[nodiscard]] bool asks_alone() const { return asks_alone_; }
+  /// True where its readers pause sources that it cannot yield, and have been very slow for long.
+  [[nodiscard]] bool is_pacing(uint64_t now_ms) const;
 
   /// The operator wants the content in the cache, whether it has readers or not.
   void warm() { is_warming_ = true; }
@@ -196,6 +243,9 @@ class Fetch {
   [[nodiscard]] const Spool* spool() const { return spool_; }
 
  private:
+  Fetch(FetchId id, CarRequest request, const RequestKey& key, std::string trace_id,
+        uint64_t deadline_ms, FetchContext& context, size_t& pinned);
+
   /// One source that is at work.
   struct Source {
     Proof* proof;       ///< Owned by its feed; removed here before it ends.
@@ -238,10 +288,22 @@ class Fetch {
   /// True while a warming fetch can still get a spool for all of its output.
   [[nodiscard]] bool may_warm() const;
   [[nodiscard]] bool is_blocked(const Slowest& slowest) const;
+  [[nodiscard]] bool is_short() const {
+    return window_.pinned_in_all() > limits::kFetchWindowsBytesMax;
+  }
+  [[nodiscard]] bool has_hungry_reader() const;
+  [[nodiscard]] bool is_spooling() const;
+  void note_slow_readers(const Slowest& slowest, uint64_t now_ms);
+  [[nodiscard]] bool is_straggler(const FetchReader& reader, uint64_t now_ms) const;
+  [[nodiscard]] bool may_yield() const;
+  [[nodiscard]] bool is_yield_due(uint64_t now_ms) const;
+  void yield(uint64_t now_ms);
+  [[nodiscard]] bool is_resumption_due() const;
+  void watch_readers(const Slowest& slowest, uint64_t now_ms);
   void report(uint64_t now_ms);
   void report_failure();
   void begin_anew(uint64_t now_ms);
-  void pause(bool is_blocked, uint64_t now_ms);
+  void pause(uint64_t now_ms);
   void end();
 
   FetchId id_;
@@ -278,11 +340,23 @@ class Fetch {
   std::vector<Source> sources_;  ///< At work; at most kSourcesAtOnceMax.
   /// Where the source that brought the output's last bytes ended, until another brings more.
   std::optional<ProofPosition> position_;
-  bool is_paused_ = false;  ///< This fetch has paused its sources.
+  bool is_blocked_ = false;  ///< The window is full, and neither reader nor spool takes more.
+  bool is_paused_ = false;   ///< This fetch has paused its sources for that.
+  uint64_t paused_since_ms_ = 0;
   uint32_t attempts_ = 0;
   std::string l2_id_;  ///< That of the last attempt.
   UsedSources used_sources_;
   bool has_met_lies_ = false;
+
+  // Slow readers.
+  bool is_alone_ = false;
+  bool asks_alone_ = false;
+  bool has_yielded_ = false;  ///< Its sources were ended, until a reader wants more.
+  bool has_asked_to_skip_ = false;
+  /// A source has sent what it was to leave out, so that the next might as well.
+  bool is_skip_ignored_ = false;
+  bool has_slow_readers_ = false;
+  ReaderPace pace_;
 };
 
 }  // namespace daphnis::worker

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "common/base/check.h"
 #include "common/base/limits.h"
 #include "worker/fetch/fetch.h"
 
@@ -83,14 +84,21 @@ void Fetch::on_joined(FileRef file, uint64_t bytes, bool is_whole, uint64_t now_
 }
 
 void Fetch::on_cached(const CachedFile& cached, uint64_t now_ms) {
-  if (state_ != State::kAsking) return;
+  const bool goes_on = state_ == State::kStreaming && asks_alone_;
+  if (state_ != State::kAsking && !goes_on) return;
   if (!has_begun()) stored_s_ = cached.stored_s;
   const uint64_t bytes = cached.footer.body_bytes;
-  if (cached.file) return on_joined(cached.file, bytes, true, now_ms);
+  if (cached.file && !goes_on) return on_joined(cached.file, bytes, true, now_ms);
+  check(bytes >= window_.end(), "a cached file is shorter than its content's output");
   state_ = State::kWhole;
   total_ = bytes;
-  Slices body{cached.body};
-  window_.append(body);
+  if (cached.file) {
+    joined_file_ = cached.file;
+    joined_bytes_ = bytes;
+  } else {
+    Slices body{cached.body};
+    (void)window_.append_at(0, body);
+  }
   give_all(now_ms);
   adjust_flow(now_ms);
 }

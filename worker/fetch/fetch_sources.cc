@@ -28,6 +28,8 @@ ipc::Resume resume_at(const ProofPosition& place) {
 
 ipc::Fetch Fetch::ask(QuestionId question_id, bool must_not_join, uint64_t now_ms) {
   question_id_ = question_id;
+  ipc::Resume place = resume();
+  has_asked_to_skip_ = asks_alone_ && place.skip > 0;
   const uint64_t left = deadline_ms_ > now_ms ? deadline_ms_ - now_ms : 1;
   return {.fetch_id = std::to_underlying(question_id),
           .request = request_,
@@ -35,7 +37,8 @@ ipc::Fetch Fetch::ask(QuestionId question_id, bool must_not_join, uint64_t now_m
           .trace_id = trace_id_,
           .deadline_ms = static_cast<uint32_t>(std::min<uint64_t>(left, UINT32_MAX)),
           .must_not_join = must_not_join,
-          .resume = resume()};
+          .resume = std::move(place),
+          .is_alone = asks_alone_};
 }
 
 void Fetch::add_source(Proof& proof, ipc::Admission admission, uint64_t now_ms) {
@@ -107,6 +110,7 @@ void Fetch::on_output(const Proof& proof, Slices& output, uint64_t now_ms) {
   Source& source = source_of(proof);
   const uint64_t from = source.next;
   const uint64_t end_before = window_.end();
+  is_skip_ignored_ |= has_asked_to_skip_ && from < end_before;
   source.next += total_size(output);
   if (!window_.append_at(from, output)) return;
   source.proof->note_used(window_.end() - end_before);
@@ -160,7 +164,7 @@ bool Fetch::on_source_ended(Proof& proof, uint64_t now_ms) {
     proof.forget_used();
     begin_anew(now_ms);
   } else if (state_ == State::kStreaming && sources_.empty()) {
-    deadline_ms_ = now_ms + context_.request_ms;
+    deadline_ms_ = now_ms + context_.settings.request_ms;
     context_.agenda.call_at(id_, deadline_ms_ + limits::kDeadlineGraceMs);
   }
   if (!is_wanted(now_ms)) {
@@ -178,7 +182,7 @@ bool Fetch::on_source_ended(Proof& proof, uint64_t now_ms) {
 
 /// True where output has come, and nothing of it has gone out to anyone.
 bool Fetch::may_begin_anew() const {
-  return state_ == State::kStreaming && sources_.empty() && !readers_.empty() &&
+  return state_ == State::kStreaming && sources_.empty() && !asks_alone_ && !readers_.empty() &&
          reported_bytes_ == 0 && std::ranges::all_of(readers_, &FetchReader::may_begin_anew);
 }
 

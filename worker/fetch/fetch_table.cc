@@ -24,7 +24,8 @@ void FetchTable::ask(Fetch& fetch, bool must_not_join, uint64_t now_ms) {
   if (!context_.broker.is_up()) {
     return context_.agenda.call_at(fetch.id(), now_ms + settings_.broker_wait_ms);
   }
-  must_not_join |= fetch.state() == Fetch::State::kStreaming;
+  // A cached file can carry on with output that has begun.
+  must_not_join |= fetch.state() == Fetch::State::kStreaming && !fetch.asks_alone();
   const QuestionId question_id = next_question(fetch, must_not_join);
   context_.broker.send(fetch.ask(question_id, must_not_join, now_ms));
 }
@@ -40,6 +41,20 @@ QuestionId FetchTable::next_question(const Fetch& fetch, bool is_new) {
   return next;
 }
 
+void FetchTable::part(Fetch& fetch, uint64_t now_ms) {
+  for (FetchReader* reader : fetch.stragglers(now_ms)) {
+    const auto id = numbers_.next<FetchId>();
+    const bool has_place =
+        loners_.add(id, reader->address(), settings_.loners_per_address, settings_.loners_max);
+    if (!has_place) {
+      fetch.cut(*reader, now_ms);
+      continue;
+    }
+    ++context_.slow.readers_left;
+    fetches_.emplace(id, std::make_unique<Fetch>(id, fetch, *reader, now_ms));
+  }
+}
+
 void FetchTable::erase(const Fetch& fetch) {
   check(!fetch.has_readers(), "a fetch was erased that has readers");
   const FetchId id = fetch.id();
@@ -47,6 +62,7 @@ void FetchTable::erase(const Fetch& fetch) {
   if (by_key != by_key_.end() && by_key->second == id) by_key_.erase(by_key);
   asked_anew_.erase(fetch.question_id());
   asks_again_.erase(id);
+  loners_.remove(id);
   fetches_.erase(id);
 }
 

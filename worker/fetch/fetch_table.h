@@ -9,6 +9,7 @@
 
 #include "worker/base/settings.h"
 #include "worker/fetch/fetch.h"
+#include "worker/fetch/loners.h"
 
 namespace daphnis::worker {
 
@@ -33,6 +34,8 @@ class FetchTable final : public ProofListener {
   /// about the last one may be on their way. So it does where output has begun: another worker's
   /// file cannot carry on with it.
   void ask(Fetch& fetch, bool must_not_join, uint64_t now_ms);
+  /// Lets the fetch's stragglers go on alone, or cuts them where the bounds for loners are reached.
+  void part(Fetch& fetch, uint64_t now_ms);
   /// Destroys a fetch, which has no readers.
   void erase(const Fetch& fetch);
   /// Cancels and destroys the fetch where it is wanted no more. To be called after anything that
@@ -67,6 +70,7 @@ class FetchTable final : public ProofListener {
   /// All fetches, oldest first, since the table's sequence differs between runs.
   [[nodiscard]] std::vector<Fetch*> oldest_first() const;
   [[nodiscard]] size_t size() const { return fetches_.size(); }
+  [[nodiscard]] size_t loners() const { return loners_.size(); }
   /// The number of proofs that found a lie.
   [[nodiscard]] uint64_t verify_failures() const { return verify_failures_; }
 
@@ -82,6 +86,7 @@ class FetchTable final : public ProofListener {
   /// The fetch of each last question that was not its first.
   absl::flat_hash_map<QuestionId, FetchId> asked_anew_;
   absl::flat_hash_set<FetchId> asks_again_;
+  Loners loners_;
   uint64_t verify_failures_ = 0;
 };
 

@@ -57,9 +57,9 @@ void FetchWindow::drop_before(uint64_t offset) {
   }
 }
 
-void FetchWindow::clear() {
+void FetchWindow::start_at(uint64_t offset) {
   drop_before(end_);
-  end_ = 0;
+  end_ = offset;
 }
 
 void FetchWindow::read(uint64_t from, size_t bytes_max, Slices& out) const {

@@ -29,7 +29,9 @@ class FetchWindow {
   /// Drops slices that lie wholly before `offset`.
   void drop_before(uint64_t offset);
   /// Empties the window and begins again at offset 0.
-  void clear();
+  void clear() { start_at(0); }
+  /// Empties the window, whose next byte has that offset.
+  void start_at(uint64_t offset);
   /// Appends to `out` the bytes from `from` on, which lies inside the window or at its end: at most
   /// `bytes_max`, and at least one byte where there is one.
   void read(uint64_t from, size_t bytes_max, Slices& out) const;
@@ -41,6 +43,8 @@ class FetchWindow {
   /// Bytes of memory that the slices keep from being used again: the whole capacity of each of
   /// their buffers.
   [[nodiscard]] size_t pinned_bytes() const { return pinned_; }
+  /// The sum over the windows that share the constructor's count.
+  [[nodiscard]] size_t pinned_in_all() const { return pinned_in_all_; }
 
  private:
   struct Entry {

@@ -319,15 +319,4 @@ TEST_CASE("an L2 that was started beside and fails costs the answer nothing, how
   CHECK(dechunked(rig.client.received) == text(rig.car.bytes));
 }
 
-TEST_CASE("a broker of before is not told of an L2 that stands still", "[worker][carry]") {
-  Half rig;
-  rig.stop_broker();
-  rig.worker.on_broker_connected(rig.now_ms);
-  rig.after_input();
-  rig.tell(ipc::Welcome{.version = ipc::kVersionMin, .node_id = "node-1"});
-  rig.begin(rig.car.section_ends[1]);
-  rig.pass_time(Settings().l2_slow_ms);
-  CHECK(rig.sent<ipc::FetchStalled>().empty());
-}
-
 }  // namespace daphnis::worker::test

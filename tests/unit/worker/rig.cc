@@ -131,14 +131,14 @@ Readiness readiness_of(const Peer& peer) {
 
 }  // namespace
 
-SampleCar::SampleCar(size_t leaf_bytes, size_t repeats, uint64_t leaf_hash) {
+SampleCar::SampleCar(size_t leaf_bytes, size_t repeats, uint64_t leaf_hash, uint8_t leaf_count) {
   Hasher hasher;
   std::vector<ByteVector> leaves;
   std::vector<Cid> cids;
   ByteVector list;
-  append_cbor_head(list, 4, 2 + repeats);
-  for (uint8_t fill : {uint8_t{'a'}, uint8_t{'b'}}) {
-    leaves.emplace_back(leaf_bytes, fill);
+  append_cbor_head(list, 4, leaf_count + repeats);
+  for (uint8_t i = 0; i < leaf_count; ++i) {
+    leaves.emplace_back(leaf_bytes, static_cast<uint8_t>('a' + i));
     cids.push_back(*hasher.cid_of(codec::kRaw, leaf_hash, leaves.back()));
     append_cbor_link(list, cids.back());
   }

@@ -18,11 +18,11 @@ namespace daphnis::worker::test {
 
 using ByteVector = std::vector<uint8_t>;
 
-/// A CAR of two leaves under a dag-cbor list, and what a client must get for it.
+/// A CAR of leaves under a dag-cbor list, and what a client must get for it.
 struct SampleCar {
-  /// The list names the second leaf `repeats` times more; the CAR holds it once.
+  /// The list names the last leaf `repeats` times more; the CAR holds it once.
   explicit SampleCar(size_t leaf_bytes = 1'000, size_t repeats = 0,
-                     uint64_t leaf_hash = hash::kSha2_256);
+                     uint64_t leaf_hash = hash::kSha2_256, uint8_t leaf_count = 2);
 
   Cid root;
   ByteVector bytes;                  ///< Header, root, leaves; whole and correct.

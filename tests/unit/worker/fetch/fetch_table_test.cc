@@ -45,11 +45,8 @@ struct Table {
   Settings settings;
   Cache cache{broker};
   SpoolBook spools{broker, numbers, "0-1-"};
-  FetchContext context{.broker = broker,
-                       .agenda = agenda,
-                       .cache = cache,
-                       .spools = spools,
-                       .request_ms = settings.request_ms};
+  FetchContext context{
+      .broker = broker, .agenda = agenda, .cache = cache, .spools = spools, .settings = settings};
   FetchTable fetches{context, numbers, settings};
 };
 
@@ -64,8 +61,12 @@ struct Reader : FetchReader {
   void on_whole(Fetch&, uint64_t) override {}
   void on_failed(Fetch&, Outcome, uint32_t, uint64_t) override { ++failures; }
   bool is_full() const override { return false; }
+  void on_moved(Fetch&) override {}
+  const std::string& address() const override { return name; }
+  const std::string& trace_id() const override { return name; }
 
   int failures = 0;
+  std::string name = "reader";
 };
 
 /// A reader that leaves its fetch and its exchange when the first output comes.

@@ -11,8 +11,8 @@ namespace daphnis::worker::test {
 /// A rig with folders for spools, one client that has asked for a CAR of two leaves, and queues and
 /// windows so small that a client that takes nothing is a slow one at once.
 struct SpoolRig : Rig {
-  explicit SpoolRig(size_t leaf_bytes = 20'000, size_t window_bytes = 9'000)
-      : Rig(small(window_bytes)), car(leaf_bytes), first(ask()) {
+  explicit SpoolRig(size_t leaf_bytes = 20'000, size_t window_bytes = 9'000, uint8_t leaves = 2)
+      : Rig(small(window_bytes)), car(leaf_bytes, 0, hash::kSha2_256, leaves), first(ask()) {
     welcome();
     fetch = only<ipc::Fetch>();
   }
