@@ -79,15 +79,15 @@ std::string workers_ndjson(const Broker& broker, uint64_t now_ms) {
         R"({{"index":{},"pid":{},"version":{},"connected_ms":{},"silent_ms":{},)"
         R"("handoffs_awaiting":{},"listeners":{},"clients":{},"fetches":{},"requests":{},)"
         R"("2xx":{},"3xx":{},"4xx":{},"5xx":{},"aborted":{},"client_left":{},"bytes_out":{},)"
-        R"("verify_failures":{},)"
-        R"("descriptors":{},"rss_bytes":{}}})"
+        R"("verify_failures":{},"descriptors":{},"rss_bytes":{},)"
+        R"("loners":{},"readers_left":{},"readers_cut":{},"yields":{}}})"
         "\n",
         worker.index, worker.pid, worker.version, now_ms - worker.connected_ms,
         now_ms - worker.heard_ms, worker.handoffs_awaiting,
         broker.workers().listeners().held_by(id), stats.clients, stats.fetches, stats.requests,
         stats.status_2xx, stats.status_3xx, stats.status_4xx, stats.status_5xx, stats.aborted,
         stats.client_left, stats.bytes_out, stats.verify_failures, stats.descriptors,
-        stats.rss_bytes);
+        stats.rss_bytes, stats.loners, stats.readers_left, stats.readers_cut, stats.yields);
   }
   return out;
 }

@@ -237,6 +237,13 @@ void add_workers(Metrics& out, const Broker& broker) {
               totals.sum.joins, "clients.joins");
   out.counter("worker_spools_total", "Spools begun by workers", totals.sum.spools,
               "clients.spools");
+  out.gauge("worker_loners", "Fetches of one slow reader each", totals.sum.loners);
+  out.counter("worker_readers_left_total", "Slow readers that left a shared fetch to go on alone",
+              totals.sum.readers_left);
+  out.counter("worker_readers_cut_total", "Readers cut since their slowness kept others waiting",
+              totals.sum.readers_cut);
+  out.counter("worker_yields_total", "Times a fetch gave its L2s up until its readers have room",
+              totals.sum.yields);
   out.counter("worker_log_lines_dropped_total", "Log lines of workers that nobody took",
               totals.sum.log_lines_dropped);
   out.counter("verify_failures_total", "Streams that failed verification",

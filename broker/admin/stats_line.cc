@@ -29,8 +29,8 @@ constexpr Part kParts[] = {
     {"failed", "no_l2 failed silent not_found overloaded draining"},
     {"", "attempts handoffs"},
     {"answers",
-     "complete not_found verify_failed aborted stalled cancelled lost overtaken silent l2_lost "
-     "late double unknown"},
+     "complete not_found verify_failed aborted stalled cancelled lost overtaken yielded silent "
+     "l2_lost late double unknown"},
     {"first_byte_ms", "count p50 p99"},
     {"", "registrations losses refused holdings connections"},
     {"clients", "connections requests 2xx 3xx 4xx 5xx aborted left joins spools bytes_out"},

@@ -20,7 +20,7 @@ void add(ipc::WorkerStats& to, const ipc::WorkerStats& from) {
 
 /// What stays of a worker that is gone.
 ipc::WorkerStats without_gauges(ipc::WorkerStats stats) {
-  stats.clients = stats.fetches = stats.descriptors = 0;
+  stats.clients = stats.fetches = stats.descriptors = stats.loners = 0;
   stats.rss_bytes = 0;
   return stats;
 }

@@ -100,8 +100,8 @@ TEST_CASE("the fields of the stats line have their order", "[broker][stats]") {
         R"("failed":{"no_l2":0,"failed":0,"silent":0,"not_found":0,"overloaded":0,"draining":0},)"
         R"("attempts":0,"handoffs":0,)"
         R"("answers":{"complete":0,"not_found":0,"verify_failed":0,"aborted":0,"stalled":0,)"
-        R"("cancelled":0,"lost":0,"overtaken":0,"silent":0,"l2_lost":0,"late":0,"double":0,)"
-        R"("unknown":0},)"
+        R"("cancelled":0,"lost":0,"overtaken":0,"yielded":0,"silent":0,"l2_lost":0,)"
+        R"("late":0,"double":0,"unknown":0},)"
         R"("first_byte_ms":{"count":0,"p50":null,"p99":null},)"
         R"("registrations":0,"losses":0,"refused":0,"holdings":0,"connections":0,)"
         R"("clients":{"connections":0,"requests":0,"2xx":0,"3xx":0,"4xx":0,"5xx":0,"aborted":0,)"
@@ -128,7 +128,7 @@ TEST_CASE("the stats line has the total of what must stay zero, and else what ca
 TEST_CASE("the admin endpoint answers what operators and machines ask", "[broker][admin]") {
   Rig rig;
   rig.register_l2("home", "?v=2");
-  rig.connect_worker();
+  rig.tell(rig.connect_worker(), ipc::WorkerStats{.loners = 3, .yields = 4});
   const auto ask = [&](const http::Head& head) {
     return admin_reply(head, "", rig.broker, {.time = "now", .rss_bytes = 7}, rig.now_ms).text;
   };
@@ -145,6 +145,8 @@ TEST_CASE("the admin endpoint answers what operators and machines ask", "[broker
   simdjson::dom::element worker = parser.parse(body_of(ask(request("GET", "/workers"))));
   CHECK(uint64_t(worker["pid"]) == 77);
   CHECK(uint64_t(worker["silent_ms"]) == 0);
+  CHECK(uint64_t(worker["loners"]) == 3);
+  CHECK(uint64_t(worker["yields"]) == 4);
 
   const std::string metrics = body_of(ask(request("GET", "/metrics")));
   CHECK(metrics.find("daphnis_l2s{state=\"idle\"} 1\n") != std::string::npos);

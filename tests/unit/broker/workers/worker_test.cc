@@ -135,14 +135,18 @@ TEST_CASE("counters of workers outlive them and gauges do not", "[broker][worker
   const WorkerId a = rig.connect_worker();
   const WorkerId b = rig.connect_worker();
   rig.tell(a, ipc::WorkerStats{.requests = 10, .clients = 4});
-  rig.tell(a, ipc::WorkerStats{.requests = 11, .clients = 5, .log_lines_dropped = 3});
+  rig.tell(a, ipc::WorkerStats{
+                  .requests = 11, .clients = 5, .log_lines_dropped = 3, .loners = 2, .yields = 4});
   rig.tell(b, ipc::WorkerStats{.requests = 100, .clients = 1});
   CHECK(rig.broker.workers().totals().sum.requests == 111);
   CHECK(rig.broker.workers().totals().sum.clients == 6);
+  CHECK(rig.broker.workers().totals().sum.loners == 2);
   rig.kill_worker(a);
   CHECK(rig.broker.workers().totals().sum.requests == 111);
   CHECK(rig.broker.workers().totals().sum.log_lines_dropped == 3);
   CHECK(rig.broker.workers().totals().sum.clients == 1);
+  CHECK(rig.broker.workers().totals().sum.loners == 0);
+  CHECK(rig.broker.workers().totals().sum.yields == 4);
 }
 
 TEST_CASE("a broadcast reaches all workers and its acknowledgements are kept",
