@@ -63,6 +63,8 @@ void add_fetches(Metrics& out, const Broker& broker) {
               counters.fetches_cancelled, "cancelled");
   out.counter("fetches_given_up_total", "Fetches the worker ended after a failure",
               counters.fetches_given_up);
+  out.counter("fetches_yielded_total", "Fetches whose readers took too little: their L2s are free",
+              counters.fetches_yielded);
   out.counter("fetches_queued_total", "Fetches that had to wait for a place at an L2",
               counters.fetches_queued);
   out.counter("fetches_carried_on_total", "Fetches asked of a further L2 after proven blocks",

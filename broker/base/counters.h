@@ -30,6 +30,7 @@ struct Counters {
   uint64_t fetches_served = 0;
   uint64_t fetches_cancelled = 0;  ///< Cancelled by the worker, or ended with it.
   uint64_t fetches_given_up = 0;   ///< A stream failed and the worker wanted no other L2.
+  uint64_t fetches_yielded = 0;
   OutcomeCounts<ipc::kFetchOutcomes> fetches_failed;
   uint64_t queues_full = 0;  ///< Fetches for which each L2 left had kL2QueueMax waiting.
   uint64_t queue_waits_refused = 0;

@@ -122,9 +122,13 @@ void Dispatcher::on_streamed(Fetch& fetch, const ipc::AttemptEnded& message, uin
     go_on(fetch, now_ms);
     return;
   }
-  // The worker reads on in another stream: it wants no more of this one alone.
-  if (is_failure && is_streaming(fetch)) return;
-  if (message.outcome == Outcome::kCancelled) {
+  const bool is_yielded = message.outcome == Outcome::kYielded;
+  // The worker reads on in another stream: it wants no more of this one alone. A fetch yields with
+  // all of its streams.
+  if (is_failure && !is_yielded && is_streaming(fetch)) return;
+  if (is_yielded) {
+    ++context_.counters.fetches_yielded;
+  } else if (message.outcome == Outcome::kCancelled) {
     ++context_.counters.fetches_cancelled;
   } else if (is_failure) {
     ++context_.counters.fetches_given_up;

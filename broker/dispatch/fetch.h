@@ -20,7 +20,7 @@ class Attempt;
 
 /// One worker's fetch of one CAR. Owned by the dispatcher; lives from the Fetch message to
 /// FetchFailed, to an AttemptEnded that wants no other attempt, to CancelFetch, or to the worker's
-/// end.
+/// end. Where a worker's fetch yields (Outcome::kYielded), what it asks for later is another one.
 struct Fetch {
   FetchNo no{};
   WorkerId worker{};

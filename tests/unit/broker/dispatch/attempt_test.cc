@@ -145,6 +145,11 @@ TEST_CASE("a worker's report counts for the L2 and the fetch", "[broker][attempt
     CHECK(life.l2->tally.cancelled == 1);
     CHECK(life.fetch_counts() == 0);
   }
+  SECTION("yielded") {
+    life.report(Outcome::kYielded);
+    CHECK(life.l2->tally.cancelled == 1);
+    CHECK(life.fetch_counts() == 0);
+  }
   SECTION("lost") {
     life.report(Outcome::kHandOffLost);
     CHECK(life.fetch.lost == 1);

@@ -124,15 +124,25 @@ class Dispatch {
     }
     now_ms = end_ms;
   }
-  /// The failures that the worker was told since the last call, by fetch.
-  std::map<uint64_t, Outcome> failures() {
+  /// Takes the messages of this kind out of all that the worker was told since the last call for
+  /// any kind.
+  template <class Message>
+  std::vector<Message> told() {
     std::vector<Command> commands;
     context.out.drain(commands);
-    std::map<uint64_t, Outcome> found;
+    std::vector<Message> found;
     for (const Command& command : commands) {
       const auto* sent = std::get_if<SendWorker>(&command);
-      const auto* failed = sent ? std::get_if<ipc::FetchFailed>(&sent->message) : nullptr;
-      if (failed) found.emplace(failed->fetch_id, failed->reason);
+      const auto* message = sent ? std::get_if<Message>(&sent->message) : nullptr;
+      if (message) found.push_back(*message);
+    }
+    return found;
+  }
+  /// The failures that the worker was told since the last call, by fetch.
+  std::map<uint64_t, Outcome> failures() {
+    std::map<uint64_t, Outcome> found;
+    for (const auto& failed : told<ipc::FetchFailed>()) {
+      found.emplace(failed.fetch_id, failed.reason);
     }
     return found;
   }
