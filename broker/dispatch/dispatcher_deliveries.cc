@@ -74,7 +74,7 @@ ipc::Handoff Dispatcher::hand_off(const Uuid& attempt_id, uint64_t) {
           .shape = l2->capabilities().stream_shape,
           .attempt_number = attempt->number(),
           .l2_id = l2->id(),
-          .admission = cache_.admission(fetch->request_key),
+          .admission = fetch->is_alone ? ipc::Admission::kNo : cache_.admission(fetch->request_key),
           .received = {}};
 }
 

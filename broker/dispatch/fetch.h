@@ -27,7 +27,8 @@ struct Fetch {
   WorkerFetchId worker_fetch_id{};
   CarRequest request;
   std::string trace_id;
-  uint64_t key = 0;  ///< The hash of the root's multihash.
+  bool is_alone = false;  ///< Its one reader is slow, so that its output is of no use to others.
+  uint64_t key = 0;       ///< The hash of the root's multihash.
   RequestKey request_key{};
   uint64_t deadline_ms = 0;
   uint64_t patience_ms = 0;  ///< The deadline's distance from the start.

@@ -17,6 +17,7 @@ Fetch& Fetches::add(WorkerId worker, ipc::Fetch&& message) {
   fetch.request_key = message.key;
   fetch.request = std::move(message.request);
   fetch.trace_id = std::move(message.trace_id);
+  fetch.is_alone = message.is_alone;
   fetch.resume = std::move(message.resume);
   const std::pair key(worker, fetch.worker_fetch_id);
   check(by_worker_.emplace(key, &fetch).second, "a worker has two fetches of one id");

@@ -18,7 +18,8 @@ bool Joins::on_fetch(WorkerId worker, ipc::Fetch&& message, uint64_t now_ms) {
                          dispatcher_.knows(worker, WorkerFetchId{message.fetch_id});
   if (is_double) return false;
   ++context_.counters.fetches;
-  cache_.on_request(message.key);
+  // Who goes on with an output has asked for it before.
+  if (!message.is_alone && message.resume.skip == 0) cache_.on_request(message.key);
   forget_old(now_ms);
   if (!message.must_not_join && join(worker, message, now_ms)) return true;
   dispatch(worker, std::move(message), now_ms);
@@ -35,6 +36,7 @@ bool Joins::join(WorkerId worker, ipc::Fetch& message, uint64_t now_ms) {
                                             .path = {}});
     return true;
   }
+  if (message.is_alone) return false;
   if (followers_.size() >= limits::kFollowersMax) return false;
   if (cache_.is_storing(key)) {
     park(key, groups_[key], worker, std::move(message), now_ms);
@@ -50,10 +52,12 @@ bool Joins::join(WorkerId worker, ipc::Fetch& message, uint64_t now_ms) {
 }
 
 void Joins::dispatch(WorkerId worker, ipc::Fetch&& message, uint64_t now_ms) {
-  Group& group = groups_[message.key];
-  const bool may_lead = group.followers.empty() &&
-                        (!group.has_leader || group.is_served || group.leader.first == worker);
-  if (may_lead) lead(message.key, group, id_of(worker, message.fetch_id));
+  if (!message.is_alone) {
+    Group& group = groups_[message.key];
+    const bool may_lead = group.followers.empty() &&
+                          (!group.has_leader || group.is_served || group.leader.first == worker);
+    if (may_lead) lead(message.key, group, id_of(worker, message.fetch_id));
+  }
   check(dispatcher_.on_fetch(worker, std::move(message), now_ms), "a fetch is dispatched twice");
 }
 

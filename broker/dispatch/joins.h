@@ -16,8 +16,9 @@ namespace daphnis::broker {
 /// Coalesces the fetches of all workers, so that an object is fetched once (DESIGN 7). The first
 /// fetch of a key is dispatched and is its leader; fetches of other workers are its followers, are
 /// told how far its spool has come, and end with it. When a leader fails, its oldest follower
-/// becomes the leader. What the cache holds is not fetched at all. Owned by the broker; every Fetch
-/// comes here first.
+/// becomes the leader. What the cache holds is not fetched at all. A fetch that is alone
+/// (ipc::Fetch::is_alone) has no part in a group. Owned by the broker; every Fetch comes here
+/// first.
 ///
 /// A group is a key's leader with its followers. It lives until the leader has ended and no
 /// follower waits. A group that was served can be joined for kGroupEndedMs more, since its file may
@@ -74,6 +75,8 @@ class Joins {
 
   /// True where the fetch need not be dispatched: the cache holds the object, or it is a follower.
   [[nodiscard]] bool join(WorkerId worker, ipc::Fetch& message, uint64_t now_ms);
+  /// Gives the fetch to the dispatcher. It leads where nobody of another worker does; one that is
+  /// alone never does.
   void dispatch(WorkerId worker, ipc::Fetch&& message, uint64_t now_ms);
   void lead(const RequestKey& key, Group& group, const FetchId& leader);
   void drop_leader(Group& group);
