@@ -79,7 +79,8 @@ void Attempt::order(Fetch& fetch, L2& l2, uint64_t until_ms, uint64_t now_ms) {
   if (!fetch.attempts.empty()) ++context_.counters.attempts_beside;
   fetch.last_order_ms = now_ms;
   if (fetch.past_sources.has(l2.id())) ++context_.counters.holders_asked_again;
-  if (fetch.is_in_mid_answer && !std::exchange(fetch.was_carried_on, true)) {
+  const bool is_carried_on = fetch.is_in_mid_answer && fetch.orders > 0;
+  if (is_carried_on && !std::exchange(fetch.was_carried_on, true)) {
     ++context_.counters.fetches_carried_on;
   }
   fetch.note_asked(l2.no);

@@ -48,14 +48,17 @@ struct Fetch {
   std::vector<L2No> asked;     ///< Distinct; at most Settings::candidates_max.
   uint32_t orders = 0;         ///< The L2s asked, those that were asked again included.
   PastSources past_sources;
-  bool is_in_mid_answer = false;  ///< Its worker wants another source after proven blocks.
-  bool was_carried_on = false;    ///< It has got one.
+  /// Its worker wants another source after proven blocks; or the first one, for a part of an
+  /// output that began with an earlier fetch.
+  bool is_in_mid_answer = false;
+  bool was_carried_on = false;  ///< It has got another source after proven blocks.
   /// L2s in whose name a delivery without an id came to nothing; a stranger may have sent it. Each
   /// is asked once more after all others, and then its delivery must have the id.
   std::vector<L2No> delivered_for;
   std::vector<L2No> to_ask_again;  ///< Those of these that were not asked once more yet.
   std::vector<L2No> unheard;       ///< Those of these without a delivery that has the id.
-  /// L2s that send just what is asked for come first, since a whole DAG was of no use.
+  /// L2s that send just what is asked for come first, since a whole DAG was of no use, or would
+  /// begin with what is out already.
   bool prefers_exact = false;
   // How many L2s ended how; these counts decide the final status.
   uint32_t silent = 0;

@@ -87,4 +87,32 @@ TEST_CASE("who follows a fetch that yields is fetched anew", "[broker][yield]") 
   CHECK(rig.broker.counters().joins_passed_on == 1);
 }
 
+TEST_CASE("a fetch that begins in the midst of its output asks L2s that can begin there first",
+          "[broker][yield]") {
+  Rig rig;
+  const ConnId legacy = rig.register_l2("legacy");
+  const ConnId exact = rig.register_l2("exact", "?v=2");
+  const WorkerId worker = rig.connect_worker();
+  rig.announce("legacy", kRoot);
+  const Bytes due = cid_number(8).bytes();
+  const uint64_t skip = GENERATE(0, 5);
+  rig.tell(worker, ipc::Fetch{.fetch_id = 1,
+                              .request = {.root = kRoot},
+                              .key = key_of(CarRequest{.root = kRoot}),
+                              .trace_id = "trace-1",
+                              .deadline_ms = 30'000,
+                              .resume = {.skip = skip, .next = {due.begin(), due.end()}}});
+  CHECK(rig.orders(legacy).size() == (skip > 0 ? 0 : 1));
+  if (skip == 0) return;
+  REQUIRE(rig.orders(exact).size() == 1);
+  CHECK(Rig::field(rig.orders(exact)[0], "skip") == "5");
+  CHECK(Rig::field(rig.orders(exact)[0], "next") == cid_number(8).text());
+  // The first L2 that it asks carries nothing on; the next one does.
+  CHECK(rig.broker.counters().fetches_carried_on == 0);
+  rig.post(exact, kRoot);
+  rig.end_attempt(worker, rig.inbox<ipc::Handoff>(worker)[0], Outcome::kAborted, true);
+  CHECK(rig.orders(legacy).size() == 1);
+  CHECK(rig.broker.counters().fetches_carried_on == 1);
+}
+
 }  // namespace daphnis::broker
