@@ -111,6 +111,9 @@ void Broker::on_timer(uint64_t now_ms) {
       case TimerKind::kPlaces:
         dispatcher_.on_places_timer(L2No{due->id}, now_ms);
         break;
+      case TimerKind::kPlacesWanted:
+        dispatcher_.on_places_wanted_timer(L2No{due->id}, now_ms);
+        break;
     }
   }
   after_input(now_ms);

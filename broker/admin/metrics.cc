@@ -82,6 +82,8 @@ void add_fetches(Metrics& out, const Broker& broker) {
               counters.orders_given_up);
   out.counter("l2_places_expired_total", "Of these, never answered: their places are free by time",
               counters.places_expired);
+  out.counter("l2_places_wanted_total", "Times a worker was told that others wait for a place",
+              counters.places_wanted);
   out.gauge("attempts_remembered", "Finished attempts whose late answers are known",
             broker.dispatcher().attempts().remembered());
   out.counter("attempts_forgotten_early_total", "Of these, forgotten before their time",

@@ -40,6 +40,7 @@ struct Counters {
   uint64_t holders_awaited = 0;
   uint64_t orders_given_up = 0;
   uint64_t places_expired = 0;  ///< By kGivenUpPlaceMs.
+  uint64_t places_wanted = 0;
   // Attempts, by how they ended.
   uint64_t attempts = 0;
   uint64_t attempts_beside = 0;

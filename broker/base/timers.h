@@ -17,7 +17,8 @@ enum class TimerKind : uint8_t {
   kWorker,
   kReservation,
   kFollower,
-  kPlaces,  ///< Of an L2, for its places that orders given up take.
+  kPlaces,        ///< Of an L2, for its places that orders given up take.
+  kPlacesWanted,  ///< Of an L2 for whose places fetches wait.
 };
 
 /// One owner's next deadline. The owner keeps the slot; Timers alone changes `at_ms`.

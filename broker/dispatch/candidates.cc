@@ -149,4 +149,25 @@ Choice choose_again(const Fetch& fetch, Registrations& registrations, const Sett
   return pick.choice();
 }
 
+std::vector<L2No> full_candidates(const Fetch& fetch, Registrations& registrations,
+                                  const Settings& settings) {
+  std::vector<L2No> full;
+  const auto consider = [&](const L2* l2) {
+    const bool may_be_asked = l2 && !l2->is_given_up && !fetch.past_sources.is_liar(l2->id());
+    if (may_be_asked && !l2->has_free_place()) full.push_back(l2->no);
+  };
+  const auto offer = [&](L2No no) {
+    const bool was_asked = std::ranges::find(fetch.asked, no) != fetch.asked.end();
+    if (!was_asked) consider(registrations.registry().find(no));
+    return true;
+  };
+  for (const L2No no : registrations.holdings().holders(fetch.key)) offer(no);
+  registrations.ring().walk(fetch.key, fetch.asked.size() + settings.candidates_max, offer);
+  for (const L2No no : fetch.to_ask_again) consider(registrations.registry().find(no));
+  for (const std::string_view id : fetch.past_sources.ids()) {
+    consider(registrations.registry().find(id));
+  }
+  return full;
+}
+
 }  // namespace daphnis::broker

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <vector>
+
 #include "broker/dispatch/fetch.h"
 #include "broker/registry/registrations.h"
 
@@ -33,5 +35,10 @@ struct Choice {
 /// Chooses this L2, even if it was asked before.
 [[nodiscard]] Choice choose_again(const Fetch& fetch, Registrations& registrations,
                                   const Settings& settings, L2No no, uint64_t now_ms);
+
+/// The L2s without a free place that choose_candidate(), choose_past_source() or choose_again() for
+/// one of Fetch::to_ask_again might choose if they had one; an L2 may come twice.
+[[nodiscard]] std::vector<L2No> full_candidates(const Fetch& fetch, Registrations& registrations,
+                                                const Settings& settings);
 
 }  // namespace daphnis::broker

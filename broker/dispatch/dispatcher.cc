@@ -82,6 +82,7 @@ void Dispatcher::wait_for(Fetch& fetch, const Choice& choice, uint64_t now_ms) {
   ++waiting_;
   fetch.waits_for = fetch.last_l2 = l2.no;
   l2.waiting.push_back(fetch.no);
+  places_wanted_.say(l2, now_ms);
   uint64_t patience_ms = fetch.deadline_ms - now_ms;
   if (fetch.past_sources.has(l2.id())) {
     ++context_.counters.holders_awaited;

@@ -10,6 +10,7 @@
 #include "broker/dispatch/candidates.h"
 #include "broker/dispatch/fetches.h"
 #include "broker/dispatch/holder_waits.h"
+#include "broker/dispatch/places_wanted.h"
 #include "broker/registry/registrations.h"
 #include "common/ipc/ipc_messages.h"
 #include "common/request/not_found.h"
@@ -85,6 +86,8 @@ class Dispatcher {
   void serve_queue(L2& l2, uint64_t now_ms);
   /// A deadline of TimerKind::kPlaces passed: an order given up may have left its place.
   void on_places_timer(L2No no, uint64_t now_ms);
+  /// A deadline of TimerKind::kPlacesWanted passed.
+  void on_places_wanted_timer(L2No no, uint64_t now_ms) { places_wanted_.on_timer(no, now_ms); }
 
   enum class Verdict : uint8_t {
     kHandOff,
@@ -161,6 +164,8 @@ class Dispatcher {
   /// Writes a line to the log about the fetch, by its last attempt.
   void log_last_attempt(const Fetch& fetch, std::string_view outcome);
   void give_up(Fetch& fetch, Outcome reason, uint32_t retry_after_s = 0);
+  /// The L2s that this fetch was not asked of for want of a place should have one.
+  void want_places(const Fetch& fetch, uint64_t now_ms);
   /// Gives a fetch up for which `choice` has no L2.
   void give_up_for_lack(Fetch& fetch, const Choice& choice);
   [[nodiscard]] Outcome failure_of(const Fetch& fetch, bool is_crowded) const;
@@ -174,6 +179,7 @@ class Dispatcher {
   Registrations& registrations_;
   const Cache& cache_;
   Attempts attempts_;
+  PlacesWanted places_wanted_{context_, registrations_, attempts_};
   Fetches fetches_;
   std::vector<FetchNo> to_reroute_;
   HolderWaits holder_waits_;

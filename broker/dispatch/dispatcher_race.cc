@@ -23,10 +23,19 @@ void Dispatcher::find_candidate(Fetch& fetch, uint64_t now_ms) {
     return;  // These may still serve it, so it does not wait for a place beside them.
   } else if (choice.l2) {
     wait_for(fetch, choice, now_ms);
-  } else if (may_ask && fetch.is_in_mid_answer && !fetch.past_sources.ids().empty()) {
-    await_holder(fetch, now_ms);
   } else {
-    give_up_for_lack(fetch, choice);
+    if (choice.is_crowded) want_places(fetch, now_ms);
+    if (may_ask && fetch.is_in_mid_answer && !fetch.past_sources.ids().empty()) {
+      await_holder(fetch, now_ms);
+    } else {
+      give_up_for_lack(fetch, choice);
+    }
+  }
+}
+
+void Dispatcher::want_places(const Fetch& fetch, uint64_t now_ms) {
+  for (const L2No no : full_candidates(fetch, registrations_, context_.settings)) {
+    places_wanted_.say(*registrations_.registry().find(no), now_ms);
   }
 }
 

@@ -61,6 +61,7 @@ struct L2 {
   bool is_given_up = false;    ///< It is dropped at the end of this input.
   TimerSlot heartbeat;
   TimerSlot places_timer;  ///< For the next place that an order given up leaves by its age.
+  TimerSlot wanted_timer;  ///< Set for a while once workers were told that its places are wanted.
   L2Tally tally;
 
   [[nodiscard]] const std::string& id() const { return registration.l2_id; }

@@ -50,6 +50,7 @@ std::unique_ptr<L2Line> Registrations::remove(L2& l2, std::string_view why, uint
                                         .add("registered_ms", now_ms - l2.registered_ms)
                                         .add("l2s", registry_.size() - 1));
   context_.timers.clear(l2.heartbeat, TimerKind::kL2, static_cast<uint64_t>(l2.no));
+  context_.timers.clear(l2.wanted_timer, TimerKind::kPlacesWanted, static_cast<uint64_t>(l2.no));
   forget_given_up(l2);
   ring_.remove(l2.id(), l2.no);
   holdings_.remove_all(l2.no);

@@ -120,6 +120,8 @@ class Dispatch {
         registrations.on_timer(L2No{due->id}, now_ms);
       } else if (due->kind == TimerKind::kPlaces) {
         dispatcher.on_places_timer(L2No{due->id}, now_ms);
+      } else if (due->kind == TimerKind::kPlacesWanted) {
+        dispatcher.on_places_wanted_timer(L2No{due->id}, now_ms);
       }
     }
     now_ms = end_ms;
