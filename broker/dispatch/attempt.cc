@@ -142,6 +142,8 @@ void Attempt::end(const AttemptEnding& ending, uint64_t now_ms) {
   }
   if (l2 && is_given_up) {
     registrations_.give_up(*l2, id_, ordered_ms_, now_ms);
+  } else if (l2 && ending.how == Outcome::kYielded) {
+    l2->places.yield(id_);
   } else if (l2) {
     l2->places.free(id_, ordered_ms_, now_ms);
   }

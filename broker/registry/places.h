@@ -23,6 +23,9 @@ class Places {
   void take(const Uuid& attempt) { attempts_.push_back(attempt); }
   /// The attempt has ended, and its place is free.
   void free(const Uuid& attempt, uint64_t ordered_ms, uint64_t now_ms);
+  /// The attempt has ended since its readers took too little. Its place is free, and does not count
+  /// in held_ms(): readers say nothing of how long the L2 takes.
+  void yield(const Uuid& attempt);
   /// The attempt has ended, and its order is given up: the place stays taken.
   void give_up(const Uuid& attempt, uint64_t ordered_ms, uint64_t now_ms);
   /// The L2 has answered an order that was given up, so its place is free. False where no place is
@@ -41,7 +44,7 @@ class Places {
   [[nodiscard]] size_t given_up() const { return given_up_.size(); }
   [[nodiscard]] size_t taken() const { return attempts_.size() + given_up_.size(); }
   /// How long a place is held from its order on, in ms: a running mean, where each place freed
-  /// weighs an eighth. 0 until the first.
+  /// weighs an eighth, and those of attempts that yielded do not count. 0 until the first.
   [[nodiscard]] uint64_t held_ms() const { return eighths_ms_ / 8; }
 
  private:

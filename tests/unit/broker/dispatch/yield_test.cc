@@ -60,6 +60,23 @@ TEST_CASE("a fetch yields with all of its streams and orders", "[broker][yield]"
   CHECK(dispatch.context.counters.fetches_cancelled == 0);
 }
 
+TEST_CASE("how long slow readers held a place does not make others be refused", "[broker][yield]") {
+  Dispatch dispatch;
+  FakeL2 home;
+  L2& l2 = dispatch.add(home, "home", 1);
+  const auto fetch = [&](uint64_t n) { dispatch.fetch(n, l2, {.root = cid_number(n)}); };
+  fetch(1);
+  CHECK(dispatch.post(home) == Dispatcher::Verdict::kHandOff);
+  dispatch.advance(10'000);
+  const bool is_yielded = GENERATE(false, true);
+  dispatch.report(home, is_yielded ? Outcome::kYielded : Outcome::kComplete, false, 9, 100);
+  CHECK(l2.places.held_ms() == (is_yielded ? 0 : 10'000));
+  fetch(2);
+  fetch(3);
+  CHECK(dispatch.dispatcher.waiting() == (is_yielded ? 1 : 0));
+  CHECK(dispatch.context.counters.queue_waits_refused == (is_yielded ? 0 : 1));
+}
+
 TEST_CASE("the record of an attempt says that it yielded", "[broker][yield]") {
   Rig rig({.records_attempts = true});
   const ConnId home = rig.register_l2("home", "?v=2");
