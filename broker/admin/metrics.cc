@@ -201,6 +201,10 @@ void add_cache(Metrics& out, const Broker& broker, const ProcessGauges& process)
   out.counter("joins_total", "Fetches that began to wait for another worker's", counters.joins);
   out.counter("joins_passed_on_total", "Of these, fetched anew since the other failed",
               counters.joins_passed_on);
+  out.counter("heirs_total", "Fetches in mid-answer that were told to find their place and lead",
+              counters.heirs);
+  out.counter("heirs_lost_total", "Of these, gone or silent before they asked anew",
+              counters.heirs_lost);
   out.counter("fetches_joined_total", "Fetches that ended with another worker's",
               counters.fetches_joined, "joined");
   out.counter("fetches_cached_total", "Fetches of what the cache holds", counters.fetches_cached,

@@ -105,6 +105,8 @@ struct Counters {
   uint64_t fetches_cached = 0;
   uint64_t joins = 0;
   uint64_t joins_passed_on = 0;  ///< Followers that became leaders since theirs failed.
+  uint64_t heirs = 0;       ///< Fetches that ended so that their workers find their place and lead.
+  uint64_t heirs_lost = 0;  ///< Of these, gone or silent for too long before they asked anew.
 
   Histogram first_byte;         ///< Order line to POST head, since the start, in ms.
   Histogram first_byte_second;  ///< The same since the last stats line.

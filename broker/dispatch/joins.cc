@@ -22,6 +22,7 @@ bool Joins::on_fetch(WorkerId worker, ipc::Fetch&& message, uint64_t now_ms) {
   if (!message.is_alone && message.resume.skip == 0) cache_.on_request(message.key);
   forget_old(now_ms);
   if (!message.must_not_join && join(worker, message, now_ms)) return true;
+  if (message.must_not_join && !message.is_alone && take_over(worker, message, now_ms)) return true;
   dispatch(worker, std::move(message), now_ms);
   return true;
 }
@@ -30,10 +31,7 @@ bool Joins::join(WorkerId worker, ipc::Fetch& message, uint64_t now_ms) {
   const RequestKey key = message.key;
   if (cache_.holds(key)) {
     ++context_.counters.fetches_cached;
-    context_.tell(worker, ipc::JoinProgress{.fetch_id = message.fetch_id,
-                                            .state = ipc::JoinState::kCached,
-                                            .bytes = 0,
-                                            .path = {}});
+    tell(worker, message, ipc::JoinState::kCached);
     return true;
   }
   if (message.is_alone) return false;
@@ -46,19 +44,31 @@ bool Joins::join(WorkerId worker, ipc::Fetch& message, uint64_t now_ms) {
   if (found == groups_.end()) return false;
   Group& group = found->second;
   // A worker that asks again for what its own fetch brings cannot use that fetch.
-  if (group.leader.first == worker) return false;
+  if (leading_worker(group) == worker) return false;
   park(key, group, worker, std::move(message), now_ms);
   return true;
 }
 
+WorkerId Joins::leading_worker(const Group& group) const {
+  return group.heir ? followers_.at(*group.heir).worker : group.leader.first;
+}
+
 void Joins::dispatch(WorkerId worker, ipc::Fetch&& message, uint64_t now_ms) {
+  if (lacks_place(message)) return send_for_place(worker, std::move(message), now_ms);
   if (!message.is_alone) {
     Group& group = groups_[message.key];
-    const bool may_lead = group.followers.empty() &&
+    const bool may_lead = group.followers.empty() && !group.heir &&
                           (!group.has_leader || group.is_served || group.leader.first == worker);
     if (may_lead) lead(message.key, group, id_of(worker, message.fetch_id));
   }
   check(dispatcher_.on_fetch(worker, std::move(message), now_ms), "a fetch is dispatched twice");
+}
+
+void Joins::dispatch_leader(const RequestKey& key, Group& group, WorkerId worker,
+                            ipc::Fetch&& message, uint64_t now_ms) {
+  lead(key, group, id_of(worker, message.fetch_id));
+  if (!group.followers.empty()) want(group);
+  check(dispatcher_.on_fetch(worker, std::move(message), now_ms), "a leader is dispatched twice");
 }
 
 void Joins::lead(const RequestKey& key, Group& group, const FetchId& leader) {
@@ -76,18 +86,24 @@ void Joins::drop_leader(Group& group) {
   group.last = {};
 }
 
-void Joins::park(const RequestKey& key, Group& group, WorkerId worker, ipc::Fetch&& message,
-                 uint64_t now_ms) {
-  ++context_.counters.joins;
+FollowerNo Joins::add_follower(WorkerId worker, ipc::Fetch&& message, uint64_t now_ms) {
   const FollowerNo no{++last_no_};
   Follower& follower = followers_[no];
-  follower.key = key;
+  follower.key = message.key;
   follower.worker = worker;
   follower.message = std::move(message);
   follower.patience_ms =
       std::min<uint64_t>(follower.message.deadline_ms, context_.settings.fetch_deadline_ms_max);
   follower.deadline_ms = now_ms + follower.patience_ms;
   followers_by_fetch_[id_of(worker, follower.message.fetch_id)] = no;
+  return no;
+}
+
+void Joins::park(const RequestKey& key, Group& group, WorkerId worker, ipc::Fetch&& message,
+                 uint64_t now_ms) {
+  ++context_.counters.joins;
+  const FollowerNo no = add_follower(worker, std::move(message), now_ms);
+  Follower& follower = followers_.at(no);
   group.followers.push_back(no);
   if (cache_.is_storing(key)) {
     // The follower waits for the file's name, but a slow disk must not hold it up for long.
@@ -114,7 +130,7 @@ bool Joins::relay(const Group& group, Follower& follower) {
   if (group.last.path.empty()) return false;
   follower.knows_path = true;
   follower.has_bytes |= group.last.bytes > 0;
-  follower.is_in_mid_answer |= group.last.bytes > 0;
+  follower.message.has_output |= group.last.bytes > 0;
   cache_.share(group.leader.first, group.last.path, follower.worker);
   context_.tell(follower.worker, ipc::JoinProgress{.fetch_id = follower.message.fetch_id,
                                                    .state = group.last.state,
@@ -125,10 +141,9 @@ bool Joins::relay(const Group& group, Follower& follower) {
   return is_over;
 }
 
-void Joins::tell(const Follower& follower, ipc::JoinState state) {
-  context_.tell(follower.worker,
-                ipc::JoinProgress{
-                    .fetch_id = follower.message.fetch_id, .state = state, .bytes = 0, .path = {}});
+void Joins::tell(WorkerId worker, const ipc::Fetch& message, ipc::JoinState state) {
+  context_.tell(worker, ipc::JoinProgress{
+                            .fetch_id = message.fetch_id, .state = state, .bytes = 0, .path = {}});
 }
 
 void Joins::end_followers(Group& group, auto&& is_over) {
@@ -155,10 +170,16 @@ void Joins::on_cancel(WorkerId worker, WorkerFetchId fetch_id, uint64_t now_ms) 
     dispatcher_.on_cancel(worker, fetch_id, now_ms);
     return;
   }
+  leave(found->second);
+}
+
+void Joins::leave(FollowerNo no) {
+  const RequestKey key = followers_.at(no).key;
+  Group& group = groups_.at(key);
+  if (group.heir == no) return lose_heir(no);
   ++context_.counters.fetches_cancelled;
-  const FollowerNo no = found->second;
-  const RequestKey key = take(no).key;
-  std::erase(groups_[key].followers, no);
+  (void)take(no);
+  std::erase(group.followers, no);
   drop_if_idle(key);
 }
 
@@ -190,7 +211,7 @@ void Joins::fail(const RequestKey& key, Group& group) {
   for (const FollowerNo no : group.followers) {
     Follower& follower = followers_.at(no);
     follower.knows_path = follower.has_bytes = false;
-    tell(follower, ipc::JoinState::kFailed);
+    tell(follower.worker, follower.message, ipc::JoinState::kFailed);
   }
   if (!group.followers.empty()) to_pass_on_.push_back(key);
   drop_if_idle(key);
@@ -202,12 +223,7 @@ void Joins::on_worker_gone(WorkerId worker) {
        it != followers_by_fetch_.end() && it->first.first == worker; ++it) {
     left.push_back(it->second);
   }
-  for (const FollowerNo no : left) {
-    ++context_.counters.fetches_cancelled;
-    const RequestKey key = take(no).key;
-    std::erase(groups_[key].followers, no);
-    drop_if_idle(key);
-  }
+  for (const FollowerNo no : left) leave(no);
   std::vector<RequestKey> led;
   for (auto it = leaders_.lower_bound(id_of(worker, 0));
        it != leaders_.end() && it->first.first == worker; ++it) {
@@ -220,7 +236,11 @@ void Joins::on_timer(FollowerNo no, uint64_t now_ms) {
   const auto found = followers_.find(no);
   if (found == followers_.end()) return;
   Timers::fired(found->second.timer);
-  if (found->second.has_bytes) return;
+  const Group& group = groups_.at(found->second.key);
+  if (group.heir == no) return lose_heir(no);
+  // Whatever becomes of an heir renews the deadlines of those that have output.
+  const bool waits_for_heir = group.heir && found->second.message.has_output;
+  if (found->second.has_bytes || waits_for_heir) return;
   const bool is_over = now_ms >= found->second.deadline_ms;
   if (!is_over && !cache_.is_storing(found->second.key)) {
     context_.timers.set(found->second.timer, TimerKind::kFollower, static_cast<uint64_t>(no),
@@ -279,8 +299,9 @@ void Joins::on_store_ended(const RequestKey& key) {
   if (found == groups_.end() || cache_.is_storing(key)) return;
   Group& group = found->second;
   if (!cache_.holds(key)) {
-    const bool is_going =
+    const bool is_led =
         group.has_leader && !group.is_served && group.last.state != ipc::JoinState::kWhole;
+    const bool is_going = is_led || group.heir;
     if (!is_going) {
       fail(key, group);
     } else if (!group.followers.empty()) {
@@ -292,7 +313,7 @@ void Joins::on_store_ended(const RequestKey& key) {
   end_followers(group, [&](const Follower& follower) {
     if (follower.knows_path && group.has_leader) return false;
     ++context_.counters.fetches_cached;
-    tell(follower, ipc::JoinState::kCached);
+    tell(follower.worker, follower.message, ipc::JoinState::kCached);
     return true;
   });
   drop_if_idle(key);
@@ -300,16 +321,22 @@ void Joins::on_store_ended(const RequestKey& key) {
 
 void Joins::pass_on(const RequestKey& key, uint64_t now_ms) {
   const auto found = groups_.find(key);
-  if (found == groups_.end() || found->second.has_leader || cache_.is_storing(key)) return;
+  if (found == groups_.end() || cache_.is_storing(key)) return;
   Group& group = found->second;
+  if (group.has_leader || group.heir) return;
   if (cache_.holds(key)) {
     on_store_ended(key);
     return;
   }
   renew_deadlines(group, now_ms);
-  while (!group.followers.empty() && !group.has_leader) {
+  while (!group.followers.empty() && !group.has_leader && !group.heir) {
     const FollowerNo no = group.followers.front();
     group.followers.pop_front();
+    if (lacks_place(followers_.at(no).message)) {
+      ++context_.counters.joins_passed_on;
+      name_heir(group, no, now_ms);
+      continue;
+    }
     Follower follower = take(no);
     if (follower.deadline_ms <= now_ms) {
       dispatcher_.refuse(follower.worker, WorkerFetchId{follower.message.fetch_id},
@@ -318,10 +345,7 @@ void Joins::pass_on(const RequestKey& key, uint64_t now_ms) {
     }
     ++context_.counters.joins_passed_on;
     follower.message.deadline_ms = static_cast<uint32_t>(follower.deadline_ms - now_ms);
-    lead(key, group, id_of(follower.worker, follower.message.fetch_id));
-    if (!group.followers.empty()) want(group);
-    check(dispatcher_.on_fetch(follower.worker, std::move(follower.message), now_ms),
-          "a follower is dispatched twice");
+    dispatch_leader(key, group, follower.worker, std::move(follower.message), now_ms);
   }
   drop_if_idle(key);
 }
@@ -329,7 +353,7 @@ void Joins::pass_on(const RequestKey& key, uint64_t now_ms) {
 void Joins::renew_deadlines(const Group& group, uint64_t now_ms) {
   for (const FollowerNo no : group.followers) {
     Follower& follower = followers_.at(no);
-    if (!follower.is_in_mid_answer) continue;
+    if (!follower.message.has_output) continue;
     follower.deadline_ms = now_ms + follower.patience_ms;
     context_.timers.set(follower.timer, TimerKind::kFollower, static_cast<uint64_t>(no),
                         follower.deadline_ms);
@@ -338,7 +362,7 @@ void Joins::renew_deadlines(const Group& group, uint64_t now_ms) {
 
 void Joins::drop_if_idle(const RequestKey& key) {
   const auto found = groups_.find(key);
-  if (found == groups_.end() || !found->second.followers.empty()) return;
+  if (found == groups_.end() || !found->second.followers.empty() || found->second.heir) return;
   if (found->second.has_leader && !found->second.is_forgotten) return;
   drop_leader(found->second);
   groups_.erase(found);
