@@ -53,8 +53,12 @@ CacheWaiterId Cache::look_up(const RequestKey& key, std::span<const RequestKey> 
 
 CacheWaiterId Cache::read(const CachedFile& file, uint64_t offset, size_t size, ReadDone done,
                           uint64_t now_ms) {
+  CacheRead read{.outcome = CacheRead::Outcome::kUnavailable};
+  if (!reads_) {
+    done(std::move(read), now_ms);
+    return {};
+  }
   const CacheQueryId id{++last_number_};
-  CacheRead read;
   if (reads_->read(file.file, offset, size, id, read) == CacheReads::When::kLater) {
     return await(id, std::move(done), now_ms);
   }

@@ -43,7 +43,8 @@ class Cache {
   /// Takes the result of a CacheReads::look_up() that took time.
   void on_look(CacheQueryId id, CacheLook look, uint64_t now_ms);
 
-  /// Reads `size` bytes at `offset` of a file's body. `done` is called as look_up() calls its own.
+  /// Reads `size` bytes at `offset` of a file's body, or of a spool that need not be the cache's.
+  /// `done` is called as look_up() calls its own.
   using ReadDone = std::function<void(CacheRead read, uint64_t now_ms)>;
   CacheWaiterId read(const CachedFile& file, uint64_t offset, size_t size, ReadDone done,
                      uint64_t now_ms);
