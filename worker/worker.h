@@ -148,6 +148,8 @@ class Worker final : private RequestSink {
   void look_for_join(Fetch& fetch, ipc::JoinState state, uint64_t now_ms);
   void on_join_looked(FetchId id, const CachedFile* found, uint64_t now_ms);
   void lose_join(Fetch& fetch, uint64_t now_ms);
+  void lead(Fetch& fetch, uint64_t now_ms);
+  void seek_place(Fetch& fetch, uint64_t now_ms);
   void forget_joins(uint64_t now_ms);
 
   void count(const Exchange& exchange, Outcome end);

@@ -34,6 +34,7 @@ void Worker::on_warm(const ipc::Warm& warm, uint64_t now_ms) {
 }
 
 void Worker::on_fetch_time(Fetch& fetch, uint64_t now_ms) {
+  if (fetch.is_seeking_place()) return seek_place(fetch, now_ms);
   fetch.on_time(now_ms);
   fetches_.part(fetch, now_ms);
   if (fetch.take_resumption(now_ms)) fetches_.ask(fetch, false, now_ms);

@@ -55,6 +55,7 @@ void Worker::on_join_progress(const ipc::JoinProgress& progress, uint64_t now_ms
     broker_.send(ipc::CancelFetch{progress.fetch_id});
     return fetches_.ask(*fetch, true, now_ms);
   }
+  if (progress.state == JoinState::kLead) return lead(*fetch, now_ms);
   if (progress.state == JoinState::kCached) return look_for_join(*fetch, progress.state, now_ms);
   if (progress.bytes == 0 && progress.state == JoinState::kGoing) return;
   Join* join = fetch->join();
@@ -135,6 +136,25 @@ void Worker::lose_join(Fetch& fetch, uint64_t now_ms) {
   fetch.forget_join();
   fetch.on_join_lost(now_ms + settings_.request_ms);
   agenda_.call_at(fetch.id(), fetch.deadline_ms() + limits::kDeadlineGraceMs);
+}
+
+/// Asks anew for a fetch whose question is over for the broker, once it is known how far its output
+/// has come.
+void Worker::lead(Fetch& fetch, uint64_t now_ms) {
+  lose_join(fetch, now_ms);
+  if (fetch.seek_place(settings_.budget)) return seek_place(fetch, now_ms);
+  fetches_.ask(fetch, true, now_ms);
+}
+
+void Worker::seek_place(Fetch& fetch, uint64_t now_ms) {
+  if (!fetch.go_on_seeking(now_ms)) return;
+  if (!fetch.is_running()) {
+    // All of the output was there; others that wait for this fetch to lead need another.
+    broker_.send(ipc::CancelFetch{std::to_underlying(fetch.question_id())});
+    return fetches_.drop_if_unwanted(fetch, now_ms);
+  }
+  agenda_.call_at(fetch.id(), fetch.deadline_ms() + limits::kDeadlineGraceMs);
+  fetches_.ask(fetch, true, now_ms);
 }
 
 /// Ends the joined sources that still grow: the broker that told of their growth is gone.

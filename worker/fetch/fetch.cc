@@ -234,6 +234,7 @@ void Fetch::end() {
   if (spool_) spool_->release();
   spool_ = nullptr;
   joined_file_.reset();
+  finder_.reset();
 }
 
 void Fetch::on_time(uint64_t now_ms) {

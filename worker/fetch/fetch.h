@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "worker/cache/cache.h"
 #include "worker/fetch/fetch_window.h"
 #include "worker/fetch/join.h"
+#include "worker/fetch/place_finder.h"
 #include "worker/fetch/reader_pace.h"
 #include "worker/fetch/spool.h"
 #include "worker/fetch/spool_book.h"
@@ -151,10 +153,10 @@ class Fetch {
     return state_ == State::kAsking || state_ == State::kStreaming;
   }
   [[nodiscard]] bool takes_source() const {
-    return is_running() && !has_yielded_ && sources_.size() < kSourcesAtOnceMax;
+    return is_running() && !is_between_sources() && sources_.size() < kSourcesAtOnceMax;
   }
   [[nodiscard]] bool lacks_source() const {
-    return is_running() && sources_.empty() && !has_yielded_;
+    return is_running() && sources_.empty() && !is_between_sources();
   }
   /// True where the fetch waits for a source and no joined file may bring the rest.
   [[nodiscard]] bool is_waiting() const { return lacks_source() && !join_; }
@@ -211,6 +213,13 @@ class Fetch {
   /// The joined file gets no more output, so that another source must bring it by `deadline_ms`.
   /// The part that it holds stays readable.
   void on_join_lost(uint64_t deadline_ms);
+  /// Begins to find out how far the output in the joined file has come, for an L2 to go on there:
+  /// go_on_seeking() is to be called now and at each of the fetch's times. Nothing else can bring
+  /// or end the fetch meanwhile. False where no such output is there. Only where is_waiting().
+  [[nodiscard]] bool seek_place(const WalkBudget& budget);
+  [[nodiscard]] bool is_seeking_place() const { return finder_ != nullptr; }
+  /// True once the search is over: the fetch is whole, or waits for the source that carries on.
+  [[nodiscard]] bool go_on_seeking(uint64_t now_ms);
 
   [[nodiscard]] FetchId id() const { return id_; }
   /// The number of the last question to the broker; none before the first.
@@ -269,6 +278,8 @@ class Fetch {
   void give(FetchReader& reader, uint64_t now_ms);
   void give_all(uint64_t now_ms);
   void detach(FetchReader& reader);
+  /// True while it is to have no source: it has yielded, or its place is sought.
+  [[nodiscard]] bool is_between_sources() const { return has_yielded_ || finder_; }
   /// Adjusts the spool, the window and the sources' pause, and reports progress. Called after any
   /// change to what is held, written or read.
   void adjust_flow(uint64_t now_ms);
@@ -330,6 +341,8 @@ class Fetch {
   FileRef joined_file_;
   uint64_t joined_bytes_ = 0;
   std::optional<int64_t> stored_s_;
+  std::unique_ptr<PlaceFinder> finder_;  ///< Null while no place is sought.
+  bool finds_place_ = true;              ///< False once a search was in vain.
 
   // Reports to the broker, for other workers that read along.
   bool is_reported_ = false;

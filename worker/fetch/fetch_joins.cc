@@ -107,4 +107,34 @@ void Fetch::on_join_lost(uint64_t deadline_ms) {
   if (deadline_ms_ == kNever) deadline_ms_ = deadline_ms;
 }
 
+bool Fetch::seek_place(const WalkBudget& budget) {
+  if (!is_joined() || request_.format != AnswerFormat::kCar) return false;
+  finder_ = std::make_unique<PlaceFinder>(joined_file_, joined_bytes_, request_, budget,
+                                          context_.cache, context_.agenda, id_);
+  return true;
+}
+
+bool Fetch::go_on_seeking(uint64_t now_ms) {
+  finder_->step(now_ms);
+  if (finder_->state() == PlaceFinder::State::kSeeking) return false;
+  const auto finder = std::exchange(finder_, nullptr);
+  deadline_ms_ = now_ms + context_.settings.request_ms;
+  switch (finder->state()) {
+    case PlaceFinder::State::kFound:
+      // What lies below is in the joined file, which may reach into the block that is due.
+      position_ = finder->take_place();
+      window_.start_at(position_->output_bytes());
+      state_ = State::kStreaming;
+      break;
+    case PlaceFinder::State::kWhole:
+      on_joined(joined_file_, joined_bytes_, true, now_ms);
+      break;
+    case PlaceFinder::State::kUnknown:
+    case PlaceFinder::State::kSeeking:
+      finds_place_ = false;
+      break;
+  }
+  return true;
+}
+
 }  // namespace daphnis::worker

@@ -38,7 +38,9 @@ ipc::Fetch Fetch::ask(QuestionId question_id, bool must_not_join, uint64_t now_m
           .deadline_ms = static_cast<uint32_t>(std::min<uint64_t>(left, UINT32_MAX)),
           .must_not_join = must_not_join,
           .resume = std::move(place),
-          .is_alone = asks_alone_};
+          .is_alone = asks_alone_,
+          .has_output = state_ == State::kAsking && is_joined(),
+          .finds_place = finds_place_ && request_.format == AnswerFormat::kCar};
 }
 
 void Fetch::add_source(Proof& proof, ipc::Admission admission, uint64_t now_ms) {

@@ -78,7 +78,8 @@ void BrokerNode::check_quiet() {
                                           std::end(counters.fetches_failed), uint64_t{0});
   const uint64_t ended = counters.fetches_served + counters.fetches_cancelled +
                          counters.fetches_given_up + counters.fetches_yielded +
-                         counters.fetches_joined + counters.fetches_cached + failed;
+                         counters.fetches_joined + counters.fetches_cached + counters.heirs +
+                         failed;
   if (counters.fetches != ended) {
     scene_.fail(fmt::format("{} fetches have ended {} times", counters.fetches, ended));
   }

@@ -12,6 +12,8 @@ void Ledger::sent(const ipc::Fetch& message) {
   const auto [asked, is_new] = fetches_.try_emplace(message.fetch_id);
   expect(is_new || asked->second.state == State::kReferred, "asked for twice", message.fetch_id);
   asked->second.state = State::kAsked;
+  asked->second.key = message.key;
+  asked->second.is_broken |= to_lead_.erase(message.key) > 0;
 }
 
 void Ledger::sent(const ipc::CancelFetch& message) {
@@ -49,7 +51,9 @@ void Ledger::received(const ipc::JoinProgress& message) {
     ++scene_.tally.joins_broken;
     asked.is_broken = true;
   }
-  const bool is_last = message.state == JoinState::kWhole || message.state == JoinState::kCached;
+  if (message.state == JoinState::kLead && asked.is_broken) to_lead_.insert(asked.key);
+  const bool is_last = message.state == JoinState::kWhole || message.state == JoinState::kCached ||
+                       message.state == JoinState::kLead;
   if (is_last) asked.state = State::kReferred;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 
 #include "common/ipc/ipc_messages.h"
@@ -37,6 +38,7 @@ class Ledger {
   };
   struct Asked {
     State state = State::kAsked;
+    RequestKey key{};
     bool reads_along = false;  ///< It reads along in another worker's spool.
     bool is_broken = false;    ///< That spool has failed.
     bool is_partial = false;   ///< An attempt that failed has proven blocks.
@@ -56,6 +58,8 @@ class Ledger {
   Scene& scene_;
   std::string who_;
   std::map<uint64_t, Asked> fetches_;
+  /// What was told to lead since its leader's spool has failed, and has not asked anew.
+  std::set<RequestKey> to_lead_;
   std::map<Uuid, Handed> attempts_;  ///< Handed off and not ended.
 };
 

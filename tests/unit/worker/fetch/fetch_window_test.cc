@@ -37,6 +37,20 @@ TEST_CASE("a window reads what it holds from any offset", "[worker][window]") {
   }
 }
 
+TEST_CASE("a window may begin in the middle of the output", "[worker][window]") {
+  size_t pinned = 0;
+  FetchWindow window(pinned);
+  window.start_at(4);
+  CHECK(window.begin() == 4);
+  CHECK(window.bytes() == 0);
+  Slices from_front = slices_of({"abc", "def"});
+  CHECK(window.append_at(0, from_front));
+  CHECK(window.begin() == 4);
+  CHECK(read(window, 4, 10) == "ef");
+  window.clear();
+  CHECK(window.end() == 0);
+}
+
 TEST_CASE("a window takes of output that comes again only what lies behind its end",
           "[worker][window]") {
   const std::string all = "abcdefghij";
