@@ -174,12 +174,10 @@ void Joins::on_cancel(WorkerId worker, WorkerFetchId fetch_id, uint64_t now_ms) 
 }
 
 void Joins::leave(FollowerNo no) {
-  const RequestKey key = followers_.at(no).key;
-  Group& group = groups_.at(key);
-  if (group.heir == no) return lose_heir(no);
+  if (is_heir(no)) return lose_heir(no);
   ++context_.counters.fetches_cancelled;
-  (void)take(no);
-  std::erase(group.followers, no);
+  const RequestKey key = take(no).key;
+  std::erase(groups_.at(key).followers, no);
   drop_if_idle(key);
 }
 
@@ -223,6 +221,8 @@ void Joins::on_worker_gone(WorkerId worker) {
        it != followers_by_fetch_.end() && it->first.first == worker; ++it) {
     left.push_back(it->second);
   }
+  // Heirs leave last, since a group's followers hear of that, and these may be of the same worker.
+  std::ranges::stable_partition(left, [this](FollowerNo no) { return !is_heir(no); });
   for (const FollowerNo no : left) leave(no);
   std::vector<RequestKey> led;
   for (auto it = leaders_.lower_bound(id_of(worker, 0));
@@ -236,10 +236,10 @@ void Joins::on_timer(FollowerNo no, uint64_t now_ms) {
   const auto found = followers_.find(no);
   if (found == followers_.end()) return;
   Timers::fired(found->second.timer);
-  const Group& group = groups_.at(found->second.key);
-  if (group.heir == no) return lose_heir(no);
+  if (is_heir(no)) return lose_heir(no);
   // Whatever becomes of an heir renews the deadlines of those that have output.
-  const bool waits_for_heir = group.heir && found->second.message.has_output;
+  const bool waits_for_heir =
+      groups_.at(found->second.key).heir && found->second.message.has_output;
   if (found->second.has_bytes || waits_for_heir) return;
   const bool is_over = now_ms >= found->second.deadline_ms;
   if (!is_over && !cache_.is_storing(found->second.key)) {

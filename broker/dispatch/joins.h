@@ -114,8 +114,8 @@ class Joins {
   [[nodiscard]] Follower take(FollowerNo no);
   /// Ends a follower or an heir that its worker wants no more.
   void leave(FollowerNo no);
-  /// Takes the group's leader away; its followers are told, and after_input() picks the next
-  /// leader.
+  /// Takes the group's leader away; its followers are told, so that their workers wait for another
+  /// as long as for the first, and after_input() picks the next leader.
   void fail(const RequestKey& key, Group& group);
   void on_end(const Dispatcher::FetchEnd& end, uint64_t now_ms);
   void on_store_ended(const RequestKey& key);
@@ -129,6 +129,9 @@ class Joins {
   [[nodiscard]] static bool lacks_place(const ipc::Fetch& message) {
     return message.has_output && message.finds_place && message.resume.skip == 0;
   }
+  [[nodiscard]] bool is_heir(FollowerNo no) const {
+    return groups_.at(followers_.at(no).key).heir == no;
+  }
   /// Ends a fetch that lacks its place, so that its worker asks anew. It is its group's heir where
   /// nobody else leads.
   void send_for_place(WorkerId worker, ipc::Fetch&& message, uint64_t now_ms);
@@ -136,7 +139,7 @@ class Joins {
   void name_heir(Group& group, FollowerNo no, uint64_t now_ms);
   /// True where the fetch is what a group's heir was to ask; it leads that group.
   [[nodiscard]] bool take_over(WorkerId worker, ipc::Fetch& message, uint64_t now_ms);
-  /// The group waits for its heir no more: after_input() picks the next leader.
+  /// The group waits for its heir no more, which is as if its leader had failed.
   void lose_heir(FollowerNo no);
 
   Context& context_;

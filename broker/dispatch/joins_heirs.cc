@@ -45,9 +45,9 @@ bool Joins::take_over(WorkerId worker, ipc::Fetch& message, uint64_t now_ms) {
 void Joins::lose_heir(FollowerNo no) {
   const RequestKey key = take(no).key;
   ++context_.counters.heirs_lost;
-  groups_.at(key).heir.reset();
-  to_pass_on_.push_back(key);
-  drop_if_idle(key);
+  Group& group = groups_.at(key);
+  group.heir.reset();
+  fail(key, group);
 }
 
 }  // namespace daphnis::broker
