@@ -210,12 +210,12 @@ class Fetch {
   void on_joined(FileRef file, uint64_t bytes, bool is_whole, uint64_t now_ms);
   /// The whole output is in a cached file.
   void on_cached(const CachedFile& cached, uint64_t now_ms);
-  /// The joined file gets no more output, so that another source must bring it by `deadline_ms`.
-  /// The part that it holds stays readable.
+  /// The joined file gets no more output, so that another source must bring it by `deadline_ms`;
+  /// before the first output an earlier deadline stands. The part that it holds stays readable.
   void on_join_lost(uint64_t deadline_ms);
-  /// Begins to find out how far the output in the joined file has come, for an L2 to go on there:
-  /// go_on_seeking() is to be called now and at each of the fetch's times. Nothing else can bring
-  /// or end the fetch meanwhile. False where no such output is there. Only where is_waiting().
+  /// Begins to find out how far the output in the joined file has come: go_on_seeking() is to be
+  /// called now and at each of the fetch's times, and no source is taken meanwhile. False where no
+  /// such output is there. Only where is_waiting().
   [[nodiscard]] bool seek_place(const WalkBudget& budget);
   [[nodiscard]] bool is_seeking_place() const { return finder_ != nullptr; }
   /// True once the search is over: the fetch is whole, or waits for the source that carries on.

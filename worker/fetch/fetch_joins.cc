@@ -104,7 +104,7 @@ void Fetch::on_cached(const CachedFile& cached, uint64_t now_ms) {
 }
 
 void Fetch::on_join_lost(uint64_t deadline_ms) {
-  if (deadline_ms_ == kNever) deadline_ms_ = deadline_ms;
+  if (deadline_ms_ == kNever || has_begun()) deadline_ms_ = deadline_ms;
 }
 
 bool Fetch::seek_place(const WalkBudget& budget) {

@@ -171,6 +171,31 @@ TEST_CASE("a follower in mid-answer asks a broker again that knows no L2 yet", "
   CHECK(dechunked(rig.first.received) == rig.body());
 }
 
+TEST_CASE("a follower in mid-answer waits for each next leader as long as for the first",
+          "[spool][join]") {
+  const Settings settings;
+  SpoolRig rig;
+  begin_reading_along(rig);
+  for (int leaders = 0; leaders < 4; ++leaders) {
+    rig.join(ipc::JoinState::kFailed, 0, "");
+    rig.pass_time(settings.request_ms - 1);
+    CHECK(rig.first.ending == Ending::kOpen);
+  }
+  rig.pass_time(limits::kDeadlineGraceMs + 1);
+  CHECK(rig.first.ending == Ending::kClose);
+}
+
+TEST_CASE("a follower without output has one deadline, however many leaders fail",
+          "[spool][join]") {
+  const Settings settings;
+  SpoolRig rig;
+  rig.join(ipc::JoinState::kFailed, 0, "");
+  rig.pass_time(settings.request_ms - 1);
+  rig.join(ipc::JoinState::kFailed, 0, "");
+  rig.pass_time(limits::kDeadlineGraceMs + 1);
+  CHECK(status_line(rig.first.received) == "HTTP/1.1 504 Gateway Timeout");
+}
+
 TEST_CASE("a follower in mid-answer whose broker never comes back is cut at its deadline",
           "[spool][join]") {
   const Settings settings;
