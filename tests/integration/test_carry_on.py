@@ -1,10 +1,10 @@
 """Real L2s that are killed in mid-stream, of which no client notices anything: another goes on."""
 
-import os
 import time
 
-from harness import ASAN, CAMPAIGN, Gate, Relay, car, wait_for
+from harness import ASAN, CAMPAIGN, Gate, car, wait_for
 from harness.carrying import FOLLOWERS, CarryOnTest, ways
+from harness.homes import Home, held
 
 LEAF = 1 << 18
 MARGIN = 4 * LEAF  # How much further than the clients a stream is let.
@@ -12,26 +12,6 @@ ABSENCE_SECONDS = 1
 # What a gate holds stands still until all clients have come up to it: here that is no reason to
 # start another beside it.
 UNHURRIED = ("--l2-slow-ms", "60000")
-
-
-class Home:
-    """A real L2 behind a relay, which dies and comes back with the same content."""
-
-    def __init__(self, test, number, gate):
-        self._edge, self.id = test.edge, f"home-{number}"
-        self._flags, self._roots = (["--legacy"], 0) if test.legacy else ([], 1)
-        self.relay = Relay(self._edge.l2_port, gate, LEAF)
-        test.world.on_close(self.relay.close)
-        self._store = test.world.subfolder(f"{self.id}-{self.relay.port}")
-        os.link(test.file, self._store / "file.car")
-        self.start()
-
-    def start(self):
-        self._process = self._edge.l2(self._store, self.id, *self._flags, roots=self._roots,
-                                      port=self.relay.port)
-
-    def kill(self):
-        self._process.kill()
 
 
 class KilledTest(CarryOnTest):
@@ -47,7 +27,8 @@ class KilledTest(CarryOnTest):
         self.part = len(self.body) // (kills + 1)
         # Without a cache late readers get the beginning only while an output is short.
         self.gate = Gate(MARGIN)
-        self.homes = [Home(self, number, self.gate) for number in range(homes)]
+        self.homes = [Home(self.edge, number, self.gate, self.file, LEAF, self.legacy)
+                      for number in range(homes)]
         readers = self.readers(self.root, self.body)
         self.gate.open_to(self.part + MARGIN)
         return readers
@@ -56,8 +37,7 @@ class KilledTest(CarryOnTest):
         """The L2 that sends dies once all clients have `number` parts. When the broker knows of it,
         one part more may come. Returns what was killed."""
         readers.wait_for_bytes(number * self.part, 120)
-        killed = wait_for(lambda: next((h for h in self.homes if h.relay.is_held()), None),
-                          "a stream is held")
+        killed = wait_for(lambda: held(self.homes), "a stream is held")
         killed.kill()
         self.edge.wait_l2_gone(killed.id)
         self.gate.open_to((number + 1) * self.part + MARGIN)
