@@ -40,6 +40,7 @@ class Relay:
 
     def __init__(self, edge_port, gate, block_bytes):
         self.sent = 0  # Bytes that the edge was sent.
+        self.skips = []  # How many blocks each delivery left out.
         self._edge_port, self._gate, self._block_bytes = edge_port, gate, block_bytes
         self._held, self._open, self._lock = 0, set(), threading.Lock()
         self._listener = socket.socket()
@@ -91,7 +92,8 @@ class Relay:
             nonlocal position
             if data.startswith(b"POST /data/"):
                 skip = re.search(rb"\r\nDaphnis-Skip: (\d+)\r\n", data)
-                position = int(skip[1]) * self._block_bytes if skip else 0
+                self.skips.append(int(skip[1]) if skip else 0)
+                position = self.skips[-1] * self._block_bytes
             position += len(data)
             self._hold(position)
             self.sent += len(data)
