@@ -10,11 +10,12 @@ from .process import PATIENCE
 
 class Crowd:
     """`count` HTTP/1.0 clients of one path. HTTP/1.0 since its body is what comes to the end of the
-    connection, so that comparing is all there is to do; an answer that is cut ends in a reset."""
+    connection, so that comparing is all there is to do; an answer that is cut ends in a reset.
+    They come from the address `source`, which is 127.0.0.1 unless it is given."""
 
     RECEIVE = 1 << 20
 
-    def __init__(self, port, path, want, count, receive_buffer=None):
+    def __init__(self, port, path, want, count, receive_buffer=None, source=None):
         self.want = memoryview(want)
         self.whole, self.faults = 0, []
         self.statuses = {}
@@ -23,6 +24,8 @@ class Crowd:
         self._buffer = memoryview(bytearray(self.RECEIVE))
         for _ in range(count):
             client = socket.socket()
+            if source:
+                client.bind((source, 0))
             if receive_buffer:
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
             client.connect(("127.0.0.1", port))

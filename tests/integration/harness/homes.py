@@ -7,12 +7,13 @@ from .relay import Relay
 
 class Home:
     """A real L2 that holds the CAR `file`, behind a relay whose streams `gate` holds. It dies and
-    comes back with the same content. `block_bytes` is about the size of the CAR's sections. Owned
-    by a test; it ends with the edge's World."""
+    comes back with the same content. `block_bytes` is about the size of the CAR's sections, and
+    `flags` are of daphnis-l2. Owned by a test; it ends with the edge's World."""
 
-    def __init__(self, edge, number, gate, file, block_bytes, legacy=False):
+    def __init__(self, edge, number, gate, file, block_bytes, legacy=False, flags=()):
         self._edge, self.id = edge, f"home-{number}"
         self._flags, self._roots = (["--legacy"], 0) if legacy else ([], 1)
+        self._flags += flags
         self.relay = Relay(edge.l2_port, gate, block_bytes)
         edge.world.on_close(self.relay.close)
         self._store = edge.world.subfolder(f"{self.id}-{self.relay.port}")

@@ -1,0 +1,224 @@
+"""Readers that take nothing, where no spool may grow: they pace no other reader, and hold no L2
+that others wait for. test_slow_campaign.py has the same at full size."""
+
+import contextlib
+import itertools
+import tempfile
+import time
+
+from harness import Crowd, Edge, EdgeTest, Gate, car, wait_for
+from harness.homes import Home
+
+LEAF = 1 << 16
+MIB = 16
+BEGUN = 2 * LEAF  # What the L2 sends before all clients are there.
+ELSEWHERE = "127.0.0.2"
+YIELD_AFTER_MS, CUT_WINDOW_MS = 1_000, 2_000
+# Little is held for a reader anywhere, so that one that takes nothing is soon far behind.
+FLAGS = ("--fetch-window-bytes", "512K", "--output-high-bytes", "64K", "--loner-after-ms", "300",
+         "--yield-after-ms", YIELD_AFTER_MS, "--slow-reader-window-ms", CUT_WINDOW_MS,
+         "--slow-reader-rate", "16K", "--loners-per-address", "4")
+RECEIVE_BUFFER = 4096
+LEGACY_CAPACITY = 3
+
+
+def settings(legacies=(False, True), cached=(False, True)):
+    """Each setting in which no spool may grow, by name: without a cache, and with one that refuses;
+    from L2s of each generation."""
+    return [dict(zip(("cached", "legacy"), setting))
+            for setting in itertools.product(cached, legacies)]
+
+
+class SlowTest(EdgeTest):
+    """`self.edge` and its L2s are those of one setting at a time."""
+
+    @classmethod
+    def begin(cls, world):
+        # As many as an L2 of the default capacity works on at once, and one more.
+        cls.cars = [car.file_car(car.numbered(f"slow {number}", MIB << 20), LEAF)[:2]
+                    for number in range(4)]
+        cls.root, cls.body = cls.cars[0]
+        cls.file = world.folder / "file.car"
+        cls.file.write_bytes(cls.body)
+
+    @contextlib.contextmanager
+    def edge_of(self, setting):
+        """The edges of that setting and their L2s end with the context."""
+        self.legacy, self.cached = setting["legacy"], setting["cached"]
+        self.spool_flags = ["--spool-dir", "none"]
+        if self.cached:
+            # The spool folder holds no byte, and nothing fits into the cache.
+            folder = tempfile.mkdtemp(prefix="cache-", dir=self.world.folder)
+            self.spool_flags = ["--spool-limit", "0", "--cache-limit", "4K", "--cache-dir", folder]
+        try:
+            yield
+        finally:
+            self.world.stop_processes()
+
+    def begin_edge(self, workers=1, *flags):
+        self.edge = Edge(self.world, workers=workers, patient=True, broker_flags=self.spool_flags,
+                         worker_flags=[*FLAGS, *flags])
+
+    def crowd(self, count, number=0, **options):
+        """Clients that have their first bytes and take no more until they are told to run."""
+        root, body = self.cars[number]
+        crowd = Crowd(self.edge.client_port, f"/ipfs/{root}?format=car", body, count, **options)
+        self.world.on_close(crowd.close)
+
+        def have_begun():
+            crowd.sip(RECEIVE_BUFFER)
+            return crowd.faults or min(crowd.bodies()) > 0
+        wait_for(have_begun, "all have their first bytes")
+        self.assertEqual([], crowd.faults)
+        return crowd
+
+    def stalled(self, count, number=0, **options):
+        return self.crowd(count, number, receive_buffer=RECEIVE_BUFFER, **options)
+
+    def assert_whole(self, crowd, count, cut=0):
+        crowd.run(30)
+        self.assertEqual(cut, len(crowd.faults), crowd.faults)
+        self.assertEqual([], [fault for fault in crowd.faults if "ECONNRESET" not in fault])
+        self.assertEqual(count, crowd.whole)
+
+    def figure(self, name):
+        """What the workers last said of themselves."""
+        return self.edge.metrics()[f"daphnis_worker_{name}"]
+
+    def wait_figure(self, name, value):
+        wait_for(lambda: self.figure(name) == value, f"{name} is {value}")
+
+
+class Paced(SlowTest):
+    """One answer for slow and honest readers."""
+
+    def begin_streams(self, *slow):
+        """Three honest readers, and slow ones of each kind: how many, and options of crowd(). All
+        are of one fetch, which goes on once all are there. Returns a crowd of each."""
+        self.begin_edge()
+        gate = Gate(BEGUN)
+        self.home = Home(self.edge, 0, gate, self.file, LEAF, self.legacy, ["--capacity", "16"])
+        slow = [self.stalled(count, **options) for count, options in slow]
+        honest = self.crowd(3)
+        self.assertEqual(3, honest.statuses.get("FETCHING"))
+        gate.open_to(None)
+        return honest, *slow
+
+    def test_who_reads_on_does_not_wait_for_who_does_not(self):
+        for setting in settings():
+            with self.subTest(**setting), self.edge_of(setting):
+                honest, slow = self.begin_streams((1, {}))
+                self.assert_whole(honest, 3)
+                self.assertLess(max(slow.bodies()), len(self.body) // 4, "it was to be slow")
+                self.wait_figure("readers_left_total", 1)
+                self.wait_figure("loners", 1)
+                self.assert_whole(slow, 1)
+
+    def test_one_that_went_on_alone_holds_no_place(self):
+        for setting in settings(legacies=[False]):
+            with self.subTest(**setting), self.edge_of(setting):
+                honest, slow = self.begin_streams((1, {}))
+                self.assert_whole(honest, 3)
+                self.edge.wait_stats(lambda row: row["attempts_in_flight"] == 0,
+                                     "the L2 is released")
+                self.assert_whole(slow, 1)
+                self.edge.settle()
+
+    def test_one_that_went_on_alone_outlives_its_l2(self):
+        for setting in settings():
+            with self.subTest(**setting), self.edge_of(setting):
+                honest, slow = self.begin_streams((1, {}))
+                self.assert_whole(honest, 3)
+                self.home.kill()
+                self.edge.wait_l2_gone(self.home.id)
+                self.home.start()
+                self.assert_whole(slow, 1)
+
+    def test_those_of_one_address_past_its_share_are_cut(self):
+        for setting in settings():
+            with self.subTest(**setting), self.edge_of(setting):
+                honest, slow, elsewhere = self.begin_streams((5, {}), (1, {"source": ELSEWHERE}))
+                self.assert_whole(honest, 3)
+                self.wait_figure("readers_cut_total", 1)
+                self.wait_figure("loners", 5)
+                self.assert_whole(elsewhere, 1)
+                self.assert_whole(slow, 4, cut=1)
+
+    def test_one_that_went_on_alone_goes_over_to_the_cached_file(self):
+        for setting in settings(cached=[True]):
+            with self.subTest(**setting), self.edge_of(setting):
+                honest, slow = self.begin_streams((1, {}))
+                self.assert_whole(honest, 3)
+                limit = self.edge.admin("/cache/limit?bytes=1G", method="POST")
+                self.assertEqual(200, limit.status)
+                self.assertEqual(self.body, self.edge.car(self.root).body)
+                wait_for(lambda: self.edge.car(self.root).headers["x-cache"] == "HIT",
+                         "it is cached")
+                self.home.kill()
+                self.edge.wait_l2_gone(self.home.id)
+                self.assert_whole(slow, 1)
+
+
+class Held(SlowTest):
+    """Readers that stand still, each with an answer of its own from one L2."""
+
+    def begin_streams(self, readers, capacity=LEGACY_CAPACITY):
+        """So many of the L2's places are taken by such readers. Returns them."""
+        self.begin_edge(2)
+        store = self.world.subfolder(f"store-{self.edge.client_port}")
+        for number, (_, body) in enumerate(self.cars):
+            (store / f"{number}.car").write_bytes(body)
+        flags = ["--legacy"] if self.legacy else ["--capacity", capacity]
+        self.edge.l2(store, "home", *flags, roots=0 if self.legacy else len(self.cars))
+        return [self.stalled(1, number) for number in range(readers)]
+
+    def assert_others_are_served(self):
+        """At the latest when the places must have come back."""
+        root, body = self.cars[-1]
+
+        def is_served():
+            response = self.edge.car(root)
+            self.assertIn(response.status, (200, 503))
+            return response.status == 200 and response.body == body
+        wait_for(is_served, "another request of that L2 is served", 10, every=0.2)
+
+    def test_an_l2_that_can_go_on_later_is_free_for_others(self):
+        for setting in settings(legacies=[False]):
+            with self.subTest(**setting), self.edge_of(setting):
+                for capacity in (1, 3):
+                    slow = self.begin_streams(capacity, capacity)
+                    self.assert_others_are_served()
+                    self.wait_figure("yields_total", capacity)
+                    for crowd in slow:
+                        self.assert_whole(crowd, 1)
+                    self.edge.settle()
+
+    def test_an_l2_that_cannot_is_free_once_its_readers_are_cut(self):
+        for setting in settings(legacies=[True]):
+            with self.subTest(**setting), self.edge_of(setting):
+                slow = self.begin_streams(LEGACY_CAPACITY)
+                self.assert_others_are_served()
+                for crowd in slow:
+                    crowd.run(30)
+                self.assertEqual(LEGACY_CAPACITY,
+                                 sum(crowd.whole + len(crowd.faults) for crowd in slow))
+                cut = [fault for crowd in slow for fault in crowd.faults]
+                self.assertGreater(len(cut), 0)
+                self.assertEqual([], [fault for fault in cut if "ECONNRESET" not in fault])
+                self.wait_figure("readers_cut_total", len(cut))
+
+    def test_nobody_is_cut_while_there_is_room(self):
+        for setting in settings(legacies=[True]):
+            with self.subTest(**setting), self.edge_of(setting):
+                slow, = self.begin_streams(1)
+                root, body = self.cars[-1]
+                end = time.monotonic() + 2.5 * CUT_WINDOW_MS / 1000
+                while time.monotonic() < end:
+                    self.assertEqual(body, self.edge.car(root).body)
+                self.assertEqual(0, self.figure("readers_cut_total"))
+                self.assert_whole(slow, 1)
+
+
+if __name__ == "__main__":
+    import unittest
+    unittest.main()
