@@ -22,11 +22,17 @@ RECEIVE_BUFFER = 4096
 LEGACY_CAPACITY = 3
 
 
-def settings(legacies=(False, True), cached=(False, True)):
-    """Each setting in which no spool may grow, by name: without a cache, and with one that refuses;
-    from L2s of each generation."""
-    return [dict(zip(("cached", "legacy"), setting))
-            for setting in itertools.product(cached, legacies)]
+# How it comes that no spool may grow, as flags of the broker: there is no folder for any, the cache
+# refuses what does not fit and the spool folder takes no byte, or one spool of half an answer has
+# taken all.
+ROOMS = {"none": ["--spool-dir", "none"], "refused": ["--spool-limit", "0", "--cache-limit", "4K"],
+         "taken": ["--spool-limit", f"{MIB // 2}M"]}
+
+
+def settings(legacies=(False, True), rooms=tuple(ROOMS)):
+    """Each setting, by name, also from L2s of each generation."""
+    return [dict(zip(("room", "legacy"), setting))
+            for setting in itertools.product(rooms, legacies)]
 
 
 class SlowTest(EdgeTest):
@@ -34,9 +40,9 @@ class SlowTest(EdgeTest):
 
     @classmethod
     def begin(cls, world):
-        # As many as an L2 of the default capacity works on at once, and one more.
-        cls.cars = [car.file_car(car.numbered(f"slow {number}", MIB << 20), LEAF)[:2]
-                    for number in range(4)]
+        # As many as an L2 of the default capacity works on at once, and a small one.
+        cls.cars = [car.file_car(car.numbered(f"slow {number}", size), LEAF)[:2]
+                    for number, size in enumerate([MIB << 20] * LEGACY_CAPACITY + [LEAF])]
         cls.root, cls.body = cls.cars[0]
         cls.file = world.folder / "file.car"
         cls.file.write_bytes(cls.body)
@@ -44,19 +50,17 @@ class SlowTest(EdgeTest):
     @contextlib.contextmanager
     def edge_of(self, setting):
         """The edges of that setting and their L2s end with the context."""
-        self.legacy, self.cached = setting["legacy"], setting["cached"]
-        self.spool_flags = ["--spool-dir", "none"]
-        if self.cached:
-            # The spool folder holds no byte, and nothing fits into the cache.
+        self.legacy, self.broker_flags = setting["legacy"], list(ROOMS[setting["room"]])
+        if setting["room"] == "refused":
             folder = tempfile.mkdtemp(prefix="cache-", dir=self.world.folder)
-            self.spool_flags = ["--spool-limit", "0", "--cache-limit", "4K", "--cache-dir", folder]
+            self.broker_flags += ["--cache-dir", folder]
         try:
             yield
         finally:
             self.world.stop_processes()
 
     def begin_edge(self, workers=1, *flags):
-        self.edge = Edge(self.world, workers=workers, patient=True, broker_flags=self.spool_flags,
+        self.edge = Edge(self.world, workers=workers, patient=True, broker_flags=self.broker_flags,
                          worker_flags=[*FLAGS, *flags])
 
     def crowd(self, count, number=0, **options):
@@ -145,7 +149,7 @@ class Paced(SlowTest):
                 self.assert_whole(slow, 4, cut=1)
 
     def test_one_that_went_on_alone_goes_over_to_the_cached_file(self):
-        for setting in settings(cached=[True]):
+        for setting in settings(rooms=["refused"]):
             with self.subTest(**setting), self.edge_of(setting):
                 honest, slow = self.begin_streams((1, {}))
                 self.assert_whole(honest, 3)
@@ -215,6 +219,7 @@ class Held(SlowTest):
                 end = time.monotonic() + 2.5 * CUT_WINDOW_MS / 1000
                 while time.monotonic() < end:
                     self.assertEqual(body, self.edge.car(root).body)
+                    time.sleep(0.1)  # Long enough a time with others has to pass.
                 self.assertEqual(0, self.figure("readers_cut_total"))
                 self.assert_whole(slow, 1)
 
