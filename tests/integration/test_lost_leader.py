@@ -3,14 +3,14 @@ whoever is not at the dead worker notices nothing."""
 
 import time
 
-from harness import CAMPAIGN, Gate, car
+from harness import Gate, car
 from harness.carrying import FOLLOWERS, CarryOnTest, ways
 from harness.homes import Home
 from harness.placed import PlacedClients, finish, wait_for_bytes
 
 LEAF = 1 << 18
 MARGIN = 4 * LEAF  # How much further than the clients a stream is let.
-MIB = 1024 if CAMPAIGN else 32
+MIB = 32
 REQUEST_MS = 1_500
 # What a gate holds stands still until all clients have come up to it: here that is no reason to
 # start another beside it.
