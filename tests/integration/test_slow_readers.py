@@ -15,7 +15,7 @@ BEGUN = 2 * LEAF  # What the L2 sends before all clients are there.
 ELSEWHERE = "127.0.0.2"
 YIELD_AFTER_MS, CUT_WINDOW_MS = 1_000, 2_000
 # Little is held for a reader anywhere, so that one that takes nothing is soon far behind.
-FLAGS = ("--fetch-window-bytes", "512K", "--output-high-bytes", "64K", "--loner-after-ms", "300",
+FLAGS = ("--fetch-window-bytes", "2M", "--output-high-bytes", "64K", "--loner-after-ms", "300",
          "--yield-after-ms", YIELD_AFTER_MS, "--slow-reader-window-ms", CUT_WINDOW_MS,
          "--slow-reader-rate", "16K", "--loners-per-address", "4")
 RECEIVE_BUFFER = 4096
@@ -49,19 +49,19 @@ class SlowTest(EdgeTest):
 
     @contextlib.contextmanager
     def edge_of(self, setting):
-        """The edges of that setting and their L2s end with the context."""
-        self.legacy, self.broker_flags = setting["legacy"], list(ROOMS[setting["room"]])
-        if setting["room"] == "refused":
-            folder = tempfile.mkdtemp(prefix="cache-", dir=self.world.folder)
-            self.broker_flags += ["--cache-dir", folder]
+        """Edges are of that setting. They and their L2s end with the context."""
+        self.legacy, self.room = setting["legacy"], setting["room"]
         try:
             yield
         finally:
             self.world.stop_processes()
 
-    def begin_edge(self, workers=1, *flags):
-        self.edge = Edge(self.world, workers=workers, patient=True, broker_flags=self.broker_flags,
-                         worker_flags=[*FLAGS, *flags])
+    def begin_edge(self, workers=1):
+        flags = list(ROOMS[self.room])
+        if self.room == "refused":
+            flags += ["--cache-dir", tempfile.mkdtemp(prefix="cache-", dir=self.world.folder)]
+        self.edge = Edge(self.world, workers=workers, patient=True, broker_flags=flags,
+                         worker_flags=FLAGS)
 
     def crowd(self, count, number=0, **options):
         """Clients that have their first bytes and take no more until they are told to run."""
