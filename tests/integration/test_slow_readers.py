@@ -14,10 +14,12 @@ MIB = 16
 BEGUN = 2 * LEAF  # What the L2 sends before all clients are there.
 ELSEWHERE = "127.0.0.2"
 YIELD_AFTER_MS, CUT_WINDOW_MS = 1_000, 2_000
-# Little is held for a reader anywhere, so that one that takes nothing is soon far behind.
-FLAGS = ("--fetch-window-bytes", "2M", "--output-high-bytes", "64K", "--loner-after-ms", "300",
-         "--yield-after-ms", YIELD_AFTER_MS, "--slow-reader-window-ms", CUT_WINDOW_MS,
-         "--slow-reader-rate", "16K", "--loners-per-address", "4")
+# Little is held for a reader anywhere, so that one that takes nothing is soon far behind. A cache
+# is filled all the same: the window holds what that calls small.
+WINDOW = "2M"
+FLAGS = ("--output-high-bytes", "64K", "--loner-after-ms", "300", "--yield-after-ms",
+         YIELD_AFTER_MS, "--slow-reader-window-ms", CUT_WINDOW_MS, "--slow-reader-rate", "16K",
+         "--loners-per-address", "4")
 RECEIVE_BUFFER = 4096
 LEGACY_CAPACITY = 3
 
@@ -56,12 +58,12 @@ class SlowTest(EdgeTest):
         finally:
             self.world.stop_processes()
 
-    def begin_edge(self, workers=1):
+    def begin_edge(self, workers=1, window=WINDOW):
         flags = list(ROOMS[self.room])
         if self.room == "refused":
             flags += ["--cache-dir", tempfile.mkdtemp(prefix="cache-", dir=self.world.folder)]
         self.edge = Edge(self.world, workers=workers, patient=True, broker_flags=flags,
-                         worker_flags=FLAGS)
+                         worker_flags=["--fetch-window-bytes", window, *FLAGS])
 
     def crowd(self, count, number=0, **options):
         """Clients that have their first bytes and take no more until they are told to run."""
@@ -166,9 +168,9 @@ class Paced(SlowTest):
 class Held(SlowTest):
     """Readers that stand still, each with an answer of its own from one L2."""
 
-    def begin_streams(self, readers, capacity=LEGACY_CAPACITY):
+    def begin_streams(self, readers, capacity=LEGACY_CAPACITY, window=WINDOW):
         """So many of the L2's places are taken by such readers. Returns them."""
-        self.begin_edge(2)
+        self.begin_edge(2, window)
         store = self.world.subfolder(f"store-{self.edge.client_port}")
         for number, (_, body) in enumerate(self.cars):
             (store / f"{number}.car").write_bytes(body)
@@ -181,7 +183,7 @@ class Held(SlowTest):
         root, body = self.cars[-1]
 
         def is_served():
-            response = self.edge.car(root)
+            response = self.edge.car(root, seconds=60)
             self.assertIn(response.status, (200, 503))
             return response.status == 200 and response.body == body
         wait_for(is_served, "another request of that L2 is served", 10, every=0.2)
@@ -198,9 +200,17 @@ class Held(SlowTest):
                     self.edge.settle()
 
     def test_an_l2_that_cannot_is_free_once_its_readers_are_cut(self):
+        self.hold_until_cut(WINDOW)
+
+    def test_what_a_client_took_at_first_spares_it_for_no_longer(self):
+        # A short window fills before the client's own buffers do, which take as much as it may be
+        # slow for many times --slow-reader-window-ms.
+        self.hold_until_cut("256K")
+
+    def hold_until_cut(self, window):
         for setting in settings(legacies=[True]):
             with self.subTest(**setting), self.edge_of(setting):
-                slow = self.begin_streams(LEGACY_CAPACITY)
+                slow = self.begin_streams(LEGACY_CAPACITY, window=window)
                 self.assert_others_are_served()
                 for crowd in slow:
                     crowd.run(30)
