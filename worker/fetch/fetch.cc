@@ -194,7 +194,7 @@ void Fetch::pause(uint64_t now_ms) {
   if (sources_.empty() || std::exchange(is_paused_, is_blocked_) == is_blocked_) return;
   if (is_paused_) {
     paused_since_ms_ = now_ms;
-    pace_.note(window_.end(), context_.settings.slow_reader_window_ms, now_ms);
+    note_pace(now_ms);
     context_.agenda.call_at(id_, now_ms + (is_alone_ ? 0 : context_.settings.yield_after_ms));
   }
   for (const Source& source : sources_) {
@@ -238,6 +238,7 @@ void Fetch::end() {
 }
 
 void Fetch::on_time(uint64_t now_ms) {
+  if (is_paused_ && !sources_.empty()) note_pace(now_ms);
   if (is_yield_due(now_ms)) yield(now_ms);
   if (spool_) {
     const auto asked_ms = spool_->asked_ms();

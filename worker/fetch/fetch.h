@@ -311,6 +311,7 @@ class Fetch {
   void yield(uint64_t now_ms);
   [[nodiscard]] bool is_resumption_due() const;
   void watch_readers(const Slowest& slowest, uint64_t now_ms);
+  void note_pace(uint64_t now_ms);
   void report(uint64_t now_ms);
   void report_failure();
   void begin_anew(uint64_t now_ms);

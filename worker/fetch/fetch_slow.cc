@@ -143,6 +143,12 @@ void Fetch::watch_readers(const Slowest& slowest, uint64_t now_ms) {
   }
 }
 
+void Fetch::note_pace(uint64_t now_ms) {
+  const uint64_t window_ms = context_.settings.slow_reader_window_ms;
+  pace_.note(window_.end(), window_ms, now_ms);
+  context_.agenda.call_at(id_, pace_.next_ms(window_ms));
+}
+
 bool Fetch::is_pacing(uint64_t now_ms) const {
   const Settings& settings = context_.settings;
   return is_paused_ && !is_spooling() && !may_yield() &&

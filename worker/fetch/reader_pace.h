@@ -10,13 +10,19 @@ namespace daphnis::worker {
 /// fetch.
 class ReaderPace {
  public:
-  /// The readers pause the source, with `bytes` of output made so far.
+  /// Notes what output has been made so far: once in a window. To be called when the readers pause
+  /// the source, and at next_ms() while they do.
   void note(uint64_t bytes, uint64_t window_ms, uint64_t now_ms) {
-    if (last_.at_ms != kNever && now_ms - last_.at_ms < window_ms) return;
+    if (now_ms < next_ms(window_ms)) return;
     before_ = last_;
     last_ = {.at_ms = now_ms, .bytes = bytes};
   }
-  /// True where they took less than `bytes_per_s` from one such pause on, at least `window_ms` ago.
+  /// When the next note is due; 0 before the first.
+  [[nodiscard]] uint64_t next_ms(uint64_t window_ms) const {
+    return last_.at_ms == kNever ? 0 : last_.at_ms + window_ms;
+  }
+  /// True where they took less than `bytes_per_s` from one of the last two notes on, made at least
+  /// `window_ms` ago.
   [[nodiscard]] bool is_slow(uint64_t bytes, uint64_t bytes_per_s, uint64_t window_ms,
                              uint64_t now_ms) const {
     const auto is_old = [&](const Mark& mark) {
