@@ -22,17 +22,15 @@ bool is_truthful_refusal(int status) {
 
 }  // namespace
 
-Client::Client(Scene& scene, std::string name, Plan plan, Dial dial, IsHeld is_held,
-               IsHeld is_promised)
+Client::Client(Scene& scene, std::string name, Plan plan, Edge edge)
     : scene_(scene),
       name_(std::move(name)),
       plan_(std::move(plan)),
-      dial_(std::move(dial)),
-      is_held_(std::move(is_held)),
-      is_promised_(std::move(is_promised)),
+      edge_(std::move(edge)),
       alarm_(scene.clock,
              [this] {
                if (!stream_) return begin();
+               begin_patience();
                stream_->start_reading();
              }),
       patience_(scene.clock, [this] { fail("has waited for too long"); }),
@@ -56,7 +54,7 @@ void Client::begin_patience() {
 }
 
 void Client::begin() {
-  std::unique_ptr<Socket> socket = dial_(plan_.worker);
+  std::unique_ptr<Socket> socket = edge_.dial();
   if (!socket) {
     if (must_get_all()) fail("finds no worker");
     return finish();
@@ -104,10 +102,27 @@ void Client::on_bytes(Bytes bytes) {
   }
   if (is_done_) return;
   if (plan_.leaves_after_bytes && bytes_ >= *plan_.leaves_after_bytes) return leave();
+  consider_pause();
+}
+
+void Client::consider_pause() {
+  if (plan_.crawl && plan_.crawl->pauses > 0) {
+    Crawl& crawl = *plan_.crawl;
+    if (bytes_ < crawl.at_bytes) return;
+    --crawl.pauses;
+    crawl.at_bytes = bytes_ + crawl.step_bytes;
+    stream_->set_read_max(crawl.pauses > 0 ? crawl.step_bytes : SIZE_MAX);
+    return pause(crawl.pause_ms);
+  }
   if (!plan_.is_slow || pauses_left_ == 0 || !scene_.chance.one_in(3)) return;
   --pauses_left_;
+  pause(scene_.chance.between(1, 1'500));
+}
+
+void Client::pause(uint64_t pause_ms) {
   stream_->stop_reading();
-  alarm_.after(scene_.chance.between(1, 1'500));
+  patience_.stop();
+  alarm_.after(pause_ms);
 }
 
 void Client::on_answer_head() {
@@ -124,7 +139,8 @@ void Client::on_answer_head() {
     return;
   }
   if (!is_truthful_refusal(head.status)) fail("got a status that is not true");
-  if (must_get_all() && is_held_(wish().dag) && wish().exists) fail("was refused what is there");
+  if (must_get_all() && edge_.is_held(wish().dag) && wish().exists)
+    fail("was refused what is there");
   if (must_get_all() && head.status != 404) fail("was not told that it is not there");
 }
 
@@ -152,7 +168,8 @@ void Client::on_answer_end() {
   const int status = parser_.head().status;
   ++scene_.tally.statuses[static_cast<size_t>(status)];
   ++(status == 200 ? scene_.tally.whole : scene_.tally.refused);
-  if (status == 200 && is_promised_(wish().dag)) ++scene_.tally.promised;
+  if (status == 200 && edge_.is_promised(wish().dag)) ++scene_.tally.promised;
+  if (status == 200 && plan_.crawl && plan_.crawl->pauses == 0) ++scene_.tally.crawled;
   scene_.note(static_cast<uint64_t>(status) + body_at_);
   if (status == 200 && body_at_ != wish().answer.size() && !plan_.is_head) {
     fail(fmt::format("got a complete answer of {} bytes instead of {}", body_at_,

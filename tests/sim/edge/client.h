@@ -16,8 +16,16 @@ namespace daphnis::sim {
 /// world.
 class Client {
  public:
+  /// How a client takes its answers in small steps with pauses, until it has paused so often.
+  struct Crawl {
+    uint64_t at_bytes = 0;    ///< Bytes of answers that it takes before its next pause.
+    uint64_t step_bytes = 1;  ///< Bytes between two pauses, at least one.
+    uint64_t pause_ms = 0;
+    unsigned pauses = 0;
+  };
   struct Plan {
     uint64_t begins_ms = 0;
+    std::string address = "192.0.2.7";
     unsigned worker = 0;
     std::vector<const Wish*> wishes;  ///< One request for each, one after the other.
     bool is_http_1_0 = false;         ///< There is one request then.
@@ -25,17 +33,22 @@ class Client {
     bool is_head = false;
     bool ends_its_side = false;                       ///< After its last request.
     bool is_slow = false;                             ///< Stops reading now and then.
+    std::optional<Crawl> crawl = {};                  ///< Reads very slowly for a while.
     std::optional<uint64_t> leaves_after_bytes = {};  ///< Bytes of answers; nullopt: it stays.
     bool must_succeed = false;                        ///< Whatever the weather was before.
     bool must_hit = false;                            ///< The answer must come from the cache.
   };
-  /// Connects to a worker; null where it is away.
-  using Dial = std::function<std::unique_ptr<Socket>(unsigned worker)>;
-  /// True where an L2 that is there holds all of that DAG.
-  using IsHeld = std::function<bool(size_t dag)>;
+  /// The edge as a client knows it. All members must be set.
+  struct Edge {
+    /// Connects to the client's worker; null where it is away.
+    std::function<std::unique_ptr<Socket>()> dial;
+    /// True where an L2 that is there holds all of that DAG.
+    std::function<bool(size_t dag)> is_held;
+    /// True while what the DAG holds must be served, whatever other L2s do.
+    std::function<bool(size_t dag)> is_promised;
+  };
 
-  /// `is_promised` is true while what the DAG holds must be served, whatever other L2s do.
-  Client(Scene& scene, std::string name, Plan plan, Dial dial, IsHeld is_held, IsHeld is_promised);
+  Client(Scene& scene, std::string name, Plan plan, Edge edge);
 
   [[nodiscard]] bool is_done() const { return is_done_; }
 
@@ -50,21 +63,22 @@ class Client {
   void on_closed(bool is_reset);
   void leave();
   void finish();
+  /// Stops reading for a while, where the plan says so.
+  void consider_pause();
+  void pause(uint64_t pause_ms);
   void begin_patience();
   void fail(std::string_view what);
 
   [[nodiscard]] const Wish& wish() const { return *plan_.wishes[answered_]; }
   [[nodiscard]] std::string request_id(size_t number) const;
   [[nodiscard]] bool must_get_all() const {
-    return scene_.weather.is_calm || plan_.must_succeed || is_promised_(wish().dag);
+    return scene_.weather.is_calm || plan_.must_succeed || edge_.is_promised(wish().dag);
   }
 
   Scene& scene_;
   std::string name_;
   Plan plan_;
-  Dial dial_;
-  IsHeld is_held_;
-  IsHeld is_promised_;
+  Edge edge_;
   http::Parser parser_{http::Parser::Kind::kResponse};
   std::unique_ptr<Stream> stream_;
   Alarm alarm_;                ///< Begins the connection, and ends a pause in reading.

@@ -139,6 +139,7 @@ TEST_CASE("whatever happens every fetch ends once and no cut answer looks comple
   check_happened("orders that an L2 drops since they were cancelled", sum.cancels_acknowledged);
   check_happened("uploads that begin in mid-output", sum.skips);
   check_happened("outputs of several L2s", sum.carried_on);
+  check_happened("whole answers to clients that crawled", sum.crawled);
   for (const Outcome outcome : ipc::kAttemptOutcomes) {
     CAPTURE(name_of(outcome));
     CHECK(sum.outcomes[static_cast<size_t>(outcome)] > 0);
@@ -169,7 +170,8 @@ TEST_CASE("whatever happens every fetch ends once and no cut answer looks comple
                 << " double, " << sum.cache_stores_failed << " not stored, " << sum.spools_lost
                 << " spools lost, " << sum.folder_tasks_dropped << " folder tasks dropped, "
                 << sum.jobs_cut << " jobs cut, " << sum.spool_dir_files << " in the spool folder, "
-                << sum.hits_without_l2 << " hits without L2s");
+                << sum.hits_without_l2 << " hits without L2s, " << sum.crawled
+                << " crawlers served");
 }
 
 TEST_CASE("whatever other L2s do every client gets what a steady one holds") {
@@ -179,6 +181,7 @@ TEST_CASE("whatever other L2s do every client gets what a steady one holds") {
   CHECK(sum.carried_on > sum.promised / 100);
   CHECK(sum.l2_deaths > 0);
   CHECK(sum.skips > 0);
+  CHECK(sum.crawled > 0);
 }
 
 TEST_CASE("with honest L2s every client gets exactly what there is") {

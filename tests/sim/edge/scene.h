@@ -48,6 +48,7 @@ struct Tally {
   uint64_t unanswered = 0;
   uint64_t left = 0;         ///< Requests whose client went first.
   uint64_t half_closed = 0;  ///< Clients that ended their side when they had asked.
+  uint64_t crawled = 0;      ///< Whole answers to clients that crawled for a while.
   uint64_t statuses[600] = {};
   uint64_t cancels = 0;  ///< Fetches that workers gave up.
   uint64_t handoffs = 0;

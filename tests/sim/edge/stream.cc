@@ -1,5 +1,6 @@
 #include "tests/sim/edge/stream.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -30,7 +31,7 @@ void Stream::on_change() {
   if (socket_->readable() > 0) {
     std::array<uint8_t, 16 * 1024> buffer;
     const size_t most = scene_.chance.one_in(8) ? scene_.chance.between(1, 64) : buffer.size();
-    const size_t size = socket_->read(std::span(buffer).first(most));
+    const size_t size = socket_->read(std::span(buffer).first(std::min(most, read_max_)));
     if (socket_->is_ready()) turn_.after(0);
     return alive->on_bytes({buffer.data(), size});
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -32,6 +33,8 @@ class Stream {
   /// The stream's destruction will be a reset.
   void abort() { socket_->set_reset_on_close(true); }
   void stop_reading() { is_stopped_ = true; }
+  /// Takes at most so many bytes, at least one, in each event.
+  void set_read_max(size_t bytes) { read_max_ = bytes; }
   void start_reading();
   /// Gives the socket away; this object must not be used afterwards.
   [[nodiscard]] std::unique_ptr<Socket> release();
@@ -48,6 +51,7 @@ class Stream {
   Alarm drained_;
   Alarm taken_;
   std::string unsent_;
+  size_t read_max_ = SIZE_MAX;
   bool is_stopped_ = false;
   bool has_ended_ = false;
   bool is_ending_ = false;  ///< shutdown() was called and waits until all bytes are written.

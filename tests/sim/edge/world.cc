@@ -25,8 +25,10 @@ World::World(uint64_t seed, Kind kind)
   draw_weather();
   draw_settings();
   draw_disk();
+  draw_narrows();
   draw_l2s();
   draw_clients();
+  draw_crawlers();
   draw_troubles();
 }
 
@@ -66,16 +68,16 @@ LinkFault World::draw_fault(const L2Node::Traits& traits) {
 
 void World::add_client(Client::Plan plan) {
   const std::string name = "client-" + std::to_string(clients_.size());
-  clients_.push_back(std::make_unique<Client>(
-      scene_, name, std::move(plan),
-      [this](unsigned worker) -> std::unique_ptr<Socket> {
+  Client::Edge edge{
+      .dial = [this, worker = plan.worker, address = plan.address]() -> std::unique_ptr<Socket> {
         if (!workers_[worker]) return nullptr;
-        auto ends = scene_.network.connect("192.0.2.7");
+        auto ends = scene_.network.connect(address);
         workers_[worker]->on_client(std::move(ends.far));
         return std::move(ends.near);
       },
-      [this](size_t dag) { return is_held(dag); },
-      [this](size_t dag) { return is_promised(dag); }));
+      .is_held = [this](size_t dag) { return is_held(dag); },
+      .is_promised = [this](size_t dag) { return is_promised(dag); }};
+  clients_.push_back(std::make_unique<Client>(scene_, name, std::move(plan), std::move(edge)));
 }
 
 bool World::is_held(size_t dag) const {

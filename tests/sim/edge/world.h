@@ -42,6 +42,10 @@ class World {
   void draw_troubles();
   void draw_disk();
   void draw_crowd(const Wish* wanted);
+  /// Draws how little room there is in a world with clients that crawl.
+  void draw_narrows();
+  void draw_crawlers();
+  [[nodiscard]] Client::Crawl draw_crawl();
   [[nodiscard]] Client::Plan draw_client(const Wish* wanted);
 
   void start_broker();
@@ -86,6 +90,7 @@ class World {
   unsigned troubles_left_ = 0;
   unsigned verbs_left_ = 0;
   bool has_disk_ = false;
+  bool has_crawlers_ = false;  ///< Some clients read so slowly that they could keep others waiting.
   bool has_only_v2_ = false;
 };
 

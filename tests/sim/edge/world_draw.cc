@@ -7,6 +7,7 @@ namespace daphnis::sim {
 
 void World::draw_weather() {
   Chance& chance = scene_.chance;
+  has_crawlers_ = kind_ != Kind::kCalm && chance.one_in(4);
   Network::Manners manners;
   constexpr size_t kCapacities[] = {700, 4096, 16 * 1024, 128 * 1024};
   const auto between = [&chance](uint64_t least, uint64_t most) {
@@ -113,7 +114,7 @@ void World::draw_clients() {
     }
   }
   const Wish* last = nullptr;
-  for (uint64_t left = chance.between(6, 20); left > 0; --left) {
+  for (uint64_t left = chance.between(6, has_crawlers_ ? 10 : 20); left > 0; --left) {
     last = last && chance.one_in(3) ? last : chance.pick(asked_);
     add_client(draw_client(last));
   }

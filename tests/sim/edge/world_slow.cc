@@ -1,0 +1,73 @@
+#include <algorithm>
+#include <vector>
+
+#include "common/base/limits.h"
+#include "tests/sim/edge/world.h"
+
+/// The part of the world for clients that take very little, beside others of the same object.
+namespace daphnis::sim {
+namespace {
+
+/// An answer of more bytes than a window, a client's queue and its connection hold together.
+constexpr size_t kLongAnswerBytes = 60'000;
+
+}  // namespace
+
+void World::draw_narrows() {
+  if (!has_crawlers_) return;
+  worker_settings_.fetch_window_bytes = 16 * limits::kKiB;
+  worker_settings_.output_high_bytes = scene_.chance.one_in(2) ? 2'048 : 20'000;
+}
+
+/// Draws a client that stands still a few times, or that takes a few bytes at a time. It reads at
+/// once after at most 25 s, and has taken more than a client must.
+Client::Crawl World::draw_crawl() {
+  Chance& chance = scene_.chance;
+  const uint64_t crawls_ms = chance.between(8'000, 25'000);
+  Client::Crawl crawl{.at_bytes = chance.below(40'000)};
+  if (chance.one_in(2)) {
+    crawl.pauses = static_cast<unsigned>(chance.between(1, 3));
+    crawl.step_bytes = chance.between(1, 30'000);
+  } else {
+    crawl.pauses = static_cast<unsigned>(chance.between(20, 60));
+    crawl.step_bytes = chance.between(10, 1'000);
+  }
+  crawl.pause_ms = crawls_ms / crawl.pauses;
+  return crawl;
+}
+
+/// Lets clients ask for a long answer at once, of which some crawl; others come later for the same
+/// DAG, whose L2s may be busy with those.
+void World::draw_crawlers() {
+  if (!has_crawlers_) return;
+  Chance& chance = scene_.chance;
+  std::vector<const Wish*> long_ones;
+  for (const Wish& wish : Content::instance().wishes) {
+    if (wish.answer.size() > kLongAnswerBytes) long_ones.push_back(&wish);
+  }
+  for (uint64_t groups = chance.between(1, 2); groups > 0; --groups) {
+    const Wish* wanted = chance.pick(long_ones);
+    const uint64_t begins_ms = scene_.clock.now_ms() + 2'500 + chance.below(5'000);
+    const uint64_t crawlers = chance.between(1, 3);
+    const uint64_t together = crawlers + chance.between(1, 3);
+    const uint64_t all = together + chance.between(0, 2);
+    for (uint64_t i = 0; i < all; ++i) {
+      Client::Plan plan;
+      plan.address = "192.0.2." + std::to_string(chance.between(7, 9));
+      plan.worker = static_cast<unsigned>(chance.below(kWorkers));
+      plan.wishes.push_back(wanted);
+      plan.begins_ms = begins_ms + chance.below(4);
+      if (i < crawlers) plan.crawl = draw_crawl();
+      if (i >= together) {
+        plan.begins_ms = begins_ms + chance.between(1'000, 8'000);
+        const auto is_of_dag = [&](const Wish* wish) { return wish->dag == wanted->dag; };
+        std::vector<const Wish*> near;
+        std::ranges::copy_if(asked_, std::back_inserter(near), is_of_dag);
+        if (!near.empty()) plan.wishes.front() = chance.pick(near);
+      }
+      add_client(std::move(plan));
+    }
+  }
+}
+
+}  // namespace daphnis::sim
