@@ -46,6 +46,8 @@ void check_files(const Tally& sum) {
 /// Checks that the effects of a bad disk and of deaths have happened.
 void check_file_trouble(const Tally& sum) {
   check_happened("leaders that failed with readers in mid-file", sum.joins_broken);
+  check_happened("workers killed while others read along", sum.leader_deaths);
+  check_happened("the same, late in an answer", sum.leader_deaths_late);
   check_happened("readers that went on with an L2", sum.joins_went_on);
   check_happened("files lost while they were sent", sum.files_lost);
   check_happened("damaged files", sum.files_damaged);
@@ -170,7 +172,8 @@ TEST_CASE("whatever happens every fetch ends once and no cut answer looks comple
                 << " double, " << sum.cache_stores_failed << " not stored, " << sum.spools_lost
                 << " spools lost, " << sum.folder_tasks_dropped << " folder tasks dropped, "
                 << sum.jobs_cut << " jobs cut, " << sum.spool_dir_files << " in the spool folder, "
-                << sum.hits_without_l2 << " hits without L2s, " << sum.crawled
+                << sum.hits_without_l2 << " hits without L2s, " << sum.leader_deaths
+                << " leaders killed, " << sum.leader_deaths_late << " of them late, " << sum.crawled
                 << " crawlers served");
 }
 
@@ -182,6 +185,7 @@ TEST_CASE("whatever other L2s do every client gets what a steady one holds") {
   CHECK(sum.l2_deaths > 0);
   CHECK(sum.skips > 0);
   CHECK(sum.crawled > 0);
+  if (kSlowdown == 1) CHECK(sum.leader_deaths > 0);
 }
 
 TEST_CASE("with honest L2s every client gets exactly what there is") {

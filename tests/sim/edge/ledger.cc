@@ -14,6 +14,22 @@ void Ledger::sent(const ipc::Fetch& message) {
   asked->second.state = State::kAsked;
   asked->second.key = message.key;
   asked->second.is_broken |= to_lead_.erase(message.key) > 0;
+  if (is_new) asked->second.since_ms = scene_.clock.now_ms();
+}
+
+void Ledger::sent(const ipc::FetchProgress& message) {
+  const auto found = fetches_.find(message.fetch_id);
+  if (found == fetches_.end()) return;
+  found->second.shows_spool = message.state == ipc::JoinState::kGoing && message.bytes > 0;
+}
+
+std::optional<uint64_t> Ledger::leads_for_ms() const {
+  std::optional<uint64_t> longest_ms;
+  for (const auto& [id, asked] : fetches_) {
+    if (asked.state != State::kAsked || !asked.shows_spool) continue;
+    longest_ms = std::max(longest_ms.value_or(0), scene_.clock.now_ms() - asked.since_ms);
+  }
+  return longest_ms;
 }
 
 void Ledger::sent(const ipc::CancelFetch& message) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -24,6 +25,9 @@ class Ledger {
   }
   /// Called when nothing is under way any more: fails where a fetch or an attempt has not ended.
   void check_quiet();
+  /// For how long the oldest fetch in whose spool others could read is under way; nullopt where
+  /// there is none.
+  [[nodiscard]] std::optional<uint64_t> leads_for_ms() const;
 
  private:
   struct Handed {
@@ -37,8 +41,10 @@ class Ledger {
     kEnded,
   };
   struct Asked {
+    uint64_t since_ms = 0;
     State state = State::kAsked;
     RequestKey key{};
+    bool shows_spool = false;  ///< Other workers were told of bytes in its spool.
     bool reads_along = false;  ///< It reads along in another worker's spool.
     bool is_broken = false;    ///< That spool has failed.
     bool is_partial = false;   ///< An attempt that failed has proven blocks.
@@ -48,6 +54,7 @@ class Ledger {
   void sent(const ipc::CancelFetch& message);
   void sent(const ipc::HandoffTaken& message);
   void sent(const ipc::AttemptEnded& message);
+  void sent(const ipc::FetchProgress& message);
   void sent(const auto&) {}
   void received(const ipc::Handoff& message);
   void received(const ipc::FetchFailed& message);

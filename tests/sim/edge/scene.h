@@ -35,6 +35,7 @@ struct Weather {
   unsigned scan_pause_ms = 0;      ///< Between two steps of a scan, as if the folder were larger.
   unsigned pipelined_one_in = 3;   ///< L2s that send a delivery behind the one under way.
   unsigned link_fault_one_in = 0;  ///< Connections of L2s whose link has faults.
+  unsigned upload_pause_ms = 0;    ///< After each write of a delivery.
   /// Longer than all deadlines of a request together: how long a client waits for its next byte.
   uint64_t patience_ms = 60'000;
 };
@@ -75,6 +76,8 @@ struct Tally {
   uint64_t joins_opened = 0;          ///< Spools of another worker that were opened.
   uint64_t joins_broken = 0;          ///< Followers whose leader failed in mid-file.
   uint64_t joins_went_on = 0;         ///< Such followers that went on with an L2 of their own.
+  uint64_t leader_deaths = 0;         ///< Workers killed while others read along in their spools.
+  uint64_t leader_deaths_late = 0;    ///< When a fetch was older than its first output may be.
   uint64_t files_lost = 0;            ///< Files that failed while they were sent.
   uint64_t files_damaged = 0;         ///< Files that the weather damaged.
   uint64_t reads_later = 0;           ///< Reads of cached files that waited for the disk.

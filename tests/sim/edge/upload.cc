@@ -9,10 +9,12 @@ UploadLink::UploadLink(Scene& scene, std::unique_ptr<Socket> socket, Events even
     : scene_(scene),
       events_(std::move(events)),
       next_(scene.clock, [this] { pump(); }),
-      stream_(scene, std::move(socket),
-              {.on_bytes = [this](Bytes bytes) { on_bytes(bytes); },
-               .on_end = [this](const std::string&) { end(true); },
-               .on_drained = [this] { next_.after(scene_.chance.below(3)); }}) {}
+      stream_(
+          scene, std::move(socket),
+          {.on_bytes = [this](Bytes bytes) { on_bytes(bytes); },
+           .on_end = [this](const std::string&) { end(true); },
+           .on_drained =
+               [this] { next_.after(scene_.weather.upload_pause_ms + scene_.chance.below(3)); }}) {}
 
 void UploadLink::add(Upload upload) {
   upload.at = 0;

@@ -156,6 +156,7 @@ void WorkerNode::on_tick() {
 void WorkerNode::check_quiet() {
   const ipc::WorkerStats stats = core().stats();
   if (stats.fetches != 0) scene_.fail(fmt::format("{} still has {} fetches", name_, stats.fetches));
+  if (stats.loners != 0) scene_.fail(fmt::format("{} still has {} loners", name_, stats.loners));
   if (stats.clients != 0) scene_.fail(fmt::format("{} still has {} clients", name_, stats.clients));
   if (!core().is_empty()) scene_.fail(name_ + " still has streams");
   if (driver_.sockets() != 0) scene_.fail(name_ + " still has sockets");

@@ -28,6 +28,10 @@ class WorkerNode final : private worker::DriverHost {
 
   void on_client(std::unique_ptr<Socket> socket);
   [[nodiscard]] const worker::Worker& core() const { return driver_.core(); }
+  /// See Ledger::leads_for_ms().
+  [[nodiscard]] std::optional<uint64_t> leads_for_ms() const {
+    return ledger_ ? ledger_->leads_for_ms() : std::nullopt;
+  }
   /// Checks that nothing is under way any more.
   void check_quiet();
 

@@ -21,7 +21,8 @@ World::World(uint64_t seed, Kind kind)
       trouble_(scene_.clock, [this] { cause_trouble(); }),
       revival_(scene_.clock, [this] { revive(); }),
       operator_(scene_.clock, [this] { interfere(); }),
-      cure_(scene_.clock, [this] { scene_.disk.set_sick(0); }) {
+      cure_(scene_.clock, [this] { scene_.disk.set_sick(0); }),
+      leader_death_(scene_.clock, [this] { kill_leader(); }) {
   draw_weather();
   draw_settings();
   draw_disk();
@@ -29,6 +30,7 @@ World::World(uint64_t seed, Kind kind)
   draw_l2s();
   draw_clients();
   draw_crawlers();
+  draw_lost_leader();
   draw_troubles();
 }
 
@@ -76,7 +78,7 @@ void World::add_client(Client::Plan plan) {
         return std::move(ends.near);
       },
       .is_held = [this](size_t dag) { return is_held(dag); },
-      .is_promised = [this](size_t dag) { return is_promised(dag); }};
+      .is_promised = [this, worker = plan.worker](size_t dag) { return is_promised(worker, dag); }};
   clients_.push_back(std::make_unique<Client>(scene_, name, std::move(plan), std::move(edge)));
 }
 
@@ -86,8 +88,8 @@ bool World::is_held(size_t dag) const {
   });
 }
 
-bool World::is_promised(size_t dag) const {
-  return scene_.weather.is_edge_sound &&
+bool World::is_promised(unsigned worker, size_t dag) const {
+  return scene_.weather.is_edge_sound && !has_died_[worker] &&
          std::ranges::any_of(traits_, [dag](const L2Node::Traits& traits) {
            return traits.is_steady && traits.dags.contains(dag);
          });
@@ -100,8 +102,9 @@ void World::kill_broker() {
   broker_.reset();
 }
 
+/// Other workers' clients are promised what they were before.
 void World::kill_worker(unsigned number) {
-  scene_.weather.is_edge_sound = false;
+  has_died_[number] = true;
   scene_.trace("worker {} dies", number);
   ++scene_.tally.worker_deaths;
   workers_[number].reset();
@@ -164,6 +167,7 @@ void World::pass(uint64_t until_ms, bool stops_without_clients) {
 void World::mend() {
   trouble_.stop();
   revival_.stop();
+  leader_death_.stop();
   scene_.weather = {};
   scene_.network.set_manners({.capacity = 64 * 1024, .is_quick = true});
   if (kind_ != Kind::kCalm) {

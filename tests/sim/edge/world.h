@@ -46,6 +46,9 @@ class World {
   void draw_narrows();
   void draw_crawlers();
   [[nodiscard]] Client::Crawl draw_crawl();
+  void draw_lost_leader();
+  /// Kills a worker in whose spool another worker reads, once there is one.
+  void kill_leader();
   [[nodiscard]] Client::Plan draw_client(const Wish* wanted);
 
   void start_broker();
@@ -61,7 +64,7 @@ class World {
 
   void add_client(Client::Plan plan);
   [[nodiscard]] bool is_held(size_t dag) const;
-  [[nodiscard]] bool is_promised(size_t dag) const;
+  [[nodiscard]] bool is_promised(unsigned worker, size_t dag) const;
   /// Lets things happen until `until_ms`, or until no client is left where that is wanted.
   void pass(uint64_t until_ms, bool stops_without_clients);
   void mend();
@@ -92,6 +95,9 @@ class World {
   bool has_disk_ = false;
   bool has_crawlers_ = false;  ///< Some clients read so slowly that they could keep others waiting.
   bool has_only_v2_ = false;
+  Alarm leader_death_;
+  unsigned leader_death_tries_ = 0;
+  bool has_died_[kWorkers] = {};  ///< Its clients are promised nothing.
 };
 
 }  // namespace daphnis::sim

@@ -70,4 +70,43 @@ void World::draw_crawlers() {
   }
 }
 
+/// Lets all L2s send so slowly that a long answer outlasts the time for its first output, in some
+/// worlds, and has the worker that brings it to clients of both workers die in the middle.
+void World::draw_lost_leader() {
+  Chance& chance = scene_.chance;
+  if (kind_ == Kind::kCalm || !has_disk_ || has_crawlers_ || !chance.one_in(4)) return;
+  const bool is_storm = kind_ == Kind::kStorm;
+  scene_.weather.upload_pause_ms =
+      static_cast<unsigned>(is_storm ? chance.between(150, 300) : chance.between(30, 100));
+  const auto& wishes = Content::instance().wishes;
+  const Wish& longest =
+      *std::ranges::max_element(wishes, {}, [](const Wish& wish) { return wish.answer.size(); });
+  const uint64_t begins_ms = scene_.clock.now_ms() + 2'500 + chance.below(1'000);
+  for (uint64_t left = chance.between(2, 4); left > 0; --left) {
+    Client::Plan plan;
+    plan.worker = static_cast<unsigned>(left % kWorkers);
+    plan.begins_ms = begins_ms + chance.below(400);
+    plan.wishes.push_back(&longest);
+    add_client(std::move(plan));
+  }
+  broker_settings_.cache_limit_bytes = 64 * uint64_t{limits::kMiB};  // Its spool must have space.
+  const bool is_late = is_storm && chance.one_in(2);
+  if (is_late) troubles_left_ = 0;  // It must live until then.
+  leader_death_.after(is_late ? 4'000 + worker_settings_.request_ms : 4'000);
+  leader_death_tries_ = 40;
+}
+
+void World::kill_leader() {
+  for (unsigned i = 0; i < kWorkers; ++i) {
+    const auto led_ms = workers_[i] ? workers_[i]->leads_for_ms() : std::nullopt;
+    if (!led_ms) continue;
+    ++scene_.tally.leader_deaths;
+    if (*led_ms > worker_settings_.request_ms) ++scene_.tally.leader_deaths_late;
+    kill_worker(i);
+    revival_.after(scene_.chance.between(100, 4'000));
+    return;
+  }
+  if (--leader_death_tries_ > 0) leader_death_.after(500);
+}
+
 }  // namespace daphnis::sim
