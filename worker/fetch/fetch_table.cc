@@ -26,7 +26,8 @@ void FetchTable::ask(Fetch& fetch, bool must_not_join, uint64_t now_ms) {
   }
   // A cached file can carry on with output that has begun.
   must_not_join |= fetch.state() == Fetch::State::kStreaming && !fetch.asks_alone();
-  const QuestionId question_id = next_question(fetch, must_not_join);
+  // For the broker, a question whose sources have yielded is over.
+  const QuestionId question_id = next_question(fetch, must_not_join || fetch.asks_alone());
   context_.broker.send(fetch.ask(question_id, must_not_join, now_ms));
 }
 

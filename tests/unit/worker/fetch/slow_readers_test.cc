@@ -248,6 +248,7 @@ TEST_CASE("readers that are all slow leave nobody, and their L2 gets its place b
   // The other one holds the window, so it goes on alone before there is room for more.
   CHECK(rig.worker.stats().readers_left == 1);
   const auto fetch = rig.only<ipc::Fetch>();
+  CHECK(fetch.fetch_id != rig.fetch.fetch_id);
   CHECK(fetch.resume.skip == 2);
   CHECK(fetch.is_alone);
   rig.hand_off(fetch, rig.post_of_rest());
