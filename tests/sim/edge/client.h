@@ -46,6 +46,9 @@ class Client {
     std::function<bool(size_t dag)> is_held;
     /// True while what the DAG holds must be served, whatever other L2s do.
     std::function<bool(size_t dag)> is_promised;
+    /// True where the worker has cut one more reader, for its slowness, than clients have told of
+    /// by this call.
+    std::function<bool()> has_cut_slow_reader;
   };
 
   Client(Scene& scene, std::string name, Plan plan, Edge edge);
@@ -67,10 +70,14 @@ class Client {
   void consider_pause();
   void pause(uint64_t pause_ms);
   void begin_patience();
+  void begin_limit();
+  void on_limit();
   void fail(std::string_view what);
 
   [[nodiscard]] const Wish& wish() const { return *plan_.wishes[answered_]; }
   [[nodiscard]] std::string request_id(size_t number) const;
+  /// Nobody may keep a client waiting that takes what comes at once.
+  [[nodiscard]] bool takes_at_once() const { return !plan_.is_slow && !plan_.crawl; }
   [[nodiscard]] bool must_get_all() const {
     return scene_.weather.is_calm || plan_.must_succeed || edge_.is_promised(wish().dag);
   }
@@ -88,6 +95,7 @@ class Client {
   size_t answered_ = 0;        ///< Whole answers received.
   size_t body_at_ = 0;         ///< Bytes received of the current answer's body.
   uint64_t bytes_ = 0;         ///< Bytes received of all answers.
+  bool is_hurried_ = false;    ///< The limit is that of who takes at once what is promised.
   unsigned pauses_left_ = 60;  ///< Pauses that a slow client may still make, so that it ends.
   bool is_done_ = false;
 };

@@ -73,6 +73,10 @@ void Ledger::received(const ipc::JoinProgress& message) {
   if (is_last) asked.state = State::kReferred;
 }
 
+void Ledger::received(const ipc::PlaceWanted&) {
+  ++scene_.tally.places_wanted;
+}
+
 void Ledger::received(const ipc::Handoff& message) {
   ++scene_.tally.handoffs;
   const auto found = fetches_.find(message.fetch_id);

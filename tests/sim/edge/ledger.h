@@ -59,6 +59,7 @@ class Ledger {
   void received(const ipc::Handoff& message);
   void received(const ipc::FetchFailed& message);
   void received(const ipc::JoinProgress& message);
+  void received(const ipc::PlaceWanted& message);
   void received(const auto&) {}
   void expect(bool holds, const char* what, uint64_t fetch_id);
 

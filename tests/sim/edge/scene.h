@@ -49,7 +49,11 @@ struct Tally {
   uint64_t unanswered = 0;
   uint64_t left = 0;         ///< Requests whose client went first.
   uint64_t half_closed = 0;  ///< Clients that ended their side when they had asked.
-  uint64_t crawled = 0;      ///< Whole answers to clients that crawled for a while.
+  uint64_t slow_cut = 0;     ///< Of these, slow clients that kept others waiting.
+  uint64_t loners = 0;       ///< Readers that left a shared fetch, as the workers counted.
+  uint64_t yields = 0;       ///< Fetches that ended their sources until there was room, likewise.
+  uint64_t places_wanted = 0;
+  uint64_t crawled = 0;  ///< Whole answers to clients that crawled for a while.
   uint64_t statuses[600] = {};
   uint64_t cancels = 0;  ///< Fetches that workers gave up.
   uint64_t handoffs = 0;

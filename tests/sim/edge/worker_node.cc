@@ -51,6 +51,9 @@ WorkerNode::WorkerNode(Scene& scene, uint32_t index, const worker::Settings& set
 WorkerNode::~WorkerNode() {
   // The process is killed: it sends nothing more, and the kernel closes its sockets.
   scene_.pids.erase(pid_);
+  const ipc::WorkerStats stats = core().stats();
+  scene_.tally.loners += stats.readers_left;
+  scene_.tally.yields += stats.yields;
 }
 
 void WorkerNode::connect() {

@@ -41,6 +41,7 @@ void World::start_broker() {
 }
 
 void World::start_worker(unsigned number) {
+  cuts_told_[number] = 0;
   workers_[number] = std::make_unique<WorkerNode>(scene_, number, worker_settings_,
                                                   [this]() -> std::unique_ptr<Socket> {
                                                     if (!broker_) return nullptr;
@@ -78,7 +79,13 @@ void World::add_client(Client::Plan plan) {
         return std::move(ends.near);
       },
       .is_held = [this](size_t dag) { return is_held(dag); },
-      .is_promised = [this, worker = plan.worker](size_t dag) { return is_promised(worker, dag); }};
+      .is_promised = [this, worker = plan.worker](size_t dag) { return is_promised(worker, dag); },
+      .has_cut_slow_reader =
+          [this, worker = plan.worker] {
+            if (!workers_[worker]) return false;
+            const uint64_t cuts = workers_[worker]->core().stats().readers_cut;
+            return cuts_told_[worker] < cuts && ++cuts_told_[worker] > 0;
+          }};
   clients_.push_back(std::make_unique<Client>(scene_, name, std::move(plan), std::move(edge)));
 }
 
@@ -242,6 +249,7 @@ void World::run() {
   if (scene_.faults.empty()) check_memory();
   if (scene_.faults.empty() && has_only_v2_) check_first_hits();
   if (scene_.faults.empty() && !broker_settings_.cache_dir.empty()) check_hits();
+  for (auto& worker : workers_) worker.reset();
   broker_.reset();
   std::ranges::copy(scene_.network.faults(), scene_.tally.link_faults);
   scene_.tally.reads_failed = scene_.disk.faults().reads;

@@ -97,7 +97,8 @@ class World {
   bool has_only_v2_ = false;
   Alarm leader_death_;
   unsigned leader_death_tries_ = 0;
-  bool has_died_[kWorkers] = {};  ///< Its clients are promised nothing.
+  uint64_t cuts_told_[kWorkers] = {};  ///< Of the slow readers that a living worker has cut.
+  bool has_died_[kWorkers] = {};       ///< Its clients are promised nothing.
 };
 
 }  // namespace daphnis::sim

@@ -7,16 +7,17 @@ namespace daphnis::sim {
 
 void World::draw_weather() {
   Chance& chance = scene_.chance;
-  has_crawlers_ = kind_ != Kind::kCalm && chance.one_in(4);
+  has_crawlers_ = chance.one_in(4);
   Network::Manners manners;
   constexpr size_t kCapacities[] = {700, 4096, 16 * 1024, 128 * 1024};
   const auto between = [&chance](uint64_t least, uint64_t most) {
     return static_cast<unsigned>(chance.between(least, most));
   };
   if (kind_ == Kind::kCalm) {
-    scene_.weather = {.is_calm = true, .pipelined_one_in = chance.one_in(2) ? 0U : 2U};
+    const bool pipelines = !has_crawlers_ && chance.one_in(2);
+    scene_.weather = {.is_calm = true, .pipelined_one_in = pipelines ? 2U : 0U};
     has_only_v2_ = chance.one_in(2);
-    manners = {.capacity = 64 * 1024, .is_quick = true};
+    manners = {.capacity = size_t{has_crawlers_ ? 16U : 64U} * 1024, .is_quick = true};
   } else if (kind_ == Kind::kBadL2s) {
     scene_.weather = {.is_edge_sound = true,
                       .mood_one_in = between(1, 4),

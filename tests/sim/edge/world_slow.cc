@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <iterator>
+#include <string>
 #include <vector>
 
 #include "common/base/limits.h"
@@ -16,7 +18,13 @@ constexpr size_t kLongAnswerBytes = 60'000;
 void World::draw_narrows() {
   if (!has_crawlers_) return;
   worker_settings_.fetch_window_bytes = 16 * limits::kKiB;
-  worker_settings_.output_high_bytes = scene_.chance.one_in(2) ? 2'048 : 20'000;
+  Chance& chance = scene_.chance;
+  worker_settings_.output_high_bytes = chance.one_in(2) ? 2'048 : 20'000;
+  worker_settings_.loner_after_ms = chance.between(500, 2'000);
+  worker_settings_.yield_after_ms = chance.between(1'000, 4'000);
+  worker_settings_.slow_reader_window_ms = chance.between(2'000, 5'000);
+  worker_settings_.loners_per_address = static_cast<size_t>(chance.between(1, 4));
+  worker_settings_.loners_max = static_cast<size_t>(chance.between(1, 5));
 }
 
 /// Draws a client that stands still a few times, or that takes a few bytes at a time. It reads at
