@@ -47,6 +47,7 @@ void check_files(const Tally& sum) {
 void check_file_trouble(const Tally& sum) {
   check_happened("leaders that failed with readers in mid-file", sum.joins_broken);
   check_happened("workers killed while others read along", sum.leader_deaths);
+  check_happened("readers that led from where they had come to", sum.heirs_with_skip);
   check_happened("the same, late in an answer", sum.leader_deaths_late);
   check_happened("readers that went on with an L2", sum.joins_went_on);
   check_happened("files lost while they were sent", sum.files_lost);

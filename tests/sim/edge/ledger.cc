@@ -13,7 +13,10 @@ void Ledger::sent(const ipc::Fetch& message) {
   expect(is_new || asked->second.state == State::kReferred, "asked for twice", message.fetch_id);
   asked->second.state = State::kAsked;
   asked->second.key = message.key;
-  asked->second.is_broken |= to_lead_.erase(message.key) > 0;
+  if (to_lead_.erase(message.key) > 0) {
+    asked->second.is_broken = true;
+    if (message.resume.skip > 0) ++scene_.tally.heirs_with_skip;
+  }
   if (is_new) asked->second.since_ms = scene_.clock.now_ms();
 }
 

@@ -80,6 +80,7 @@ struct Tally {
   uint64_t joins_opened = 0;          ///< Spools of another worker that were opened.
   uint64_t joins_broken = 0;          ///< Followers whose leader failed in mid-file.
   uint64_t joins_went_on = 0;         ///< Such followers that went on with an L2 of their own.
+  uint64_t heirs_with_skip = 0;       ///< Such followers that said where their output had come to.
   uint64_t leader_deaths = 0;         ///< Workers killed while others read along in their spools.
   uint64_t leader_deaths_late = 0;    ///< When a fetch was older than its first output may be.
   uint64_t files_lost = 0;            ///< Files that failed while they were sent.
