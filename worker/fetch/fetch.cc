@@ -194,8 +194,7 @@ void Fetch::pause(uint64_t now_ms) {
   if (sources_.empty() || std::exchange(is_paused_, is_blocked_) == is_blocked_) return;
   if (is_paused_) {
     paused_since_ms_ = now_ms;
-    note_pace(now_ms);
-    context_.agenda.call_at(id_, now_ms + (is_alone_ ? 0 : context_.settings.yield_after_ms));
+    watch_pause(now_ms);
   }
   for (const Source& source : sources_) {
     if (is_paused_) {
@@ -238,8 +237,11 @@ void Fetch::end() {
 }
 
 void Fetch::on_time(uint64_t now_ms) {
-  if (is_paused_ && !sources_.empty()) note_pace(now_ms);
   if (is_yield_due(now_ms)) yield(now_ms);
+  if (now_ms >= pause_call_ms_) {
+    pause_call_ms_ = kNever;
+    if (is_paused_ && !sources_.empty()) watch_pause(now_ms);
+  }
   if (spool_) {
     const auto asked_ms = spool_->asked_ms();
     const bool is_late = asked_ms && now_ms >= *asked_ms + limits::kSpoolReservationMs;

@@ -311,7 +311,7 @@ class Fetch {
   void yield(uint64_t now_ms);
   [[nodiscard]] bool is_resumption_due() const;
   void watch_readers(const Slowest& slowest, uint64_t now_ms);
-  void note_pace(uint64_t now_ms);
+  void watch_pause(uint64_t now_ms);
   void report(uint64_t now_ms);
   void report_failure();
   void begin_anew(uint64_t now_ms);
@@ -357,6 +357,7 @@ class Fetch {
   bool is_blocked_ = false;  ///< The window is full, and neither reader nor spool takes more.
   bool is_paused_ = false;   ///< This fetch has paused its sources for that.
   uint64_t paused_since_ms_ = 0;
+  uint64_t pause_call_ms_ = kNever;  ///< The next call for that; kNever where none is awaited.
   uint32_t attempts_ = 0;
   std::string l2_id_;  ///< That of the last attempt.
   UsedSources used_sources_;

@@ -52,6 +52,12 @@ bool Fetch::is_spooling() const {
 void Fetch::note_slow_readers(const Slowest& slowest, uint64_t now_ms) {
   if (!is_blocked_ && !has_slow_readers_) return;
   has_slow_readers_ = false;
+  if (readers_.size() < 2) {
+    for (FetchReader* reader : readers_) {
+      if (reader) reader->behind_since_ms_ = kNever;
+    }
+    return;
+  }
   const uint64_t held = window_.end() - std::min(slowest.need, window_.end());
   const uint64_t far = is_blocked_ ? held : context_.window_bytes_max;
   for (FetchReader* reader : readers_) {
@@ -143,10 +149,16 @@ void Fetch::watch_readers(const Slowest& slowest, uint64_t now_ms) {
   }
 }
 
-void Fetch::note_pace(uint64_t now_ms) {
-  const uint64_t window_ms = context_.settings.slow_reader_window_ms;
-  pace_.note(window_.end(), window_ms, now_ms);
-  context_.agenda.call_at(id_, pace_.next_ms(window_ms));
+/// Notes the readers' pace, and asks for a call while the pause lasts. There is one such call at a
+/// time, since pauses may be short and many.
+void Fetch::watch_pause(uint64_t now_ms) {
+  const Settings& settings = context_.settings;
+  pace_.note(window_.end(), settings.slow_reader_window_ms, now_ms);
+  if (pause_call_ms_ != kNever) return;
+  const uint64_t due_ms = paused_since_ms_ + settings.yield_after_ms;
+  pause_call_ms_ = std::min(due_ms > now_ms ? due_ms : now_ms + settings.yield_after_ms,
+                            now_ms + settings.slow_reader_window_ms);
+  context_.agenda.call_at(id_, pause_call_ms_);
 }
 
 bool Fetch::is_pacing(uint64_t now_ms) const {

@@ -11,15 +11,11 @@ namespace daphnis::worker {
 class ReaderPace {
  public:
   /// Notes what output has been made so far: once in a window. To be called when the readers pause
-  /// the source, and at next_ms() while they do.
+  /// the source, and at least once in each window while they do.
   void note(uint64_t bytes, uint64_t window_ms, uint64_t now_ms) {
-    if (now_ms < next_ms(window_ms)) return;
+    if (last_.at_ms != kNever && now_ms - last_.at_ms < window_ms) return;
     before_ = last_;
     last_ = {.at_ms = now_ms, .bytes = bytes};
-  }
-  /// When the next note is due; 0 before the first.
-  [[nodiscard]] uint64_t next_ms(uint64_t window_ms) const {
-    return last_.at_ms == kNever ? 0 : last_.at_ms + window_ms;
   }
   /// True where they took less than `bytes_per_s` from one of the last two notes on, made at least
   /// `window_ms` ago.
