@@ -10,8 +10,9 @@ from harness import Edge, EdgeTest, binary, free_port, get, wait_for
 
 HELLO, FETCH, ATTEMPT_ENDED, PING = 0, 1, 4, 8  # Numbers of a worker's messages.
 WELCOME, FETCH_FAILED, PONG, LISTENERS_GIVEN = 0, 3, 6, 14  # And of a broker's.
-ATTEMPT_ENDED_BYTES_4 = 8 + 16 + 1 + 1 + 2 * 8 + 4  # In version 4, which has no resume.
 RESUME_BYTES = 8 + 4  # An empty one.
+ATTEMPT_ENDED_BYTES = 8 + 16 + 1 + 1 + 2 * 8 + 4 + RESUME_BYTES + 8
+BEFORE = 5  # The version before.
 NOT_FOUND = 3
 
 
@@ -19,12 +20,12 @@ def text(value):
     return struct.pack("<I", len(value)) + value
 
 
-def fetch_bytes_4(fields):
-    """The size that a Fetch has in version 4, which has no resume."""
+def fetch_bytes_before(fields):
+    """The size that a Fetch has in the version before, which ends with the (empty) resume."""
     at = 8
     for fixed in (32, 4 + 1):  # Behind the request and behind the trace.
         at += 4 + struct.unpack_from("<I", fields, at)[0] + fixed
-    return at
+    return at + RESUME_BYTES
 
 
 class Peer:
@@ -69,13 +70,13 @@ class Peer:
 class VersionsTest(EdgeTest):
     def test_a_broker_serves_a_worker_of_the_version_before(self):
         edge = Edge(self.world, workers=1)
-        for extra, is_understood in ((0, True), (RESUME_BYTES, False)):
+        for extra, is_understood in ((0, True), (1, False)):
             with socket.socket(socket.AF_UNIX) as connection:
                 connection.connect(str(edge.socket))
                 worker = Peer(connection)
-                worker.send(HELLO, struct.pack("<HHII", 4, 4, 7, 4321))
-                self.assertEqual(worker.until(WELCOME)[:2], struct.pack("<H", 4))
-                worker.send(ATTEMPT_ENDED, bytes(ATTEMPT_ENDED_BYTES_4 + extra))
+                worker.send(HELLO, struct.pack("<HHII", BEFORE, BEFORE, 7, 4321))
+                self.assertEqual(worker.until(WELCOME)[:2], struct.pack("<H", BEFORE))
+                worker.send(ATTEMPT_ENDED, bytes(ATTEMPT_ENDED_BYTES + extra))
                 worker.send(PING, struct.pack("<Q", 99))
                 pong = worker.until(PONG)
                 self.assertEqual(pong, struct.pack("<Q", 99) if is_understood else None)
@@ -91,9 +92,9 @@ class VersionsTest(EdgeTest):
             broker = Peer(listener.accept()[0])
         self.addCleanup(broker.connection.close)
         oldest, newest = struct.unpack("<HH", broker.until(HELLO)[:4])
-        self.assertLessEqual(oldest, 4)
-        self.assertGreater(newest, 4)
-        broker.send(WELCOME, struct.pack("<H", 4) + text(b"old") + text(b"") + text(b"") + b"\0"
+        self.assertLessEqual(oldest, BEFORE)
+        self.assertGreater(newest, BEFORE)
+        broker.send(WELCOME, struct.pack("<H", BEFORE) + text(b"old") + text(b"") + text(b"") + b"\0"
                     + text(b""))
         broker.send(LISTENERS_GIVEN)
         wait_for(lambda: Edge.listens(port), "the worker listens")
@@ -103,7 +104,7 @@ class VersionsTest(EdgeTest):
             target=lambda: answers.append(get(port, f"/ipfs/{cid}?format=raw")))
         client.start()
         fetch = broker.until(FETCH)
-        self.assertEqual(len(fetch), fetch_bytes_4(fetch))
+        self.assertEqual(len(fetch), fetch_bytes_before(fetch))
         broker.send(FETCH_FAILED, fetch[:8] + struct.pack("<BII", NOT_FOUND, 1, 0))
         client.join(15)
         self.assertEqual([answer.status for answer in answers], [404])
