@@ -86,6 +86,11 @@ void World::draw_lost_leader() {
   const bool is_storm = kind_ == Kind::kStorm;
   scene_.weather.upload_pause_ms =
       static_cast<unsigned>(is_storm ? chance.between(150, 300) : chance.between(30, 100));
+  if (is_storm) {
+    // An attempt takes half a minute, so that many of them outlast every client.
+    broker_settings_.tries_max = limits::kTriesMax;
+    scene_.weather.is_edge_sound = false;
+  }
   const auto& wishes = Content::instance().wishes;
   const Wish& longest =
       *std::ranges::max_element(wishes, {}, [](const Wish& wish) { return wish.answer.size(); });
