@@ -32,6 +32,7 @@ Fetch::Fetch(FetchId id, Fetch& shared, FetchReader& straggler, uint64_t now_ms)
   readers_.push_back(&straggler);
   straggler.behind_since_ms_ = kNever;
   straggler.on_moved(*this);
+  adjust_flow(now_ms);
   shared.adjust_flow(now_ms);
 }
 
@@ -75,7 +76,7 @@ void Fetch::note_slow_readers(const Slowest& slowest, uint64_t now_ms) {
 }
 
 bool Fetch::is_straggler(const FetchReader& reader, uint64_t now_ms) const {
-  if (reader.behind_since_ms_ == kNever) return false;
+  if (reader.behind_since_ms_ == kNever || !reader.is_full()) return false;
   if (now_ms < reader.behind_since_ms_ + context_.settings.loner_after_ms) return false;
   // What one file and the window hold goes with it.
   const FilePart part = file_at(reader.read_);

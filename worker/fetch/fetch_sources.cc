@@ -192,6 +192,7 @@ bool Fetch::may_begin_anew() const {
 void Fetch::begin_anew(uint64_t now_ms) {
   state_ = State::kAsking;
   position_.reset();
+  is_blocked_ = is_paused_ = has_slow_readers_ = false;
   if (Spool* spool = std::exchange(spool_, nullptr)) spool->release();
   may_spool_ = true;
   joined_file_.reset();
@@ -200,6 +201,7 @@ void Fetch::begin_anew(uint64_t now_ms) {
   used_sources_.clear();
   for (FetchReader* reader : readers_) {
     reader->read_ = 0;
+    reader->behind_since_ms_ = kNever;
     reader->begin_anew(now_ms);
   }
 }

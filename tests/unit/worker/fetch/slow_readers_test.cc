@@ -151,6 +151,7 @@ TEST_CASE("a reader alone is joined by nobody", "[slow]") {
 TEST_CASE("a reader alone that leaves is forgotten", "[slow]") {
   Loner rig;
   rig.lose(*rig.slow[0]);
+  CHECK(rig.sent<ipc::CancelFetch>().empty());
   CHECK(rig.worker.stats().loners == 0);
   CHECK(rig.worker.stats().fetches == 0);
   CHECK(rig.sent<ipc::Fetch>().empty());
@@ -226,6 +227,20 @@ TEST_CASE("who is cut for others before its answer has begun is told why", "[slo
   rig.give_space(*rig.slow[0], SIZE_MAX);
   CHECK(status_line(rig.slow[0]->received) == "HTTP/1.1 503 Service Unavailable");
   CHECK_THAT(rig.slow[0]->received, Contains("client_slow"));
+}
+
+TEST_CASE("readers whose output is taken back are behind nobody", "[slow]") {
+  Crowd rig(2);
+  rig.lose(rig.honest);
+  rig.lose(*rig.l2);
+  CHECK(rig.only<ipc::AttemptEnded>().resume.skip == 0);
+  rig.pass_time(Settings().loner_after_ms);
+  CHECK(rig.worker.stats().readers_left == 0);
+  rig.hand_off(rig.fetch, post_with_length(rig.car.bytes));
+  for (Peer* client : rig.slow) {
+    rig.give_space(*client, SIZE_MAX);
+    CHECK(rig.has_all(*client));
+  }
 }
 
 TEST_CASE("readers that are all slow leave nobody, and their L2 gets its place back", "[slow]") {
