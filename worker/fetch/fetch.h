@@ -184,6 +184,8 @@ class Fetch {
   [[nodiscard]] bool take_resumption(uint64_t now_ms);
   /// True where the fetch has one slow reader of its own.
   [[nodiscard]] bool is_alone() const { return is_alone_; }
+  /// True where the broker has a question of the fetch's, which ends with it.
+  [[nodiscard]] bool is_asked_for() const { return is_running() && !has_yielded_; }
   /// True where no other worker can follow the fetch, nor it another: its output is in no file from
   /// its start, and it asks for a window at a time.
   [[nodiscard]] bool asks_alone() const { return asks_alone_; }

@@ -70,7 +70,9 @@ void FetchTable::erase(const Fetch& fetch) {
 void FetchTable::drop_if_unwanted(Fetch& fetch, uint64_t now_ms) {
   if (fetch.is_wanted(now_ms)) return;
   if (fetch.is_running()) {
-    context_.broker.send(ipc::CancelFetch{std::to_underlying(fetch.question_id())});
+    if (fetch.is_asked_for()) {
+      context_.broker.send(ipc::CancelFetch{std::to_underlying(fetch.question_id())});
+    }
     fetch.cancel(now_ms);
   }
   erase(fetch);
