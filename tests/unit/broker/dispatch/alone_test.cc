@@ -15,7 +15,8 @@ struct Loners {
   }
   static ipc::Fetch message(uint64_t fetch_id, bool is_alone, uint64_t skip = 0) {
     const CarRequest request{.root = cid_number(7)};
-    const Bytes due = cid_number(8).bytes();
+    const Cid due_cid = cid_number(8);
+    const Bytes due = due_cid.bytes();
     ipc::Fetch fetch{.fetch_id = fetch_id,
                      .request = request,
                      .key = key_of(request),

@@ -111,7 +111,8 @@ TEST_CASE("a fetch that begins in the midst of its output asks L2s that can begi
   const ConnId exact = rig.register_l2("exact", "?v=2");
   const WorkerId worker = rig.connect_worker();
   rig.announce("legacy", kRoot);
-  const Bytes due = cid_number(8).bytes();
+  const Cid due_cid = cid_number(8);
+  const Bytes due = due_cid.bytes();
   const uint64_t skip = GENERATE(0, 5);
   rig.tell(worker, ipc::Fetch{.fetch_id = 1,
                               .request = {.root = kRoot},
