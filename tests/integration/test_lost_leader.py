@@ -3,7 +3,7 @@ whoever is not at the dead worker notices nothing."""
 
 import time
 
-from harness import Gate, car
+from harness import ASAN, Gate, car
 from harness.carrying import FOLLOWERS, CarryOnTest, ways
 from harness.homes import Home
 from harness.placed import PlacedClients, finish, wait_for_bytes
@@ -49,10 +49,10 @@ class LostTest(CarryOnTest):
         self.assertLess(self.at + MARGIN, len(self.body), "the answer was to last longer")
 
     def strike_each(self, strike, then=lambda: None, legacies=(False, True)):
-        """In mid-answer comes strike(): all whom it spares get their CARs, and then() holds."""
-        for way in ways(followers=[FOLLOWERS]):
-            if way["legacy"] not in legacies:
-                continue
+        """In mid-answer comes strike(): all whom it spares get their CARs, and then() holds. The slow
+        run with AddressSanitizer has one way."""
+        every = [way for way in ways(followers=[FOLLOWERS]) if way["legacy"] in legacies]
+        for way in every[:1] if ASAN else every:
             with self.subTest(**way), self.edge_of(way, *FLAGS):
                 self.begin_streams()
                 self.walk()
