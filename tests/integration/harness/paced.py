@@ -6,6 +6,8 @@ import socket
 import threading
 import time
 
+from .relay import Passage, shut
+
 PIECE = 1 << 18
 BURST_SECONDS = 0.02  # What a pace may catch up with after it was late.
 BUFFER_BYTES = 1 << 20
@@ -34,53 +36,17 @@ class Pace:
             time.sleep(wait)
 
 
-class PacedRelay:
-    """An address for an L2 that leads to `edge_port`, past a Pace. Owned by a test; close() ends
-    all of it."""
+class PacedRelay(Passage):
+    """A passage that keeps to a Pace."""
 
     def __init__(self, edge_port, pace):
-        self._edge_port, self._pace = edge_port, pace
-        self._open, self._lock = set(), threading.Lock()
-        self._listener = socket.socket()
-        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
-        self._listener.bind(("127.0.0.1", 0))
-        self._listener.listen()
-        self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._pace = pace
+        super().__init__(edge_port, BUFFER_BYTES, BUFFER_BYTES)
 
-    def close(self):
+    def let_go(self):
         self._pace.open()
-        with self._lock:
-            ends = [self._listener, *self._open]
-        for end in ends:
-            _shut(end, socket.SHUT_RDWR)
-        self._listener.close()
 
-    def _accept(self):
-        while True:
-            try:
-                l2, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(l2,), daemon=True).start()
-
-    def _serve(self, l2):
-        with l2, socket.socket() as edge:
-            with self._lock:
-                self._open |= {l2, edge}
-            try:
-                edge.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
-                edge.connect(("127.0.0.1", self._edge_port))
-                down = threading.Thread(target=self._down, args=(edge, l2), daemon=True)
-                down.start()
-                self._up(l2, edge)
-                down.join()
-            except OSError:
-                pass  # The edge has stopped.
-            with self._lock:
-                self._open -= {l2, edge}
-
-    def _up(self, l2, edge):
+    def up(self, l2, edge):
         read, write = os.pipe()
         sent = 0
         try:
@@ -90,24 +56,8 @@ class PacedRelay:
                 while count:
                     count -= os.splice(read, edge.fileno(), count)
         except OSError:
-            _shut(l2, socket.SHUT_RDWR)
+            shut(l2, socket.SHUT_RDWR)
         finally:
             os.close(read)
             os.close(write)
-        _shut(edge, socket.SHUT_WR)
-
-    @staticmethod
-    def _down(edge, l2):
-        try:
-            while data := edge.recv(PIECE):
-                l2.sendall(data)
-        except OSError:
-            _shut(edge, socket.SHUT_RDWR)
-        _shut(l2, socket.SHUT_WR)
-
-
-def _shut(end, how):
-    try:
-        end.shutdown(how)
-    except OSError:
-        pass
+        shut(edge, socket.SHUT_WR)

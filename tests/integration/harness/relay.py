@@ -33,33 +33,28 @@ class Gate:
             self._moved.wait_for(lambda: self.lets(position))
 
 
-class Relay:
-    """An address for L2s that leads to `edge_port`. Its deliveries pass a Gate, which several
-    relays may share. `block_bytes` is about the size of the CAR's sections, by which a stream that
-    leaves blocks out is known to begin further on. Owned by a test; close() ends all of it."""
+class Passage:
+    """An address for L2s that leads to `edge_port`. up(l2, edge) of a subclass passes on what an L2
+    sends until either end is gone, and let_go() ends its waits. `l2_buffer` is what the kernel takes
+    of an L2 beforehand, in bytes, and `edge_buffer` what it takes for the edge, where it is given.
+    Owned by a test; close() ends all of it."""
 
-    def __init__(self, edge_port, gate, block_bytes):
-        self.sent = 0  # Bytes that the edge was sent.
-        self.skips = []  # How many blocks each delivery left out.
-        self._edge_port, self._gate, self._block_bytes = edge_port, gate, block_bytes
-        self._held, self._open, self._lock = 0, set(), threading.Lock()
+    def __init__(self, edge_port, l2_buffer, edge_buffer=None):
+        self._edge_port, self._edge_buffer = edge_port, edge_buffer
+        self._open, self._lock = set(), threading.Lock()
         self._listener = socket.socket()
-        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, HELD_BYTES)
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, l2_buffer)
         self._listener.bind(("127.0.0.1", 0))
         self._listener.listen()
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
-    def is_held(self):
-        """True while a stream of this L2 waits at the gate."""
-        return self._held > 0
-
     def close(self):
-        self._gate.open_to(None)
+        self.let_go()
         with self._lock:
             ends = [self._listener, *self._open]
         for end in ends:
-            _shut(end, socket.SHUT_RDWR)
+            shut(end, socket.SHUT_RDWR)
         self._listener.close()
 
     def _accept(self):
@@ -75,17 +70,39 @@ class Relay:
             with self._lock:
                 self._open |= {l2, edge}
             try:
+                if self._edge_buffer:
+                    edge.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._edge_buffer)
                 edge.connect(("127.0.0.1", self._edge_port))
                 down = threading.Thread(target=_pump, args=(edge, l2), daemon=True)
                 down.start()
-                self._up(l2, edge)
+                self.up(l2, edge)
                 down.join()
             except OSError:
                 pass  # The edge has stopped.
             with self._lock:
                 self._open -= {l2, edge}
 
-    def _up(self, l2, edge):
+
+class Relay(Passage):
+    """A passage whose deliveries pass a Gate, which several relays may share. `block_bytes` is about
+    the size of the CAR's sections, by which a stream that leaves blocks out is known to begin
+    further on."""
+
+    def __init__(self, edge_port, gate, block_bytes):
+        self.sent = 0  # Bytes that the edge was sent.
+        self.skips = []  # How many blocks each delivery left out.
+        self._gate, self._block_bytes = gate, block_bytes
+        self._held = 0
+        super().__init__(edge_port, HELD_BYTES)
+
+    def is_held(self):
+        """True while a stream of this L2 waits at the gate."""
+        return self._held > 0
+
+    def let_go(self):
+        self._gate.open_to(None)
+
+    def up(self, l2, edge):
         position = 0
 
         def pass_gate(data):
@@ -116,11 +133,11 @@ def _pump(source, sink, before=lambda data: None):
             before(data)
             sink.sendall(data)
     except OSError:
-        _shut(source, socket.SHUT_RDWR)
-    _shut(sink, socket.SHUT_WR)
+        shut(source, socket.SHUT_RDWR)
+    shut(sink, socket.SHUT_WR)
 
 
-def _shut(end, how):
+def shut(end, how):
     try:
         end.shutdown(how)
     except OSError:
