@@ -22,7 +22,7 @@ bool Joins::on_fetch(WorkerId worker, ipc::Fetch&& message, uint64_t now_ms) {
   if (!message.is_alone && message.resume.skip == 0) cache_.on_request(message.key);
   forget_old(now_ms);
   if (!message.must_not_join && join(worker, message, now_ms)) return true;
-  if (message.must_not_join && !message.is_alone && take_over(worker, message, now_ms)) return true;
+  if (message.must_not_join && take_over(worker, message, now_ms)) return true;
   dispatch(worker, std::move(message), now_ms);
   return true;
 }
