@@ -216,7 +216,7 @@ void Fetch::on_refused(const ipc::FetchFailed& refusal, uint64_t now_ms) {
 
 void Fetch::fail(Outcome why, uint32_t retry_after_s, uint64_t now_ms) {
   end();
-  drop_sources(now_ms);
+  drop_sources(Outcome::kCancelled, now_ms);
   for (FetchReader* reader : std::exchange(readers_, {})) {
     reader->on_failed(*this, why, retry_after_s, now_ms);
   }
@@ -224,7 +224,7 @@ void Fetch::fail(Outcome why, uint32_t retry_after_s, uint64_t now_ms) {
 
 void Fetch::cancel(uint64_t now_ms) {
   end();
-  drop_sources(now_ms);
+  drop_sources(Outcome::kCancelled, now_ms);
 }
 
 void Fetch::end() {
@@ -246,8 +246,8 @@ void Fetch::on_time(uint64_t now_ms) {
     const auto asked_ms = spool_->asked_ms();
     const bool is_late = asked_ms && now_ms >= *asked_ms + limits::kSpoolReservationMs;
     if (is_late && (is_paused_ || total_)) spool_->give_up();
+    adjust_flow(now_ms);
   }
-  if (spool_) adjust_flow(now_ms);
 }
 
 bool Fetch::is_wanted(uint64_t now_ms) const {

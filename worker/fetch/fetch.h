@@ -182,8 +182,6 @@ class Fetch {
   /// True, once, where the fetch has yielded and a reader wants more: the broker is to be asked. To
   /// be asked in each call of the fetch.
   [[nodiscard]] bool take_resumption(uint64_t now_ms);
-  /// True where the fetch has one slow reader of its own.
-  [[nodiscard]] bool is_alone() const { return is_alone_; }
   /// True where the broker has a question of the fetch's, which ends with it.
   [[nodiscard]] bool is_asked_for() const { return is_running() && !has_yielded_; }
   /// True where no other worker can follow the fetch, nor it another: its output is in no file from
@@ -280,6 +278,11 @@ class Fetch {
   void give(FetchReader& reader, uint64_t now_ms);
   void give_all(uint64_t now_ms);
   void detach(FetchReader& reader);
+  /// True where a file can bring the rest: before any source has, or in between where it asks for a
+  /// window at a time.
+  [[nodiscard]] bool takes_file() const {
+    return state_ == State::kAsking || (state_ == State::kStreaming && asks_alone_);
+  }
   /// True while it is to have no source: it has yielded, or its place is sought.
   [[nodiscard]] bool is_between_sources() const { return has_yielded_ || finder_; }
   /// Adjusts the spool, the window and the sources' pause, and reports progress. Called after any
@@ -296,7 +299,7 @@ class Fetch {
   void go_on_from(ProofPosition place, Proof& proof);
   void end_others(const Proof& winner, uint64_t now_ms);
   void remove_source(Proof& proof);
-  void drop_sources(uint64_t now_ms);
+  void drop_sources(Outcome why, uint64_t now_ms);
   [[nodiscard]] bool may_begin_anew() const;
   /// True while a warming fetch can still get a spool for all of its output.
   [[nodiscard]] bool may_warm() const;

@@ -69,7 +69,7 @@ void Fetch::forget_join() {
 }
 
 void Fetch::on_joined(FileRef file, uint64_t bytes, bool is_whole, uint64_t now_ms) {
-  if (state_ != State::kAsking) return;
+  if (!takes_file()) return;
   if (bytes >= joined_bytes_) {  // A file that is shorter than the last one brings nothing.
     joined_file_ = std::move(file);
     joined_bytes_ = bytes;
@@ -84,21 +84,15 @@ void Fetch::on_joined(FileRef file, uint64_t bytes, bool is_whole, uint64_t now_
 }
 
 void Fetch::on_cached(const CachedFile& cached, uint64_t now_ms) {
-  const bool goes_on = state_ == State::kStreaming && asks_alone_;
-  if (state_ != State::kAsking && !goes_on) return;
+  if (!takes_file()) return;
   if (!has_begun()) stored_s_ = cached.stored_s;
   const uint64_t bytes = cached.footer.body_bytes;
-  if (cached.file && !goes_on) return on_joined(cached.file, bytes, true, now_ms);
   check(bytes >= window_.end(), "a cached file is shorter than its content's output");
+  if (cached.file) return on_joined(cached.file, bytes, true, now_ms);
   state_ = State::kWhole;
   total_ = bytes;
-  if (cached.file) {
-    joined_file_ = cached.file;
-    joined_bytes_ = bytes;
-  } else {
-    Slices body{cached.body};
-    (void)window_.append_at(0, body);
-  }
+  Slices body{cached.body};
+  (void)window_.append_at(0, body);
   give_all(now_ms);
   adjust_flow(now_ms);
 }

@@ -1,10 +1,9 @@
 // The part of Fetch for slow readers: they leave it, or it yields its sources.
 
 #include <algorithm>
-#include <utility>
 #include <vector>
 
-#include "common/base/check.h"
+#include "common/base/limits.h"
 #include "worker/fetch/fetch.h"
 
 namespace daphnis::worker {
@@ -118,10 +117,7 @@ void Fetch::yield(uint64_t now_ms) {
   position_ = position();
   has_yielded_ = asks_alone_ = true;
   deadline_ms_ = kNever;
-  for (const Source& source : std::exchange(sources_, {})) {
-    source.proof->set_fetch(nullptr);
-    source.proof->give_up(Outcome::kYielded, now_ms);
-  }
+  drop_sources(Outcome::kYielded, now_ms);
 }
 
 bool Fetch::is_resumption_due() const {

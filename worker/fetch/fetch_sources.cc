@@ -129,7 +129,7 @@ void Fetch::on_whole(Proof& proof, uint64_t now_ms) {
   remove_source(proof);
   state_ = State::kWhole;
   total_ = window_.end();
-  drop_sources(now_ms);
+  drop_sources(Outcome::kCancelled, now_ms);
   give_all(now_ms);
   adjust_flow(now_ms);
 }
@@ -145,10 +145,10 @@ void Fetch::end_others(const Proof& winner, uint64_t now_ms) {
 }
 
 /// Ends the attempts of all sources.
-void Fetch::drop_sources(uint64_t now_ms) {
+void Fetch::drop_sources(Outcome why, uint64_t now_ms) {
   for (const Source& source : std::exchange(sources_, {})) {
     source.proof->set_fetch(nullptr);
-    source.proof->give_up(Outcome::kCancelled, now_ms);
+    source.proof->give_up(why, now_ms);
   }
 }
 
@@ -171,7 +171,7 @@ bool Fetch::on_source_ended(Proof& proof, uint64_t now_ms) {
   }
   if (!is_wanted(now_ms)) {
     end();
-    drop_sources(now_ms);
+    drop_sources(Outcome::kCancelled, now_ms);
     return false;
   }
   // A source that is left has deadlines of its own.
