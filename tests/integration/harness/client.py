@@ -80,12 +80,12 @@ class Connection:
     def read_until(self, mark, limit=1 << 20):
         data = b""
         while mark not in data:
+            if len(data) > limit:
+                raise AssertionError("no end in sight")
             more = self.read()
             if not more:
                 raise EOFError(f"closed after {data!r}")
             data += more
-            if len(data) > limit:
-                raise AssertionError("no end in sight")
         head, rest = data.split(mark, 1)
         self.unread(rest)
         return head + mark
