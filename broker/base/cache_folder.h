@@ -67,6 +67,9 @@ struct FilesUnlinked {
 /// Entries that a scan found: the one at the start, or one after the folder came back.
 struct FilesFound {
   std::vector<CacheEntry> entries;
+  /// Files that the scan removed since they are no valid ones. Workers may have them open, and the
+  /// index may know them from a store that ended while the scan was under way.
+  std::vector<RequestKey> lost = {};
   /// The scan is over: an entry of the index that no FilesFound and no FileStored has named since
   /// the scan began has no file any more.
   bool is_last = false;

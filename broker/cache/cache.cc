@@ -139,6 +139,8 @@ void Cache::on_event(const FilesUnlinked& event, uint64_t) {
 
 void Cache::on_event(const FilesFound& event, uint64_t) {
   for (const CacheEntry& entry : event.entries) index_->found(entry);
+  // Workers may have the file open, even where the index does not know it.
+  for (const RequestKey& key : event.lost) drop(key);
   if (!event.is_last) return;
   defer_free(index_->remove_unseen());
   start_proof();

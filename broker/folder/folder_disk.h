@@ -39,6 +39,8 @@ struct ProbeResult {
 /// The result of a step of a scan.
 struct ScanStep {
   std::vector<CacheEntry> entries = {};  ///< At most kFilesFoundMax.
+  /// The keys of removed files that bore the name of one; at most kFilesFoundMax.
+  std::vector<RequestKey> lost = {};
   uint64_t files_seen = 0;
   uint64_t files_removed = 0;  ///< Removed, since they are no valid cache files.
   bool is_last = false;

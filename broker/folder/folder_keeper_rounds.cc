@@ -68,8 +68,9 @@ void FolderKeeper::take_scan_step(ScanStep&& step, uint64_t now_ms) {
     sample_ = std::move(step.sample);
     pace_scrub(now_ms);
   }
-  if (step.entries.empty() && !step.is_last) return;
-  on_event_(FilesFound{.entries = std::move(step.entries), .is_last = step.is_last});
+  if (step.entries.empty() && step.lost.empty() && !step.is_last) return;
+  on_event_(FilesFound{
+      .entries = std::move(step.entries), .lost = std::move(step.lost), .is_last = step.is_last});
 }
 
 // --- Scrubber ---

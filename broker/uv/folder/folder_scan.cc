@@ -121,6 +121,8 @@ FolderScan::Look FolderScan::look_into(const std::string& name, CacheEntry& entr
 
 void FolderScan::remove(const std::string& name, ScanStep& step) {
   ++step.files_removed;
+  RequestKey key{};
+  if (parse_cache_file_name(name, key)) step.lost.push_back(key);
   if (::unlinkat(folder_.get(), name.c_str(), 0) == 0 || errno == ENOENT) return;
   const bool is_folder = errno == EISDIR || errno == EPERM;
   // An empty folder is removed; one with content is a mistake that does no harm.

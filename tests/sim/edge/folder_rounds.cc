@@ -66,6 +66,7 @@ void FolderNode::look_at(const std::string& path, broker::ScanStep& step) {
     scene_.trace("the scan removes {}", path);
     scene_.disk.unlink(path);
     ++step.files_removed;
+    step.lost.push_back(entry.key);
     return;
   }
   entry.root = *root;

@@ -33,6 +33,29 @@ TEST_CASE("a scan after the folder came back drops what is gone", "[broker][cach
   CHECK(rig.holds(3));
 }
 
+TEST_CASE("what a scan removes is gone, even if it was stored during the scan", "[broker][cache]") {
+  CacheRig rig;
+  const WorkerId worker = rig.connect_worker();
+  rig.reserve(worker, 1, kMiB);
+  rig.reserve(worker, 2, kMiB);
+  rig.folder(FolderHealth{.is_up = false, .why = "it is gone"});
+  rig.folder(FolderHealth{.is_up = true, .why = {}});
+  rig.done(worker, 1, 1, kMiB);
+  rig.done(worker, 2, 2, kMiB);
+  rig.run_folder();
+  rig.folder(FilesFound{.entries = {}, .lost = {key_for(1), key_for(3)}});
+  rig.run_folder();
+  CHECK_FALSE(rig.holds(1));
+  rig.folder(FilesFound{.entries = {}, .is_last = true});
+  CHECK_FALSE(rig.holds(1));
+  CHECK(rig.holds(2));
+  std::vector<RequestKey> told;
+  for (const ipc::Unlink& unlink : rig.inbox<ipc::Unlink>(worker)) {
+    told.insert(told.end(), unlink.keys.begin(), unlink.keys.end());
+  }
+  CHECK(told == std::vector{key_for(1), key_for(3)});  // It may have either open.
+}
+
 TEST_CASE("a spool that a worker brought along may be open at any other", "[broker][cache]") {
   CacheRig rig;
   const WorkerId veteran = rig.connect_worker();
