@@ -320,6 +320,7 @@ class Fetch {
   void report(uint64_t now_ms);
   void report_failure();
   void begin_anew(uint64_t now_ms);
+  void renew_deadline(uint64_t now_ms);
   void pause(uint64_t now_ms);
   void end();
 
@@ -329,6 +330,7 @@ class Fetch {
   RequestKey key_;
   std::string trace_id_;
   uint64_t deadline_ms_;
+  uint64_t renewed_at_bytes_ = 0;  ///< The end of the output when deadline_ms_ was last renewed.
   FetchContext& context_;
   State state_ = State::kAsking;
   ipc::Admission admission_ = ipc::Admission::kNo;

@@ -166,8 +166,7 @@ bool Fetch::on_source_ended(Proof& proof, uint64_t now_ms) {
     proof.forget_used();
     begin_anew(now_ms);
   } else if (state_ == State::kStreaming && sources_.empty()) {
-    deadline_ms_ = now_ms + context_.settings.request_ms;
-    context_.agenda.call_at(id_, deadline_ms_ + limits::kDeadlineGraceMs);
+    renew_deadline(now_ms);
   }
   if (!is_wanted(now_ms)) {
     end();
@@ -180,6 +179,15 @@ bool Fetch::on_source_ended(Proof& proof, uint64_t now_ms) {
     return false;
   }
   return true;
+}
+
+/// Gives the next source as long as the first had, where the last ones have brought output or were
+/// kept from it by the readers. However many bring nothing, they have that time together.
+void Fetch::renew_deadline(uint64_t now_ms) {
+  if (window_.end() <= renewed_at_bytes_ && !is_paused_) return;
+  renewed_at_bytes_ = window_.end();
+  deadline_ms_ = now_ms + context_.settings.request_ms;
+  context_.agenda.call_at(id_, deadline_ms_ + limits::kDeadlineGraceMs);
 }
 
 /// True where output has come, and nothing of it has gone out to anyone.
@@ -198,6 +206,7 @@ void Fetch::begin_anew(uint64_t now_ms) {
   joined_file_.reset();
   joined_bytes_ = 0;
   window_.clear();
+  renewed_at_bytes_ = 0;
   used_sources_.clear();
   for (FetchReader* reader : readers_) {
     reader->read_ = 0;

@@ -105,6 +105,14 @@ TEST_CASE("an answer that has begun waits for the next L2 as long as one for its
     CHECK(rig.client.ending == Ending::kClose);
     CHECK_THAT(rig.lines.at(0), Contains("failure=deadline"));
   }
+  SECTION("and is cut in the same time where those that come bring nothing more") {
+    rig.lose(rig.begin(0));
+    rig.lose(rig.begin(rig.car.section_ends[0]));
+    CHECK(rig.client.connection);
+    rig.pass_time(limits::kDeadlineGraceMs + 1);
+    CHECK(rig.client.ending == Ending::kClose);
+    CHECK_THAT(rig.lines.at(0), Contains("failure=deadline"));
+  }
 }
 
 TEST_CASE("an answer that has begun outlives its L2 and its broker", "[worker][carry]") {
