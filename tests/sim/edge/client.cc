@@ -14,6 +14,8 @@ namespace {
 constexpr uint64_t kPromisedMs = 60'000;
 /// Within this a request must end, however it ends.
 constexpr uint64_t kRequestMs = 140'000;
+/// The same for a client among slow ones: whoever goes on alone asks anew for each small window.
+constexpr uint64_t kCrowdedRequestMs = 300'000;
 /// Within this a client that takes at once has what is promised, however slow others are that want
 /// the same or wait for the same L2s. Where L2s fail, that takes its time too.
 constexpr uint64_t kUnpacedCalmMs = 12'000;
@@ -52,6 +54,10 @@ void Client::fail(std::string_view what) {
                           request_id(number), parser_.head().status, what));
 }
 
+uint64_t Client::request_ms() const {
+  return scene_.weather.has_crawlers ? kCrowdedRequestMs : kRequestMs;
+}
+
 void Client::begin_patience() {
   const uint64_t patience_ms = scene_.weather.patience_ms;
   patience_.after(must_get_all() ? std::min(patience_ms, kPromisedMs) : patience_ms);
@@ -60,13 +66,13 @@ void Client::begin_patience() {
 void Client::begin_limit() {
   is_hurried_ = takes_at_once() && must_get_all();
   const uint64_t unpaced_ms = scene_.weather.is_calm ? kUnpacedCalmMs : kUnpacedMs;
-  limit_.after(is_hurried_ ? unpaced_ms : kRequestMs);
+  limit_.after(is_hurried_ ? unpaced_ms : request_ms());
 }
 
 void Client::on_limit() {
   // What was promised at the beginning may be no more.
   if (!std::exchange(is_hurried_, false) || must_get_all()) return fail("its request does not end");
-  limit_.after(kRequestMs - kUnpacedMs);
+  limit_.after(request_ms() - kUnpacedMs);
 }
 
 void Client::begin() {
@@ -155,6 +161,10 @@ void Client::on_answer_head() {
     return;
   }
   if (!is_truthful_refusal(head.status)) fail("got a status that is not true");
+  if (head.status == 503 && edge_.has_refused_a_wait()) {
+    ++scene_.tally.waits_refused;
+    return;
+  }
   if (must_get_all() && edge_.is_held(wish().dag) && wish().exists)
     fail("was refused what is there");
   if (must_get_all() && head.status != 404) fail("was not told that it is not there");

@@ -49,6 +49,8 @@ class Client {
     /// True where the worker has cut one more reader, for its slowness, than clients have told of
     /// by this call.
     std::function<bool()> has_cut_slow_reader;
+    /// True where the broker has refused to let fetches wait too long for a place.
+    std::function<bool()> has_refused_a_wait;
   };
 
   Client(Scene& scene, std::string name, Plan plan, Edge edge);
@@ -69,6 +71,8 @@ class Client {
   /// Stops reading for a while, where the plan says so.
   void consider_pause();
   void pause(uint64_t pause_ms);
+  /// Within this a request must end, however it ends.
+  [[nodiscard]] uint64_t request_ms() const;
   void begin_patience();
   void begin_limit();
   void on_limit();

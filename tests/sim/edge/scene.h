@@ -30,7 +30,8 @@ struct Weather {
   bool is_edge_sound = false;
   unsigned socket_lost_one_in = 0;  ///< Sockets lost while they are handed over.
   unsigned mood_one_in = 0;         ///< Deliveries of L2s that are not honest.
-  bool are_l2s_rude = false;        ///< L2s cut by resets, also behind POSTs without a reply.
+  bool has_crawlers = false;  ///< Some clients read so slowly that they could keep others waiting.
+  bool are_l2s_rude = false;  ///< L2s cut by resets, also behind POSTs without a reply.
   unsigned client_leaves_one_in = 0;
   unsigned scan_pause_ms = 0;      ///< Between two steps of a scan, as if the folder were larger.
   unsigned pipelined_one_in = 3;   ///< L2s that send a delivery behind the one under way.
@@ -47,11 +48,12 @@ struct Tally {
   uint64_t refused = 0;  ///< Complete answers without content.
   uint64_t cut = 0;      ///< Answers that end in the middle, visibly.
   uint64_t unanswered = 0;
-  uint64_t left = 0;         ///< Requests whose client went first.
-  uint64_t half_closed = 0;  ///< Clients that ended their side when they had asked.
-  uint64_t slow_cut = 0;     ///< Of these, slow clients that kept others waiting.
-  uint64_t loners = 0;       ///< Readers that left a shared fetch, as the workers counted.
-  uint64_t yields = 0;       ///< Fetches that ended their sources until there was room, likewise.
+  uint64_t left = 0;           ///< Requests whose client went first.
+  uint64_t half_closed = 0;    ///< Clients that ended their side when they had asked.
+  uint64_t slow_cut = 0;       ///< Of these, slow clients that kept others waiting.
+  uint64_t waits_refused = 0;  ///< Answers without content, since an L2's queue was too long.
+  uint64_t loners = 0;         ///< Readers that left a shared fetch, as the workers counted.
+  uint64_t yields = 0;         ///< Fetches that ended their sources until there was room, likewise.
   uint64_t places_wanted = 0;
   uint64_t crawled = 0;  ///< Whole answers to clients that crawled for a while.
   uint64_t statuses[600] = {};

@@ -8,7 +8,7 @@ namespace {
 
 /// Far more steps than any run needs; a run that takes more does not come to an end.
 constexpr uint64_t kStepsMax = 2'000'000;
-constexpr uint64_t kClientsMs = 150'000;
+constexpr uint64_t kClientsMs = 310'000;
 /// Longer than finished attempts are remembered and than any L2 waits before it returns.
 constexpr uint64_t kRestMs = 65'000;
 constexpr uint64_t kServiceMs = 30'000;
@@ -85,7 +85,9 @@ void World::add_client(Client::Plan plan) {
             if (!workers_[worker]) return false;
             const uint64_t cuts = workers_[worker]->core().stats().readers_cut;
             return cuts_told_[worker] < cuts && ++cuts_told_[worker] > 0;
-          }};
+          },
+      .has_refused_a_wait =
+          [this] { return broker_ && broker_->core().counters().queue_waits_refused > 0; }};
   clients_.push_back(std::make_unique<Client>(scene_, name, std::move(plan), std::move(edge)));
 }
 
@@ -203,8 +205,7 @@ void World::check_quiet() {
 }
 
 void World::check_service() {
-  // The content is purged, so that an L2 is asked.
-  broker_->purge(Content::instance().dags[asked_.front()->dag].root);
+  broker_->purge_all();  // So that an L2 is asked.
   pass(scene_.clock.now_ms() + 500, false);
   for (unsigned i = 0; i < kWorkers; ++i) {
     Client::Plan plan;

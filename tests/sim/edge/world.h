@@ -93,7 +93,6 @@ class World {
   unsigned troubles_left_ = 0;
   unsigned verbs_left_ = 0;
   bool has_disk_ = false;
-  bool has_crawlers_ = false;  ///< Some clients read so slowly that they could keep others waiting.
   bool has_only_v2_ = false;
   Alarm leader_death_;
   unsigned leader_death_tries_ = 0;

@@ -18,7 +18,7 @@ constexpr uint64_t kHitsMs = 30'000;
 void World::draw_disk() {
   Chance& chance = scene_.chance;
   // Where no spool can grow, slow readers hold up what they share.
-  const bool may_have_files = !has_crawlers_ || chance.one_in(2);
+  const bool may_have_files = !scene_.weather.has_crawlers || chance.one_in(2);
   const bool has_cache = may_have_files && !chance.one_in(3);
   const bool has_spool_dir = may_have_files && chance.one_in(2);
   has_disk_ = has_cache || has_spool_dir;

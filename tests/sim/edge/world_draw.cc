@@ -7,17 +7,17 @@ namespace daphnis::sim {
 
 void World::draw_weather() {
   Chance& chance = scene_.chance;
-  has_crawlers_ = chance.one_in(4);
+  const bool has_crawlers = chance.one_in(4);
   Network::Manners manners;
   constexpr size_t kCapacities[] = {700, 4096, 16 * 1024, 128 * 1024};
   const auto between = [&chance](uint64_t least, uint64_t most) {
     return static_cast<unsigned>(chance.between(least, most));
   };
   if (kind_ == Kind::kCalm) {
-    const bool pipelines = !has_crawlers_ && chance.one_in(2);
+    const bool pipelines = !has_crawlers && chance.one_in(2);
     scene_.weather = {.is_calm = true, .pipelined_one_in = pipelines ? 2U : 0U};
     has_only_v2_ = chance.one_in(2);
-    manners = {.capacity = size_t{has_crawlers_ ? 16U : 64U} * 1024, .is_quick = true};
+    manners = {.capacity = size_t{has_crawlers ? 16U : 64U} * 1024, .is_quick = true};
   } else if (kind_ == Kind::kBadL2s) {
     scene_.weather = {.is_edge_sound = true,
                       .mood_one_in = between(1, 4),
@@ -40,6 +40,7 @@ void World::draw_weather() {
     scene_.weather.is_edge_sound =
         scene_.weather.socket_lost_one_in == 0 && manners.is_quick && manners.bytewise_one_in == 0;
   }
+  scene_.weather.has_crawlers = has_crawlers;
   if (kind_ != Kind::kCalm) troubles_left_ = chance.one_in(4) ? 0U : between(1, 8);
   scene_.network.set_manners(manners);
 }
@@ -115,7 +116,7 @@ void World::draw_clients() {
     }
   }
   const Wish* last = nullptr;
-  for (uint64_t left = chance.between(6, has_crawlers_ ? 10 : 20); left > 0; --left) {
+  for (uint64_t left = chance.between(6, scene_.weather.has_crawlers ? 10 : 20); left > 0; --left) {
     last = last && chance.one_in(3) ? last : chance.pick(asked_);
     add_client(draw_client(last));
   }

@@ -16,7 +16,7 @@ constexpr size_t kLongAnswerBytes = 60'000;
 }  // namespace
 
 void World::draw_narrows() {
-  if (!has_crawlers_) return;
+  if (!scene_.weather.has_crawlers) return;
   worker_settings_.fetch_window_bytes = 16 * limits::kKiB;
   Chance& chance = scene_.chance;
   worker_settings_.output_high_bytes = chance.one_in(2) ? 2'048 : 20'000;
@@ -47,7 +47,7 @@ Client::Crawl World::draw_crawl() {
 /// Lets clients ask for a long answer at once, of which some crawl; others come later for the same
 /// DAG, whose L2s may be busy with those.
 void World::draw_crawlers() {
-  if (!has_crawlers_) return;
+  if (!scene_.weather.has_crawlers) return;
   Chance& chance = scene_.chance;
   std::vector<const Wish*> long_ones;
   for (const Wish& wish : Content::instance().wishes) {
@@ -82,7 +82,8 @@ void World::draw_crawlers() {
 /// worlds, and has the worker that brings it to clients of both workers die in the middle.
 void World::draw_lost_leader() {
   Chance& chance = scene_.chance;
-  if (kind_ == Kind::kCalm || !has_disk_ || has_crawlers_ || !chance.one_in(4)) return;
+  if (kind_ == Kind::kCalm || !has_disk_ || scene_.weather.has_crawlers || !chance.one_in(4))
+    return;
   const bool is_storm = kind_ == Kind::kStorm;
   scene_.weather.upload_pause_ms =
       static_cast<unsigned>(is_storm ? chance.between(150, 300) : chance.between(30, 100));
