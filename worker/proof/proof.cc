@@ -179,7 +179,8 @@ void Proof::on_cut(uint64_t now_ms) {
 }
 
 void Proof::on_malformed(std::string_view what, uint64_t now_ms) {
-  failure_ = Error{Errc::kMalformed, 0, std::string(what)};
+  // What proven blocks show of the content holds, whatever follows them.
+  if (!is_content_fault()) failure_ = Error{Errc::kMalformed, 0, std::string(what)};
   decide(Outcome::kLied, now_ms);
 }
 

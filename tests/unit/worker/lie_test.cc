@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "tests/unit/worker/rig.h"
@@ -152,6 +154,21 @@ TEST_CASE("an L2 that proves that there is no such path has decided it and keeps
   const auto ended = rig.only<ipc::AttemptEnded>();
   CHECK(ended.outcome == Outcome::kComplete);
   CHECK_FALSE(ended.wants_another);
+}
+
+TEST_CASE("what is proven of a path holds, whatever the L2 sends behind it", "[worker]") {
+  const SampleCar car;
+  Rig rig;
+  rig.start_broker();
+  Peer& client = rig.connect();
+  rig.send(client, "GET /ipfs/" + car.root.text() + "/7?format=car HTTP/1.1\r\nHost: edge\r\n\r\n");
+  const Bytes root = Bytes(car.bytes).first(car.section_ends[0]);
+  const std::string chunk = fmt::format("{:x}\r\n{}\r\n", root.size(), as_text(root));
+  Peer& l2 = rig.hand_off(rig.only<ipc::Fetch>(),
+                          post_head("Transfer-Encoding: chunked\r\n") + chunk + "no size\r\n");
+  CHECK_THAT(client.received, Contains("HTTP/1.1 404") && Contains("path_not_found"));
+  CHECK(status_line(l2.received) == "HTTP/1.1 422 Unprocessable Content");
+  CHECK(rig.only<ipc::AttemptEnded>().outcome == Outcome::kLied);
 }
 
 TEST_CASE("repeats that lie too far back are not the fault of the L2 that leaves them out",
