@@ -14,8 +14,9 @@ namespace {
 constexpr uint64_t kPromisedMs = 60'000;
 /// Within this a request must end, however it ends.
 constexpr uint64_t kRequestMs = 140'000;
-/// The same for a client among slow ones: whoever goes on alone asks anew for each small window.
-constexpr uint64_t kCrowdedRequestMs = 300'000;
+/// The same where slow clients are about, since whoever goes on alone asks anew for each small
+/// window, and where uploads take half a minute each.
+constexpr uint64_t kSlowRequestMs = 300'000;
 /// Within this a client that takes at once has what is promised, however slow others are that want
 /// the same or wait for the same L2s. Where L2s fail, that takes its time too.
 constexpr uint64_t kUnpacedCalmMs = 12'000;
@@ -55,7 +56,8 @@ void Client::fail(std::string_view what) {
 }
 
 uint64_t Client::request_ms() const {
-  return scene_.weather.has_crawlers ? kCrowdedRequestMs : kRequestMs;
+  const bool is_slow = scene_.weather.has_crawlers || scene_.weather.upload_pause_ms > 0;
+  return is_slow ? kSlowRequestMs : kRequestMs;
 }
 
 void Client::begin_patience() {
