@@ -36,7 +36,9 @@ struct Settings {
   /// could be yielded.
   uint64_t slow_reader_rate = 16 * limits::kKiB;
   uint64_t slow_reader_window_ms = 60'000;
-  uint64_t request_ms = 30'000;     ///< The time to the first proven block, over all attempts.
+  /// The time to the first proven block, over all attempts; in mid-answer, from the end of a source
+  /// to the next output.
+  uint64_t request_ms = 30'000;
   uint64_t broker_wait_ms = 2'000;  ///< The time that a request waits for a broker that is away.
   uint64_t drain_ms = 29'000;       ///< The time to finish after the command to leave.
   uint64_t drain_idle_ms = 2'000;   ///< The time that a client may stay idle meanwhile.
