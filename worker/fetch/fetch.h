@@ -321,6 +321,8 @@ class Fetch {
   void report_failure();
   void begin_anew(uint64_t now_ms);
   void renew_deadline(uint64_t now_ms);
+  /// Gives the next source the time of a request, in an answer that has begun.
+  void begin_deadline(uint64_t now_ms);
   void pause(uint64_t now_ms);
   void end();
 

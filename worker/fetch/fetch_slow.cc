@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <vector>
 
-#include "common/base/limits.h"
 #include "worker/fetch/fetch.h"
 
 namespace daphnis::worker {
@@ -127,8 +126,7 @@ bool Fetch::is_resumption_due() const {
 bool Fetch::take_resumption(uint64_t now_ms) {
   if (!is_resumption_due()) return false;
   has_yielded_ = false;
-  deadline_ms_ = now_ms + context_.settings.request_ms;
-  context_.agenda.call_at(id_, deadline_ms_ + limits::kDeadlineGraceMs);
+  begin_deadline(now_ms);
   return true;
 }
 

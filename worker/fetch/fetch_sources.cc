@@ -186,6 +186,10 @@ bool Fetch::on_source_ended(Proof& proof, uint64_t now_ms) {
 void Fetch::renew_deadline(uint64_t now_ms) {
   if (window_.end() <= renewed_at_bytes_ && !is_paused_) return;
   renewed_at_bytes_ = window_.end();
+  begin_deadline(now_ms);
+}
+
+void Fetch::begin_deadline(uint64_t now_ms) {
   deadline_ms_ = now_ms + context_.settings.request_ms;
   context_.agenda.call_at(id_, deadline_ms_ + limits::kDeadlineGraceMs);
 }
