@@ -23,6 +23,14 @@ std::string answer_to(const SampleCar& car, const std::string& post, Settings se
   return client.received;
 }
 
+/// The client of an edge with a broker, who asks for a path that the content does not have.
+Peer& ask_for_no_path(Rig& rig, const SampleCar& car) {
+  rig.start_broker();
+  Peer& client = rig.connect();
+  rig.send(client, "GET /ipfs/" + car.root.text() + "/7?format=car HTTP/1.1\r\nHost: edge\r\n\r\n");
+  return client;
+}
+
 /// The offset of the root's section.
 size_t section_begin(const SampleCar& car) {
   return 1 + car.bytes[0];  // The header's length fits one byte.
@@ -69,9 +77,7 @@ TEST_CASE("proven content beyond a budget is told to be too large and is no faul
 TEST_CASE("a path that proven blocks do not have is the content's fault", "[worker]") {
   const SampleCar car;
   Rig rig;
-  rig.start_broker();
-  Peer& client = rig.connect();
-  rig.send(client, "GET /ipfs/" + car.root.text() + "/7?format=car HTTP/1.1\r\nHost: edge\r\n\r\n");
+  const Peer& client = ask_for_no_path(rig, car);
   rig.hand_off(rig.only<ipc::Fetch>(),
                post_with_length(Bytes(car.bytes).first(car.section_ends[0])));
   CHECK_THAT(client.received, Contains("HTTP/1.1 404") && Contains("path_not_found"));
@@ -136,9 +142,7 @@ TEST_CASE("an L2 that proves that there is no such path has decided it and keeps
   const bool is_legacy = GENERATE(false, true);
   const bool is_one_read = GENERATE(true, false);
   Rig rig;
-  rig.start_broker();
-  Peer& client = rig.connect();
-  rig.send(client, "GET /ipfs/" + car.root.text() + "/7?format=car HTTP/1.1\r\nHost: edge\r\n\r\n");
+  const Peer& client = ask_for_no_path(rig, car);
   const auto fetch = rig.only<ipc::Fetch>();
   // A v2 L2 sends the root alone, a deployed one all it has.
   const Bytes body = Bytes(car.bytes).first(is_legacy ? car.bytes.size() : root_end);
@@ -159,9 +163,7 @@ TEST_CASE("an L2 that proves that there is no such path has decided it and keeps
 TEST_CASE("what is proven of a path holds, whatever the L2 sends behind it", "[worker]") {
   const SampleCar car;
   Rig rig;
-  rig.start_broker();
-  Peer& client = rig.connect();
-  rig.send(client, "GET /ipfs/" + car.root.text() + "/7?format=car HTTP/1.1\r\nHost: edge\r\n\r\n");
+  const Peer& client = ask_for_no_path(rig, car);
   const Bytes root = Bytes(car.bytes).first(car.section_ends[0]);
   const std::string chunk = fmt::format("{:x}\r\n{}\r\n", root.size(), as_text(root));
   Peer& l2 = rig.hand_off(rig.only<ipc::Fetch>(),
