@@ -23,6 +23,7 @@ struct Rest {
 class FetchAnswer : public Responder, public FetchReader {
  public:
   [[nodiscard]] bool is_full() const final { return exchange_.is_full(); }
+  [[nodiscard]] uint64_t taken() const final { return exchange_.content_bytes_written(); }
   void on_moved(Fetch& loner) final { fetch_ = &loner; }
   [[nodiscard]] const std::string& address() const final { return exchange_.client(); }
   [[nodiscard]] const std::string& trace_id() const final { return exchange_.facts.request_id; }

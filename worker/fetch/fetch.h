@@ -45,6 +45,8 @@ class FetchReader {
   virtual void begin_anew(uint64_t /*now_ms*/) {}
   /// True where the reader takes no more output until it calls for Fetch::on_reader_space().
   [[nodiscard]] virtual bool is_full() const = 0;
+  /// Bytes of output that the client has taken so far; never fewer than before.
+  [[nodiscard]] virtual uint64_t taken() const = 0;
   /// The reader goes on in `loner`, which has all of the output from its next byte on.
   virtual void on_moved(Fetch& loner) = 0;
   /// The address of the reader's client, without port.
@@ -58,8 +60,9 @@ class FetchReader {
  private:
   friend class Fetch;
   uint64_t read_ = 0;  ///< Bytes of output that the reader has been given.
-  /// The time since which the reader has kept the fetch from going on; kNever where it does not.
+  /// The time since which others have waited for this reader; kNever where nobody does.
   uint64_t behind_since_ms_ = kNever;
+  uint64_t taken_before_ = 0;  ///< What taken() was at that time.
 };
 
 /// What became of slow readers since the worker's start.
@@ -174,11 +177,12 @@ class Fetch {
   void on_time(uint64_t now_ms);
 
   // --- Slow readers ---
-  /// The readers that have to leave, since they keep others waiting: each is to get a loner or to
-  /// be cut. To be asked in each call of the fetch.
+  /// The readers that have to leave, since they keep others waiting, the slowest first: each is to
+  /// get a loner, or else to be spared or cut. To be asked in each call of the fetch.
   [[nodiscard]] std::vector<FetchReader*> stragglers(uint64_t now_ms) const;
-  /// Ends a reader's answer, since it is too slow.
-  void cut(FetchReader& reader, uint64_t now_ms);
+  /// Ends a straggler's answer. One that has taken a window's bytes since others wait for it stays
+  /// instead, for as long again.
+  void spare_or_cut(FetchReader& straggler, uint64_t now_ms);
   /// True, once, where the fetch has yielded and a reader wants more: the broker is to be asked. To
   /// be asked in each call of the fetch.
   [[nodiscard]] bool take_resumption(uint64_t now_ms);
@@ -310,6 +314,7 @@ class Fetch {
   [[nodiscard]] bool has_hungry_reader() const;
   [[nodiscard]] bool is_spooling() const;
   void note_slow_readers(const Slowest& slowest, uint64_t now_ms);
+  void await(FetchReader& reader, uint64_t now_ms);
   [[nodiscard]] bool is_straggler(const FetchReader& reader, uint64_t now_ms) const;
   [[nodiscard]] bool may_yield() const;
   [[nodiscard]] bool is_yield_due(uint64_t now_ms) const;

@@ -46,8 +46,8 @@ bool Fetch::is_spooling() const {
   return spool_ && spool_->is_writing();
 }
 
-/// Notes since when each reader has been far behind: in the back half of what a full window holds,
-/// until it has come to the front half.
+/// Notes since when others have waited for each reader that is far behind: in the back half of what
+/// a full window holds, until it has come to the front half.
 void Fetch::note_slow_readers(const Slowest& slowest, uint64_t now_ms) {
   if (!is_blocked_ && !has_slow_readers_) return;
   has_slow_readers_ = false;
@@ -65,12 +65,18 @@ void Fetch::note_slow_readers(const Slowest& slowest, uint64_t now_ms) {
     const uint64_t lag = window_.end() - std::min(need, window_.end());
     if (2 * lag < far || (is_blocked_ && !reader->is_full())) {
       reader->behind_since_ms_ = kNever;
-    } else if (is_blocked_ && reader->behind_since_ms_ == kNever) {
-      reader->behind_since_ms_ = now_ms;
-      context_.agenda.call_at(id_, now_ms + context_.settings.loner_after_ms);
+    } else if (is_blocked_ && reader->behind_since_ms_ == kNever && has_hungry_reader()) {
+      await(*reader, now_ms);
     }
     has_slow_readers_ |= reader->behind_since_ms_ != kNever;
   }
+}
+
+/// Notes that others wait for the reader from now on.
+void Fetch::await(FetchReader& reader, uint64_t now_ms) {
+  reader.behind_since_ms_ = now_ms;
+  reader.taken_before_ = reader.taken();
+  context_.agenda.call_at(id_, now_ms + context_.settings.loner_after_ms);
 }
 
 bool Fetch::is_straggler(const FetchReader& reader, uint64_t now_ms) const {
@@ -87,13 +93,18 @@ std::vector<FetchReader*> Fetch::stragglers(uint64_t now_ms) const {
   for (FetchReader* reader : readers_) {
     if (reader && is_straggler(*reader, now_ms)) all.push_back(reader);
   }
+  std::ranges::stable_sort(
+      all, {}, [](const FetchReader* reader) { return reader->taken() - reader->taken_before_; });
   return all;
 }
 
-void Fetch::cut(FetchReader& reader, uint64_t now_ms) {
+void Fetch::spare_or_cut(FetchReader& straggler, uint64_t now_ms) {
+  if (straggler.taken() - straggler.taken_before_ >= context_.window_bytes_max) {
+    return await(straggler, now_ms);
+  }
   ++context_.slow.readers_cut;
-  detach(reader);
-  reader.on_failed(*this, Outcome::kClientSlow, 0, now_ms);
+  detach(straggler);
+  straggler.on_failed(*this, Outcome::kClientSlow, 0, now_ms);
   adjust_flow(now_ms);
 }
 

@@ -48,7 +48,7 @@ void FetchTable::part(Fetch& fetch, uint64_t now_ms) {
     const bool has_place =
         loners_.add(id, reader->address(), settings_.loners_per_address, settings_.loners_max);
     if (!has_place) {
-      fetch.cut(*reader, now_ms);
+      fetch.spare_or_cut(*reader, now_ms);
       continue;
     }
     ++context_.slow.readers_left;

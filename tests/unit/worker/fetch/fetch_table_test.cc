@@ -61,6 +61,7 @@ struct Reader : FetchReader {
   void on_whole(Fetch&, uint64_t) override {}
   void on_failed(Fetch&, Outcome, uint32_t, uint64_t) override { ++failures; }
   bool is_full() const override { return false; }
+  uint64_t taken() const override { return 0; }
   void on_moved(Fetch&) override {}
   const std::string& address() const override { return name; }
   const std::string& trace_id() const override { return name; }
