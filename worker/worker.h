@@ -146,7 +146,7 @@ class Worker final : private RequestSink {
   void on_join_opened(Fetch& fetch, FileJobDone done, uint64_t now_ms);
   void read_along(Fetch& fetch, uint64_t now_ms);
   void look_for_join(Fetch& fetch, ipc::JoinState state, uint64_t now_ms);
-  void on_join_looked(FetchId id, const CachedFile* found, uint64_t now_ms);
+  void on_join_looked(FetchId id, const Cache::Found& found, uint64_t now_ms);
   void lose_join(Fetch& fetch, uint64_t now_ms);
   void lead(Fetch& fetch, uint64_t now_ms);
   void seek_place(Fetch& fetch, uint64_t now_ms);

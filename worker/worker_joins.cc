@@ -103,28 +103,27 @@ void Worker::on_join_opened(Fetch& fetch, FileJobDone done, uint64_t now_ms) {
 /// Looks in the cache for a file that is not (or no longer) among the spools.
 void Worker::look_for_join(Fetch& fetch, JoinState state, uint64_t now_ms) {
   const FetchId id = fetch.id();
-  fetch.set_join({.state = state, .is_in_cache = true, .since_ms = now_ms});
+  fetch.set_join({.state = state, .is_in_cache = true});
   const CacheWaiterId look = cache_.look_up(
       fetch.key(), {},
-      [this, id](const CachedFile* cached, uint64_t at_ms) { on_join_looked(id, cached, at_ms); },
+      [this, id](const Cache::Found& found, uint64_t at_ms) { on_join_looked(id, found, at_ms); },
       now_ms);
   // Without a waiter the look-up has ended within the call, and perhaps the fetch too.
   if (!is_none(look)) fetch.join()->look = look;
 }
 
-void Worker::on_join_looked(FetchId id, const CachedFile* found, uint64_t now_ms) {
+void Worker::on_join_looked(FetchId id, const Cache::Found& found, uint64_t now_ms) {
   Fetch* fetch = fetches_.find(id);
   if (!fetch || !fetch->join()) return;
   const Join join = *fetch->join();
   fetch->forget_join();
   if (join.state == JoinState::kGoing)
     broker_.send(ipc::CancelFetch{std::to_underlying(fetch->question_id())});
-  if (found) {
-    fetch->on_cached(*found, now_ms);
+  if (found.file) {
+    fetch->on_cached(*found.file, now_ms);
     return fetches_.drop_if_unwanted(*fetch, now_ms);
   }
-  const bool is_late = now_ms >= join.since_ms + limits::kCacheLookMs;
-  if (join.state == JoinState::kCached && cache_.is_on() && !is_late) {
+  if (join.state == JoinState::kCached && found.is_missing) {
     cache_.report(fetch->key(), ipc::CacheFaultKind::kMissing, "");
   }
   lose_join(*fetch, now_ms);

@@ -30,7 +30,9 @@ void CacheSearch::start(uint64_t now_ms) {
 }
 
 void CacheSearch::look(uint64_t now_ms) {
-  const auto on_done = [this](const CachedFile* found, uint64_t at_ms) { on_look(found, at_ms); };
+  const auto on_done = [this](const Cache::Found& found, uint64_t at_ms) {
+    on_look(found.file, at_ms);
+  };
   const CacheWaiterId waiter = cache_.look_up(key_, keys_, on_done, now_ms);
   // Without a waiter this look-up has ended within the call; the next one may have a waiter.
   if (!is_none(waiter)) waiter_ = waiter;

@@ -20,17 +20,18 @@ void Cache::on_broker_up(const ipc::Welcome& welcome) {
 CacheWaiterId Cache::look_up(const RequestKey& key, std::span<const RequestKey> next, Done done,
                              uint64_t now_ms) {
   if (const CachedFile* file = open_files_.find(key)) {
-    done(file, now_ms);
+    done({.file = file}, now_ms);
     return {};
   }
   const auto under_way = look_of_key_.find(key);
-  if (under_way != look_of_key_.end()) {
+  Look* known = under_way == look_of_key_.end() ? nullptr : &looks_.at(under_way->second);
+  if (known && known->deadline_ms != kNever) {
     const CacheWaiterId waiter{++last_number_};
-    looks_.at(under_way->second).waiters.push_back({waiter, std::move(done)});
+    known->waiters.push_back({waiter, std::move(done)});
     return waiter;
   }
-  if (!is_on() || looks_.size() >= limits::kCacheLooksMax) {
-    done(nullptr, now_ms);
+  if (known || !is_on() || looks_.size() >= limits::kCacheLooksMax) {
+    done({}, now_ms);
     return {};
   }
   const CacheQueryId id{++last_number_};
@@ -116,39 +117,39 @@ void Cache::on_look(CacheQueryId id, CacheLook look, uint64_t now_ms) {
   if (found == looks_.end()) return;
   Look asked = std::move(found->second);
   looks_.erase(found);
-  if (asked.is_unlinked) {
-    look = {};
-  } else {
+  Found what;
+  if (!asked.is_unlinked) {
     look_of_key_.erase(asked.key);
+    what = take(asked.key, std::move(look));
   }
-  const CachedFile* file = take(asked.key, std::move(look));
   asked.token.reset();
-  tell(std::move(asked.waiters), file, now_ms);
+  tell(std::move(asked.waiters), what, now_ms);
 }
 
 /// Adds a found file to the open-file cache, or reports its fault to the broker.
-const CachedFile* Cache::take(const RequestKey& key, CacheLook look) {
+Cache::Found Cache::take(const RequestKey& key, CacheLook look) {
   switch (look.outcome) {
     case CacheLook::Outcome::kFound:
       break;
     case CacheLook::Outcome::kMissing:
-      return nullptr;
+      return {.is_missing = true};
     case CacheLook::Outcome::kCorrupt:
       report(key, ipc::CacheFaultKind::kCorrupt, std::move(look.detail));
-      return nullptr;
+      return {};
     case CacheLook::Outcome::kUnreadable:
       report(key, ipc::CacheFaultKind::kUnreadable, std::move(look.detail));
-      return nullptr;
+      return {};
   }
   if (look.file.file) unlinks_.watch(key, look.file.file);
-  return &open_files_.add(key, std::move(look.file));
+  return {.file = &open_files_.add(key, std::move(look.file))};
 }
 
-void Cache::tell(std::vector<Waiter> waiters, const CachedFile* found, uint64_t now_ms) {
+void Cache::tell(std::vector<Waiter> waiters, Found found, uint64_t now_ms) {
   // A waiter's own look-up may push this file out of the open-file cache, so the waiters get a
   // copy.
-  const CachedFile file = found ? *found : CachedFile{};
-  for (Waiter& waiter : waiters) waiter.done(found ? &file : nullptr, now_ms);
+  const CachedFile file = found.file ? *found.file : CachedFile{};
+  if (found.file) found.file = &file;
+  for (Waiter& waiter : waiters) waiter.done(found, now_ms);
 }
 
 void Cache::count_hit(const RequestKey& key, uint64_t now_ms) {
@@ -202,7 +203,7 @@ void Cache::on_time(uint64_t now_ms) {
     look.waiters.clear();
     look.deadline_ms = kNever;  // The result may still come, and serve later requests.
   }
-  tell(std::move(late), nullptr, now_ms);
+  tell(std::move(late), {}, now_ms);
   while (!readings_.empty() && readings_.begin()->second.deadline_ms <= now_ms) {
     on_read(readings_.begin()->first, {.outcome = CacheRead::Outcome::kUnavailable}, now_ms);
   }

@@ -19,8 +19,15 @@ namespace daphnis::worker {
 /// folder, all look-ups miss. Owned by the Worker.
 class Cache {
  public:
-  /// `found` is null where the cache lacks the file; valid during the call.
-  using Done = std::function<void(const CachedFile* found, uint64_t now_ms)>;
+  /// The result of a look-up.
+  struct Found {
+    const CachedFile* file = nullptr;  ///< Null where none can be had; valid during the call.
+    /// The folder has been read and lacks the file. False for a file that is there but unfit, and
+    /// where nobody knows: too much is being looked up, the disk is slow, or the broker has
+    /// unlinked the file meanwhile.
+    bool is_missing = false;
+  };
+  using Done = std::function<void(const Found& found, uint64_t now_ms)>;
 
   explicit Cache(BrokerSession& broker) : broker_(broker) {}
 
@@ -34,9 +41,10 @@ class Cache {
 
   /// The file where it is open; else null. Valid until the next call.
   [[nodiscard]] const CachedFile* find_open(const RequestKey& key) { return open_files_.find(key); }
-  /// Finds a file, open or not. Calls `done` within the call and returns none; or later,
-  /// once, unless forget() is given the returned number before. A look-up that takes longer than
-  /// kCacheLookMs misses. `next` are the keys that may be looked up if this file is missing.
+  /// Finds a file, open or not. Calls `done` within the call and returns none; or later, once,
+  /// unless forget() is given the returned number before. A look-up that takes longer than
+  /// kCacheLookMs finds nothing, nor does one of the same file until the first has ended. `next`
+  /// are the keys that may be looked up if this file is missing.
   CacheWaiterId look_up(const RequestKey& key, std::span<const RequestKey> next, Done done,
                         uint64_t now_ms);
   void forget(CacheWaiterId waiter);
@@ -76,8 +84,8 @@ class Cache {
   };
   struct Look {
     RequestKey key;
-    uint64_t deadline_ms;
-    Unlinks::Use token;  ///< A token that keeps the file in use until the look-up has ended.
+    uint64_t deadline_ms;  ///< kNever once it has passed.
+    Unlinks::Use token;    ///< A token that keeps the file in use until the look-up has ended.
     /// The broker has unlinked the file meanwhile: the result must not be used.
     bool is_unlinked = false;
     std::vector<Waiter> waiters = {};
@@ -89,8 +97,8 @@ class Cache {
   };
 
   CacheWaiterId await(CacheQueryId id, ReadDone done, uint64_t now_ms);
-  const CachedFile* take(const RequestKey& key, CacheLook look);
-  void tell(std::vector<Waiter> waiters, const CachedFile* found, uint64_t now_ms);
+  Found take(const RequestKey& key, CacheLook look);
+  void tell(std::vector<Waiter> waiters, Found found, uint64_t now_ms);
   void send_hits();
   void send_unlinked(uint64_t now_ms);
 

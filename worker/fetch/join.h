@@ -22,7 +22,6 @@ struct Join {
   std::shared_ptr<const void> opening = {};
   bool is_in_cache = false;  ///< The file is looked up in the cache.
   CacheWaiterId look{};      ///< The waiter of the look-up; none where there is none.
-  uint64_t since_ms = 0;
 };
 
 }  // namespace daphnis::worker
