@@ -59,6 +59,7 @@ struct Workers::Handler {
     dispatcher().on_stalled(worker.id, WorkerFetchId{message.fetch_id}, message.resume, now_ms);
     return true;
   }
+  bool operator()(const ipc::Links& message) const { return message.keys.size() <= ipc::kLinksMax; }
   bool operator()(ipc::ReturnSocket& message) const {
     // libuv drops a descriptor silently where the process has none free, so the socket may be
     // missing or be that of another frame (DESIGN 4a).

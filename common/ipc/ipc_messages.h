@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <variant>
@@ -24,9 +25,12 @@ namespace daphnis::ipc {
 
 /// The protocol version this build speaks, and the oldest it still serves, which is an earlier one:
 /// a reload puts new workers under an old broker, and a new broker finds old workers.
-inline constexpr uint16_t kVersion = 6;
-inline constexpr uint16_t kVersionMin = 5;
+inline constexpr uint16_t kVersion = 7;
+inline constexpr uint16_t kVersionMin = 6;
 static_assert(kVersionMin < kVersion);
+
+/// The links of one block that the broker is told of: the first ones. A frame of them is 8 KiB.
+inline constexpr size_t kLinksMax = 1'024;
 
 // --- Worker to broker ---
 
@@ -66,8 +70,8 @@ struct Fetch {
   /// The worker obeys JoinState::kLead.
   bool finds_place = false;
   static void fields(auto& m, auto&& f) {
-    f(m.fetch_id, m.request, m.key, m.trace_id, m.deadline_ms, m.must_not_join, m.resume);
-    f.since(6, m.is_alone, m.has_output, m.finds_place);
+    f(m.fetch_id, m.request, m.key, m.trace_id, m.deadline_ms, m.must_not_join, m.resume,
+      m.is_alone, m.has_output, m.finds_place);
   }
 };
 
@@ -111,6 +115,15 @@ struct FetchStalled {
   static void fields(auto& m, auto&& f) { f(m.fetch_id, m.resume); }
 };
 
+/// The links of a block that a handed-off attempt has proven, where its request is for one block
+/// alone (format=raw, or dag-scope=block): a client that walks block by block asks for them next.
+/// Sent before the block's last byte goes to a client. No reply.
+struct Links {
+  Uuid attempt_id{};
+  std::vector<uint64_t> keys = {};  ///< key_of_multihash() of each, at most kLinksMax.
+  static void fields(auto& m, auto&& f) { f(m.attempt_id, m.keys); }
+};
+
 /// Gives an L2's connection back once the reply to its POST is fully written. Carries the socket.
 struct ReturnSocket {
   uint64_t cookie = 0;           ///< SO_COOKIE of the socket that travels with this frame.
@@ -143,8 +156,7 @@ struct WorkerStats {
   static void fields(auto& m, auto&& f) {
     f(m.requests, m.status_2xx, m.status_3xx, m.status_4xx, m.status_5xx, m.aborted, m.client_left,
       m.bytes_out, m.verify_failures, m.clients, m.fetches, m.descriptors, m.rss_bytes, m.joins,
-      m.spools, m.log_lines_dropped);
-    f.since(6, m.loners, m.readers_left, m.readers_cut, m.yields);
+      m.spools, m.log_lines_dropped, m.loners, m.readers_left, m.readers_cut, m.yields);
   }
 };
 
@@ -276,7 +288,7 @@ using WorkerMessages =
                Numbered<12, SpoolDone>, Numbered<13, SpoolGone>, Numbered<14, FetchProgress>,
                Numbered<15, CacheHits>, Numbered<16, CacheFault>, Numbered<17, Unlinked>,
                Numbered<18, Listening>, Numbered<19, ListenersWanted>, Numbered<20, ListenerTaken>,
-               Numbered<21, Leaving>, Numbered<22, FetchStalled>>;
+               Numbered<21, Leaving>, Numbered<22, FetchStalled>, Numbered<23, Links, 7>>;
 using BrokerMessages =
     MessageSet<Numbered<0, Welcome>, Numbered<1, Refused>, Numbered<2, Handoff>,
                Numbered<3, FetchFailed>, Numbered<4, Broadcast>, Numbered<5, Ping>,
@@ -284,7 +296,7 @@ using BrokerMessages =
                Numbered<9, Unlink>, Numbered<10, SpoolWanted>, Numbered<11, JoinProgress>,
                Numbered<12, Warm>, Numbered<13, ListenerGiven>, Numbered<14, ListenersGiven>,
                Numbered<15, ListenerKept>, Numbered<16, ListenerRelease>,
-               Numbered<17, PlaceWanted, 6>>;
+               Numbered<17, PlaceWanted>>;
 
 using WorkerToBroker = WorkerMessages::Variant;
 using BrokerToWorker = BrokerMessages::Variant;

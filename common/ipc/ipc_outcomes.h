@@ -25,11 +25,6 @@ inline constexpr std::array kFetchOutcomes = {
     Outcome::kNotFound, Outcome::kOverloaded, Outcome::kDraining,
 };
 
-/// The outcome that a peer of that version is told instead: the same where it knows it.
-[[nodiscard]] constexpr Outcome outcome_in(uint16_t version, Outcome outcome) {
-  return version < 6 && outcome == Outcome::kYielded ? Outcome::kCancelled : outcome;
-}
-
 /// The place of `outcome` in one of these lists, where it must be.
 template <size_t N>
 [[nodiscard]] constexpr size_t place_in(const std::array<Outcome, N>& list, Outcome outcome) {

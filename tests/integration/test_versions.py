@@ -12,7 +12,7 @@ HELLO, FETCH, ATTEMPT_ENDED, PING = 0, 1, 4, 8  # Numbers of a worker's messages
 WELCOME, FETCH_FAILED, PONG, LISTENERS_GIVEN = 0, 3, 6, 14  # And of a broker's.
 RESUME_BYTES = 8 + 4  # An empty one.
 ATTEMPT_ENDED_BYTES = 8 + 16 + 1 + 1 + 2 * 8 + 4 + RESUME_BYTES + 8
-BEFORE = 5  # The version before.
+BEFORE = 6  # The version before.
 NOT_FOUND = 3
 
 
@@ -21,11 +21,11 @@ def text(value):
 
 
 def fetch_bytes_before(fields):
-    """The size that a Fetch has in the version before, which ends with the (empty) resume."""
+    """The size that a Fetch has in the version before: three flags follow the (empty) resume."""
     at = 8
     for fixed in (32, 4 + 1):  # Behind the request and behind the trace.
         at += 4 + struct.unpack_from("<I", fields, at)[0] + fixed
-    return at + RESUME_BYTES
+    return at + RESUME_BYTES + 3
 
 
 class Peer:

@@ -35,7 +35,10 @@ inline std::vector<WorkerToBroker> worker_samples() {
             .trace_id = "trace-1",
             .deadline_ms = 30'000,
             .must_not_join = true,
-            .resume = {.skip = 33, .next = {1, 0x55, 0, 0}}},
+            .resume = {.skip = 33, .next = {1, 0x55, 0, 0}},
+            .is_alone = true,
+            .has_output = true,
+            .finds_place = true},
       CancelFetch{.fetch_id = 4},
       HandoffTaken{.attempt_id = filled<Uuid>(0xab)},
       AttemptEnded{.fetch_id = 4,
@@ -63,7 +66,11 @@ inline std::vector<WorkerToBroker> worker_samples() {
                   .rss_bytes = 13,
                   .joins = 14,
                   .spools = 15,
-                  .log_lines_dropped = 16},
+                  .log_lines_dropped = 16,
+                  .loners = 17,
+                  .readers_left = 18,
+                  .readers_cut = 18,
+                  .yields = 18},
       BroadcastDone{.broadcast_id = 6},
       Ping{.sequence = 7},
       Pong{.sequence = 8},
@@ -86,6 +93,7 @@ inline std::vector<WorkerToBroker> worker_samples() {
       ListenerTaken{.listener_id = 31, .is_taken = true},
       Leaving{},
       FetchStalled{.fetch_id = 4, .resume = {.skip = 32, .next = {1, 0x55, 0, 0}}},
+      Links{.attempt_id = filled<Uuid>(0xaf), .keys = {35, 36}},
   };
 }
 
