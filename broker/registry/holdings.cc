@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "broker/registry/hash64.h"
 #include "common/base/check.h"
 #include "common/base/limits.h"
 
@@ -18,10 +17,6 @@ bool is_wasteful(const Table& table) {
 }
 
 }  // namespace
-
-uint64_t key_of_multihash(const Cid& cid) {
-  return hash64(cid.multihash());
-}
 
 Holdings::Added Holdings::add(const L2& l2, uint64_t key) {
   const auto held = of_l2_.find(l2.no);

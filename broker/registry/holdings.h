@@ -8,13 +8,9 @@
 #include <cstdint>
 
 #include "broker/registry/l2.h"
-#include "common/ipld/cid.h"
+#include "common/ipld/multihash_key.h"
 
 namespace daphnis::broker {
-
-/// The key of a CID on the ring and in the holdings: the hash of its multihash, so that a v0 CID
-/// and its v1 twin have the same.
-[[nodiscard]] uint64_t key_of_multihash(const Cid& cid);
 
 /// The roots that each L2 has announced (DESIGN 3.1). Holdings only decide which L2 is asked first,
 /// and each byte is proven all the same, so 64 bits of each multihash are enough. Owned by the

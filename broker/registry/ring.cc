@@ -1,7 +1,7 @@
 #include "broker/registry/ring.h"
 
-#include "broker/registry/hash64.h"
 #include "common/base/check.h"
+#include "common/base/hash64.h"
 
 namespace daphnis::broker {
 namespace {

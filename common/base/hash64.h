@@ -4,7 +4,7 @@
 
 #include "common/base/slice.h"
 
-namespace daphnis::broker {
+namespace daphnis {
 
 /// The finisher of SplitMix64 (Steele, Lea, Flood 2014): every input bit moves every output bit.
 [[nodiscard]] constexpr uint64_t mix64(uint64_t value) {
@@ -22,4 +22,4 @@ namespace daphnis::broker {
   return mix64(hash);
 }
 
-}  // namespace daphnis::broker
+}  // namespace daphnis
