@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/base/check.h"
+#include "common/proof/block_links.h"
 #include "common/proof/verifier_impl.h"
 
 namespace daphnis {
@@ -131,6 +132,7 @@ void Verifier::Impl::put_block(std::span<const Slice> block, const Slice& head,
   const CarOutput::Head own_head(walk.next(), size);
   std::optional<CidKey> key;
   if (repeats != Repeats::kNone) key.emplace(walk.next());
+  const uint64_t codec = walk.next().codec();
   const Walk::State after = walk.on_block(block);
   if (after == Walk::State::kFailed) return fail_content(walk.failure());
   if (after == Walk::State::kDone && output.bytes() == 0) {
@@ -138,6 +140,8 @@ void Verifier::Impl::put_block(std::span<const Slice> block, const Slice& head,
       return fail_content(std::move(*refusal));
     }
   }
+  const bool is_named = after == Walk::State::kDone && walk.outcome() == Walk::Outcome::kFound;
+  if (is_named && walk.is_for_one_block()) links = keys_of_links(codec, block);
   output.put(own_head, block, head, sink);
   if (after == Walk::State::kWantsBlock && key) keep(*key, block);
 }
@@ -238,6 +242,10 @@ std::optional<ProofPosition> Verifier::position() const {
   if (impl_->repeats != Impl::Repeats::kNone) parts.kept = impl_->kept;
   return ProofPosition(std::move(parts));
 }
+std::vector<uint64_t> Verifier::take_links() {
+  return std::exchange(impl_->links, {});
+}
+
 uint64_t Verifier::blocks_proven() const {
   return impl_->blocks_proven;
 }

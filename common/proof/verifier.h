@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "common/base/result.h"
 #include "common/base/slice.h"
@@ -69,6 +70,9 @@ class Verifier {
   /// it is destroyed. nullopt where nothing was put out yet, or no more blocks are due.
   [[nodiscard]] std::optional<ProofPosition> position() const;
 
+  /// Takes the keys of what the block links to that the request names, where it is for one block
+  /// alone and that block has been put out (keys_of_links()); else empty. They are given once.
+  [[nodiscard]] std::vector<uint64_t> take_links();
   [[nodiscard]] uint64_t blocks_proven() const;  ///< Blocks of the stream whose digest held.
   /// Bytes of the output so far, with those up to the position that it went on from.
   [[nodiscard]] uint64_t output_bytes() const;

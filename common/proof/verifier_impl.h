@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "common/ipld/car.h"
 #include "common/ipld/hashes.h"
@@ -108,6 +109,7 @@ struct Verifier::Impl {
   size_t identity_at = 0;
   uint64_t identity_sections = 0;
   uint64_t blocks_proven = 0;
+  std::vector<uint64_t> links;  // Verifier::take_links()
   size_t padding_left = limits::kDrainBytesMax;
   uint64_t surplus_bytes = 0;
 };

@@ -59,6 +59,8 @@ class Walk {
   State pass_over_block();
 
   [[nodiscard]] Outcome outcome() const { return outcome_; }
+  /// True where the output ends with the block that the path names (dag-scope=block, format=raw).
+  [[nodiscard]] bool is_for_one_block() const { return scope_ == DagScope::kBlock; }
   /// Valid in kFailed; the fault is the content's, whoever sent it. kMalformed (a block does not
   /// decode), kUnsupported (codec or hash of a link), kTooLarge (a budget).
   [[nodiscard]] const Error& failure() const { return failure_; }
