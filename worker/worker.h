@@ -103,6 +103,10 @@ class Worker final : private RequestSink {
   /// has woken, before the messages are taken.
   void end_input() { session_context_.retired.clear(); }
   [[nodiscard]] std::vector<Connection*> take_woken() { return agenda_.take_woken(); }
+  /// The messages that the broker is to have before any client is written to.
+  [[nodiscard]] std::vector<ipc::WorkerToBroker> take_first_messages() {
+    return broker_.take_first_messages();
+  }
   [[nodiscard]] std::vector<ipc::WorkerToBroker> take_messages() {
     spools_.remove_finished();
     return broker_.take_messages();

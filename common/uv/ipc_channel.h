@@ -46,6 +46,8 @@ class IpcChannel {
   /// together, before the loop waits. Unsent bytes beyond kIpcQueueBytesMax end the channel
   /// (on_closed comes in a later turn).
   void send(std::span<const uint8_t> frame);
+  /// Writes the frames that are held at once.
+  void flush();
   /// Sends a frame that announces a descriptor together with that descriptor, which stays open here
   /// until the kernel has taken it. Sends at once, after all frames that were sent before.
   void send(std::vector<uint8_t> frame, UvPtr<uv_tcp_t> socket);
@@ -65,8 +67,6 @@ class IpcChannel {
   static void on_alloc(uv_handle_t* handle, size_t size, uv_buf_t* out) noexcept;
   static void on_read(uv_stream_t* stream, ssize_t size, const uv_buf_t* buffer) noexcept;
   void take_frames();
-  /// Writes the gathered frames.
-  void flush();
   void write(std::vector<uint8_t> bytes, UvPtr<uv_tcp_t> socket);
   [[nodiscard]] UvPtr<uv_tcp_t> accept_socket();
   [[nodiscard]] UniqueFd accept_descriptor();

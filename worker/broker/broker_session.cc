@@ -13,6 +13,7 @@ void BrokerSession::on_connected(uint64_t now_ms) {
   next_ping_ms_ = kNever;
   why_.clear();
   messages_.clear();
+  first_messages_.clear();
   messages_.emplace_back(ipc::Hello{.index = index_, .pid = pid_});
 }
 
@@ -20,6 +21,7 @@ void BrokerSession::on_closed() {
   state_ = State::kDown;
   next_ping_ms_ = kNever;
   messages_.clear();
+  first_messages_.clear();
 }
 
 BrokerSession::Verdict BrokerSession::on_message(const ipc::BrokerToWorker& message,
@@ -72,6 +74,14 @@ uint64_t BrokerSession::next_call_ms() const {
 
 void BrokerSession::send(ipc::WorkerToBroker message) {
   if (state_ == State::kUp && codec_.has(message)) messages_.push_back(std::move(message));
+}
+
+void BrokerSession::send_first(ipc::WorkerToBroker message) {
+  if (state_ == State::kUp && codec_.has(message)) first_messages_.push_back(std::move(message));
+}
+
+std::vector<ipc::WorkerToBroker> BrokerSession::take_first_messages() {
+  return std::exchange(first_messages_, {});
 }
 
 std::vector<ipc::WorkerToBroker> BrokerSession::take_messages() {

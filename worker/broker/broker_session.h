@@ -37,6 +37,10 @@ class BrokerSession {
   /// Queues a message. Dropped where the broker is not up, since the messages of one connection
   /// mean nothing in the next, and where it is of an earlier version that lacks the message.
   void send(ipc::WorkerToBroker message);
+  /// Does the same with a message that the broker is to have before any client is written to. It
+  /// overtakes messages that were queued before.
+  void send_first(ipc::WorkerToBroker message);
+  [[nodiscard]] std::vector<ipc::WorkerToBroker> take_first_messages();
   [[nodiscard]] std::vector<ipc::WorkerToBroker> take_messages();
 
   [[nodiscard]] bool is_up() const { return state_ == State::kUp; }
@@ -48,6 +52,7 @@ class BrokerSession {
   uint32_t pid_;
   State state_ = State::kDown;
   std::vector<ipc::WorkerToBroker> messages_;
+  std::vector<ipc::WorkerToBroker> first_messages_;
   std::string node_id_;
   std::string why_;
   ipc::Codec codec_;  ///< Knows which messages the broker's version has.

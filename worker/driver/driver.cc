@@ -156,6 +156,7 @@ void Driver::stop_if_done() {
 
 void Driver::after_input(uint64_t now_ms) {
   update_listeners();
+  if (const auto first = core_.take_first_messages(); !first.empty()) host_.send_at_once(first);
   sync_woken(now_ms);
   core_.end_input();
   for (FileJob& job : core_.take_file_jobs()) host_.start(std::move(job));

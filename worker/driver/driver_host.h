@@ -20,6 +20,8 @@ class DriverHost {
   // --- The broker ---
   /// Sends messages to the broker. Nothing is sent while there is no connection.
   virtual void send(std::span<const ipc::WorkerToBroker> messages) = 0;
+  /// Does the same, and gives the messages to the kernel before it returns.
+  virtual void send_at_once(std::span<const ipc::WorkerToBroker> messages) = 0;
   /// Sends a socket back to the broker; without a connection it is closed.
   virtual void give_back(const ipc::ReturnSocket& message,
                          std::unique_ptr<DrivenSocket> socket) = 0;

@@ -5,8 +5,11 @@
 
 #include "common/base/check.h"
 #include "common/base/limits.h"
+#include "common/proof/block_links.h"
 
 namespace daphnis::worker {
+
+static_assert(kBlockLinksMax <= ipc::kLinksMax);
 
 Fetch& FetchTable::begin(CarRequest wanted, const RequestKey& key, std::string trace_id,
                          uint64_t now_ms) {
@@ -97,7 +100,17 @@ Fetch* FetchTable::find_joinable(const RequestKey& key) const {
 }
 
 void FetchTable::on_proof_output(Proof& proof, Slices& output, uint64_t now_ms) {
+  tell_links(proof);
   if (proof.fetch()) proof.fetch()->on_output(proof, output, now_ms);
+}
+
+/// Tells the broker what the block links to that the proof is about to put out. The message goes
+/// out before that block does, so that a client that has it cannot ask for a link before, at
+/// whatever worker.
+void FetchTable::tell_links(Proof& proof) {
+  std::vector<uint64_t> keys = proof.take_links();
+  if (keys.empty() || !proof.is_from_this_broker()) return;
+  context_.broker.send_first(ipc::Links{.attempt_id = proof.attempt().id, .keys = std::move(keys)});
 }
 
 void FetchTable::on_proof_skips(Proof& proof, uint64_t visits, uint64_t now_ms) {

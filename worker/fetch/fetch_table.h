@@ -75,6 +75,7 @@ class FetchTable final : public ProofListener {
   [[nodiscard]] uint64_t verify_failures() const { return verify_failures_; }
 
  private:
+  void tell_links(Proof& proof);
   [[nodiscard]] QuestionId next_question(const Fetch& fetch, bool is_new);
 
   FetchContext& context_;

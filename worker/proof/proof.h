@@ -153,6 +153,8 @@ class Proof {
   /// exceeded, an unknown hash). The outcome is kComplete then, since the L2 did its part.
   [[nodiscard]] bool is_content_fault() const { return failure_ && verifier_.is_content_fault(); }
   [[nodiscard]] const Error* failure() const { return failure_ ? &*failure_ : nullptr; }
+  /// Takes the keys of what the block links to that the request is for (Verifier::take_links()).
+  [[nodiscard]] std::vector<uint64_t> take_links() { return verifier_.take_links(); }
   [[nodiscard]] uint64_t blocks_proven() const { return verifier_.blocks_proven(); }
   [[nodiscard]] uint64_t car_bytes() const { return car_bytes_; }
   [[nodiscard]] uint64_t started_ms() const { return started_ms_; }

@@ -30,6 +30,10 @@ class BrokerLink {
 
   /// Sends messages. Nothing is sent while there is no connection.
   void send(std::span<const ipc::WorkerToBroker> messages);
+  /// Gives all that was sent to the kernel, as far as it takes it.
+  void flush() {
+    if (channel_) channel_->flush();
+  }
   void send(const ipc::WorkerToBroker& message, daphnis::uv::UniqueFd socket);
   /// Ends this connection and goes on to the next.
   void drop(const std::string& why);

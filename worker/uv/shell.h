@@ -48,6 +48,10 @@ class Shell final : private DriverHost {
  private:
   // DriverHost
   void send(std::span<const ipc::WorkerToBroker> messages) override { link_.send(messages); }
+  void send_at_once(std::span<const ipc::WorkerToBroker> messages) override {
+    link_.send(messages);
+    link_.flush();
+  }
   void give_back(const ipc::ReturnSocket& message, std::unique_ptr<DrivenSocket> socket) override;
   void drop_broker(const std::string& why) override { link_.drop(why); }
   [[nodiscard]] std::optional<uint64_t> bind_listener() override;

@@ -38,6 +38,7 @@ class WorkerNode final : private worker::DriverHost {
  private:
   // DriverHost
   void send(std::span<const ipc::WorkerToBroker> messages) override;
+  void send_at_once(std::span<const ipc::WorkerToBroker> messages) override { send(messages); }
   void give_back(const ipc::ReturnSocket& message,
                  std::unique_ptr<worker::DrivenSocket> socket) override;
   void drop_broker(const std::string& why) override;

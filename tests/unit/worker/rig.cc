@@ -312,6 +312,12 @@ void Rig::send(std::span<const ipc::WorkerToBroker> sent) {
   messages.insert(messages.end(), sent.begin(), sent.end());
 }
 
+void Rig::send_at_once(std::span<const ipc::WorkerToBroker> sent) {
+  received_at_once = 0;
+  for (const auto& peer : peers_) received_at_once += peer->received.size();
+  send(sent);
+}
+
 void Rig::give_back(const ipc::ReturnSocket& message, std::unique_ptr<DrivenSocket> socket) {
   auto& given = static_cast<PeerSocket&>(*socket);
   given.peer().given_back = message;

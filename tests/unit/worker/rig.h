@@ -119,10 +119,13 @@ class Rig : private DriverHost {
   /// The verdict on admission to the cache that hand_off() passes on.
   ipc::Admission admission = ipc::Admission::kNo;
   uint64_t now_ms = 1'000;
+  /// Bytes that all peers had received when a message last had to go at once.
+  size_t received_at_once = 0;
 
  private:
   // DriverHost
   void send(std::span<const ipc::WorkerToBroker> sent) final;
+  void send_at_once(std::span<const ipc::WorkerToBroker> sent) final;
   void give_back(const ipc::ReturnSocket& message, std::unique_ptr<DrivenSocket> socket) final;
   void drop_broker(const std::string& why) final;
   [[nodiscard]] std::optional<uint64_t> bind_listener() final;
