@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <list>
 #include <random>
 
 #include "broker/l2_http/web_pages.h"
@@ -40,6 +41,12 @@ struct Options {
   std::string cache_fsync = "none";
   uint64_t cache_scrub_mib_s = 8;
   bool chooses_spool_dir = false;  ///< The operator named no spool folder.
+  /// A rule that may be off or only counted: its setting, and the word of the operator for it.
+  struct Rule {
+    RuleMode& mode;
+    std::string word;
+  };
+  std::list<Rule> rules;  ///< A list, since the words are written where they lie.
 };
 
 void add_cache_options(daphnis::uv::SettingsReader& reader, Options& options) {
@@ -99,6 +106,21 @@ void resolve_cache_options(Options& options) {
   }
 }
 
+/// Adds the setting of a rule that may be off or only counted.
+void add_rule(daphnis::uv::SettingsReader& reader, Options& options, const char* name,
+              RuleMode& mode, const char* help) {
+  check(mode == RuleMode::kOn, "the flags say that each rule is on by default");
+  options.rules.push_back({.mode = mode, .word = "on"});
+  reader.add_word(name, options.rules.back().word, {"off", "observe", "on"}, help);
+}
+
+void resolve_rules(Options& options) {
+  for (const Options::Rule& rule : options.rules) {
+    const RuleMode if_not_off = rule.word == "observe" ? RuleMode::kObserve : RuleMode::kOn;
+    rule.mode = rule.word == "off" ? RuleMode::kOff : if_not_off;
+  }
+}
+
 void add_options(daphnis::uv::SettingsReader& reader, Options& options) {
   constexpr uint64_t kMsMax = 3'600'000;
   Settings& settings = options.settings;
@@ -144,6 +166,8 @@ void add_options(daphnis::uv::SettingsReader& reader, Options& options) {
                   "Bytes of a fetch that count as progress");
   reader.add_number("candidates", settings.candidates_max, size_t{1}, limits::kCandidatesMax,
                     "L2s that are asked for one fetch");
+  add_rule(reader, options, "descent", settings.descent,
+           "Asks who proved a block for what it links to; observe: only counts what that would do");
   reader.add_number("l2s-max", settings.l2s_max, size_t{1}, size_t{1'000'000},
                     "L2s registered at once");
   const auto per_address = [&](const char* name, size_t& value, const char* help) {
@@ -182,6 +206,7 @@ SpoolPlace choose_spool_dir(const std::string& socket, daphnis::uv::Log& log) {
 
 int run(Options& options) {
   resolve_cache_options(options);
+  resolve_rules(options);
   const daphnis::uv::LogFile log_file(options.log_file);
   if (auto opened = log_file.open(); !opened) {
     std::fprintf(stderr, "daphnis-broker: %s\n", opened.error().text().c_str());

@@ -84,6 +84,13 @@ void add_fetches(Metrics& out, const Broker& broker) {
               counters.places_expired);
   out.counter("l2_places_wanted_total", "Times a worker was told that others wait for a place",
               counters.places_wanted);
+  out.gauge("descent_pairs", "L2s remembered for what a block that they proved links to",
+            broker.dispatcher().descent().size());
+  out.counter("descent_learnt_total", "Of these, ever", counters.descent_learnt);
+  out.counter("descent_hits_total", "L2s asked, or to be asked under observe, for that reason",
+              counters.descent_hits);
+  out.counter("descent_struck_total", "L2s forgotten since they did not bring the block",
+              counters.descent_struck);
   out.gauge("attempts_remembered", "Finished attempts whose late answers are known",
             broker.dispatcher().attempts().remembered());
   out.counter("attempts_forgotten_early_total", "Of these, forgotten before their time",

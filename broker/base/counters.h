@@ -49,6 +49,10 @@ struct Counters {
   uint64_t silent = 0;
   uint64_t l2_lost = 0;
   OutcomeCounts<ipc::kAttemptOutcomes> outcomes;  ///< As workers reported them.
+  // Descent (DESIGN 6).
+  uint64_t descent_learnt = 0;
+  uint64_t descent_hits = 0;
+  uint64_t descent_struck = 0;
   // POSTs.
   uint64_t handoffs = 0;
   uint64_t handoffs_refused = 0;  ///< POSTs refused since kHandoffsAwaitingMax was reached.

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "broker/base/cache_types.h"
+#include "broker/base/rule_mode.h"
 #include "common/base/limits.h"
 
 namespace daphnis::broker {
@@ -28,6 +29,8 @@ struct Settings {
   /// How long a fetch in mid-answer waits, when nobody is left to ask, for an L2 that served it.
   uint64_t lost_holder_wait_ms = 15'000;
   uint64_t fetch_deadline_ms_max = 120'000;  ///< Upper bound of what a worker may ask for.
+  /// Whether L2s are asked for what blocks that they proved link to (DESIGN 6).
+  RuleMode descent = RuleMode::kOn;
   uint64_t suspect_ms = 60'000;  ///< How long an L2 that lied is asked after all others.
   // Registrations (DESIGN 3.1).
   uint64_t heartbeat_ms = 5'000;

@@ -87,6 +87,8 @@ class Attempt {
     return state_ == State::kOrdered && now_ms - ordered_ms_ >= context_.settings.first_byte_ms;
   }
   [[nodiscard]] bool needs_id() const { return needs_id_; }
+  /// True where its POST came without an id, so perhaps from a stranger.
+  [[nodiscard]] bool is_anonymous() const { return is_anonymous_; }
   /// True where the worker has not said HandoffTaken.
   [[nodiscard]] bool awaits_taking() const { return state_ == State::kHandedOff && !is_taken_; }
   /// True where a POST came, so that a later one gets 409. False once its worker is gone with it:

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "broker/dispatch/attempt.h"
+#include "broker/dispatch/descent.h"
 
 namespace daphnis::broker {
 namespace {
@@ -90,8 +91,23 @@ class Pick {
   uint64_t shortest_wait_ms_ = 0;  ///< Of those that are too long; 0: there was none.
 };
 
+/// Chooses among those that proved a block that links to the root. They may lack what it links to,
+/// so that they alone do not decide whom a fetch asks first.
+Choice choose_prover(const Fetch& fetch, Registrations& registrations, const Settings& settings,
+                     std::span<const L2No> provers, uint64_t now_ms, bool only_exact) {
+  const bool has_room = fetch.descents == 0 || fetch.asked.size() >= 2;
+  if (!has_room || fetch.descents >= kDescentProversMax) return {};
+  Pick pick(fetch, registrations.registry(), settings, now_ms, only_exact);
+  for (const L2No no : provers) {
+    if (!pick.offer(no)) break;
+  }
+  Choice choice = pick.has_trusted() ? pick.choice() : Choice{};
+  choice.is_from_descent = choice.l2 != nullptr;
+  return choice;
+}
+
 Choice choose_among(const Fetch& fetch, Registrations& registrations, const Settings& settings,
-                    uint64_t now_ms, bool only_exact) {
+                    std::span<const L2No> provers, uint64_t now_ms, bool only_exact) {
   Pick holders(fetch, registrations.registry(), settings, now_ms, only_exact);
   const auto& known = registrations.holdings().holders(fetch.key);
   // The key decides at which holder a root begins, so that the holders of the same roots share the
@@ -101,6 +117,8 @@ Choice choose_among(const Fetch& fetch, Registrations& registrations, const Sett
     if (!holders.offer(known[(begin + i) % known.size()])) break;
   }
   if (holders.has_trusted()) return holders.choice();
+  const Choice prover = choose_prover(fetch, registrations, settings, provers, now_ms, only_exact);
+  if (prover.l2) return prover;
 
   Pick others(fetch, registrations.registry(), settings, now_ms, only_exact);
   registrations.ring().walk(fetch.key, fetch.asked.size() + settings.candidates_max,
@@ -115,13 +133,14 @@ Choice choose_among(const Fetch& fetch, Registrations& registrations, const Sett
 }  // namespace
 
 Choice choose_candidate(const Fetch& fetch, Registrations& registrations, const Settings& settings,
-                        uint64_t now_ms) {
-  if (fetch.asked.size() >= settings.candidates_max) return {};
+                        std::span<const L2No> provers, uint64_t now_ms) {
+  // An L2 that was asked for a guess takes no other's turn.
+  if (fetch.asked.size() >= settings.candidates_max + fetch.descents) return {};
   if (fetch.prefers_exact) {
-    const Choice exact = choose_among(fetch, registrations, settings, now_ms, true);
+    const Choice exact = choose_among(fetch, registrations, settings, provers, now_ms, true);
     if (exact.l2 && !exact.is_behind && !exact.l2->is_suspect(now_ms)) return exact;
   }
-  return choose_among(fetch, registrations, settings, now_ms, false);
+  return choose_among(fetch, registrations, settings, provers, now_ms, false);
 }
 
 Choice choose_past_source(const Fetch& fetch, Registrations& registrations,
@@ -150,7 +169,7 @@ Choice choose_again(const Fetch& fetch, Registrations& registrations, const Sett
 }
 
 std::vector<L2No> full_candidates(const Fetch& fetch, Registrations& registrations,
-                                  const Settings& settings) {
+                                  const Settings& settings, std::span<const L2No> provers) {
   std::vector<L2No> full;
   const auto consider = [&](const L2* l2) {
     const bool may_be_asked = l2 && !l2->is_given_up && !fetch.past_sources.is_liar(l2->id());
@@ -162,6 +181,7 @@ std::vector<L2No> full_candidates(const Fetch& fetch, Registrations& registratio
     return true;
   };
   for (const L2No no : registrations.holdings().holders(fetch.key)) offer(no);
+  for (const L2No no : provers) offer(no);
   registrations.ring().walk(fetch.key, fetch.asked.size() + settings.candidates_max, offer);
   for (const L2No no : fetch.to_ask_again) consider(registrations.registry().find(no));
   for (const std::string_view id : fetch.past_sources.ids()) {

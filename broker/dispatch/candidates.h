@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "broker/dispatch/fetch.h"
@@ -15,17 +16,20 @@ struct Choice {
   /// Without an L2: some are left, but their queues are full, or a wait there would be too long.
   bool is_crowded = false;
   uint64_t wait_ms = 0;  ///< With is_crowded: the shortest such wait; 0: all queues are full.
+  bool is_from_descent = false;  ///< `l2` is one of the provers.
 };
 
-/// Chooses by DESIGN 2 step 8: holders first, then the ring clockwise from the root's key, no L2
-/// twice, and never one that lied to this fetch. An L2 without a free place is passed over for one
-/// that has a place, but a fetch waits for a holder, since the others only might have the content.
-/// L2s that lied lately come after all others, and L2s that do not read their lines come last.
-/// Where Fetch::prefers_exact, L2s that send whole DAGs come after all that can be asked now and
-/// did not lie. At an L2 where the wait is likely to be longer than Settings::queue_wait_ms_max
-/// nobody waits.
+/// Chooses by DESIGN 2 step 8: holders first, then `provers`, which proved a block that links to
+/// the root (Descent), then the ring clockwise from the root's key, no L2 twice, and never one that
+/// lied to this fetch. Of the first two L2s at most one is a prover, of all kDescentProversMax. An
+/// L2 without a free place is passed over for one that has a place, but a fetch waits for a holder,
+/// since the others only might have the content. L2s that lied lately come after all others, and
+/// L2s that do not read their lines come last. Where Fetch::prefers_exact, L2s that send whole DAGs
+/// come after all that can be asked now and did not lie. At an L2 where the wait is likely to be
+/// longer than Settings::queue_wait_ms_max nobody waits.
 [[nodiscard]] Choice choose_candidate(const Fetch& fetch, Registrations& registrations,
-                                      const Settings& settings, uint64_t now_ms);
+                                      const Settings& settings, std::span<const L2No> provers,
+                                      uint64_t now_ms);
 
 /// Chooses among the L2s that served the fetch before and do not now: the one with most blocks
 /// proven comes first, and one with a free place before all others.
@@ -39,6 +43,7 @@ struct Choice {
 /// The L2s without a free place that choose_candidate(), choose_past_source() or choose_again() for
 /// one of Fetch::to_ask_again might choose if they had one; an L2 may come twice.
 [[nodiscard]] std::vector<L2No> full_candidates(const Fetch& fetch, Registrations& registrations,
-                                                const Settings& settings);
+                                                const Settings& settings,
+                                                std::span<const L2No> provers);
 
 }  // namespace daphnis::broker

@@ -146,6 +146,7 @@ void Dispatcher::on_places_timer(L2No no, uint64_t now_ms) {
 void Dispatcher::end_attempt(Attempt& attempt, const AttemptEnding& ending, uint64_t now_ms) {
   const Uuid id = attempt.id();  // finish() destroys the attempt.
   L2* l2 = registrations_.registry().find(attempt.l2());
+  strike_prover(attempt, ending);
   attempt.end(ending, now_ms);
   const bool was_delivered = attempt.was_delivered();
   attempts_.finish(attempt, now_ms);
@@ -248,6 +249,7 @@ void Dispatcher::on_registration_lost(L2& l2, uint64_t now_ms) {
     attempts_.finish(*attempt, now_ms);
   }
   registrations_.forget_given_up(l2);
+  descent_.forget(l2.no);
   for (const FetchNo no : l2.waiting) {
     forget_wait(*fetches_.find(no));
     to_reroute_.push_back(no);

@@ -8,6 +8,7 @@
 #include "broker/cache/cache.h"
 #include "broker/dispatch/attempts.h"
 #include "broker/dispatch/candidates.h"
+#include "broker/dispatch/descent.h"
 #include "broker/dispatch/fetches.h"
 #include "broker/dispatch/holder_waits.h"
 #include "broker/dispatch/places_wanted.h"
@@ -41,6 +42,9 @@ class Dispatcher {
   /// since a worker may report one of an earlier broker.
   [[nodiscard]] bool on_attempt_ended(WorkerId worker, const ipc::AttemptEnded& message,
                                       uint64_t now_ms);
+  /// The worker has proven a block of an attempt, which links to these keys. An unknown attempt is
+  /// ignored.
+  void on_links(WorkerId worker, const ipc::Links& message);
   /// The worker's source of a fetch stands still: notes where the fetch has come to, and starts the
   /// next candidate beside it, where one has a free place and no other order of the fetch is fresh;
   /// else nothing happens. An unknown id is ignored, as in on_cancel().
@@ -132,6 +136,7 @@ class Dispatcher {
   /// Fetches that wait for an L2 that served them to register again.
   [[nodiscard]] size_t holder_waits() const { return holder_waits_.size(); }
   [[nodiscard]] const Attempts& attempts() const { return attempts_; }
+  [[nodiscard]] const Descent& descent() const { return descent_; }
 
  private:
   /// Decides after each end of one of its attempts, and whenever an order is late, whether the
@@ -143,6 +148,12 @@ class Dispatcher {
   void find_candidate(Fetch& fetch, uint64_t now_ms);
   [[nodiscard]] bool may_ask_more(const Fetch& fetch, uint64_t now_ms) const;
   [[nodiscard]] Choice choose(const Fetch& fetch, uint64_t now_ms);
+  /// The L2s that proved a block that links to what the fetch is for, where they are to be asked.
+  [[nodiscard]] Descent::Provers provers_for(const Fetch& fetch) const;
+  /// Counts, where that is all the rule does, a fetch that would begin with one of them.
+  void observe_descent(const Fetch& fetch, uint64_t now_ms);
+  /// Forgets that an L2 proved a block that links to one that it has not brought.
+  void strike_prover(const Attempt& attempt, const AttemptEnding& ending);
   /// The timer of an attempt without a POST has fired.
   void on_late(Fetch& fetch, Attempt& attempt, uint64_t now_ms);
   [[nodiscard]] uint64_t last_deadline_ms(const Fetch& fetch) const;
@@ -181,6 +192,7 @@ class Dispatcher {
   Attempts attempts_;
   PlacesWanted places_wanted_{context_, registrations_, attempts_};
   Fetches fetches_;
+  Descent descent_{context_.random};
   std::vector<FetchNo> to_reroute_;
   HolderWaits holder_waits_;
   std::vector<FetchEnd> ended_;

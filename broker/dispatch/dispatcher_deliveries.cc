@@ -104,6 +104,31 @@ bool Dispatcher::on_attempt_ended(WorkerId worker, const ipc::AttemptEnded& mess
   return counted;
 }
 
+void Dispatcher::on_links(WorkerId worker, const ipc::Links& message) {
+  const Attempt* attempt = attempts_.find(message.attempt_id);
+  const bool is_its =
+      attempt && attempt->worker() == worker && attempt->state() == Attempt::State::kHandedOff;
+  // What came without an id may be a stranger's, and says nothing of the L2.
+  const bool may_learn =
+      is_its && !attempt->is_anonymous() && context_.settings.descent != RuleMode::kOff;
+  const L2* l2 = may_learn ? registrations_.registry().find(attempt->l2()) : nullptr;
+  if (!l2) return;
+  for (const uint64_t key : message.keys) {
+    if (descent_.learn(key, l2->no, l2->network)) ++context_.counters.descent_learnt;
+  }
+}
+
+void Dispatcher::strike_prover(const Attempt& attempt, const AttemptEnding& ending) {
+  const bool is_failure = ending.how == Outcome::kNotFound || ending.how == Outcome::kSilent ||
+                          ending.how == Outcome::kStalled || ending.how == Outcome::kAborted ||
+                          ending.how == Outcome::kLied;
+  // An L2 that lacks a block below may have the one that is linked to.
+  const bool has_root = ending.is_told_not_found() && ending.lacks == NotFound::kBlock;
+  const Fetch* fetch = attempt.fetch();
+  if (!fetch || attempt.is_anonymous() || !is_failure || has_root) return;
+  if (descent_.strike(fetch->key, attempt.l2())) ++context_.counters.descent_struck;
+}
+
 /// Moves the fetch on after one of its streams has ended.
 void Dispatcher::on_streamed(Fetch& fetch, const ipc::AttemptEnded& message, uint64_t now_ms) {
   if (message.wants_another) fetch.resume = message.resume;

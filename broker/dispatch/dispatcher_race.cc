@@ -17,6 +17,10 @@ void Dispatcher::go_on(Fetch& fetch, uint64_t now_ms) {
 void Dispatcher::find_candidate(Fetch& fetch, uint64_t now_ms) {
   const bool may_ask = may_ask_more(fetch, now_ms);
   const Choice choice = may_ask ? choose(fetch, now_ms) : Choice{};
+  if (choice.is_from_descent && (!choice.must_wait || fetch.attempts.empty())) {
+    ++context_.counters.descent_hits;
+    ++fetch.descents;
+  }
   if (choice.l2 && !choice.must_wait) {
     start_attempt(fetch, *choice.l2, now_ms);
   } else if (!fetch.attempts.empty()) {
@@ -34,7 +38,8 @@ void Dispatcher::find_candidate(Fetch& fetch, uint64_t now_ms) {
 }
 
 void Dispatcher::want_places(const Fetch& fetch, uint64_t now_ms) {
-  for (const L2No no : full_candidates(fetch, registrations_, context_.settings)) {
+  const Descent::Provers provers = provers_for(fetch);
+  for (const L2No no : full_candidates(fetch, registrations_, context_.settings, provers)) {
     places_wanted_.say(*registrations_.registry().find(no), now_ms);
   }
 }
@@ -79,8 +84,23 @@ bool Dispatcher::may_ask_more(const Fetch& fetch, uint64_t now_ms) const {
          now_ms < fetch.deadline_ms && !is_draining_;
 }
 
+Descent::Provers Dispatcher::provers_for(const Fetch& fetch) const {
+  return context_.settings.descent == RuleMode::kOn ? descent_.provers(fetch.key)
+                                                    : Descent::Provers{};
+}
+
+void Dispatcher::observe_descent(const Fetch& fetch, uint64_t now_ms) {
+  if (context_.settings.descent != RuleMode::kObserve || !fetch.asked.empty()) return;
+  const Descent::Provers provers = descent_.provers(fetch.key);
+  const bool would_be_first =
+      choose_candidate(fetch, registrations_, context_.settings, provers, now_ms).is_from_descent;
+  if (would_be_first) ++context_.counters.descent_hits;
+}
+
 Choice Dispatcher::choose(const Fetch& fetch, uint64_t now_ms) {
-  Choice choice = choose_candidate(fetch, registrations_, context_.settings, now_ms);
+  observe_descent(fetch, now_ms);
+  Choice choice =
+      choose_candidate(fetch, registrations_, context_.settings, provers_for(fetch), now_ms);
   for (const L2No no : fetch.to_ask_again) {
     if (choice.l2) break;
     choice = choose_again(fetch, registrations_, context_.settings, no, now_ms);

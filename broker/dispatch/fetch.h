@@ -45,7 +45,7 @@ struct Fetch {
   Uuid last_attempt{};         ///< Nil: there was none.
   L2No last_l2{};              ///< That it was ordered from or waited for.
   uint64_t last_order_ms = 0;  ///< When its last order was given.
-  std::vector<L2No> asked;     ///< Distinct; at most Settings::candidates_max.
+  std::vector<L2No> asked;     ///< Distinct; at most Settings::candidates_max, and `descents`.
   uint32_t orders = 0;         ///< The L2s asked, those that were asked again included.
   PastSources past_sources;
   /// Its worker wants another source after proven blocks; or the first one, for a part of an
@@ -60,6 +60,7 @@ struct Fetch {
   /// L2s that send just what is asked for come first, since a whole DAG was of no use, or would
   /// begin with what is out already.
   bool prefers_exact = false;
+  uint32_t descents = 0;  ///< L2s chosen since they proved such a block.
   // How many L2s ended how; these counts decide the final status.
   uint32_t silent = 0;
   uint32_t failed = 0;

@@ -59,7 +59,11 @@ struct Workers::Handler {
     dispatcher().on_stalled(worker.id, WorkerFetchId{message.fetch_id}, message.resume, now_ms);
     return true;
   }
-  bool operator()(const ipc::Links& message) const { return message.keys.size() <= ipc::kLinksMax; }
+  bool operator()(const ipc::Links& message) const {
+    if (message.keys.size() > ipc::kLinksMax) return false;
+    dispatcher().on_links(worker.id, message);
+    return true;
+  }
   bool operator()(ipc::ReturnSocket& message) const {
     // libuv drops a descriptor silently where the process has none free, so the socket may be
     // missing or be that of another frame (DESIGN 4a).

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <cstdint>
+
+namespace daphnis::broker {
+
+/// What is done with a rule by which L2s are chosen.
+enum class RuleMode : uint8_t {
+  kOff,
+  kObserve,  ///< It is only counted what the rule would do.
+  kOn,
+};
+
+}  // namespace daphnis::broker
