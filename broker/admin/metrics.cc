@@ -91,6 +91,9 @@ void add_fetches(Metrics& out, const Broker& broker) {
               counters.descent_hits);
   out.counter("descent_struck_total", "L2s forgotten since they did not bring the block",
               counters.descent_struck);
+  out.counter("silences_not_found_total",
+              "Single blocks that legacy L2s were silent about, answered 404",
+              counters.silences_not_found);
   out.gauge("attempts_remembered", "Finished attempts whose late answers are known",
             broker.dispatcher().attempts().remembered());
   out.counter("attempts_forgotten_early_total", "Of these, forgotten before their time",

@@ -53,6 +53,7 @@ struct Counters {
   uint64_t descent_learnt = 0;
   uint64_t descent_hits = 0;
   uint64_t descent_struck = 0;
+  uint64_t silences_not_found = 0;
   // POSTs.
   uint64_t handoffs = 0;
   uint64_t handoffs_refused = 0;  ///< POSTs refused since kHandoffsAwaitingMax was reached.

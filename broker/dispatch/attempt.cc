@@ -207,6 +207,8 @@ void Attempt::count_for_fetch(const AttemptEnding& ending, const L2* l2) {
   if (was_heard(ending)) std::erase(fetch_->unheard, l2_);
   const auto count = is_unusable(ending) ? &Fetch::unusable : meaning_of(ending.how).fetch;
   if (count) ++(fetch_->*count);
+  const bool is_legacy = shape_ == StreamShape::kWholeDag;
+  if (ending.how == Outcome::kSilent && is_legacy) ++fetch_->silent_legacy;
   fetch_->prefers_exact |= is_unusable(ending);
   count_tries(ending);
   remember_source(ending);

@@ -46,10 +46,26 @@ Outcome Dispatcher::failure_of(const Fetch& fetch, bool is_crowded) const {
   if (fetch.lost > 0) return Outcome::kOverloaded;  // An L2 did its part; we did not.
   if (fetch.failed > 0) return Outcome::kL2sFailed;
   // An L2 for which only a stranger delivered has been silent itself.
-  if (fetch.silent > 0 || !fetch.unheard.empty()) return Outcome::kSilent;
+  if (fetch.silent > 0 || !fetch.unheard.empty()) {
+    return is_silence_not_found(fetch, is_crowded) ? Outcome::kNotFound : Outcome::kSilent;
+  }
   if (fetch.unusable > 0) return Outcome::kOverloaded;  // The content is there.
   if (is_crowded || fetch.asked.empty()) return Outcome::kOverloaded;
   return Outcome::kNotFound;
+}
+
+/// Decides whether silence says that nobody has the content. Deployed L2s do not say not-found. Of
+/// a single block that no L2 announced, and that no proven block links to, a client that walks a
+/// DAG is to learn that it is nowhere, and not to try again.
+bool Dispatcher::is_silence_not_found(const Fetch& fetch, bool is_crowded) const {
+  const bool is_one_block =
+      fetch.request.format == AnswerFormat::kRaw || fetch.request.scope == DagScope::kBlock;
+  const bool is_mere_silence = fetch.silent == fetch.silent_legacy && fetch.unheard.empty() &&
+                               fetch.unusable == 0 && !is_crowded;
+  const RuleMode mode = context_.settings.descent;
+  if (mode == RuleMode::kOff || !is_one_block || fetch.is_known || !is_mere_silence) return false;
+  ++context_.counters.silences_not_found;
+  return mode == RuleMode::kOn;
 }
 
 void Dispatcher::start_attempt(Fetch& fetch, L2& l2, uint64_t now_ms) {

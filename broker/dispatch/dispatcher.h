@@ -180,6 +180,7 @@ class Dispatcher {
   /// Gives a fetch up for which `choice` has no L2.
   void give_up_for_lack(Fetch& fetch, const Choice& choice);
   [[nodiscard]] Outcome failure_of(const Fetch& fetch, bool is_crowded) const;
+  [[nodiscard]] bool is_silence_not_found(const Fetch& fetch, bool is_crowded) const;
   void abandon(Fetch& fetch, uint64_t now_ms);
   void erase(Fetch& fetch, FetchEnd::How how, Outcome reason = {});
   /// Decides on a POST for an attempt that is over; if its order was given up, its place is free.

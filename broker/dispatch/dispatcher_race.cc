@@ -16,6 +16,8 @@ void Dispatcher::go_on(Fetch& fetch, uint64_t now_ms) {
 
 void Dispatcher::find_candidate(Fetch& fetch, uint64_t now_ms) {
   const bool may_ask = may_ask_more(fetch, now_ms);
+  fetch.is_known |=
+      !registrations_.holdings().holders(fetch.key).empty() || !descent_.provers(fetch.key).empty();
   const Choice choice = may_ask ? choose(fetch, now_ms) : Choice{};
   if (choice.is_from_descent && (!choice.must_wait || fetch.attempts.empty())) {
     ++context_.counters.descent_hits;

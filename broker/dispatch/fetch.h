@@ -60,9 +60,12 @@ struct Fetch {
   /// L2s that send just what is asked for come first, since a whole DAG was of no use, or would
   /// begin with what is out already.
   bool prefers_exact = false;
+  /// An L2 has announced its root, or proven a block that links to it (Descent).
+  bool is_known = false;
   uint32_t descents = 0;  ///< L2s chosen since they proved such a block.
   // How many L2s ended how; these counts decide the final status.
   uint32_t silent = 0;
+  uint32_t silent_legacy = 0;  ///< Of these, legacy L2s that no POST came from.
   uint32_t failed = 0;
   uint32_t not_found = 0;
   uint32_t lost = 0;      ///< Deliveries for which this edge had no place or descriptor.

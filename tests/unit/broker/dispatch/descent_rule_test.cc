@@ -213,4 +213,38 @@ TEST_CASE("descent can be turned off, or only count", "[broker][descent]") {
   CHECK(crowd.orders_of_others() >= 4);
 }
 
+TEST_CASE("silence of legacy L2s about a block that nobody knows is not-found",
+          "[broker][descent]") {
+  const RuleMode mode = GENERATE(RuleMode::kOff, RuleMode::kObserve, RuleMode::kOn);
+  Crowd crowd({.descent = mode}, 12, Capabilities{});
+  crowd.dispatch.lose(*crowd.holder);
+  crowd.ask(200, raw(200));
+  crowd.ask(201, {.root = cid_number(201), .scope = DagScope::kBlock});
+  crowd.ask(202, {.root = cid_number(202)});
+  crowd.dispatch.advance(10'000);
+  const auto failures = crowd.dispatch.failures();
+  const Outcome of_block = mode == RuleMode::kOn ? Outcome::kNotFound : Outcome::kSilent;
+  CHECK(failures.at(200) == of_block);
+  CHECK(failures.at(201) == of_block);
+  CHECK(failures.at(202) == Outcome::kSilent);
+  CHECK(crowd.counters.silences_not_found == (mode == RuleMode::kOff ? 0 : 2));
+}
+
+TEST_CASE("silence about a block that is known, or of an L2 that says not-found, is silence",
+          "[broker][descent]") {
+  SECTION("descent knows it") {
+    Crowd crowd({}, 12, Capabilities{});
+    crowd.ask(100, raw(100));
+    crowd.dispatch.say_not_found(crowd.prover);
+    crowd.dispatch.advance(10'000);
+    CHECK(crowd.dispatch.failures().at(100) == Outcome::kSilent);
+  }
+  SECTION("a v2 L2 is silent") {
+    Crowd crowd;
+    crowd.ask(200, raw(200));
+    crowd.dispatch.advance(10'000);
+    CHECK(crowd.dispatch.failures().at(200) == Outcome::kSilent);
+  }
+}
+
 }  // namespace daphnis::broker
