@@ -168,6 +168,8 @@ void add_options(daphnis::uv::SettingsReader& reader, Options& options) {
                     "L2s that are asked for one fetch");
   add_rule(reader, options, "descent", settings.descent,
            "Asks who proved a block for what it links to; observe: only counts what that would do");
+  add_rule(reader, options, "complete-holdings", settings.complete_holdings,
+           "Asks an L2 that announced all that it has for other things last; observe: only counts");
   reader.add_number("l2s-max", settings.l2s_max, size_t{1}, size_t{1'000'000},
                     "L2s registered at once");
   const auto per_address = [&](const char* name, size_t& value, const char* help) {

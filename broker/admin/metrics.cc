@@ -44,6 +44,13 @@ void add_l2s(Metrics& out, const Broker& broker, uint64_t now_ms) {
               counters.holdings_junk_lines);
   out.counter("holdings_over_bound_total", "Announced roots not kept at a bound",
               counters.holdings_over_bound);
+  out.counter("holdings_complete_total", "L2s that said to have announced all that they have",
+              counters.holdings_complete);
+  out.counter("holdings_complete_void_total", "The same of L2s whose roots were not all kept",
+              counters.holdings_complete_void);
+  out.counter("complete_l2s_passed_over_total",
+              "Choices where others came before an L2 that had announced all that it has",
+              counters.complete_l2s_passed_over);
 }
 
 void add_fetches(Metrics& out, const Broker& broker) {

@@ -77,6 +77,9 @@ struct Counters {
   // Holdings.
   uint64_t holdings_junk_lines = 0;
   uint64_t holdings_over_bound = 0;
+  uint64_t holdings_complete = 0;
+  uint64_t holdings_complete_void = 0;
+  uint64_t complete_l2s_passed_over = 0;
   // Connections.
   uint64_t connections = 0;
   uint64_t connections_refused = 0;    ///< At a bound, where no other connection was idle.

@@ -31,6 +31,8 @@ struct Settings {
   uint64_t fetch_deadline_ms_max = 120'000;  ///< Upper bound of what a worker may ask for.
   /// Whether L2s are asked for what blocks that they proved link to (DESIGN 6).
   RuleMode descent = RuleMode::kOn;
+  /// Whether L2s that announced all that they have are asked last for anything else.
+  RuleMode complete_holdings = RuleMode::kOn;
   uint64_t suspect_ms = 60'000;  ///< How long an L2 that lied is asked after all others.
   // Registrations (DESIGN 3.1).
   uint64_t heartbeat_ms = 5'000;

@@ -17,6 +17,7 @@ class Pick {
       : fetch_(fetch),
         registry_(registry),
         wait_ms_max_(settings.queue_wait_ms_max),
+        complete_rule_(settings.complete_holdings),
         now_ms_(now_ms),
         only_exact_(only_exact) {}
 
@@ -29,6 +30,14 @@ class Pick {
     L2* l2 = registry_.find(no);
     if (!l2 || l2->is_given_up || fetch_.past_sources.is_liar(l2->id())) return true;
     if (only_exact_ && l2->capabilities().stream_shape != StreamShape::kExact) return true;
+    if (is_complete_stranger(*l2)) {
+      ++passed_over_;
+      if (complete_rule_ == RuleMode::kOn) {
+        const bool may_ask = fetch_.completes < kCompletePerFetchMax && !l2->is_behind(now_ms_);
+        if (may_ask) take(*l2, complete_free_, complete_queue_);
+        return true;
+      }
+    }
     if (l2->is_behind(now_ms_)) {
       take_behind(*l2);
       return true;
@@ -41,18 +50,38 @@ class Pick {
     return !free_;
   }
 
+  /// From now on L2s that have announced all that they have come last, unless they are among these.
+  void put_complete_last(const Holdings::Holders& holders) { holders_ = &holders; }
+  /// The number of those that came last, or under observe would have.
+  [[nodiscard]] size_t passed_over() const { return passed_over_; }
+
   [[nodiscard]] Choice choice() const {
-    if (free_) return {.l2 = free_};
-    if (queue_) return {.l2 = queue_, .must_wait = true};
-    if (suspect_free_) return {.l2 = suspect_free_};
-    if (suspect_queue_) return {.l2 = suspect_queue_, .must_wait = true};
-    if (behind_) return {.l2 = behind_, .must_wait = true, .is_behind = true};
-    return {.is_crowded = is_crowded_ || shortest_wait_ms_ > 0, .wait_ms = shortest_wait_ms_};
+    Choice choice = best();
+    if (!choice.l2 || passed_over_ == 0) return choice;
+    choice.is_complete = is_complete_stranger(*choice.l2);
+    choice.passes_complete = choice.is_complete == (complete_rule_ == RuleMode::kObserve);
+    return choice;
   }
   /// True where one of the L2s offered did not lie lately.
   [[nodiscard]] bool has_trusted() const { return free_ || queue_; }
 
  private:
+  [[nodiscard]] bool is_complete_stranger(const L2& l2) const {
+    return holders_ && l2.is_complete &&
+           std::find(holders_->begin(), holders_->end(), l2.no) == holders_->end();
+  }
+
+  [[nodiscard]] Choice best() const {
+    if (free_) return {.l2 = free_};
+    if (queue_) return {.l2 = queue_, .must_wait = true};
+    if (suspect_free_) return {.l2 = suspect_free_};
+    if (suspect_queue_) return {.l2 = suspect_queue_, .must_wait = true};
+    if (complete_free_) return {.l2 = complete_free_};
+    if (complete_queue_) return {.l2 = complete_queue_, .must_wait = true};
+    if (behind_) return {.l2 = behind_, .must_wait = true, .is_behind = true};
+    return {.is_crowded = is_crowded_ || shortest_wait_ms_ > 0, .wait_ms = shortest_wait_ms_};
+  }
+
   void take(L2& l2, L2*& free, L2*& queue) {
     if (l2.has_free_place()) {
       if (!free) free = &l2;
@@ -80,13 +109,18 @@ class Pick {
   const Fetch& fetch_;
   Registry& registry_;
   uint64_t wait_ms_max_;
+  RuleMode complete_rule_;
   uint64_t now_ms_;
   bool only_exact_;
   L2* free_ = nullptr;
   L2* queue_ = nullptr;
   L2* suspect_free_ = nullptr;
   L2* suspect_queue_ = nullptr;
+  L2* complete_free_ = nullptr;
+  L2* complete_queue_ = nullptr;
   L2* behind_ = nullptr;
+  const Holdings::Holders* holders_ = nullptr;  ///< Null: nobody comes last for being complete.
+  size_t passed_over_ = 0;
   bool is_crowded_ = false;
   uint64_t shortest_wait_ms_ = 0;  ///< Of those that are too long; 0: there was none.
 };
@@ -121,8 +155,18 @@ Choice choose_among(const Fetch& fetch, Registrations& registrations, const Sett
   if (prover.l2) return prover;
 
   Pick others(fetch, registrations.registry(), settings, now_ms, only_exact);
-  registrations.ring().walk(fetch.key, fetch.asked.size() + settings.candidates_max,
-                            [&](L2No no) { return others.offer(no); });
+  const Ring& ring = registrations.ring();
+  const bool is_crowd = ring.size() > kCompleteL2sMin;
+  if (is_crowd && settings.complete_holdings != RuleMode::kOff) others.put_complete_last(known);
+  // Those passed over do not count as looked at. Where the rule is only observed, nobody is.
+  const bool is_applied = settings.complete_holdings == RuleMode::kOn;
+  const size_t looks_max = fetch.asked.size() + settings.candidates_max;
+  const size_t passed_over_max = is_applied ? kCompletePassedOverMax : 0;
+  size_t looks = 0;
+  ring.walk(fetch.key, looks_max + passed_over_max, [&](L2No no) {
+    const bool may_be_better = others.offer(no);
+    return may_be_better && ++looks - others.passed_over() < looks_max;
+  });
   if (others.has_trusted()) return others.choice();
   const Choice holder = holders.choice();
   const Choice other = others.choice();

@@ -8,6 +8,13 @@
 
 namespace daphnis::broker {
 
+/// Up to so many L2s on the ring it makes no difference that one has announced all that it has.
+inline constexpr size_t kCompleteL2sMin = 32;
+/// L2s that had announced all that they have, and are asked for something else by one fetch.
+inline constexpr uint32_t kCompletePerFetchMax = 8;
+/// Of the same, those that are passed over on the ring for the sake of others.
+inline constexpr size_t kCompletePassedOverMax = 256;
+
 /// The L2 to ask next.
 struct Choice {
   L2* l2 = nullptr;        ///< Null: no L2 is left.
@@ -17,6 +24,9 @@ struct Choice {
   bool is_crowded = false;
   uint64_t wait_ms = 0;  ///< With is_crowded: the shortest such wait; 0: all queues are full.
   bool is_from_descent = false;  ///< `l2` is one of the provers.
+  bool is_complete = false;      ///< `l2` has announced all that it has, and not this.
+  /// Such an L2 was passed over for `l2`; or, where that is only observed, `l2` would have been.
+  bool passes_complete = false;
 };
 
 /// Chooses by DESIGN 2 step 8: holders first, then `provers`, which proved a block that links to
@@ -24,7 +34,9 @@ struct Choice {
 /// lied to this fetch. Of the first two L2s at most one is a prover, of all kDescentProversMax. An
 /// L2 without a free place is passed over for one that has a place, but a fetch waits for a holder,
 /// since the others only might have the content. L2s that lied lately come after all others, and
-/// L2s that do not read their lines come last. Where Fetch::prefers_exact, L2s that send whole DAGs
+/// L2s that do not read their lines come last. Where there are more than kCompleteL2sMin, those
+/// that have announced all that they have, and not this, come after all others that read their
+/// lines, and kCompletePerFetchMax at most. Where Fetch::prefers_exact, L2s that send whole DAGs
 /// come after all that can be asked now and did not lie. At an L2 where the wait is likely to be
 /// longer than Settings::queue_wait_ms_max nobody waits.
 [[nodiscard]] Choice choose_candidate(const Fetch& fetch, Registrations& registrations,

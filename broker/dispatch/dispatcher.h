@@ -150,6 +150,8 @@ class Dispatcher {
   [[nodiscard]] Choice choose(const Fetch& fetch, uint64_t now_ms);
   /// The L2s that proved a block that links to what the fetch is for, where they are to be asked.
   [[nodiscard]] Descent::Provers provers_for(const Fetch& fetch) const;
+  /// A choice is carried out.
+  void note(const Choice& choice, Fetch& fetch);
   /// Counts, where that is all the rule does, a fetch that would begin with one of them.
   void observe_descent(const Fetch& fetch, uint64_t now_ms);
   /// Forgets that an L2 proved a block that links to one that it has not brought.

@@ -19,10 +19,7 @@ void Dispatcher::find_candidate(Fetch& fetch, uint64_t now_ms) {
   fetch.is_known |=
       !registrations_.holdings().holders(fetch.key).empty() || !descent_.provers(fetch.key).empty();
   const Choice choice = may_ask ? choose(fetch, now_ms) : Choice{};
-  if (choice.is_from_descent && (!choice.must_wait || fetch.attempts.empty())) {
-    ++context_.counters.descent_hits;
-    ++fetch.descents;
-  }
+  if (choice.l2 && (!choice.must_wait || fetch.attempts.empty())) note(choice, fetch);
   if (choice.l2 && !choice.must_wait) {
     start_attempt(fetch, *choice.l2, now_ms);
   } else if (!fetch.attempts.empty()) {
@@ -37,6 +34,14 @@ void Dispatcher::find_candidate(Fetch& fetch, uint64_t now_ms) {
       give_up_for_lack(fetch, choice);
     }
   }
+}
+
+void Dispatcher::note(const Choice& choice, Fetch& fetch) {
+  fetch.completes += choice.is_complete ? 1 : 0;
+  context_.counters.complete_l2s_passed_over += choice.passes_complete ? 1 : 0;
+  if (!choice.is_from_descent) return;
+  ++context_.counters.descent_hits;
+  ++fetch.descents;
 }
 
 void Dispatcher::want_places(const Fetch& fetch, uint64_t now_ms) {

@@ -62,7 +62,8 @@ struct Fetch {
   bool prefers_exact = false;
   /// An L2 has announced its root, or proven a block that links to it (Descent).
   bool is_known = false;
-  uint32_t descents = 0;  ///< L2s chosen since they proved such a block.
+  uint32_t descents = 0;   ///< L2s chosen since they proved such a block.
+  uint32_t completes = 0;  ///< L2s chosen though they had announced all that they have.
   // How many L2s ended how; these counts decide the final status.
   uint32_t silent = 0;
   uint32_t silent_legacy = 0;  ///< Of these, legacy L2s that no POST came from.

@@ -30,6 +30,7 @@ void HoldingsParser::feed(Bytes bytes, const OnRoot& on_root) {
     const std::string_view part = rest.substr(0, end);
     if (!is_passing_over_ && held_.size() + part.size() > limits::kHoldingsLineBytesMax) {
       is_passing_over_ = true;
+      is_complete_.reset();
       ++junk_;
       held_.clear();
     }
@@ -50,28 +51,39 @@ void HoldingsParser::take_line(std::string_view line, const OnRoot& on_root) {
   constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
   if (line.starts_with(kByteOrderMark)) line.remove_prefix(kByteOrderMark.size());
   if (line.find_first_not_of(" \t\r") == std::string_view::npos) return;
+  is_complete_.reset();  // It was not the last line.
   simdjson::dom::object object;
   if (json_->parser.parse(line.data(), line.size()).get(object) != simdjson::SUCCESS) {
     ++junk_;
     return;
   }
   for (const auto& field : object) {
-    const bool is_add = field.key == "add";
-    simdjson::dom::array roots;
-    if (!is_add && field.key != "remove") continue;  // A later version may have more keys.
-    if (field.value.get(roots) != simdjson::SUCCESS) {
+    if (field.key == "add" || field.key == "remove") {
+      take_roots(field.key == "add" ? Verb::kAdd : Verb::kRemove, field.value, on_root);
+    } else if (field.key == "complete") {
+      bool is_complete = false;
+      const bool is_sound = field.value.get(is_complete) == simdjson::SUCCESS;
+      if (is_sound) is_complete_ = is_complete;
+      if (!is_sound) ++junk_;
+    }  // A later version may have more keys.
+  }
+}
+
+template <class Value>
+void HoldingsParser::take_roots(Verb verb, const Value& value, const OnRoot& on_root) {
+  simdjson::dom::array roots;
+  if (value.get(roots) != simdjson::SUCCESS) {
+    ++junk_;
+    return;
+  }
+  for (const simdjson::dom::element element : roots) {
+    std::string_view text;
+    const bool is_text = element.get(text) == simdjson::SUCCESS;
+    const auto cid = is_text ? Cid::from_text(text) : Result<Cid>(fail(Errc::kMalformed));
+    if (cid) {
+      on_root(verb, *cid);
+    } else {
       ++junk_;
-      continue;
-    }
-    for (const simdjson::dom::element element : roots) {
-      std::string_view text;
-      const bool is_text = element.get(text) == simdjson::SUCCESS;
-      const auto cid = is_text ? Cid::from_text(text) : Result<Cid>(fail(Errc::kMalformed));
-      if (cid) {
-        on_root(is_add ? Verb::kAdd : Verb::kRemove, *cid);
-      } else {
-        ++junk_;
-      }
     }
   }
 }

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "common/base/slice.h"
@@ -10,9 +11,9 @@
 namespace daphnis::broker {
 
 /// Reads the body of POST /holdings (DESIGN 3.1): NDJSON lines {"add":[cid…]} and
-/// {"remove":[cid…]}. Junk (other JSON, no JSON, lines beyond kHoldingsLineBytesMax, texts that are
-/// no CID) is skipped and counted. Any split of the same bytes gives the same calls. Owned by the
-/// connection, for one request.
+/// {"remove":[cid…]}, and {"complete":true} as the last one. Junk (other JSON, no JSON, lines
+/// beyond kHoldingsLineBytesMax, texts that are no CID) is skipped and counted. Any split of the
+/// same bytes gives the same calls. Owned by the connection, for one request.
 class HoldingsParser {
  public:
   enum class Verb : uint8_t { kAdd, kRemove };
@@ -27,6 +28,9 @@ class HoldingsParser {
   /// Ends the body; the last line need not have a line end.
   void finish(const OnRoot& on_root);
 
+  /// Whether the L2 has no more than it has announced, where the last line says so or not so. Valid
+  /// after finish().
+  [[nodiscard]] std::optional<bool> is_complete() const { return is_complete_; }
   /// The number of lines and CIDs that were skipped.
   [[nodiscard]] uint64_t junk() const { return junk_; }
 
@@ -34,10 +38,14 @@ class HoldingsParser {
   struct Json;
 
   void take_line(std::string_view line, const OnRoot& on_root);
+  /// Takes the roots of an "add" or a "remove".
+  template <class Value>
+  void take_roots(Verb verb, const Value& value, const OnRoot& on_root);
 
   std::unique_ptr<Json> json_;
   std::string held_;  ///< The line begun and not yet ended.
   bool is_passing_over_ = false;
+  std::optional<bool> is_complete_;
   uint64_t junk_ = 0;
 };
 

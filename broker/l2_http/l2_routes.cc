@@ -223,33 +223,6 @@ bool L2Server::on_body(L2Connection& connection, Bytes body, uint64_t now_ms) {
   return !connection.has_tried_remove || refuse_removal(connection, now_ms);
 }
 
-void L2Server::take_root(L2Connection& connection, HoldingsParser::Verb verb, const Cid& root) {
-  // The L2 may have been lost, or have registered anew, while the body came.
-  const L2* l2 = registrations_.registry().find(connection.l2);
-  if (!l2 || l2->session != connection.session) return;
-  Holdings& holdings = registrations_.holdings();
-  const uint64_t key = key_of_multihash(root);
-  if (verb == HoldingsParser::Verb::kRemove && !connection.may_remove) {
-    connection.has_tried_remove = true;
-  } else if (verb == HoldingsParser::Verb::kRemove) {
-    connection.holdings_removed += holdings.remove(connection.l2, key) ? 1 : 0;
-  } else if (holdings.add(*l2, key) == Holdings::Added::kFull) {
-    ++context_.counters.holdings_over_bound;
-  } else {
-    ++connection.holdings_added;
-  }
-}
-
-void L2Server::count_junk_lines(const L2Connection& connection) {
-  context_.counters.holdings_junk_lines += connection.holdings->junk();
-}
-
-bool L2Server::refuse_removal(L2Connection& connection, uint64_t now_ms) {
-  count_junk_lines(connection);
-  return end_with(connection, 403, "session_needed",
-                  "remove needs the Daphnis-Session of the registration", now_ms);
-}
-
 void L2Server::on_end(L2Connection& connection, uint64_t now_ms) {
   if (connection.state == L2Connection::State::kNotFound) {
     say(connection, reply_ok(R"({"code":"not_found_taken"})"));
@@ -261,6 +234,7 @@ void L2Server::on_end(L2Connection& connection, uint64_t now_ms) {
       return;
     }
     count_junk_lines(connection);
+    take_completeness(connection);
     say(connection,
         reply_ok(fmt::format(R"({{"added":{},"removed":{},"junk":{}}})", connection.holdings_added,
                              connection.holdings_removed, connection.holdings->junk())));

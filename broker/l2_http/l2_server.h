@@ -66,6 +66,7 @@ class L2Server final : public NdjsonLine::Connections {
   bool begin_holdings(L2Connection& connection, const std::string& l2_id, uint64_t now_ms);
   void take_root(L2Connection& connection, HoldingsParser::Verb verb, const Cid& root);
   void count_junk_lines(const L2Connection& connection);
+  void take_completeness(const L2Connection& connection);
   bool refuse_removal(L2Connection& connection, uint64_t now_ms);
 
   /// Replies and ends our side. Always false, for on_head() to return.

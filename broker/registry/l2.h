@@ -48,11 +48,13 @@ struct L2 {
   /// The key of this registration. Only the L2 was told it, so whoever shows it is the L2.
   Uuid session_key{};
   uint64_t registered_ms = 0;
-  uint64_t replaced_ms = 0;       ///< When the connection last changed; 0: never.
-  uint64_t contest_told_ms = 0;   ///< When the log last told of a rival for the id; 0: never.
-  Places places;                  ///< Taken ones; at most the capacity.
-  std::deque<FetchNo> waiting;    ///< Fetches that wait for a place; at most kL2QueueMax.
-  uint64_t suspect_until_ms = 0;  ///< It lied: until then it is asked after all others.
+  uint64_t replaced_ms = 0;          ///< When the connection last changed; 0: never.
+  uint64_t contest_told_ms = 0;      ///< When the log last told of a rival for the id; 0: never.
+  Places places;                     ///< Taken ones; at most the capacity.
+  std::deque<FetchNo> waiting;       ///< Fetches that wait for a place; at most kL2QueueMax.
+  bool is_complete = false;          ///< It has announced all that it has.
+  bool is_announcement_cut = false;  ///< Something that it announced was not kept.
+  uint64_t suspect_until_ms = 0;     ///< It lied: until then it is asked after all others.
   // What is written to the line.
   uint64_t unsent_bytes = 0;   ///< Written and not yet taken by the transport.
   uint64_t taken_ms = 0;       ///< When the transport last took some, or had all.

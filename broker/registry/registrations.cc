@@ -17,6 +17,7 @@ std::expected<Registry::Admission, Registry::Refusal> Registrations::open(
   if (admitted->replaced) {
     ++context_.counters.replacements;
     holdings_.remove_all(l2.no);  // The L2 announces them anew.
+    l2.is_complete = l2.is_announcement_cut = false;
   } else {
     ring_.add(l2.id(), l2.no);
   }
