@@ -7,6 +7,9 @@
 namespace daphnis::l2 {
 namespace {
 
+constexpr const char* kComplete = "{\"complete\":true}\n";
+constexpr const char* kIncomplete = "{\"complete\":false}\n";
+
 bool is_before(const Cid& a, const Cid& b) {
   return std::ranges::lexicographical_compare(a.bytes(), b.bytes());
 }
@@ -20,7 +23,9 @@ Holdings make_holdings(std::vector<Cid> roots) {
   return std::make_shared<const std::vector<Cid>>(std::move(roots));
 }
 
-HoldingsUpdate::HoldingsUpdate(const Holdings& known, const Holdings& wanted) {
+HoldingsUpdate::HoldingsUpdate(const Holdings& known, const Holdings& wanted,
+                               std::optional<bool> is_complete)
+    : is_complete_(is_complete) {
   static const std::vector<Cid> kNone;
   const std::vector<Cid>& from = known ? *known : kNone;
   const std::vector<Cid>& to = wanted ? *wanted : kNone;
@@ -60,11 +65,14 @@ std::string HoldingsUpdate::body() const {
     out += '"' + changes_[i].cid.text() + '"';
   }
   if (on_line > 0) out += "]}\n";
+  const bool is_last = end_of_body() == changes_.size();
+  if (is_last && is_complete_) out += *is_complete_ ? kComplete : kIncomplete;
   return out;
 }
 
 void HoldingsUpdate::advance() {
   at_ = end_of_body();
+  if (at_ == changes_.size()) is_complete_.reset();
 }
 
 }  // namespace daphnis::l2

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,10 +24,12 @@ using Holdings = std::shared_ptr<const std::vector<Cid>>;
 class HoldingsUpdate {
  public:
   HoldingsUpdate() = default;
-  /// A null pointer stands for no roots.
-  HoldingsUpdate(const Holdings& known, const Holdings& wanted);
+  /// A null pointer stands for no roots. `is_complete`, where it is given, ends the last body,
+  /// which may have nothing else: whether the L2 has no more than it announces ({"complete":true}).
+  HoldingsUpdate(const Holdings& known, const Holdings& wanted,
+                 std::optional<bool> is_complete = {});
 
-  [[nodiscard]] bool is_done() const { return at_ == changes_.size(); }
+  [[nodiscard]] bool is_done() const { return at_ == changes_.size() && !is_complete_; }
   /// The next body; the same again until advance().
   [[nodiscard]] std::string body() const;
   void advance();
@@ -40,6 +43,7 @@ class HoldingsUpdate {
 
   std::vector<Change> changes_;
   size_t at_ = 0;
+  std::optional<bool> is_complete_;  ///< Until it was told.
 };
 
 }  // namespace daphnis::l2

@@ -99,6 +99,7 @@ void L1Session::on_registration_head(int status, std::optional<uint64_t> retry_a
   ++stats_.registrations;
   log(LogLevel::kInfo, LogLine("registered"));
   announced_ = nullptr;
+  is_known_complete_ = false;
   telling_ = Telling::kIdle;
   holdings_backoff_.reset();
   tell();
@@ -200,22 +201,28 @@ void L1Session::on_upload_done(const Uuid& request_id, uint64_t now_ms) {
   start_queued(now_ms);
 }
 
-void L1Session::on_holdings(Holdings holdings, uint64_t) {
+void L1Session::on_holdings(Holdings holdings, uint64_t, bool is_complete) {
   current_ = std::move(holdings);
+  is_complete_ = is_complete;
   tell();
 }
 
 void L1Session::tell() {
   const bool may = state_ == State::kRegistered && settings_.generation == Generation::kV2;
-  if (!may || telling_ != Telling::kIdle || current_ == announced_) return;
+  const bool has_changed = current_ != announced_ || is_complete_ != is_known_complete_;
+  if (!may || telling_ != Telling::kIdle || !has_changed) return;
   being_announced_ = current_;
-  update_ = HoldingsUpdate(announced_, current_);
+  is_being_told_complete_ = is_complete_;
+  const bool tells_so = is_complete_ != is_known_complete_;
+  update_ =
+      HoldingsUpdate(announced_, current_, tells_so ? std::optional(is_complete_) : std::nullopt);
   post_holdings();
 }
 
 void L1Session::post_holdings() {
   if (update_.is_done()) {
     announced_ = std::move(being_announced_);
+    is_known_complete_ = is_being_told_complete_;
     telling_ = Telling::kIdle;
     return tell();
   }

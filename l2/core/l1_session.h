@@ -104,7 +104,8 @@ class L1Session {
   /// The L1 ended the registration; `reason` is its Daphnis-Reason, empty where it sent none.
   void on_registration_ended(std::string_view reason, uint64_t now_ms);
   /// The store has changed.
-  void on_holdings(Holdings holdings, uint64_t now_ms);
+  /// `is_complete`: it holds nothing that is not below these roots.
+  void on_holdings(Holdings holdings, uint64_t now_ms, bool is_complete = false);
   /// `status` is 0 where there was no reply.
   void on_holdings_reply(int status, std::optional<uint64_t> retry_after_ms, uint64_t now_ms) {
     on_holdings_reply(L1Refusal{.status = status, .retry_after_ms = retry_after_ms}, now_ms);
@@ -171,6 +172,10 @@ class L1Session {
   Holdings current_;    ///< The roots that this L2 holds.
   Holdings announced_;  ///< The roots that the L1 knows of; null after each registration.
   Holdings being_announced_;
+  // Whether the roots are all that it holds: so it is, as the L1 knows, and as it is being told.
+  bool is_complete_ = false;
+  bool is_known_complete_ = false;
+  bool is_being_told_complete_ = false;
   HoldingsUpdate update_;
   uint64_t tell_again_at_ms_ = 0;
 

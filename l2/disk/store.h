@@ -32,8 +32,10 @@ class Store {
   Store& operator=(const Store&) = delete;
 
   struct ScanReport {
-    Holdings holdings;      ///< Roots that exist in their file. Null where nothing has changed.
-    bool has_more = false;  ///< The turn's time was over before all files were indexed.
+    Holdings holdings;  ///< Roots that exist in their file. Null where nothing has changed.
+    /// All that is served lies in files that are whole and have a root among these.
+    bool is_complete = false;
+    bool has_more = false;          ///< The turn's time was over before all files were indexed.
     bool is_being_written = false;  ///< A file is still being written: scan again soon.
     std::vector<std::pair<LogLevel, LogLine>> notes = {};
   };

@@ -71,6 +71,10 @@ Store::ScanReport Store::scan() {
     roots.insert(roots.end(), known.roots.begin(), known.roots.end());
   }
   report.holdings = make_holdings(std::move(roots));
+  report.is_complete = std::ranges::all_of(known_, [](const auto& entry) {
+    const Known& known = entry.second;
+    return known.state == FileState::kUsed ? !known.roots.empty() : known.state != FileState::kNew;
+  });
   return report;
 }
 

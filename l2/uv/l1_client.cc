@@ -66,8 +66,8 @@ void L1Client::drain(std::function<void()> on_idle) {
   if (uploads_.empty() && on_idle_) on_idle_();
 }
 
-void L1Client::on_holdings(const Holdings& holdings) {
-  session_.on_holdings(holdings, loop_.now_ms());
+void L1Client::on_holdings(const Holdings& holdings, bool is_complete) {
+  session_.on_holdings(holdings, loop_.now_ms(), is_complete);
   after_input();
 }
 

@@ -27,7 +27,7 @@ class L1Client {
   void start();
   /// Leaves the L1; uploads under way go on. Calls `on_idle` once no upload is under way.
   void drain(std::function<void()> on_idle);
-  void on_holdings(const Holdings& holdings);
+  void on_holdings(const Holdings& holdings, bool is_complete);
 
   [[nodiscard]] bool is_registered() const { return session_.is_registered(); }
   [[nodiscard]] size_t uploads() const { return uploads_.size(); }

@@ -78,13 +78,12 @@ Server::Server(uv::Loop& loop, uv::Log& log, Store& store, const ServeSettings& 
   for (const L1Url& url : settings.l1s) {
     clients_.push_back(std::make_unique<L1Client>(loop, log, store, url, session, random));
   }
-  watch_ = std::make_unique<StoreWatch>(loop, log, store, settings.store,
-                                        StoreWatch::Events{.on_holdings =
-                                                               [this](const Holdings& holdings) {
-                                                                 for (auto& client : clients_)
-                                                                   client->on_holdings(holdings);
-                                                               },
-                                                           .on_caught_up = [this] { begin(); }});
+  const auto tell_all = [this](const Holdings& holdings, bool is_complete) {
+    for (auto& client : clients_) client->on_holdings(holdings, is_complete);
+  };
+  watch_ = std::make_unique<StoreWatch>(
+      loop, log, store, settings.store,
+      StoreWatch::Events{.on_holdings = tell_all, .on_caught_up = [this] { begin(); }});
   begin_anyway_.start(kRegisterAnywayMs);
 }
 

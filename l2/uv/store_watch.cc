@@ -80,7 +80,7 @@ void StoreWatch::on_report(Store::ScanReport report) {
   }
   const bool is_soon = has_changed_ || report.is_being_written;
   look_in(report.has_more ? 0 : is_soon ? limits::kStoreQuietMs : limits::kStoreRescanMs);
-  if (report.holdings) events_.on_holdings(report.holdings);
+  if (report.holdings) events_.on_holdings(report.holdings, report.is_complete);
   if (!is_caught_up_ && !report.has_more) {
     is_caught_up_ = true;
     events_.on_caught_up();

@@ -16,8 +16,8 @@ namespace daphnis::l2 {
 class StoreWatch {
  public:
   struct Events {
-    /// The roots that the store holds have changed.
-    std::function<void(const Holdings&)> on_holdings;
+    /// The roots that the store holds have changed. `is_complete`: there is nothing else in it.
+    std::function<void(const Holdings&, bool is_complete)> on_holdings;
     /// The whole folder has been scanned for the first time. Called once.
     std::function<void()> on_caught_up;
   };

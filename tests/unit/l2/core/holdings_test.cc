@@ -54,3 +54,20 @@ TEST_CASE("large holdings are told in bounded bodies and lines", "[l2][holdings]
   CHECK(bodies == 3);
   CHECK(told == count);
 }
+
+TEST_CASE("the last body says whether that is all", "[l2][holdings]") {
+  const Holdings few = make_holdings({raw_cid("a")});
+  HoldingsUpdate update(nullptr, few, true);
+  CHECK(update.body() == "{\"add\":[\"" + raw_cid("a").text() + "\"]}\n{\"complete\":true}\n");
+  update.advance();
+  CHECK(update.is_done());
+  HoldingsUpdate alone(few, few, false);
+  CHECK_FALSE(alone.is_done());
+  CHECK(alone.body() == "{\"complete\":false}\n");
+  alone.advance();
+  CHECK(alone.is_done());
+  HoldingsUpdate large(nullptr, make_holdings(many(limits::kHoldingsPerPost + 1)), true);
+  CHECK(large.body().find("complete") == std::string::npos);
+  large.advance();
+  CHECK(large.body().ends_with("]}\n{\"complete\":true}\n"));
+}

@@ -201,6 +201,35 @@ TEST_CASE("holdings are posted after registering and then as they change", "[l2]
   CHECK(rig.posts.size() == 2);
 }
 
+TEST_CASE("an L1 is told once in each registration whether the holdings are all there is",
+          "[l2][session]") {
+  Rig rig;
+  const std::string complete = "{\"complete\":true}\n";
+  const std::string incomplete = "{\"complete\":false}\n";
+  const Holdings one = make_holdings({raw_cid("a")});
+  rig.session.on_holdings(one, rig.now, true);
+  rig.registered();
+  REQUIRE(rig.posts.size() == 1);
+  CHECK(rig.posts[0].body.ends_with("]}\n" + complete));
+  rig.session.on_holdings_reply(200, {}, rig.now);
+  rig.session.on_holdings(make_holdings({raw_cid("a"), raw_cid("b")}), rig.now, true);
+  rig.collect();
+  REQUIRE(rig.posts.size() == 2);
+  CHECK(rig.posts[1].body.find("complete") == std::string::npos);
+  rig.session.on_holdings_reply(200, {}, rig.now);
+  rig.session.on_holdings(one, rig.now, false);
+  rig.collect();
+  REQUIRE(rig.posts.size() == 3);
+  CHECK(rig.posts[2].body.ends_with("]}\n" + incomplete));
+  rig.session.on_holdings_reply(200, {}, rig.now);
+  rig.session.on_holdings(make_holdings({}), rig.now, true);
+  rig.session.on_registration_lost("", rig.now);
+  rig.pass(limits::kReconnectFirstMs);
+  rig.session.on_registration_head(200, {}, rig.now);
+  rig.collect();
+  CHECK(rig.posts.back().body == complete);
+}
+
 TEST_CASE("holdings are posted with the session key of the current registration", "[l2][session]") {
   Rig rig;
   rig.session.on_holdings(make_holdings({raw_cid("a")}), rig.now);

@@ -163,6 +163,7 @@ TEST_CASE("a CAR that stays cut is logged at warn and its whole blocks are serve
   CHECK(holds(store, kOne));
   CHECK_FALSE(holds(store, kTwo));
   CHECK(old.holdings->empty());  // The root of half a DAG is not announced.
+  CHECK_FALSE(old.is_complete);
   CHECK(store.scan().notes.empty());
 }
 

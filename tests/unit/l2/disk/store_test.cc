@@ -48,6 +48,18 @@ TEST_CASE("a store gives the blocks of all its CARs and announces their roots", 
   CHECK_FALSE(store.scan().holdings);  // The holdings have not changed.
 }
 
+TEST_CASE("a store is complete while each file has a root that is announced", "[l2][store]") {
+  const TempFolder folder;
+  Store store(folder.path());
+  CHECK(store.scan().is_complete);
+  folder.write("a.car", car_of(raw_cid(kHello), {{raw_cid(kHello), kHello}}));
+  CHECK(store.scan().is_complete);
+  folder.write("b.car", car_of(raw_cid("absent"), {{raw_cid(kWorld), kWorld}}));
+  CHECK_FALSE(store.scan().is_complete);
+  std::filesystem::remove(folder.at("b.car"));
+  CHECK(store.scan().is_complete);
+}
+
 TEST_CASE("new files are picked up and removed ones dropped", "[l2][store]") {
   const TempFolder folder;
   Store store(folder.path());
