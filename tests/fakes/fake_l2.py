@@ -111,10 +111,12 @@ class FakeL2:
         wait_for(lambda: len(self.results) >= count, f"{self.id} gets {count} answers", seconds)
         return self.results[count - 1]
 
-    def announce(self, add=(), remove=(), session=None):
-        """Tells the edge what this L2 holds; with its session's key unless told otherwise."""
+    def announce(self, add=(), remove=(), session=None, complete=False):
+        """Tells the edge what this L2 holds, and whether that is all; with its session's key unless
+        told otherwise."""
         lines = ([json.dumps({"add": list(add)})] if add else []) + (
-            [json.dumps({"remove": list(remove)})] if remove else [])
+            [json.dumps({"remove": list(remove)})] if remove else []) + (
+            [json.dumps({"complete": True})] if complete else [])
         body = "".join(line + "\n" for line in lines).encode()
         with Connection(self.port) as connection:
             key = self.session if session is None else session
