@@ -52,6 +52,8 @@ struct L2 {
   uint64_t contest_told_ms = 0;      ///< When the log last told of a rival for the id; 0: never.
   Places places;                     ///< Taken ones; at most the capacity.
   std::deque<FetchNo> waiting;       ///< Fetches that wait for a place; at most kL2QueueMax.
+  double weight = 1;                 ///< The operator's; kL2WeightMin to kL2WeightMax (ring.h).
+  uint64_t new_since_ms = 0;         ///< When it came last after more than kL2ReturnMs away.
   bool is_complete = false;          ///< It has announced all that it has.
   bool is_announcement_cut = false;  ///< Something that it announced was not kept.
   uint64_t suspect_until_ms = 0;     ///< It lied: until then it is asked after all others.

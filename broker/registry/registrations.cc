@@ -1,5 +1,6 @@
 #include "broker/registry/registrations.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/base/check.h"
@@ -19,7 +20,7 @@ std::expected<Registry::Admission, Registry::Refusal> Registrations::open(
     holdings_.remove_all(l2.no);  // The L2 announces them anew.
     l2.is_complete = l2.is_announcement_cut = false;
   } else {
-    ring_.add(l2.id(), l2.no);
+    ring_.add(l2.id(), l2.no, l2.weight);
   }
   ++context_.counters.registrations;
   l2.session_key = context_.random();
@@ -56,8 +57,14 @@ std::unique_ptr<L2Line> Registrations::remove(L2& l2, std::string_view why, uint
   ring_.remove(l2.id(), l2.no);
   holdings_.remove_all(l2.no);
   std::unique_ptr<L2Line> line = std::move(l2.line);
-  registry_.remove(l2.no);
+  registry_.remove(l2.no, now_ms);
   return line;
+}
+
+void Registrations::set_weight(L2& l2, double weight) {
+  // A weight that is no number counts as the least.
+  l2.weight = weight >= kL2WeightMin ? std::min(weight, kL2WeightMax) : kL2WeightMin;
+  ring_.set_weight(l2.id(), l2.no, l2.weight);
 }
 
 void Registrations::order(L2& l2, const Order& order, uint64_t now_ms) {

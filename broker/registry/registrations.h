@@ -36,6 +36,10 @@ class Registrations {
   /// itself.
   std::unique_ptr<L2Line> remove(L2& l2, std::string_view why, uint64_t now_ms);
 
+  /// Gives a registered L2 its weight on the ring, which it has again whenever it comes back
+  /// (LeftL2s). A weight outside kL2WeightMin to kL2WeightMax becomes the nearer of these.
+  void set_weight(L2& l2, double weight);
+
   /// Gives the L2 an order.
   void order(L2& l2, const Order& order, uint64_t now_ms);
   /// Tells the L2 that nobody waits for an attempt any more, where its line can say so.

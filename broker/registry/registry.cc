@@ -42,16 +42,18 @@ std::expected<Registry::Admission, Registry::Refusal> Registry::admit(Registrati
   l2->registration = std::move(registration);
   l2->line = std::move(line);
   l2->registered_ms = now_ms;
+  left_.give_back(*l2, now_ms);
   by_id_.emplace(l2->id(), l2->no);
   enter_address(*l2, address);
   l2s_.emplace(l2->no, std::move(made));
   return Admission{.l2 = l2};
 }
 
-void Registry::remove(L2No no) {
+void Registry::remove(L2No no, uint64_t now_ms) {
   const auto found = l2s_.find(no);
   check(found != l2s_.end(), "an unknown L2 was removed");
   leave_address(*found->second);
+  left_.keep(*found->second, now_ms);
   by_id_.erase(found->second->id());
   l2s_.erase(found);
 }

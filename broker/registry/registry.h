@@ -10,6 +10,7 @@
 
 #include "broker/base/settings.h"
 #include "broker/registry/l2.h"
+#include "broker/registry/left_l2s.h"
 
 namespace daphnis::broker {
 
@@ -42,7 +43,8 @@ class Registry {
                                                         std::unique_ptr<L2Line> line,
                                                         const std::string& address,
                                                         uint64_t now_ms);
-  void remove(L2No no);
+  /// Forgets a registered L2, but for what LeftL2s keeps of it.
+  void remove(L2No no, uint64_t now_ms);
 
   [[nodiscard]] L2* find(L2No no);
   [[nodiscard]] const L2* find(L2No no) const;
@@ -67,6 +69,7 @@ class Registry {
   absl::btree_map<L2No, std::unique_ptr<L2>> l2s_;  ///< Sorted, so that every run does the same.
   absl::flat_hash_map<std::string, L2No> by_id_;
   absl::flat_hash_map<std::string, std::vector<L2No>> by_address_;
+  LeftL2s left_;
   absl::flat_hash_map<Network, size_t> per_network_;  ///< Numbers of L2s; no 0.
 };
 
