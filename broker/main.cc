@@ -170,6 +170,10 @@ void add_options(daphnis::uv::SettingsReader& reader, Options& options) {
            "Asks who proved a block for what it links to; observe: only counts what that would do");
   add_rule(reader, options, "complete-holdings", settings.complete_holdings,
            "Asks an L2 that announced all that it has for other things last; observe: only counts");
+  add_rule(reader, options, "bounded-load", settings.bounded_load,
+           "Whether the ring passes over an L2 that has 1.25 times its share of the load");
+  reader.add_number("slow-start-ms", settings.slow_start_ms, uint64_t{0}, kMsMax,
+                    "In which a new L2's share of the load grows to the whole; 0: at once");
   reader.add_number("l2s-max", settings.l2s_max, size_t{1}, size_t{1'000'000},
                     "L2s registered at once");
   const auto per_address = [&](const char* name, size_t& value, const char* help) {

@@ -91,6 +91,11 @@ void add_fetches(Metrics& out, const Broker& broker) {
               counters.places_expired);
   out.counter("l2_places_wanted_total", "Times a worker was told that others wait for a place",
               counters.places_wanted);
+  out.counter("bounded_load_passed_over_total",
+              "Times an order went past an L2 that had more than its share of the load",
+              counters.bounded_load_passed_over);
+  out.counter("slow_start_passed_over_total", "Of these, only since the L2 was new",
+              counters.slow_start_passed_over);
   out.gauge("descent_pairs", "L2s remembered for what a block that they proved links to",
             broker.dispatcher().descent().size());
   out.counter("descent_learnt_total", "Of these, ever", counters.descent_learnt);

@@ -41,6 +41,8 @@ struct Counters {
   uint64_t orders_given_up = 0;
   uint64_t places_expired = 0;  ///< By kGivenUpPlaceMs.
   uint64_t places_wanted = 0;
+  uint64_t bounded_load_passed_over = 0;
+  uint64_t slow_start_passed_over = 0;
   // Attempts, by how they ended.
   uint64_t attempts = 0;
   uint64_t attempts_beside = 0;

@@ -33,7 +33,10 @@ struct Settings {
   RuleMode descent = RuleMode::kOn;
   /// Whether L2s that announced all that they have are asked last for anything else.
   RuleMode complete_holdings = RuleMode::kOn;
-  uint64_t suspect_ms = 60'000;  ///< How long an L2 that lied is asked after all others.
+  uint64_t suspect_ms = 60'000;           ///< How long an L2 that lied is asked after all others.
+  RuleMode bounded_load = RuleMode::kOn;  ///< DESIGN 6; slow start is a part of it.
+  /// The time in which a new L2's share of the load grows to the whole; 0: it has it at once.
+  uint64_t slow_start_ms = 30'000;
   // Registrations (DESIGN 3.1).
   uint64_t heartbeat_ms = 5'000;
   uint64_t l2_stuck_ms = 15'000;  ///< An L2 whose socket takes nothing for this long is dropped.

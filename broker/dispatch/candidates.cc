@@ -1,9 +1,11 @@
 #include "broker/dispatch/candidates.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "broker/dispatch/attempt.h"
 #include "broker/dispatch/descent.h"
+#include "broker/registry/fair_share.h"
 
 namespace daphnis::broker {
 namespace {
@@ -12,12 +14,13 @@ namespace {
 /// those with a free place in their queue.
 class Pick {
  public:
+  /// `share` is the bound of the L2s' load where there is one.
   Pick(const Fetch& fetch, Registry& registry, const Settings& settings, uint64_t now_ms,
-       bool only_exact = false)
+       bool only_exact = false, std::optional<FairShare> share = {})
       : fetch_(fetch),
         registry_(registry),
-        wait_ms_max_(settings.queue_wait_ms_max),
-        complete_rule_(settings.complete_holdings),
+        settings_(settings),
+        share_(share),
         now_ms_(now_ms),
         only_exact_(only_exact) {}
 
@@ -31,8 +34,8 @@ class Pick {
     if (!l2 || l2->is_given_up || fetch_.past_sources.is_liar(l2->id())) return true;
     if (only_exact_ && l2->capabilities().stream_shape != StreamShape::kExact) return true;
     if (is_complete_stranger(*l2)) {
-      ++passed_over_;
-      if (complete_rule_ == RuleMode::kOn) {
+      ++completes_passed_over_;
+      if (settings_.complete_holdings == RuleMode::kOn) {
         const bool may_ask = fetch_.completes < kCompletePerFetchMax && !l2->is_behind(now_ms_);
         if (may_ask) take(*l2, complete_free_, complete_queue_);
         return true;
@@ -46,6 +49,10 @@ class Pick {
       take(*l2, suspect_free_, suspect_queue_);
       return true;
     }
+    if (l2->has_free_place() && is_over_share(*l2)) {
+      if (!over_share_) over_share_ = l2;
+      return true;
+    }
     take(*l2, free_, queue_);
     return !free_;
   }
@@ -53,17 +60,18 @@ class Pick {
   /// From now on L2s that have announced all that they have come last, unless they are among these.
   void put_complete_last(const Holdings::Holders& holders) { holders_ = &holders; }
   /// The number of those that came last, or under observe would have.
-  [[nodiscard]] size_t passed_over() const { return passed_over_; }
+  [[nodiscard]] size_t completes_passed_over() const { return completes_passed_over_; }
 
   [[nodiscard]] Choice choice() const {
     Choice choice = best();
-    if (!choice.l2 || passed_over_ == 0) return choice;
+    if (!choice.l2 || completes_passed_over_ == 0) return choice;
     choice.is_complete = is_complete_stranger(*choice.l2);
-    choice.passes_complete = choice.is_complete == (complete_rule_ == RuleMode::kObserve);
+    choice.passes_complete =
+        choice.is_complete == (settings_.complete_holdings == RuleMode::kObserve);
     return choice;
   }
   /// True where one of the L2s offered did not lie lately.
-  [[nodiscard]] bool has_trusted() const { return free_ || queue_; }
+  [[nodiscard]] bool has_trusted() const { return free_ || over_share_ || queue_; }
 
  private:
   [[nodiscard]] bool is_complete_stranger(const L2& l2) const {
@@ -72,7 +80,15 @@ class Pick {
   }
 
   [[nodiscard]] Choice best() const {
+    // Those over their share come before free_, since nothing is offered after that.
+    if (free_ && over_share_) {
+      const bool is_bound = settings_.bounded_load == RuleMode::kOn;
+      return {.l2 = is_bound ? free_ : over_share_,
+              .passed_over = passed_over_,
+              .passed_over_new = passed_over_new_};
+    }
     if (free_) return {.l2 = free_};
+    if (over_share_) return {.l2 = over_share_};
     if (queue_) return {.l2 = queue_, .must_wait = true};
     if (suspect_free_) return {.l2 = suspect_free_};
     if (suspect_queue_) return {.l2 = suspect_queue_, .must_wait = true};
@@ -82,12 +98,24 @@ class Pick {
     return {.is_crowded = is_crowded_ || shortest_wait_ms_ > 0, .wait_ms = shortest_wait_ms_};
   }
 
+  /// True where one attempt more would be too many for the L2, which is counted.
+  [[nodiscard]] bool is_over_share(const L2& l2) {
+    if (!share_) return false;
+    const size_t nodes = ring_nodes(l2.weight);
+    const uint64_t grown = grown_permille(now_ms_ - l2.new_since_ms, settings_.slow_start_ms);
+    const size_t attempts = l2.places.attempts().size();
+    if (attempts < share_->bound(nodes, grown)) return false;
+    ++passed_over_;
+    if (attempts < share_->bound(nodes)) ++passed_over_new_;
+    return true;
+  }
+
   void take(L2& l2, L2*& free, L2*& queue) {
     if (l2.has_free_place()) {
       if (!free) free = &l2;
     } else if (!l2.has_queue_place()) {
       is_crowded_ = true;
-    } else if (l2.queue_wait_ms() > wait_ms_max_) {
+    } else if (l2.queue_wait_ms() > settings_.queue_wait_ms_max) {
       take_wait(l2.queue_wait_ms());
     } else if (!queue || l2.waiting.size() < queue->waiting.size()) {
       queue = &l2;
@@ -108,19 +136,22 @@ class Pick {
 
   const Fetch& fetch_;
   Registry& registry_;
-  uint64_t wait_ms_max_;
-  RuleMode complete_rule_;
+  const Settings& settings_;
+  std::optional<FairShare> share_;
   uint64_t now_ms_;
   bool only_exact_;
   L2* free_ = nullptr;
   L2* queue_ = nullptr;
+  L2* over_share_ = nullptr;  ///< The first with a free place and more than its share.
   L2* suspect_free_ = nullptr;
   L2* suspect_queue_ = nullptr;
   L2* complete_free_ = nullptr;
   L2* complete_queue_ = nullptr;
   L2* behind_ = nullptr;
   const Holdings::Holders* holders_ = nullptr;  ///< Null: nobody comes last for being complete.
-  size_t passed_over_ = 0;
+  size_t completes_passed_over_ = 0;
+  uint32_t passed_over_ = 0;      ///< For having more than their share.
+  uint32_t passed_over_new_ = 0;  ///< Of these, those that have less than their whole share.
   bool is_crowded_ = false;
   uint64_t shortest_wait_ms_ = 0;  ///< Of those that are too long; 0: there was none.
 };
@@ -141,7 +172,8 @@ Choice choose_prover(const Fetch& fetch, Registrations& registrations, const Set
 }
 
 Choice choose_among(const Fetch& fetch, Registrations& registrations, const Settings& settings,
-                    std::span<const L2No> provers, uint64_t now_ms, bool only_exact) {
+                    std::span<const L2No> provers, size_t attempts, uint64_t now_ms,
+                    bool only_exact) {
   Pick holders(fetch, registrations.registry(), settings, now_ms, only_exact);
   const auto& known = registrations.holdings().holders(fetch.key);
   // The key decides at which holder a root begins, so that the holders of the same roots share the
@@ -154,7 +186,11 @@ Choice choose_among(const Fetch& fetch, Registrations& registrations, const Sett
   const Choice prover = choose_prover(fetch, registrations, settings, provers, now_ms, only_exact);
   if (prover.l2) return prover;
 
-  Pick others(fetch, registrations.registry(), settings, now_ms, only_exact);
+  std::optional<FairShare> share;
+  if (settings.bounded_load != RuleMode::kOff) {
+    share = {.attempts = attempts, .nodes = registrations.ring().nodes()};
+  }
+  Pick others(fetch, registrations.registry(), settings, now_ms, only_exact, share);
   const Ring& ring = registrations.ring();
   const bool is_crowd = ring.size() > kCompleteL2sMin;
   if (is_crowd && settings.complete_holdings != RuleMode::kOff) others.put_complete_last(known);
@@ -165,7 +201,7 @@ Choice choose_among(const Fetch& fetch, Registrations& registrations, const Sett
   size_t looks = 0;
   ring.walk(fetch.key, looks_max + passed_over_max, [&](L2No no) {
     const bool may_be_better = others.offer(no);
-    return may_be_better && ++looks - others.passed_over() < looks_max;
+    return may_be_better && ++looks - others.completes_passed_over() < looks_max;
   });
   if (others.has_trusted()) return others.choice();
   const Choice holder = holders.choice();
@@ -177,14 +213,15 @@ Choice choose_among(const Fetch& fetch, Registrations& registrations, const Sett
 }  // namespace
 
 Choice choose_candidate(const Fetch& fetch, Registrations& registrations, const Settings& settings,
-                        std::span<const L2No> provers, uint64_t now_ms) {
+                        std::span<const L2No> provers, size_t attempts, uint64_t now_ms) {
   // An L2 that was asked for a guess takes no other's turn.
   if (fetch.asked.size() >= settings.candidates_max + fetch.descents) return {};
   if (fetch.prefers_exact) {
-    const Choice exact = choose_among(fetch, registrations, settings, provers, now_ms, true);
+    const Choice exact =
+        choose_among(fetch, registrations, settings, provers, attempts, now_ms, true);
     if (exact.l2 && !exact.is_behind && !exact.l2->is_suspect(now_ms)) return exact;
   }
-  return choose_among(fetch, registrations, settings, provers, now_ms, false);
+  return choose_among(fetch, registrations, settings, provers, attempts, now_ms, false);
 }
 
 Choice choose_past_source(const Fetch& fetch, Registrations& registrations,

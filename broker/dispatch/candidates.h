@@ -27,6 +27,9 @@ struct Choice {
   bool is_complete = false;      ///< `l2` has announced all that it has, and not this.
   /// Such an L2 was passed over for `l2`; or, where that is only observed, `l2` would have been.
   bool passes_complete = false;
+  /// L2s that bounded load passed over for `l2`, or would have where it is only observed.
+  uint32_t passed_over = 0;
+  uint32_t passed_over_new = 0;  ///< Of these, only since they were new.
 };
 
 /// Chooses by DESIGN 2 step 8: holders first, then `provers`, which proved a block that links to
@@ -38,10 +41,12 @@ struct Choice {
 /// that have announced all that they have, and not this, come after all others that read their
 /// lines, and kCompletePerFetchMax at most. Where Fetch::prefers_exact, L2s that send whole DAGs
 /// come after all that can be asked now and did not lie. At an L2 where the wait is likely to be
-/// longer than Settings::queue_wait_ms_max nobody waits.
+/// longer than Settings::queue_wait_ms_max nobody waits. Of the ring's L2s, one with more of the
+/// `attempts` in flight at all L2s than FairShare allows it is passed over for one that has a free
+/// place and fewer, as Settings::bounded_load says.
 [[nodiscard]] Choice choose_candidate(const Fetch& fetch, Registrations& registrations,
                                       const Settings& settings, std::span<const L2No> provers,
-                                      uint64_t now_ms);
+                                      size_t attempts, uint64_t now_ms);
 
 /// Chooses among the L2s that served the fetch before and do not now: the one with most blocks
 /// proven comes first, and one with a free place before all others.

@@ -39,6 +39,8 @@ void Dispatcher::find_candidate(Fetch& fetch, uint64_t now_ms) {
 void Dispatcher::note(const Choice& choice, Fetch& fetch) {
   fetch.completes += choice.is_complete ? 1 : 0;
   context_.counters.complete_l2s_passed_over += choice.passes_complete ? 1 : 0;
+  context_.counters.bounded_load_passed_over += choice.passed_over;
+  context_.counters.slow_start_passed_over += choice.passed_over_new;
   if (!choice.is_from_descent) return;
   ++context_.counters.descent_hits;
   ++fetch.descents;
@@ -99,15 +101,15 @@ Descent::Provers Dispatcher::provers_for(const Fetch& fetch) const {
 void Dispatcher::observe_descent(const Fetch& fetch, uint64_t now_ms) {
   if (context_.settings.descent != RuleMode::kObserve || !fetch.asked.empty()) return;
   const Descent::Provers provers = descent_.provers(fetch.key);
-  const bool would_be_first =
-      choose_candidate(fetch, registrations_, context_.settings, provers, now_ms).is_from_descent;
-  if (would_be_first) ++context_.counters.descent_hits;
+  const Choice choice =
+      choose_candidate(fetch, registrations_, context_.settings, provers, attempts_.live(), now_ms);
+  if (choice.is_from_descent) ++context_.counters.descent_hits;
 }
 
 Choice Dispatcher::choose(const Fetch& fetch, uint64_t now_ms) {
   observe_descent(fetch, now_ms);
-  Choice choice =
-      choose_candidate(fetch, registrations_, context_.settings, provers_for(fetch), now_ms);
+  Choice choice = choose_candidate(fetch, registrations_, context_.settings, provers_for(fetch),
+                                   attempts_.live(), now_ms);
   for (const L2No no : fetch.to_ask_again) {
     if (choice.l2) break;
     choice = choose_again(fetch, registrations_, context_.settings, no, now_ms);
