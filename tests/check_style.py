@@ -26,7 +26,8 @@ MAY_USE = {
     "common/uv": ["common/ipc"],
 
     "broker/base": ["common/ipc"],
-    "broker/registry": ["broker/base"],
+    "broker/health": ["broker/base"],
+    "broker/registry": ["broker/health"],
     "broker/cache": ["broker/base", "common/cachefile", "common/proof"],
     "broker/folder": ["broker/cache"],
     "broker/dispatch": ["broker/registry", "broker/cache"],
