@@ -4,7 +4,7 @@
 
 namespace daphnis::broker {
 
-/// What is done with a rule by which L2s are chosen.
+/// What is done with a rule that an operator may turn off.
 enum class RuleMode : uint8_t {
   kOff,
   kObserve,  ///< It is only counted what the rule would do.

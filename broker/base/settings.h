@@ -33,7 +33,10 @@ struct Settings {
   RuleMode descent = RuleMode::kOn;
   /// Whether L2s that announced all that they have are asked last for anything else.
   RuleMode complete_holdings = RuleMode::kOn;
-  uint64_t suspect_ms = 60'000;           ///< How long an L2 that lied is asked after all others.
+  /// The first ejection of an L2: so long it is asked after all others. Each further one is twice
+  /// as long as the one before.
+  uint64_t suspect_ms = 60'000;
+  RuleMode ejection = RuleMode::kOn;      ///< Of L2s that lie or fail far more than others.
   RuleMode bounded_load = RuleMode::kOn;  ///< DESIGN 6; slow start is a part of it.
   /// The time in which a new L2's share of the load grows to the whole; 0: it has it at once.
   uint64_t slow_start_ms = 30'000;
