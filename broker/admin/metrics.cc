@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "broker/health/standing.h"
 #include "broker/registry/l2_states.h"
 
 namespace daphnis::broker {
@@ -51,6 +52,34 @@ void add_l2s(Metrics& out, const Broker& broker, uint64_t now_ms) {
   out.counter("complete_l2s_passed_over_total",
               "Choices where others came before an L2 that had announced all that it has",
               counters.complete_l2s_passed_over);
+}
+
+void add_ejections(Metrics& out, const Counters& counters) {
+  out.begin(MetricKind::kCounter, "l2_ejections_total", "Times an L2 was ejected", "reason");
+  out.add(name(EjectionReason::kLied), counters.ejections_for_lies);
+  out.add(name(EjectionReason::kFailing), counters.ejections_for_failures);
+  out.add(name(EjectionReason::kOperator), counters.ejections_by_operator);
+  out.begin(MetricKind::kCounter, "l2_ejections_observed_total",
+            "Times an L2 would have been ejected, were the rule not only observed", "reason");
+  out.add(name(EjectionReason::kLied), counters.ejections_observed_for_lies);
+  out.add(name(EjectionReason::kFailing), counters.ejections_observed_for_failures);
+  out.counter("l2_ejections_spared_total",
+              "Failures that did not eject since a third of the L2s is ejected for failures",
+              counters.ejections_spared);
+  out.counter("l2_ejections_withheld_total",
+              "Faults that did not eject since the edge suspects itself",
+              counters.ejections_withheld);
+  out.counter("l2_ejections_taken_back_total",
+              "Ejections for lies undone since the fault seems to be the root's or the edge's",
+              counters.ejections_taken_back);
+  out.counter("l2_probations_passed_total", "Ejected L2s that have proven themselves anew",
+              counters.probations_passed);
+  out.counter("roots_quarantined_total", "Roots over which several L2s with deeds seemed to lie",
+              counters.roots_quarantined);
+  out.counter("self_suspicions_total", "Times most L2s with deeds seemed to lie",
+              counters.self_suspicions);
+  out.counter("l2_liars_passed_over_total",
+              "Fetches left with L2s alone that lied about their root", counters.liars_passed_over);
 }
 
 void add_fetches(Metrics& out, const Broker& broker) {
@@ -301,6 +330,7 @@ void add_process(Metrics& out, const ProcessGauges& process) {
 Metrics metrics_of(const Broker& broker, const ProcessGauges& process, uint64_t now_ms) {
   Metrics out;
   add_l2s(out, broker, now_ms);
+  add_ejections(out, broker.counters());
   add_fetches(out, broker);
   add_deliveries(out, broker);
   add_cache(out, broker, process);

@@ -76,6 +76,19 @@ struct Counters {
   uint64_t replacements = 0;
   uint64_t losses = 0;
   uint64_t drops_stuck = 0;
+  // Health.
+  uint64_t ejections_for_lies = 0;
+  uint64_t ejections_for_failures = 0;
+  uint64_t ejections_by_operator = 0;
+  uint64_t ejections_observed_for_lies = 0;  ///< With RuleMode::kObserve, as the next one.
+  uint64_t ejections_observed_for_failures = 0;
+  uint64_t ejections_spared = 0;
+  uint64_t ejections_withheld = 0;
+  uint64_t ejections_taken_back = 0;
+  uint64_t probations_passed = 0;
+  uint64_t roots_quarantined = 0;
+  uint64_t self_suspicions = 0;
+  uint64_t liars_passed_over = 0;
   // Holdings.
   uint64_t holdings_junk_lines = 0;
   uint64_t holdings_over_bound = 0;

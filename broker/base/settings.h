@@ -44,7 +44,7 @@ struct Settings {
   uint64_t heartbeat_ms = 5'000;
   uint64_t l2_stuck_ms = 15'000;  ///< An L2 whose socket takes nothing for this long is dropped.
   uint64_t replace_every_ms = 5'000;  ///< Least time between two changes of one id's connection.
-  uint32_t retry_after_s = 5;         ///< Sent with every 503.
+  uint32_t retry_after_s = 5;  ///< Sent with every 503.
   size_t l2s_max = limits::kL2sMax;
   size_t connections_max = limits::kL2ConnectionsMax;
   // Bounds for one network: an IPv4 address, or a /64 of IPv6; 0: no bound.

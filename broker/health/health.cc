@@ -14,14 +14,6 @@ void Health::add(const OrderEnd& end, uint64_t now_ms) {
   ends.lied += end.how == OrderEnd::How::kLied ? 1 : 0;
 }
 
-void Health::correct_silence(uint64_t now_ms) {
-  ends_.find(now_ms, [](OrderEnds& ends) {
-    if (ends.silent == 0) return false;
-    --ends.silent;
-    return true;
-  });
-}
-
 OrderEnds Health::ends(uint64_t now_ms) const {
   OrderEnds sum;
   ends_.each(now_ms, [&](const OrderEnds& one) {

@@ -73,8 +73,6 @@ class Health {
 
   /// Counts the end of an order.
   void add(const OrderEnd& end, uint64_t now_ms);
-  /// An order that was counted as silent was answered after all.
-  void correct_silence(uint64_t now_ms);
   /// Judges it anew from now on: what it failed before counts no more. Its deeds and speeds stay.
   void begin_anew() { ends_.clear(); }
 

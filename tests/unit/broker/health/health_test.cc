@@ -116,12 +116,6 @@ TEST_CASE("an L2's health counts how its orders ended in the last minutes", "[br
   CHECK(ends.lied == 1);
   CHECK(ends.share_failed() == Approx(0.4));
   CHECK(ends.bytes_per_s() == 10'000);
-  SECTION("a silence that was broken is none") {
-    of.correct_silence(kNow + kEndsPartMs);
-    of.correct_silence(kNow + kEndsPartMs);
-    CHECK(of.ends(kNow + kEndsPartMs).silent == 0);
-    CHECK(of.ends(kNow + kEndsPartMs).judged == 5);
-  }
   SECTION("and forgets them") {
     CHECK(of.ends(kNow + 2 * kEndsPartMs).judged == 0);
   }
