@@ -149,7 +149,10 @@ void add_options(daphnis::uv::SettingsReader& reader, Options& options) {
   ms("queue-wait-ms", settings.queue_wait_ms_max,
      "A wait for a place at an L2 that would be longer is refused");
   ms("fetch-deadline-ms", settings.fetch_deadline_ms_max, "Longest wait for a first block");
-  ms("suspect-ms", settings.suspect_ms, "How long an L2 that lied is asked last");
+  ms("suspect-ms", settings.suspect_ms,
+     "How long an L2 is asked last, the first time that it lied or failed too often");
+  add_rule(reader, options, "ejection", settings.ejection,
+           "Whether L2s that lie or fail too often are asked last, or only counted");
   ms("heartbeat-ms", settings.heartbeat_ms, "Between heartbeats on a registration");
   ms("l2-stuck-ms", settings.l2_stuck_ms, "An L2 that takes nothing for so long is dropped");
   ms("replace-every-ms", settings.replace_every_ms, "How often an id may change its connection");

@@ -54,6 +54,37 @@ void add_l2s(Metrics& out, const Broker& broker, uint64_t now_ms) {
               counters.complete_l2s_passed_over);
 }
 
+/// How many of the registered L2s are ejected for this reason.
+size_t ejected(const Broker& broker, EjectionReason reason, uint64_t now_ms) {
+  size_t count = 0;
+  broker.registrations().registry().for_each([&](const L2& l2) {
+    const bool is_one = l2.is_ejected(now_ms) && l2.health->standing().reason() == reason;
+    count += is_one ? 1 : 0;
+  });
+  return count;
+}
+
+void add_health(Metrics& out, const Broker& broker, uint64_t now_ms) {
+  const HealthBook& health = broker.registrations().health();
+  out.begin(MetricKind::kGauge, "l2s_ejected", "L2s asked after all others", "reason");
+  for (const auto reason :
+       {EjectionReason::kLied, EjectionReason::kFailing, EjectionReason::kOperator}) {
+    out.add(name(reason), ejected(broker, reason, now_ms));
+  }
+  out.gauge("l2s_with_deeds", "Registered L2s of which a block was ever proven",
+            health.healths().with_deeds());
+  out.gauge("l2s_remembered", "L2s that are gone and whose health is kept",
+            health.healths().gone());
+  out.gauge("l2_p50_milliseconds", "The median of the L2s' median first-byte times",
+            health.pool(now_ms).p50_ms.value_or(0));
+  out.gauge("l2_p95_milliseconds", "The median of the L2s' p95 of first-byte times",
+            health.pool(now_ms).p95_ms.value_or(0));
+  out.gauge("roots_quarantined", "Roots about which lies condemn nobody",
+            health.roots_quarantined(now_ms));
+  out.gauge("suspects_itself", "1 while most L2s with deeds seem to lie",
+            health.suspects_itself(now_ms) ? 1 : 0);
+}
+
 void add_ejections(Metrics& out, const Counters& counters) {
   out.begin(MetricKind::kCounter, "l2_ejections_total", "Times an L2 was ejected", "reason");
   out.add(name(EjectionReason::kLied), counters.ejections_for_lies);
@@ -330,6 +361,7 @@ void add_process(Metrics& out, const ProcessGauges& process) {
 Metrics metrics_of(const Broker& broker, const ProcessGauges& process, uint64_t now_ms) {
   Metrics out;
   add_l2s(out, broker, now_ms);
+  add_health(out, broker, now_ms);
   add_ejections(out, broker.counters());
   add_fetches(out, broker);
   add_deliveries(out, broker);

@@ -13,24 +13,26 @@ struct Meaning {
   uint64_t Counters::*broker = nullptr;
   uint64_t L2Tally::*l2 = nullptr;
   uint32_t Fetch::*fetch = nullptr;
+  OrderEnd::How health = OrderEnd::How::kNothing;
 };
 
 Meaning meaning_of(Outcome outcome) {
   switch (outcome) {
     case Outcome::kComplete:
-      return {.l2 = &L2Tally::complete};
+      return {.l2 = &L2Tally::complete, .health = OrderEnd::How::kServed};
     case Outcome::kNotFound:
-      return {&Counters::not_found, &L2Tally::not_found, &Fetch::not_found};
+      return {&Counters::not_found, &L2Tally::not_found, &Fetch::not_found,
+              OrderEnd::How::kNotFound};
     case Outcome::kSilent:
-      return {&Counters::silent, &L2Tally::silent, &Fetch::silent};
+      return {&Counters::silent, &L2Tally::silent, &Fetch::silent, OrderEnd::How::kSilent};
     case Outcome::kStalled:
-      return {nullptr, &L2Tally::silent, &Fetch::silent};
+      return {nullptr, &L2Tally::silent, &Fetch::silent, OrderEnd::How::kSilent};
     case Outcome::kAborted:
-      return {nullptr, &L2Tally::failed, &Fetch::failed};
+      return {nullptr, &L2Tally::failed, &Fetch::failed, OrderEnd::How::kAborted};
     case Outcome::kLied:
-      return {nullptr, &L2Tally::lied, &Fetch::failed};
+      return {nullptr, &L2Tally::lied, &Fetch::failed, OrderEnd::How::kLied};
     case Outcome::kRegistrationLost:
-      return {&Counters::l2_lost, &L2Tally::failed, &Fetch::failed};
+      return {&Counters::l2_lost, &L2Tally::failed, &Fetch::failed, OrderEnd::How::kAborted};
     case Outcome::kHandOffLost:
       return {.fetch = &Fetch::lost};  // The fault is this edge's own.
     case Outcome::kHandOffRefused:
@@ -70,6 +72,8 @@ void Attempt::order(Fetch& fetch, L2& l2, uint64_t until_ms, uint64_t now_ms) {
   fetch_ = &fetch;
   l2_ = l2.no;
   l2_id_ = l2.id();
+  health_ = l2.health->no();
+  root_key_ = fetch.key;
   shape_ = l2.capabilities().stream_shape;
   worker_ = fetch.worker;
   ordered_ms_ = now_ms;
@@ -102,6 +106,7 @@ void Attempt::deliver(bool is_anonymous, uint64_t now_ms) {
   context_.counters.first_byte.record(now_ms - ordered_ms_);
   context_.counters.first_byte_second.record(now_ms - ordered_ms_);
   if (record_) record_->first_byte_ms = now_ms - ordered_ms_;
+  if (!is_anonymous) registrations_.health().add_first_byte(health_, now_ms - ordered_ms_, now_ms);
   is_anonymous_ = is_anonymous;
   was_delivered_ = true;
 }
@@ -109,6 +114,7 @@ void Attempt::deliver(bool is_anonymous, uint64_t now_ms) {
 void Attempt::hand_off() {
   check(state_ == State::kOrdered, "this attempt cannot be handed off");
   ++context_.counters.handoffs;
+  fetch_->was_handed_off = true;
   state_ = State::kHandedOff;
   clear_timer();
 }
@@ -130,18 +136,20 @@ void Attempt::end(const AttemptEnding& ending, uint64_t now_ms) {
       state_ == State::kOrdered && !was_delivered_ && ending.how != Outcome::kRegistrationLost;
   clear_timer();
   if (record_) end_record(ending, now_ms);
+  const Wait wait = is_given_up && fetch_ ? count_wait(ending.how, now_ms) : Wait{};
   state_ = State::kOver;
   if (ending.how == Outcome::kWorkerGone) was_delivered_ = false;
   L2* l2 = registrations_.registry().find(l2_);
   count_for_broker(ending);
-  if (l2 && !is_anonymous_) count_for_l2(ending, *l2, now_ms);
+  if (l2 && !is_anonymous_) count_for_l2(ending, *l2);
+  if (!is_anonymous_) count_for_health(ending, l2, now_ms);
   if (fetch_) {
     count_for_fetch(ending, l2);
     log_end(ending);
     std::erase(fetch_->attempts, this);
   }
   if (l2 && is_given_up) {
-    registrations_.give_up(*l2, id_, ordered_ms_, now_ms);
+    registrations_.give_up(*l2, id_, ordered_ms_, now_ms, wait);
   } else if (l2 && ending.how == Outcome::kYielded) {
     l2->places.yield(id_);
   } else if (l2) {
@@ -187,13 +195,36 @@ void Attempt::count_for_broker(const AttemptEnding& ending) {
   if (counter) ++(context_.counters.*counter);
 }
 
-void Attempt::count_for_l2(const AttemptEnding& ending, L2& l2, uint64_t now_ms) const {
+void Attempt::count_for_l2(const AttemptEnding& ending, L2& l2) const {
   const auto count = meaning_of(ending.how).l2;
   if (count) ++(l2.tally.*count);
   if (ending.report) l2.tally.car_bytes += ending.report->body_bytes;
-  if (ending.how == Outcome::kLied) {
-    l2.suspect_until_ms = now_ms + context_.settings.suspect_ms;
+}
+
+Wait Attempt::count_wait(Outcome how, uint64_t now_ms) const {
+  // Where the client left early, the wait says nothing of the L2.
+  const bool lost_a_race = how == Outcome::kCancelled && fetch_->was_handed_off;
+  const bool was_late = how == Outcome::kCancelled && is_late(now_ms);
+  if (how != Outcome::kSilent && !lost_a_race && !was_late) return {};
+  const uint64_t waited_ms = std::max<uint64_t>(now_ms - ordered_ms_, 1);
+  registrations_.health().add_first_byte(health_, waited_ms, now_ms);
+  return {.counted_ms = waited_ms, .is_late = was_late};
+}
+
+void Attempt::count_for_health(const AttemptEnding& ending, L2* l2, uint64_t now_ms) const {
+  OrderEnd end{
+      .how = meaning_of(ending.how).health, .root_key = root_key_, .ordered_ms = ordered_ms_};
+  if (ending.report) {
+    end.blocks_proven = ending.report->blocks_proven;
+    end.body_bytes = ending.report->body_bytes;
+    end.stream_ms = ending.report->duration_ms;
+    // Others were quicker, or the clients went or took too little; what it sent was right.
+    const bool is_without_fault = meaning_of(ending.how).l2 == &L2Tally::cancelled;
+    if (is_without_fault && end.blocks_proven > 0) end.how = OrderEnd::How::kServed;
   }
+  const auto ejection = registrations_.health().add_end(health_, end, now_ms);
+  const bool is_still_its = l2 && l2->health->no() == health_;
+  if (ejection && is_still_its) registrations_.tell_ejected(*l2, *ejection, now_ms);
 }
 
 void Attempt::count_for_fetch(const AttemptEnding& ending, const L2* l2) {

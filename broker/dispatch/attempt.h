@@ -101,7 +101,13 @@ class Attempt {
   void end_record(const AttemptEnding& ending, uint64_t now_ms);
   void clear_timer();
   void count_for_broker(const AttemptEnding& ending);
-  void count_for_l2(const AttemptEnding& ending, L2& l2, uint64_t now_ms) const;
+  void count_for_l2(const AttemptEnding& ending, L2& l2) const;
+  /// Counts for what is known of the L2, which may be gone (null), and tells it where it is ejected
+  /// for that.
+  void count_for_health(const AttemptEnding& ending, L2* l2, uint64_t now_ms) const;
+  /// Counts the wait for a POST, where the order is given up with that end, for what is known of
+  /// the L2.
+  [[nodiscard]] Wait count_wait(Outcome how, uint64_t now_ms) const;
   void count_for_fetch(const AttemptEnding& ending, const L2* l2);
   /// True where the worker could not pick what it needs out of the whole DAG that the L2 sends.
   [[nodiscard]] bool is_unusable(const AttemptEnding& ending) const {
@@ -119,6 +125,8 @@ class Attempt {
   Fetch* fetch_ = nullptr;
   L2No l2_{};
   std::string l2_id_;  ///< For when that L2 is gone.
+  HealthNo health_{};
+  uint64_t root_key_ = 0;
   StreamShape shape_{};
   WorkerId worker_{};
   State state_ = State::kOrdered;

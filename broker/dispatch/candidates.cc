@@ -15,10 +15,10 @@ namespace {
 class Pick {
  public:
   /// `share` is the bound of the L2s' load where there is one.
-  Pick(const Fetch& fetch, Registry& registry, const Settings& settings, uint64_t now_ms,
+  Pick(const Fetch& fetch, Registrations& registrations, const Settings& settings, uint64_t now_ms,
        bool only_exact = false, std::optional<FairShare> share = {})
       : fetch_(fetch),
-        registry_(registry),
+        registrations_(registrations),
         settings_(settings),
         share_(share),
         now_ms_(now_ms),
@@ -30,9 +30,13 @@ class Pick {
   }
   /// Considers an L2, even if it was asked before. False: no later one can be better.
   bool consider(L2No no) {
-    L2* l2 = registry_.find(no);
+    L2* l2 = registrations_.registry().find(no);
     if (!l2 || l2->is_given_up || fetch_.past_sources.is_liar(l2->id())) return true;
     if (only_exact_ && l2->capabilities().stream_shape != StreamShape::kExact) return true;
+    if (registrations_.health().is_barred(*l2->health, fetch_.key, now_ms_)) {
+      has_liars_ = true;
+      return true;
+    }
     if (is_complete_stranger(*l2)) {
       ++completes_passed_over_;
       if (settings_.complete_holdings == RuleMode::kOn) {
@@ -45,8 +49,8 @@ class Pick {
       take_behind(*l2);
       return true;
     }
-    if (l2->is_suspect(now_ms_)) {
-      take(*l2, suspect_free_, suspect_queue_);
+    if (l2->is_ejected(now_ms_)) {
+      take(*l2, ejected_free_, ejected_queue_);
       return true;
     }
     if (l2->has_free_place() && is_over_share(*l2)) {
@@ -70,7 +74,7 @@ class Pick {
         choice.is_complete == (settings_.complete_holdings == RuleMode::kObserve);
     return choice;
   }
-  /// True where one of the L2s offered did not lie lately.
+  /// True where one of the L2s offered is not ejected.
   [[nodiscard]] bool has_trusted() const { return free_ || over_share_ || queue_; }
 
  private:
@@ -90,12 +94,14 @@ class Pick {
     if (free_) return {.l2 = free_};
     if (over_share_) return {.l2 = over_share_};
     if (queue_) return {.l2 = queue_, .must_wait = true};
-    if (suspect_free_) return {.l2 = suspect_free_};
-    if (suspect_queue_) return {.l2 = suspect_queue_, .must_wait = true};
+    if (ejected_free_) return {.l2 = ejected_free_};
+    if (ejected_queue_) return {.l2 = ejected_queue_, .must_wait = true};
     if (complete_free_) return {.l2 = complete_free_};
     if (complete_queue_) return {.l2 = complete_queue_, .must_wait = true};
     if (behind_) return {.l2 = behind_, .must_wait = true, .is_behind = true};
-    return {.is_crowded = is_crowded_ || shortest_wait_ms_ > 0, .wait_ms = shortest_wait_ms_};
+    return {.is_crowded = is_crowded_ || shortest_wait_ms_ > 0,
+            .wait_ms = shortest_wait_ms_,
+            .has_liars = has_liars_};
   }
 
   /// True where one attempt more would be too many for the L2, which is counted.
@@ -135,7 +141,7 @@ class Pick {
   }
 
   const Fetch& fetch_;
-  Registry& registry_;
+  Registrations& registrations_;
   const Settings& settings_;
   std::optional<FairShare> share_;
   uint64_t now_ms_;
@@ -143,8 +149,8 @@ class Pick {
   L2* free_ = nullptr;
   L2* queue_ = nullptr;
   L2* over_share_ = nullptr;  ///< The first with a free place and more than its share.
-  L2* suspect_free_ = nullptr;
-  L2* suspect_queue_ = nullptr;
+  L2* ejected_free_ = nullptr;
+  L2* ejected_queue_ = nullptr;
   L2* complete_free_ = nullptr;
   L2* complete_queue_ = nullptr;
   L2* behind_ = nullptr;
@@ -153,6 +159,7 @@ class Pick {
   uint32_t passed_over_ = 0;      ///< For having more than their share.
   uint32_t passed_over_new_ = 0;  ///< Of these, those that have less than their whole share.
   bool is_crowded_ = false;
+  bool has_liars_ = false;
   uint64_t shortest_wait_ms_ = 0;  ///< Of those that are too long; 0: there was none.
 };
 
@@ -162,7 +169,7 @@ Choice choose_prover(const Fetch& fetch, Registrations& registrations, const Set
                      std::span<const L2No> provers, uint64_t now_ms, bool only_exact) {
   const bool has_room = fetch.descents == 0 || fetch.asked.size() >= 2;
   if (!has_room || fetch.descents >= kDescentProversMax) return {};
-  Pick pick(fetch, registrations.registry(), settings, now_ms, only_exact);
+  Pick pick(fetch, registrations, settings, now_ms, only_exact);
   for (const L2No no : provers) {
     if (!pick.offer(no)) break;
   }
@@ -174,7 +181,7 @@ Choice choose_prover(const Fetch& fetch, Registrations& registrations, const Set
 Choice choose_among(const Fetch& fetch, Registrations& registrations, const Settings& settings,
                     std::span<const L2No> provers, size_t attempts, uint64_t now_ms,
                     bool only_exact) {
-  Pick holders(fetch, registrations.registry(), settings, now_ms, only_exact);
+  Pick holders(fetch, registrations, settings, now_ms, only_exact);
   const auto& known = registrations.holdings().holders(fetch.key);
   // The key decides at which holder a root begins, so that the holders of the same roots share the
   // load.
@@ -190,7 +197,7 @@ Choice choose_among(const Fetch& fetch, Registrations& registrations, const Sett
   if (settings.bounded_load != RuleMode::kOff) {
     share = {.attempts = attempts, .nodes = registrations.ring().nodes()};
   }
-  Pick others(fetch, registrations.registry(), settings, now_ms, only_exact, share);
+  Pick others(fetch, registrations, settings, now_ms, only_exact, share);
   const Ring& ring = registrations.ring();
   const bool is_crowd = ring.size() > kCompleteL2sMin;
   if (is_crowd && settings.complete_holdings != RuleMode::kOff) others.put_complete_last(known);
@@ -207,7 +214,9 @@ Choice choose_among(const Fetch& fetch, Registrations& registrations, const Sett
   const Choice holder = holders.choice();
   const Choice other = others.choice();
   const bool is_other_better = !holder.l2 || (holder.is_behind && other.l2 && !other.is_behind);
-  return is_other_better ? other : holder;
+  Choice choice = is_other_better ? other : holder;
+  choice.has_liars |= holder.has_liars;
+  return choice;
 }
 
 }  // namespace
@@ -219,7 +228,7 @@ Choice choose_candidate(const Fetch& fetch, Registrations& registrations, const 
   if (fetch.prefers_exact) {
     const Choice exact =
         choose_among(fetch, registrations, settings, provers, attempts, now_ms, true);
-    if (exact.l2 && !exact.is_behind && !exact.l2->is_suspect(now_ms)) return exact;
+    if (exact.l2 && !exact.is_behind && !exact.l2->is_ejected(now_ms)) return exact;
   }
   return choose_among(fetch, registrations, settings, provers, attempts, now_ms, false);
 }
@@ -244,7 +253,7 @@ Choice choose_past_source(const Fetch& fetch, Registrations& registrations,
 
 Choice choose_again(const Fetch& fetch, Registrations& registrations, const Settings& settings,
                     L2No no, uint64_t now_ms) {
-  Pick pick(fetch, registrations.registry(), settings, now_ms);
+  Pick pick(fetch, registrations, settings, now_ms);
   pick.consider(no);
   return pick.choice();
 }

@@ -30,20 +30,23 @@ struct Choice {
   /// L2s that bounded load passed over for `l2`, or would have where it is only observed.
   uint32_t passed_over = 0;
   uint32_t passed_over_new = 0;  ///< Of these, only since they were new.
+  /// Without an L2: some were passed over since they lied about this root lately.
+  bool has_liars = false;
 };
 
 /// Chooses by DESIGN 2 step 8: holders first, then `provers`, which proved a block that links to
 /// the root (Descent), then the ring clockwise from the root's key, no L2 twice, and never one that
-/// lied to this fetch. Of the first two L2s at most one is a prover, of all kDescentProversMax. An
-/// L2 without a free place is passed over for one that has a place, but a fetch waits for a holder,
-/// since the others only might have the content. L2s that lied lately come after all others, and
-/// L2s that do not read their lines come last. Where there are more than kCompleteL2sMin, those
-/// that have announced all that they have, and not this, come after all others that read their
-/// lines, and kCompletePerFetchMax at most. Where Fetch::prefers_exact, L2s that send whole DAGs
-/// come after all that can be asked now and did not lie. At an L2 where the wait is likely to be
-/// longer than Settings::queue_wait_ms_max nobody waits. Of the ring's L2s, one with more of the
-/// `attempts` in flight at all L2s than FairShare allows it is passed over for one that has a free
-/// place and fewer, as Settings::bounded_load says.
+/// lied to this fetch, or about this root lately (HealthBook::is_barred). Of the first two L2s at
+/// most one is a prover, of all kDescentProversMax. An L2 without a free place is passed over for
+/// one that has a place, but a fetch waits for a holder, since the others only might have the
+/// content. L2s that are ejected come after all others, and L2s that do not read their lines come
+/// last. Where there are more than kCompleteL2sMin, those that have announced all that they have,
+/// and not this, come after all others that read their lines, and kCompletePerFetchMax at most.
+/// Where Fetch::prefers_exact, L2s that send whole DAGs come after all that can be asked now and
+/// are not ejected. At an L2 where the wait is likely to be longer than Settings::queue_wait_ms_max
+/// nobody waits. Of the ring's L2s, one with more of the `attempts` in flight at all L2s than
+/// FairShare allows it is passed over for one that has a free place and fewer, as
+/// Settings::bounded_load says.
 [[nodiscard]] Choice choose_candidate(const Fetch& fetch, Registrations& registrations,
                                       const Settings& settings, std::span<const L2No> provers,
                                       size_t attempts, uint64_t now_ms);

@@ -29,6 +29,10 @@ bool Dispatcher::on_fetch(WorkerId worker, ipc::Fetch&& message, uint64_t now_ms
 }
 
 void Dispatcher::give_up_for_lack(Fetch& fetch, const Choice& choice) {
+  if (choice.has_liars) {
+    ++context_.counters.liars_passed_over;
+    ++fetch.failed;  // As if they had been asked and lied again.
+  }
   const bool is_for_wait = choice.is_crowded && choice.wait_ms > 0;
   context_.counters.queues_full += choice.is_crowded && !is_for_wait ? 1 : 0;
   context_.counters.queue_waits_refused += is_for_wait ? 1 : 0;
@@ -151,7 +155,11 @@ void Dispatcher::serve_queue(L2& l2, uint64_t now_ms) {
     check(fetch != nullptr, "a fetch that is gone waits for an L2");
     l2.waiting.pop_front();
     forget_wait(*fetch);
-    start_attempt(*fetch, l2, now_ms);
+    if (registrations_.health().is_barred(*l2.health, fetch->key, now_ms)) {
+      find_candidate(*fetch, now_ms);  // It has lied about this root since.
+    } else {
+      start_attempt(*fetch, l2, now_ms);
+    }
   }
 }
 

@@ -114,7 +114,7 @@ class Dispatcher {
                                      uint64_t now_ms);
   /// The L2 has answered this attempt's order. False where that was not given up; else its place is
   /// free now, and nothing else comes of the answer.
-  [[nodiscard]] bool settle(const Uuid& attempt_id, uint64_t now_ms);
+  [[nodiscard]] bool settle(const Uuid& attempt_id, Registrations::Answer answer, uint64_t now_ms);
   /// Finds the attempt that a POST without an id is for: the only one for that root that is out to
   /// an L2 registered from that address (DESIGN 3.1). Attempts that need an id do not count.
   [[nodiscard]] std::optional<Uuid> only_attempt(const std::string& address, const Cid& root);

@@ -31,7 +31,7 @@ Dispatcher::Decision Dispatcher::on_delivery(const Uuid& attempt_id, const Cid& 
 }
 
 Dispatcher::Decision Dispatcher::decide_finished(const Uuid& attempt_id, uint64_t now_ms) {
-  static_cast<void>(settle(attempt_id, now_ms));
+  static_cast<void>(settle(attempt_id, Registrations::Answer::kPost, now_ms));
   const auto was_delivered = attempts_.was_delivered(attempt_id, now_ms);
   if (!was_delivered) {
     ++context_.counters.deliveries_unknown;
@@ -41,8 +41,8 @@ Dispatcher::Decision Dispatcher::decide_finished(const Uuid& attempt_id, uint64_
   return {*was_delivered ? Verdict::kDelivered : Verdict::kCancelled};
 }
 
-bool Dispatcher::settle(const Uuid& attempt_id, uint64_t now_ms) {
-  L2* l2 = registrations_.settle(attempt_id, now_ms);
+bool Dispatcher::settle(const Uuid& attempt_id, Registrations::Answer answer, uint64_t now_ms) {
+  L2* l2 = registrations_.settle(attempt_id, answer, now_ms);
   if (!l2) return false;
   serve_queue(*l2, now_ms);
   return true;

@@ -51,6 +51,7 @@ struct Fetch {
   /// Its worker wants another source after proven blocks; or the first one, for a part of an
   /// output that began with an earlier fetch.
   bool is_in_mid_answer = false;
+  bool was_handed_off = false;  ///< The POST of an L2 was handed off for it.
   bool was_carried_on = false;  ///< It has got another source after proven blocks.
   /// L2s in whose name a delivery without an id came to nothing; a stranger may have sent it. Each
   /// is asked once more after all others, and then its delivery must have the id.

@@ -138,7 +138,8 @@ bool L2Server::take_delivery(L2Connection& connection, const DataTarget& target,
                     "without an id there must be exactly one order for this CID out to you",
                     now_ms);
   }
-  if (target.acknowledges_cancel && dispatcher_.settle(*id, now_ms)) {
+  if (target.acknowledges_cancel &&
+      dispatcher_.settle(*id, Registrations::Answer::kAcknowledges, now_ms)) {
     return end_cancelled(connection, now_ms);
   }
   context_.counters.deliveries_without_id += is_anonymous ? 1 : 0;

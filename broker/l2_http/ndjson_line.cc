@@ -36,6 +36,10 @@ size_t NdjsonLine::cancel(const Uuid& attempt_id) {
   return capabilities_.reads_cancels ? send_line(cancel_line(attempt_id)) : 0;
 }
 
+size_t NdjsonLine::notice(const Ejection& ejection) {
+  return speaks_v2(capabilities_) ? send_line(notice_line(ejection)) : 0;
+}
+
 size_t NdjsonLine::heartbeat() {
   return send_line(kHeartbeat);
 }

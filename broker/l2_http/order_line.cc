@@ -56,4 +56,10 @@ std::string cancel_line(const Uuid& attempt_id) {
   return R"({"cancel":")" + text_of(attempt_id) + "\"}\n";
 }
 
+std::string notice_line(const Ejection& ejection) {
+  return fmt::format(R"({{"notice":"ejected","reason":"{}","forMs":{}}})"
+                     "\n",
+                     name(ejection.reason), ejection.for_ms);
+}
+
 }  // namespace daphnis::broker

@@ -20,4 +20,7 @@ namespace daphnis::broker {
 /// order any more.
 [[nodiscard]] std::string cancel_line(const Uuid& attempt_id);
 
+/// The line, with its line end, by which an L2 that speaks v2 learns that it is ejected.
+[[nodiscard]] std::string notice_line(const Ejection& ejection);
+
 }  // namespace daphnis::broker

@@ -8,6 +8,7 @@
 
 #include "broker/base/ids.h"
 #include "broker/base/timers.h"
+#include "broker/health/health.h"
 #include "broker/registry/capabilities.h"
 #include "broker/registry/l2_line.h"
 #include "broker/registry/places.h"
@@ -52,11 +53,11 @@ struct L2 {
   uint64_t contest_told_ms = 0;      ///< When the log last told of a rival for the id; 0: never.
   Places places;                     ///< Taken ones; at most the capacity.
   std::deque<FetchNo> waiting;       ///< Fetches that wait for a place; at most kL2QueueMax.
+  Health* health = nullptr;          ///< What is known of it; owned by the HealthBook.
   double weight = 1;                 ///< The operator's; kL2WeightMin to kL2WeightMax (ring.h).
   uint64_t new_since_ms = 0;         ///< When it came last after more than kL2ReturnMs away.
   bool is_complete = false;          ///< It has announced all that it has.
   bool is_announcement_cut = false;  ///< Something that it announced was not kept.
-  uint64_t suspect_until_ms = 0;     ///< It lied: until then it is asked after all others.
   // What is written to the line.
   uint64_t unsent_bytes = 0;   ///< Written and not yet taken by the transport.
   uint64_t taken_ms = 0;       ///< When the transport last took some, or had all.
@@ -80,13 +81,20 @@ struct L2 {
     return unsent_bytes >= unsent_bytes_max() ||
            (unsent_bytes > 0 && now_ms - taken_ms >= limits::kL2BehindMs);
   }
-  [[nodiscard]] bool has_free_place() const { return places.taken() < registration.capacity; }
+  /// How many orders it gets at once: its capacity, or one while it is on probation.
+  [[nodiscard]] size_t places_max() const {
+    return health && health->is_on_probation() ? 1 : registration.capacity;
+  }
+  [[nodiscard]] bool has_free_place() const { return places.taken() < places_max(); }
   [[nodiscard]] bool has_queue_place() const { return waiting.size() < limits::kL2QueueMax; }
   /// How long a fetch that comes now is likely to wait for a place, in ms; 0: nobody knows yet.
   [[nodiscard]] uint64_t queue_wait_ms() const {
-    return (waiting.size() + 1) * places.held_ms() / registration.capacity;
+    return (waiting.size() + 1) * places.held_ms() / places_max();
   }
-  [[nodiscard]] bool is_suspect(uint64_t now_ms) const { return now_ms < suspect_until_ms; }
+  /// It is asked after all others.
+  [[nodiscard]] bool is_ejected(uint64_t now_ms) const {
+    return health && health->is_ejected(now_ms);
+  }
 };
 
 }  // namespace daphnis::broker

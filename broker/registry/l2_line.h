@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "broker/health/standing.h"
 #include "common/base/slice.h"
 #include "common/base/uuid.h"
 #include "common/request/car_request.h"
@@ -45,6 +46,9 @@ class L2Line {
   /// Tells the L2 that nobody waits for an attempt any more. Where the transport or the L2 knows no
   /// such message nothing is written: there the L2 learns it from the reply to its delivery.
   [[nodiscard]] virtual size_t cancel(const Uuid& attempt_id) = 0;
+  /// Tells the L2 that it is ejected. Where the transport or the L2 knows no such message nothing
+  /// is written.
+  [[nodiscard]] virtual size_t notice(const Ejection& ejection) = 0;
   /// Gives a sign of life.
   [[nodiscard]] virtual size_t heartbeat() = 0;
 

@@ -7,11 +7,11 @@
 
 namespace daphnis::broker {
 
-/// How busy an L2 is; an L2 that is suspect is kSuspect whatever its places.
+/// How busy an L2 is; an L2 that is ejected is kSuspect whatever its places.
 enum class L2State : uint8_t { kIdle, kBusy, kFull, kSuspect };
 
 [[nodiscard]] inline L2State state_of(const L2& l2, uint64_t now_ms) {
-  if (l2.is_suspect(now_ms)) return L2State::kSuspect;
+  if (l2.is_ejected(now_ms)) return L2State::kSuspect;
   if (l2.places.taken() == 0) return L2State::kIdle;
   return l2.has_free_place() ? L2State::kBusy : L2State::kFull;
 }

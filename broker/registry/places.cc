@@ -15,25 +15,26 @@ void Places::yield(const Uuid& attempt) {
   check(std::erase(attempts_, attempt) == 1, "an attempt yields a place that it has not taken");
 }
 
-void Places::give_up(const Uuid& attempt, uint64_t ordered_ms, uint64_t now_ms) {
+void Places::give_up(const Uuid& attempt, uint64_t ordered_ms, uint64_t now_ms, const Wait& wait) {
   check(std::erase(attempts_, attempt) == 1, "an order is given up that took no place");
-  given_up_.push_back({attempt, ordered_ms, now_ms});
+  given_up_.push_back({attempt, ordered_ms, now_ms, wait});
 }
 
-bool Places::settle(const Uuid& attempt, uint64_t now_ms) {
+std::optional<Places::GivenUp> Places::settle(const Uuid& attempt, uint64_t now_ms) {
   const auto found = std::ranges::find(given_up_, attempt, &GivenUp::attempt);
-  if (found == given_up_.end()) return false;
-  count_held(found->ordered_ms, now_ms);
+  if (found == given_up_.end()) return std::nullopt;
+  const GivenUp settled = *found;
+  count_held(settled.ordered_ms, now_ms);
   given_up_.erase(found);
-  return true;
+  return settled;
 }
 
-std::optional<Uuid> Places::expire(uint64_t now_ms) {
+std::optional<Places::GivenUp> Places::expire(uint64_t now_ms) {
   if (given_up_.empty() || now_ms < given_up_.front().since_ms + kGivenUpPlaceMs) return {};
   const GivenUp oldest = given_up_.front();
   count_held(oldest.ordered_ms, now_ms);
   given_up_.pop_front();
-  return oldest.attempt;
+  return oldest;
 }
 
 std::optional<uint64_t> Places::expires_at_ms() const {

@@ -13,6 +13,13 @@ namespace daphnis::broker {
 /// The longest that an order given up keeps its place.
 inline constexpr uint64_t kGivenUpPlaceMs = 30'000;
 
+/// What the wait for the POST of an order says of its L2, where the order is given up.
+struct Wait {
+  /// As which it was counted among the L2's first-byte times, until its POST comes; 0: not at all.
+  uint64_t counted_ms = 0;
+  bool is_late = false;  ///< It was late, so that it counts as silent if it is never answered.
+};
+
 /// The places of one L2 that are taken: by attempts, and by orders given up. An order is given up
 /// where its attempt ends before the POST comes. The L2 may know nothing of that and go on with its
 /// work, so the place is free again only once the L2 has answered, or after kGivenUpPlaceMs. Owned
@@ -26,14 +33,21 @@ class Places {
   /// The attempt has ended since its readers took too little. Its place is free, and does not count
   /// in held_ms(): readers say nothing of how long the L2 takes.
   void yield(const Uuid& attempt);
+  /// An order that is given up.
+  struct GivenUp {
+    Uuid attempt;
+    uint64_t ordered_ms;
+    uint64_t since_ms;
+    Wait wait;
+  };
   /// The attempt has ended, and its order is given up: the place stays taken.
-  void give_up(const Uuid& attempt, uint64_t ordered_ms, uint64_t now_ms);
-  /// The L2 has answered an order that was given up, so its place is free. False where no place is
-  /// taken by that.
-  bool settle(const Uuid& attempt, uint64_t now_ms);
+  void give_up(const Uuid& attempt, uint64_t ordered_ms, uint64_t now_ms, const Wait& wait = {});
+  /// The L2 has answered an order that was given up, so its place is free. Returns that order;
+  /// nullopt where no place is taken by it.
+  std::optional<GivenUp> settle(const Uuid& attempt, uint64_t now_ms);
   /// Frees the place that is the longest taken by an order given up, where it has been so for
-  /// kGivenUpPlaceMs. Returns the attempt that it was for.
-  [[nodiscard]] std::optional<Uuid> expire(uint64_t now_ms);
+  /// kGivenUpPlaceMs. Returns that order.
+  [[nodiscard]] std::optional<GivenUp> expire(uint64_t now_ms);
   /// When expire() frees a place; nullopt: no order given up takes one.
   [[nodiscard]] std::optional<uint64_t> expires_at_ms() const;
   /// The registration is over, and with it all orders given up. Returns their attempts.
@@ -48,12 +62,6 @@ class Places {
   [[nodiscard]] uint64_t held_ms() const { return eighths_ms_ / 8; }
 
  private:
-  struct GivenUp {
-    Uuid attempt;
-    uint64_t ordered_ms;
-    uint64_t since_ms;
-  };
-
   void count_held(uint64_t ordered_ms, uint64_t now_ms);
 
   std::vector<Uuid> attempts_;

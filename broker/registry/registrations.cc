@@ -13,6 +13,8 @@ std::expected<Registry::Admission, Registry::Refusal> Registrations::open(
   auto admitted = registry_.admit(std::move(registration), std::move(line), address, now_ms);
   if (!admitted) return admitted;
   L2& l2 = *admitted->l2;
+  if (l2.health) health_.close(*l2.health);
+  l2.health = &health_.open(l2.id(), l2.address);
   l2.unsent_bytes = l2.over_since_ms = 0;
   l2.is_accused = false;
   if (admitted->replaced) {
@@ -56,6 +58,7 @@ std::unique_ptr<L2Line> Registrations::remove(L2& l2, std::string_view why, uint
   forget_given_up(l2);
   ring_.remove(l2.id(), l2.no);
   holdings_.remove_all(l2.no);
+  health_.close(*l2.health);
   std::unique_ptr<L2Line> line = std::move(l2.line);
   registry_.remove(l2.no, now_ms);
   return line;
@@ -73,6 +76,10 @@ void Registrations::order(L2& l2, const Order& order, uint64_t now_ms) {
 
 void Registrations::cancel(L2& l2, const Uuid& attempt_id, uint64_t now_ms) {
   if (!l2.is_given_up) count_unsent(l2, l2.line->cancel(attempt_id), now_ms);
+}
+
+void Registrations::tell_ejected(L2& l2, const Ejection& ejection, uint64_t now_ms) {
+  if (!l2.is_given_up) count_unsent(l2, l2.line->notice(ejection), now_ms);
 }
 
 void Registrations::count_unsent(L2& l2, size_t bytes, uint64_t now_ms) {
@@ -114,18 +121,24 @@ void Registrations::on_timer(L2No no, uint64_t now_ms) {
   }
 }
 
-void Registrations::give_up(L2& l2, const Uuid& attempt_id, uint64_t ordered_ms, uint64_t now_ms) {
+void Registrations::give_up(L2& l2, const Uuid& attempt_id, uint64_t ordered_ms, uint64_t now_ms,
+                            const Wait& wait) {
   ++context_.counters.orders_given_up;
-  l2.places.give_up(attempt_id, ordered_ms, now_ms);
+  l2.places.give_up(attempt_id, ordered_ms, now_ms, wait);
   orders_given_up_.emplace(attempt_id, l2.no);
   arm_places(l2);
 }
 
-L2* Registrations::settle(const Uuid& attempt_id, uint64_t now_ms) {
+L2* Registrations::settle(const Uuid& attempt_id, Answer answer, uint64_t now_ms) {
   const auto found = orders_given_up_.find(attempt_id);
   if (found == orders_given_up_.end()) return nullptr;
   L2* l2 = registry_.find(found->second);
-  check(l2 && l2->places.settle(attempt_id, now_ms), "an order given up is at no L2");
+  const auto settled = l2 ? l2->places.settle(attempt_id, now_ms) : std::nullopt;
+  check(settled.has_value(), "an order given up is at no L2");
+  if (answer == Answer::kPost && settled->wait.counted_ms > 0) {
+    health_.correct_first_byte(l2->health->no(), settled->wait.counted_ms,
+                               now_ms - settled->ordered_ms, now_ms);
+  }
   orders_given_up_.erase(found);
   arm_places(*l2);
   return l2;
@@ -135,12 +148,19 @@ L2* Registrations::on_places_timer(L2No no, uint64_t now_ms) {
   L2* l2 = registry_.find(no);
   if (!l2) return nullptr;
   Timers::fired(l2->places_timer);
-  while (const auto attempt = l2->places.expire(now_ms)) {
+  while (const auto order = l2->places.expire(now_ms)) {
     ++context_.counters.places_expired;
-    orders_given_up_.erase(*attempt);
+    orders_given_up_.erase(order->attempt);
+    if (order->wait.is_late) count_silence(*l2, *order, now_ms);
   }
   arm_places(*l2);
   return l2;
+}
+
+void Registrations::count_silence(L2& l2, const Places::GivenUp& order, uint64_t now_ms) {
+  const OrderEnd end{.how = OrderEnd::How::kSilent, .ordered_ms = order.ordered_ms};
+  const auto ejection = health_.add_end(l2.health->no(), end, now_ms);
+  if (ejection) tell_ejected(l2, *ejection, now_ms);
 }
 
 void Registrations::forget_given_up(L2& l2) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "broker/base/context.h"
+#include "broker/health/health_book.h"
 #include "broker/registry/holdings.h"
 #include "broker/registry/registry.h"
 #include "broker/registry/ring.h"
@@ -24,7 +25,8 @@ class Registrations {
   explicit Registrations(Context& context)
       : context_(context),
         registry_(context.settings),
-        holdings_(context.settings.holdings_per_address) {}
+        holdings_(context.settings.holdings_per_address),
+        health_(context) {}
 
   /// Registers an L2 that is reached by `line` from its peer's `address` (without port), and begins
   /// the line. The caller ends the former line of a replaced registration. An error destroys `line`
@@ -44,13 +46,19 @@ class Registrations {
   void order(L2& l2, const Order& order, uint64_t now_ms);
   /// Tells the L2 that nobody waits for an attempt any more, where its line can say so.
   void cancel(L2& l2, const Uuid& attempt_id, uint64_t now_ms);
+  /// Tells the L2 that it is ejected, where its line can say so.
+  void tell_ejected(L2& l2, const Ejection& ejection, uint64_t now_ms);
   void on_timer(L2No no, uint64_t now_ms);
 
   /// The attempt has ended without its POST, so its order is given up and keeps its place.
-  void give_up(L2& l2, const Uuid& attempt_id, uint64_t ordered_ms, uint64_t now_ms);
+  /// `wait` is what that says of the L2.
+  void give_up(L2& l2, const Uuid& attempt_id, uint64_t ordered_ms, uint64_t now_ms,
+               const Wait& wait = {});
+  /// How an L2 answers an order that was given up.
+  enum class Answer : uint8_t { kPost, kAcknowledges };
   /// The L2 has answered an order. Returns the L2 where that order was given up, so that its place
-  /// is free now; else null.
-  L2* settle(const Uuid& attempt_id, uint64_t now_ms);
+  /// is free now; else null. A POST corrects what its health has counted for the order.
+  L2* settle(const Uuid& attempt_id, Answer answer, uint64_t now_ms);
   /// A deadline of TimerKind::kPlaces passed. Returns the L2 whose place is free; null: it is gone.
   L2* on_places_timer(L2No no, uint64_t now_ms);
   /// The L2's registration is over, and with it all its orders given up.
@@ -66,6 +74,8 @@ class Registrations {
   [[nodiscard]] const Ring& ring() const { return ring_; }
   [[nodiscard]] Holdings& holdings() { return holdings_; }
   [[nodiscard]] const Holdings& holdings() const { return holdings_; }
+  [[nodiscard]] HealthBook& health() { return health_; }
+  [[nodiscard]] const HealthBook& health() const { return health_; }
 
  private:
   void log_admission(const Registry::Admission& admission);
@@ -74,11 +84,14 @@ class Registrations {
   [[nodiscard]] bool is_stuck(const L2& l2, uint64_t now_ms) const;
   void arm(L2& l2, uint64_t at_ms);
   void arm_places(L2& l2);
+  /// An order that was late was never answered.
+  void count_silence(L2& l2, const Places::GivenUp& order, uint64_t now_ms);
 
   Context& context_;
   Registry registry_;
   Ring ring_;
   Holdings holdings_;
+  HealthBook health_;
   std::vector<L2No> given_up_;
   /// The L2s that have a place taken by an order given up, by its attempt.
   absl::flat_hash_map<Uuid, L2No> orders_given_up_;

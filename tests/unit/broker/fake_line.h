@@ -24,6 +24,7 @@ struct FakeL2 {
   std::vector<Uuid> session_keys = {};
   std::vector<Got> orders = {};
   std::vector<Uuid> cancels = {};
+  std::vector<Ejection> notices = {};
   size_t heartbeats = 0;
   std::vector<std::string> end_reasons = {};
   size_t cuts = 0;
@@ -54,6 +55,10 @@ class FakeLine final : public L2Line {
   }
   [[nodiscard]] size_t cancel(const Uuid& attempt_id) override {
     l2_.cancels.push_back(attempt_id);
+    return l2_.bytes_per_call;
+  }
+  [[nodiscard]] size_t notice(const Ejection& ejection) override {
+    l2_.notices.push_back(ejection);
     return l2_.bytes_per_call;
   }
   [[nodiscard]] size_t heartbeat() override {

@@ -123,7 +123,7 @@ TEST_CASE("a worker's report counts for the L2 and the fetch", "[broker][attempt
   SECTION("a lie") {
     life.report(Outcome::kLied);
     CHECK(life.l2->tally.lied + life.fetch.failed == 2);
-    CHECK(life.l2->is_suspect(2'000));
+    CHECK(life.l2->is_ejected(2'000));
     CHECK(life.registrations.holdings().size() == 0);
   }
   SECTION("aborted") {

@@ -117,11 +117,11 @@ TEST_CASE("an L2 over its share is asked where no other has a free place",
   CHECK(pool.counters().queues_full == 0);
 }
 
-TEST_CASE("an L2 over its share comes before one that lied lately", "[broker][bounded_load]") {
+TEST_CASE("an L2 over its share comes before one that is ejected", "[broker][bounded_load]") {
   CrowdOf pool(2);
   L2& owner = pool.owner();
   L2& other = owner.no == pool.l2s[0]->no ? *pool.l2s[1] : *pool.l2s[0];
-  other.suspect_until_ms = pool.edge.now_ms + 60'000;
+  pool.edge.registrations.health().eject(*other.health, 60'000, pool.edge.now_ms);
   pool.fetch_many(50);
   CHECK(pool.load(owner) == 50);
 }

@@ -31,9 +31,10 @@ class Dispatch {
   /// Registers `id` by a line to `l2`.
   L2& add(FakeL2& l2, const std::string& id, uint32_t capacity = 3,
           const Capabilities& capabilities = kV2Capabilities) {
+    const uint64_t host = hosts_.try_emplace(id, hosts_.size() + 1).first->second;
     auto opened = registrations.open(
         {.l2_id = id, .capabilities = capabilities, .capacity = capacity},
-        std::make_unique<FakeLine>(l2), "192.0.2." + std::to_string(++hosts_), now_ms);
+        std::make_unique<FakeLine>(l2), "192.0.2." + std::to_string(host), now_ms);
     REQUIRE(opened);
     replaced = std::move(opened->replaced);
     return *opened->l2;
@@ -158,7 +159,7 @@ class Dispatch {
   }
 
   uint64_t uuids_ = 0;
-  uint64_t hosts_ = 0;
+  std::map<std::string, uint64_t> hosts_;  ///< Of the addresses, by id.
 
  public:
   uint64_t now_ms = 1'000;

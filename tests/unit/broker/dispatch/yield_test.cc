@@ -24,7 +24,7 @@ TEST_CASE("a fetch that yields leaves its place to the next, and nobody is at fa
   CHECK_FALSE(dispatch.dispatcher.knows(kWorker, WorkerFetchId{1}));
   CHECK(l2.tally.cancelled == 1);
   CHECK(l2.tally.failed + l2.tally.silent + l2.tally.lied == 0);
-  CHECK_FALSE(l2.is_suspect(dispatch.now_ms));
+  CHECK_FALSE(l2.is_ejected(dispatch.now_ms));
   const Counters& counters = dispatch.context.counters;
   CHECK(counters.fetches_yielded == 1);
   CHECK(counters.outcomes[Outcome::kYielded] == 1);

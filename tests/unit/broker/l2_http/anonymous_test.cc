@@ -24,7 +24,7 @@ struct Ordered {
     const L2Tally& tally = l2().tally;
     CHECK(tally.not_found + tally.failed + tally.lied + tally.complete + tally.silent == 0);
     CHECK(tally.car_bytes == 0);
-    CHECK_FALSE(l2().is_suspect(rig.now_ms));
+    CHECK_FALSE(l2().is_ejected(rig.now_ms));
     CHECK(rig.broker.registrations().holdings().size() == 1);
   }
   /// A delivery without an id comes and is no use.

@@ -81,6 +81,18 @@ TEST_CASE("an NDJSON line in chunks says head, heartbeats, orders and end",
   CHECK_FALSE(to.is_closed);
 }
 
+TEST_CASE("an ejection is told to L2s that speak v2 alone", "[broker][registration]") {
+  Line to(NdjsonLine::Framing::kClose, kV2Capabilities);
+  const Ejection ejection{.reason = EjectionReason::kLied, .for_ms = 60'000};
+  const size_t told = to.line.notice(ejection);
+  const std::string line = to.written();
+  CHECK(line == "{\"notice\":\"ejected\",\"reason\":\"lied\",\"forMs\":60000}\n");
+  CHECK(told == line.size());
+  Line legacy(NdjsonLine::Framing::kClose, Capabilities{});
+  CHECK(legacy.line.notice(ejection) == 0);
+  CHECK(legacy.written().empty());
+}
+
 TEST_CASE("an order in the middle of an output says what to skip, to L2s that read whole requests",
           "[broker][registration]") {
   const auto capabilities = GENERATE(Capabilities{}, kV2Capabilities);

@@ -33,7 +33,7 @@ TEST_CASE("a place of an order given up is free after its time at the latest", "
   places.give_up(kFirst, 1'000, 3'000);
   CHECK(places.expires_at_ms() == 2'000 + kGivenUpPlaceMs);
   CHECK_FALSE(places.expire(1'999 + kGivenUpPlaceMs));
-  CHECK(places.expire(2'000 + kGivenUpPlaceMs) == kSecond);
+  CHECK(places.expire(2'000 + kGivenUpPlaceMs)->attempt == kSecond);
   CHECK_FALSE(places.expire(2'000 + kGivenUpPlaceMs));
   CHECK(places.expires_at_ms() == 3'000 + kGivenUpPlaceMs);
   CHECK(places.forget_given_up() == std::vector<Uuid>{kFirst});
