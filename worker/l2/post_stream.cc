@@ -160,6 +160,8 @@ void PostStream::on_written(size_t size, uint64_t /*now_ms*/) {
 void PostStream::reply(int status, bool keep_alive) {
   auto head = http::HeadWriter::response(status);
   head.add("Content-Length", uint64_t{0});
+  // 422 is also said of a stream that was cut short, for which no L2 is ejected.
+  if (proof_.outcome() == Outcome::kLied) head.add("Daphnis-Reason", "lied");
   if (!keep_alive) head.add("Connection", "close");
   output_.append(head.finish());
   ending_ = keep_alive ? Ending::kGiveBack : Ending::kHalfClose;

@@ -132,6 +132,7 @@ TEST_CASE("what follows the padding is a lie", "[worker]") {
   padded.push_back(1);
   Peer& l2 = rig.hand_off(rig.only<ipc::Fetch>(), post_with_length(padded));
   CHECK(status_line(l2.received) == "HTTP/1.1 422 Unprocessable Content");
+  CHECK(l2.received.find("Daphnis-Reason: lied\r\n") != std::string::npos);
   CHECK(rig.only<ipc::AttemptEnded>().outcome == Outcome::kLied);
 }
 
