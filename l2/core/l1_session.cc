@@ -139,6 +139,7 @@ void L1Session::on_line(std::string_view line, uint64_t now_ms) {
   std::optional<Order> order = reader_.read(line);
   if (!order && settings_.generation == Generation::kV2) {
     if (const auto cancelled = reader_.read_cancel(line)) return on_cancel(*cancelled);
+    if (const auto notice = reader_.read_notice(line)) return on_notice(*notice);
   }
   if (!order || active_.contains(order->request_id) || acknowledging_.contains(order->request_id)) {
     ++stats_.junk_lines;
@@ -187,6 +188,16 @@ void L1Session::on_cancel(const Uuid& request_id) {
     acknowledge(std::move(queued->order));
     queued_.erase(queued);
   }
+}
+
+void L1Session::on_notice(const Notice& notice) {
+  ++stats_.notices;
+  LogLine line("l1_notice");
+  line.add("notice", notice.notice).add("reason", notice.reason).add("for_ms", notice.for_ms);
+  if (notice.reason == "lied") {
+    line.add("advice", "what was sent is not what its CID says: check the store");
+  }
+  log(LogLevel::kWarn, std::move(line));
 }
 
 void L1Session::acknowledge(Order order) {

@@ -84,6 +84,7 @@ class L1Session {
     uint64_t junk_lines = 0;      ///< Unreadable, too long, or with the id of an upload under way.
     uint64_t orders_dropped = 0;  ///< The queue was full, or their deadline passed in it.
     uint64_t cancels = 0;         ///< Of orders that were queued or being delivered.
+    uint64_t notices = 0;         ///< What the L1 told of this L2's standing.
   };
 
   L1Session(SessionSettings settings, Random random);
@@ -144,6 +145,7 @@ class L1Session {
   void on_line(std::string_view line, uint64_t now_ms);
   void start_queued(uint64_t now_ms);
   void on_cancel(const Uuid& request_id);
+  void on_notice(const Notice& notice);
   void acknowledge(Order order);
   void tell();
   void post_holdings();

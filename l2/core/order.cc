@@ -131,4 +131,17 @@ std::optional<Uuid> OrderReader::read_cancel(std::string_view line) {
   return parse_uuid(text_field(fields, "cancel", is_wrong));
 }
 
+std::optional<Notice> OrderReader::read_notice(std::string_view line) {
+  object fields;
+  if (state_->parser.parse(line.data(), line.size()).get(fields) != simdjson::SUCCESS) return {};
+  bool is_odd = false;
+  const std::string_view what = text_field(fields, "notice", is_odd);
+  if (!is_name(what)) return {};
+  Notice notice{.notice = std::string(what)};
+  const std::string_view reason = text_field(fields, "reason", is_odd);
+  if (is_name(reason)) notice.reason = reason;
+  notice.for_ms = count_field(fields, "forMs", is_odd).value_or(0);
+  return notice;
+}
+
 }  // namespace daphnis::l2

@@ -26,6 +26,13 @@ struct Order {
   bool is_understood = true;
 };
 
+/// What an L1 tells of this L2's standing there.
+struct Notice {
+  std::string notice = {};  ///< What has happened: "ejected" is what there is.
+  std::string reason = {};
+  uint64_t for_ms = 0;
+};
+
 /// Reads order lines (a JSON object each, without its line end). nullopt: the line is junk, that
 /// is, it has no id or no root. The root is `root`, or `cid` where that is missing; numbers may be
 /// strings; unknown keys are ignored.
@@ -39,6 +46,9 @@ class OrderReader {
   [[nodiscard]] std::optional<Order> read(std::string_view line);
   /// Reads a line that is no order: the id of the order that it cancels; nullopt: it cancels none.
   [[nodiscard]] std::optional<Uuid> read_cancel(std::string_view line);
+  /// Reads a line that is neither: a notice; nullopt: it is none. Texts that are no names
+  /// (is_name()) are left out.
+  [[nodiscard]] std::optional<Notice> read_notice(std::string_view line);
 
  private:
   struct State;

@@ -43,6 +43,22 @@ TEST_CASE("an order of the deployed protocol asks for the whole DAG without repe
   CHECK(order->is_understood);
 }
 
+TEST_CASE("a notice tells of an ejection and is no order", "[l2][order]") {
+  OrderReader reader;
+  const std::string line = R"({"notice":"ejected","reason":"lied","forMs":60000,"later":1})";
+  CHECK_FALSE(reader.read(line));
+  CHECK_FALSE(reader.read_cancel(line));
+  const auto notice = reader.read_notice(line);
+  REQUIRE(notice);
+  CHECK(notice->notice == "ejected");
+  CHECK(notice->reason == "lied");
+  CHECK(notice->for_ms == 60'000);
+  CHECK(reader.read_notice(R"({"notice":"other","reason":"two words"})")->reason.empty());
+  for (const char* junk : {"", "{}", R"({"notice":7})", R"({"notice":"two words"})"}) {
+    CHECK_FALSE(reader.read_notice(junk));
+  }
+}
+
 TEST_CASE("a cancel names an order and is none itself", "[l2][order]") {
   OrderReader reader;
   const std::string cancel = std::string(R"({"cancel":")") + kId + R"(","later":1})";

@@ -101,6 +101,18 @@ TEST_CASE("a legacy session knows no cancels", "[l2][session]") {
   CHECK(rig.session.stats().junk_lines == 1);
 }
 
+TEST_CASE("an L1's notice is logged and is no junk", "[l2][session]") {
+  Rig rig;
+  rig.registered();
+  rig.feed("{\"notice\":\"ejected\",\"reason\":\"lied\",\"forMs\":60000}\n");
+  CHECK(rig.session.stats().notices == 1);
+  CHECK(rig.session.stats().junk_lines == 0);
+  REQUIRE_FALSE(rig.logged.empty());
+  CHECK(rig.logged.back().starts_with(
+      "level=warn event=l1_notice notice=ejected reason=lied for_ms=60000 advice="));
+  CHECK(rig.session.is_registered());
+}
+
 TEST_CASE("junk lines and ids of uploads under way are counted and ignored", "[l2][session]") {
   Rig rig;
   rig.registered();
