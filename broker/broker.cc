@@ -142,6 +142,17 @@ void Broker::broadcast_log_level(LogLevel level) {
   workers_.broadcast(ipc::BroadcastVerb::kLogLevel, std::string(name(level)));
 }
 
+void Broker::eject_l2(L2& l2, uint64_t for_ms, uint64_t now_ms) {
+  registrations_.health().eject(*l2.health, for_ms, now_ms);
+  registrations_.tell_ejected(l2, {.reason = EjectionReason::kOperator, .for_ms = for_ms}, now_ms);
+}
+
+void Broker::readmit_l2(L2& l2, uint64_t now_ms) {
+  registrations_.health().readmit(*l2.health);
+  dispatcher_.serve_queue(l2, now_ms);
+  after_input(now_ms);
+}
+
 void Broker::drain(uint64_t now_ms) {
   is_draining_ = true;
   dispatcher_.drain(now_ms);

@@ -71,6 +71,13 @@ class Broker {
   [[nodiscard]] LogLevel log_level() const { return context_.out.log_level(); }
   /// Sets the level here and at all workers.
   void broadcast_log_level(LogLevel level);
+  /// Null: no L2 of this id is registered.
+  [[nodiscard]] L2* find_l2(std::string_view id) { return registrations_.registry().find(id); }
+  /// Has the L2 asked after all others for so long, and tells it.
+  void eject_l2(L2& l2, uint64_t for_ms, uint64_t now_ms);
+  /// Ends whatever ejection or probation the L2 has, and forgets what it lied about.
+  void readmit_l2(L2& l2, uint64_t now_ms);
+  void set_weight(L2& l2, double weight) { registrations_.set_weight(l2, weight); }
   [[nodiscard]] Cache& cache() { return cache_; }
   [[nodiscard]] Warmer& warmer() { return warmer_; }
   /// Ends all registrations and every fetch that no worker streams yet. Streams that were handed

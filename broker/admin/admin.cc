@@ -8,10 +8,10 @@
 #include <string_view>
 
 #include "broker/admin/admin_cache.h"
+#include "broker/admin/admin_l2s.h"
 #include "broker/admin/metrics.h"
 #include "broker/admin/prometheus_text.h"
 #include "broker/l2_http/web_pages.h"
-#include "broker/registry/l2_states.h"
 #include "common/http/http_head.h"
 #include "common/http/http_writer.h"
 
@@ -46,27 +46,6 @@ bool is_literal_host(std::string_view host) {
   in_addr address{};
   return http::equals_ignoring_case(name, "localhost") ||
          inet_pton(AF_INET, std::string(name).c_str(), &address) == 1;
-}
-
-std::string l2s_ndjson(const Broker& broker, uint64_t now_ms) {
-  std::string out;
-  broker.registrations().registry().for_each([&](const L2& l2) {
-    fmt::format_to(
-        std::back_inserter(out),
-        R"({{"id":"{}","address":"{}","generation":"{}","capacity":{},"state":"{}",)"
-        R"("in_flight":{},"given_up":{},"waiting":{},"unsent_bytes":{},"holdings":{},"session":{},)"
-        R"("registered_ms":{},)"
-        R"("orders":{},"complete":{},"not_found":{},"silent":{},"failed":{},"lied":{},)"
-        R"("cancelled":{},"car_bytes":{}}})"
-        "\n",
-        l2.id(), l2.address, generation_name(l2.capabilities()), l2.registration.capacity,
-        name(state_of(l2, now_ms)), l2.places.attempts().size(), l2.places.given_up(),
-        l2.waiting.size(), l2.unsent_bytes, broker.registrations().holdings().size_of(l2.no),
-        l2.session, now_ms - l2.registered_ms, l2.tally.orders, l2.tally.complete,
-        l2.tally.not_found, l2.tally.silent, l2.tally.failed, l2.tally.lied, l2.tally.cancelled,
-        l2.tally.car_bytes);
-  });
-  return out;
 }
 
 std::string workers_ndjson(const Broker& broker, uint64_t now_ms) {
@@ -112,14 +91,17 @@ AdminReply list(const http::Head& head, const Broker& broker) {
 }
 
 /// The reply to /readyz: ready where the broker is not draining and has all that `require` lists,
-/// separated by commas. `require` must be the whole query.
-std::string readiness(const http::Head& head, const Broker& broker) {
+/// separated by commas. `require` must be the whole query. That the edge suspects itself makes it
+/// unready only where `require` says "self": hits are served all the same, and ids that cost
+/// nothing could bring the suspicion about.
+std::string readiness(const http::Head& head, const Broker& broker, uint64_t now_ms) {
   const size_t workers = broker.workers().admitted().size();
   const size_t l2s = broker.registrations().registry().size();
+  const bool suspects_itself = broker.registrations().health().suspects_itself(now_ms);
   bool is_ready = !broker.is_draining();
   std::string_view query = std::string_view(head.target).substr(kReadyz.size());
   if (!query.empty() && !query.starts_with(kRequire)) {
-    return respond(&head, 400, kText, "/readyz?require=worker,l2\n");
+    return respond(&head, 400, kText, "/readyz?require=worker,l2,self\n");
   }
   query.remove_prefix(std::min(query.size(), kRequire.size()));
   while (!query.empty()) {
@@ -129,21 +111,24 @@ std::string readiness(const http::Head& head, const Broker& broker) {
       is_ready = is_ready && workers > 0;
     } else if (name == "l2") {
       is_ready = is_ready && l2s > 0;
+    } else if (name == "self") {
+      is_ready = is_ready && !suspects_itself;
     } else {
-      return respond(&head, 400, kText, "require knows worker and l2\n");
+      return respond(&head, 400, kText, "require knows worker, l2 and self\n");
     }
   }
   return respond(&head, is_ready ? 200 : 503, kJson,
-                 fmt::format(R"({{"ready":{},"draining":{},"workers":{},"l2s":{}}})"
+                 fmt::format(R"({{"ready":{},"draining":{},"workers":{},"l2s":{},)"
+                             R"("suspects_itself":{}}})"
                              "\n",
-                             is_ready, broker.is_draining(), workers, l2s));
+                             is_ready, broker.is_draining(), workers, l2s, suspects_itself));
 }
 
 std::string look(const http::Head& head, std::string_view path, const Broker& broker,
                  const ProcessGauges& process, uint64_t now_ms) {
   if (path == "/healthz") return respond(&head, 200, kText, "ok\n");
-  if (path == kReadyz) return readiness(head, broker);
-  if (path == "/l2s") return respond(&head, 200, kNdjson, l2s_ndjson(broker, now_ms));
+  if (path == kReadyz) return readiness(head, broker, now_ms);
+  if (path == "/l2s") return respond(&head, 200, kNdjson, l2_list(broker, now_ms));
   if (path == "/workers") return respond(&head, 200, kNdjson, workers_ndjson(broker, now_ms));
   if (path == "/metrics") {
     const Metrics metrics = metrics_of(broker, process, now_ms);
@@ -163,7 +148,11 @@ AdminReply admin_reply(const http::Head& head, std::string_view body, Broker& br
   const std::string_view path = std::string_view(head.target).substr(0, head.target.find('?'));
   if (head.method == "POST" && path.starts_with(kLogLevel)) return {set_log_level(head, broker)};
   if (head.method == "POST" && path.starts_with("/cache/")) {
-    const CacheReply reply = cache_command(head, path, body, broker);
+    const CommandReply reply = cache_command(head, path, body, broker);
+    return {respond(&head, reply.status, reply.type, reply.body)};
+  }
+  if (head.method == "POST" && path.starts_with("/l2s/")) {
+    const CommandReply reply = l2_command(head, path, broker, now_ms);
     return {respond(&head, reply.status, reply.type, reply.body)};
   }
   if (head.method != "GET" && head.method != "HEAD") {

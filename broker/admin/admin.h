@@ -19,9 +19,10 @@ struct AdminReply {
 /// The reply to one request to the admin endpoint. `body` is the request's body.
 ///
 /// GET (or HEAD) serves /healthz (200 while the loop turns), /readyz (JSON; 503 while draining, or
-/// where a worker or an L2 is missing that `?require=worker,l2` or one of the two names), /l2s,
+/// where what `?require=worker,l2,self` or a part of it names is missing), /l2s,
 /// /workers and /cache (NDJSON, one object a line), and /metrics (Prometheus text format 0.0.4).
 /// POST /log-level/<level> sets the level here and at all workers; admin_cache.h has POST /cache/…
+/// and admin_l2s.h POST /l2s/…
 ///
 /// A request with an Origin, or whose Host is neither an address literal nor localhost, gets 403:
 /// it comes from a page in a browser (DNS rebinding), and this endpoint has no other guard.

@@ -12,15 +12,7 @@
 namespace daphnis::broker {
 namespace {
 
-/// The value of `name` where it is the first parameter of the query; else empty.
-std::string_view parameter(std::string_view target, std::string_view name) {
-  const std::string_view query = target.substr(std::min(target.find('?'), target.size()));
-  if (query.size() <= name.size() + 1 || query.substr(1, name.size()) != name) return {};
-  if (query[name.size() + 1] != '=') return {};
-  return query.substr(name.size() + 2);
-}
-
-CacheReply purge(std::string_view target, Broker& broker) {
+CommandReply purge(std::string_view target, Broker& broker) {
   Cache::Removed removed;
   if (parameter(target, "all") == "1") {
     removed = broker.cache().purge_all();
@@ -35,7 +27,7 @@ CacheReply purge(std::string_view target, Broker& broker) {
                       removed.entries, removed.bytes)};
 }
 
-CacheReply set_limit(std::string_view target, Broker& broker) {
+CommandReply set_limit(std::string_view target, Broker& broker) {
   uint64_t bytes = 0;
   if (!parse_byte_size(parameter(target, "bytes"), bytes)) {
     return {400, kText, "write ?bytes=SIZE, with K, M, G or T\n"};
@@ -48,7 +40,7 @@ CacheReply set_limit(std::string_view target, Broker& broker) {
 }
 
 /// Adds each line's CID to the warmer; a line that is no CID counts as refused.
-CacheReply warm(std::string_view body, Broker& broker) {
+CommandReply warm(std::string_view body, Broker& broker) {
   size_t accepted = 0;
   size_t held = 0;
   size_t refused = 0;
@@ -72,8 +64,8 @@ CacheReply warm(std::string_view body, Broker& broker) {
 
 }  // namespace
 
-CacheReply cache_command(const http::Head& head, std::string_view path, std::string_view body,
-                         Broker& broker) {
+CommandReply cache_command(const http::Head& head, std::string_view path, std::string_view body,
+                           Broker& broker) {
   if (!broker.cache().exists()) return {404, kText, "this edge has no cache\n"};
   if (path == "/cache/purge") return purge(head.target, broker);
   if (path == "/cache/limit") return set_limit(head.target, broker);
