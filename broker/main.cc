@@ -153,6 +153,8 @@ void add_options(daphnis::uv::SettingsReader& reader, Options& options) {
      "How long an L2 is asked last, the first time that it lied or failed too often");
   add_rule(reader, options, "ejection", settings.ejection,
            "Whether L2s that lie or fail too often are asked last, or only counted");
+  add_rule(reader, options, "keep-id", settings.keep_id,
+           "Whether a live id stays with its address, or takeovers are only counted");
   ms("heartbeat-ms", settings.heartbeat_ms, "Between heartbeats on a registration");
   ms("l2-stuck-ms", settings.l2_stuck_ms, "An L2 that takes nothing for so long is dropped");
   ms("replace-every-ms", settings.replace_every_ms, "How often an id may change its connection");

@@ -24,6 +24,12 @@ void add_l2s(Metrics& out, const Broker& broker, uint64_t now_ms) {
               counters.registrations_refused, "refused");
   out.counter("l2_replacements_total", "Registrations that took over a live id",
               counters.replacements);
+  out.counter("l2_takeovers_refused_total",
+              "Registrations answered 503 since another address has their id",
+              counters.takeovers_refused);
+  out.counter("l2_takeovers_observed_total",
+              "Registrations that would have been, were the rule not only observed",
+              counters.takeovers_observed);
   out.counter("l2_losses_total", "Registrations that ended", counters.losses, "losses");
   out.counter("l2_drops_stuck_total", "Registrations dropped since the L2 did not read",
               counters.drops_stuck);

@@ -74,6 +74,8 @@ struct Counters {
   uint64_t registrations = 0;
   uint64_t registrations_refused = 0;
   uint64_t replacements = 0;
+  uint64_t takeovers_refused = 0;
+  uint64_t takeovers_observed = 0;  ///< With RuleMode::kObserve.
   uint64_t losses = 0;
   uint64_t drops_stuck = 0;
   // Health.

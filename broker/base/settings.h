@@ -44,6 +44,8 @@ struct Settings {
   uint64_t heartbeat_ms = 5'000;
   uint64_t l2_stuck_ms = 15'000;  ///< An L2 whose socket takes nothing for this long is dropped.
   uint64_t replace_every_ms = 5'000;  ///< Least time between two changes of one id's connection.
+  /// A live id stays with the address that has it, until that connection is dead.
+  RuleMode keep_id = RuleMode::kOn;
   uint32_t retry_after_s = 5;  ///< Sent with every 503.
   size_t l2s_max = limits::kL2sMax;
   size_t connections_max = limits::kL2ConnectionsMax;

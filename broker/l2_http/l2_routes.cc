@@ -32,6 +32,8 @@ Reason reason_of(Registry::Refusal refusal) {
       return {"full", "this L1 has as many L2s as it takes"};
     case Registry::Refusal::kAddressFull:
       return {"address_full", "this L1 has as many L2s of your address as it takes"};
+    case Registry::Refusal::kInUse:
+      return {"id_in_use", "another address has this id, and its connection lives"};
     case Registry::Refusal::kTooSoon:
       break;
   }
@@ -96,7 +98,9 @@ void L2Server::open_registration(L2Connection& connection, RegisterTarget&& targ
   auto opened =
       registrations_.open(std::move(registration), std::move(line), connection.address, now_ms);
   if (!opened) {
-    if (opened.error() == Registry::Refusal::kTooSoon) {
+    const bool is_contest = opened.error() == Registry::Refusal::kTooSoon ||
+                            opened.error() == Registry::Refusal::kInUse;
+    if (is_contest) {
       tell_contest(*old, connection.address, now_ms);
     }
     const Reason why = reason_of(opened.error());

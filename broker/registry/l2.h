@@ -7,6 +7,7 @@
 #include <string>
 
 #include "broker/base/ids.h"
+#include "broker/base/settings.h"
 #include "broker/base/timers.h"
 #include "broker/health/health.h"
 #include "broker/registry/capabilities.h"
@@ -86,6 +87,10 @@ struct L2 {
     return health && health->is_on_probation() ? 1 : registration.capacity;
   }
   [[nodiscard]] bool has_free_place() const { return places.taken() < places_max(); }
+  /// True where its connection has taken nothing of what is written to it for a heartbeat's time.
+  [[nodiscard]] bool is_silent(uint64_t now_ms, const Settings& settings) const {
+    return unsent_bytes > 0 && now_ms - taken_ms >= settings.heartbeat_ms;
+  }
   [[nodiscard]] bool has_queue_place() const { return waiting.size() < limits::kL2QueueMax; }
   /// How long a fetch that comes now is likely to wait for a place, in ms; 0: nobody knows yet.
   [[nodiscard]] uint64_t queue_wait_ms() const {

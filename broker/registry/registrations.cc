@@ -11,7 +11,13 @@ std::expected<Registry::Admission, Registry::Refusal> Registrations::open(
     Registration registration, std::unique_ptr<L2Line> line, const std::string& address,
     uint64_t now_ms) {
   auto admitted = registry_.admit(std::move(registration), std::move(line), address, now_ms);
-  if (!admitted) return admitted;
+  if (!admitted) {
+    const bool is_in_use = admitted.error() == Registry::Refusal::kInUse;
+    context_.counters.takeovers_refused += is_in_use ? 1 : 0;
+    return admitted;
+  }
+  const bool is_observed = context_.settings.keep_id == RuleMode::kObserve;
+  context_.counters.takeovers_observed += is_observed && admitted->was_in_use ? 1 : 0;
   L2& l2 = *admitted->l2;
   if (l2.health) health_.close(*l2.health);
   l2.health = &health_.open(l2.id(), l2.address);

@@ -17,6 +17,8 @@ std::expected<Registry::Admission, Registry::Refusal> Registry::admit(Registrati
     const bool is_too_soon =
         old->replaced_ms != 0 && now_ms - old->replaced_ms < settings_.replace_every_ms;
     if (is_too_soon) return std::unexpected(Refusal::kTooSoon);
+    const bool is_in_use = old->address != address && !old->is_silent(now_ms, settings_);
+    if (is_in_use && settings_.keep_id == RuleMode::kOn) return std::unexpected(Refusal::kInUse);
     const Network network = network_of(address);
     if (network != old->network && is_full(network)) return std::unexpected(Refusal::kAddressFull);
     leave_address(*old);
@@ -27,6 +29,7 @@ std::expected<Registry::Admission, Registry::Refusal> Registry::admit(Registrati
     const bool is_again =
         old->replaced_ms != 0 && now_ms - old->replaced_ms < limits::kIdContestedMs;
     taken.is_contested = is_again || old->address != address;
+    taken.was_in_use = is_in_use;
     enter_address(*old, address);
     old->registration = std::move(registration);
     old->registered_ms = now_ms;

@@ -24,6 +24,7 @@ class Registry {
     kFull,         ///< Settings::l2s_max are registered.
     kAddressFull,  ///< Settings::l2s_per_address of this network are registered.
     kTooSoon,      ///< The id changed its connection less than replace_every_ms ago.
+    kInUse,        ///< Another address has the id, and its connection lives.
   };
   struct Admission {
     L2* l2;
@@ -34,11 +35,14 @@ class Registry {
     /// Two nodes seem to use this id: it changed its connection twice within kIdContestedMs, or its
     /// address.
     bool is_contested = false;
+    /// It took the id from another address whose connection seems to live.
+    bool was_in_use = false;
   };
   /// Admits an L2, which is reached by `line`. A second connection for a live id takes the id over,
   /// but only once in replace_every_ms: a deployed node whose registration ends comes back without
   /// delay, so two nodes of one id would otherwise take it from each other as fast as the network
-  /// lets them.
+  /// lets them. From another address it does so only once the former connection is lost or stands
+  /// still, where Settings::keep_id says so.
   [[nodiscard]] std::expected<Admission, Refusal> admit(Registration registration,
                                                         std::unique_ptr<L2Line> line,
                                                         const std::string& address,

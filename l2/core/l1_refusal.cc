@@ -36,6 +36,11 @@ bool is_id_contested(std::string_view end_reason) {
 
 std::string_view advice_for(const L1Refusal& refusal) {
   if (is_id_contested(refusal)) return kTwoNodes;
+  if (refusal.code == "id_in_use") {
+    return "another address has this id: if that was this node's own, it is free within 20 "
+           "seconds; "
+           "else give each its own, by --id or by a store of its own";
+  }
   if (refusal.code == "full") return "this edge takes no more L2s: name another one with --l1";
   if (refusal.code == "draining") return {};
   if (refusal.code == "odd_registration") return "this L2 and the edge do not fit: update both";

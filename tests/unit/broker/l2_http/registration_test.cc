@@ -135,6 +135,46 @@ TEST_CASE("of two connections with one id the newest wins but only once in five 
   CHECK(rig.broker.registrations().ring().size() == 0);
 }
 
+TEST_CASE("a live id stays with its address until that connection is lost or stands still",
+          "[broker][registration]") {
+  Rig rig;
+  const std::string elsewhere = "198.51.100.7";
+  const ConnId home = rig.register_l2("home", "?v=2");
+  rig.advance(60'000);
+  const ConnId other = rig.register_l2("home", "?v=2", elsewhere);
+  CHECK(rig.status(other) == 503);
+  CHECK(rig.conns[other].out.find("id_in_use") != std::string::npos);
+  CHECK(rig.conns[other].out.find("Retry-After: 5") != std::string::npos);
+  CHECK(rig.log.back().find("event=l2_contested") != std::string::npos);
+  CHECK(rig.broker.counters().takeovers_refused == 1);
+  CHECK_FALSE(rig.conns[home].is_shut);
+  SECTION("it is lost") {
+    rig.hang_up(home, "the peer is gone");
+    CHECK(rig.status(rig.register_l2("home", "?v=2", elsewhere)) == 200);
+  }
+  SECTION("it stands still for a heartbeat's time") {
+    rig.conns[home].reads = false;
+    rig.advance(5'000);
+    CHECK(rig.status(rig.register_l2("home", "?v=2", elsewhere)) == 503);
+    rig.advance(5'000);
+    CHECK(rig.status(rig.register_l2("home", "?v=2", elsewhere)) == 200);
+    CHECK(rig.conns[home].is_shut);
+  }
+  SECTION("its own address may always have it") {
+    CHECK(rig.status(rig.register_l2("home", "?v=2")) == 200);
+  }
+}
+
+TEST_CASE("that an id stays with its address may be observed only, or be off",
+          "[broker][registration]") {
+  const RuleMode mode = GENERATE(RuleMode::kOff, RuleMode::kObserve);
+  Rig rig({.keep_id = mode});
+  rig.register_l2("home", "?v=2");
+  CHECK(rig.status(rig.register_l2("home", "?v=2", "198.51.100.7")) == 200);
+  CHECK(rig.broker.counters().takeovers_refused == 0);
+  CHECK(rig.broker.counters().takeovers_observed == (mode == RuleMode::kObserve ? 1 : 0));
+}
+
 TEST_CASE("two nodes of one id are told of at warn and a node that comes back once is not",
           "[broker][registration]") {
   Rig rig;
