@@ -340,6 +340,10 @@ void add_workers(Metrics& out, const Broker& broker) {
               totals.sum.readers_cut);
   out.counter("worker_yields_total", "Times a fetch gave its L2s up until its readers have room",
               totals.sum.yields);
+  out.counter("worker_requests_shed_total", "Requests answered 503 at once, at a bound",
+              totals.sum.shed);
+  out.counter("worker_directories_total", "Blocks fetched for the cache that lack a path's name",
+              totals.sum.directories);
   out.counter("worker_log_lines_dropped_total", "Log lines of workers that nobody took",
               totals.sum.log_lines_dropped);
   out.counter("verify_failures_total", "Streams that failed verification",

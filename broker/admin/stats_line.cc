@@ -26,7 +26,7 @@ constexpr Part kParts[] = {
     {"l2s", "registered v2 legacy idle busy full suspect"},
     {"", "workers fetches_in_flight fetches_waiting attempts_in_flight"},
     {"", "fetches served cancelled cached joined joiners"},
-    {"failed", "no_l2 failed silent not_found overloaded draining"},
+    {"failed", "no_l2 failed silent not_found overloaded draining path_not_found"},
     {"", "attempts handoffs"},
     {"answers",
      "complete not_found verify_failed aborted stalled cancelled lost overtaken yielded silent "

@@ -53,7 +53,7 @@ class Writer {
   }
   /// An outcome of this list.
   void one_of(const auto& list, Outcome outcome) {
-    put(static_cast<uint8_t>(place_in(list, outcome)));
+    put(static_cast<uint8_t>(place_in(list, outcome_in(version_, outcome))));
   }
   /// The version of all that follows.
   void use(uint16_t version) { version_ = version; }
@@ -108,6 +108,7 @@ class Reader {
     get(place);
     ok_ = ok_ && place < list.size();
     if (ok_) outcome = list[place];
+    ok_ = ok_ && outcome_in(version_, outcome) == outcome;
   }
   /// The version of all that follows.
   void use(uint16_t version) { version_ = version; }

@@ -27,7 +27,8 @@ class Codec {
   [[nodiscard]] bool has(const WorkerToBroker& message) const;
   [[nodiscard]] bool has(const BrokerToWorker& message) const;
 
-  /// The message as one whole frame.
+  /// The message as one whole frame. Where the version lacks a value of an enumeration, the value
+  /// goes that its declaration names for that version.
   [[nodiscard]] std::vector<uint8_t> encode(const WorkerToBroker& message, Carries carries) const;
   [[nodiscard]] std::vector<uint8_t> encode(const BrokerToWorker& message, Carries carries);
 

@@ -69,9 +69,12 @@ struct Fetch {
   bool has_output = false;
   /// The worker obeys JoinState::kLead.
   bool finds_place = false;
+  /// The Network of the client that it was begun for; 0: nobody knows, or no client wants it.
+  uint64_t client_network = 0;
   static void fields(auto& m, auto&& f) {
     f(m.fetch_id, m.request, m.key, m.trace_id, m.deadline_ms, m.must_not_join, m.resume,
       m.is_alone, m.has_output, m.finds_place);
+    f.since(7, m.client_network);
   }
 };
 
@@ -100,10 +103,13 @@ struct AttemptEnded {
   /// Bytes of the fetch's output that this attempt brought first; 0 where no reader can have them
   /// since the output began anew.
   uint64_t used_bytes = 0;
+  /// The blocks that it brought prove that the request's path does not exist; with kComplete alone.
+  bool proves_path_missing = false;
   static void fields(auto& m, auto&& f) {
     f(m.fetch_id, m.attempt_id);
     f.one_of(kAttemptOutcomes, m.outcome);
     f(m.wants_another, m.blocks_proven, m.body_bytes, m.duration_ms, m.resume, m.used_bytes);
+    f.since(7, m.proves_path_missing);
   }
 };
 
@@ -153,10 +159,13 @@ struct WorkerStats {
   uint64_t readers_left = 0;  ///< Slow readers that have left a shared fetch to go on alone.
   uint64_t readers_cut = 0;   ///< Readers that were cut since their slowness kept others waiting.
   uint64_t yields = 0;        ///< Fetches that have ended their sources until they have room.
+  uint64_t shed = 0;          ///< Requests answered 503 at once, since too many are in flight.
+  uint64_t directories = 0;   ///< Blocks fetched for the cache, since they lack what was asked for.
   static void fields(auto& m, auto&& f) {
     f(m.requests, m.status_2xx, m.status_3xx, m.status_4xx, m.status_5xx, m.aborted, m.client_left,
       m.bytes_out, m.verify_failures, m.clients, m.fetches, m.descriptors, m.rss_bytes, m.joins,
       m.spools, m.log_lines_dropped, m.loners, m.readers_left, m.readers_cut, m.yields);
+    f.since(7, m.shed, m.directories);
   }
 };
 

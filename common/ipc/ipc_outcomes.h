@@ -21,9 +21,14 @@ inline constexpr std::array kAttemptOutcomes = {
 
 /// Why the broker gives a fetch up (DESIGN 2, step 9).
 inline constexpr std::array kFetchOutcomes = {
-    Outcome::kNoL2,     Outcome::kL2sFailed,  Outcome::kSilent,
-    Outcome::kNotFound, Outcome::kOverloaded, Outcome::kDraining,
+    Outcome::kNoL2,       Outcome::kL2sFailed, Outcome::kSilent,       Outcome::kNotFound,
+    Outcome::kOverloaded, Outcome::kDraining,  Outcome::kPathNotFound,
 };
+
+/// The outcome that a peer of that version is told instead: the same where it knows it.
+[[nodiscard]] constexpr Outcome outcome_in(uint16_t version, Outcome outcome) {
+  return version < 7 && outcome == Outcome::kPathNotFound ? Outcome::kNotFound : outcome;
+}
 
 /// The place of `outcome` in one of these lists, where it must be.
 template <size_t N>

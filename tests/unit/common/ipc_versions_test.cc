@@ -11,16 +11,30 @@ namespace {
 using daphnis::test::from_hex;
 using daphnis::test::to_hex;
 
+constexpr size_t kFetchAt = 1;  ///< Its place among the samples.
+constexpr size_t kAttemptEndedAt = 4;
+constexpr size_t kWorkerStatsAt = 6;
+
 std::vector<uint8_t> payload_of(std::vector<uint8_t> frame) {
   frame.erase(frame.begin(), frame.begin() + kFrameHeadBytes);
   return frame;
+}
+
+/// The worker's samples with the fields that only this version has.
+std::vector<WorkerToBroker> newest_worker_samples() {
+  auto samples = worker_samples();
+  std::get<Fetch>(samples[kFetchAt]).client_network = 19;
+  std::get<AttemptEnded>(samples[kAttemptEndedAt]).proves_path_missing = true;
+  auto& stats = std::get<WorkerStats>(samples[kWorkerStatsAt]);
+  stats.shed = stats.directories = 20;
+  return samples;
 }
 
 }  // namespace
 
 TEST_CASE("a worker's messages have in the version before the bytes that they had", "[ipc]") {
   const Codec codec(kVersionMin);
-  const auto samples = worker_samples();
+  const auto samples = newest_worker_samples();
   REQUIRE(samples.size() == std::variant_size_v<WorkerToBroker>);
   for (size_t i = 0; i < samples.size(); ++i) {
     CAPTURE(i);
@@ -76,10 +90,11 @@ TEST_CASE("each end uses the version of the Welcome from that message on", "[ipc
   Codec broker;
   Codec worker;
   const WorkerToBroker links = Links{.keys = {1}};
+  const WorkerToBroker fetch = newest_worker_samples()[kFetchAt];
   const std::vector<uint8_t> hello =
       payload_of(worker.encode(WorkerToBroker(Hello{}), Carries::kNothing));
   REQUIRE(broker.decode_worker_to_broker(hello));
-  const uint16_t version = GENERATE(kVersionMin, kVersion);
+  const auto version = static_cast<uint16_t>(GENERATE(range(int{kVersionMin}, kVersion + 1)));
   CAPTURE(version);
   const auto welcome =
       payload_of(broker.encode(BrokerToWorker(Welcome{.version = version}), Carries::kNothing));
@@ -88,6 +103,18 @@ TEST_CASE("each end uses the version of the Welcome from that message on", "[ipc
   const bool travels = version >= 7;
   CHECK(worker.has(links) == travels);
   CHECK(broker.decode_worker_to_broker(payload).has_value() == travels);
+  const auto received =
+      broker.decode_worker_to_broker(payload_of(worker.encode(fetch, Carries::kNothing)));
+  REQUIRE(received);
+  CHECK(std::get<Fetch>(*received).client_network == (travels ? 19 : 0));
+  CHECK(std::get<Fetch>(*received).deadline_ms == 30'000);
+}
+
+TEST_CASE("a field that the connection's version does not have is malformed", "[ipc]") {
+  const auto newest =
+      payload_of(Codec(kVersion).encode(newest_worker_samples()[kFetchAt], Carries::kNothing));
+  CHECK_FALSE(Codec(kVersionMin).decode_worker_to_broker(newest));
+  CHECK_FALSE(Codec(kVersion).decode_worker_to_broker(from_hex(kWorkerGolden6[kFetchAt])));
 }
 
 TEST_CASE("a message that the connection's version does not have is malformed", "[ipc]") {
@@ -99,6 +126,22 @@ TEST_CASE("a message that the connection's version does not have is malformed", 
   const auto payload = payload_of(newest.encode(links, Carries::kNothing));
   CHECK(newest.decode_worker_to_broker(payload));
   CHECK_FALSE(before.decode_worker_to_broker(payload));
+}
+
+TEST_CASE("a path that is proven to be missing is content not found for the version before",
+          "[ipc]") {
+  const BrokerToWorker failed = FetchFailed{.reason = Outcome::kPathNotFound};
+  const auto reason_in = [&](uint16_t version) {
+    Codec codec(version);
+    const auto received =
+        codec.decode_broker_to_worker(payload_of(codec.encode(failed, Carries::kNothing)));
+    REQUIRE(received);
+    return std::get<FetchFailed>(*received).reason;
+  };
+  CHECK(reason_in(6) == Outcome::kNotFound);
+  CHECK(reason_in(7) == Outcome::kPathNotFound);
+  const auto odd = payload_of(Codec(7).encode(failed, Carries::kNothing));
+  CHECK_FALSE(Codec(6).decode_broker_to_worker(odd));
 }
 
 }  // namespace daphnis::ipc::test
