@@ -232,6 +232,12 @@ const Error& Verifier::failure() const {
 bool Verifier::is_content_fault() const {
   return impl_->content_fault;
 }
+std::optional<size_t> Verifier::missing_after() const {
+  const Walk& walk = impl_->walk;
+  const bool is_missing =
+      walk.state() == Walk::State::kDone && walk.outcome() == Walk::Outcome::kMissing;
+  return is_missing ? std::optional(walk.segments_found()) : std::nullopt;
+}
 bool Verifier::is_elsewhere() const {
   return impl_->state == State::kFailed && impl_->seeks_place &&
          impl_->failure.code == Errc::kUnexpected;

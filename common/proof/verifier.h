@@ -61,6 +61,9 @@ class Verifier {
   /// Valid in kFailed: true where proven bytes are at fault (they do not decode, their path is
   /// missing, a budget is passed), so that every honest L2 would fail the same way.
   [[nodiscard]] bool is_content_fault() const;
+  /// Where the walk is over and its last block proves that the request's path does not exist: the
+  /// number of the path's segments that lead to that block.
+  [[nodiscard]] std::optional<size_t> missing_after() const;
   /// Valid in kFailed: true where the verifier went on from a position, and the stream's first
   /// section is not the block due. That alone is no lie: the source may have another place in mind.
   [[nodiscard]] bool is_elsewhere() const;

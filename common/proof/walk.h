@@ -61,6 +61,8 @@ class Walk {
   [[nodiscard]] Outcome outcome() const { return outcome_; }
   /// True where the output ends with the block that the path names (dag-scope=block, format=raw).
   [[nodiscard]] bool is_for_one_block() const { return scope_ == DagScope::kBlock; }
+  /// The number of the path's segments that lead to the block where the path has come to.
+  [[nodiscard]] size_t segments_found() const { return path_at_; }
   /// Valid in kFailed; the fault is the content's, whoever sent it. kMalformed (a block does not
   /// decode), kUnsupported (codec or hash of a link), kTooLarge (a budget).
   [[nodiscard]] const Error& failure() const { return failure_; }

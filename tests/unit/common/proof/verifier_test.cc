@@ -29,6 +29,28 @@ CarRequest whole(const DagBuilder& dag, size_t root, bool dups = false) {
 
 }  // namespace
 
+TEST_CASE("the proof that a path is missing says how many of its segments were found") {
+  DagBuilder dag(1);
+  const size_t leaf = dag.raw({1, 2, 3});
+  const size_t sub = dag.directory({{"file", leaf}});
+  const size_t root = dag.directory({{"sub", sub}, {"leaf", leaf}});
+  MemorySource source = dag.source();
+  const ByteVector stream = produce(whole(dag, root), source).bytes;
+  const auto missing_after = [&](std::vector<std::string> path, size_t bytes) {
+    CarRequest request = whole(dag, root);
+    request.path = std::move(path);
+    Verifier verifier(request, StreamShape::kWholeDag);
+    (void)run(verifier, Bytes(stream).first(bytes));
+    return verifier.missing_after();
+  };
+  CHECK(missing_after({"nope"}, stream.size()) == 0);
+  CHECK(missing_after({"sub", "nope"}, stream.size()) == 1);
+  CHECK(missing_after({"sub", "file", "x", "y"}, stream.size()) == 2);
+  CHECK_FALSE(missing_after({"sub", "file"}, stream.size()));
+  CHECK_FALSE(missing_after({}, stream.size()));
+  CHECK_FALSE(missing_after({"nope"}, 40));
+}
+
 TEST_CASE("a missing path is not found before the first byte and proven absent after it") {
   DagBuilder dag(1);
   const size_t leaf = dag.raw({1, 2, 3});
