@@ -149,6 +149,7 @@ void Broker::eject_l2(L2& l2, uint64_t for_ms, uint64_t now_ms) {
 
 void Broker::readmit_l2(L2& l2, uint64_t now_ms) {
   registrations_.health().readmit(*l2.health);
+  registrations_.note_arrival(l2);
   dispatcher_.serve_queue(l2, now_ms);
   after_input(now_ms);
 }

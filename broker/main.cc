@@ -121,6 +121,11 @@ void resolve_rules(Options& options) {
   }
 }
 
+void add_absence_options(daphnis::uv::SettingsReader& reader, Options& options) {
+  add_rule(reader, options, "negative-memory", options.settings.negative_memory,
+           "What lately turned out not to be there is answered 404 at once");
+}
+
 void add_options(daphnis::uv::SettingsReader& reader, Options& options) {
   constexpr uint64_t kMsMax = 3'600'000;
   Settings& settings = options.settings;
@@ -200,6 +205,7 @@ void add_options(daphnis::uv::SettingsReader& reader, Options& options) {
           "ORIGIN"))
       ->expected(1, static_cast<int>(limits::kL2OriginsMax));
   reader.add_number("retry-after-s", settings.retry_after_s, 1U, 3600U, "Sent with every 503");
+  add_absence_options(reader, options);
   add_cache_options(reader, options);
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "broker/admin/metrics_absences.h"
 #include "broker/health/standing.h"
 #include "broker/registry/l2_states.h"
 
@@ -374,6 +375,7 @@ Metrics metrics_of(const Broker& broker, const ProcessGauges& process, uint64_t 
   add_health(out, broker, now_ms);
   add_ejections(out, broker.counters());
   add_fetches(out, broker);
+  add_absences(out, broker);
   add_deliveries(out, broker);
   add_cache(out, broker, process);
   add_workers(out, broker);

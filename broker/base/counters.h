@@ -43,6 +43,17 @@ struct Counters {
   uint64_t places_wanted = 0;
   uint64_t bounded_load_passed_over = 0;
   uint64_t slow_start_passed_over = 0;
+  // What is not there. With RuleMode::kObserve hits and refusals are counted and not made.
+  uint64_t absences_said = 0;
+  uint64_t absences_concluded = 0;
+  uint64_t absences_proven = 0;
+  uint64_t absence_hits = 0;
+  uint64_t absence_hits_proven = 0;
+  uint64_t absences_announced = 0;
+  uint64_t absences_linked = 0;
+  uint64_t absences_outdated = 0;
+  uint64_t absences_wrong = 0;
+  uint64_t absences_dropped = 0;  ///< At kAbsencesMax or kMissingPathsMax.
   // Attempts, by how they ended.
   uint64_t attempts = 0;
   uint64_t attempts_beside = 0;

@@ -40,6 +40,8 @@ struct Settings {
   RuleMode bounded_load = RuleMode::kOn;  ///< DESIGN 6; slow start is a part of it.
   /// The time in which a new L2's share of the load grows to the whole; 0: it has it at once.
   uint64_t slow_start_ms = 30'000;
+  /// What lately turned out not to be there is not looked for again (Absences).
+  RuleMode negative_memory = RuleMode::kOn;
   // Registrations (DESIGN 3.1).
   uint64_t heartbeat_ms = 5'000;
   uint64_t l2_stuck_ms = 15'000;  ///< An L2 whose socket takes nothing for this long is dropped.

@@ -243,7 +243,11 @@ void Attempt::count_for_fetch(const AttemptEnding& ending, const L2* l2) {
   fetch_->prefers_exact |= is_unusable(ending);
   count_tries(ending);
   remember_source(ending);
-  if (lacks_root(ending, *fetch_, l2)) registrations_.holdings().remove(l2_, fetch_->key);
+  const bool lacks_root = daphnis::broker::lacks_root(ending, *fetch_, l2);
+  if (lacks_root) registrations_.holdings().remove(l2_, fetch_->key);
+  if (!ending.is_told_not_found()) return;
+  ++fetch_->said_not_found;
+  fetch_->said_no_root += lacks_root ? 1 : 0;
 }
 
 void Attempt::count_tries(const AttemptEnding& ending) const {

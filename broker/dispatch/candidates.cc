@@ -202,9 +202,8 @@ Choice choose_among(const Fetch& fetch, Registrations& registrations, const Sett
   const bool is_crowd = ring.size() > kCompleteL2sMin;
   if (is_crowd && settings.complete_holdings != RuleMode::kOff) others.put_complete_last(known);
   // Those passed over do not count as looked at. Where the rule is only observed, nobody is.
-  const bool is_applied = settings.complete_holdings == RuleMode::kOn;
+  const size_t passed_over_max = passes_over_complete(ring, settings) ? kCompletePassedOverMax : 0;
   const size_t looks_max = fetch.asked.size() + settings.candidates_max;
-  const size_t passed_over_max = is_applied ? kCompletePassedOverMax : 0;
   size_t looks = 0;
   ring.walk(fetch.key, looks_max + passed_over_max, [&](L2No no) {
     const bool may_be_better = others.offer(no);

@@ -15,6 +15,11 @@ inline constexpr uint32_t kCompletePerFetchMax = 8;
 /// Of the same, those that are passed over on the ring for the sake of others.
 inline constexpr size_t kCompletePassedOverMax = 256;
 
+/// True where L2s that have announced all that they have are passed over for others.
+[[nodiscard]] inline bool passes_over_complete(const Ring& ring, const Settings& settings) {
+  return settings.complete_holdings == RuleMode::kOn && ring.size() > kCompleteL2sMin;
+}
+
 /// The L2 to ask next.
 struct Choice {
   L2* l2 = nullptr;        ///< Null: no L2 is left.

@@ -24,11 +24,16 @@ bool Dispatcher::on_fetch(WorkerId worker, ipc::Fetch&& message, uint64_t now_ms
   Fetch& fetch = fetches_.add(worker, std::move(message));
   fetch.patience_ms = patience_ms;
   fetch.deadline_ms = now_ms + patience_ms;
-  find_candidate(fetch, now_ms);
+  if (const auto absent = known_absence(fetch, now_ms)) {
+    give_up(fetch, *absent);
+  } else {
+    find_candidate(fetch, now_ms);
+  }
   return true;
 }
 
-void Dispatcher::give_up_for_lack(Fetch& fetch, const Choice& choice) {
+void Dispatcher::give_up_for_lack(Fetch& fetch, const Choice& choice, bool was_complete,
+                                  uint64_t now_ms) {
   if (choice.has_liars) {
     ++context_.counters.liars_passed_over;
     ++fetch.failed;  // As if they had been asked and lied again.
@@ -37,6 +42,7 @@ void Dispatcher::give_up_for_lack(Fetch& fetch, const Choice& choice) {
   context_.counters.queues_full += choice.is_crowded && !is_for_wait ? 1 : 0;
   context_.counters.queue_waits_refused += is_for_wait ? 1 : 0;
   const Outcome reason = failure_of(fetch, choice.is_crowded);
+  if (reason == Outcome::kNotFound) remember_absence(fetch, was_complete, now_ms);
   const bool says_wait = is_for_wait && reason == Outcome::kOverloaded;
   const uint64_t wait_s = (choice.wait_ms + 999) / 1'000;
   give_up(fetch, reason,
@@ -100,6 +106,7 @@ void Dispatcher::wait_for(Fetch& fetch, const Choice& choice, uint64_t now_ms) {
   std::erase(fetch.to_ask_again, l2.no);
   ++context_.counters.fetches_queued;
   ++waiting_;
+  fetch.was_queued = true;
   fetch.waits_for = fetch.last_l2 = l2.no;
   l2.waiting.push_back(fetch.no);
   places_wanted_.say(l2, now_ms);
@@ -197,7 +204,8 @@ void Dispatcher::log_last_attempt(const Fetch& fetch, std::string_view outcome) 
 void Dispatcher::refuse(WorkerId worker, WorkerFetchId worker_fetch_id, Outcome reason,
                         size_t attempts, uint32_t retry_after_s) {
   ++context_.counters.fetches_failed[reason];
-  const bool may_help_to_retry = reason != Outcome::kNotFound && reason != Outcome::kL2sFailed;
+  const bool may_help_to_retry = reason != Outcome::kNotFound && reason != Outcome::kL2sFailed &&
+                                 reason != Outcome::kPathNotFound;
   if (retry_after_s == 0) retry_after_s = context_.settings.retry_after_s;
   const ipc::FetchFailed message{.fetch_id = static_cast<uint64_t>(worker_fetch_id),
                                  .reason = reason,

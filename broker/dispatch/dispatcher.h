@@ -6,6 +6,7 @@
 
 #include "broker/base/context.h"
 #include "broker/cache/cache.h"
+#include "broker/dispatch/absences.h"
 #include "broker/dispatch/attempts.h"
 #include "broker/dispatch/candidates.h"
 #include "broker/dispatch/descent.h"
@@ -86,6 +87,10 @@ class Dispatcher {
   void reroute(uint64_t now_ms);
   /// An L2 has registered. The next reroute() asks it where a fetch waits for it.
   void on_registered() { holder_waits_.on_registered(); }
+  /// An L2 has announced the root of this key, and that is kept.
+  void on_announced(uint64_t root_key) {
+    context_.counters.absences_announced += absences_.forget(root_key);
+  }
   /// Starts the attempts of fetches that wait for this L2, as far as it has free places.
   void serve_queue(L2& l2, uint64_t now_ms);
   /// A deadline of TimerKind::kPlaces passed: an order given up may have left its place.
@@ -137,6 +142,7 @@ class Dispatcher {
   [[nodiscard]] size_t holder_waits() const { return holder_waits_.size(); }
   [[nodiscard]] const Attempts& attempts() const { return attempts_; }
   [[nodiscard]] const Descent& descent() const { return descent_; }
+  [[nodiscard]] const Absences& absences() const { return absences_; }
 
  private:
   /// Decides after each end of one of its attempts, and whenever an order is late, whether the
@@ -179,8 +185,8 @@ class Dispatcher {
   void give_up(Fetch& fetch, Outcome reason, uint32_t retry_after_s = 0);
   /// The L2s that this fetch was not asked of for want of a place should have one.
   void want_places(const Fetch& fetch, uint64_t now_ms);
-  /// Gives a fetch up for which `choice` has no L2.
-  void give_up_for_lack(Fetch& fetch, const Choice& choice);
+  /// Gives a fetch up for which `choice` has no L2; `was_complete`: since none is left.
+  void give_up_for_lack(Fetch& fetch, const Choice& choice, bool was_complete, uint64_t now_ms);
   [[nodiscard]] Outcome failure_of(const Fetch& fetch, bool is_crowded) const;
   [[nodiscard]] bool is_silence_not_found(const Fetch& fetch, bool is_crowded) const;
   void abandon(Fetch& fetch, uint64_t now_ms);
@@ -188,6 +194,17 @@ class Dispatcher {
   /// Decides on a POST for an attempt that is over; if its order was given up, its place is free.
   [[nodiscard]] Decision decide_finished(const Uuid& attempt_id, uint64_t now_ms);
   void on_streamed(Fetch& fetch, const ipc::AttemptEnded& message, uint64_t now_ms);
+
+  // --- What is not there (dispatcher_absences.cc) ---
+  /// What a new fetch is to end with at once, since it is remembered not to be there.
+  [[nodiscard]] std::optional<Outcome> known_absence(Fetch& fetch, uint64_t now_ms);
+  /// True where a candidate for the fetch has arrived after that number of arrivals.
+  [[nodiscard]] bool has_newcomer(const Fetch& fetch, uint64_t arrivals) const;
+  /// The fetch ends with a not-found; `was_complete`: no L2 was left to ask.
+  void remember_absence(const Fetch& fetch, bool was_complete, uint64_t now_ms);
+  [[nodiscard]] bool may_conclude_absence(const Fetch& fetch, uint64_t now_ms) const;
+  /// A stream of the fetch was complete, or proved that its path is missing.
+  void note_content(const Fetch& fetch, bool is_path_missing);
 
   Context& context_;
   Registrations& registrations_;
@@ -198,6 +215,7 @@ class Dispatcher {
   Descent descent_{context_.random};
   std::vector<FetchNo> to_reroute_;
   HolderWaits holder_waits_;
+  Absences absences_;
   std::vector<FetchEnd> ended_;
   size_t waiting_ = 0;
   bool is_draining_ = false;

@@ -114,7 +114,11 @@ void Dispatcher::on_links(WorkerId worker, const ipc::Links& message) {
   const L2* l2 = may_learn ? registrations_.registry().find(attempt->l2()) : nullptr;
   if (!l2) return;
   for (const uint64_t key : message.keys) {
-    if (descent_.learn(key, l2->no, l2->network)) ++context_.counters.descent_learnt;
+    if (!descent_.learn(key, l2->no, l2->network)) continue;
+    ++context_.counters.descent_learnt;
+    if (context_.settings.descent == RuleMode::kOn) {
+      context_.counters.absences_linked += absences_.forget(key);
+    }
   }
 }
 
@@ -135,6 +139,7 @@ void Dispatcher::on_streamed(Fetch& fetch, const ipc::AttemptEnded& message, uin
   if (message.outcome == Outcome::kComplete) {
     ++context_.counters.fetches_served;
     if (fetch.orders == 1) ++context_.counters.attempts_first_hit;
+    note_content(fetch, message.proves_path_missing);
   }
   const bool is_failure = message.outcome != Outcome::kComplete;
   if (is_failure && message.wants_another) {
@@ -159,6 +164,10 @@ void Dispatcher::on_streamed(Fetch& fetch, const ipc::AttemptEnded& message, uin
     ++context_.counters.fetches_given_up;
   }
   take_back(fetch, Outcome::kCancelled, now_ms);
+  if (!is_failure && message.proves_path_missing) {
+    // Those that follow it hear of it at once, since no other stream can say anything else.
+    return erase(fetch, FetchEnd::How::kFailed, Outcome::kPathNotFound);
+  }
   erase(fetch, is_failure ? FetchEnd::How::kOver : FetchEnd::How::kServed);
 }
 

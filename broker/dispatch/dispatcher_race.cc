@@ -31,7 +31,7 @@ void Dispatcher::find_candidate(Fetch& fetch, uint64_t now_ms) {
     if (may_ask && fetch.is_in_mid_answer && !fetch.past_sources.ids().empty()) {
       await_holder(fetch, now_ms);
     } else {
-      give_up_for_lack(fetch, choice);
+      give_up_for_lack(fetch, choice, may_ask, now_ms);
     }
   }
 }

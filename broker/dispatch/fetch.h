@@ -28,7 +28,8 @@ struct Fetch {
   CarRequest request;
   std::string trace_id;
   bool is_alone = false;  ///< Its one reader is slow, so that its output is of no use to others.
-  uint64_t key = 0;       ///< The hash of the root's multihash.
+  bool is_from_start = false;  ///< None of its output was there when it began.
+  uint64_t key = 0;            ///< The hash of the root's multihash.
   RequestKey request_key{};
   uint64_t deadline_ms = 0;
   uint64_t patience_ms = 0;  ///< The deadline's distance from the start.
@@ -72,6 +73,10 @@ struct Fetch {
   uint32_t not_found = 0;
   uint32_t lost = 0;      ///< Deliveries for which this edge had no place or descriptor.
   uint32_t unusable = 0;  ///< Whole DAGs out of which the worker could not pick what was asked for.
+  uint32_t said_not_found = 0;  ///< Of not_found, those that said so to the broker.
+  uint32_t said_no_root = 0;    ///< Of these, those that lack the root.
+  bool was_queued = false;      ///< It has waited for a place at an L2.
+  bool was_absent = false;      ///< When it began, it was remembered not to be there.
   Tries tries;
 
   /// An L2 was asked, or waited for in vain.

@@ -23,6 +23,7 @@ void L2Server::take_root(L2Connection& connection, HoldingsParser::Verb verb, co
     l2->is_complete = false;
   } else {
     ++connection.holdings_added;
+    dispatcher_.on_announced(key);
   }
 }
 

@@ -47,6 +47,9 @@ struct L2 {
   std::string address;           ///< The address of its peer, without port.
   Network network{};             ///< The network of the address.
   uint64_t session = 1;          ///< Counts connections under this id.
+  /// Counts the arrivals of all L2s: each registration, new or in place of another, is one. So is
+  /// the return of an L2 that was not asked for a while.
+  uint64_t arrival = 0;
   /// The key of this registration. Only the L2 was told it, so whoever shows it is the L2.
   Uuid session_key{};
   uint64_t registered_ms = 0;

@@ -21,6 +21,7 @@ std::expected<Registry::Admission, Registry::Refusal> Registrations::open(
   L2& l2 = *admitted->l2;
   if (l2.health) health_.close(*l2.health);
   l2.health = &health_.open(l2.id(), l2.address);
+  note_arrival(l2);
   l2.unsent_bytes = l2.over_since_ms = 0;
   l2.is_accused = false;
   if (admitted->replaced) {

@@ -67,6 +67,12 @@ class Registrations {
   /// `unsent_bytes` of what was written to the L2 are not yet taken by its transport.
   void on_unsent(L2& l2, size_t unsent_bytes, uint64_t now_ms);
 
+  /// The L2 can be asked from now on, as if it had just registered: what was found out without it
+  /// may be different with it. open() does this by itself.
+  void note_arrival(L2& l2) { l2.arrival = ++arrivals_; }
+  /// The number of the last arrival.
+  [[nodiscard]] uint64_t arrivals() const { return arrivals_; }
+
   /// The L2s that the broker has still to drop.
   [[nodiscard]] std::vector<L2No>& given_up() { return given_up_; }
   [[nodiscard]] Registry& registry() { return registry_; }
@@ -93,6 +99,7 @@ class Registrations {
   Holdings holdings_;
   HealthBook health_;
   std::vector<L2No> given_up_;
+  uint64_t arrivals_ = 0;
   /// The L2s that have a place taken by an order given up, by its attempt.
   absl::flat_hash_map<Uuid, L2No> orders_given_up_;
 };

@@ -86,11 +86,11 @@ TEST_CASE("an L2 with its bound of unsent bytes gets no order until it has read 
   for (uint64_t n = 0; n < 2'000; ++n) ended_order(rig, home, worker, n);
   CHECK(rig.conns[home].unsent_bytes >= bound);
   CHECK(rig.conns[home].unsent_bytes < bound + limits::kKiB);
-  rig.fetch(worker, 9'000, kRoot);
+  rig.fetch(worker, 9'000, cid_number(9'000));
   const size_t before = rig.orders(home).size();
   rig.take(home, limits::kKiB);
   CHECK(rig.orders(home).size() == before + 1);
-  CHECK(Rig::field(rig.orders(home).back(), "root") == kRoot.text());
+  CHECK(Rig::field(rig.orders(home).back(), "root") == cid_number(9'000).text());
 }
 
 TEST_CASE("an L2 that takes nothing for a second gets no order while others are there",

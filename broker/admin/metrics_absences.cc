@@ -1,0 +1,31 @@
+#include "broker/admin/metrics_absences.h"
+
+namespace daphnis::broker {
+
+void add_absences(Metrics& out, const Broker& broker) {
+  const Counters& counters = broker.counters();
+  const Dispatcher& dispatcher = broker.dispatcher();
+  out.begin(MetricKind::kGauge, "absences", "Contents and paths remembered not to be there",
+            "kind");
+  out.add("round", dispatcher.absences().size());
+  out.add("path", dispatcher.absences().missing_paths());
+  out.begin(MetricKind::kCounter, "absences_total", "Times something turned out not to be there",
+            "kind");
+  out.add("said", counters.absences_said);
+  out.add("concluded", counters.absences_concluded);
+  out.add("path", counters.absences_proven);
+  out.begin(MetricKind::kCounter, "absence_hits_total",
+            "Fetches of what is remembered not to be there", "kind");
+  out.add("round", counters.absence_hits);
+  out.add("path", counters.absence_hits_proven);
+  out.begin(MetricKind::kCounter, "absences_forgotten_total",
+            "Absences forgotten before their time", "reason");
+  out.add("announced", counters.absences_announced);
+  out.add("linked", counters.absences_linked);
+  out.add("arrival", counters.absences_outdated);
+  out.add("bound", counters.absences_dropped);
+  out.counter("absences_wrong_total", "Fetches that were served all the same",
+              counters.absences_wrong);
+}
+
+}  // namespace daphnis::broker
