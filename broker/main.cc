@@ -124,6 +124,8 @@ void resolve_rules(Options& options) {
 void add_absence_options(daphnis::uv::SettingsReader& reader, Options& options) {
   add_rule(reader, options, "negative-memory", options.settings.negative_memory,
            "What lately turned out not to be there is answered 404 at once");
+  add_rule(reader, options, "fruitless-bound", options.settings.fruitless_bound,
+           "Clients whose requests cost many orders for nothing get 503 for more of them");
 }
 
 void add_options(daphnis::uv::SettingsReader& reader, Options& options) {

@@ -26,6 +26,12 @@ void add_absences(Metrics& out, const Broker& broker) {
   out.add("bound", counters.absences_dropped);
   out.counter("absences_wrong_total", "Fetches that were served all the same",
               counters.absences_wrong);
+  out.counter("orders_fruitless_total", "Orders for unannounced content that brought nothing",
+              counters.orders_fruitless);
+  out.counter("fetches_fruitless_total", "Fetches stopped since too many orders brought nothing",
+              counters.fruitless_refused);
+  out.counter("fetches_fruitless_in_all_total", "Of these, since all clients caused too many",
+              counters.fruitless_refused_in_all);
 }
 
 }  // namespace daphnis::broker

@@ -54,6 +54,9 @@ struct Counters {
   uint64_t absences_outdated = 0;
   uint64_t absences_wrong = 0;
   uint64_t absences_dropped = 0;  ///< At kAbsencesMax or kMissingPathsMax.
+  uint64_t orders_fruitless = 0;
+  uint64_t fruitless_refused = 0;
+  uint64_t fruitless_refused_in_all = 0;  ///< Of these, since all clients had too many.
   // Attempts, by how they ended.
   uint64_t attempts = 0;
   uint64_t attempts_beside = 0;

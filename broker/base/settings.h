@@ -42,6 +42,8 @@ struct Settings {
   uint64_t slow_start_ms = 30'000;
   /// What lately turned out not to be there is not looked for again (Absences).
   RuleMode negative_memory = RuleMode::kOn;
+  /// Orders for content that nobody announced end where too many came to nothing (FruitlessOrders).
+  RuleMode fruitless_bound = RuleMode::kOn;
   // Registrations (DESIGN 3.1).
   uint64_t heartbeat_ms = 5'000;
   uint64_t l2_stuck_ms = 15'000;  ///< An L2 whose socket takes nothing for this long is dropped.

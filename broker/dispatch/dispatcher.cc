@@ -177,6 +177,7 @@ void Dispatcher::on_places_timer(L2No no, uint64_t now_ms) {
 void Dispatcher::end_attempt(Attempt& attempt, const AttemptEnding& ending, uint64_t now_ms) {
   const Uuid id = attempt.id();  // finish() destroys the attempt.
   L2* l2 = registrations_.registry().find(attempt.l2());
+  if (attempt.fetch()) count_fruitless(*attempt.fetch(), ending, now_ms);
   strike_prover(attempt, ending);
   attempt.end(ending, now_ms);
   const bool was_delivered = attempt.was_delivered();

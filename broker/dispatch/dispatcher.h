@@ -11,6 +11,7 @@
 #include "broker/dispatch/candidates.h"
 #include "broker/dispatch/descent.h"
 #include "broker/dispatch/fetches.h"
+#include "broker/dispatch/fruitless_orders.h"
 #include "broker/dispatch/holder_waits.h"
 #include "broker/dispatch/places_wanted.h"
 #include "broker/registry/registrations.h"
@@ -143,6 +144,7 @@ class Dispatcher {
   [[nodiscard]] const Attempts& attempts() const { return attempts_; }
   [[nodiscard]] const Descent& descent() const { return descent_; }
   [[nodiscard]] const Absences& absences() const { return absences_; }
+  [[nodiscard]] const FruitlessOrders& fruitless_orders() const { return fruitless_; }
 
  private:
   /// Decides after each end of one of its attempts, and whenever an order is late, whether the
@@ -206,6 +208,14 @@ class Dispatcher {
   /// A stream of the fetch was complete, or proved that its path is missing.
   void note_content(const Fetch& fetch, bool is_path_missing);
 
+  // --- Orders that come to nothing (dispatcher_fruitless.cc) ---
+  /// An attempt of the fetch is about to end so: counts it where its order came to nothing.
+  void count_fruitless(const Fetch& fetch, const AttemptEnding& ending, uint64_t now_ms);
+  /// True where an L2 has announced the root, or proven a block that links to it.
+  [[nodiscard]] bool is_claimed(const Fetch& fetch) const;
+  /// True where the fetch may give no further order, since too many came to nothing.
+  [[nodiscard]] bool is_over_bound(Fetch& fetch, uint64_t now_ms);
+
   Context& context_;
   Registrations& registrations_;
   const Cache& cache_;
@@ -216,6 +226,7 @@ class Dispatcher {
   std::vector<FetchNo> to_reroute_;
   HolderWaits holder_waits_;
   Absences absences_;
+  FruitlessOrders fruitless_;
   std::vector<FetchEnd> ended_;
   size_t waiting_ = 0;
   bool is_draining_ = false;

@@ -19,6 +19,10 @@ void Dispatcher::find_candidate(Fetch& fetch, uint64_t now_ms) {
   fetch.is_known |=
       !registrations_.holdings().holders(fetch.key).empty() || !descent_.provers(fetch.key).empty();
   const Choice choice = may_ask ? choose(fetch, now_ms) : Choice{};
+  if (choice.l2 && is_over_bound(fetch, now_ms)) {
+    if (!fetch.attempts.empty()) return;  // These may still serve it.
+    return give_up(fetch, Outcome::kOverloaded, fruitless_.retry_after_s(fetch.client, now_ms));
+  }
   if (choice.l2 && (!choice.must_wait || fetch.attempts.empty())) note(choice, fetch);
   if (choice.l2 && !choice.must_wait) {
     start_attempt(fetch, *choice.l2, now_ms);

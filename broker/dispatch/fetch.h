@@ -10,6 +10,7 @@
 #include "broker/base/timers.h"
 #include "broker/dispatch/past_sources.h"
 #include "broker/dispatch/tries.h"
+#include "common/base/network.h"
 #include "common/base/uuid.h"
 #include "common/ipc/ipc_messages.h"
 #include "common/request/car_request.h"
@@ -28,6 +29,7 @@ struct Fetch {
   CarRequest request;
   std::string trace_id;
   bool is_alone = false;  ///< Its one reader is slow, so that its output is of no use to others.
+  Network client{};  ///< Of the client that it was begun for; 0: nobody knows, or there is none.
   bool is_from_start = false;  ///< None of its output was there when it began.
   uint64_t key = 0;            ///< The hash of the root's multihash.
   RequestKey request_key{};
@@ -76,6 +78,7 @@ struct Fetch {
   uint32_t said_not_found = 0;  ///< Of not_found, those that said so to the broker.
   uint32_t said_no_root = 0;    ///< Of these, those that lack the root.
   bool was_queued = false;      ///< It has waited for a place at an L2.
+  bool was_over_bound = false;  ///< Too many orders for its client have come to nothing.
   bool was_absent = false;      ///< When it began, it was remembered not to be there.
   Tries tries;
 

@@ -18,6 +18,7 @@ Fetch& Fetches::add(WorkerId worker, ipc::Fetch&& message) {
   fetch.request = std::move(message.request);
   fetch.trace_id = std::move(message.trace_id);
   fetch.is_alone = message.is_alone;
+  fetch.client = Network{message.client_network};
   fetch.is_from_start = message.resume.skip == 0 && !message.has_output;
   // Only an L2 that sends what is asked for can begin in the midst of it.
   fetch.is_in_mid_answer = fetch.prefers_exact = message.resume.skip > 0;
