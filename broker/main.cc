@@ -188,6 +188,8 @@ void add_options(daphnis::uv::SettingsReader& reader, Options& options) {
                     "In which a new L2's share of the load grows to the whole; 0: at once");
   reader.add_number("l2s-max", settings.l2s_max, size_t{1}, size_t{1'000'000},
                     "L2s registered at once");
+  reader.add_number("fetches-max", settings.fetches_max, size_t{1}, size_t{1'000'000},
+                    "Fetches under way; beyond: 503");
   const auto per_address = [&](const char* name, size_t& value, const char* help) {
     reader.add_number(name, value, size_t{0}, size_t{1'000'000'000}, help);
   };

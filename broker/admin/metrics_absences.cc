@@ -5,6 +5,8 @@ namespace daphnis::broker {
 void add_absences(Metrics& out, const Broker& broker) {
   const Counters& counters = broker.counters();
   const Dispatcher& dispatcher = broker.dispatcher();
+  out.counter("fetches_shed_total", "Fetches refused since too many are under way",
+              counters.fetches_shed);
   out.begin(MetricKind::kGauge, "absences", "Contents and paths remembered not to be there",
             "kind");
   out.add("round", dispatcher.absences().size());

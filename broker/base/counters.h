@@ -43,6 +43,7 @@ struct Counters {
   uint64_t places_wanted = 0;
   uint64_t bounded_load_passed_over = 0;
   uint64_t slow_start_passed_over = 0;
+  uint64_t fetches_shed = 0;  ///< At Settings::fetches_max.
   // What is not there. With RuleMode::kObserve hits and refusals are counted and not made.
   uint64_t absences_said = 0;
   uint64_t absences_concluded = 0;

@@ -11,7 +11,8 @@ namespace daphnis::broker {
 bool Dispatcher::on_fetch(WorkerId worker, ipc::Fetch&& message, uint64_t now_ms) {
   const WorkerFetchId worker_fetch_id{message.fetch_id};
   if (fetches_.contains(worker, worker_fetch_id)) return false;
-  if (is_draining_ || fetches_.size() >= limits::kFetchesMax) {
+  if (is_draining_ || fetches_.size() >= context_.settings.fetches_max) {
+    context_.counters.fetches_shed += is_draining_ ? 0 : 1;
     refuse(worker, worker_fetch_id, is_draining_ ? Outcome::kDraining : Outcome::kOverloaded, 0);
     ended_.push_back({.worker = worker,
                       .worker_fetch_id = worker_fetch_id,

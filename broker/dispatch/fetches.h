@@ -12,7 +12,7 @@
 namespace daphnis::broker {
 
 /// The fetches that are dispatched to L2s, by number and by their workers' ids. Owned by the
-/// dispatcher, which bounds them by kFetchesMax.
+/// dispatcher, which bounds them by Settings::fetches_max.
 class Fetches {
  public:
   /// Adds a fetch under the next number. Its worker must not have one of that id. The fetch stays

@@ -167,4 +167,18 @@ TEST_CASE("the bound on fruitless orders observes, or is off", "[broker][fruitle
   CHECK(rig.context.counters.fruitless_refused == (mode == RuleMode::kObserve ? 2 : 0));
 }
 
+TEST_CASE("beyond the bound on fetches under way a fetch is refused at once",
+          "[broker][dispatch]") {
+  Dispatch rig({.fetches_max = 1});
+  FakeL2 l2;
+  const L2& home = rig.add(l2, "home");
+  rig.fetch(1, home);
+  rig.fetch(2, home);
+  CHECK(rig.failures() == std::map<uint64_t, Outcome>{{2, Outcome::kOverloaded}});
+  CHECK(rig.context.counters.fetches_shed == 1);
+  rig.cancel(1);
+  rig.fetch(3, home);
+  CHECK(rig.failures().empty());
+}
+
 }  // namespace daphnis::broker
