@@ -190,6 +190,8 @@ void add_options(daphnis::uv::SettingsReader& reader, Options& options) {
                     "L2s registered at once");
   reader.add_number("fetches-max", settings.fetches_max, size_t{1}, size_t{1'000'000},
                     "Fetches under way; beyond: 503");
+  reader.add_number("registrations-per-s", settings.registrations_per_s, uint64_t{0},
+                    uint64_t{1'000'000}, "L2s that may register in a second; 0: no bound");
   const auto per_address = [&](const char* name, size_t& value, const char* help) {
     reader.add_number(name, value, size_t{0}, size_t{1'000'000'000}, help);
   };

@@ -23,6 +23,8 @@ void add_l2s(Metrics& out, const Broker& broker, uint64_t now_ms) {
               "registrations");
   out.counter("l2_registrations_refused_total", "Registrations answered 503",
               counters.registrations_refused, "refused");
+  out.counter("l2_registrations_shed_total", "Of these, since too many came at once",
+              counters.registrations_shed);
   out.counter("l2_replacements_total", "Registrations that took over a live id",
               counters.replacements);
   out.counter("l2_takeovers_refused_total",

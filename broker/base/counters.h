@@ -88,6 +88,7 @@ struct Counters {
   // Registrations.
   uint64_t registrations = 0;
   uint64_t registrations_refused = 0;
+  uint64_t registrations_shed = 0;  ///< Of these, at Settings::registrations_per_s.
   uint64_t replacements = 0;
   uint64_t takeovers_refused = 0;
   uint64_t takeovers_observed = 0;  ///< With RuleMode::kObserve.

@@ -53,6 +53,8 @@ struct Settings {
   RuleMode keep_id = RuleMode::kOn;
   uint32_t retry_after_s = 5;  ///< Sent with every 503.
   size_t l2s_max = limits::kL2sMax;
+  /// Registrations a second, beyond those that may come at once; 0: no bound.
+  uint64_t registrations_per_s = limits::kRegistrationsPerS;
   size_t connections_max = limits::kL2ConnectionsMax;
   // Bounds for one network: an IPv4 address, or a /64 of IPv6; 0: no bound.
   size_t l2s_per_address = limits::kL2sPerAddress;

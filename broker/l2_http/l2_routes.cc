@@ -34,6 +34,8 @@ Reason reason_of(Registry::Refusal refusal) {
       return {"address_full", "this L1 has as many L2s of your address as it takes"};
     case Registry::Refusal::kInUse:
       return {"id_in_use", "another address has this id, and its connection lives"};
+    case Registry::Refusal::kTooMany:
+      return {"too_many", "too many L2s register at this L1 at the moment"};
     case Registry::Refusal::kTooSoon:
       break;
   }

@@ -14,6 +14,8 @@ std::expected<Registry::Admission, Registry::Refusal> Registrations::open(
   if (!admitted) {
     const bool is_in_use = admitted.error() == Registry::Refusal::kInUse;
     context_.counters.takeovers_refused += is_in_use ? 1 : 0;
+    const bool is_shed = admitted.error() == Registry::Refusal::kTooMany;
+    context_.counters.registrations_shed += is_shed ? 1 : 0;
     return admitted;
   }
   const bool is_observed = context_.settings.keep_id == RuleMode::kObserve;

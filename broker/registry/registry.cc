@@ -13,6 +13,9 @@ std::expected<Registry::Admission, Registry::Refusal> Registry::admit(Registrati
                                                                       std::unique_ptr<L2Line> line,
                                                                       const std::string& address,
                                                                       uint64_t now_ms) {
+  if (settings_.registrations_per_s != 0 && !rate_.has_token(now_ms)) {
+    return std::unexpected(Refusal::kTooMany);
+  }
   if (L2* old = find(registration.l2_id)) {
     const bool is_too_soon =
         old->replaced_ms != 0 && now_ms - old->replaced_ms < settings_.replace_every_ms;
@@ -21,6 +24,7 @@ std::expected<Registry::Admission, Registry::Refusal> Registry::admit(Registrati
     if (is_in_use && settings_.keep_id == RuleMode::kOn) return std::unexpected(Refusal::kInUse);
     const Network network = network_of(address);
     if (network != old->network && is_full(network)) return std::unexpected(Refusal::kAddressFull);
+    rate_.take(0, now_ms);
     leave_address(*old);
     Admission taken{.l2 = old,
                     .replaced = std::exchange(old->line, std::move(line)),
@@ -39,6 +43,7 @@ std::expected<Registry::Admission, Registry::Refusal> Registry::admit(Registrati
   }
   if (l2s_.size() >= settings_.l2s_max) return std::unexpected(Refusal::kFull);
   if (is_full(network_of(address))) return std::unexpected(Refusal::kAddressFull);
+  rate_.take(0, now_ms);
   auto made = std::make_unique<L2>();
   L2* l2 = made.get();
   l2->no = L2No{++last_no_};

@@ -3,12 +3,14 @@
 #include <absl/container/btree_map.h>
 #include <absl/container/flat_hash_map.h>
 
+#include <algorithm>
 #include <expected>
 #include <memory>
 #include <string_view>
 #include <vector>
 
 #include "broker/base/settings.h"
+#include "broker/base/token_bucket.h"
 #include "broker/registry/l2.h"
 #include "broker/registry/left_l2s.h"
 
@@ -18,11 +20,14 @@ namespace daphnis::broker {
 /// and the holdings in step.
 class Registry {
  public:
-  explicit Registry(const Settings& settings) : settings_(settings) {}
+  explicit Registry(const Settings& settings)
+      : settings_(settings),
+        rate_(std::max<uint64_t>(settings.registrations_per_s, 1), limits::kL2sMax) {}
 
   enum class Refusal : uint8_t {
     kFull,         ///< Settings::l2s_max are registered.
     kAddressFull,  ///< Settings::l2s_per_address of this network are registered.
+    kTooMany,      ///< More came at once than Settings::registrations_per_s lets in.
     kTooSoon,      ///< The id changed its connection less than replace_every_ms ago.
     kInUse,        ///< Another address has the id, and its connection lives.
   };
@@ -69,6 +74,7 @@ class Registry {
   void leave_address(const L2& l2);
 
   const Settings& settings_;
+  TokenBucket rate_;  ///< Of admissions. A crowd that comes back after a restart is let in at once.
   uint64_t last_no_ = 0;
   absl::btree_map<L2No, std::unique_ptr<L2>> l2s_;  ///< Sorted, so that every run does the same.
   absl::flat_hash_map<std::string, L2No> by_id_;

@@ -77,7 +77,9 @@ inline constexpr size_t kFileNamePartBytesMax = 100;      ///< A path segment us
 inline constexpr size_t kHttpQueryFieldsMax = 64;         ///< Parameters of one query.
 
 // --- Broker: registrations, dispatch, holdings ---
-inline constexpr size_t kL2sMax = 20'000;            ///< L2s registered at once; beyond: 503.
+inline constexpr size_t kL2sMax = 20'000;  ///< L2s registered at once; beyond: 503.
+/// Registrations a second, beyond the first kL2sMax of a crowd; more are answered 503.
+inline constexpr uint64_t kRegistrationsPerS = 2'000;
 inline constexpr size_t kL2ConnectionsMax = 65'536;  ///< Connections at once; beyond: closed.
 inline constexpr size_t kRingNodesPerL2 = 64;        ///< Virtual nodes at weight 1.
 inline constexpr size_t kFetchesMax = 65'536;        ///< Fetches under way; beyond: kOverloaded.

@@ -98,4 +98,21 @@ TEST_CASE("a removed L2 leaves its line and a refused one never begins it",
   CHECK(it.context.timers.size() == 0);
 }
 
+TEST_CASE("a crowd of L2s is let in at once, and then so many a second", "[broker][registration]") {
+  const Settings settings{
+      .l2s_max = 2 * limits::kL2sMax, .registrations_per_s = 10, .l2s_per_address = 0};
+  Registry registry(settings);
+  FakeL2 l2;
+  size_t made = 0;
+  const auto admit = [&](uint64_t now_ms) {
+    return registry.admit({.l2_id = "l2-" + std::to_string(++made)}, std::make_unique<FakeLine>(l2),
+                          "192.0.2.1", now_ms);
+  };
+  for (size_t n = 0; n < limits::kL2sMax; ++n) REQUIRE(admit(1'000));
+  CHECK(admit(1'099).error() == Registry::Refusal::kTooMany);
+  CHECK(admit(1'100));
+  CHECK_FALSE(admit(1'100));
+  CHECK(registry.size() == limits::kL2sMax + 1);
+}
+
 }  // namespace daphnis::broker
