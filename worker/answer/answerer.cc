@@ -91,7 +91,7 @@ void Answerer::on_not_cached(Exchange& exchange, Content content, uint64_t now_m
 /// Answers from a fetch, a new one or one that is under way.
 void Answerer::start_fetch(Exchange& exchange, Content content, uint64_t now_ms) {
   bool joins = false;
-  Fetch& fetch = fetch_of(content, exchange.facts.request_id, joins, now_ms);
+  Fetch& fetch = fetch_of(content, exchange, joins, now_ms);
   auto answer = std::make_unique<ContentAnswer>(exchange, std::move(content), fetch,
                                                 joins ? CacheStatus::kFetching : CacheStatus::kMiss,
                                                 scene_, fetches_);
@@ -101,7 +101,7 @@ void Answerer::start_fetch(Exchange& exchange, Content content, uint64_t now_ms)
 bool Answerer::go_on(Exchange& exchange, Content content, Rest rest, uint64_t now_ms) {
   if (!begin_waiting(exchange)) return false;
   bool joins = false;
-  Fetch& fetch = fetch_of(content, exchange.facts.request_id, joins, now_ms);
+  Fetch& fetch = fetch_of(content, exchange, joins, now_ms);
   auto answer = std::make_unique<ResumedAnswer>(exchange, fetch, rest, scene_, fetches_);
   answer_from(fetch, exchange, std::move(answer), now_ms);
   return true;
@@ -115,13 +115,16 @@ void Answerer::answer_from(Fetch& fetch, Exchange& exchange, std::unique_ptr<Fet
   fetches_.drop_if_unwanted(fetch, now_ms);
 }
 
-Fetch& Answerer::fetch_of(const Content& content, std::string trace_id, bool& joins,
+Fetch& Answerer::fetch_of(const Content& content, const Exchange& exchange, bool& joins,
                           uint64_t now_ms) {
   CarRequest wanted = to_fetch(content);
   const RequestKey key = content.is_head ? key_of(wanted) : content.key;
   Fetch* fetch = fetches_.find_joinable(key);
   joins = fetch != nullptr;
-  if (!joins) return fetches_.begin(std::move(wanted), key, std::move(trace_id), now_ms);
+  if (!joins) {
+    return fetches_.begin(std::move(wanted), key, exchange.facts.request_id,
+                          network_of(exchange.client()), now_ms);
+  }
   ++joins_;
   return *fetch;
 }

@@ -65,7 +65,7 @@ class Answerer {
                    uint64_t now_ms);
   /// A fetch of that content that a new reader can join; a new one where there is none. `joins` is
   /// set where it was under way already.
-  [[nodiscard]] Fetch& fetch_of(const Content& content, std::string trace_id, bool& joins,
+  [[nodiscard]] Fetch& fetch_of(const Content& content, const Exchange& exchange, bool& joins,
                                 uint64_t now_ms);
 
   const Settings& settings_;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "common/base/network.h"
 #include "common/ipc/ipc_messages.h"
 #include "common/request/car_request.h"
 #include "common/request/outcome.h"
@@ -138,6 +139,8 @@ class Fetch {
   void on_reader_space(FetchReader& reader, uint64_t now_ms);
 
   // --- The broker and its sources ---
+  /// Sets the network of the client that the fetch was begun for.
+  void set_client(Network client) { client_ = client; }
   /// Makes the question to the broker, and keeps its number as question_id().
   [[nodiscard]] ipc::Fetch ask(QuestionId question_id, bool must_not_join, uint64_t now_ms);
   /// Takes an attempt's proof as a source, whose output begins at byte 0 unless it skips. Only
@@ -336,6 +339,7 @@ class Fetch {
   CarRequest request_;
   RequestKey key_;
   std::string trace_id_;
+  Network client_{};  ///< 0: there is none, or it goes on with what another fetch began.
   uint64_t deadline_ms_;
   uint64_t renewed_at_bytes_ = 0;  ///< The end of the output when deadline_ms_ was last renewed.
   FetchContext& context_;

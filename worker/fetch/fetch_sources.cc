@@ -40,7 +40,8 @@ ipc::Fetch Fetch::ask(QuestionId question_id, bool must_not_join, uint64_t now_m
           .resume = std::move(place),
           .is_alone = asks_alone_,
           .has_output = state_ == State::kAsking && is_joined(),
-          .finds_place = finds_place_ && request_.format == AnswerFormat::kCar};
+          .finds_place = finds_place_ && request_.format == AnswerFormat::kCar,
+          .client_network = std::to_underlying(client_)};
 }
 
 void Fetch::add_source(Proof& proof, ipc::Admission admission, uint64_t now_ms) {

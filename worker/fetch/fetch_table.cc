@@ -12,11 +12,12 @@ namespace daphnis::worker {
 static_assert(kBlockLinksMax <= ipc::kLinksMax);
 
 Fetch& FetchTable::begin(CarRequest wanted, const RequestKey& key, std::string trace_id,
-                         uint64_t now_ms) {
+                         Network client, uint64_t now_ms) {
   const auto id = numbers_.next<FetchId>();
   auto begun = std::make_unique<Fetch>(id, std::move(wanted), key, std::move(trace_id),
                                        now_ms + settings_.request_ms, context_);
   Fetch& fetch = *fetches_.emplace(id, std::move(begun)).first->second;
+  fetch.set_client(client);
   by_key_.insert_or_assign(key, id);
   context_.agenda.call_at(id, fetch.deadline_ms() + limits::kDeadlineGraceMs);
   ask(fetch, false, now_ms);
@@ -136,6 +137,13 @@ void FetchTable::on_proof_whole(Proof& proof, uint64_t now_ms) {
   drop_if_unwanted(*fetch, now_ms);
 }
 
+/// True where every further proof would end so too. Where blocks of sha1 are served, others can
+/// make two blocks for one CID, so that nothing is proven once and for all.
+bool FetchTable::proves_path_missing(const Proof& proof) const {
+  return proof.is_content_fault() && proof.failure()->code == Errc::kNotFound &&
+         settings_.budget.sha1 != Sha1::kAllowed;
+}
+
 void FetchTable::on_proof_ended(Proof& proof, uint64_t now_ms) {
   const Proof::Attempt& attempt = proof.attempt();
   if (proof.outcome() == Outcome::kLied) ++verify_failures_;
@@ -152,7 +160,8 @@ void FetchTable::on_proof_ended(Proof& proof, uint64_t now_ms) {
                                            .body_bytes = proof.car_bytes(),
                                            .duration_ms = static_cast<uint32_t>(took_ms),
                                            .resume = std::move(resume),
-                                           .used_bytes = proof.used_bytes()});
+                                           .used_bytes = proof.used_bytes(),
+                                           .proves_path_missing = proves_path_missing(proof)});
   } else if (wants_another && fetch->lacks_source()) {
     // The broker that is connected now does not know this fetch.
     ask(*fetch, false, now_ms);

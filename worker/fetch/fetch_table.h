@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "common/base/network.h"
 #include "worker/base/settings.h"
 #include "worker/fetch/fetch.h"
 #include "worker/fetch/loners.h"
@@ -27,8 +28,10 @@ class FetchTable final : public ProofListener {
       : context_(context), numbers_(numbers), settings_(settings) {}
 
   /// Begins a fetch, for which the broker is asked. Readers of its content join it from now on, and
-  /// no older one. `key` is that of `wanted`; `trace_id` is the first client's request id.
-  Fetch& begin(CarRequest wanted, const RequestKey& key, std::string trace_id, uint64_t now_ms);
+  /// no older one. `key` is that of `wanted`; `trace_id` is the first client's request id, and
+  /// `client` its network, or 0.
+  Fetch& begin(CarRequest wanted, const RequestKey& key, std::string trace_id, Network client,
+               uint64_t now_ms);
   /// Asks the broker, or waits broker_wait_ms for one that is away. Where the broker's word on the
   /// last question was wrong (`must_not_join`), the question gets a new number, since more messages
   /// about the last one may be on their way. So it does where output has begun: another worker's
@@ -76,6 +79,7 @@ class FetchTable final : public ProofListener {
 
  private:
   void tell_links(Proof& proof);
+  [[nodiscard]] bool proves_path_missing(const Proof& proof) const;
   [[nodiscard]] QuestionId next_question(const Fetch& fetch, bool is_new);
 
   FetchContext& context_;

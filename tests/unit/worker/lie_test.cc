@@ -84,6 +84,32 @@ TEST_CASE("a path that proven blocks do not have is the content's fault", "[work
   const auto ended = rig.only<ipc::AttemptEnded>();
   CHECK(ended.outcome == Outcome::kComplete);
   CHECK(!ended.wants_another);
+  CHECK(ended.proves_path_missing);
+}
+
+TEST_CASE("the broker's word that a path is missing is the content's fault too", "[worker]") {
+  const SampleCar car;
+  Rig rig;
+  rig.start_broker();
+  Peer& client = rig.connect();
+  rig.send(client, "GET /ipfs/" + car.root.text() + "/7?format=car HTTP/1.1\r\nHost: edge\r\n\r\n");
+  const auto fetch = rig.only<ipc::Fetch>();
+  rig.tell(ipc::FetchFailed{.fetch_id = fetch.fetch_id, .reason = Outcome::kPathNotFound});
+  CHECK_THAT(client.received, Contains("HTTP/1.1 404") && Contains("path_not_found"));
+}
+
+TEST_CASE("where sha1 is served no missing path is proven once and for all", "[worker]") {
+  const SampleCar car;
+  Settings settings;
+  settings.budget.sha1 = Sha1::kAllowed;
+  Rig rig(settings);
+  rig.start_broker();
+  Peer& client = rig.connect();
+  rig.send(client, "GET /ipfs/" + car.root.text() + "/7?format=car HTTP/1.1\r\nHost: edge\r\n\r\n");
+  rig.hand_off(rig.only<ipc::Fetch>(),
+               post_with_length(Bytes(car.bytes).first(car.section_ends[0])));
+  CHECK_THAT(client.received, Contains("path_not_found"));
+  CHECK_FALSE(rig.only<ipc::AttemptEnded>().proves_path_missing);
 }
 
 TEST_CASE("zero bytes after a CAR are padding and no lie", "[worker]") {

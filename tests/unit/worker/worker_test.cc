@@ -38,6 +38,7 @@ TEST_CASE("a CAR goes from a handed-off POST to the client and both connections 
   CHECK(rig.fetch.request.root == rig.car.root);
   CHECK(rig.fetch.trace_id == "my-id.1");
   CHECK(rig.fetch.key == key_of(rig.fetch.request));
+  CHECK(rig.fetch.client_network == static_cast<uint64_t>(network_of("192.0.2.7")));
   Peer& l2 = rig.hand_off(rig.fetch, post_with_length(rig.car.bytes));
 
   CHECK(status_line(rig.client.received) == "HTTP/1.1 200 OK");

@@ -28,7 +28,7 @@ struct Table {
   Fetch& begin(uint8_t key) {
     RequestKey of{};
     of[0] = key;
-    return fetches.begin(CarRequest{}, of, "trace", kNow);
+    return fetches.begin(CarRequest{}, of, "trace", Network{}, kNow);
   }
   /// The one message to the broker; fails the test where there are more or none, or another.
   template <class Message>
