@@ -100,6 +100,7 @@ ipc::WorkerStats Worker::stats() const {
   ipc::WorkerStats stats = stats_;
   stats.clients = static_cast<uint32_t>(clients_.size());
   stats.joins = answerer_.joins();
+  stats.shed = answerer_.shed();
   stats.verify_failures = fetches_.verify_failures();
   stats.spools = spools_.opened();
   stats.fetches = static_cast<uint32_t>(fetches_.size());

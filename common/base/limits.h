@@ -214,6 +214,8 @@ inline constexpr size_t kUnlinkKeysMax = 1024;            ///< Keys in one Unlin
 inline constexpr size_t kFetchWindowBytesMax = 4 * kMiB;  ///< Proven bytes that one fetch holds.
 /// Proven bytes that all fetches hold; beyond: their windows are shorter.
 inline constexpr size_t kFetchWindowsBytesMax = 64 * kMiB;
+/// Such bytes from which on what is not cached is answered 503.
+inline constexpr size_t kFetchWindowsShedBytes = 512 * kMiB;
 inline constexpr size_t kFilePieceBytesMax = 2 * kMiB;     ///< Of a file, sent to a socket at once.
 inline constexpr size_t kSpoolPieceBytesMin = 256 * kKiB;  ///< A write waits until it has so many.
 inline constexpr size_t kSpoolPieceBytesMax = 2 * kMiB;    ///< One write of a spool.

@@ -35,10 +35,6 @@ bool Answerer::answer_from_memo(Exchange& exchange, const std::string& memo_key,
 }
 
 void Answerer::start_content(Exchange& exchange, Content content, uint64_t now_ms) {
-  if (!begin_waiting(exchange)) {
-    give(exchange, answer_for(Outcome::kOverloaded), scene_, CacheStatus::kNone, now_ms);
-    return;
-  }
   if (!cache_.is_on() || fetches_.is_under_way(content.key)) {
     return on_not_cached(exchange, std::move(content), now_ms);
   }
@@ -52,6 +48,12 @@ void Answerer::answer_hit(Exchange& exchange, const Content& content, const Cach
                           uint64_t now_ms) {
   cache_.count_hit(content.key, now_ms);
   worker::answer_hit(exchange, content, file, scene_, *this, now_ms);
+}
+
+/// True where fetches hold so much of what slow clients have not taken that a further one would
+/// make it more.
+bool Answerer::is_short_of_memory() const {
+  return fetches_.window_bytes() >= limits::kFetchWindowsShedBytes;
 }
 
 /// Counts the exchange as waiting. False where requests_max wait already.
@@ -69,7 +71,6 @@ void Answerer::end_waiting(Exchange& exchange) {
 
 void Answerer::on_cached(Exchange& exchange, Content content, const CachedFile& file,
                          uint64_t now_ms) {
-  end_waiting(exchange);
   answer_hit(exchange, content, file, now_ms);
 }
 
@@ -88,8 +89,13 @@ void Answerer::on_not_cached(Exchange& exchange, Content content, uint64_t now_m
   give(exchange, answer_for(Outcome::kNotCached), scene_, CacheStatus::kMiss, now_ms);
 }
 
-/// Answers from a fetch, a new one or one that is under way.
+/// Answers from a fetch, a new one or one that is under way; with 503 where it is too busy for
+/// that.
 void Answerer::start_fetch(Exchange& exchange, Content content, uint64_t now_ms) {
+  if (is_short_of_memory() || !begin_waiting(exchange)) {
+    ++shed_;
+    return give(exchange, answer_for(Outcome::kOverloaded), scene_, CacheStatus::kNone, now_ms);
+  }
   bool joins = false;
   Fetch& fetch = fetch_of(content, exchange, joins, now_ms);
   auto answer = std::make_unique<ContentAnswer>(exchange, std::move(content), fetch,

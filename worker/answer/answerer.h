@@ -35,8 +35,7 @@ class Answerer {
   /// `file` holds the whole DAG, of which the request asks for a part (a sub-DAG hit).
   void on_whole_cached(Exchange& exchange, Content content, const RequestKey& key,
                        const CachedFile& file, uint64_t now_ms);
-  /// The content must come from a fetch; nothing of the answer has been made. The exchange counts
-  /// as waiting already.
+  /// The content must come from a fetch; nothing of the answer has been made.
   void on_not_cached(Exchange& exchange, Content content, uint64_t now_ms);
   /// True where a fetch of this worker is getting the content already.
   [[nodiscard]] bool is_under_way(const Content& content) const {
@@ -52,6 +51,8 @@ class Answerer {
 
   /// The number of answers that came from a fetch under way.
   [[nodiscard]] uint64_t joins() const { return joins_; }
+  /// The number of requests answered 503 at once.
+  [[nodiscard]] uint64_t shed() const { return shed_; }
 
  private:
   [[nodiscard]] bool answer_from_memo(Exchange& exchange, const std::string& memo_key,
@@ -67,14 +68,16 @@ class Answerer {
   /// set where it was under way already.
   [[nodiscard]] Fetch& fetch_of(const Content& content, const Exchange& exchange, bool& joins,
                                 uint64_t now_ms);
+  [[nodiscard]] bool is_short_of_memory() const;
 
   const Settings& settings_;
   const AnswerScene& scene_;
   Cache& cache_;
   FetchTable& fetches_;
   Memo memo_;
-  size_t in_flight_ = 0;  ///< Exchanges that wait for content or are served from a fetch.
+  size_t in_flight_ = 0;  ///< Exchanges that are served from a fetch, or wait for it.
   uint64_t joins_ = 0;
+  uint64_t shed_ = 0;
 };
 
 }  // namespace daphnis::worker

@@ -73,6 +73,8 @@ class FetchTable final : public ProofListener {
   /// All fetches, oldest first, since the table's sequence differs between runs.
   [[nodiscard]] std::vector<Fetch*> oldest_first() const;
   [[nodiscard]] size_t size() const { return fetches_.size(); }
+  /// The bytes that the windows of all fetches keep from being used again.
+  [[nodiscard]] size_t window_bytes() const { return context_.pinned + context_.pinned_by_loners; }
   [[nodiscard]] size_t loners() const { return loners_.size(); }
   /// The number of proofs that found a lie.
   [[nodiscard]] uint64_t verify_failures() const { return verify_failures_; }

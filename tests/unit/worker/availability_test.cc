@@ -104,6 +104,7 @@ TEST_CASE("beyond the bound on requests in flight the answer is 503 at once", "[
   CHECK(rig.sent<ipc::Fetch>().size() == 2);
   CHECK(status_line(three.received) == "HTTP/1.1 503 Service Unavailable");
   CHECK_THAT(three.received, Contains("Retry-After: ") && Contains("overloaded"));
+  CHECK(rig.worker.stats().shed == 1);
   rig.lose(one);
   rig.send(three, get(car));
   CHECK(rig.sent<ipc::Fetch>().size() == 1);

@@ -11,7 +11,7 @@ using Catch::Matchers::Contains;
 
 /// A worker with a cache that holds one CAR as a file and one raw block in memory.
 struct CachedEdge : Rig {
-  CachedEdge() {
+  explicit CachedEdge(const Settings& settings = {}) : Rig(settings) {
     worker.set_cache_reads(cache);
     file = cache.store(car_request, text(car.bytes));
     cache.store(raw_request, "0123456789", {}, true);
@@ -61,6 +61,21 @@ TEST_CASE("a cached CAR is answered from its file without a word to the broker",
   CHECK(edge.messages.empty());
   REQUIRE(edge.lines.size() == 1);
   CHECK_THAT(edge.lines[0], Contains("cache=HIT") && Contains("outcome=complete"));
+}
+
+TEST_CASE("hits are served past the bound on requests in flight", "[worker]") {
+  Settings settings;
+  settings.requests_max = 1;
+  CachedEdge edge(settings);
+  const SampleCar other(2'000);
+  (void)edge.get(other.target());
+  CHECK(edge.sent<ipc::Fetch>().size() == 1);
+  // The first look-up finds a file that is not open yet.
+  for (int i = 0; i < 2; ++i) CHECK(body_of(edge.get(edge.car.target())) == text(edge.car.bytes));
+  const SampleCar third(3'000);
+  CHECK(status_line(edge.get(third.target())) == "HTTP/1.1 503 Service Unavailable");
+  CHECK(edge.sent<ipc::Fetch>().empty());
+  CHECK(edge.worker.stats().shed == 1);
 }
 
 TEST_CASE("a file that is open is not looked up again", "[worker]") {
