@@ -29,6 +29,7 @@ struct Texts {
   std::string log_file;
   std::string access_log = "on";
   std::string cache_verify = "scrub";
+  std::string keep_directories = "on";
 };
 
 /// Parses "on", "off" or "sampled:N" into `every`: one line in so many is written, and 0 means
@@ -137,6 +138,8 @@ int main(int argc, char** argv) {
   reader.add_flag("allow-sha1", allows_sha1, "Serve CIDs of sha1, which can be forged; uncached");
   reader.add_word("cache-verify", texts.cache_verify, {"scrub", "always"},
                   "always: what is sent of a cached file is checked by its checksums before");
+  reader.add_word("keep-directories", texts.keep_directories, {"off", "observe", "on"},
+                  "A directory that lacks the name asked for goes into the cache");
   add_limits(reader, shell_settings.settings);
   if (const auto exit_code = reader.parse(argc, argv)) return *exit_code;
 
@@ -151,6 +154,11 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "daphnis-worker: %s\n", opened.error().text().c_str());
     return opened.error().code == daphnis::Errc::kInvalid ? kExitUsage : kExitFailure;
   }
+  using daphnis::worker::RuleMode;
+  shell_settings.settings.keeps_directories = texts.keep_directories == "on" ? RuleMode::kOn
+                                              : texts.keep_directories == "off"
+                                                  ? RuleMode::kOff
+                                                  : RuleMode::kObserve;
   if (allows_sha1) shell_settings.settings.budget.sha1 = daphnis::Sha1::kAllowed;
   shell_settings.verifies_hits = texts.cache_verify == "always";
 

@@ -101,6 +101,7 @@ ipc::WorkerStats Worker::stats() const {
   stats.clients = static_cast<uint32_t>(clients_.size());
   stats.joins = answerer_.joins();
   stats.shed = answerer_.shed();
+  stats.directories = fetches_.directories();
   stats.verify_failures = fetches_.verify_failures();
   stats.spools = spools_.opened();
   stats.fetches = static_cast<uint32_t>(fetches_.size());

@@ -1,6 +1,7 @@
 #include "worker/answer/cache_search.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "worker/answer/answerer.h"
@@ -16,6 +17,17 @@ std::vector<RequestKey> whole_keys_of(const CarRequest& request) {
   return keys;
 }
 
+std::vector<RequestKey> directory_keys_of(const CarRequest& request) {
+  std::vector<RequestKey> keys;
+  CarRequest directory{.root = request.root, .path = request.path, .scope = DagScope::kBlock};
+  while (!directory.path.empty()) {
+    directory.path.pop_back();
+    if (keys.size() >= kDirectoriesLookedAt) directory.path.clear();
+    keys.push_back(key_of(directory));
+  }
+  return keys;
+}
+
 CacheSearch::CacheSearch(Exchange& exchange, Content content, Cache& cache, Answerer& answerer)
     : exchange_(exchange),
       content_(std::move(content)),
@@ -25,6 +37,7 @@ CacheSearch::CacheSearch(Exchange& exchange, Content content, Cache& cache, Answ
 
 void CacheSearch::start(uint64_t now_ms) {
   keys_ = whole_keys_of(content_.request);
+  std::ranges::copy(directory_keys_of(content_.request), std::back_inserter(keys_));
   std::ranges::reverse(keys_);
   look(now_ms);
 }

@@ -41,4 +41,11 @@ class CacheSearch final : public Responder {
 /// request's own key is not among them.
 [[nodiscard]] std::vector<RequestKey> whole_keys_of(const CarRequest& request);
 
+/// The directories on a path whose blocks are looked for: so many above its end, and the root.
+inline constexpr size_t kDirectoriesLookedAt = 3;
+
+/// The keys of cached files that may prove that the path of `request` does not exist: those of the
+/// directories on it, the innermost first.
+[[nodiscard]] std::vector<RequestKey> directory_keys_of(const CarRequest& request);
+
 }  // namespace daphnis::worker

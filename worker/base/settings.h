@@ -8,6 +8,9 @@
 
 namespace daphnis::worker {
 
+/// What becomes of a rule: it is off, only counts what it would do, or is applied.
+enum class RuleMode : uint8_t { kOff, kObserve, kOn };
+
 /// What an operator can set, with its defaults. Fixed at start; owned by main. Times are
 /// milliseconds, rates bytes per second.
 struct Settings {
@@ -42,6 +45,8 @@ struct Settings {
   uint64_t broker_wait_ms = 2'000;  ///< The time that a request waits for a broker that is away.
   uint64_t drain_ms = 29'000;       ///< The time to finish after the command to leave.
   uint64_t drain_idle_ms = 2'000;   ///< The time that a client may stay idle meanwhile.
+  /// The block that proves that a path does not exist goes into the cache.
+  RuleMode keeps_directories = RuleMode::kOn;
   size_t requests_max = 4'096;  ///< Requests that wait for content; more are answered 503 at once.
   size_t clients_max = 16'384;  ///< Client connections; more are closed as they come.
   /// High watermark of a client's output queue; the low one is half of it.

@@ -239,6 +239,8 @@ class Fetch {
   [[nodiscard]] bool is_filling_cache() const { return spool_ && spool_->is_filling_cache(); }
   [[nodiscard]] const CarRequest& request() const { return request_; }
   [[nodiscard]] const RequestKey& key() const { return key_; }
+  /// The request id of the client that it was begun for.
+  [[nodiscard]] const std::string& trace_id() const { return trace_id_; }
   /// The time by which output must have come; kNever while a joined file brings it.
   [[nodiscard]] uint64_t deadline_ms() const { return deadline_ms_; }
   /// True where all output so far came from a joined file.

@@ -67,6 +67,7 @@ void FetchTable::erase(const Fetch& fetch) {
   if (by_key != by_key_.end() && by_key->second == id) by_key_.erase(by_key);
   asked_anew_.erase(fetch.question_id());
   asks_again_.erase(id);
+  directories_.erase(id);
   loners_.remove(id);
   fetches_.erase(id);
 }
@@ -133,8 +134,36 @@ void FetchTable::on_proof_slow(Proof& proof, uint64_t) {
 void FetchTable::on_proof_whole(Proof& proof, uint64_t now_ms) {
   Fetch* fetch = proof.fetch();
   if (!fetch) return;
+  std::optional<CarRequest> directory = directory_to_keep(proof);
+  const std::string trace_id = fetch->trace_id();
   fetch->on_whole(proof, now_ms);
   drop_if_unwanted(*fetch, now_ms);
+  keep_directory(std::move(directory), trace_id, now_ms);
+}
+
+std::optional<CarRequest> FetchTable::directory_to_keep(const Proof& proof) const {
+  const std::optional<size_t> found = proof.missing_after();
+  if (!found || !context_.cache.is_on() || settings_.keeps_directories == RuleMode::kOff) {
+    return std::nullopt;
+  }
+  const CarRequest& asked = proof.fetch()->request();
+  // A directory of one block; those of HAMT shards are known here by their first block alone.
+  CarRequest directory{.root = asked.root, .path = asked.path, .scope = DagScope::kBlock};
+  directory.path.resize(*found);
+  return is_forgeable(directory.root) ? std::nullopt : std::optional(std::move(directory));
+}
+
+void FetchTable::keep_directory(std::optional<CarRequest> directory, const std::string& trace_id,
+                                uint64_t now_ms) {
+  if (!directory || directories_.size() >= kDirectoriesAtOnceMax) return;
+  const RequestKey key = key_of(*directory);
+  if (is_under_way(key)) return;
+  ++directories_begun_;
+  if (settings_.keeps_directories != RuleMode::kOn) return;
+  Fetch& fetch = begin(std::move(*directory), key, trace_id, Network{}, now_ms);
+  directories_.insert(fetch.id());
+  fetch.warm();
+  drop_if_unwanted(fetch, now_ms);
 }
 
 /// True where every further proof would end so too. Where blocks of sha1 are served, others can
@@ -148,6 +177,12 @@ void FetchTable::on_proof_ended(Proof& proof, uint64_t now_ms) {
   const Proof::Attempt& attempt = proof.attempt();
   if (proof.outcome() == Outcome::kLied) ++verify_failures_;
   Fetch* fetch = proof.fetch();
+  std::optional<CarRequest> directory;
+  std::string trace_id;
+  if (fetch && proof.is_content_fault()) {
+    directory = directory_to_keep(proof);
+    trace_id = fetch->trace_id();
+  }
   const bool wants_another = fetch && fetch->on_source_ended(proof, now_ms);
   if (proof.is_from_this_broker()) {
     ipc::Resume resume = wants_another ? fetch->resume() : ipc::Resume{};
@@ -167,6 +202,7 @@ void FetchTable::on_proof_ended(Proof& proof, uint64_t now_ms) {
     ask(*fetch, false, now_ms);
   }
   if (fetch) drop_if_unwanted(*fetch, now_ms);
+  keep_directory(std::move(directory), trace_id, now_ms);
 }
 
 std::vector<Fetch*> FetchTable::oldest_first() const {

@@ -4,6 +4,7 @@
 #include <absl/container/flat_hash_set.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,9 @@
 #include "worker/fetch/loners.h"
 
 namespace daphnis::worker {
+
+/// Directories that a worker fetches for the cache at once, since they lack what was asked for.
+inline constexpr size_t kDirectoriesAtOnceMax = 32;
 
 /// The fetches of a worker, found by their number, by the content that they get, and by the
 /// question that they asked last. A fetch lives from begin() to erase() or drop_if_unwanted(), and
@@ -75,6 +79,8 @@ class FetchTable final : public ProofListener {
   [[nodiscard]] size_t size() const { return fetches_.size(); }
   /// The bytes that the windows of all fetches keep from being used again.
   [[nodiscard]] size_t window_bytes() const { return context_.pinned + context_.pinned_by_loners; }
+  /// The number of directories that were fetched for the cache.
+  [[nodiscard]] uint64_t directories() const { return directories_begun_; }
   [[nodiscard]] size_t loners() const { return loners_.size(); }
   /// The number of proofs that found a lie.
   [[nodiscard]] uint64_t verify_failures() const { return verify_failures_; }
@@ -82,6 +88,11 @@ class FetchTable final : public ProofListener {
  private:
   void tell_links(Proof& proof);
   [[nodiscard]] bool proves_path_missing(const Proof& proof) const;
+  /// The request for the block by which the proof has shown that its path does not exist, where the
+  /// cache should have that: clients that ask for other names in that directory need no L2 then.
+  [[nodiscard]] std::optional<CarRequest> directory_to_keep(const Proof& proof) const;
+  void keep_directory(std::optional<CarRequest> directory, const std::string& trace_id,
+                      uint64_t now_ms);
   [[nodiscard]] QuestionId next_question(const Fetch& fetch, bool is_new);
 
   FetchContext& context_;
@@ -93,6 +104,8 @@ class FetchTable final : public ProofListener {
   /// The fetch of each last question that was not its first.
   absl::flat_hash_map<QuestionId, FetchId> asked_anew_;
   absl::flat_hash_set<FetchId> asks_again_;
+  absl::flat_hash_set<FetchId> directories_;  ///< Of keep_directory(), under way.
+  uint64_t directories_begun_ = 0;
   Loners loners_;
   uint64_t verify_failures_ = 0;
 };

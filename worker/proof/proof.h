@@ -152,6 +152,8 @@ class Proof {
   /// True where proven bytes show that no L2 can serve the request (no such path, a budget
   /// exceeded, an unknown hash). The outcome is kComplete then, since the L2 did its part.
   [[nodiscard]] bool is_content_fault() const { return failure_ && verifier_.is_content_fault(); }
+  /// Verifier::missing_after().
+  [[nodiscard]] std::optional<size_t> missing_after() const { return verifier_.missing_after(); }
   [[nodiscard]] const Error* failure() const { return failure_ ? &*failure_ : nullptr; }
   /// Takes the keys of what the block links to that the request is for (Verifier::take_links()).
   [[nodiscard]] std::vector<uint64_t> take_links() { return verifier_.take_links(); }
