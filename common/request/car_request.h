@@ -48,6 +48,13 @@ struct CarRequest {
          request.scope == DagScope::kAll;
 }
 
+/// True where the answer is the root's block and no other: a raw block, a CAR of scope kBlock, or
+/// one of a root whose codec has no links.
+[[nodiscard]] inline bool asks_for_one_block(const CarRequest& request) {
+  const bool is_leaf = request.root.codec() == codec::kRaw && !request.bytes;
+  return request.path.empty() && (request.scope == DagScope::kBlock || is_leaf);
+}
+
 /// True for text that may be a path segment: UTF-8, not empty, not "." or "..", without '/' and
 /// NUL.
 [[nodiscard]] bool is_path_segment(std::string_view segment);

@@ -153,6 +153,28 @@ TEST_CASE("forms that are not canonical are refused", "[http][car_request]") {
   CHECK(refused(request));
 }
 
+TEST_CASE("a request for one block is known by its scope, or by a root without links",
+          "[http][car_request]") {
+  const CarRequest leaf{.root = *Cid::v1(codec::kRaw, 0x12, std::vector<uint8_t>(32))};
+  const CarRequest node{.root = *Cid::v1(codec::kDagPb, 0x12, std::vector<uint8_t>(32))};
+  CHECK(asks_for_one_block(leaf));
+  CHECK_FALSE(asks_for_one_block(node));
+  CarRequest request = node;
+  request.scope = DagScope::kBlock;
+  CHECK(asks_for_one_block(request));
+  request.format = AnswerFormat::kRaw;
+  CHECK(asks_for_one_block(request));
+  request = node;
+  request.scope = DagScope::kBlock;
+  request.path = {"a"};
+  CHECK_FALSE(asks_for_one_block(request));
+  request = leaf;
+  request.scope = DagScope::kEntity;
+  CHECK(asks_for_one_block(request));
+  request.bytes = ByteRange{.from = 1, .to = {}};
+  CHECK_FALSE(asks_for_one_block(request));
+}
+
 TEST_CASE("requests whose segments end at other places differ", "[http][car_request]") {
   CarRequest one{.root = cid(kRoots[1])};
   CarRequest two = one;
