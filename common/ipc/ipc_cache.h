@@ -40,6 +40,16 @@ enum class JoinState : uint8_t {
 };
 inline constexpr JoinState kJoinStateLast = JoinState::kLead;
 
+/// Whether JoinProgress may name the cached file of another request that holds the one block which
+/// a Fetch is about.
+enum class BlockFile : uint8_t {
+  kNo,    ///< The worker reads no such file for this fetch.
+  kMay,   ///< The worker reads it.
+  kLost,  ///< The file that was named for the last question is gone, or does not hold the block. No
+          ///< other is named.
+};
+inline constexpr BlockFile kBlockFileLast = BlockFile::kLost;
+
 /// What is wrong with a cached file.
 enum class CacheFaultKind : uint8_t {
   kMissing,     ///< There is no such file.
@@ -163,13 +173,20 @@ struct SpoolWanted {
 /// Tells a worker whose Fetch follows another worker's how far that one has come. The broker makes
 /// no attempt for the follower meanwhile. After kFailed the broker goes on with the follower's
 /// fetch: a Handoff, FetchFailed or another JoinProgress comes. After kWhole and kCached the fetch
-/// is over for the broker; a worker that cannot read the file sends a new Fetch with must_not_join.
+/// is over for the broker; a worker that cannot read the file sends a new Fetch with must_not_join,
+/// or where `file` was named without it.
 struct JoinProgress {
   uint64_t fetch_id = 0;
   JoinState state = JoinState::kGoing;
   uint64_t bytes = 0;
   std::string path;
-  static void fields(auto& m, auto&& f) { f(m.fetch_id, m.state, m.bytes, m.path); }
+  /// With kCached and Fetch::block_file only: the key of the cached file that seems to have the
+  /// object, one block, among its blocks. All zeros: the object has a file of its own.
+  RequestKey file{};
+  static void fields(auto& m, auto&& f) {
+    f(m.fetch_id, m.state, m.bytes, m.path);
+    f.since(7, m.file);
+  }
 };
 
 }  // namespace daphnis::ipc

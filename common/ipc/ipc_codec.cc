@@ -29,6 +29,10 @@ constexpr JoinState last_of() {
   return kJoinStateLast;
 }
 template <>
+constexpr BlockFile last_of() {
+  return kBlockFileLast;
+}
+template <>
 constexpr CacheFaultKind last_of() {
   return kCacheFaultKindLast;
 }

@@ -71,10 +71,14 @@ struct Fetch {
   bool finds_place = false;
   /// The Network of the client that it was begun for; 0: nobody knows, or no client wants it.
   uint64_t client_network = 0;
+  BlockFile block_file = BlockFile::kNo;
+  /// No L2 is to be asked. Where the cache does not hold the object either, the reply is
+  /// FetchFailed with kNotFound. Not for a peer of a version before 7, which would ask L2s.
+  bool only_cached = false;
   static void fields(auto& m, auto&& f) {
     f(m.fetch_id, m.request, m.key, m.trace_id, m.deadline_ms, m.must_not_join, m.resume,
       m.is_alone, m.has_output, m.finds_place);
-    f.since(7, m.client_network);
+    f.since(7, m.client_network, m.block_file, m.only_cached);
   }
 };
 

@@ -194,4 +194,24 @@ TEST_CASE("a frame longer than the bound or with unknown flags is malformed") {
   CHECK(odd_flags.next(frame) == FrameReader::Event::kMalformed);
 }
 
+TEST_CASE("what is said about a block's file travels from version 7 on") {
+  const uint16_t version = GENERATE(uint16_t{6}, uint16_t{7});
+  CAPTURE(version);
+  Codec peers(version);
+  Fetch fetch = some_fetch();
+  fetch.block_file = BlockFile::kLost;
+  fetch.only_cached = true;
+  const auto asked =
+      peers.decode_worker_to_broker(payload_of(peers.encode(fetch, Carries::kNothing)));
+  REQUIRE(asked);
+  CHECK(std::get<Fetch>(*asked).block_file == (version < 7 ? BlockFile::kNo : BlockFile::kLost));
+  CHECK(std::get<Fetch>(*asked).only_cached == (version >= 7));
+  JoinProgress progress{.fetch_id = 4, .state = JoinState::kCached, .bytes = 0, .path = {}};
+  progress.file.fill(9);
+  const auto told =
+      peers.decode_broker_to_worker(payload_of(peers.encode(progress, Carries::kNothing)));
+  REQUIRE(told);
+  CHECK(std::get<JoinProgress>(*told).file == (version < 7 ? RequestKey{} : progress.file));
+}
+
 }  // namespace daphnis::ipc

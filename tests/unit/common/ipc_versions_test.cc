@@ -14,6 +14,7 @@ using daphnis::test::to_hex;
 constexpr size_t kFetchAt = 1;  ///< Its place among the samples.
 constexpr size_t kAttemptEndedAt = 4;
 constexpr size_t kWorkerStatsAt = 6;
+constexpr size_t kJoinProgressAt = 11;
 
 std::vector<uint8_t> payload_of(std::vector<uint8_t> frame) {
   frame.erase(frame.begin(), frame.begin() + kFrameHeadBytes);
@@ -23,10 +24,20 @@ std::vector<uint8_t> payload_of(std::vector<uint8_t> frame) {
 /// The worker's samples with the fields that only this version has.
 std::vector<WorkerToBroker> newest_worker_samples() {
   auto samples = worker_samples();
-  std::get<Fetch>(samples[kFetchAt]).client_network = 19;
+  auto& fetch = std::get<Fetch>(samples[kFetchAt]);
+  fetch.client_network = 19;
+  fetch.block_file = BlockFile::kMay;
+  fetch.only_cached = true;
   std::get<AttemptEnded>(samples[kAttemptEndedAt]).proves_path_missing = true;
   auto& stats = std::get<WorkerStats>(samples[kWorkerStatsAt]);
   stats.shed = stats.directories = 20;
+  return samples;
+}
+
+/// The same of a broker that speaks that version.
+std::vector<BrokerToWorker> newest_broker_samples(uint16_t version) {
+  auto samples = broker_samples(version);
+  std::get<JoinProgress>(samples[kJoinProgressAt]).file.fill(21);
   return samples;
 }
 
@@ -62,7 +73,7 @@ TEST_CASE("a worker of the version before is understood", "[ipc]") {
 
 TEST_CASE("a broker's messages have in the version before the bytes that they had", "[ipc]") {
   Codec codec;  // The Welcome, which is the first of them, says which version that is.
-  const auto samples = broker_samples(kVersionMin);
+  const auto samples = newest_broker_samples(kVersionMin);
   REQUIRE(samples.size() == std::variant_size_v<BrokerToWorker>);
   for (size_t i = 0; i < samples.size(); ++i) {
     CAPTURE(i);
