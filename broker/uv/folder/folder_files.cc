@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -37,6 +38,21 @@ int64_t read_at(int fd, uint8_t* into, size_t size, uint64_t offset) {
     done += static_cast<size_t>(got);
   }
   return static_cast<int64_t>(done);
+}
+
+int64_t read_gently(int fd, uint8_t* into, size_t size, uint64_t offset) {
+  const iovec piece{.iov_base = into, .iov_len = size};
+  const ssize_t resident = ::preadv2(fd, &piece, 1, static_cast<off_t>(offset), RWF_NOWAIT);
+  if (resident == static_cast<ssize_t>(size)) return resident;
+  const bool is_known = resident >= 0 || errno == EAGAIN;
+  const int64_t got = read_at(fd, into, size, offset);
+  // Where the file system cannot tell (tmpfs is all in memory), no pages are dropped.
+  if (got > 0 && is_known) {
+    const uint64_t kept = resident > 0 ? static_cast<uint64_t>(resident) : 0;
+    (void)::posix_fadvise(fd, static_cast<off_t>(offset + kept), static_cast<off_t>(size - kept),
+                          POSIX_FADV_DONTNEED);
+  }
+  return got;
 }
 
 int write_all(int fd, const uint8_t* data, size_t size) {

@@ -18,6 +18,10 @@ namespace daphnis::broker::uv {
 /// Reads `size` bytes at `offset`, or up to the file's end; returns the number read, or -errno.
 [[nodiscard]] int64_t read_at(int fd, uint8_t* into, size_t size, uint64_t offset);
 
+/// Reads as read_at() does, and leaves no pages in memory that were not there before. The
+/// descriptor should have no read-ahead (POSIX_FADV_RANDOM).
+[[nodiscard]] int64_t read_gently(int fd, uint8_t* into, size_t size, uint64_t offset);
+
 /// Writes all bytes at the descriptor's position. Returns 0 or an errno.
 [[nodiscard]] int write_all(int fd, const uint8_t* data, size_t size);
 

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -95,7 +94,7 @@ void FolderScrub::open(const RequestKey& key, ScrubStep& step) {
   const auto size = static_cast<uint64_t>(about.st_size);
   std::array<uint8_t, kCacheFooterBytes> end;
   if (size < end.size()) return close(step, "it is shorter than a footer");
-  const int64_t got = read_gently(end.data(), end.size(), size - end.size());
+  const int64_t got = read_gently(file_->fd.get(), end.data(), end.size(), size - end.size());
   if (got < 0) return close(step, unreadable(got));
   step.bytes_read += end.size();
   const auto footer = read_cache_footer(Bytes(end).first(static_cast<size_t>(got)), size);
@@ -105,7 +104,8 @@ void FolderScrub::open(const RequestKey& key, ScrubStep& step) {
 
 void FolderScrub::read_trailer(ScrubStep& step) {
   std::vector<uint8_t> trailer(file_->footer.trailer_bytes());
-  const int64_t got = read_gently(trailer.data(), trailer.size(), file_->footer.body_bytes);
+  const int64_t got =
+      read_gently(file_->fd.get(), trailer.data(), trailer.size(), file_->footer.body_bytes);
   if (got < 0) return close(step, unreadable(got));
   trailer.resize(static_cast<size_t>(got));
   step.bytes_read += trailer.size();
@@ -122,7 +122,7 @@ void FolderScrub::read_piece(ScrubStep& step) {
   }
   const size_t size = std::min<uint64_t>(left, limits::kScrubPieceBytes);
   const BufferRef buffer = BufferRef::allocate(size);
-  const int64_t got = read_gently(buffer.data(), size, file_->offset);
+  const int64_t got = read_gently(file_->fd.get(), buffer.data(), size, file_->offset);
   if (got < 0) return close(step, unreadable(got));
   if (static_cast<size_t>(got) != size) return close(step, "it ends too early");
   step.bytes_read += size;
@@ -144,22 +144,6 @@ void FolderScrub::close(ScrubStep& step, std::string why) {
     step.ended = FileProven{.key = file_->key, .is_good = is_good};
   }
   file_.reset();
-}
-
-int64_t FolderScrub::read_gently(uint8_t* into, size_t size, uint64_t offset) {
-  const int fd = file_->fd.get();
-  const iovec piece{.iov_base = into, .iov_len = size};
-  const ssize_t resident = ::preadv2(fd, &piece, 1, static_cast<off_t>(offset), RWF_NOWAIT);
-  if (resident == static_cast<ssize_t>(size)) return resident;
-  const bool is_known = resident >= 0 || errno == EAGAIN;
-  const int64_t got = read_at(fd, into, size, offset);
-  // Where the file system cannot tell (tmpfs is all in memory), no pages are dropped.
-  if (got > 0 && is_known) {
-    const uint64_t kept = resident > 0 ? static_cast<uint64_t>(resident) : 0;
-    (void)::posix_fadvise(fd, static_cast<off_t>(offset + kept), static_cast<off_t>(size - kept),
-                          POSIX_FADV_DONTNEED);
-  }
-  return got;
 }
 
 }  // namespace daphnis::broker::uv

@@ -50,8 +50,6 @@ class FolderScrub {
   void read_piece(ScrubStep& step);
   /// Ends the proof of the open file; `why` is empty where the file is good.
   void close(ScrubStep& step, std::string why);
-  /// Reads as read_at() does, and leaves no pages in memory that were not there before.
-  [[nodiscard]] int64_t read_gently(uint8_t* into, size_t size, uint64_t offset);
 
   FolderPaths paths_;
   std::deque<RequestKey> wanted_;
