@@ -9,16 +9,12 @@
 #include "common/ipc/ipc_messages.h"
 #include "common/request/car_request.h"
 #include "common/request/outcome.h"
-#include "worker/base/agenda.h"
-#include "worker/base/settings.h"
-#include "worker/broker/broker_session.h"
-#include "worker/cache/cache.h"
+#include "worker/fetch/fetch_context.h"
 #include "worker/fetch/fetch_window.h"
 #include "worker/fetch/join.h"
 #include "worker/fetch/place_finder.h"
 #include "worker/fetch/reader_pace.h"
 #include "worker/fetch/spool.h"
-#include "worker/fetch/spool_book.h"
 #include "worker/fetch/used_sources.h"
 #include "worker/proof/proof.h"
 
@@ -64,28 +60,6 @@ class FetchReader {
   /// The time since which others have waited for this reader; kNever where nobody does.
   uint64_t behind_since_ms_ = kNever;
   uint64_t taken_before_ = 0;  ///< What taken() was at that time.
-};
-
-/// What became of slow readers since the worker's start.
-struct SlowCounts {
-  uint64_t readers_left = 0;  ///< Readers that have gone on alone.
-  uint64_t readers_cut = 0;   ///< Readers that were cut, since their slowness kept others waiting.
-  uint64_t yields = 0;        ///< Fetches that have yielded their sources.
-};
-
-/// The data and the helpers that all fetches of a worker share. Owned by the Worker; outlives them.
-struct FetchContext {
-  BrokerSession& broker;
-  Agenda& agenda;
-  Cache& cache;
-  SpoolBook& spools;
-  const Settings& settings;
-  size_t window_bytes_max = limits::kFetchWindowBytesMax;
-  /// Bytes of buffers that the windows of all shared fetches keep from being used again, and those
-  /// that the windows of all loners keep, lest loners make the windows of others short.
-  size_t pinned = 0;
-  size_t pinned_by_loners = 0;
-  SlowCounts slow = {};
 };
 
 inline constexpr size_t kSourcesAtOnceMax = 4;  ///< Of one fetch; as many attempts are at work.
