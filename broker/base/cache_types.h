@@ -24,6 +24,9 @@ struct SpoolId {
   }
 };
 
+/// 64 bits that stand for a block (broker/cache/block_index.h). Two blocks may have the same ones.
+enum class BlockKey : uint64_t {};
+
 /// One object of the cache. Ages count only time in which a broker ran, so neither a jump of the
 /// wall clock nor a time without a broker changes them.
 struct CacheEntry {
