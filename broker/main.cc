@@ -49,6 +49,14 @@ struct Options {
   std::list<Rule> rules;  ///< A list, since the words are written where they lie.
 };
 
+/// Adds the setting of a rule that may be off or only counted.
+void add_rule(daphnis::uv::SettingsReader& reader, Options& options, const char* name,
+              RuleMode& mode, const char* help) {
+  check(mode == RuleMode::kOn, "the flags say that each rule is on by default");
+  options.rules.push_back({.mode = mode, .word = "on"});
+  reader.add_word(name, options.rules.back().word, {"off", "observe", "on"}, help);
+}
+
 void add_cache_options(daphnis::uv::SettingsReader& reader, Options& options) {
   constexpr uint64_t kBytesMax = uint64_t{1} << 60;
   Settings& settings = options.settings;
@@ -66,6 +74,10 @@ void add_cache_options(daphnis::uv::SettingsReader& reader, Options& options) {
   reader.add_number(
       "cache-verify-hours", settings.cache_verify_hours, 0U, 26'280U,
       "A cached file that is asked for and was not verified for so long is next; 0: none is");
+  add_rule(reader, options, "block-index", settings.block_index,
+           "Whether blocks of cached files answer requests for one block, or are only counted");
+  reader.add_number("block-index-max", settings.block_index_max, size_t{0}, size_t{1'000'000'000},
+                    "Blocks whose cached file is known, about 20 bytes each; 0: none");
   reader.add("spool-dir", settings.spool_dir,
              "Folder for what slow clients and other workers read along without a cache; none: "
              "nowhere. By default a folder of this broker's own under /dev/shm, or none where "
@@ -104,14 +116,6 @@ void resolve_cache_options(Options& options) {
   } else {
     settings.spool_dir = absolute(settings.spool_dir);
   }
-}
-
-/// Adds the setting of a rule that may be off or only counted.
-void add_rule(daphnis::uv::SettingsReader& reader, Options& options, const char* name,
-              RuleMode& mode, const char* help) {
-  check(mode == RuleMode::kOn, "the flags say that each rule is on by default");
-  options.rules.push_back({.mode = mode, .word = "on"});
-  reader.add_word(name, options.rules.back().word, {"off", "observe", "on"}, help);
 }
 
 void resolve_rules(Options& options) {

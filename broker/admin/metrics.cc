@@ -300,6 +300,12 @@ void add_cache(Metrics& out, const Broker& broker, const ProcessGauges& process)
               counters.fetches_joined, "joined");
   out.counter("fetches_cached_total", "Fetches of what the cache holds", counters.fetches_cached,
               "cached");
+  out.gauge("blocks_indexed", "Blocks whose cached file is known",
+            cache.blocks() ? cache.blocks()->blocks() : 0);
+  out.counter("block_index_hits_total", "Fetches of one block that a cached file seemed to hold",
+              counters.block_index_hits);
+  out.counter("block_index_stale_total", "Of these, not found in that file",
+              counters.block_index_stale);
 }
 
 void add_workers(Metrics& out, const Broker& broker) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "broker/base/cache_types.h"
+#include "common/base/uuid.h"
 
 /// The tasks that the broker's core gives its cache folder, and the events that the folder reports.
 /// The folder (broker/folder decides, broker/uv/folder does the work) carries tasks out in the
@@ -13,6 +14,8 @@
 /// takes away a file that was stored under the same name later. A simulation keeps the files in
 /// memory instead.
 namespace daphnis::broker {
+
+inline constexpr size_t kBlocksListedMax = 16'384;  ///< Blocks in one BlocksListed.
 
 // --- Tasks ---
 
@@ -45,13 +48,19 @@ struct Quarantine {
 struct ProveFile {
   RequestKey key{};
 };
+/// Reads which blocks the key's file lists, in its turn after all such tasks before it.
+/// BlocksListed reports them; it does not come where the folder goes down first.
+struct ListBlocks {
+  RequestKey key{};
+  Uuid secret{};  ///< For the blocks' keys.
+};
 /// Sets how fast the scrubber reads. No event follows.
 struct SetScrub {
   uint64_t bytes_per_s = 0;  ///< 0: no scrubbing.
 };
 
 using FolderTask =
-    std::variant<StoreFile, UnlinkFiles, UnlinkSpools, Quarantine, ProveFile, SetScrub>;
+    std::variant<StoreFile, UnlinkFiles, UnlinkSpools, Quarantine, ProveFile, ListBlocks, SetScrub>;
 
 // --- Events ---
 
@@ -84,6 +93,12 @@ struct FileProven {
   RequestKey key{};
   bool is_good = false;  ///< The file is proven. False: it was gone, or could not be opened.
 };
+/// Blocks that a file lists. A file that is gone, cannot be read or keeps no list has none.
+struct BlocksListed {
+  RequestKey key{};
+  std::vector<BlockKey> blocks;  ///< At most kBlocksListedMax.
+  bool is_last = false;          ///< The file's other blocks were in earlier events.
+};
 /// The folder cannot store files (disk full, read-only, I/O error, folder gone), or can again.
 /// While the folder is down the broker admits nothing and places spools in the spool folder.
 struct FolderHealth {
@@ -91,7 +106,7 @@ struct FolderHealth {
   std::string why;
 };
 
-using FolderEvent =
-    std::variant<FileStored, FilesUnlinked, FilesFound, FileCorrupt, FileProven, FolderHealth>;
+using FolderEvent = std::variant<FileStored, FilesUnlinked, FilesFound, FileCorrupt, FileProven,
+                                 BlocksListed, FolderHealth>;
 
 }  // namespace daphnis::broker

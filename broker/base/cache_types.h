@@ -36,7 +36,7 @@ struct CacheEntry {
   RequestKey key;
   Cid root;
   uint64_t size = 0;
-  uint32_t stored_s = 0;  ///< Seconds since the epoch; a date for people that decides nothing.
+  uint32_t stored_s = 0;  ///< Seconds since the epoch; for people, and for whose blocks are known.
   uint32_t idle_s = 0;    ///< Seconds since a client asked for the object.
   uint32_t hits = 0;
   uint16_t unproven_h = kNeverHours;  ///< Hours since the file was proven, or written.

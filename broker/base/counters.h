@@ -144,6 +144,8 @@ struct Counters {
   uint64_t spools_failed = 0;
   uint64_t fetches_joined = 0;
   uint64_t fetches_cached = 0;
+  uint64_t block_index_hits = 0;   ///< With RuleMode::kObserve those that would have been.
+  uint64_t block_index_stale = 0;  ///< Of these, asked again as BlockFile::kLost.
   uint64_t joins = 0;
   uint64_t joins_passed_on = 0;  ///< Followers that became leaders since theirs failed.
   uint64_t heirs = 0;       ///< Fetches that ended so that their workers find their place and lead.

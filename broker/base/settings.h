@@ -82,7 +82,9 @@ struct Settings {
   uint32_t cache_verify_hours =
       24;  ///< Age of the last proof at which a hit asks for one; 0: never.
   uint64_t cache_scrub_bytes_per_s = 8 * limits::kMiB;  ///< 0: no scrubbing.
-  std::string spool_dir = {};  ///< Absolute; empty: no spools outside the cache.
+  RuleMode block_index = RuleMode::kOn;  ///< Blocks of cached files answer requests for one block.
+  size_t block_index_max = 4'000'000;    ///< Blocks of which the file is known; 0: as kOff.
+  std::string spool_dir = {};            ///< Absolute; empty: no spools outside the cache.
   uint64_t spool_limit_bytes = 256 * limits::kMiB;
 };
 

@@ -16,6 +16,7 @@ Cache::Cache(Context& context) : context_(context), deferred_frees_(context) {
   index_ = std::make_unique<CacheIndex>(CacheIndex::Settings{
       .limit_bytes = settings.cache_limit_bytes, .policy = settings.cache_policy});
   index_->begin_scan();  // The scan that the folder begins with.
+  make_block_index();
 }
 
 void Cache::set_filter(const CountingBloomFilter& filter, std::string path) {
@@ -113,7 +114,8 @@ void Cache::on_event(const FileStored& event, uint64_t) {
   const bool is_latest = latest != storing_by_key_.end() && latest->second == event.spool;
   if (is_latest) storing_by_key_.erase(latest);
   // The entry may have been evicted or purged meanwhile.
-  bool is_held = is_latest && index_->find(storing.key).has_value();
+  const auto entry = index_->find(storing.key);
+  bool is_held = is_latest && entry.has_value();
   if (event.is_stored) {
     ++context_.counters.cache_stores;
   } else {
@@ -125,6 +127,8 @@ void Cache::on_event(const FileStored& event, uint64_t) {
     if (is_held) drop(storing.key);
     is_held = false;
   }
+  // A wall clock that goes back makes no new file older than those of before.
+  if (is_held) want_blocks(storing.key, std::max(stored_last_s_, entry->stored_s));
   if (peers_.contains(event.spool.worker)) {
     context_.tell(event.spool.worker, ipc::SpoolStored{event.spool.number, is_held});
   }
@@ -138,12 +142,16 @@ void Cache::on_event(const FilesUnlinked& event, uint64_t) {
 }
 
 void Cache::on_event(const FilesFound& event, uint64_t) {
-  for (const CacheEntry& entry : event.entries) index_->found(entry);
+  for (const CacheEntry& entry : event.entries) {
+    index_->found(entry);
+    want_blocks(entry.key, entry.stored_s);
+  }
   // Workers may have the file open, even where the index does not know it.
   for (const RequestKey& key : event.lost) drop(key);
   if (!event.is_last) return;
   defer_free(index_->remove_unseen());
   start_proof();
+  list_blocks();
 }
 
 void Cache::on_event(const FileCorrupt& event, uint64_t) {
@@ -165,12 +173,16 @@ void Cache::on_event(const FolderHealth& event, uint64_t) {
   }
   ++context_.counters.cache_downs;
   forget_proof();
+  listing_.reset();  // The folder drops that task, and the next scan finds the file again.
   context_.out.log(LogLevel::kError, LogLine("cache_down").add("reason", event.why));
   index_->begin_scan();
   while (!waiting_.empty()) refuse_waiting();
 }
 
 void Cache::defer_free(CacheIndex::Evicted&& evicted) {
+  if (blocks_) {
+    for (const RequestKey& key : evicted.keys) blocks_->forget(key);
+  }
   deferred_frees_.add(evicted.deferred_free, std::move(evicted.keys));
 }
 

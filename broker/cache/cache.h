@@ -11,6 +11,7 @@
 
 #include "broker/base/cache_folder.h"
 #include "broker/base/context.h"
+#include "broker/cache/block_index.h"
 #include "broker/cache/cache_index.h"
 #include "broker/cache/deferred_frees.h"
 
@@ -39,6 +40,11 @@ class Cache {
   [[nodiscard]] bool is_storing(const RequestKey& key) const {
     return storing_by_key_.contains(key);
   }
+  /// The key of a cached file that seems to hold the block that answers the request; nullopt where
+  /// none is known, where the answer is more than one block, or where hits are only counted.
+  [[nodiscard]] std::optional<RequestKey> file_of_block(const CarRequest& request);
+  /// Notes that the file that file_of_block() named does not hold the block.
+  void on_block_lost(const Cid& cid);
   /// Whether the key's answer is worth writing to the cache.
   [[nodiscard]] ipc::Admission admission(const RequestKey& key) const;
   /// Notes that `reader` was told of the spool at `path`: the spool's bytes stay charged until that
@@ -85,6 +91,8 @@ class Cache {
   /// True where there is a cache and its folder takes files.
   [[nodiscard]] bool is_up() const { return index_ && is_folder_up_; }
   [[nodiscard]] const CacheIndex* index() const { return index_.get(); }
+  /// Null where blocks of cached files are not known.
+  [[nodiscard]] const BlockIndex* blocks() const { return blocks_.get(); }
   [[nodiscard]] uint64_t spool_dir_bytes() const { return spool_dir_bytes_; }
   [[nodiscard]] size_t spools() const;
   [[nodiscard]] size_t deferred_frees() const { return deferred_frees_.size(); }
@@ -144,6 +152,12 @@ class Cache {
   void end_proof(const RequestKey& key, bool is_good);
   void forget_proof();
 
+  // cache_blocks.cc: which file holds which block.
+  void make_block_index();
+  void want_blocks(const RequestKey& key, uint32_t stored_s);
+  void list_blocks();
+  [[nodiscard]] const Uuid& block_secret();
+
   // cache.cc
   /// Removes an entry whose file is missing or of no use.
   void drop(const RequestKey& key);
@@ -153,6 +167,7 @@ class Cache {
   void on_event(const FilesFound& event, uint64_t now_ms);
   void on_event(const FileCorrupt& event, uint64_t now_ms);
   void on_event(const FileProven& event, uint64_t now_ms);
+  void on_event(const BlocksListed& event, uint64_t now_ms);
   void on_event(const FolderHealth& event, uint64_t now_ms);
   void defer_free(CacheIndex::Evicted&& evicted);
   /// Releases the bytes of deferred frees that are over, evicts for the reservations that wait, and
@@ -164,11 +179,18 @@ class Cache {
   std::string filter_path_;            ///< Empty: workers must ask the disk for each key.
   DeferredFrees deferred_frees_;
   bool is_folder_up_ = true;
+  uint32_t stored_last_s_ = 0;  ///< The latest time of storing of all files so far.
   absl::btree_map<WorkerId, Peer> peers_;
   absl::flat_hash_map<SpoolId, Storing> storing_;
   absl::flat_hash_map<RequestKey, SpoolId> storing_by_key_;
-  std::deque<RequestKey> proofs_;      ///< To be proven, in the order of their hits.
-  std::optional<RequestKey> proving_;  ///< Given to the folder.
+  std::deque<RequestKey> proofs_;       ///< To be proven, in the order of their hits.
+  std::optional<RequestKey> proving_;   ///< Given to the folder.
+  std::unique_ptr<BlockIndex> blocks_;  ///< Null: no blocks are known.
+  std::optional<Uuid> block_secret_;    ///< For the blocks' keys; made when it is first needed.
+  /// A file whose blocks are not known yet, and when it was stored.
+  using Unlisted = std::pair<uint32_t, RequestKey>;
+  absl::btree_set<Unlisted> unlisted_;  ///< At most as many as blocks_ could take.
+  std::optional<Unlisted> listing_;     ///< Given to the folder.
   std::vector<RequestKey> ended_stores_;
   uint64_t failures_unsaid_ = 0;  ///< Spools that failed since the last log line about it.
   uint64_t failures_log_ms_ = 0;  ///< The earliest time of the next such line.

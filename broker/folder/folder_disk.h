@@ -59,6 +59,12 @@ struct ScrubStep {
   std::optional<FileProven> ended = {};  ///< A file was read to its end, or was gone.
 };
 
+/// The result of a step that lists a file's blocks.
+struct ListingStep {
+  BlocksListed listed = {};
+  uint64_t bytes_read = 0;
+};
+
 /// What is written to a snapshot in one turn.
 struct SnapshotPart {
   std::vector<CacheEntry> entries = {};  ///< At most kSnapshotEntriesPerTurn.
@@ -81,7 +87,7 @@ struct SnapshotStep {
 class FolderDisk {
  public:
   /// Begins a round: carries out the first of these tasks, at least one of them, in their order.
-  /// None is a ProveFile or a SetScrub. Ends with on_round_step().
+  /// None is a ProveFile, a ListBlocks or a SetScrub. Ends with on_round_step().
   virtual void begin_round(std::vector<FolderTask> tasks) = 0;
   /// Carries out the next part of the round. Ends with on_round_step().
   virtual void continue_round() = 0;
@@ -101,6 +107,11 @@ class FolderDisk {
   virtual void continue_scrub(std::vector<RequestKey> wanted) = 0;
   /// Closes the scrubber's open file where it was unlinked. Ends with on_let_go().
   virtual void let_go() = 0;
+
+  /// Begins to list the blocks of a file; one under way is forgotten. Ends with on_listing_step().
+  virtual void begin_listing(ListBlocks task) = 0;
+  /// Goes on with the list. Ends with on_listing_step().
+  virtual void continue_listing() = 0;
 
   /// Removes strays from tmp/ and the spool folder. Ends with on_sweep().
   virtual void sweep() = 0;

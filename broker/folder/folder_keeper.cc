@@ -27,7 +27,7 @@ void FolderKeeper::open(const Opened& opened, uint64_t now_ms) {
 
 std::optional<uint64_t> FolderKeeper::next_deadline() const {
   std::optional<uint64_t> next;
-  for (const auto& due_ms : {probe_due_ms_, scrub_due_ms_, sweep_due_ms_}) {
+  for (const auto& due_ms : {probe_due_ms_, scrub_due_ms_, list_due_ms_, sweep_due_ms_}) {
     if (due_ms && (!next || *due_ms < *next)) next = due_ms;
   }
   return next;
@@ -36,6 +36,7 @@ std::optional<uint64_t> FolderKeeper::next_deadline() const {
 void FolderKeeper::on_timer(uint64_t now_ms) {
   if (take_due(probe_due_ms_, now_ms)) start_probe(now_ms);
   if (take_due(scrub_due_ms_, now_ms)) run_scrub(now_ms);
+  if (take_due(list_due_ms_, now_ms)) run_listing();
   if (take_due(sweep_due_ms_, now_ms)) run_sweep(now_ms);
 }
 
@@ -50,7 +51,7 @@ void FolderKeeper::add(FolderTask task, uint64_t now_ms) {
 
 void FolderKeeper::run_tasks(uint64_t now_ms) {
   if (round_step_since_ms_) return;
-  if (round_size_ == 0) take_scrub_tasks(now_ms);
+  if (round_size_ == 0) take_other_tasks(now_ms);
   if (round_size_ == 0 && tasks_.empty()) return;
   round_step_since_ms_ = now_ms;
   if (round_size_ > 0) return disk_.continue_round();
@@ -60,8 +61,8 @@ void FolderKeeper::run_tasks(uint64_t now_ms) {
   disk_.begin_round(std::move(round));
 }
 
-/// Does the tasks at the front of the queue that are for the scrubber and need no disk.
-void FolderKeeper::take_scrub_tasks(uint64_t now_ms) {
+/// Takes the tasks at the front of the queue that belong to no round.
+void FolderKeeper::take_other_tasks(uint64_t now_ms) {
   for (; !tasks_.empty(); tasks_.pop_front()) {
     if (const auto* scrub = std::get_if<SetScrub>(&tasks_.front())) {
       pace_.scrub_bytes_per_s = scrub->bytes_per_s;
@@ -70,6 +71,10 @@ void FolderKeeper::take_scrub_tasks(uint64_t now_ms) {
       if (!is_up_) continue;
       wanted_.push_back(prove->key);
       pace_scrub(now_ms);
+    } else if (const auto* list = std::get_if<ListBlocks>(&tasks_.front())) {
+      if (!is_up_) continue;
+      to_list_.push_back(*list);
+      plan_listing(now_ms);
     } else {
       return;
     }
@@ -147,6 +152,9 @@ void FolderKeeper::set_down(const std::string& why) {
   if (!std::exchange(is_up_, false)) return;
   is_scanning_ = false;
   wanted_.clear();
+  to_list_.clear();
+  is_listing_begun_ = false;
+  list_due_ms_.reset();
   on_event_(FolderHealth{.is_up = false, .why = why});
 }
 

@@ -18,6 +18,7 @@ namespace daphnis::broker {
 struct FolderPace {
   uint64_t scrub_bytes_per_s = 8 * limits::kMiB;  ///< 0: no scrubbing.
   uint64_t scrub_pause_ms = 60'000;               ///< Between two rounds over all files.
+  uint64_t list_bytes_per_s = 8 * limits::kMiB;   ///< For the lists of files' blocks.
   uint64_t probe_every_ms = 5'000;
   /// Between two sweeps of tmp/ and the spool folder for strays.
   uint64_t sweep_every_ms = 30'000;
@@ -35,7 +36,8 @@ struct FolderCounts {
 };
 
 /// Decides what is done in the cache's folder, and when: in which rounds tasks are carried out,
-/// whether the folder is up, when it is scanned, scrubbed and swept, and how a snapshot is written.
+/// whether the folder is up, when it is scanned, scrubbed and swept, when files' blocks are listed,
+/// and how a snapshot is written.
 /// Sans-I/O: a FolderDisk does the work and reports its end by the functions on_…(). Owned by the
 /// cache's folder. Its end drops tasks that were not carried out; the scan of the next start makes
 /// up for them.
@@ -86,6 +88,7 @@ class FolderKeeper {
   void on_scrub_step(ScrubStep step, uint64_t now_ms);
   /// `gone` is the key of the file that was closed, not proven; nullopt: the open file stays.
   void on_let_go(const std::optional<FileProven>& gone, uint64_t now_ms);
+  void on_listing_step(ListingStep step, uint64_t now_ms);
   void on_sweep(uint64_t strays_removed);
   void on_snapshot_step(const SnapshotStep& step);
 
@@ -100,7 +103,7 @@ class FolderKeeper {
  private:
   // folder_keeper.cc: tasks and health.
   void run_tasks(uint64_t now_ms);
-  void take_scrub_tasks(uint64_t now_ms);
+  void take_other_tasks(uint64_t now_ms);
   [[nodiscard]] std::vector<FolderTask> next_round();
   void on_task_end(TaskEnd&& end);
   void start_probe(uint64_t now_ms);
@@ -109,7 +112,7 @@ class FolderKeeper {
   /// True where a round's step or a probe has taken more than kFolderSilentMs, so the disk hangs.
   [[nodiscard]] bool is_stuck(uint64_t now_ms) const;
 
-  // folder_keeper_rounds.cc: scans, scrubbing, sweeps and snapshots.
+  // folder_keeper_rounds.cc: scans, scrubbing, lists of blocks, sweeps and snapshots.
   void note_for_scan(const FolderTask& task);
   void begin_scan(uint64_t now_ms);
   void run_scan();
@@ -119,6 +122,8 @@ class FolderKeeper {
   void take_scrub_step(ScrubStep&& step, uint64_t now_ms);
   void release_scrubbed();
   void tell(const std::vector<FilesUnlinked>& unlinked);
+  void plan_listing(uint64_t now_ms);
+  void run_listing();
   void run_sweep(uint64_t now_ms);
   void append_snapshot();
 
@@ -157,6 +162,13 @@ class FolderKeeper {
   /// that wait for a step's end, and those that wait for let_go().
   std::vector<FilesUnlinked> unlinked_;
   std::vector<FilesUnlinked> let_go_;
+
+  std::deque<ListBlocks> to_list_;  ///< Files whose blocks are to be listed, one after the other.
+  bool is_listing_begun_ = false;   ///< The first of them has had a step, or has its first one.
+  bool has_listing_step_ = false;   ///< A step is under way; where !is_listing_begun_ it is void.
+  uint64_t list_owed_bytes_ = 0;    ///< Bytes read for which listing has not paused yet.
+  uint64_t list_from_ms_ = 0;       ///< The earliest time of the next step.
+  std::optional<uint64_t> list_due_ms_;
 
   bool is_sweeping_ = false;
   std::optional<uint64_t> sweep_due_ms_;

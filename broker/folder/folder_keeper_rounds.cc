@@ -1,14 +1,22 @@
+#include <algorithm>
 #include <utility>
 
 #include "broker/folder/folder_keeper.h"
 
-/// The part of the keeper for its rounds: scans, scrubbing, sweeps and snapshots.
+/// The part of the keeper for its rounds: scans, scrubbing, lists of blocks, sweeps and snapshots.
 namespace daphnis::broker {
 namespace {
 
-/// Bytes that a step of the scrubber costs beside those that it read, so that many small files are
-/// not for free.
+/// Bytes that a step of the scrubber or of a listing costs beside those that it read, so that many
+/// small files are not for free.
 constexpr uint64_t kScrubStepBytes = 4 * limits::kKiB;
+
+/// For how many ms reading pauses for the bytes owed, at most `rate` a second; takes these off.
+uint64_t take_pause_ms(uint64_t& owed_bytes, uint64_t rate) {
+  const uint64_t wait_ms = owed_bytes * 1000 / rate;
+  owed_bytes -= wait_ms * rate / 1000;
+  return wait_ms;
+}
 
 }  // namespace
 
@@ -79,9 +87,7 @@ void FolderKeeper::take_scan_step(ScanStep&& step, uint64_t now_ms) {
 void FolderKeeper::pace_scrub(uint64_t now_ms) {
   const uint64_t rate = pace_.scrub_bytes_per_s;
   if (!was_scanned_ || rate == 0) return scrub_due_ms_.reset();
-  const uint64_t wait_ms = scrub_owed_bytes_ * 1000 / rate;
-  scrub_owed_bytes_ -= wait_ms * rate / 1000;
-  scrub_due_ms_ = now_ms + wait_ms;
+  scrub_due_ms_ = now_ms + take_pause_ms(scrub_owed_bytes_, rate);
 }
 
 void FolderKeeper::run_scrub(uint64_t now_ms) {
@@ -144,6 +150,34 @@ void FolderKeeper::on_let_go(const std::optional<FileProven>& gone, uint64_t now
 
 void FolderKeeper::tell(const std::vector<FilesUnlinked>& unlinked) {
   for (const FilesUnlinked& one : unlinked) on_event_(one);
+}
+
+// --- Lists of blocks ---
+
+/// Sets when listing goes on, where there is something to list and no step is on.
+void FolderKeeper::plan_listing(uint64_t now_ms) {
+  list_due_ms_.reset();
+  if (!to_list_.empty() && !has_listing_step_) list_due_ms_ = std::max(now_ms, list_from_ms_);
+}
+
+void FolderKeeper::run_listing() {
+  has_listing_step_ = true;
+  if (std::exchange(is_listing_begun_, true)) return disk_.continue_listing();
+  disk_.begin_listing(to_list_.front());
+}
+
+void FolderKeeper::on_listing_step(ListingStep step, uint64_t now_ms) {
+  has_listing_step_ = false;
+  list_owed_bytes_ += step.bytes_read + kScrubStepBytes;
+  list_from_ms_ = now_ms + take_pause_ms(list_owed_bytes_, pace_.list_bytes_per_s);
+  // Where the folder went down during the step, the list is of no use.
+  const bool is_wanted = is_listing_begun_;
+  if (is_wanted && step.listed.is_last) {
+    to_list_.pop_front();
+    is_listing_begun_ = false;
+  }
+  plan_listing(now_ms);
+  if (is_wanted) on_event_(std::move(step.listed));
 }
 
 // --- Strays ---

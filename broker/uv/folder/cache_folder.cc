@@ -23,6 +23,7 @@ CacheFolder::CacheFolder(daphnis::uv::Loop& loop, Settings settings, OnEvent on_
       probe_task_(loop),
       scan_task_(loop),
       scrub_task_(loop),
+      listing_task_(loop),
       sweep_task_(loop),
       snapshot_task_(loop) {}
 
@@ -134,6 +135,20 @@ void CacheFolder::let_go() {
   run(
       scrub_task_, [scrub = scrub_] { return scrub->let_go(); },
       [this](const std::optional<FileProven>& gone) { keeper_.on_let_go(gone, loop_.now_ms()); });
+}
+
+void CacheFolder::begin_listing(ListBlocks task) {
+  listing_ = std::make_shared<FolderListing>(paths_, task);
+  continue_listing();
+}
+
+void CacheFolder::continue_listing() {
+  run(
+      listing_task_, [listing = listing_] { return listing->step(); },
+      [this](ListingStep step) {
+        if (step.listed.is_last) listing_.reset();
+        keeper_.on_listing_step(std::move(step), loop_.now_ms());
+      });
 }
 
 void CacheFolder::sweep() {

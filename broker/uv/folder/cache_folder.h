@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "broker/folder/folder_keeper.h"
+#include "broker/uv/folder/folder_listing.h"
 #include "broker/uv/folder/folder_lock.h"
 #include "broker/uv/folder/folder_paths.h"
 #include "broker/uv/folder/folder_scan.h"
@@ -17,10 +18,10 @@
 namespace daphnis::broker::uv {
 
 /// The cache's files: a FolderKeeper that says what is done and when, and here the work itself
-/// (DESIGN 7): tasks, scans, scrubbing, sweeps, probes and snapshots. Each of these runs in libuv's
-/// thread pool, one step at a time, so a slow disk never blocks the loop. Owned by the Shell; its
-/// events come from the loop, never from within add() or start_scan(). Its end drops tasks that
-/// were not carried out; the scan of the next start makes up for them.
+/// (DESIGN 7): tasks, scans, scrubbing, lists of blocks, sweeps, probes and snapshots. Each of
+/// these runs in libuv's thread pool, one step at a time, so a slow disk never blocks the loop.
+/// Owned by the Shell; its events come from the loop, never from within add() or start_scan(). Its
+/// end drops tasks that were not carried out; the scan of the next start makes up for them.
 class CacheFolder final : private FolderDisk {
  public:
   struct Settings {
@@ -71,6 +72,8 @@ class CacheFolder final : private FolderDisk {
   void begin_scrub(std::vector<RequestKey> sample, std::vector<RequestKey> wanted) override;
   void continue_scrub(std::vector<RequestKey> wanted) override;
   void let_go() override;
+  void begin_listing(ListBlocks task) override;
+  void continue_listing() override;
   void sweep() override;
   void append_snapshot(SnapshotPart part) override;
 
@@ -92,12 +95,14 @@ class CacheFolder final : private FolderDisk {
   std::shared_ptr<FolderRound> round_;      ///< The tasks under way; null: none.
   std::shared_ptr<FolderScan> scan_;        ///< Null: no scan is under way.
   std::shared_ptr<FolderScrub> scrub_;      ///< Null until the first scan is over.
+  std::shared_ptr<FolderListing> listing_;  ///< Null: no file's blocks are being listed.
   std::shared_ptr<SnapshotFile> snapshot_;  ///< Null: no snapshot is being written.
 
   daphnis::uv::PoolTask round_task_;
   daphnis::uv::PoolTask probe_task_;
   daphnis::uv::PoolTask scan_task_;
   daphnis::uv::PoolTask scrub_task_;
+  daphnis::uv::PoolTask listing_task_;
   daphnis::uv::PoolTask sweep_task_;
   daphnis::uv::PoolTask snapshot_task_;
 };

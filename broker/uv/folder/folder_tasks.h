@@ -27,7 +27,8 @@ class FolderWork {
   bool carry_out(const UnlinkFiles& task);
   bool carry_out(const UnlinkSpools& task);
   bool carry_out(const Quarantine& task);
-  bool carry_out(const ProveFile&) { return true; }  // The FolderKeeper does both.
+  bool carry_out(const ProveFile&) { return true; }  // The FolderKeeper does these.
+  bool carry_out(const ListBlocks&) { return true; }
   bool carry_out(const SetScrub&) { return true; }
 
   /// Stores the file; returns why it could not be stored, or an empty text.

@@ -100,6 +100,13 @@ struct Words {
   std::string operator()(const broker::FileCorrupt& m) const {
     return fmt::format("{} is corrupt: {}", short_name(m.key), m.why);
   }
+  std::string operator()(const broker::ListBlocks& m) const {
+    return "list the blocks of " + short_name(m.key);
+  }
+  std::string operator()(const broker::BlocksListed& m) const {
+    return fmt::format("{} has {} blocks{}", short_name(m.key), m.blocks.size(),
+                       m.is_last ? "" : " and more");
+  }
   std::string operator()(const broker::FolderHealth& m) const {
     return m.is_up ? "is up" : "is down: " + m.why;
   }

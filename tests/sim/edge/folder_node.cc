@@ -67,6 +67,7 @@ FolderNode::FolderNode(Scene& scene, const broker::Settings& settings, OnEvent o
       scan_timer_(scene.clock, [this] { step_scan(); }),
       scan_task_(scene),
       scrub_task_(scene),
+      listing_task_(scene),
       sweep_task_(scene) {}
 
 FolderNode::~FolderNode() {
@@ -132,7 +133,7 @@ void FolderNode::continue_round() {
 }
 
 FolderNode::Parts FolderNode::refuse_task() {
-  scene_.fail("the keeper gives the disk a task for the scrubber");
+  scene_.fail("the keeper puts a task into a round that belongs to none");
   return {};
 }
 

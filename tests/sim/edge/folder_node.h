@@ -59,6 +59,8 @@ class FolderNode final : private broker::FolderDisk {
   void begin_scrub(std::vector<RequestKey> sample, std::vector<RequestKey> wanted) override;
   void continue_scrub(std::vector<RequestKey> wanted) override;
   void let_go() override;
+  void begin_listing(broker::ListBlocks task) override;
+  void continue_listing() override;
   void sweep() override;
   void append_snapshot(broker::SnapshotPart part) override;
 
@@ -78,6 +80,7 @@ class FolderNode final : private broker::FolderDisk {
   [[nodiscard]] Parts parts_of(const broker::UnlinkSpools& task, const RoundRef& step);
   [[nodiscard]] Parts parts_of(const broker::Quarantine& task, const RoundRef& step);
   [[nodiscard]] Parts parts_of(const broker::ProveFile&, const RoundRef&) { return refuse_task(); }
+  [[nodiscard]] Parts parts_of(const broker::ListBlocks&, const RoundRef&) { return refuse_task(); }
   [[nodiscard]] Parts parts_of(const broker::SetScrub&, const RoundRef&) { return refuse_task(); }
   [[nodiscard]] Parts refuse_task();
   [[nodiscard]] std::string fault_of(const std::string& path, uint64_t size);
@@ -92,6 +95,7 @@ class FolderNode final : private broker::FolderDisk {
   void open_next(broker::ScrubStep& step);
   void open_next_by_name(broker::ScrubStep& step);
   void prove(broker::ScrubStep& step);
+  void list_next(broker::ListingStep& step);
 
   Scene& scene_;
   broker::Settings settings_;
@@ -112,6 +116,10 @@ class FolderNode final : private broker::FolderDisk {
   std::string scrubbed_path_;           ///< The path that the round has come to.
   std::optional<Scrubbed> scrubbed_;
   DiskTask scrub_task_;
+
+  broker::ListBlocks listing_;
+  std::optional<std::vector<broker::BlockKey>> unlisted_;  ///< nullopt: the file was not read yet.
+  DiskTask listing_task_;
 
   DiskTask sweep_task_;
 };

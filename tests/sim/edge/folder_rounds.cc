@@ -1,11 +1,13 @@
 #include <algorithm>
 #include <utility>
 
+#include "broker/cache/block_index.h"
 #include "broker/cache/cache_scan.h"
 #include "common/cachefile/cache_file.h"
 #include "tests/sim/edge/folder_node.h"
 
-/// The work of the folder that no task asks for: scans, sweeps and scrubbing.
+/// The work of the folder that is done in no round of tasks: scans, sweeps, scrubbing and lists of
+/// blocks.
 namespace daphnis::sim {
 
 using broker::FileCorrupt;
@@ -178,6 +180,45 @@ void FolderNode::let_go() {
   run(scrub_task_, {std::move(close)}, gone, [this](const std::optional<FileProven>& done) {
     keeper_.on_let_go(done, scene_.clock.now_ms());
   });
+}
+
+// --- Lists of blocks ---
+
+void FolderNode::begin_listing(broker::ListBlocks task) {
+  listing_ = task;
+  unlisted_.reset();
+  continue_listing();
+}
+
+void FolderNode::continue_listing() {
+  const auto step = std::make_shared<broker::ListingStep>();
+  run(listing_task_, {[this, step] { list_next(*step); }}, step,
+      [this](broker::ListingStep&& done) {
+        keeper_.on_listing_step(std::move(done), scene_.clock.now_ms());
+      });
+}
+
+/// Reads the file's list, or gives out a part of it of any length.
+void FolderNode::list_next(broker::ListingStep& step) {
+  step.listed.key = listing_.key;
+  if (!unlisted_) {
+    unlisted_.emplace();
+    std::string bytes;
+    const auto inode = scene_.disk.find(object(listing_.key));
+    const bool is_read = inode && scene_.disk.read(*inode, 0, SIZE_MAX, bytes) == 0;
+    const size_t end = is_read && bytes.size() >= kCacheFooterBytes ? kCacheFooterBytes : 0;
+    const auto footer = read_cache_footer(as_bytes(bytes).last(end), bytes.size());
+    if (footer) {
+      auto blocks = broker::block_keys_of(as_bytes(bytes).subspan(footer->body_bytes), *footer,
+                                          listing_.key, listing_.secret);
+      if (blocks) unlisted_ = std::move(*blocks);
+    }
+    step.bytes_read = bytes.size();
+  }
+  const auto count = static_cast<ptrdiff_t>(scene_.chance.below(unlisted_->size() + 1));
+  step.listed.blocks.assign(unlisted_->end() - count, unlisted_->end());
+  unlisted_->erase(unlisted_->end() - count, unlisted_->end());
+  step.listed.is_last = unlisted_->empty();
 }
 
 // --- Snapshot ---

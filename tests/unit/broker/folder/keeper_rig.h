@@ -25,6 +25,8 @@ struct FakeDisk final : FolderDisk {
   }
   void continue_scrub(std::vector<RequestKey> keys) override { scrubs.push_back(std::move(keys)); }
   void let_go() override { ++let_gos; }
+  void begin_listing(ListBlocks task) override { listings.push_back(task.key); }
+  void continue_listing() override { ++listings_continued; }
   void sweep() override { ++sweeps; }
   void append_snapshot(SnapshotPart part) override { parts.push_back(std::move(part)); }
 
@@ -37,6 +39,8 @@ struct FakeDisk final : FolderDisk {
   std::vector<std::vector<RequestKey>> samples;  ///< Of scrubbing that began anew.
   std::vector<std::vector<RequestKey>> scrubs;   ///< The wanted keys of each step.
   size_t let_gos = 0;
+  std::vector<RequestKey> listings;  ///< The files whose blocks were to be listed.
+  size_t listings_continued = 0;
   size_t sweeps = 0;
   std::vector<SnapshotPart> parts;
 };
@@ -74,6 +78,7 @@ class KeeperRig {
   void probe(const ProbeResult& result = {.is_ok = true}) { keeper.on_probe(result, now_ms); }
   void scan(ScanStep step) { keeper.on_scan_step(std::move(step), now_ms); }
   void scrub(ScrubStep step) { keeper.on_scrub_step(std::move(step), now_ms); }
+  void list(ListingStep step) { keeper.on_listing_step(std::move(step), now_ms); }
   void let_go(const std::optional<FileProven>& gone) { keeper.on_let_go(gone, now_ms); }
 
   /// The events of one kind since the start.

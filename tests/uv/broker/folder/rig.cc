@@ -60,6 +60,8 @@ void Rig::on_event(FolderEvent&& event) {
     corrupt.push_back(std::move(*bad));
   } else if (const auto* end = std::get_if<FileProven>(&event)) {
     proven.push_back(*end);
+  } else if (auto* blocks = std::get_if<BlocksListed>(&event)) {
+    listed.push_back(std::move(*blocks));
   } else {
     health.push_back(std::get<FolderHealth>(event));
     if (health.back().is_up) found.clear();

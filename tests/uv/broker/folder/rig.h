@@ -78,6 +78,7 @@ class Rig {
   std::vector<uint64_t> deferred_frees;
   std::vector<FileCorrupt> corrupt;
   std::vector<FileProven> proven;
+  std::vector<BlocksListed> listed;
   std::vector<FolderHealth> health;
 
  private:
