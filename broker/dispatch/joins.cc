@@ -17,6 +17,11 @@ bool Joins::on_fetch(WorkerId worker, ipc::Fetch&& message, uint64_t now_ms) {
   const bool is_double = followers_by_fetch_.contains(id_of(worker, message.fetch_id)) ||
                          dispatcher_.knows(worker, WorkerFetchId{message.fetch_id});
   if (is_double) return false;
+  if (message.block_file == ipc::BlockFile::kLost) cache_.on_block_lost(message.request.root);
+  if (message.only_cached) {
+    look_up(worker, message);
+    return true;
+  }
   ++context_.counters.fetches;
   // Who goes on with an output has asked for it before.
   if (!message.is_alone && message.resume.skip == 0) cache_.on_request(message.key);
@@ -29,11 +34,7 @@ bool Joins::on_fetch(WorkerId worker, ipc::Fetch&& message, uint64_t now_ms) {
 
 bool Joins::join(WorkerId worker, ipc::Fetch& message, uint64_t now_ms) {
   const RequestKey key = message.key;
-  if (cache_.holds(key)) {
-    ++context_.counters.fetches_cached;
-    tell(worker, message, ipc::JoinState::kCached);
-    return true;
-  }
+  if (tell_cached(worker, message)) return true;
   if (message.is_alone) return false;
   if (followers_.size() >= limits::kFollowersMax) return false;
   if (cache_.is_storing(key)) {
@@ -141,9 +142,12 @@ bool Joins::relay(const Group& group, Follower& follower) {
   return is_over;
 }
 
-void Joins::tell(WorkerId worker, const ipc::Fetch& message, ipc::JoinState state) {
-  context_.tell(worker, ipc::JoinProgress{
-                            .fetch_id = message.fetch_id, .state = state, .bytes = 0, .path = {}});
+void Joins::tell(WorkerId worker, const ipc::Fetch& message, ipc::JoinState state,
+                 const RequestKey& file) {
+  context_.tell(
+      worker,
+      ipc::JoinProgress{
+          .fetch_id = message.fetch_id, .state = state, .bytes = 0, .path = {}, .file = file});
 }
 
 void Joins::end_followers(Group& group, auto&& is_over) {

@@ -23,8 +23,9 @@ inline constexpr uint64_t kHeirWaitMs = 10'000;
 /// told how far its spool has come, and end with it. When a leader fails, its oldest follower
 /// becomes the leader. One that has output becomes the group's heir before: its worker is told
 /// (kLead) to find out how far the output has come, and its next Fetch, which says so, leads. What
-/// the cache holds is not fetched at all. A fetch that is alone (ipc::Fetch::is_alone) has no part
-/// in a group. Owned by the broker; every Fetch comes here first.
+/// the cache holds is not fetched at all, be it one block of another object's file. A fetch that is
+/// alone (ipc::Fetch::is_alone) has no part in a group. Owned by the broker; every Fetch comes here
+/// first.
 ///
 /// A group is a key's leader or heir with its followers. It lives until the leader has ended, no
 /// heir is awaited and no follower waits. A group that was served can be joined for kGroupEndedMs
@@ -107,7 +108,8 @@ class Joins {
   /// Sends the group's last progress to a follower. True where the spool is whole, which ends the
   /// follower.
   [[nodiscard]] bool relay(const Group& group, Follower& follower);
-  void tell(WorkerId worker, const ipc::Fetch& message, ipc::JoinState state);
+  void tell(WorkerId worker, const ipc::Fetch& message, ipc::JoinState state,
+            const RequestKey& file = {});
   /// Ends the followers for which `is_over` is true.
   void end_followers(Group& group, auto&& is_over);
   /// Takes a follower out of all tables but its group's.
@@ -123,6 +125,12 @@ class Joins {
   /// Erases a group without followers that has no leader, or whose leader is forgotten.
   void drop_if_idle(const RequestKey& key);
   void forget_old(uint64_t now_ms);
+
+  // --- What the cache holds (joins_cached.cc) ---
+  /// True where the cache holds the object, be it a block of another file; the worker was told.
+  [[nodiscard]] bool tell_cached(WorkerId worker, const ipc::Fetch& message);
+  /// Answers a fetch for which no L2 is to be asked (ipc::Fetch::only_cached).
+  void look_up(WorkerId worker, const ipc::Fetch& message);
 
   // --- Heirs (joins_heirs.cc) ---
   /// True where output is there, nobody knows how far it has come, and the worker can find out.
