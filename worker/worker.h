@@ -151,6 +151,21 @@ class Worker final : private RequestSink {
   void read_along(Fetch& fetch, uint64_t now_ms);
   void look_for_join(Fetch& fetch, ipc::JoinState state, uint64_t now_ms);
   void on_join_looked(FetchId id, const Cache::Found& found, uint64_t now_ms);
+
+  /// A cached file of another content, of which a block is wanted.
+  struct BlockHolder {
+    FetchId fetch;
+    RequestKey key;
+    CachedFile file = {};
+  };
+  void look_for_block(Fetch& fetch, const RequestKey& file, uint64_t now_ms);
+  void note_look(FetchId id, CacheWaiterId look);
+  void on_block_file(BlockHolder holder, const Cache::Found& found, uint64_t now_ms);
+  void on_block_index(const BlockHolder& holder, CacheRead read, uint64_t now_ms);
+  void on_block(const BlockHolder& holder, CacheRead read, uint64_t now_ms);
+  void on_block_unread(const BlockHolder& holder, CacheRead& read, uint64_t now_ms);
+  void lose_block(Fetch& fetch, ipc::BlockFile why, uint64_t now_ms);
+
   void lose_join(Fetch& fetch, uint64_t now_ms);
   void lead(Fetch& fetch, uint64_t now_ms);
   void seek_place(Fetch& fetch, uint64_t now_ms);

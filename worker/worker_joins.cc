@@ -56,6 +56,9 @@ void Worker::on_join_progress(const ipc::JoinProgress& progress, uint64_t now_ms
     return fetches_.ask(*fetch, true, now_ms);
   }
   if (progress.state == JoinState::kLead) return lead(*fetch, now_ms);
+  if (progress.state == JoinState::kCached && progress.file != RequestKey{}) {
+    return look_for_block(*fetch, progress.file, now_ms);
+  }
   if (progress.state == JoinState::kCached) return look_for_join(*fetch, progress.state, now_ms);
   if (progress.bytes == 0 && progress.state == JoinState::kGoing) return;
   Join* join = fetch->join();

@@ -86,21 +86,39 @@ void Answerer::on_whole_cached(Exchange& exchange, Content content, const Reques
 
 void Answerer::on_not_cached(Exchange& exchange, Content content, uint64_t now_ms) {
   if (!content.only_if_cached) return start_fetch(exchange, std::move(content), now_ms);
+  if (asks_for_one_block(content.request) && fetches_.may_look_up()) {
+    return start_look_up(exchange, std::move(content), now_ms);
+  }
   give(exchange, answer_for(Outcome::kNotCached), scene_, CacheStatus::kMiss, now_ms);
 }
 
-/// Answers from a fetch, a new one or one that is under way; with 503 where it is too busy for
-/// that.
+/// True where the worker is too busy for a further fetch: then the answer is 503.
+bool Answerer::is_shed(Exchange& exchange, uint64_t now_ms) {
+  if (!is_short_of_memory() && begin_waiting(exchange)) return false;
+  ++shed_;
+  give(exchange, answer_for(Outcome::kOverloaded), scene_, CacheStatus::kNone, now_ms);
+  return true;
+}
+
+/// Answers from a fetch, a new one or one that is under way.
 void Answerer::start_fetch(Exchange& exchange, Content content, uint64_t now_ms) {
-  if (is_short_of_memory() || !begin_waiting(exchange)) {
-    ++shed_;
-    return give(exchange, answer_for(Outcome::kOverloaded), scene_, CacheStatus::kNone, now_ms);
-  }
+  if (is_shed(exchange, now_ms)) return;
   bool joins = false;
   Fetch& fetch = fetch_of(content, exchange, joins, now_ms);
   auto answer = std::make_unique<ContentAnswer>(exchange, std::move(content), fetch,
                                                 joins ? CacheStatus::kFetching : CacheStatus::kMiss,
                                                 scene_, fetches_);
+  answer_from(fetch, exchange, std::move(answer), now_ms);
+}
+
+/// Answers with one block, if the broker knows a cached file that holds it.
+void Answerer::start_look_up(Exchange& exchange, Content content, uint64_t now_ms) {
+  if (is_shed(exchange, now_ms)) return;
+  CarRequest wanted = to_fetch(content);
+  const RequestKey key = key_of(wanted);
+  Fetch& fetch = fetches_.look_up(std::move(wanted), key, exchange.facts.request_id, now_ms);
+  auto answer = std::make_unique<ContentAnswer>(exchange, std::move(content), fetch,
+                                                CacheStatus::kMiss, scene_, fetches_);
   answer_from(fetch, exchange, std::move(answer), now_ms);
 }
 

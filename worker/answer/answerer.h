@@ -35,7 +35,8 @@ class Answerer {
   /// `file` holds the whole DAG, of which the request asks for a part (a sub-DAG hit).
   void on_whole_cached(Exchange& exchange, Content content, const RequestKey& key,
                        const CachedFile& file, uint64_t now_ms);
-  /// The content must come from a fetch; nothing of the answer has been made.
+  /// The content must come from a fetch, which may find its one block in a cached file that only
+  /// the broker knows; nothing of the answer has been made.
   void on_not_cached(Exchange& exchange, Content content, uint64_t now_ms);
   /// True where a fetch of this worker is getting the content already.
   [[nodiscard]] bool is_under_way(const Content& content) const {
@@ -61,7 +62,9 @@ class Answerer {
   void answer_hit(Exchange& exchange, const Content& content, const CachedFile& file,
                   uint64_t now_ms);
   [[nodiscard]] bool begin_waiting(Exchange& exchange);
+  [[nodiscard]] bool is_shed(Exchange& exchange, uint64_t now_ms);
   void start_fetch(Exchange& exchange, Content content, uint64_t now_ms);
+  void start_look_up(Exchange& exchange, Content content, uint64_t now_ms);
   void answer_from(Fetch& fetch, Exchange& exchange, std::unique_ptr<FetchAnswer> answer,
                    uint64_t now_ms);
   /// A fetch of that content that a new reader can join; a new one where there is none. `joins` is

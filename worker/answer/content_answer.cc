@@ -115,7 +115,9 @@ void ContentAnswer::push_part(const Piece& piece, uint64_t offset, uint64_t leng
 void ContentAnswer::on_failed(Fetch& fetch, Outcome why, uint32_t retry_after_s, uint64_t now_ms) {
   note(fetch);
   on_detached();
-  break_off(exchange_, answer_for(why, retry_after_s), scene_, now_ms);
+  const Answer answer =
+      content_.only_if_cached ? answer_for(Outcome::kNotCached) : answer_for(why, retry_after_s);
+  break_off(exchange_, answer, scene_, now_ms);
 }
 
 void ContentAnswer::begin_anew(uint64_t now_ms) {

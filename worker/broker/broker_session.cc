@@ -35,7 +35,8 @@ BrokerSession::Verdict BrokerSession::on_message(const ipc::BrokerToWorker& mess
       return Verdict::kDrop;
     }
     state_ = State::kUp;
-    codec_ = ipc::Codec(welcome->version);
+    version_ = welcome->version;
+    codec_ = ipc::Codec(version_);
     node_id_ = welcome->node_id;
     next_ping_ms_ = now_ms + limits::kIpcPingEveryMs;
     return Verdict::kUp;

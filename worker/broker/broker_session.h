@@ -44,6 +44,8 @@ class BrokerSession {
   [[nodiscard]] std::vector<ipc::WorkerToBroker> take_messages();
 
   [[nodiscard]] bool is_up() const { return state_ == State::kUp; }
+  /// The version of the messages, where the broker is up.
+  [[nodiscard]] uint16_t version() const { return version_; }
   [[nodiscard]] const std::string& node_id() const { return node_id_; }
   [[nodiscard]] const std::string& why() const { return why_; }
 
@@ -53,6 +55,7 @@ class BrokerSession {
   State state_ = State::kDown;
   std::vector<ipc::WorkerToBroker> messages_;
   std::vector<ipc::WorkerToBroker> first_messages_;
+  uint16_t version_ = ipc::kVersionMin;
   std::string node_id_;
   std::string why_;
   ipc::Codec codec_;  ///< Knows which messages the broker's version has.

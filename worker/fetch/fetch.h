@@ -171,6 +171,13 @@ class Fetch {
   /// True where its readers pause sources that it cannot yield, and have been very slow for long.
   [[nodiscard]] bool is_pacing(uint64_t now_ms) const;
 
+  /// No L2 is to be asked: without the cache the fetch fails. Only before the first question.
+  void ask_only_cache() { asks_only_cache_ = true; }
+  [[nodiscard]] bool asks_only_cache() const { return asks_only_cache_; }
+  /// The output is to become a cached file of its own, wherever else it is a block of. Only before
+  /// the first question.
+  void want_own_file() { block_file_ = ipc::BlockFile::kNo; }
+
   /// The operator wants the content in the cache, whether it has readers or not.
   void warm() { is_warming_ = true; }
 
@@ -191,6 +198,12 @@ class Fetch {
   void on_joined(FileRef file, uint64_t bytes, bool is_whole, uint64_t now_ms);
   /// The whole output is in a cached file.
   void on_cached(const CachedFile& cached, uint64_t now_ms);
+  /// The whole output, which a block of another content's file has made, and when that file was
+  /// stored, in seconds since 1970. Moves the slices out of `output`.
+  void on_block(Slices& output, int64_t stored_s, uint64_t now_ms);
+  /// The block could not be taken out of the file that the broker named: `why` (kLost or kNo) is
+  /// told with the next question, and no other file is to be named.
+  void on_block_lost(ipc::BlockFile why) { block_file_ = why; }
   /// The joined file gets no more output, so that another source must bring it by `deadline_ms`;
   /// before the first output an earlier deadline stands. The part that it holds stays readable.
   void on_join_lost(uint64_t deadline_ms);
@@ -266,6 +279,12 @@ class Fetch {
   [[nodiscard]] bool takes_file() const {
     return state_ == State::kAsking || (state_ == State::kStreaming && asks_alone_);
   }
+  /// True where a block of another content's file can be the whole output.
+  [[nodiscard]] bool takes_block() const {
+    return state_ == State::kAsking && !has_begun() && context_.cache.is_on() &&
+           asks_for_one_block(request_);
+  }
+  void end_with(Slices& output, uint64_t now_ms);
   /// True while it is to have no source: it has yielded, or its place is sought.
   [[nodiscard]] bool is_between_sources() const { return has_yielded_ || finder_; }
   /// Adjusts the spool, the window and the sources' pause, and reports progress. Called after any
@@ -336,6 +355,9 @@ class Fetch {
   FileRef joined_file_;
   uint64_t joined_bytes_ = 0;
   std::optional<int64_t> stored_s_;
+  /// What the next question says of cached files that hold the one block wanted.
+  ipc::BlockFile block_file_ = ipc::BlockFile::kMay;
+  bool asks_only_cache_ = false;
   std::unique_ptr<PlaceFinder> finder_;  ///< Null while no place is sought.
   bool finds_place_ = true;              ///< False once a search was in vain.
 

@@ -89,10 +89,21 @@ void Fetch::on_cached(const CachedFile& cached, uint64_t now_ms) {
   const uint64_t bytes = cached.footer.body_bytes;
   check(bytes >= window_.end(), "a cached file is shorter than its content's output");
   if (cached.file) return on_joined(cached.file, bytes, true, now_ms);
-  state_ = State::kWhole;
-  total_ = bytes;
   Slices body{cached.body};
-  (void)window_.append_at(0, body);
+  end_with(body, now_ms);
+}
+
+void Fetch::on_block(Slices& output, int64_t stored_s, uint64_t now_ms) {
+  check(state_ == State::kAsking && !has_begun(), "a block came to a fetch that has output");
+  stored_s_ = stored_s;
+  end_with(output, now_ms);
+}
+
+/// Ends with all of the output, from its first byte on.
+void Fetch::end_with(Slices& output, uint64_t now_ms) {
+  state_ = State::kWhole;
+  total_ = total_size(output);
+  (void)window_.append_at(0, output);
   give_all(now_ms);
   adjust_flow(now_ms);
 }

@@ -30,6 +30,8 @@ ipc::Fetch Fetch::ask(QuestionId question_id, bool must_not_join, uint64_t now_m
   question_id_ = question_id;
   ipc::Resume place = resume();
   has_asked_to_skip_ = asks_alone_ && place.skip > 0;
+  const ipc::BlockFile block_file = takes_block() ? block_file_ : ipc::BlockFile::kNo;
+  if (block_file_ == ipc::BlockFile::kLost) block_file_ = ipc::BlockFile::kNo;  // It is said once.
   const uint64_t left = deadline_ms_ > now_ms ? deadline_ms_ - now_ms : 1;
   return {.fetch_id = std::to_underlying(question_id),
           .request = request_,
@@ -41,7 +43,9 @@ ipc::Fetch Fetch::ask(QuestionId question_id, bool must_not_join, uint64_t now_m
           .is_alone = asks_alone_,
           .has_output = state_ == State::kAsking && is_joined(),
           .finds_place = finds_place_ && request_.format == AnswerFormat::kCar,
-          .client_network = std::to_underlying(client_)};
+          .client_network = std::to_underlying(client_),
+          .block_file = block_file,
+          .only_cached = asks_only_cache_};
 }
 
 void Fetch::add_source(Proof& proof, ipc::Admission admission, uint64_t now_ms) {

@@ -11,21 +11,48 @@ namespace daphnis::worker {
 
 static_assert(kBlockLinksMax <= ipc::kLinksMax);
 
+namespace {
+
+/// The first version in which a question can be for the cache alone.
+constexpr uint16_t kLookUpVersion = 7;
+
+}  // namespace
+
 Fetch& FetchTable::begin(CarRequest wanted, const RequestKey& key, std::string trace_id,
                          Network client, uint64_t now_ms) {
-  const auto id = numbers_.next<FetchId>();
-  auto begun = std::make_unique<Fetch>(id, std::move(wanted), key, std::move(trace_id),
-                                       now_ms + settings_.request_ms, context_);
-  Fetch& fetch = *fetches_.emplace(id, std::move(begun)).first->second;
+  Fetch& fetch = add(std::move(wanted), key, std::move(trace_id), now_ms);
   fetch.set_client(client);
-  by_key_.insert_or_assign(key, id);
-  context_.agenda.call_at(id, fetch.deadline_ms() + limits::kDeadlineGraceMs);
+  by_key_.insert_or_assign(key, fetch.id());
   ask(fetch, false, now_ms);
   return fetch;
 }
 
+bool FetchTable::may_look_up() const {
+  return context_.broker.is_up() && context_.broker.version() >= kLookUpVersion &&
+         context_.cache.is_on();
+}
+
+Fetch& FetchTable::look_up(CarRequest wanted, const RequestKey& key, std::string trace_id,
+                           uint64_t now_ms) {
+  Fetch& fetch = add(std::move(wanted), key, std::move(trace_id), now_ms);
+  fetch.ask_only_cache();
+  ask(fetch, false, now_ms);
+  return fetch;
+}
+
+Fetch& FetchTable::add(CarRequest wanted, const RequestKey& key, std::string trace_id,
+                       uint64_t now_ms) {
+  const auto id = numbers_.next<FetchId>();
+  auto begun = std::make_unique<Fetch>(id, std::move(wanted), key, std::move(trace_id),
+                                       now_ms + settings_.request_ms, context_);
+  Fetch& fetch = *fetches_.emplace(id, std::move(begun)).first->second;
+  context_.agenda.call_at(id, fetch.deadline_ms() + limits::kDeadlineGraceMs);
+  return fetch;
+}
+
 void FetchTable::ask(Fetch& fetch, bool must_not_join, uint64_t now_ms) {
-  if (!context_.broker.is_up()) {
+  // A broker of an earlier version would ask L2s.
+  if (!context_.broker.is_up() || (fetch.asks_only_cache() && !may_look_up())) {
     return context_.agenda.call_at(fetch.id(), now_ms + settings_.broker_wait_ms);
   }
   // A cached file can carry on with output that has begun.
@@ -160,9 +187,12 @@ void FetchTable::keep_directory(std::optional<CarRequest> directory, const std::
   if (is_under_way(key)) return;
   ++directories_begun_;
   if (settings_.keeps_directories != RuleMode::kOn) return;
-  Fetch& fetch = begin(std::move(*directory), key, trace_id, Network{}, now_ms);
+  Fetch& fetch = add(std::move(*directory), key, trace_id, now_ms);
+  by_key_.insert_or_assign(key, fetch.id());
   directories_.insert(fetch.id());
   fetch.warm();
+  fetch.want_own_file();  // Those who look for other names in the directory look for that.
+  ask(fetch, false, now_ms);
   drop_if_unwanted(fetch, now_ms);
 }
 

@@ -36,6 +36,11 @@ class FetchTable final : public ProofListener {
   /// `client` its network, or 0.
   Fetch& begin(CarRequest wanted, const RequestKey& key, std::string trace_id, Network client,
                uint64_t now_ms);
+  /// True where look_up() may be called: there is a cache, and a broker that knows such questions.
+  [[nodiscard]] bool may_look_up() const;
+  /// Begins a fetch of its one reader, for which the broker is asked and no L2: it fails where the
+  /// cache lacks the content. Only where may_look_up().
+  Fetch& look_up(CarRequest wanted, const RequestKey& key, std::string trace_id, uint64_t now_ms);
   /// Asks the broker, or waits broker_wait_ms for one that is away. Where the broker's word on the
   /// last question was wrong (`must_not_join`), the question gets a new number, since more messages
   /// about the last one may be on their way. So it does where output has begun: another worker's
@@ -86,6 +91,7 @@ class FetchTable final : public ProofListener {
   [[nodiscard]] uint64_t verify_failures() const { return verify_failures_; }
 
  private:
+  Fetch& add(CarRequest wanted, const RequestKey& key, std::string trace_id, uint64_t now_ms);
   void tell_links(Proof& proof);
   [[nodiscard]] bool proves_path_missing(const Proof& proof) const;
   /// The request for the block by which the proof has shown that its path does not exist, where the

@@ -46,6 +46,7 @@ TEST_CASE("a directory that lacks what was asked for is fetched for the cache",
   const auto fetch = edge.only<ipc::Fetch>();
   CHECK(fetch.request == edge.directory);
   CHECK(fetch.client_network == 0);
+  CHECK(fetch.block_file == ipc::BlockFile::kNo);
   CHECK(edge.worker.stats().directories == 1);
   edge.hand_off(fetch, post_with_length(edge.root_car()));
   CHECK(edge.only<ipc::SpoolReserve>().is_for_cache);

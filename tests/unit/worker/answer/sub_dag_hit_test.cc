@@ -1,5 +1,6 @@
 #include <cerrno>
 
+#include "tests/unit/worker/car_blocks.h"
 #include "tests/unit/worker/memory_cache.h"
 #include "tests/unit/worker/rig.h"
 
@@ -8,23 +9,6 @@ namespace {
 
 using Catch::Matchers::Contains;
 using Catch::Matchers::EndsWith;
-
-/// The places of the sample's blocks in its CAR.
-std::vector<CachedBlock> blocks_of(const SampleCar& car) {
-  std::vector<CachedBlock> blocks;
-  Bytes left = Bytes(car.bytes);
-  while (!left.empty()) {
-    const auto length = read_varint(left);
-    const Bytes section = left.subspan(length->size, length->value);
-    left = left.subspan(length->size + length->value);
-    const auto prefix = Cid::prefix_of(section);
-    if (!prefix) continue;  // The section is the header.
-    blocks.push_back({.cid = prefix->cid,
-                      .offset = car.bytes.size() - left.size() - section.size() + prefix->size,
-                      .size = static_cast<uint32_t>(section.size() - prefix->size)});
-  }
-  return blocks;
-}
 
 /// A worker whose cache holds the whole DAG of one sample and nothing else.
 struct WholeEdge : Rig {
