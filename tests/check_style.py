@@ -27,10 +27,11 @@ MAY_USE = {
 
     "broker/base": ["common/ipc"],
     "broker/health": ["broker/base"],
+    "broker/choosing": ["broker/health"],
     "broker/registry": ["broker/health"],
     "broker/cache": ["broker/base", "common/cachefile", "common/proof"],
     "broker/folder": ["broker/cache"],
-    "broker/dispatch": ["broker/registry", "broker/cache"],
+    "broker/dispatch": ["broker/choosing", "broker/registry", "broker/cache"],
     "broker/workers": ["broker/dispatch"],
     "broker/l2_http": ["broker/workers"],
     "broker": ["broker/l2_http"],

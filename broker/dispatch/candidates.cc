@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "broker/choosing/descent.h"
 #include "broker/dispatch/attempt.h"
-#include "broker/dispatch/descent.h"
 #include "broker/registry/fair_share.h"
 
 namespace daphnis::broker {

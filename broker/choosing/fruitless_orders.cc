@@ -1,4 +1,4 @@
-#include "broker/dispatch/fruitless_orders.h"
+#include "broker/choosing/fruitless_orders.h"
 
 #include <algorithm>
 

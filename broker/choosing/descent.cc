@@ -1,4 +1,4 @@
-#include "broker/dispatch/descent.h"
+#include "broker/choosing/descent.h"
 
 #include <algorithm>
 #include <bit>
