@@ -224,8 +224,11 @@ void add_deliveries(Metrics& out, const Broker& broker) {
               "Body bytes of CARs the broker read apart from those handed off",
               counters.car_bytes_through_broker);
   out.only_in_line("car_bytes_through_broker", counters.car_bytes_through_broker);
-  out.counter("drained_bytes_total", "Body bytes of CARs thrown away after an early answer",
+  out.counter("drained_bytes_total", "Body bytes of CARs that the broker threw away",
               counters.drained_bytes, "drained_bytes");
+  out.counter("answers_read_out_total",
+              "Small POSTs that nobody waited for, read to their end: their connections went on",
+              counters.deliveries_read_out);
 }
 
 /// /metrics has the sizes only where there is a cache; the stats line always has them.

@@ -79,6 +79,7 @@ struct Counters {
   uint64_t deliveries_wrong_root = 0;  ///< 400
   uint64_t deliveries_unknown = 0;     ///< 404
   uint64_t deliveries_late = 0;        ///< 410
+  uint64_t deliveries_read_out = 0;    ///< Of these, read to their end.
   uint64_t deliveries_double = 0;      ///< 409
   uint64_t deliveries_malformed = 0;   ///< 400: there is no id, and none can be told.
   uint64_t deliveries_without_id = 0;

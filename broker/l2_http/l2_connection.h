@@ -23,6 +23,7 @@ class L2Connection {
     kHead,        ///< Between messages, or in a head.
     kNotFound,    ///< In the body of a not-found, which must be empty.
     kHoldings,    ///< In a holdings body.
+    kReadOut,     ///< In the small body of a POST that nobody waits for; a reply follows it.
     kRegistered,  ///< An endless response is being sent.
     kLingering,   ///< Our side is ended; bytes that come are drained.
   };

@@ -21,6 +21,9 @@ bool is_key_of(std::string_view said, const L2& l2) {
   return difference == 0;
 }
 
+constexpr std::string_view kCancelledCode = "cancelled";
+constexpr std::string_view kCancelledDetail = "nobody waits for this request any more";
+
 struct Reason {
   std::string_view code;
   std::string_view detail;
@@ -146,7 +149,7 @@ bool L2Server::take_delivery(L2Connection& connection, const DataTarget& target,
   }
   if (target.acknowledges_cancel &&
       dispatcher_.settle(*id, Registrations::Answer::kAcknowledges, now_ms)) {
-    return end_cancelled(connection, now_ms);
+    return take_cancelled(connection, now_ms);
   }
   context_.counters.deliveries_without_id += is_anonymous ? 1 : 0;
   const auto decision =
@@ -166,13 +169,22 @@ bool L2Server::take_delivery(L2Connection& connection, const DataTarget& target,
       return end_with(connection, 409, "already_answered", "this request was answered before",
                       now_ms);
     case Dispatcher::Verdict::kCancelled:
-      return end_cancelled(connection, now_ms);
+      return take_cancelled(connection, now_ms);
   }
   return false;
 }
 
+bool L2Server::take_cancelled(L2Connection& connection, uint64_t now_ms) {
+  const http::Head& head = connection.head();
+  const bool is_small = head.content_length && *head.content_length <= limits::kReadOutBytesMax;
+  if (!is_small || head.expects_continue) return end_cancelled(connection, now_ms);
+  connection.state = L2Connection::State::kReadOut;
+  arm(connection, now_ms + context_.settings.linger_ms);
+  return true;
+}
+
 bool L2Server::end_cancelled(L2Connection& connection, uint64_t now_ms) {
-  return end_with(connection, 410, "cancelled", "nobody waits for this request any more", now_ms);
+  return end_with(connection, 410, kCancelledCode, kCancelledDetail, now_ms);
 }
 
 bool L2Server::hand_off(L2Connection& connection, const Uuid& attempt_id, WorkerId worker,
@@ -218,6 +230,10 @@ bool L2Server::begin_holdings(L2Connection& connection, const std::string& l2_id
 }
 
 bool L2Server::on_body(L2Connection& connection, Bytes body, uint64_t now_ms) {
+  if (connection.state == L2Connection::State::kReadOut) {
+    context_.counters.drained_bytes += body.size();
+    return true;
+  }
   if (connection.state == L2Connection::State::kNotFound) {
     context_.counters.car_bytes_through_broker += body.size();
     return end_with(connection, 400, "body_not_empty", "a not-found has no body", now_ms);
@@ -233,6 +249,11 @@ bool L2Server::on_body(L2Connection& connection, Bytes body, uint64_t now_ms) {
 void L2Server::on_end(L2Connection& connection, uint64_t now_ms) {
   if (connection.state == L2Connection::State::kNotFound) {
     say(connection, reply_ok(R"({"code":"not_found_taken"})"));
+  } else if (connection.state == L2Connection::State::kReadOut) {
+    ++context_.counters.deliveries_read_out;
+    say(connection, reply(410, kCancelledCode, kCancelledDetail,
+                          connection.head().keep_alive ? Connection::kKeep : Connection::kClose,
+                          context_.settings.retry_after_s));
   } else if (connection.state == L2Connection::State::kHoldings) {
     connection.holdings->finish(
         [&](HoldingsParser::Verb verb, const Cid& root) { take_root(connection, verb, root); });

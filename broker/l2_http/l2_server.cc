@@ -138,9 +138,14 @@ void L2Server::on_timer(ConnId id, uint64_t now_ms) {
   Timers::fired(connection->timer);
   const bool is_reading = connection->state == L2Connection::State::kHoldings ||
                           connection->state == L2Connection::State::kNotFound ||
+                          connection->state == L2Connection::State::kReadOut ||
                           connection->has_begun();
   if (connection->state == L2Connection::State::kLingering || !is_reading) {
     close(*connection);
+    return;
+  }
+  if (connection->state == L2Connection::State::kReadOut) {
+    end_cancelled(*connection, now_ms);
     return;
   }
   ++context_.counters.connections_timed_out;

@@ -22,7 +22,8 @@ namespace daphnis::broker {
 ///
 /// An early reply, to a message that was not read to its end, is also a cancel (DESIGN 4a): it has
 /// `Connection: close`, our side ends, up to kDrainBytesMax are drained for up to
-/// Settings::linger_ms, and the connection is closed.
+/// Settings::linger_ms, and the connection is closed. A POST that nobody waits for, of which a
+/// Content-Length says that it has at most kReadOutBytesMax, is read to its end instead.
 class L2Server final : public NdjsonLine::Connections {
  public:
   L2Server(Context& context, Registrations& registrations, Dispatcher& dispatcher, Workers& workers)
@@ -60,6 +61,9 @@ class L2Server final : public NdjsonLine::Connections {
   void open_registration(L2Connection& connection, RegisterTarget&& target, uint64_t now_ms);
   bool take_delivery(L2Connection& connection, const DataTarget& target, Bytes rest,
                      uint64_t now_ms);
+  /// Replies to a POST that nobody waits for: behind a small body, so that the connection goes on,
+  /// else at once.
+  bool take_cancelled(L2Connection& connection, uint64_t now_ms);
   bool end_cancelled(L2Connection& connection, uint64_t now_ms);
   bool hand_off(L2Connection& connection, const Uuid& attempt_id, WorkerId worker, Bytes rest,
                 uint64_t now_ms);

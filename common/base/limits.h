@@ -45,6 +45,9 @@ inline constexpr size_t kRequestIdBytesMax = 64;         ///< X-Request-Id.
 inline constexpr size_t kL2IdBytesMax = 64;
 inline constexpr uint32_t kL2CapacityDefault = 3;  ///< Attempts at once at one L2.
 inline constexpr uint32_t kL2CapacityMax = 256;
+/// The rest of a POST that nobody waits for is read to its end, so that its connection goes on,
+/// where a Content-Length says that it is no longer than this.
+inline constexpr uint64_t kReadOutBytesMax = 64 * uint64_t{kKiB};
 
 // --- Worker-broker messages (DESIGN 4) ---
 inline constexpr size_t kIpcFrameBytesMax = 256 * kKiB;  ///< One message; beyond: disconnect.

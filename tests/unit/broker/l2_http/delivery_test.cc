@@ -13,7 +13,7 @@ struct Ordered {
   }
   int post_target(const std::string& target, const std::string& address = "192.0.2.1") {
     const ConnId conn = rig.connect(address);
-    rig.send(conn, "POST " + target + " HTTP/1.1\r\nHost: l1\r\nContent-Length: 3\r\n\r\nabc");
+    rig.send(conn, "POST " + target + " HTTP/1.1\r\nHost: l1\r\nContent-Length: 99999\r\n\r\nabc");
     if (rig.conns[conn].handed_to) return 0;
     CHECK(rig.conns[conn].is_shut);
     CHECK(rig.conns[conn].out.find("Connection: close") != std::string::npos);
@@ -100,6 +100,47 @@ TEST_CASE("deliveries that are no use get their status at once", "[broker][deliv
   SECTION("after the worker died") {
     at.rig.kill_worker(at.worker);
     CHECK(at.post_target(good) == 410);
+  }
+}
+
+TEST_CASE("a small POST that nobody waits for is read to its end and keeps its connection",
+          "[broker][deliveries]") {
+  Ordered at;
+  const std::string target = "/data/" + kRoot.text() + "?requestId=" + at.rig.last_id(at.home) +
+                             " HTTP/1.1\r\nHost: l1\r\n";
+  at.rig.tell(at.worker, ipc::CancelFetch{1});
+  const ConnId conn = at.rig.connect();
+  const auto& out = at.rig.conns[conn].out;
+  const size_t size = GENERATE(size_t{0}, size_t{5}, size_t{limits::kReadOutBytesMax});
+  const std::string length = "Content-Length: " + std::to_string(size) + "\r\n";
+  SECTION("it goes on") {
+    at.rig.send(conn, "POST " + target + length + "\r\n" + std::string(size / 2, 'x'));
+    CHECK(out.empty() == (size > 0));
+    at.rig.send(conn, std::string(size - size / 2, 'x'));
+    CHECK(at.rig.status(conn) == 410);
+    CHECK(out.find("Connection: close") == std::string::npos);
+    CHECK(!at.rig.conns[conn].is_shut);
+    CHECK(at.rig.broker.counters().deliveries_read_out == 1);
+  }
+  SECTION("but not where it does not want that") {
+    at.rig.send(conn,
+                "POST " + target + length + "Connection: close\r\n\r\n" + std::string(size, 'x'));
+    CHECK(at.rig.status(conn) == 410);
+    CHECK(out.find("Connection: close") != std::string::npos);
+    CHECK(at.rig.conns[conn].is_shut);
+  }
+  SECTION("nor where it waits to be told to go on") {
+    at.rig.send(conn, "POST " + target + length + "Expect: 100-continue\r\n\r\n");
+    CHECK(at.rig.status(conn) == 410);
+    CHECK(at.rig.conns[conn].is_shut);
+  }
+  SECTION("nor where it is slow") {
+    at.rig.send(conn, "POST " + target + "Content-Length: 5\r\n\r\nabcd");
+    at.rig.advance(999);
+    CHECK(out.empty());
+    at.rig.advance(1);
+    CHECK(at.rig.status(conn) == 410);
+    CHECK(at.rig.conns[conn].is_shut);
   }
 }
 
