@@ -41,6 +41,8 @@ bool PostStream::wants_input() const {
   switch (phase_) {
     case Phase::kReading:
       return proof_.wants_input();
+    case Phase::kReadingOut:
+      return true;
     case Phase::kRead:
     case Phase::kReplied:
       return false;
@@ -58,16 +60,19 @@ void PostStream::on_bytes(const Slice& input, uint64_t now_ms) {
     return;
   }
   size_t at = 0;
-  while (phase_ == Phase::kReading) {
+  while (phase_ == Phase::kReading || phase_ == Phase::kReadingOut) {
     const http::Parser::Step step = parser_.step(input.bytes().subspan(at));
     at += step.consumed;
     switch (step.event) {
       case http::Parser::Event::kNeedMore:
-        return proof_.on_input_used(now_ms);
+        if (phase_ == Phase::kReading) proof_.on_input_used(now_ms);
+        return;
       case http::Parser::Event::kHead:
         on_head(now_ms);
         break;
       case http::Parser::Event::kBody: {
+        body_bytes_ += step.body.size();
+        if (phase_ == Phase::kReadingOut) break;
         const auto from = static_cast<size_t>(step.body.data() - input.data);
         proof_.on_bytes(input.part(from, step.body.size()), now_ms);
         break;
@@ -76,6 +81,7 @@ void PostStream::on_bytes(const Slice& input, uint64_t now_ms) {
         on_message_end(input.bytes().subspan(at), now_ms);
         break;
       case http::Parser::Event::kRefused:
+        if (phase_ == Phase::kReadingOut) return reply_early(now_ms);
         proof_.on_malformed(parser_.refusal().detail, now_ms);
         break;
     }
@@ -100,6 +106,7 @@ void PostStream::on_message_end(Bytes past_the_end, uint64_t now_ms) {
   } else {
     may_go_back_ = false;
   }
+  if (phase_ == Phase::kReadingOut) return reply_at_end(now_ms);
   phase_ = Phase::kRead;
   proof_.on_end(now_ms);
 }
@@ -107,15 +114,32 @@ void PostStream::on_message_end(Bytes past_the_end, uint64_t now_ms) {
 /// Replies. The connection can be used again only where the message was read to its end.
 void PostStream::on_outcome(uint64_t now_ms) {
   if (phase_ == Phase::kClosing) return;  // The L2 is gone.
-  const int status = row_of(proof_.outcome()).l2_status;
-  if (phase_ == Phase::kRead) {
-    phase_ = Phase::kReplied;
-    reply(status, keeps_alive_ && proof_.is_from_this_broker() && may_go_back_);
-    be_called_at(now_ms + limits::kLingerMs);
-    if (ending_ == Ending::kGiveBack) return;
-  } else {
-    reply(status, false);
-  }
+  if (phase_ == Phase::kRead) return reply_at_end(now_ms);
+  if (!may_read_out()) return reply_early(now_ms);
+  phase_ = Phase::kReadingOut;
+  be_called_at(now_ms + limits::kLingerMs);
+  wake();
+}
+
+/// True where the L2 did its part, and the rest of its body is so little that to read it costs less
+/// than a new connection.
+bool PostStream::may_read_out() const {
+  if (proof_.outcome() != Outcome::kOvertaken) return false;
+  if (!keeps_alive_ || !proof_.is_from_this_broker()) return false;
+  const auto& length = parser_.head().content_length;
+  return length && *length - body_bytes_ <= limits::kReadOutBytesMax;
+}
+
+void PostStream::reply_at_end(uint64_t now_ms) {
+  phase_ = Phase::kReplied;
+  reply(row_of(proof_.outcome()).l2_status,
+        keeps_alive_ && proof_.is_from_this_broker() && may_go_back_);
+  be_called_at(now_ms + limits::kLingerMs);
+  if (ending_ != Ending::kGiveBack) linger(now_ms);
+}
+
+void PostStream::reply_early(uint64_t now_ms) {
+  reply(row_of(proof_.outcome()).l2_status, false);
   linger(now_ms);
 }
 
@@ -139,6 +163,7 @@ void PostStream::on_cut(uint64_t now_ms) {
 }
 
 void PostStream::on_time(uint64_t now_ms) {
+  if (phase_ == Phase::kReadingOut) return reply_early(now_ms);
   if (phase_ == Phase::kClosing || phase_ == Phase::kReplied) {
     // A reply of a few bytes that cannot be written within kLingerMs has no reader.
     if (!lingering_ || lingering_->is_over(now_ms)) return close(Ending::kClose);

@@ -44,10 +44,11 @@ class PostStream final : public Connection, private ProofFeed {
 
  private:
   enum class Phase : uint8_t {
-    kReading,  ///< The head and the body are read.
-    kRead,     ///< The message was read to its end, and its proof is not over.
-    kReplied,  ///< The message was read to its end; the reply goes out.
-    kClosing,  ///< An early reply goes out; input is thrown away.
+    kReading,     ///< The head and the body are read.
+    kReadingOut,  ///< Nobody needs the rest of the body, which is small; the reply follows it.
+    kRead,        ///< The message was read to its end, and its proof is not over.
+    kReplied,     ///< The message was read to its end; the reply goes out.
+    kClosing,     ///< An early reply goes out; input is thrown away.
   };
 
   // ProofFeed
@@ -57,6 +58,9 @@ class PostStream final : public Connection, private ProofFeed {
 
   void on_head(uint64_t now_ms);
   void on_message_end(Bytes past_the_end, uint64_t now_ms);
+  [[nodiscard]] bool may_read_out() const;
+  void reply_at_end(uint64_t now_ms);
+  void reply_early(uint64_t now_ms);
   void on_cut(uint64_t now_ms);
   void reply(int status, bool keep_alive);
   void linger(uint64_t now_ms);
@@ -70,6 +74,7 @@ class PostStream final : public Connection, private ProofFeed {
   Ending ending_ = Ending::kOpen;
   bool keeps_alive_ = false;  ///< The L2 wants to use the connection again.
   bool may_go_back_ = true;   ///< The connection is in a state in which it could go back.
+  uint64_t body_bytes_ = 0;   ///< Of the body, those that have come.
 
   std::string output_;
   std::vector<uint8_t> surplus_;  ///< Bytes after the end of the body, for the broker.

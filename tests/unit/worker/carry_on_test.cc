@@ -250,7 +250,7 @@ TEST_CASE("of L2s that race for the first block the one that proves it goes on",
   const auto ended = rig.only<ipc::AttemptEnded>();
   CHECK(ended.outcome == Outcome::kOvertaken);
   CHECK(!ended.wants_another);
-  CHECK(status_line(loser.received) == "HTTP/1.1 410 Gone");
+  CHECK(loser.received.empty());  // The rest of its POST is small.
   rig.send_section(winner, 1);
   rig.send_section(winner, 2);
   CHECK(dechunked(rig.client.received) == text(rig.car.bytes));
@@ -290,7 +290,6 @@ TEST_CASE("beside an L2 that stands still another is asked for, from where the a
   CHECK(stalled.resume.skip == 2);
   SECTION("and the other is faster") {
     rig.hand_off(rig.fetch, rig.post_after(2));
-    CHECK(status_line(slow.received) == "HTTP/1.1 410 Gone");
     const auto ended = rig.sent<ipc::AttemptEnded>();
     REQUIRE(ended.size() == 2);
     CHECK(ended[0].outcome == Outcome::kOvertaken);
@@ -300,12 +299,12 @@ TEST_CASE("beside an L2 that stands still another is asked for, from where the a
     Peer& other = rig.begin(rig.car.section_ends[1]);
     CHECK(slow.received.empty());
     rig.send_section(other, 2);
-    CHECK(status_line(slow.received) == "HTTP/1.1 410 Gone");
+    CHECK(rig.sent<ipc::AttemptEnded>().at(0).outcome == Outcome::kOvertaken);
   }
   SECTION("and it goes on before the other has come so far") {
-    Peer& other = rig.begin(rig.car.section_ends[0]);
+    rig.begin(rig.car.section_ends[0]);
     rig.send_section(slow, 2);
-    CHECK(status_line(other.received) == "HTTP/1.1 410 Gone");
+    CHECK(rig.sent<ipc::AttemptEnded>().at(0).outcome == Outcome::kOvertaken);
   }
   SECTION("and it goes on before the other has come at all") {
     rig.send_section(slow, 2);
