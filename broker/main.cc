@@ -182,6 +182,8 @@ void add_options(daphnis::uv::SettingsReader& reader, Options& options) {
                   "Bytes of a fetch that count as progress");
   reader.add_number("candidates", settings.candidates_max, size_t{1}, limits::kCandidatesMax,
                     "L2s that are asked for one fetch");
+  add_rule(reader, options, "hedging", settings.hedging,
+           "Asks another L2 once an order is late for its L2; observe: only counts");
   add_rule(reader, options, "descent", settings.descent,
            "Asks who proved a block for what it links to; observe: only counts what that would do");
   add_rule(reader, options, "complete-holdings", settings.complete_holdings,

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "broker/admin/metrics_absences.h"
+#include "broker/admin/metrics_choosing.h"
 #include "broker/health/standing.h"
 #include "broker/registry/l2_states.h"
 
@@ -160,18 +161,6 @@ void add_fetches(Metrics& out, const Broker& broker) {
               counters.places_expired);
   out.counter("l2_places_wanted_total", "Times a worker was told that others wait for a place",
               counters.places_wanted);
-  out.counter("bounded_load_passed_over_total",
-              "Times an order went past an L2 that had more than its share of the load",
-              counters.bounded_load_passed_over);
-  out.counter("slow_start_passed_over_total", "Of these, only since the L2 was new",
-              counters.slow_start_passed_over);
-  out.gauge("descent_pairs", "L2s remembered for what a block that they proved links to",
-            broker.dispatcher().descent().size());
-  out.counter("descent_learnt_total", "Of these, ever", counters.descent_learnt);
-  out.counter("descent_hits_total", "L2s asked, or to be asked under observe, for that reason",
-              counters.descent_hits);
-  out.counter("descent_struck_total", "L2s forgotten since they did not bring the block",
-              counters.descent_struck);
   out.counter("silences_not_found_total",
               "Single blocks that legacy L2s were silent about, answered 404",
               counters.silences_not_found);
@@ -386,6 +375,7 @@ Metrics metrics_of(const Broker& broker, const ProcessGauges& process, uint64_t 
   add_health(out, broker, now_ms);
   add_ejections(out, broker.counters());
   add_fetches(out, broker);
+  add_choosing(out, broker);
   add_absences(out, broker);
   add_deliveries(out, broker);
   add_cache(out, broker, process);

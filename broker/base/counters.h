@@ -66,6 +66,14 @@ struct Counters {
   uint64_t silent = 0;
   uint64_t l2_lost = 0;
   OutcomeCounts<ipc::kAttemptOutcomes> outcomes;  ///< As workers reported them.
+  // Hedging (DESIGN 6).
+  uint64_t hedges = 0;
+  uint64_t hedges_won = 0;
+  uint64_t hedges_uncharged = 0;
+  uint64_t hedges_over_budget = 0;
+  uint64_t hedges_overloaded = 0;
+  uint64_t slow_passed_over = 0;
+  uint64_t slow_probed = 0;
   // Descent (DESIGN 6).
   uint64_t descent_learnt = 0;
   uint64_t descent_hits = 0;

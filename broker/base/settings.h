@@ -16,8 +16,11 @@ struct Settings {
   std::string node_id = "daphnis";
   bool records_attempts = false;  ///< Each attempt's end comes as a WriteAttempt.
   // DESIGN 2, step 8.
-  /// From the order line to the head of the L2's POST; then the next L2 is asked beside it.
+  /// From the order line to the head of the L2's POST; then the next L2 is asked beside it, if not
+  /// before (`hedging`).
   uint64_t first_byte_ms = 800;
+  /// Whether the next L2 is asked once an order is late for its L2, and slow L2s come later.
+  RuleMode hedging = RuleMode::kOn;
   /// From the last order of a fetch until the orders that are still without a POST end.
   uint64_t first_byte_last_ms = 3'000;
   uint64_t queue_wait_ms_max = 5'000;      ///< A wait for a place that would be longer is refused.

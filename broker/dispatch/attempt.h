@@ -55,6 +55,8 @@ class Attempt {
   /// Begins its life: takes a place at the L2 and waits for the POST until `until_ms`. The caller
   /// writes the order line.
   void order(Fetch& fetch, L2& l2, uint64_t until_ms, uint64_t now_ms);
+  /// It was ordered since an earlier order of the fetch was late for its L2, though not late yet.
+  void mark_hedge() { is_hedge_ = true; }
   /// Waits on for the POST, until `until_ms`, where its timer has fired.
   void wait_on(uint64_t until_ms);
   /// The head of its POST came; `is_anonymous`: without an id, so perhaps from a stranger.
@@ -84,8 +86,13 @@ class Attempt {
   /// True where it has had Settings::first_byte_ms and there is no POST. The next L2 is asked
   /// beside it then, and its POST is welcome until it ends.
   [[nodiscard]] bool is_late(uint64_t now_ms) const {
-    return state_ == State::kOrdered && now_ms - ordered_ms_ >= context_.settings.first_byte_ms;
+    return state_ == State::kOrdered && now_ms >= late_at_ms();
   }
+  /// When it is late, if there is no POST until then.
+  [[nodiscard]] uint64_t late_at_ms() const {
+    return ordered_ms_ + context_.settings.first_byte_ms;
+  }
+  [[nodiscard]] bool is_hedge() const { return is_hedge_; }
   [[nodiscard]] bool needs_id() const { return needs_id_; }
   /// True where its POST came without an id, so perhaps from a stranger.
   [[nodiscard]] bool is_anonymous() const { return is_anonymous_; }
@@ -132,6 +139,7 @@ class Attempt {
   State state_ = State::kOrdered;
   bool was_delivered_ = false;
   bool is_taken_ = false;
+  bool is_hedge_ = false;
   bool is_anonymous_ = false;
   uint64_t ordered_ms_ = 0;
   std::unique_ptr<AttemptRecord> record_;  ///< Null where none is wanted, and after the end.

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <optional>
 
-#include "broker/choosing/descent.h"
 #include "broker/dispatch/attempt.h"
+#include "broker/choosing/descent.h"
+#include "broker/choosing/hedging.h"
 #include "broker/registry/fair_share.h"
+#include "common/base/hash64.h"
 
 namespace daphnis::broker {
 namespace {
@@ -53,6 +55,10 @@ class Pick {
       take(*l2, ejected_free_, ejected_queue_);
       return true;
     }
+    if (l2->has_free_place() && loses_first_place(*l2)) {
+      if (!slow_free_) slow_free_ = l2;
+      return true;
+    }
     if (l2->has_free_place() && is_over_share(*l2)) {
       if (!over_share_) over_share_ = l2;
       return true;
@@ -68,23 +74,40 @@ class Pick {
 
   [[nodiscard]] Choice choice() const {
     Choice choice = best();
-    if (!choice.l2 || completes_passed_over_ == 0) return choice;
+    if (!choice.l2) return choice;
+    choice.is_slow_probe = choice.l2 == slow_probed_;
+    choice.slow_passed_over = free_ || over_share_ ? slow_passed_over_ : 0;
+    if (completes_passed_over_ == 0) return choice;
     choice.is_complete = is_complete_stranger(*choice.l2);
     choice.passes_complete =
         choice.is_complete == (settings_.complete_holdings == RuleMode::kObserve);
     return choice;
   }
   /// True where one of the L2s offered is not ejected.
-  [[nodiscard]] bool has_trusted() const { return free_ || over_share_ || queue_; }
+  [[nodiscard]] bool has_trusted() const { return free_ || over_share_ || slow_free_ || queue_; }
 
  private:
+  /// True where an L2 comes after others that are as likely to have the content, since it is slow
+  /// and the fetch has asked nobody yet; but for some fetches, which probe it.
+  [[nodiscard]] bool loses_first_place(const L2& l2) {
+    if (settings_.hedging == RuleMode::kOff || !fetch_.asked.empty()) return false;
+    if (!is_slow(*l2.health, registrations_.health().pool(now_ms_), now_ms_)) return false;
+    if (mix64(static_cast<uint64_t>(fetch_.no)) % kSlowProbeEvery == 0) {
+      slow_probed_ = &l2;
+      return false;
+    }
+    ++slow_passed_over_;
+    return true;
+  }
   [[nodiscard]] bool is_complete_stranger(const L2& l2) const {
     return holders_ && l2.is_complete &&
            std::find(holders_->begin(), holders_->end(), l2.no) == holders_->end();
   }
 
   [[nodiscard]] Choice best() const {
-    // Those over their share come before free_, since nothing is offered after that.
+    // Slow ones, and those over their share, come before free_, since nothing is offered after
+    // that.
+    if (slow_free_ && settings_.hedging == RuleMode::kObserve) return {.l2 = slow_free_};
     if (free_ && over_share_) {
       const bool is_bound = settings_.bounded_load == RuleMode::kOn;
       return {.l2 = is_bound ? free_ : over_share_,
@@ -93,6 +116,7 @@ class Pick {
     }
     if (free_) return {.l2 = free_};
     if (over_share_) return {.l2 = over_share_};
+    if (slow_free_) return {.l2 = slow_free_};
     if (queue_) return {.l2 = queue_, .must_wait = true};
     if (ejected_free_) return {.l2 = ejected_free_};
     if (ejected_queue_) return {.l2 = ejected_queue_, .must_wait = true};
@@ -148,7 +172,10 @@ class Pick {
   bool only_exact_;
   L2* free_ = nullptr;
   L2* queue_ = nullptr;
-  L2* over_share_ = nullptr;  ///< The first with a free place and more than its share.
+  L2* over_share_ = nullptr;         ///< The first with a free place and more than its share.
+  L2* slow_free_ = nullptr;          ///< The first with a free place that is slow.
+  const L2* slow_probed_ = nullptr;  ///< A slow one that keeps its place in this fetch.
+  uint32_t slow_passed_over_ = 0;
   L2* ejected_free_ = nullptr;
   L2* ejected_queue_ = nullptr;
   L2* complete_free_ = nullptr;

@@ -27,9 +27,11 @@ struct Choice {
   bool is_behind = false;  ///< With must_wait: `l2` does not read its lines (L2::is_behind).
   /// Without an L2: some are left, but their queues are full, or a wait there would be too long.
   bool is_crowded = false;
-  uint64_t wait_ms = 0;  ///< With is_crowded: the shortest such wait; 0: all queues are full.
-  bool is_from_descent = false;  ///< `l2` is one of the provers.
-  bool is_complete = false;      ///< `l2` has announced all that it has, and not this.
+  uint64_t wait_ms = 0;        ///< With is_crowded: the shortest such wait; 0: all queues are full.
+  bool is_slow_probe = false;  ///< `l2` is slow, and asked first to see whether it still is.
+  uint32_t slow_passed_over = 0;  ///< L2s that come later since they are slow, or would.
+  bool is_from_descent = false;   ///< `l2` is one of the provers.
+  bool is_complete = false;       ///< `l2` has announced all that it has, and not this.
   /// Such an L2 was passed over for `l2`; or, where that is only observed, `l2` would have been.
   bool passes_complete = false;
   /// L2s that bounded load passed over for `l2`, or would have where it is only observed.
@@ -44,14 +46,15 @@ struct Choice {
 /// lied to this fetch, or about this root lately (HealthBook::is_barred). Of the first two L2s at
 /// most one is a prover, of all kDescentProversMax. An L2 without a free place is passed over for
 /// one that has a place, but a fetch waits for a holder, since the others only might have the
-/// content. L2s that are ejected come after all others, and L2s that do not read their lines come
-/// last. Where there are more than kCompleteL2sMin, those that have announced all that they have,
-/// and not this, come after all others that read their lines, and kCompletePerFetchMax at most.
-/// Where Fetch::prefers_exact, L2s that send whole DAGs come after all that can be asked now and
-/// are not ejected. At an L2 where the wait is likely to be longer than Settings::queue_wait_ms_max
-/// nobody waits. Of the ring's L2s, one with more of the `attempts` in flight at all L2s than
-/// FairShare allows it is passed over for one that has a free place and fewer, as
-/// Settings::bounded_load says.
+/// content. The first of all should not be slow (is_slow) where as good a one has a free place, but
+/// for one fetch in kSlowProbeEvery. L2s that are ejected come after all others, and L2s that do
+/// not read their lines come last. Where there are more than kCompleteL2sMin, those that have
+/// announced all that they have, and not this, come after all others that read their lines, and
+/// kCompletePerFetchMax at most. Where Fetch::prefers_exact, L2s that send whole DAGs come after
+/// all that can be asked now and are not ejected. At an L2 where the wait is likely to be longer
+/// than Settings::queue_wait_ms_max nobody waits. Of the ring's L2s, one with more of the
+/// `attempts` in flight at all L2s than FairShare allows it is passed over for one that has a free
+/// place and fewer, as Settings::bounded_load says.
 [[nodiscard]] Choice choose_candidate(const Fetch& fetch, Registrations& registrations,
                                       const Settings& settings, std::span<const L2No> provers,
                                       size_t attempts, uint64_t now_ms);

@@ -87,8 +87,7 @@ void Dispatcher::start_attempt(Fetch& fetch, L2& l2, uint64_t now_ms) {
   std::erase(fetch.to_ask_again, l2.no);
   Attempt& attempt =
       attempts_.add(std::make_unique<Attempt>(id, is_asked_again, registrations_, context_));
-  attempt.order(fetch, l2, std::min(now_ms + context_.settings.first_byte_ms, fetch.deadline_ms),
-                now_ms);
+  attempt.order(fetch, l2, std::min(now_ms + patience_with(l2, now_ms), fetch.deadline_ms), now_ms);
   registrations_.order(l2,
                        {.attempt_id = id,
                         .request = fetch.request,
@@ -270,8 +269,13 @@ void Dispatcher::on_timer(FetchNo no, uint32_t number, uint64_t now_ms) {
   }
   const auto late = std::ranges::find(fetch->attempts, number, &Attempt::number);
   check(late != fetch->attempts.end(), "a deadline passed that nobody waits for");
-  (*late)->on_timer_fired();
-  on_late(*fetch, **late, now_ms);
+  Attempt& attempt = **late;
+  attempt.on_timer_fired();
+  if (now_ms >= last_deadline_ms(*fetch) || attempt.is_late(now_ms)) {
+    return on_late(*fetch, attempt, now_ms);
+  }
+  hedge(*fetch, attempt, now_ms);
+  attempt.wait_on(std::min(attempt.late_at_ms(), last_deadline_ms(*fetch)));
 }
 
 void Dispatcher::on_registration_lost(L2& l2, uint64_t now_ms) {

@@ -6,12 +6,13 @@
 
 #include "broker/base/context.h"
 #include "broker/cache/cache.h"
-#include "broker/choosing/descent.h"
-#include "broker/choosing/fruitless_orders.h"
 #include "broker/dispatch/absences.h"
 #include "broker/dispatch/attempts.h"
 #include "broker/dispatch/candidates.h"
+#include "broker/choosing/descent.h"
 #include "broker/dispatch/fetches.h"
+#include "broker/choosing/fruitless_orders.h"
+#include "broker/choosing/hedging.h"
 #include "broker/dispatch/holder_waits.h"
 #include "broker/dispatch/places_wanted.h"
 #include "broker/registry/registrations.h"
@@ -52,6 +53,8 @@ class Dispatcher {
   /// else nothing happens. An unknown id is ignored, as in on_cancel().
   void on_stalled(WorkerId worker, WorkerFetchId worker_fetch_id, const ipc::Resume& resume,
                   uint64_t now_ms);
+  /// A worker has answered 503 since it has too much to do.
+  void on_worker_shed(uint64_t now_ms) { hedges_.note_shed(now_ms); }
   /// Ends all fetches and attempts of a worker that is gone.
   void on_worker_gone(WorkerId worker, uint64_t now_ms);
 
@@ -164,7 +167,7 @@ class Dispatcher {
   void observe_descent(const Fetch& fetch, uint64_t now_ms);
   /// Forgets that an L2 proved a block that links to one that it has not brought.
   void strike_prover(const Attempt& attempt, const AttemptEnding& ending);
-  /// The timer of an attempt without a POST has fired.
+  /// An attempt without a POST is late.
   void on_late(Fetch& fetch, Attempt& attempt, uint64_t now_ms);
   [[nodiscard]] uint64_t last_deadline_ms(const Fetch& fetch) const;
   void start_attempt(Fetch& fetch, L2& l2, uint64_t now_ms);
@@ -195,7 +198,17 @@ class Dispatcher {
   void erase(Fetch& fetch, FetchEnd::How how, Outcome reason = {});
   /// Decides on a POST for an attempt that is over; if its order was given up, its place is free.
   [[nodiscard]] Decision decide_finished(const Uuid& attempt_id, uint64_t now_ms);
-  void on_streamed(Fetch& fetch, const ipc::AttemptEnded& message, uint64_t now_ms);
+  void on_streamed(Fetch& fetch, const ipc::AttemptEnded& message, bool was_hedge, uint64_t now_ms);
+
+  // --- Hedging (dispatcher_hedging.cc) ---
+  /// The time from an order to this L2 until another one may be asked beside it.
+  [[nodiscard]] uint64_t patience_with(const L2& l2, uint64_t now_ms) const;
+  /// An attempt without a POST is late for its L2, but not late yet: asks the next candidate beside
+  /// it where that costs nobody else anything.
+  void hedge(Fetch& fetch, const Attempt& attempt, uint64_t now_ms);
+  /// True where nobody waits for an L2 that a hedge is about, and no worker has too much to do.
+  [[nodiscard]] bool is_calm_for_hedge(const Attempt& attempt, const Choice& choice,
+                                       uint64_t now_ms) const;
 
   // --- What is not there (dispatcher_absences.cc) ---
   /// What a new fetch is to end with at once, since it is remembered not to be there.
@@ -223,6 +236,7 @@ class Dispatcher {
   PlacesWanted places_wanted_{context_, registrations_, attempts_};
   Fetches fetches_;
   Descent descent_{context_.random};
+  HedgeBudget hedges_;
   std::vector<FetchNo> to_reroute_;
   HolderWaits holder_waits_;
   Absences absences_;

@@ -99,8 +99,9 @@ bool Dispatcher::on_attempt_ended(WorkerId worker, const ipc::AttemptEnded& mess
   if (!is_its) return false;
   const bool counted = attempt->awaits_taking();
   Fetch* fetch = attempt->fetch();
+  const bool was_hedge = attempt->is_hedge();
   end_attempt(*attempt, AttemptEnding::reported(message), now_ms);
-  if (fetch) on_streamed(*fetch, message, now_ms);
+  if (fetch) on_streamed(*fetch, message, was_hedge, now_ms);
   return counted;
 }
 
@@ -134,11 +135,13 @@ void Dispatcher::strike_prover(const Attempt& attempt, const AttemptEnding& endi
 }
 
 /// Moves the fetch on after one of its streams has ended.
-void Dispatcher::on_streamed(Fetch& fetch, const ipc::AttemptEnded& message, uint64_t now_ms) {
+void Dispatcher::on_streamed(Fetch& fetch, const ipc::AttemptEnded& message, bool was_hedge,
+                             uint64_t now_ms) {
   if (message.wants_another) fetch.resume = message.resume;
   if (message.outcome == Outcome::kComplete) {
     ++context_.counters.fetches_served;
     if (fetch.orders == 1) ++context_.counters.attempts_first_hit;
+    if (was_hedge) ++context_.counters.hedges_won;
     note_content(fetch, message.proves_path_missing);
   }
   const bool is_failure = message.outcome != Outcome::kComplete;

@@ -25,6 +25,7 @@ void Dispatcher::find_candidate(Fetch& fetch, uint64_t now_ms) {
   }
   if (choice.l2 && (!choice.must_wait || fetch.attempts.empty())) note(choice, fetch);
   if (choice.l2 && !choice.must_wait) {
+    hedges_.note_order(now_ms);
     start_attempt(fetch, *choice.l2, now_ms);
   } else if (!fetch.attempts.empty()) {
     return;  // These may still serve it, so it does not wait for a place beside them.
@@ -45,6 +46,8 @@ void Dispatcher::note(const Choice& choice, Fetch& fetch) {
   context_.counters.complete_l2s_passed_over += choice.passes_complete ? 1 : 0;
   context_.counters.bounded_load_passed_over += choice.passed_over;
   context_.counters.slow_start_passed_over += choice.passed_over_new;
+  context_.counters.slow_passed_over += choice.slow_passed_over;
+  context_.counters.slow_probed += choice.is_slow_probe ? 1 : 0;
   if (!choice.is_from_descent) return;
   ++context_.counters.descent_hits;
   ++fetch.descents;

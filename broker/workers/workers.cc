@@ -74,6 +74,7 @@ struct Workers::Handler {
     return true;
   }
   bool operator()(const ipc::WorkerStats& message) const {
+    if (message.shed > worker.stats.shed) dispatcher().on_worker_shed(now_ms);
     worker.stats = message;
     return true;
   }
