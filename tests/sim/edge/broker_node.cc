@@ -126,6 +126,13 @@ void BrokerNode::purge_all() {
   after_input();
 }
 
+void BrokerNode::readmit_all() {
+  std::vector<broker::L2*> l2s;
+  core_.registrations().registry().for_each([&](broker::L2& l2) { l2s.push_back(&l2); });
+  for (broker::L2* l2 : l2s) core_.readmit_l2(*l2, scene_.clock.now_ms());
+  after_input();
+}
+
 void BrokerNode::warm(const Cid& root) {
   if (core_.warmer().add(root) == broker::Warmer::Added::kAccepted) ++scene_.tally.warms;
 }

@@ -28,6 +28,7 @@ class BrokerNode {
   // The operator's verbs.
   void purge(const Cid& root);
   void purge_all();
+  void readmit_all();
   void set_limit(uint64_t bytes);
   void warm(const Cid& root);
 

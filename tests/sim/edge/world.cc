@@ -205,13 +205,20 @@ void World::check_quiet() {
 }
 
 void World::check_service() {
-  broker_->purge_all();  // So that an L2 is asked.
+  // An L2 is to be asked, be it one that lied, and not the cache, nor the memory of what is not
+  // there.
+  broker_->purge_all();
+  broker_->readmit_all();
+  const auto is_there = [&](const Wish& wish) {
+    return wish.exists && wish.dag == asked_.front()->dag;
+  };
+  const auto wanted = std::ranges::find_if(Content::instance().wishes, is_there);
   pass(scene_.clock.now_ms() + 500, false);
   for (unsigned i = 0; i < kWorkers; ++i) {
     Client::Plan plan;
     plan.begins_ms = scene_.clock.now_ms();
     plan.worker = i;
-    plan.wishes.push_back(asked_.front());
+    plan.wishes.push_back(&*wanted);
     plan.must_succeed = true;
     add_client(std::move(plan));
   }
