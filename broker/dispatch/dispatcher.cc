@@ -182,9 +182,9 @@ void Dispatcher::end_attempt(Attempt& attempt, const AttemptEnding& ending, uint
   attempt.end(ending, now_ms);
   const bool was_delivered = attempt.was_delivered();
   attempts_.finish(attempt, now_ms);
-  if (!l2) return;
-  if (!was_delivered) registrations_.cancel(*l2, id, now_ms);
-  serve_queue(*l2, now_ms);
+  if (l2 && !was_delivered) registrations_.cancel(*l2, id, now_ms);
+  if (l2) serve_queue(*l2, now_ms);
+  for (L2* readmitted : registrations_.take_readmitted()) serve_queue(*readmitted, now_ms);
 }
 
 void Dispatcher::give_up(Fetch& fetch, Outcome reason, uint32_t retry_after_s) {

@@ -85,11 +85,14 @@ void HealthBook::weigh_suspicion(HealthNo liar, uint64_t now_ms) {
                        .add("advice", "most L2s seem to lie: look for a fault of this edge"));
   const uint64_t since_ms = now_ms - std::min(now_ms, kRecentLieMs);
   bans_.remove_since(since_ms);
-  for (Health* l2 : healths_.registered()) {
-    if (l2->standing().take_back(std::nullopt, since_ms, now_ms)) {
-      ++context_.counters.ejections_taken_back;
-    }
-  }
+  for (Health* l2 : healths_.registered()) take_back(*l2, std::nullopt, since_ms, now_ms);
+}
+
+void HealthBook::take_back(Health& l2, std::optional<uint64_t> root, uint64_t since_ms,
+                           uint64_t now_ms) {
+  if (!l2.standing().take_back(root, since_ms, now_ms)) return;
+  ++context_.counters.ejections_taken_back;
+  readmitted_.push_back(l2.no());
 }
 
 void HealthBook::weigh_root(HealthNo liar, uint64_t root, uint64_t now_ms) {
@@ -102,7 +105,7 @@ void HealthBook::weigh_root(HealthNo liar, uint64_t root, uint64_t now_ms) {
     Health* l2 = healths_.find(no);
     if (!l2) continue;
     ids.append(ids.empty() ? "" : " ").append(l2->id());
-    if (l2->standing().take_back(root, 0, now_ms)) ++context_.counters.ejections_taken_back;
+    take_back(*l2, root, 0, now_ms);
   }
   context_.out.log(
       LogLevel::kWarn,

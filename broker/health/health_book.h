@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "broker/base/context.h"
 #include "broker/health/accusations.h"
@@ -53,6 +55,9 @@ class HealthBook {
   /// An order ended. Returns the ejection that follows, of which the L2 is to be told.
   [[nodiscard]] std::optional<Ejection> add_end(HealthNo l2, const OrderEnd& end, uint64_t now_ms);
 
+  /// The L2s whose ejections were taken back since the last call: they have all their places again.
+  [[nodiscard]] std::vector<HealthNo> take_readmitted() { return std::exchange(readmitted_, {}); }
+
   // --- The operator ---
   void eject(Health& l2, uint64_t for_ms, uint64_t now_ms);
   /// Ends its ejection and probation, and forgets what it lied about.
@@ -78,6 +83,8 @@ class HealthBook {
   [[nodiscard]] std::optional<Ejection> judge_lie(Health& l2, bool had_deeds, const OrderEnd& end,
                                                   uint64_t now_ms);
   [[nodiscard]] std::optional<Ejection> judge_failure(Health& l2, uint64_t now_ms);
+  /// Undoes an ejection as Standing::take_back() does.
+  void take_back(Health& l2, std::optional<uint64_t> root, uint64_t since_ms, uint64_t now_ms);
   /// An L2 with deeds lied about this root: perhaps the fault is the root's.
   void weigh_root(HealthNo liar, uint64_t root, uint64_t now_ms);
   /// An L2 with deeds lied: perhaps the fault is this edge's own.
@@ -93,6 +100,7 @@ class HealthBook {
   Accusations accusations_;
   RecentLiars recent_liars_;
   uint64_t suspects_until_ms_ = 0;
+  std::vector<HealthNo> readmitted_;
   mutable Pool pool_;
   mutable uint64_t pool_ms_ = 0;  ///< When it was computed; 0: never.
 };

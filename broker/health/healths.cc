@@ -44,6 +44,11 @@ Health* Healths::find(HealthNo no) {
   return found == entries_.end() ? nullptr : &found->second->health;
 }
 
+const Health* Healths::find(HealthNo no) const {
+  const auto found = entries_.find(no);
+  return found == entries_.end() ? nullptr : &found->second->health;
+}
+
 bool Healths::is_registered(HealthNo no) const {
   const auto found = entries_.find(no);
   return found != entries_.end() && found->second->is_registered;

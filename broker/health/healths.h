@@ -31,6 +31,7 @@ class Healths {
   void close(HealthNo no);
   /// Null: it is forgotten.
   [[nodiscard]] Health* find(HealthNo no);
+  [[nodiscard]] const Health* find(HealthNo no) const;
   [[nodiscard]] bool is_registered(HealthNo no) const;
   /// A registered L2 has its first deed.
   void note_first_deed(HealthNo no);

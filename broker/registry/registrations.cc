@@ -73,6 +73,18 @@ std::unique_ptr<L2Line> Registrations::remove(L2& l2, std::string_view why, uint
   return line;
 }
 
+std::vector<L2*> Registrations::take_readmitted() {
+  std::vector<L2*> l2s;
+  for (const HealthNo no : health_.take_readmitted()) {
+    const Health* health = health_.healths().find(no);
+    L2* l2 = health ? registry_.find(health->id()) : nullptr;
+    if (!l2 || l2->health != health) continue;
+    note_arrival(*l2);
+    l2s.push_back(l2);
+  }
+  return l2s;
+}
+
 void Registrations::set_weight(L2& l2, double weight) {
   // A weight that is no number counts as the least.
   l2.weight = weight >= kL2WeightMin ? std::min(weight, kL2WeightMax) : kL2WeightMin;

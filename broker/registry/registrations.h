@@ -70,6 +70,8 @@ class Registrations {
   /// The L2 can be asked from now on, as if it had just registered: what was found out without it
   /// may be different with it. open() does this by itself.
   void note_arrival(L2& l2) { l2.arrival = ++arrivals_; }
+  /// The registered L2s of HealthBook::take_readmitted(), each of which has arrived anew.
+  [[nodiscard]] std::vector<L2*> take_readmitted();
   /// The number of the last arrival.
   [[nodiscard]] uint64_t arrivals() const { return arrivals_; }
 

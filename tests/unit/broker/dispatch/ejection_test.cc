@@ -96,6 +96,38 @@ TEST_CASE("a fetch that waits for an L2 is not given to it once it lied about th
   CHECK(dispatch.failures().at(2) == Outcome::kL2sFailed);
 }
 
+TEST_CASE("an L2 whose ejection is taken back has all its places, for those who wait",
+          "[broker][ejection]") {
+  Dispatch dispatch;
+  std::vector<FakeL2> far_ends(kAccusersMin);
+  uint64_t last = 0;
+  const auto serve = [&](size_t n, const L2& l2, Outcome outcome, const CarRequest& request) {
+    dispatch.fetch(++last, l2, request);
+    REQUIRE(dispatch.post(far_ends[n]) == kHandOff);
+    const bool is_right = outcome == Outcome::kComplete;
+    dispatch.report(far_ends[n], outcome, false, is_right ? 5 : 0);
+    dispatch.registrations.holdings().remove_all(l2.no);
+  };
+  const auto add_liar = [&](size_t n) -> L2& {
+    L2& l2 = dispatch.add(far_ends[n], "l2-" + std::to_string(n));
+    serve(n, l2, Outcome::kComplete, {.root = cid_number(10 + n)});
+    serve(n, l2, Outcome::kLied, kFirst);
+    return l2;
+  };
+  L2& first = add_liar(0);
+  REQUIRE(first.is_ejected(dispatch.now_ms));
+  dispatch.fetch(100, first, kSecond);
+  dispatch.fetch(101, first, kSecond);
+  CHECK(dispatch.dispatcher.waiting() == 1);
+  const size_t orders = far_ends[0].orders.size();
+  const uint64_t arrival = first.arrival;
+  for (size_t n = 1; n < kAccusersMin; ++n) add_liar(n);
+  CHECK_FALSE(first.is_ejected(dispatch.now_ms));
+  CHECK(dispatch.dispatcher.waiting() == 0);
+  CHECK(far_ends[0].orders.size() == orders + 1);
+  CHECK(first.arrival > arrival);
+}
+
 TEST_CASE("where lies are only observed or not looked at the L2 is asked as before",
           "[broker][ejection]") {
   const RuleMode mode = GENERATE(RuleMode::kOff, RuleMode::kObserve);
