@@ -76,6 +76,42 @@ Signal::Signal(Loop& loop, int signum, std::function<void()> on_signal)
   uv_unref(reinterpret_cast<uv_handle_t*>(handle));
 }
 
+AfterNextPoll::AfterNextPoll(Loop& loop, std::function<void()> on_polled)
+    : on_polled_(std::move(on_polled)) {
+  busy_.reset(new uv_idle_t{});
+  before_.reset(new uv_prepare_t{});
+  behind_.reset(new uv_check_t{});
+  uv_idle_init(loop.raw(), busy_.get());
+  uv_prepare_init(loop.raw(), before_.get());
+  uv_check_init(loop.raw(), behind_.get());
+  busy_->data = before_->data = behind_->data = this;
+  uv_unref(reinterpret_cast<uv_handle_t*>(busy_.get()));
+  uv_unref(reinterpret_cast<uv_handle_t*>(before_.get()));
+  uv_unref(reinterpret_cast<uv_handle_t*>(behind_.get()));
+}
+
+void AfterNextPoll::start() {
+  if (uv_is_active(reinterpret_cast<uv_handle_t*>(behind_.get()))) return;
+  is_polling_ = false;
+  uv_idle_start(busy_.get(), [](uv_idle_t*) noexcept {});
+  uv_prepare_start(before_.get(), [](uv_prepare_t* fired) noexcept {
+    static_cast<AfterNextPoll*>(fired->data)->is_polling_ = true;
+  });
+  // A poll that is under way at start() is not the next one.
+  uv_check_start(behind_.get(), [](uv_check_t* fired) noexcept {
+    auto* self = static_cast<AfterNextPoll*>(fired->data);
+    if (!self->is_polling_) return;
+    self->stop();
+    self->on_polled_();
+  });
+}
+
+void AfterNextPoll::stop() {
+  uv_idle_stop(busy_.get());
+  uv_prepare_stop(before_.get());
+  uv_check_stop(behind_.get());
+}
+
 EachTurn::EachTurn(Loop& loop, std::function<void()> on_turn) : on_turn_(std::move(on_turn)) {
   auto* handle = new uv_prepare_t{};
   uv_prepare_init(loop.raw(), handle);

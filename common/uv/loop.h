@@ -61,6 +61,25 @@ class Signal {
   UvPtr<uv_signal_t> handle_;
 };
 
+/// Calls back once the loop has polled anew, without waiting: behind all input that was there when
+/// start() was called. Does not keep the loop running.
+class AfterNextPoll {
+ public:
+  AfterNextPoll(Loop& loop, std::function<void()> on_polled);
+
+  /// Begins to wait for the next poll. Does nothing while it waits.
+  void start();
+
+ private:
+  void stop();
+
+  std::function<void()> on_polled_;
+  bool is_polling_ = false;  ///< The poll that is waited for has begun.
+  UvPtr<uv_idle_t> busy_;    ///< Active while it waits, so that the poll returns at once.
+  UvPtr<uv_prepare_t> before_;
+  UvPtr<uv_check_t> behind_;
+};
+
 /// Runs `on_turn` at the end of every loop turn, just before the loop waits. Does not keep the loop
 /// running.
 class EachTurn {

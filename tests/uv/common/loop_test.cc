@@ -84,6 +84,42 @@ TEST_CASE("a connector reports a refused connection once and one that is dropped
   CHECK(reports == 2);
 }
 
+TEST_CASE("what waits for the next poll comes behind all input that was there before") {
+  Loop loop;
+  int first[2];
+  int second[2];
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, first) == 0);
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, second) == 0);
+  UniqueFd to_first(first[1]);
+  UniqueFd to_second(second[1]);
+  std::vector<std::string> happened;
+  AfterNextPoll after(loop, [&] { happened.emplace_back("after"); });
+  Timer never(loop, [] {});
+  never.start(3'600'000);  // The poll would wait for it.
+  std::unique_ptr<Poll> polls[2];
+  polls[1] = std::make_unique<Poll>(loop, UniqueFd(second[0]), [&](int) {
+    happened.emplace_back("second");
+    polls[1].reset();
+  });
+  polls[1]->want(UV_READABLE);
+  polls[0] = std::make_unique<Poll>(loop, UniqueFd(first[0]), [&](int) {
+    happened.emplace_back("first");
+    // It comes while the first one's input is dealt with.
+    CHECK(::write(to_second.get(), "x", 1) == 1);
+    after.start();
+    after.start();
+    polls[0].reset();
+  });
+  polls[0]->want(UV_READABLE);
+  REQUIRE(::write(to_first.get(), "x", 1) == 1);
+  for (int turns = 0; turns < 10 && happened.size() < 3; ++turns) {
+    uv_run(loop.raw(), UV_RUN_ONCE);
+  }
+  CHECK(happened == std::vector<std::string>{"first", "second", "after"});
+  uv_run(loop.raw(), UV_RUN_NOWAIT);
+  CHECK(happened.size() == 3);
+}
+
 TEST_CASE("addresses are read and refused with a sentence") {
   CHECK(parse_address("127.0.0.1:80")->text() == "127.0.0.1:80");
   CHECK(parse_address("[::1]:8080")->text() == "[::1]:8080");
