@@ -56,18 +56,21 @@ Shell::Shell(daphnis::uv::Loop& loop, daphnis::uv::Log& log, Settings settings,
       workers_(loop, {.on_message =
                           [this](WorkerId id, ipc::WorkerToBroker message,
                                  daphnis::uv::UvPtr<uv_tcp_t> socket) {
-                            on_worker_message(id, std::move(message), std::move(socket));
+                            on_worker_message({id, std::move(message), std::move(socket)});
                           },
                       .on_malformed =
                           [this](WorkerId id) {
+                            take_held();
                             broker_.on_worker_malformed(id, loop_.now_ms());
                             carry_out();
                           },
                       .on_closed =
                           [this](WorkerId id, const std::string& why) {
+                            take_held();
                             broker_.on_worker_closed(id, why, loop_.now_ms());
                             carry_out();
                           }}),
+      after_poll_(loop, [this] { take_held(); }),
       timer_(loop,
              [this] {
                armed_ms_ = 0;
@@ -141,8 +144,23 @@ Result<void> Shell::listen() {
   return {};
 }
 
-void Shell::on_worker_message(WorkerId id, ipc::WorkerToBroker message,
-                              daphnis::uv::UvPtr<uv_tcp_t> socket) {
+/// Takes a message, or holds it until all that was sent before it has been read. A client that
+/// walks a DAG block by block may ask at another worker for what a block links to, as soon as it
+/// has the block: the broker is to hear of the links first, which lie in that worker's socket.
+void Shell::on_worker_message(FromWorker message) {
+  const auto* fetch = std::get_if<ipc::Fetch>(&message.message);
+  const bool is_held = std::ranges::find(held_, message.worker, &FromWorker::worker) != held_.end();
+  if (!is_held && !(fetch && asks_for_one_block(fetch->request))) return take(std::move(message));
+  held_.push_back(std::move(message));
+  after_poll_.start();
+}
+
+void Shell::take_held() {
+  for (FromWorker& message : std::exchange(held_, {})) take(std::move(message));
+}
+
+void Shell::take(FromWorker from) {
+  auto& [id, message, socket] = from;
   uv_os_fd_t fd = -1;
   if (socket && uv_fileno(reinterpret_cast<uv_handle_t*>(socket.get()), &fd) == 0 &&
       daphnis::uv::is_listening(fd)) {

@@ -56,8 +56,15 @@ class Shell {
  private:
   [[nodiscard]] Result<void> open_line_files();
   [[nodiscard]] Result<void> listen();
-  void on_worker_message(WorkerId id, ipc::WorkerToBroker message,
-                         daphnis::uv::UvPtr<uv_tcp_t> socket);
+  /// A message of a worker, with the socket that came beside it.
+  struct FromWorker {
+    WorkerId worker;
+    ipc::WorkerToBroker message;
+    daphnis::uv::UvPtr<uv_tcp_t> socket;
+  };
+  void on_worker_message(FromWorker message);
+  void take(FromWorker message);
+  void take_held();
   /// Ends each input: carries out the commands and sets the timer.
   void carry_out();
   void carry_out(Command& command);
@@ -83,6 +90,10 @@ class Shell {
   /// Copies of the workers' listening sockets.
   absl::flat_hash_map<ListenerId, daphnis::uv::UniqueFd> listeners_;
   uint64_t last_listener_ = 0;
+  /// Questions for single blocks, and what their workers sent behind them: as much as workers can
+  /// send between two polls. What other workers had sent before comes first (ipc::Links).
+  std::vector<FromWorker> held_;
+  daphnis::uv::AfterNextPoll after_poll_;
   std::vector<std::unique_ptr<daphnis::uv::TcpListener>> l2_listeners_;
   std::vector<uint16_t> l2_ports_;
   std::unique_ptr<daphnis::uv::IpcListener> worker_listener_;
