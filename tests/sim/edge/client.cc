@@ -215,10 +215,14 @@ void Client::on_closed(bool is_reset) {
   if (is_done_) return;
   ++(parser_.in_message() ? scene_.tally.cut : scene_.tally.unanswered);
   scene_.trace("{} is cut", request_id(answered_));
-  if (!takes_at_once() && parser_.in_message() && edge_.has_cut_slow_reader()) {
-    ++scene_.tally.slow_cut;
-  } else if (must_get_all()) {
-    fail(parser_.in_message() ? "was cut" : "got no answer");
+  if (must_get_all()) {
+    // Each cut of a slow reader excuses one, so who is cut for another reason must not take it.
+    const bool is_slow_one = !takes_at_once() && parser_.in_message();
+    if (is_slow_one && edge_.has_cut_slow_reader()) {
+      ++scene_.tally.slow_cut;
+    } else {
+      fail(parser_.in_message() ? "was cut" : "got no answer");
+    }
   }
   finish();
 }
