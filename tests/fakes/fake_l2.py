@@ -74,14 +74,15 @@ class Upload:
 
 class FakeL2:
     """Registers and keeps the stream open until close(). `orders` holds every order line received,
-    `results` what the edge said to each post(); each order is answered on a thread of its own. A
-    cancel, whose id `cancels` holds, is acknowledged where nothing was posted for its order; so a
-    silent L2 keeps no place. Owned by a test; close() ends its registration."""
+    `notices` what the edge said of this L2 itself, `results` what it said to each post(); each order
+    is answered on a thread of its own. A cancel, whose id `cancels` holds, is acknowledged where
+    nothing was posted for its order; so a silent L2 keeps no place. Owned by a test; close() ends
+    its registration."""
 
     def __init__(self, port, l2_id, answer=silent, legacy=False, capacity=None, version_query=None,
                  source=None):
         self.port, self.id, self.answer, self.legacy = port, l2_id, answer, legacy
-        self.orders, self.results, self.errors, self.cancels = [], [], [], []
+        self.orders, self.results, self.errors, self.cancels, self.notices = [], [], [], [], []
         self._begun = set()  # Ids of orders for which something was posted.
         self.beats = 0
         self.ended = threading.Event()
@@ -177,6 +178,9 @@ class FakeL2:
                 for order in self.orders:
                     if order["requestId"] == said["cancel"] and said["cancel"] not in self._begun:
                         self._start(type(self)._acknowledge, order)
+                continue
+            if "notice" in said:
+                self.notices.append(said)
                 continue
             self.orders.append(said)
             self._start(self.answer, said)
