@@ -144,7 +144,7 @@ TEST_CASE("whatever happens every fetch ends once and no cut answer looks comple
   check_happened("outputs of several L2s", sum.carried_on);
   check_happened("whole answers to clients that crawled", sum.crawled);
   check_happened("readers that went on alone", sum.loners);
-  check_happened("readers that were cut since others waited", sum.slow_cut);
+  check_happened("readers that were cut since others waited", sum.readers_cut);
   check_happened("sources ended until there was room", sum.yields);
   check_happened("places that others waited for", sum.places_wanted);
   for (const Outcome outcome : ipc::kAttemptOutcomes) {

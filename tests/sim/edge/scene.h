@@ -48,10 +48,11 @@ struct Tally {
   uint64_t refused = 0;  ///< Complete answers without content.
   uint64_t cut = 0;      ///< Answers that end in the middle, visibly.
   uint64_t unanswered = 0;
-  uint64_t left = 0;           ///< Requests whose client went first.
-  uint64_t half_closed = 0;    ///< Clients that ended their side when they had asked.
-  uint64_t slow_cut = 0;       ///< Of these, slow clients that kept others waiting.
+  uint64_t left = 0;         ///< Requests whose client went first.
+  uint64_t half_closed = 0;  ///< Clients that ended their side when they had asked.
+  uint64_t slow_cut = 0;     ///< Of these, those that were excused since a worker cut slow readers.
   uint64_t waits_refused = 0;  ///< Answers without content, since an L2's queue was too long.
+  uint64_t readers_cut = 0;    ///< Readers that kept others waiting, as the workers counted.
   uint64_t loners = 0;         ///< Readers that left a shared fetch, as the workers counted.
   uint64_t yields = 0;         ///< Fetches that ended their sources until there was room, likewise.
   uint64_t places_wanted = 0;

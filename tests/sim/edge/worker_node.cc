@@ -52,6 +52,7 @@ WorkerNode::~WorkerNode() {
   // The process is killed: it sends nothing more, and the kernel closes its sockets.
   scene_.pids.erase(pid_);
   const ipc::WorkerStats stats = core().stats();
+  scene_.tally.readers_cut += stats.readers_cut;
   scene_.tally.loners += stats.readers_left;
   scene_.tally.yields += stats.yields;
 }
