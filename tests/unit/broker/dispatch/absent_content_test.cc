@@ -225,7 +225,8 @@ TEST_CASE("a fetch in the midst of its output is not ended by what is remembered
                    .key = key_of(CarRequest{.root = cid_number(42)}),
                    .trace_id = "t",
                    .deadline_ms = 30'000};
-  const Bytes next = cid_number(1).bytes();
+  const Cid place = cid_number(1);
+  const Bytes next = place.bytes();
   if (GENERATE(false, true)) {
     fetch.has_output = true;
   } else {
