@@ -54,7 +54,8 @@ void add_rule(daphnis::uv::SettingsReader& reader, Options& options, const char*
               RuleMode& mode, const char* help) {
   check(mode == RuleMode::kOn, "the flags say that each rule is on by default");
   options.rules.push_back({.mode = mode, .word = "on"});
-  reader.add_word(name, options.rules.back().word, {"off", "observe", "on"}, help);
+  reader.add_word(name, options.rules.back().word, {kRuleModeWords.begin(), kRuleModeWords.end()},
+                  help);
 }
 
 void add_cache_options(daphnis::uv::SettingsReader& reader, Options& options) {
@@ -119,10 +120,7 @@ void resolve_cache_options(Options& options) {
 }
 
 void resolve_rules(Options& options) {
-  for (const Options::Rule& rule : options.rules) {
-    const RuleMode if_not_off = rule.word == "observe" ? RuleMode::kObserve : RuleMode::kOn;
-    rule.mode = rule.word == "off" ? RuleMode::kOff : if_not_off;
-  }
+  for (const Options::Rule& rule : options.rules) rule.mode = rule_mode_of(rule.word);
 }
 
 void add_absence_options(daphnis::uv::SettingsReader& reader, Options& options) {

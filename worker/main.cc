@@ -138,7 +138,8 @@ int main(int argc, char** argv) {
   reader.add_flag("allow-sha1", allows_sha1, "Serve CIDs of sha1, which can be forged; uncached");
   reader.add_word("cache-verify", texts.cache_verify, {"scrub", "always"},
                   "always: what is sent of a cached file is checked by its checksums before");
-  reader.add_word("keep-directories", texts.keep_directories, {"off", "observe", "on"},
+  reader.add_word("keep-directories", texts.keep_directories,
+                  {daphnis::kRuleModeWords.begin(), daphnis::kRuleModeWords.end()},
                   "A directory that lacks the name asked for goes into the cache");
   add_limits(reader, shell_settings.settings);
   if (const auto exit_code = reader.parse(argc, argv)) return *exit_code;
@@ -154,11 +155,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "daphnis-worker: %s\n", opened.error().text().c_str());
     return opened.error().code == daphnis::Errc::kInvalid ? kExitUsage : kExitFailure;
   }
-  using daphnis::worker::RuleMode;
-  shell_settings.settings.keeps_directories = texts.keep_directories == "on" ? RuleMode::kOn
-                                              : texts.keep_directories == "off"
-                                                  ? RuleMode::kOff
-                                                  : RuleMode::kObserve;
+  shell_settings.settings.keeps_directories = daphnis::rule_mode_of(texts.keep_directories);
   if (allows_sha1) shell_settings.settings.budget.sha1 = daphnis::Sha1::kAllowed;
   shell_settings.verifies_hits = texts.cache_verify == "always";
 

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "broker/base/cache_types.h"
-#include "broker/base/rule_mode.h"
 #include "common/base/limits.h"
+#include "common/base/rule_mode.h"
 
 namespace daphnis::broker {
 

@@ -4,12 +4,10 @@
 #include <cstdint>
 
 #include "common/base/limits.h"
+#include "common/base/rule_mode.h"
 #include "common/proof/walk_budget.h"
 
 namespace daphnis::worker {
-
-/// What becomes of a rule: it is off, only counts what it would do, or is applied.
-enum class RuleMode : uint8_t { kOff, kObserve, kOn };
 
 /// What an operator can set, with its defaults. Fixed at start; owned by main. Times are
 /// milliseconds, rates bytes per second.
