@@ -111,8 +111,7 @@ void Worker::look_for_join(Fetch& fetch, JoinState state, uint64_t now_ms) {
       fetch.key(), {},
       [this, id](const Cache::Found& found, uint64_t at_ms) { on_join_looked(id, found, at_ms); },
       now_ms);
-  // Without a waiter the look-up has ended within the call, and perhaps the fetch too.
-  if (!is_none(look)) fetch.join()->look = look;
+  note_look(id, look);
 }
 
 void Worker::on_join_looked(FetchId id, const Cache::Found& found, uint64_t now_ms) {
