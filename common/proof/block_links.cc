@@ -62,14 +62,8 @@ std::vector<uint64_t> keys_of_links(uint64_t codec, std::span<const Slice> block
       codec == codec::kDagPb || codec == codec::kDagCbor || codec == codec::kDagJson;
   if (!may_have_links || block.empty()) return {};
   if (codec == codec::kDagPb && is_plain_dag_pb_leaf(block)) return {};
-  std::vector<uint8_t> joined;
-  if (block.size() > 1) {
-    joined.reserve(total_size(block));
-    for (const Slice& slice : block) {
-      joined.insert(joined.end(), slice.data, slice.data + slice.size);
-    }
-  }
-  const Bytes bytes = block.size() == 1 ? block[0].bytes() : Bytes(joined);
+  const std::vector<uint8_t> whole = block.size() > 1 ? joined(block) : std::vector<uint8_t>();
+  const Bytes bytes = block.size() == 1 ? block[0].bytes() : Bytes(whole);
   if (codec == codec::kDagPb) return of_dag_pb(bytes);
   if (codec == codec::kDagCbor) return of_links<DagCborReader>(bytes);
   return of_links<DagJsonReader>(bytes);
