@@ -38,8 +38,7 @@ std::string_view advice_for(const L1Refusal& refusal) {
   if (is_id_contested(refusal)) return kTwoNodes;
   if (refusal.code == "id_in_use") {
     return "another address has this id: if that was this node's own, it is free within 20 "
-           "seconds; "
-           "else give each its own, by --id or by a store of its own";
+           "seconds; else give each its own, by --id or by a store of its own";
   }
   if (refusal.code == "full") return "this edge takes no more L2s: name another one with --l1";
   if (refusal.code == "draining") return {};
