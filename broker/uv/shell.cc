@@ -1,6 +1,7 @@
 #include "broker/uv/shell.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "broker/admin/admin.h"
@@ -60,17 +61,17 @@ Shell::Shell(daphnis::uv::Loop& loop, daphnis::uv::Log& log, Settings settings,
                           },
                       .on_malformed =
                           [this](WorkerId id) {
-                            take_held();
+                            take_all_held();
                             broker_.on_worker_malformed(id, loop_.now_ms());
                             carry_out();
                           },
                       .on_closed =
                           [this](WorkerId id, const std::string& why) {
-                            take_held();
+                            take_all_held();
                             broker_.on_worker_closed(id, why, loop_.now_ms());
                             carry_out();
                           }}),
-      after_poll_(loop, [this] { take_held(); }),
+      after_poll_(loop, [this](size_t count) { take_held(count); }),
       timer_(loop,
              [this] {
                armed_ms_ = 0;
@@ -155,8 +156,16 @@ void Shell::on_worker_message(FromWorker message) {
   after_poll_.start();
 }
 
-void Shell::take_held() {
-  for (FromWorker& message : std::exchange(held_, {})) take(std::move(message));
+void Shell::take_held(size_t count) {
+  const auto end = held_.begin() + static_cast<ptrdiff_t>(count);
+  std::vector<FromWorker> due(std::move_iterator(held_.begin()), std::move_iterator(end));
+  held_.erase(held_.begin(), end);
+  for (FromWorker& message : due) take(std::move(message));
+}
+
+void Shell::take_all_held() {
+  after_poll_.stop();
+  take_held(held_.size());
 }
 
 void Shell::take(FromWorker from) {

@@ -64,7 +64,9 @@ class Shell {
   };
   void on_worker_message(FromWorker message);
   void take(FromWorker message);
-  void take_held();
+  /// Takes the first `count` of those that are held.
+  void take_held(size_t count);
+  void take_all_held();
   /// Ends each input: carries out the commands and sets the timer.
   void carry_out();
   void carry_out(Command& command);

@@ -1,6 +1,7 @@
 #include "common/uv/loop.h"
 
 #include <cstdio>
+#include <utility>
 
 #include "common/base/check.h"
 
@@ -76,7 +77,7 @@ Signal::Signal(Loop& loop, int signum, std::function<void()> on_signal)
   uv_unref(reinterpret_cast<uv_handle_t*>(handle));
 }
 
-AfterNextPoll::AfterNextPoll(Loop& loop, std::function<void()> on_polled)
+AfterNextPoll::AfterNextPoll(Loop& loop, std::function<void(size_t)> on_polled)
     : on_polled_(std::move(on_polled)) {
   busy_.reset(new uv_idle_t{});
   before_.reset(new uv_prepare_t{});
@@ -91,22 +92,25 @@ AfterNextPoll::AfterNextPoll(Loop& loop, std::function<void()> on_polled)
 }
 
 void AfterNextPoll::start() {
+  ++fresh_;
   if (uv_is_active(reinterpret_cast<uv_handle_t*>(behind_.get()))) return;
-  is_polling_ = false;
   uv_idle_start(busy_.get(), [](uv_idle_t*) noexcept {});
-  uv_prepare_start(before_.get(), [](uv_prepare_t* fired) noexcept {
-    static_cast<AfterNextPoll*>(fired->data)->is_polling_ = true;
-  });
   // A poll that is under way at start() is not the next one.
+  uv_prepare_start(before_.get(), [](uv_prepare_t* fired) noexcept {
+    auto* self = static_cast<AfterNextPoll*>(fired->data);
+    self->polling_for_ = std::exchange(self->fresh_, 0);
+  });
   uv_check_start(behind_.get(), [](uv_check_t* fired) noexcept {
     auto* self = static_cast<AfterNextPoll*>(fired->data);
-    if (!self->is_polling_) return;
-    self->stop();
-    self->on_polled_();
+    const size_t starts = std::exchange(self->polling_for_, 0);
+    if (starts == 0) return;
+    if (self->fresh_ == 0) self->stop();
+    self->on_polled_(starts);
   });
 }
 
 void AfterNextPoll::stop() {
+  fresh_ = polling_for_ = 0;
   uv_idle_stop(busy_.get());
   uv_prepare_stop(before_.get());
   uv_check_stop(behind_.get());

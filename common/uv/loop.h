@@ -65,17 +65,20 @@ class Signal {
 /// start() was called. Does not keep the loop running.
 class AfterNextPoll {
  public:
-  AfterNextPoll(Loop& loop, std::function<void()> on_polled);
+  /// `on_polled` gets the number of the start() calls that came before the poll began, beside those
+  /// that it got before: their wait is over. Later ones wait for the poll after.
+  AfterNextPoll(Loop& loop, std::function<void(size_t starts)> on_polled);
 
-  /// Begins to wait for the next poll. Does nothing while it waits.
+  /// Begins to wait for the next poll, beside what waits already.
   void start();
-
- private:
+  /// Waits no more, for whatever start() was called.
   void stop();
 
-  std::function<void()> on_polled_;
-  bool is_polling_ = false;  ///< The poll that is waited for has begun.
-  UvPtr<uv_idle_t> busy_;    ///< Active while it waits, so that the poll returns at once.
+ private:
+  std::function<void(size_t)> on_polled_;
+  size_t fresh_ = 0;        ///< Calls of start() since the last poll began.
+  size_t polling_for_ = 0;  ///< Those before, which wait for the poll that has begun.
+  UvPtr<uv_idle_t> busy_;   ///< Active while it waits, so that the poll returns at once.
   UvPtr<uv_prepare_t> before_;
   UvPtr<uv_check_t> behind_;
 };

@@ -4,6 +4,10 @@
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
 
 #include "common/uv/poll.h"
 #include "common/uv/stream.h"
@@ -84,40 +88,76 @@ TEST_CASE("a connector reports a refused connection once and one that is dropped
   CHECK(reports == 2);
 }
 
+namespace {
+
+/// Takes one byte, once, and then calls `on_byte`.
+class Input {
+ public:
+  Input(Loop& loop, std::function<void()> on_byte) {
+    int ends[2];
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
+    peer_ = UniqueFd(ends[1]);
+    poll_ =
+        std::make_unique<Poll>(loop, UniqueFd(ends[0]), [this, on_byte = std::move(on_byte)](int) {
+          poll_->want(0);
+          on_byte();
+        });
+    poll_->want(UV_READABLE);
+  }
+  void send() { CHECK(::write(peer_.get(), "x", 1) == 1); }
+
+ private:
+  UniqueFd peer_;
+  std::unique_ptr<Poll> poll_;
+};
+
+}  // namespace
+
 TEST_CASE("what waits for the next poll comes behind all input that was there before") {
   Loop loop;
-  int first[2];
-  int second[2];
-  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, first) == 0);
-  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, second) == 0);
-  UniqueFd to_first(first[1]);
-  UniqueFd to_second(second[1]);
   std::vector<std::string> happened;
-  AfterNextPoll after(loop, [&] { happened.emplace_back("after"); });
+  AfterNextPoll after(
+      loop, [&](size_t starts) { happened.push_back("after " + std::to_string(starts)); });
   Timer never(loop, [] {});
   never.start(3'600'000);  // The poll would wait for it.
-  std::unique_ptr<Poll> polls[2];
-  polls[1] = std::make_unique<Poll>(loop, UniqueFd(second[0]), [&](int) {
+  Input third(loop, [&] { happened.emplace_back("third"); });
+  Input second(loop, [&] {
     happened.emplace_back("second");
-    polls[1].reset();
+    // This one begins to wait in the poll that the first ones wait for, which may have looked at
+    // the third input before.
+    after.start();
+    third.send();
   });
-  polls[1]->want(UV_READABLE);
-  polls[0] = std::make_unique<Poll>(loop, UniqueFd(first[0]), [&](int) {
+  Input first(loop, [&] {
     happened.emplace_back("first");
     // It comes while the first one's input is dealt with.
-    CHECK(::write(to_second.get(), "x", 1) == 1);
+    second.send();
     after.start();
     after.start();
-    polls[0].reset();
   });
-  polls[0]->want(UV_READABLE);
-  REQUIRE(::write(to_first.get(), "x", 1) == 1);
-  for (int turns = 0; turns < 10 && happened.size() < 3; ++turns) {
+  first.send();
+  for (int turns = 0; turns < 10 && happened.size() < 5; ++turns) {
     uv_run(loop.raw(), UV_RUN_ONCE);
   }
-  CHECK(happened == std::vector<std::string>{"first", "second", "after"});
+  CHECK(happened == std::vector<std::string>{"first", "second", "after 2", "third", "after 1"});
   uv_run(loop.raw(), UV_RUN_NOWAIT);
-  CHECK(happened.size() == 3);
+  CHECK(happened.size() == 5);
+}
+
+TEST_CASE("what no longer waits for the next poll is not called back") {
+  Loop loop;
+  std::vector<size_t> calls;
+  Timer never(loop, [] {});
+  never.start(3'600'000);  // Without it the loop would not run.
+  AfterNextPoll after(loop, [&](size_t starts) { calls.push_back(starts); });
+  after.start();
+  after.start();
+  after.stop();
+  for (int turns = 0; turns < 3; ++turns) uv_run(loop.raw(), UV_RUN_NOWAIT);
+  CHECK(calls.empty());
+  after.start();
+  for (int turns = 0; turns < 3; ++turns) uv_run(loop.raw(), UV_RUN_NOWAIT);
+  CHECK(calls == std::vector<size_t>{1});
 }
 
 TEST_CASE("addresses are read and refused with a sentence") {
