@@ -10,7 +10,7 @@ namespace daphnis::worker {
 void BrokerSession::on_connected(uint64_t now_ms) {
   state_ = State::kGreeting;
   heard_ms_ = now_ms;
-  next_ping_ms_ = kNever;
+  next_ping_ms_ = now_ms + limits::kIpcPingEveryMs;
   why_.clear();
   messages_.clear();
   first_messages_.clear();
@@ -57,6 +57,8 @@ BrokerSession::Verdict BrokerSession::on_message(const ipc::BrokerToWorker& mess
 
 bool BrokerSession::on_time(uint64_t now_ms) {
   if (state_ == State::kDown) return true;
+  // After a pause of the worker itself messages may lie unread, so the wait begins anew.
+  if (now_ms >= next_call_ms() + limits::kIpcPingEveryMs) heard_ms_ = now_ms;
   if (now_ms >= heard_ms_ + limits::kBrokerSilentMs) {
     why_ = "the broker is silent";
     return false;

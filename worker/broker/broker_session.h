@@ -29,8 +29,8 @@ class BrokerSession {
   void on_connected(uint64_t now_ms);
   void on_closed();
   [[nodiscard]] Verdict on_message(const ipc::BrokerToWorker& message, uint64_t now_ms);
-  /// Sends a ping where one is due. False where the broker has been silent for kBrokerSilentMs: its
-  /// connection must be closed.
+  /// Sends a ping where one is due. False where the broker has been silent for kBrokerSilentMs in
+  /// which the worker could have heard it: its connection must be closed.
   [[nodiscard]] bool on_time(uint64_t now_ms);
   [[nodiscard]] uint64_t next_call_ms() const;
 
@@ -60,7 +60,7 @@ class BrokerSession {
   std::string why_;
   ipc::Codec codec_;  ///< Knows which messages the broker's version has.
   uint64_t heard_ms_ = 0;
-  uint64_t next_ping_ms_ = kNever;
+  uint64_t next_ping_ms_ = kNever;  ///< No ping goes out then while the broker is not up.
   uint64_t ping_sequence_ = 0;
 };
 

@@ -180,6 +180,24 @@ TEST_CASE("a broker that has fallen silent is dropped", "[worker]") {
   CHECK(rig.worker.broker_problem() == "the broker is silent");
 }
 
+TEST_CASE("a worker that stood still itself thinks no worse of its broker", "[worker]") {
+  Rig rig;
+  SECTION("a broker that is up") {
+    rig.start_broker();
+  }
+  SECTION("a broker whose welcome lies unread") {
+    rig.worker.on_broker_connected(rig.now_ms);
+  }
+  const uint64_t awake_ms = rig.now_ms + limits::kBrokerSilentMs;
+  CHECK(rig.worker.on_time(awake_ms));
+  // It has the usual time from then on.
+  uint64_t at_ms = awake_ms;
+  while (at_ms <= awake_ms + limits::kBrokerSilentMs && rig.worker.on_time(at_ms)) {
+    at_ms = rig.worker.next_call_ms();
+  }
+  CHECK(at_ms == awake_ms + limits::kBrokerSilentMs);
+}
+
 TEST_CASE("a broker that answers pings stays", "[worker]") {
   Rig rig;
   rig.start_broker();
@@ -214,8 +232,7 @@ TEST_CASE("a broker that makes no sense is dropped", "[worker]") {
     CHECK(!rig.worker.on_broker_message(ipc::FetchFailed{}, false, rig.now_ms, &stream));
   }
   SECTION("speaking a version that is not ours") {
-    const auto version =
-        static_cast<uint16_t>(GENERATE(ipc::kVersion + 1, ipc::kVersionMin - 1));
+    const auto version = static_cast<uint16_t>(GENERATE(ipc::kVersion + 1, ipc::kVersionMin - 1));
     const ipc::Welcome welcome{.version = version, .node_id = ""};
     CHECK(!rig.worker.on_broker_message(welcome, false, rig.now_ms, &stream));
   }
