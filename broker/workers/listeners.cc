@@ -53,6 +53,9 @@ void Listeners::on_listening(WorkerId worker, const ipc::Listening& message,
     context_.out.push(CloseListener{arrived->id});
   }
   if (!listener) return;
+  // It accepts there, whether or not it has asked for what else is kept for it.
+  std::string& address = servers_.at(worker).address;
+  if (address.empty()) address = message.address;
   if (Holder* holder = find_holder(*listener, worker)) {
     holder->has_refused = false;
   } else {

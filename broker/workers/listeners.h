@@ -56,7 +56,7 @@ class Listeners {
   /// A worker, as far as it may accept on sockets.
   struct Server {
     uint32_t slot = 0;
-    std::string address = {};  ///< Empty until its ListenersWanted came.
+    std::string address = {};  ///< Empty until it has said one.
     bool is_silent = false;
     bool is_leaving = false;
   };

@@ -275,4 +275,17 @@ TEST_CASE("the next broker is offered what workers hold and asks each slot's own
   CHECK(rig.broker.workers().listeners().held_by(stand_in) == 1);
 }
 
+TEST_CASE("nobody stands in for a worker that brings its socket to the next broker",
+          "[broker][listeners]") {
+  Rig rig;
+  const WorkerId other = serve(rig, 0);
+  // Workers offer what they hold before they ask what else is kept for them.
+  const WorkerId id = rig.connect_worker(1);
+  rig.offer_listener(id, {.slot = 1, .cookie = 101, .address = kAddress}, 101);
+  rig.tell(id, ipc::ListenersWanted{.address = kAddress});
+  CHECK(given(rig, other).empty());
+  CHECK(rig.inbox<ipc::ListenerGiven>(other).empty());
+  CHECK(rig.broker.counters().listener_stand_ins == 0);
+}
+
 }  // namespace daphnis::broker
