@@ -10,8 +10,10 @@ readonly PROBE_PATH='/ipfs/bafkqaaa?format=raw'
 readonly BROKER_STOP_SECONDS=5    # It has nothing to drain when the workers are gone.
 readonly KILL_WAIT_SECONDS=5
 readonly LEFTOVER_WAIT_SECONDS=10
+readonly CONTROL_BYTES_MAX=4096   # Of one turn; and what is kept of one command.
+readonly CONTROL_BYTE_SECONDS=5   # A NUL byte makes bash wait for the one behind it.
 
-LOCK_FD='' CONTROL_FD='' CONTROL_TEXT='' BOOT_ID='' SUPERVISOR_START=''
+LOCK_FD='' CONTROL_FD='' CONTROL_TEXT='' SILENT_FD='' BOOT_ID='' SUPERVISOR_START=''
 PHASE=starting  # starting, ready, stopping
 STOPS_ASKED=0   # The second request cuts the drain short.
 EXIT_STATUS=0
@@ -48,9 +50,10 @@ take_run_dir() {
   exec {LOCK_FD}>>"$RUN_DIR/lock" || fail "cannot write in $RUN_DIR"
   # A moment's patience: a `status` may be looking whether somebody holds it.
   flock -w 1 "$LOCK_FD" || refuse_second
-  rm -f "$RUN_DIR/control"
-  mkfifo -m 600 "$RUN_DIR/control" || fail "cannot make a pipe in $RUN_DIR"
-  exec {CONTROL_FD}<>"$RUN_DIR/control"
+  rm -f "$RUN_DIR/control" "$RUN_DIR/silent"
+  mkfifo -m 600 "$RUN_DIR/control" "$RUN_DIR/silent" || fail "cannot make a pipe in $RUN_DIR"
+  exec {CONTROL_FD}<>"$RUN_DIR/control" {SILENT_FD}<>"$RUN_DIR/silent"
+  rm -f "$RUN_DIR/silent"
   read -r BOOT_ID </proc/sys/kernel/random/boot_id
   proc_stat "$$"
   SUPERVISOR_START=$PROC_START
@@ -88,16 +91,29 @@ start_all() {
   say "started broker and $WORKERS workers"
 }
 
-# next_command: waits a moment for one command of another `daphnis`, and takes it. The moment may end
-# in the middle of a line, whose rest comes with the next one.
+# pause SECONDS, or until a signal. Nothing ever comes out of the pipe that is waited at: where bash's
+# `read -t` ends just as a byte comes, that byte is lost.
+pause() { read -r -t "$1" -u "$SILENT_FD"; }
+
+# next_command: waits a moment, then takes one command of another `daphnis`, if there is one. What has
+# come may be the first part of a line, whose rest is taken in a later turn.
 next_command() {
-  local line='' verb id argument seconds=$TURN_SECONDS
-  if [[ $PHASE == starting ]]; then seconds=$START_TURN_SECONDS; fi
-  if ! IFS= read -r -t "$seconds" -u "$CONTROL_FD" line; then
-    CONTROL_TEXT+=$line
-    return
-  fi
-  read -r verb id argument <<<"$CONTROL_TEXT$line"
+  local byte count
+  if [[ $PHASE == starting ]]; then pause "$START_TURN_SECONDS"; else pause "$TURN_SECONDS"; fi
+  for ((count = 0; count < CONTROL_BYTES_MAX; count++)); do
+    if ! read -t 0 -u "$CONTROL_FD"; then return; fi
+    IFS= read -r -N 1 -t "$CONTROL_BYTE_SECONDS" -u "$CONTROL_FD" byte || return
+    if [[ $byte == $'\n' ]]; then
+      take_command
+      return
+    fi
+    if ((${#CONTROL_TEXT} < CONTROL_BYTES_MAX)); then CONTROL_TEXT+=$byte; fi
+  done
+}
+
+take_command() {
+  local verb id argument
+  read -r verb id argument <<<"$CONTROL_TEXT"
   CONTROL_TEXT=''
   if [[ $verb == reload && $PHASE == ready ]]; then reload_begin "$id" "$argument"; fi
 }
@@ -213,7 +229,7 @@ end_all() {
     now_ms
     if ((left == 0 || NOW >= deadline)); then break; fi
     if [[ $signal != KILL ]] && ((STOPS_ASKED > 1)); then break; fi
-    read -r -t 0.05 -u "$CONTROL_FD"
+    pause 0.05
   done
   for name in "$@"; do
     if [[ -n ${PID[$name]:-} ]] && ! alive "$name"; then exit_text "$name"; fi

@@ -104,14 +104,27 @@ class RunFolderTest(SupervisorCase):
     def test_a_command_that_comes_in_pieces_is_taken_whole(self):
         self.start()
         worker = self.pid("worker-0")
+        supervisor = self.pid("supervisor")
         control = os.open(self.run_dir / "control", os.O_WRONLY | os.O_NONBLOCK)
         for piece in (b"rel", b"oad its-id ", b"\n"):
-            os.write(control, piece)
+            # It comes while the wait for it has just ended, as it may on a busy box.
+            os.kill(supervisor, signal.SIGSTOP)
             time.sleep(0.6)  # More than a turn of the supervisor; less would only prove less.
+            os.write(control, piece)
+            os.kill(supervisor, signal.SIGCONT)
+            time.sleep(0.6)
         os.close(control)
         self.until("it is done", lambda: (self.run_dir / "reload.result").exists())
         self.assertEqual((self.run_dir / "reload.result").read_text(), "its-id ok\n")
         self.assertNotEqual(self.pid("worker-0"), worker)
+
+    def test_a_command_with_a_nul_in_it_stops_nothing(self):
+        self.start()
+        control = os.open(self.run_dir / "control", os.O_WRONLY | os.O_NONBLOCK)
+        os.write(control, b"\0\nreload its-id \n")
+        os.close(control)
+        self.until("it is done", lambda: (self.run_dir / "reload.result").exists())
+        self.assertEqual((self.run_dir / "reload.result").read_text(), "its-id ok\n")
 
 
 if __name__ == "__main__":
