@@ -21,8 +21,9 @@ class SupervisorTest(SupervisorCase):
         rows = [line.split() for line in status.stdout.splitlines()[1:]]
         self.assertEqual([(row[0], row[4]) for row in rows],
                          [(name, "running") for name in ("broker", "worker-0", "worker-1", "l2")])
-        l2_log = self.daphnis("logs", "l2").stdout
-        self.assertIn(f"serve --l1 http://127.0.0.1:{self.l2_port} --store", l2_log)
+        # It counts as running once it lives, and has not said anything then, perhaps.
+        serves = f"serve --l1 http://127.0.0.1:{self.l2_port} --store"
+        self.until("the L2 serves", lambda: serves in self.daphnis("logs", "l2").stdout)
         stopped = self.daphnis("stop")
         self.assertEqual((stopped.returncode, stopped.stdout), (0, "stopped\n"))
         for (name, pid), began in self.seen.items():
