@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <optional>
 
-#include "broker/dispatch/attempt.h"
-#include "broker/choosing/descent.h"
 #include "broker/choosing/hedging.h"
+#include "broker/dispatch/attempt.h"
 #include "broker/registry/fair_share.h"
+#include "broker/registry/prover_table.h"
 #include "common/base/hash64.h"
 
 namespace daphnis::broker {
@@ -195,7 +195,7 @@ class Pick {
 Choice choose_prover(const Fetch& fetch, Registrations& registrations, const Settings& settings,
                      std::span<const L2No> provers, uint64_t now_ms, bool only_exact) {
   const bool has_room = fetch.descents == 0 || fetch.asked.size() >= 2;
-  if (!has_room || fetch.descents >= kDescentProversMax) return {};
+  if (!has_room || fetch.descents >= kProversPerKeyMax) return {};
   Pick pick(fetch, registrations, settings, now_ms, only_exact);
   for (const L2No no : provers) {
     if (!pick.offer(no)) break;

@@ -42,9 +42,9 @@ struct Choice {
 };
 
 /// Chooses by DESIGN 2 step 8: holders first, then `provers`, which proved a block that links to
-/// the root (Descent), then the ring clockwise from the root's key, no L2 twice, and never one that
+/// the root, then the ring clockwise from the root's key, no L2 twice, and never one that
 /// lied to this fetch, or about this root lately (HealthBook::is_barred). Of the first two L2s at
-/// most one is a prover, of all kDescentProversMax. An L2 without a free place is passed over for
+/// most one is a prover, of all kProversPerKeyMax. An L2 without a free place is passed over for
 /// one that has a place, but a fetch waits for a holder, since the others only might have the
 /// content. The first of all should not be slow (is_slow) where as good a one has a free place, but
 /// for one fetch in kSlowProbeEvery. L2s that are ejected come after all others, and L2s that do

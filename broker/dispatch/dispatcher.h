@@ -6,15 +6,15 @@
 
 #include "broker/base/context.h"
 #include "broker/cache/cache.h"
+#include "broker/choosing/fruitless_orders.h"
+#include "broker/choosing/hedging.h"
 #include "broker/dispatch/absences.h"
 #include "broker/dispatch/attempts.h"
 #include "broker/dispatch/candidates.h"
-#include "broker/choosing/descent.h"
 #include "broker/dispatch/fetches.h"
-#include "broker/choosing/fruitless_orders.h"
-#include "broker/choosing/hedging.h"
 #include "broker/dispatch/holder_waits.h"
 #include "broker/dispatch/places_wanted.h"
+#include "broker/registry/prover_table.h"
 #include "broker/registry/registrations.h"
 #include "common/ipc/ipc_messages.h"
 #include "common/request/not_found.h"
@@ -145,7 +145,7 @@ class Dispatcher {
   /// Fetches that wait for an L2 that served them to register again.
   [[nodiscard]] size_t holder_waits() const { return holder_waits_.size(); }
   [[nodiscard]] const Attempts& attempts() const { return attempts_; }
-  [[nodiscard]] const Descent& descent() const { return descent_; }
+  [[nodiscard]] const ProverTable& descent() const { return descent_; }
   [[nodiscard]] const Absences& absences() const { return absences_; }
   [[nodiscard]] const FruitlessOrders& fruitless_orders() const { return fruitless_; }
 
@@ -160,7 +160,7 @@ class Dispatcher {
   [[nodiscard]] bool may_ask_more(const Fetch& fetch, uint64_t now_ms) const;
   [[nodiscard]] Choice choose(const Fetch& fetch, uint64_t now_ms);
   /// The L2s that proved a block that links to what the fetch is for, where they are to be asked.
-  [[nodiscard]] Descent::Provers provers_for(const Fetch& fetch) const;
+  [[nodiscard]] ProverTable::Provers provers_for(const Fetch& fetch) const;
   /// A choice is carried out.
   void note(const Choice& choice, Fetch& fetch);
   /// Counts, where that is all the rule does, a fetch that would begin with one of them.
@@ -235,7 +235,7 @@ class Dispatcher {
   Attempts attempts_;
   PlacesWanted places_wanted_{context_, registrations_, attempts_};
   Fetches fetches_;
-  Descent descent_{context_.random};
+  ProverTable descent_{context_.random};
   HedgeBudget hedges_;
   std::vector<FetchNo> to_reroute_;
   HolderWaits holder_waits_;

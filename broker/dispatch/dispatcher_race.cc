@@ -54,7 +54,7 @@ void Dispatcher::note(const Choice& choice, Fetch& fetch) {
 }
 
 void Dispatcher::want_places(const Fetch& fetch, uint64_t now_ms) {
-  const Descent::Provers provers = provers_for(fetch);
+  const ProverTable::Provers provers = provers_for(fetch);
   for (const L2No no : full_candidates(fetch, registrations_, context_.settings, provers)) {
     places_wanted_.say(*registrations_.registry().find(no), now_ms);
   }
@@ -100,14 +100,14 @@ bool Dispatcher::may_ask_more(const Fetch& fetch, uint64_t now_ms) const {
          now_ms < fetch.deadline_ms && !is_draining_;
 }
 
-Descent::Provers Dispatcher::provers_for(const Fetch& fetch) const {
+ProverTable::Provers Dispatcher::provers_for(const Fetch& fetch) const {
   return context_.settings.descent == RuleMode::kOn ? descent_.provers(fetch.key)
-                                                    : Descent::Provers{};
+                                                    : ProverTable::Provers{};
 }
 
 void Dispatcher::observe_descent(const Fetch& fetch, uint64_t now_ms) {
   if (context_.settings.descent != RuleMode::kObserve || !fetch.asked.empty()) return;
-  const Descent::Provers provers = descent_.provers(fetch.key);
+  const ProverTable::Provers provers = descent_.provers(fetch.key);
   const Choice choice =
       choose_candidate(fetch, registrations_, context_.settings, provers, attempts_.live(), now_ms);
   if (choice.is_from_descent) ++context_.counters.descent_hits;

@@ -64,7 +64,7 @@ struct Fetch {
   /// L2s that send just what is asked for come first, since a whole DAG was of no use, or would
   /// begin with what is out already.
   bool prefers_exact = false;
-  /// An L2 has announced its root, or proven a block that links to it (Descent).
+  /// An L2 has announced its root, or proven it or a block that links to it.
   bool is_known = false;
   uint32_t descents = 0;   ///< L2s chosen since they proved such a block.
   uint32_t completes = 0;  ///< L2s chosen though they had announced all that they have.

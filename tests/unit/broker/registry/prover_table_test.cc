@@ -1,4 +1,4 @@
-#include "broker/choosing/descent.h"
+#include "broker/registry/prover_table.h"
 
 #include <catch2/catch.hpp>
 
@@ -13,7 +13,7 @@ constexpr L2No kThird{3};
 constexpr Network kHere{10};
 constexpr Network kThere{11};
 
-using Provers = Descent::Provers;
+using Provers = ProverTable::Provers;
 
 /// A table of this many keys, with a seeded secret.
 struct Table {
@@ -25,11 +25,11 @@ struct Table {
     for (auto& byte : out) byte = static_cast<uint8_t>(engine());
     return out;
   };
-  Descent descent;
+  ProverTable descent;
 };
 
 /// How many of the keys from `begin` on, `count` of them, are remembered of the L2.
-size_t known(const Descent& descent, L2No l2, uint64_t begin, uint64_t count) {
+size_t known(const ProverTable& descent, L2No l2, uint64_t begin, uint64_t count) {
   size_t found = 0;
   for (uint64_t key = begin; key < begin + count; ++key) {
     for (const L2No prover : descent.provers(key)) found += prover == l2 ? 1 : 0;
@@ -41,7 +41,7 @@ size_t known(const Descent& descent, L2No l2, uint64_t begin, uint64_t count) {
 
 TEST_CASE("the last two L2s that proved a block are remembered for a link", "[broker][descent]") {
   Table table;
-  Descent& descent = table.descent;
+  ProverTable& descent = table.descent;
   CHECK(descent.provers(5).empty());
   CHECK(descent.learn(5, kHome, kHere));
   CHECK(descent.provers(5) == Provers{kHome});
@@ -57,7 +57,7 @@ TEST_CASE("the last two L2s that proved a block are remembered for a link", "[br
 
 TEST_CASE("an L2 that fails is struck for that block alone", "[broker][descent]") {
   Table table;
-  Descent& descent = table.descent;
+  ProverTable& descent = table.descent;
   descent.learn(5, kHome, kHere);
   descent.learn(5, kOther, kThere);
   descent.learn(6, kHome, kHere);
@@ -74,7 +74,7 @@ TEST_CASE("an L2 that fails is struck for that block alone", "[broker][descent]"
 
 TEST_CASE("an L2 that leaves is forgotten, and begins anew when it is back", "[broker][descent]") {
   Table table;
-  Descent& descent = table.descent;
+  ProverTable& descent = table.descent;
   for (uint64_t key = 0; key < 100; ++key) descent.learn(key, kHome, kHere);
   for (uint64_t key = 50; key < 150; ++key) descent.learn(key, kOther, kThere);
   descent.forget(kHome);
@@ -91,8 +91,8 @@ TEST_CASE("an L2 that leaves is forgotten, and begins anew when it is back", "[b
 
 TEST_CASE("an L2 has a 64th of the table, and what it proved last stays", "[broker][descent]") {
   Table table(1 << 14);
-  Descent& descent = table.descent;
-  constexpr size_t kShare = (1 << 14) / kDescentShares;
+  ProverTable& descent = table.descent;
+  constexpr size_t kShare = (1 << 14) / kProverTableShares;
   for (uint64_t key = 0; key < 10'000; ++key) {
     descent.learn(key, kHome, kHere);
     REQUIRE(descent.size() <= kShare);
@@ -104,8 +104,8 @@ TEST_CASE("an L2 has a 64th of the table, and what it proved last stays", "[brok
 
 TEST_CASE("the L2s of a network share a 64th, and take none of others", "[broker][descent]") {
   Table table(1 << 14);
-  Descent& descent = table.descent;
-  constexpr size_t kShare = (1 << 14) / kDescentShares;
+  ProverTable& descent = table.descent;
+  constexpr size_t kShare = (1 << 14) / kProverTableShares;
   for (uint64_t key = 0; key < kShare / 2; ++key) descent.learn(key, kHome, kHere);
   for (uint64_t key = 1'000; key < 30'000; ++key) {
     descent.learn(key, L2No{100 + key % 1'000}, kThere);
@@ -116,7 +116,7 @@ TEST_CASE("the L2s of a network share a 64th, and take none of others", "[broker
 
 TEST_CASE("a full table gives old keys up for new ones", "[broker][descent]") {
   Table table(1 << 10);
-  Descent& descent = table.descent;
+  ProverTable& descent = table.descent;
   for (uint64_t key = 0; key < 100'000; ++key) {
     descent.learn(key, L2No{1 + key % 1'000}, Network{key % 1'000});
     REQUIRE_FALSE(descent.provers(key).empty());
@@ -129,7 +129,7 @@ TEST_CASE("a full table gives old keys up for new ones", "[broker][descent]") {
 
 TEST_CASE("whatever happens, what is remembered adds up", "[broker][descent]") {
   Table table(1 << 10);
-  Descent& descent = table.descent;
+  ProverTable& descent = table.descent;
   std::mt19937_64 random(3);
   for (int i = 0; i < 50'000; ++i) {
     const uint64_t key = random() % 500;

@@ -18,33 +18,32 @@
 namespace daphnis::broker {
 
 /// The keys that are remembered at once; each takes 16 bytes.
-inline constexpr size_t kDescentKeysMax = 1 << 20;
+inline constexpr size_t kProverTableKeysMax = 1 << 20;
 /// The L2s that are remembered of one key.
-inline constexpr size_t kDescentProversMax = 2;
+inline constexpr size_t kProversPerKeyMax = 2;
 /// The part of the table that the L2s of one network may take together, and so each L2: one of so
 /// many.
-inline constexpr size_t kDescentShares = 64;
+inline constexpr size_t kProverTableShares = 64;
 
-/// Remembers which L2s proved a block that links to another one (DESIGN 6, descent): clients that
-/// walk a DAG block by block ask for inner blocks, which nobody announces. A hint and no more,
-/// since each byte is proven all the same. Bounded: a set-associative table, where a full set gives
-/// up a key at random. Where a network has all that it may have, its oldest pairs go. A secret
-/// decides which keys share a set. The memory is taken with the first pair. Owned by the
-/// dispatcher.
-class Descent {
+/// Remembers which L2s have proven something of a key: its block (deeds, Registrations), or a block
+/// that links to it (descent, the dispatcher). A hint and no more, since each byte is proven all
+/// the same. Bounded: a set-associative table, where a full set gives up a key at random. Where a
+/// network has all that it may have, its oldest pairs go. A secret decides which keys share a set.
+/// The memory is taken with the first pair.
+class ProverTable {
  public:
-  using Provers = absl::InlinedVector<L2No, kDescentProversMax>;
+  using Provers = absl::InlinedVector<L2No, kProversPerKeyMax>;
 
   /// `random` gives the secret, once there is something to remember, and outlives this object.
-  /// `keys_max` is a power of two, at least kDescentShares.
-  explicit Descent(const RandomSource& random, size_t keys_max = kDescentKeysMax);
+  /// `keys_max` is a power of two, at least kProverTableShares.
+  explicit ProverTable(const RandomSource& random, size_t keys_max = kProverTableKeysMax);
 
-  /// An L2 of that network has proven a block that links to the block of this key. True where that
-  /// was not known. The network of an L2 may change only after forget().
+  /// An L2 of that network has proven it. True where that was not known. The network of an L2 may
+  /// change only after forget().
   bool learn(uint64_t key, L2No l2, Network network);
   /// The L2s that did so, the last one first.
   [[nodiscard]] Provers provers(uint64_t key) const;
-  /// An L2 has failed to bring the block of this key. True where it had been remembered for it.
+  /// An L2 has failed to bring the block of this key. True where it was remembered for it.
   bool strike(uint64_t key, L2No l2);
   /// Forgets all of an L2.
   void forget(L2No l2);
@@ -57,7 +56,7 @@ class Descent {
   using BatchNo = uint32_t;
   struct Entry {
     uint64_t tag;
-    std::array<BatchNo, kDescentProversMax> provers;  ///< The last one first.
+    std::array<BatchNo, kProversPerKeyMax> provers;  ///< The last one first.
   };
   static_assert(sizeof(Entry) == 16);
   /// Pairs that an L2 brought one after the other. They are forgotten together, whereupon what the

@@ -1,4 +1,4 @@
-#include "broker/choosing/descent.h"
+#include "broker/registry/prover_table.h"
 
 #include <algorithm>
 #include <bit>
@@ -18,18 +18,18 @@ constexpr size_t kBatchesPerShare = 16;
 
 }  // namespace
 
-Descent::Descent(const RandomSource& random, size_t keys_max)
+ProverTable::ProverTable(const RandomSource& random, size_t keys_max)
     : random_(random),
       sets_(keys_max / kWays),
       set_mask_(sets_ - 1),
-      per_network_max_(keys_max / kDescentShares),
+      per_network_max_(keys_max / kProverTableShares),
       batch_max_(std::max<size_t>(per_network_max_ / kBatchesPerShare, 1)) {
-  check(std::has_single_bit(keys_max) && keys_max >= kDescentShares,
+  check(std::has_single_bit(keys_max) && keys_max >= kProverTableShares,
         "a table of such a size cannot be shared out");
 }
 
 /// Takes zeroed memory that the system gives page by page as it is used.
-void Descent::take_memory() {
+void ProverTable::take_memory() {
   static_assert(std::is_trivially_destructible_v<Entry>);
   entries_.reset(static_cast<Entry*>(std::calloc(sets_ * kWays, sizeof(Entry))));
   check(entries_ != nullptr, "no memory for the table of descent");
@@ -39,20 +39,20 @@ void Descent::take_memory() {
   choice_ = secret_[1];
 }
 
-uint64_t Descent::tag_of(uint64_t key) const {
+uint64_t ProverTable::tag_of(uint64_t key) const {
   return mix64(mix64(key ^ secret_[0]) + secret_[1]);
 }
 
-const Descent::Batch* Descent::find(BatchNo no) const {
+const ProverTable::Batch* ProverTable::find(BatchNo no) const {
   const auto found = no == 0 ? batches_.end() : batches_.find(no);
   return found == batches_.end() ? nullptr : &found->second;
 }
 
-bool Descent::is_live(const Entry& entry) const {
+bool ProverTable::is_live(const Entry& entry) const {
   return std::ranges::any_of(entry.provers, [&](BatchNo no) { return find(no) != nullptr; });
 }
 
-Descent::Entry* Descent::find_entry(uint64_t key) const {
+ProverTable::Entry* ProverTable::find_entry(uint64_t key) const {
   if (!entries_) return nullptr;
   const uint64_t tag = tag_of(key);
   Entry* set = set_of(tag);
@@ -62,7 +62,7 @@ Descent::Entry* Descent::find_entry(uint64_t key) const {
 }
 
 /// An entry for a new key: one that stands for nothing, or else one of the set's at random.
-Descent::Entry& Descent::make_place(uint64_t tag) {
+ProverTable::Entry& ProverTable::make_place(uint64_t tag) {
   Entry* set = set_of(tag);
   Entry* place =
       std::find_if(set, set + kWays, [&](const Entry& entry) { return !is_live(entry); });
@@ -75,7 +75,7 @@ Descent::Entry& Descent::make_place(uint64_t tag) {
   return *place;
 }
 
-bool Descent::learn(uint64_t key, L2No l2, Network network) {
+bool ProverTable::learn(uint64_t key, L2No l2, Network network) {
   if (!entries_) take_memory();
   const BatchNo batch = batch_for(l2, network);  // May forget what the table has of this key.
   Entry* known = find_entry(key);
@@ -99,7 +99,7 @@ bool Descent::learn(uint64_t key, L2No l2, Network network) {
   return !was_known;
 }
 
-Descent::Provers Descent::provers(uint64_t key) const {
+ProverTable::Provers ProverTable::provers(uint64_t key) const {
   Provers found;
   const Entry* entry = find_entry(key);
   if (!entry) return found;
@@ -109,7 +109,7 @@ Descent::Provers Descent::provers(uint64_t key) const {
   return found;
 }
 
-bool Descent::strike(uint64_t key, L2No l2) {
+bool ProverTable::strike(uint64_t key, L2No l2) {
   Entry* entry = find_entry(key);
   if (!entry) return false;
   for (BatchNo& no : entry->provers) {
@@ -121,14 +121,14 @@ bool Descent::strike(uint64_t key, L2No l2) {
   return false;
 }
 
-void Descent::forget(L2No l2) {
+void ProverTable::forget(L2No l2) {
   const auto found = of_l2_.find(l2);
   if (found == of_l2_.end()) return;
   for (const BatchNo no : std::vector<BatchNo>(found->second)) drop(no);
 }
 
 /// The batch that the L2's next pair goes to, after room was made for it in its network's share.
-Descent::BatchNo Descent::batch_for(L2No l2, Network network) {
+ProverTable::BatchNo ProverTable::batch_for(L2No l2, Network network) {
   for (auto found = of_network_.find(network);
        found != of_network_.end() && found->second.pairs >= per_network_max_;
        found = of_network_.find(network)) {
@@ -140,7 +140,7 @@ Descent::BatchNo Descent::batch_for(L2No l2, Network network) {
   return has_room ? last : begin_batch(l2, network);
 }
 
-Descent::BatchNo Descent::begin_batch(L2No l2, Network network) {
+ProverTable::BatchNo ProverTable::begin_batch(L2No l2, Network network) {
   do {
     ++last_age_;
   } while (number_of(last_age_) == 0 || batches_.contains(number_of(last_age_)));
@@ -155,7 +155,7 @@ Descent::BatchNo Descent::begin_batch(L2No l2, Network network) {
 }
 
 /// A pair of the batch came into the table, or left it.
-void Descent::count(BatchNo no, bool is_added) {
+void ProverTable::count(BatchNo no, bool is_added) {
   const auto found = no == 0 ? batches_.end() : batches_.find(no);
   if (found == batches_.end()) return;
   Batch& batch = found->second;
@@ -175,7 +175,7 @@ void Descent::count(BatchNo no, bool is_added) {
 }
 
 /// Forgets a batch with all its pairs.
-void Descent::drop(BatchNo no) {
+void ProverTable::drop(BatchNo no) {
   Batch& batch = batches_.at(no);
   of_network_.at(batch.network).pairs -= batch.pairs;
   size_ -= std::exchange(batch.pairs, 0);
@@ -183,7 +183,7 @@ void Descent::drop(BatchNo no) {
 }
 
 /// Forgets a batch that has no pairs.
-void Descent::erase(BatchNo no) {
+void ProverTable::erase(BatchNo no) {
   const Batch batch = batches_.at(no);
   check(batch.pairs == 0, "pairs are forgotten that were not counted out");
   const auto network = of_network_.find(batch.network);
