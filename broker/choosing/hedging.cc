@@ -16,21 +16,4 @@ bool is_slow(const Health& l2, const Pool& pool, uint64_t now_ms) {
   return *l2.first_byte().p50(now_ms) > kSlowPoolP95s * *pool.p95_ms;
 }
 
-HedgeBudget::Second& HedgeBudget::part(uint64_t now_ms) {
-  Second& second = seconds_[number_of(now_ms) % kSeconds];
-  if (second.number != number_of(now_ms)) second = {.number = number_of(now_ms)};
-  return second;
-}
-
-bool HedgeBudget::has_room(uint64_t now_ms) const {
-  uint64_t orders = 0;
-  uint64_t hedges = 0;
-  for (const Second& second : seconds_) {
-    if (second.number == 0 || second.number + kSeconds <= number_of(now_ms)) continue;
-    orders += second.orders;
-    hedges += second.hedges;
-  }
-  return (hedges + 1) * kOrdersPerHedge <= orders;
-}
-
 }  // namespace daphnis::broker

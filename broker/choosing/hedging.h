@@ -1,9 +1,8 @@
 #pragma once
 
-#include <array>
-#include <cstddef>
 #include <cstdint>
 
+#include "broker/base/minute_share.h"
 #include "broker/health/health.h"
 #include "broker/health/pool.h"
 
@@ -36,27 +35,18 @@ inline constexpr uint64_t kSlowProbeEvery = 50;
 class HedgeBudget {
  public:
   /// An order was given that is no hedge.
-  void note_order(uint64_t now_ms) { ++part(now_ms).orders; }
+  void note_order(uint64_t now_ms) { share_.note_order(now_ms); }
   /// A hedge was started that counts against the budget.
-  void note_hedge(uint64_t now_ms) { ++part(now_ms).hedges; }
+  void note_hedge(uint64_t now_ms) { share_.note_one(now_ms); }
   /// A worker has answered 503 since it has too much to do.
   void note_shed(uint64_t now_ms) { shed_until_ms_ = now_ms + kHedgeShedMs; }
 
   [[nodiscard]] bool is_shedding(uint64_t now_ms) const { return now_ms < shed_until_ms_; }
   /// True where the last minute's orders pay for one more hedge.
-  [[nodiscard]] bool has_room(uint64_t now_ms) const;
+  [[nodiscard]] bool has_room(uint64_t now_ms) const { return share_.has_room(now_ms); }
 
  private:
-  static constexpr size_t kSeconds = 60;
-  struct Second {
-    uint64_t number = 0;  ///< Counts seconds from 1 on, so that 0 is none of them.
-    uint64_t orders = 0;
-    uint64_t hedges = 0;
-  };
-  static uint64_t number_of(uint64_t now_ms) { return now_ms / 1'000 + 1; }
-  [[nodiscard]] Second& part(uint64_t now_ms);
-
-  std::array<Second, kSeconds> seconds_ = {};
+  MinuteShare share_{kOrdersPerHedge};
   uint64_t shed_until_ms_ = 0;
 };
 
