@@ -17,8 +17,9 @@
 
 namespace daphnis::broker {
 
-inline constexpr uint64_t kPoolEveryMs = 1'000;       ///< The pool's figures are so old at most.
-inline constexpr uint32_t kJudgedMin = 16;            ///< Ends from which on failures may eject.
+inline constexpr uint64_t kRootBanMs = 3'600'000;  ///< How long a liar is not asked for that root.
+inline constexpr uint64_t kPoolEveryMs = 1'000;    ///< The pool's figures are so old at most.
+inline constexpr uint32_t kJudgedMin = 16;         ///< Ends from which on failures may eject.
 inline constexpr uint32_t kJudgedOnProbationMin = 4;  ///< The same while it is on probation.
 inline constexpr size_t kSelfSuspicionLiarsMin = 3;   ///< So many L2s make us suspect ourselves.
 inline constexpr uint64_t kSelfSuspicionMs = 60'000;  ///< So long after the last of them.
@@ -96,7 +97,7 @@ class HealthBook {
 
   Context& context_;
   Healths healths_;
-  RootBans bans_;
+  RootBans bans_{kRootBanMs};
   Accusations accusations_;
   RecentLiars recent_liars_;
   uint64_t suspects_until_ms_ = 0;

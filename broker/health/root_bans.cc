@@ -6,7 +6,7 @@ void RootBans::add(HealthNo l2, uint64_t root, uint64_t now_ms) {
   while (!by_age_.empty() && until_ms_.at(by_age_.front()) <= now_ms) drop_oldest();
   if (until_ms_.contains(Ban{l2, root})) return;
   if (by_age_.size() >= kRootBansMax) drop_oldest();
-  until_ms_.emplace(Ban{l2, root}, now_ms + kRootBanMs);
+  until_ms_.emplace(Ban{l2, root}, now_ms + ban_ms_);
   by_age_.emplace_back(l2, root);
 }
 
@@ -25,7 +25,7 @@ void RootBans::remove_all(HealthNo l2) {
 }
 
 void RootBans::remove_since(uint64_t since_ms) {
-  while (!by_age_.empty() && until_ms_.at(by_age_.back()) >= since_ms + kRootBanMs) {
+  while (!by_age_.empty() && until_ms_.at(by_age_.back()) >= since_ms + ban_ms_) {
     until_ms_.erase(by_age_.back());
     by_age_.pop_back();
   }

@@ -11,13 +11,16 @@
 
 namespace daphnis::broker {
 
-inline constexpr uint64_t kRootBanMs = 3'600'000;  ///< How long an L2 is not asked for a root.
-inline constexpr size_t kRootBansMax = 65'536;     ///< Beyond, the oldest is dropped.
+inline constexpr size_t kRootBansMax = 65'536;  ///< Beyond, the oldest is dropped.
 
-/// The roots that each L2 lied about lately, for which it is not asked. Owned by the HealthBook.
+/// What each L2 did wrong about single roots lately, for which it is not trusted with them for some
+/// time.
 class RootBans {
  public:
-  /// For kRootBanMs from now on; one that there is already stays as it is.
+  /// Each ban lasts `ban_ms`.
+  explicit RootBans(uint64_t ban_ms) : ban_ms_(ban_ms) {}
+
+  /// From now on; one that there is already stays as it is.
   void add(HealthNo l2, uint64_t root, uint64_t now_ms);
   void remove(HealthNo l2, uint64_t root);
   void remove_all(HealthNo l2);
@@ -31,6 +34,7 @@ class RootBans {
   using Ban = std::pair<HealthNo, uint64_t>;
   void drop_oldest();
 
+  const uint64_t ban_ms_;
   absl::flat_hash_map<Ban, uint64_t> until_ms_;
   std::deque<Ban> by_age_;  ///< The same ones, the oldest first.
 };

@@ -1,4 +1,5 @@
 #include "broker/health/accusations.h"
+#include "broker/health/health_book.h"
 
 #include <catch2/catch.hpp>
 
@@ -56,7 +57,7 @@ TEST_CASE("the roots that are remembered are bounded", "[broker][health]") {
 }
 
 TEST_CASE("an L2 is barred from a root for an hour", "[broker][health]") {
-  RootBans of;
+  RootBans of(kRootBanMs);
   of.add(no(1), kRoot, kNow);
   of.add(no(1), kRoot, kNow + 1);
   CHECK(of.has(no(1), kRoot, kNow + kRootBanMs - 1));
@@ -87,7 +88,7 @@ TEST_CASE("an L2 is barred from a root for an hour", "[broker][health]") {
 }
 
 TEST_CASE("the roots that L2s are barred from are bounded", "[broker][health]") {
-  RootBans of;
+  RootBans of(kRootBanMs);
   for (uint64_t root = 0; root <= kRootBansMax; ++root) of.add(no(1), root, kNow);
   CHECK(of.size() == kRootBansMax);
   CHECK_FALSE(of.has(no(1), 0, kNow));
