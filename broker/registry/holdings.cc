@@ -18,16 +18,16 @@ bool is_wasteful(const Table& table) {
 
 }  // namespace
 
-Holdings::Added Holdings::add(const L2& l2, uint64_t key) {
-  const auto held = of_l2_.find(l2.no);
-  const bool holds_any = held != of_l2_.end();
-  if (holds_any && held->second.keys.contains(key)) return Added::kKnown;
+bool Holdings::has_room_for(const L2& l2) const {
   const auto beside = per_network_.find(l2.network);
   const size_t of_network = beside == per_network_.end() ? 0 : beside->second;
-  const bool is_full = (holds_any && held->second.keys.size() >= limits::kHoldingsPerL2Max) ||
-                       (per_network_max_ != 0 && of_network >= per_network_max_) ||
-                       size_ >= limits::kHoldingsMax;
-  if (is_full) return Added::kFull;
+  return size_of(l2.no) < limits::kHoldingsPerL2Max && size_ < limits::kHoldingsMax &&
+         (per_network_max_ == 0 || of_network < per_network_max_);
+}
+
+Holdings::Added Holdings::add(const L2& l2, uint64_t key) {
+  if (has(l2.no, key)) return Added::kKnown;
+  if (!has_room_for(l2)) return Added::kFull;
   Holders& holders = holders_[key];
   if (holders.size() >= limits::kHoldersPerRootMax) return Added::kFull;
   holders.push_back(l2.no);
@@ -37,6 +37,30 @@ Holdings::Added Holdings::add(const L2& l2, uint64_t key) {
   ++per_network_[l2.network];
   ++size_;
   return Added::kNew;
+}
+
+std::optional<L2No> Holdings::make_way(const L2& newcomer, uint64_t key,
+                                       const std::function<bool(L2No)>& may_go) {
+  const Holders& known = holders(key);
+  const bool is_needed = known.size() >= limits::kHoldersPerRootMax && has_room_for(newcomer);
+  if (!is_needed || has(newcomer.no, key)) return std::nullopt;
+  const bool is_bound = may_go(newcomer.no);
+  absl::flat_hash_map<Network, size_t> beside;
+  size_t most = is_bound ? 1 : 0;
+  std::optional<L2No> last;
+  for (const L2No no : known) {
+    if (!may_go(no)) continue;
+    const Network network = of_l2_.at(no).network;
+    const size_t count = ++beside[network];
+    if ((is_bound && network == newcomer.network) || count < most) continue;
+    most = count;
+    last = no;
+  }
+  const auto its = beside.find(newcomer.network);
+  const size_t with_newcomer = 1 + (its == beside.end() ? 0 : its->second);
+  if (!last || (is_bound && with_newcomer >= most)) return std::nullopt;
+  remove(*last, key);
+  return last;
 }
 
 bool Holdings::remove(L2No l2, uint64_t key) {
@@ -80,6 +104,11 @@ const Holdings::Holders& Holdings::holders(uint64_t key) const {
   static const Holders kNobody;
   const auto found = holders_.find(key);
   return found == holders_.end() ? kNobody : found->second;
+}
+
+bool Holdings::has(L2No l2, uint64_t key) const {
+  const auto held = of_l2_.find(l2);
+  return held != of_l2_.end() && held->second.keys.contains(key);
 }
 
 size_t Holdings::size_of(L2No l2) const {

@@ -6,6 +6,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <optional>
 
 #include "broker/registry/l2.h"
 #include "common/ipld/multihash_key.h"
@@ -25,6 +27,13 @@ class Holdings {
   /// Adds a root. kFull: a bound (per L2, per network, per root, in total) is reached. The network
   /// of `l2` may change only while it holds nothing.
   Added add(const L2& l2, uint64_t key);
+  /// Makes room for `newcomer` among the holders of a root that has kHoldersPerRootMax of them:
+  /// takes one out that `may_go`, the last one of the network that has most of these. For a
+  /// newcomer that may go itself only one of another network does, which has more of them than the
+  /// newcomer's then would. Returns the L2 that lost its root; nullopt: there was no need, or none
+  /// may go.
+  std::optional<L2No> make_way(const L2& newcomer, uint64_t key,
+                               const std::function<bool(L2No)>& may_go);
   /// True where the root was there.
   bool remove(L2No l2, uint64_t key);
   void remove_all(L2No l2);
@@ -33,6 +42,7 @@ class Holdings {
   /// roots have one or two.
   using Holders = absl::InlinedVector<L2No, 2>;
   [[nodiscard]] const Holders& holders(uint64_t key) const;
+  [[nodiscard]] bool has(L2No l2, uint64_t key) const;
   [[nodiscard]] size_t size() const { return size_; }
   [[nodiscard]] size_t size_of(L2No l2) const;
   /// The number of roots that the table has memory for; it shrinks as roots are removed.
@@ -44,6 +54,8 @@ class Holdings {
     absl::flat_hash_set<uint64_t> keys;
   };
 
+  /// True where no bound but that of a root's holders keeps the L2 from announcing one more.
+  [[nodiscard]] bool has_room_for(const L2& l2) const;
   void forget_holder(L2No l2, Network network, uint64_t key);
   void give_back();
 

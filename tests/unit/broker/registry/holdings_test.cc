@@ -289,4 +289,35 @@ TEST_CASE("a holder of part of a DAG is still asked first after it could not giv
   CHECK(Rig::field(rig.orders(home)[1], "traceId") == "second");
 }
 
+TEST_CASE("where a root has all its holders, strangers make way fairly", "[broker][holdings]") {
+  Holdings holdings;
+  for (uint64_t n = 1; n <= limits::kHoldersPerRootMax; ++n) {
+    holdings.add(l2_number(n, Network{n <= 60 ? 1U : n}), 5);
+  }
+  const auto all_may_go = [](L2No) { return true; };
+  const auto make_way = [&](const L2& newcomer, const std::function<bool(L2No)>& may_go) {
+    return holdings.make_way(newcomer, 5, may_go);
+  };
+  SECTION("one of the network that has most goes, the last one first") {
+    CHECK(make_way(l2_number(100, Network{100}), all_may_go) == L2No{60});
+    CHECK(holdings.add(l2_number(100, Network{100}), 5) == Holdings::Added::kNew);
+  }
+  SECTION("nobody of the newcomer's own network goes") {
+    CHECK_FALSE(make_way(l2_number(100, Network{1}), all_may_go));
+  }
+  SECTION("nobody goes for another one of a network that has as many") {
+    const auto only_lone = [](L2No no) { return no > L2No{60}; };
+    CHECK_FALSE(make_way(l2_number(100, Network{100}), only_lone));
+  }
+  SECTION("a newcomer that is no stranger takes the place of any stranger") {
+    const auto only_first = [](L2No no) { return no == L2No{1}; };
+    CHECK(make_way(l2_number(100, Network{1}), only_first) == L2No{1});
+  }
+  SECTION("nobody goes where nobody has to") {
+    holdings.remove(L2No{7}, 5);
+    CHECK_FALSE(make_way(l2_number(100, Network{100}), all_may_go));
+    CHECK_FALSE(make_way(l2_number(1, Network{1}), all_may_go));
+  }
+}
+
 }  // namespace daphnis::broker
