@@ -184,6 +184,8 @@ void add_options(daphnis::uv::SettingsReader& reader, Options& options) {
            "Asks another L2 once an order is late for its L2; observe: only counts");
   add_rule(reader, options, "descent", settings.descent,
            "Asks who proved a block for what it links to; observe: only counts what that would do");
+  add_rule(reader, options, "claims", settings.claims,
+           "Trusts what L2s announce by what they have proven; observe: only counts");
   add_rule(reader, options, "complete-holdings", settings.complete_holdings,
            "Asks an L2 that announced all that it has for other things last; observe: only counts");
   add_rule(reader, options, "bounded-load", settings.bounded_load,

@@ -29,6 +29,22 @@ void add_choosing(Metrics& out, const Broker& broker) {
               counters.descent_hits);
   out.counter("descent_struck_total", "L2s forgotten since they did not bring the block",
               counters.descent_struck);
+  out.gauge("deeds", "Roots that registered L2s have proven, each with its L2",
+            broker.registrations().claims().deeds());
+  out.counter("deeds_learnt_total", "Of these, ever", counters.deeds_learnt);
+  out.counter("deeds_unasked_total",
+              "Not-founds not said since an L2 that proved the root was not asked",
+              counters.deeds_unasked);
+  out.counter("claims_broken_total", "Announced roots that an L2 lacked, or was silent about",
+              counters.claims_broken);
+  out.counter("claims_mended_total", "Of these, those that the L2 delivered later after all",
+              counters.claims_mended);
+  out.counter("claims_refused_total", "Announcements of roots whose claim that L2 broke lately",
+              counters.claims_refused);
+  out.counter("claims_displaced_total", "Announced roots of strangers that made way for others",
+              counters.claims_displaced);
+  out.counter("strangers_passed_over_total", "Times an L2 came later since it has never delivered",
+              counters.strangers_passed_over);
 }
 
 }  // namespace daphnis::broker

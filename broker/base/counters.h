@@ -122,6 +122,14 @@ struct Counters {
   uint64_t holdings_complete = 0;
   uint64_t holdings_complete_void = 0;
   uint64_t complete_l2s_passed_over = 0;
+  // Claims and deeds (DESIGN 6).
+  uint64_t claims_broken = 0;
+  uint64_t claims_mended = 0;
+  uint64_t claims_refused = 0;
+  uint64_t claims_displaced = 0;
+  uint64_t deeds_learnt = 0;
+  uint64_t strangers_passed_over = 0;
+  uint64_t deeds_unasked = 0;
   // Connections.
   uint64_t connections = 0;
   uint64_t connections_refused = 0;    ///< At a bound, where no other connection was idle.

@@ -34,6 +34,8 @@ struct Settings {
   uint64_t fetch_deadline_ms_max = 120'000;  ///< Upper bound of what a worker may ask for.
   /// Whether L2s are asked for what blocks that they proved link to (DESIGN 6).
   RuleMode descent = RuleMode::kOn;
+  /// Whether announcements of L2s that never proved a block are trusted less (Claims, Strangers).
+  RuleMode claims = RuleMode::kOn;
   /// Whether L2s that announced all that they have are asked last for anything else.
   RuleMode complete_holdings = RuleMode::kOn;
   /// The first ejection of an L2: so long it is asked after all others. Each further one is twice

@@ -49,6 +49,13 @@ Meaning meaning_of(Outcome outcome) {
   }
 }
 
+/// True where an L2 of which nothing was proven was asked in vain.
+bool is_in_vain(Outcome outcome) {
+  using enum OrderEnd::How;
+  const OrderEnd::How health = meaning_of(outcome).health;
+  return health == kNotFound || health == kAborted || health == kSilent || health == kLied;
+}
+
 /// True where it is known what the attempt's POST brought.
 bool was_heard(const AttemptEnding& ending) {
   return ending.report || ending.is_told_not_found();
@@ -78,6 +85,8 @@ void Attempt::order(Fetch& fetch, L2& l2, uint64_t until_ms, uint64_t now_ms) {
   worker_ = fetch.worker;
   ordered_ms_ = now_ms;
   l2.places.take(id_);
+  registrations_.strangers().note_order(now_ms);
+  registrations_.strangers().update(l2);
   ++l2.tally.orders;
   ++context_.counters.attempts;
   if (!fetch.attempts.empty()) ++context_.counters.attempts_beside;
@@ -109,6 +118,10 @@ void Attempt::deliver(bool is_anonymous, uint64_t now_ms) {
   if (!is_anonymous) registrations_.health().add_first_byte(health_, now_ms - ordered_ms_, now_ms);
   is_anonymous_ = is_anonymous;
   was_delivered_ = true;
+  L2* l2 = registrations_.registry().find(l2_);
+  if (!l2) return;
+  l2->places.answer(id_);
+  registrations_.strangers().update(*l2);
 }
 
 void Attempt::hand_off() {
@@ -136,13 +149,16 @@ void Attempt::end(const AttemptEnding& ending, uint64_t now_ms) {
       state_ == State::kOrdered && !was_delivered_ && ending.how != Outcome::kRegistrationLost;
   clear_timer();
   if (record_) end_record(ending, now_ms);
-  const Wait wait = is_given_up && fetch_ ? count_wait(ending.how, now_ms) : Wait{};
+  Wait wait = is_given_up && fetch_ ? count_wait(ending.how, now_ms) : Wait{};
   state_ = State::kOver;
   if (ending.how == Outcome::kWorkerGone) was_delivered_ = false;
   L2* l2 = registrations_.registry().find(l2_);
+  if (l2 && !is_anonymous_) wait.has_broken_claim = judge_claim(ending, *l2, now_ms);
   count_for_broker(ending);
   if (l2 && !is_anonymous_) count_for_l2(ending, *l2);
   if (!is_anonymous_) count_for_health(ending, l2, now_ms);
+  const bool was_in_vain = wait.is_late || is_in_vain(ending.how);
+  if (l2 && l2->is_stranger() && was_in_vain) registrations_.strangers().note_in_vain(now_ms);
   if (fetch_) {
     count_for_fetch(ending, l2);
     log_end(ending);
@@ -155,6 +171,21 @@ void Attempt::end(const AttemptEnding& ending, uint64_t now_ms) {
   } else if (l2) {
     l2->places.free(id_, ordered_ms_, now_ms);
   }
+  if (l2) registrations_.strangers().update(*l2);
+}
+
+bool Attempt::judge_claim(const AttemptEnding& ending, const L2& l2, uint64_t now_ms) {
+  if (l2.health->no() != health_) return false;  // It has registered from elsewhere since.
+  Claims& claims = registrations_.claims();
+  const bool has_proven = ending.report && ending.report->blocks_proven > 0;
+  const bool is_stalled = ending.how == Outcome::kStalled && !has_proven;
+  if (ending.how == Outcome::kSilent || is_stalled) return claims.fail(l2, root_key_, now_ms);
+  if (ending.how == Outcome::kComplete && has_proven) {
+    claims.prove(l2, root_key_);
+  } else if (fetch_ && lacks_root(ending, *fetch_, &l2)) {
+    claims.lack(l2, root_key_, ending.how == Outcome::kLied, now_ms);
+  }
+  return false;
 }
 
 void Attempt::begin_record(const L2& l2) {
@@ -208,7 +239,7 @@ Wait Attempt::count_wait(Outcome how, uint64_t now_ms) const {
   if (how != Outcome::kSilent && !lost_a_race && !was_late) return {};
   const uint64_t waited_ms = std::max<uint64_t>(now_ms - ordered_ms_, 1);
   registrations_.health().add_first_byte(health_, waited_ms, now_ms);
-  return {.counted_ms = waited_ms, .is_late = was_late};
+  return {.counted_ms = waited_ms, .is_late = was_late, .root_key = root_key_};
 }
 
 void Attempt::count_for_health(const AttemptEnding& ending, L2* l2, uint64_t now_ms) const {
@@ -244,7 +275,6 @@ void Attempt::count_for_fetch(const AttemptEnding& ending, const L2* l2) {
   count_tries(ending);
   remember_source(ending);
   const bool lacks_root = daphnis::broker::lacks_root(ending, *fetch_, l2);
-  if (lacks_root) registrations_.holdings().remove(l2_, fetch_->key);
   if (!ending.is_told_not_found()) return;
   ++fetch_->said_not_found;
   fetch_->said_no_root += lacks_root ? 1 : 0;

@@ -59,7 +59,7 @@ class Attempt {
   void mark_hedge() { is_hedge_ = true; }
   /// Waits on for the POST, until `until_ms`, where its timer has fired.
   void wait_on(uint64_t until_ms);
-  /// The head of its POST came; `is_anonymous`: without an id, so perhaps from a stranger.
+  /// The head of its POST came; `is_anonymous`: without an id, so perhaps from anybody.
   void deliver(bool is_anonymous, uint64_t now_ms);
   /// The POST's socket goes to the worker, so there is no deadline here any more.
   void hand_off();
@@ -94,7 +94,7 @@ class Attempt {
   }
   [[nodiscard]] bool is_hedge() const { return is_hedge_; }
   [[nodiscard]] bool needs_id() const { return needs_id_; }
-  /// True where its POST came without an id, so perhaps from a stranger.
+  /// True where its POST came without an id, so perhaps from anybody.
   [[nodiscard]] bool is_anonymous() const { return is_anonymous_; }
   /// True where the worker has not said HandoffTaken.
   [[nodiscard]] bool awaits_taking() const { return state_ == State::kHandedOff && !is_taken_; }
@@ -115,6 +115,9 @@ class Attempt {
   /// Counts the wait for a POST, where the order is given up with that end, for what is known of
   /// the L2.
   [[nodiscard]] Wait count_wait(Outcome how, uint64_t now_ms) const;
+  /// Counts the end for what the L2 has announced. True where it breaks its claim by silence, which
+  /// a late POST mends.
+  [[nodiscard]] bool judge_claim(const AttemptEnding& ending, const L2& l2, uint64_t now_ms);
   void count_for_fetch(const AttemptEnding& ending, const L2* l2);
   /// True where the worker could not pick what it needs out of the whole DAG that the L2 sends.
   [[nodiscard]] bool is_unusable(const AttemptEnding& ending) const {

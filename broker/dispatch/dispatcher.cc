@@ -35,6 +35,7 @@ bool Dispatcher::on_fetch(WorkerId worker, ipc::Fetch&& message, uint64_t now_ms
 
 void Dispatcher::give_up_for_lack(Fetch& fetch, const Choice& choice, bool was_complete,
                                   uint64_t now_ms) {
+  context_.counters.strangers_passed_over += choice.strangers_passed_over;
   if (choice.has_liars) {
     ++context_.counters.liars_passed_over;
     ++fetch.failed;  // As if they had been asked and lied again.
@@ -56,13 +57,21 @@ Outcome Dispatcher::failure_of(const Fetch& fetch, bool is_crowded) const {
   if (fetch.asked.empty() && registrations_.registry().size() == 0) return Outcome::kNoL2;
   if (fetch.lost > 0) return Outcome::kOverloaded;  // An L2 did its part; we did not.
   if (fetch.failed > 0) return Outcome::kL2sFailed;
-  // An L2 for which only a stranger delivered has been silent itself.
+  // An L2 for which only somebody else delivered has been silent itself.
   if (fetch.silent > 0 || !fetch.unheard.empty()) {
     return is_silence_not_found(fetch, is_crowded) ? Outcome::kNotFound : Outcome::kSilent;
   }
   if (fetch.unusable > 0) return Outcome::kOverloaded;  // The content is there.
   if (is_crowded || fetch.asked.empty()) return Outcome::kOverloaded;
-  return Outcome::kNotFound;
+  // Who proved the root before is the likeliest to have it.
+  const auto was_asked = [&](L2No no) {
+    return std::ranges::find(fetch.asked, no) != fetch.asked.end();
+  };
+  if (std::ranges::all_of(registrations_.claims().provers(fetch.key), was_asked)) {
+    return Outcome::kNotFound;
+  }
+  ++context_.counters.deeds_unasked;
+  return Outcome::kOverloaded;
 }
 
 /// Decides whether silence says that nobody has the content. Deployed L2s do not say not-found. Of
@@ -109,11 +118,16 @@ void Dispatcher::wait_for(Fetch& fetch, const Choice& choice, uint64_t now_ms) {
   fetch.was_queued = true;
   fetch.waits_for = fetch.last_l2 = l2.no;
   l2.waiting.push_back(fetch.no);
+  if (l2.is_held_back()) registrations_.strangers().wait(l2);
   places_wanted_.say(l2, now_ms);
   uint64_t patience_ms = fetch.deadline_ms - now_ms;
   if (fetch.past_sources.has(l2.id())) {
     ++context_.counters.holders_awaited;
     patience_ms = std::min(patience_ms, context_.settings.lost_holder_wait_ms);
+  }
+  // Strangers that are silent hold back the others of their network for long.
+  if (l2.is_held_back()) {
+    patience_ms = std::min(patience_ms, context_.settings.first_byte_last_ms);
   }
   fetch.wait_until_ms = now_ms + patience_ms;
   // An L2 that is behind would not read an order, so it gets as long as a silent one.
@@ -168,6 +182,7 @@ void Dispatcher::serve_queue(L2& l2, uint64_t now_ms) {
       start_attempt(*fetch, l2, now_ms);
     }
   }
+  if (!l2.waiting.empty() && l2.is_held_back()) registrations_.strangers().wait(l2);
 }
 
 void Dispatcher::on_places_timer(L2No no, uint64_t now_ms) {
@@ -296,6 +311,9 @@ void Dispatcher::on_registration_lost(L2& l2, uint64_t now_ms) {
 }
 
 void Dispatcher::reroute(uint64_t now_ms) {
+  for (const L2No no : registrations_.strangers().take_freed()) {
+    if (L2* l2 = registrations_.registry().find(no)) serve_queue(*l2, now_ms);
+  }
   for (const FetchNo no : std::exchange(to_reroute_, {})) {
     if (Fetch* fetch = fetches_.find(no)) go_on(*fetch, now_ms);
   }

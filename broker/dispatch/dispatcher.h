@@ -116,7 +116,7 @@ class Dispatcher {
   };
   /// Decides on a POST whose head came for this attempt and this root; `not_found` is what the head
   /// says that the L2 lacks. A not-found also ends the attempt and the fetch goes on to the next
-  /// L2. A delivery without an id (`is_anonymous`) may be a stranger's, so it changes no holding,
+  /// L2. A delivery without an id (`is_anonymous`) may be anybody's, so it changes no holding,
   /// tally or health, and its L2 may be asked again.
   [[nodiscard]] Decision on_delivery(const Uuid& attempt_id, const Cid& root,
                                      std::optional<NotFound> not_found, bool is_anonymous,

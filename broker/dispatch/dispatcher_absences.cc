@@ -52,6 +52,7 @@ void Dispatcher::remember_absence(const Fetch& fetch, bool was_complete, uint64_
     return std::ranges::find(fetch.asked, no) != fetch.asked.end();
   };
   if (!std::ranges::all_of(registrations_.holdings().holders(fetch.key), was_asked)) return;
+  if (!std::ranges::all_of(registrations_.claims().provers(fetch.key), was_asked)) return;
   if (!std::ranges::all_of(provers_for(fetch), was_asked)) return;
   Counters& counters = context_.counters;
   const bool was_said = was_complete && fetch.orders > 0 && fetch.said_not_found == fetch.orders;

@@ -109,7 +109,7 @@ void Dispatcher::on_links(WorkerId worker, const ipc::Links& message) {
   const Attempt* attempt = attempts_.find(message.attempt_id);
   const bool is_its =
       attempt && attempt->worker() == worker && attempt->state() == Attempt::State::kHandedOff;
-  // What came without an id may be a stranger's, and says nothing of the L2.
+  // What came without an id may be anybody's, and says nothing of the L2.
   const bool may_learn =
       is_its && !attempt->is_anonymous() && context_.settings.descent != RuleMode::kOff;
   const L2* l2 = may_learn ? registrations_.registry().find(attempt->l2()) : nullptr;

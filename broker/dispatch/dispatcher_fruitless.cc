@@ -18,7 +18,8 @@ void Dispatcher::count_fruitless(const Fetch& fetch, const AttemptEnding& ending
 }
 
 bool Dispatcher::is_claimed(const Fetch& fetch) const {
-  return !registrations_.holdings().holders(fetch.key).empty() || !provers_for(fetch).empty();
+  return !registrations_.holdings().holders(fetch.key).empty() ||
+         !registrations_.claims().provers(fetch.key).empty() || !provers_for(fetch).empty();
 }
 
 bool Dispatcher::is_over_bound(Fetch& fetch, uint64_t now_ms) {

@@ -16,8 +16,9 @@ void Dispatcher::go_on(Fetch& fetch, uint64_t now_ms) {
 
 void Dispatcher::find_candidate(Fetch& fetch, uint64_t now_ms) {
   const bool may_ask = may_ask_more(fetch, now_ms);
-  fetch.is_known |=
-      !registrations_.holdings().holders(fetch.key).empty() || !descent_.provers(fetch.key).empty();
+  fetch.is_known |= !registrations_.holdings().holders(fetch.key).empty() ||
+                    !registrations_.claims().provers(fetch.key).empty() ||
+                    !descent_.provers(fetch.key).empty();
   const Choice choice = may_ask ? choose(fetch, now_ms) : Choice{};
   if (choice.l2 && is_over_bound(fetch, now_ms)) {
     if (!fetch.attempts.empty()) return;  // These may still serve it.
@@ -48,6 +49,9 @@ void Dispatcher::note(const Choice& choice, Fetch& fetch) {
   context_.counters.slow_start_passed_over += choice.passed_over_new;
   context_.counters.slow_passed_over += choice.slow_passed_over;
   context_.counters.slow_probed += choice.is_slow_probe ? 1 : 0;
+  context_.counters.strangers_passed_over += choice.strangers_passed_over;
+  if (choice.is_stranger) fetch.strangers.push_back(choice.l2->network);
+  fetch.claimants += choice.is_claimant ? 1 : 0;
   if (!choice.is_from_descent) return;
   ++context_.counters.descent_hits;
   ++fetch.descents;

@@ -8,7 +8,7 @@
 
 #include "broker/base/ids.h"
 #include "broker/base/timers.h"
-#include "broker/dispatch/past_sources.h"
+#include "broker/choosing/past_sources.h"
 #include "broker/dispatch/tries.h"
 #include "common/base/network.h"
 #include "common/base/uuid.h"
@@ -56,7 +56,7 @@ struct Fetch {
   bool is_in_mid_answer = false;
   bool was_handed_off = false;  ///< The POST of an L2 was handed off for it.
   bool was_carried_on = false;  ///< It has got another source after proven blocks.
-  /// L2s in whose name a delivery without an id came to nothing; a stranger may have sent it. Each
+  /// L2s in whose name a delivery without an id came to nothing; anybody may have sent it. Each
   /// is asked once more after all others, and then its delivery must have the id.
   std::vector<L2No> delivered_for;
   std::vector<L2No> to_ask_again;  ///< Those of these that were not asked once more yet.
@@ -66,8 +66,10 @@ struct Fetch {
   bool prefers_exact = false;
   /// An L2 has announced its root, or proven it or a block that links to it.
   bool is_known = false;
-  uint32_t descents = 0;   ///< L2s chosen since they proved such a block.
-  uint32_t completes = 0;  ///< L2s chosen though they had announced all that they have.
+  uint32_t descents = 0;           ///< L2s chosen since they proved such a block.
+  uint32_t completes = 0;          ///< L2s chosen though they had announced all that they have.
+  std::vector<Network> strangers;  ///< The networks of the strangers chosen, in that order.
+  uint32_t claimants = 0;          ///< Of these strangers, those that had announced the root.
   // How many L2s ended how; these counts decide the final status.
   uint32_t silent = 0;
   uint32_t silent_legacy = 0;  ///< Of these, legacy L2s that no POST came from.

@@ -7,24 +7,30 @@
 /// The part of the server that keeps what an L2 announces (DESIGN 3.1).
 namespace daphnis::broker {
 
-void L2Server::take_root(L2Connection& connection, HoldingsParser::Verb verb, const Cid& root) {
+void L2Server::take_root(L2Connection& connection, HoldingsParser::Verb verb, const Cid& root,
+                         uint64_t now_ms) {
   // The L2 may have been lost, or have registered anew, while the body came.
   L2* l2 = registrations_.registry().find(connection.l2);
   if (!l2 || l2->session != connection.session) return;
-  Holdings& holdings = registrations_.holdings();
+  Claims& claims = registrations_.claims();
   const uint64_t key = key_of_multihash(root);
   if (verb == HoldingsParser::Verb::kRemove && !connection.may_remove) {
     connection.has_tried_remove = true;
-  } else if (verb == HoldingsParser::Verb::kRemove) {
-    connection.holdings_removed += holdings.remove(connection.l2, key) ? 1 : 0;
-  } else if (holdings.add(*l2, key) == Holdings::Added::kFull) {
-    ++context_.counters.holdings_over_bound;
-    l2->is_announcement_cut = true;
-    l2->is_complete = false;
-  } else {
+    return;
+  }
+  if (verb == HoldingsParser::Verb::kRemove) {
+    connection.holdings_removed += claims.withdraw(connection.l2, key) ? 1 : 0;
+    return;
+  }
+  const Claims::Announced announced = claims.announce(*l2, key, now_ms);
+  if (announced == Claims::Announced::kKept) {
     ++connection.holdings_added;
     dispatcher_.on_announced(key);
+    return;
   }
+  context_.counters.holdings_over_bound += announced == Claims::Announced::kFull ? 1 : 0;
+  l2->is_announcement_cut = true;
+  l2->is_complete = false;
 }
 
 void L2Server::count_junk_lines(const L2Connection& connection) {

@@ -241,8 +241,9 @@ bool L2Server::on_body(L2Connection& connection, Bytes body, uint64_t now_ms) {
   if (connection.body_bytes > limits::kHoldingsBodyBytesMax) {
     return end_with(connection, 413, "too_large", "announce holdings in smaller parts", now_ms);
   }
-  connection.holdings->feed(
-      body, [&](HoldingsParser::Verb verb, const Cid& root) { take_root(connection, verb, root); });
+  connection.holdings->feed(body, [&](HoldingsParser::Verb verb, const Cid& root) {
+    take_root(connection, verb, root, now_ms);
+  });
   return !connection.has_tried_remove || refuse_removal(connection, now_ms);
 }
 
@@ -255,8 +256,9 @@ void L2Server::on_end(L2Connection& connection, uint64_t now_ms) {
                           connection.head().keep_alive ? Connection::kKeep : Connection::kClose,
                           context_.settings.retry_after_s));
   } else if (connection.state == L2Connection::State::kHoldings) {
-    connection.holdings->finish(
-        [&](HoldingsParser::Verb verb, const Cid& root) { take_root(connection, verb, root); });
+    connection.holdings->finish([&](HoldingsParser::Verb verb, const Cid& root) {
+      take_root(connection, verb, root, now_ms);
+    });
     if (connection.has_tried_remove) {
       refuse_removal(connection, now_ms);
       return;

@@ -68,7 +68,8 @@ class L2Server final : public NdjsonLine::Connections {
   bool hand_off(L2Connection& connection, const Uuid& attempt_id, WorkerId worker, Bytes rest,
                 uint64_t now_ms);
   bool begin_holdings(L2Connection& connection, const std::string& l2_id, uint64_t now_ms);
-  void take_root(L2Connection& connection, HoldingsParser::Verb verb, const Cid& root);
+  void take_root(L2Connection& connection, HoldingsParser::Verb verb, const Cid& root,
+                 uint64_t now_ms);
   void count_junk_lines(const L2Connection& connection);
   void take_completeness(const L2Connection& connection);
   bool refuse_removal(L2Connection& connection, uint64_t now_ms);

@@ -13,6 +13,7 @@
 #include "broker/registry/capabilities.h"
 #include "broker/registry/l2_line.h"
 #include "broker/registry/places.h"
+#include "broker/registry/strangers.h"
 #include "common/base/limits.h"
 #include "common/base/network.h"
 #include "common/base/uuid.h"
@@ -62,6 +63,11 @@ struct L2 {
   uint64_t new_since_ms = 0;         ///< When it came last after more than kL2ReturnMs away.
   bool is_complete = false;          ///< It has announced all that it has.
   bool is_announcement_cut = false;  ///< Something that it announced was not kept.
+  // What Strangers keeps of it.
+  NetworkStrangers* strangers = nullptr;  ///< Of its network; owned by Strangers.
+  Network strangers_network{};            ///< The network that these are of.
+  size_t unanswered_as_stranger = 0;      ///< Its part of NetworkStrangers::unanswered.
+  bool waits_for_strangers = false;       ///< It is in NetworkStrangers::waiting.
   // What is written to the line.
   uint64_t unsent_bytes = 0;   ///< Written and not yet taken by the transport.
   uint64_t taken_ms = 0;       ///< When the transport last took some, or had all.
@@ -89,7 +95,15 @@ struct L2 {
   [[nodiscard]] size_t places_max() const {
     return health && health->is_on_probation() ? 1 : registration.capacity;
   }
-  [[nodiscard]] bool has_free_place() const { return places.taken() < places_max(); }
+  /// No block of it was ever proven.
+  [[nodiscard]] bool is_stranger() const { return health && !health->has_deeds(); }
+  /// It is a stranger, and those of its network have all the orders that they may have.
+  [[nodiscard]] bool is_held_back() const {
+    return is_stranger() && strangers && strangers->mode == RuleMode::kOn && strangers->is_full();
+  }
+  [[nodiscard]] bool has_free_place() const {
+    return places.taken() < places_max() && !is_held_back();
+  }
   /// True where its connection has taken nothing of what is written to it for a heartbeat's time.
   [[nodiscard]] bool is_silent(uint64_t now_ms, const Settings& settings) const {
     return unsent_bytes > 0 && now_ms - taken_ms >= settings.heartbeat_ms;

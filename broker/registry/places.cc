@@ -8,15 +8,18 @@ namespace daphnis::broker {
 
 void Places::free(const Uuid& attempt, uint64_t ordered_ms, uint64_t now_ms) {
   check(std::erase(attempts_, attempt) == 1, "an attempt leaves a place that it has not taken");
+  answer(attempt);
   count_held(ordered_ms, now_ms);
 }
 
 void Places::yield(const Uuid& attempt) {
   check(std::erase(attempts_, attempt) == 1, "an attempt yields a place that it has not taken");
+  answer(attempt);
 }
 
 void Places::give_up(const Uuid& attempt, uint64_t ordered_ms, uint64_t now_ms, const Wait& wait) {
   check(std::erase(attempts_, attempt) == 1, "an order is given up that took no place");
+  answer(attempt);
   given_up_.push_back({attempt, ordered_ms, now_ms, wait});
 }
 

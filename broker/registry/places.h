@@ -17,7 +17,9 @@ inline constexpr uint64_t kGivenUpPlaceMs = 30'000;
 struct Wait {
   /// As which it was counted among the L2's first-byte times, until its POST comes; 0: not at all.
   uint64_t counted_ms = 0;
-  bool is_late = false;  ///< It was late, so that it counts as silent if it is never answered.
+  bool is_late = false;   ///< It was late, so that it counts as silent if it is never answered.
+  uint64_t root_key = 0;  ///< The key of the root that was asked for.
+  bool has_broken_claim = false;  ///< It broke the claim to that root (Registrations).
 };
 
 /// The places of one L2 that are taken: by attempts, and by orders given up. An order is given up
@@ -27,7 +29,12 @@ struct Wait {
 class Places {
  public:
   /// An order goes out for this attempt.
-  void take(const Uuid& attempt) { attempts_.push_back(attempt); }
+  void take(const Uuid& attempt) {
+    attempts_.push_back(attempt);
+    unanswered_.push_back(attempt);
+  }
+  /// The POST of the attempt has come.
+  void answer(const Uuid& attempt) { std::erase(unanswered_, attempt); }
   /// The attempt has ended, and its place is free.
   void free(const Uuid& attempt, uint64_t ordered_ms, uint64_t now_ms);
   /// The attempt has ended since its readers took too little. Its place is free, and does not count
@@ -56,6 +63,8 @@ class Places {
   /// Ordered or handed off.
   [[nodiscard]] const std::vector<Uuid>& attempts() const { return attempts_; }
   [[nodiscard]] size_t given_up() const { return given_up_.size(); }
+  /// Orders of which no POST came yet, those given up among them.
+  [[nodiscard]] size_t unanswered() const { return unanswered_.size() + given_up_.size(); }
   [[nodiscard]] size_t taken() const { return attempts_.size() + given_up_.size(); }
   /// How long a place is held from its order on, in ms: a running mean, where each place freed
   /// weighs an eighth, and those of attempts that yielded do not count. 0 until the first.
@@ -65,6 +74,7 @@ class Places {
   void count_held(uint64_t ordered_ms, uint64_t now_ms);
 
   std::vector<Uuid> attempts_;
+  std::vector<Uuid> unanswered_;  ///< Those of attempts_ whose POST has not come.
   std::deque<GivenUp> given_up_;  ///< The oldest first.
   uint64_t eighths_ms_ = 0;       ///< Eight times the mean; 0: no place was freed yet.
 };

@@ -23,12 +23,14 @@ std::expected<Registry::Admission, Registry::Refusal> Registrations::open(
   L2& l2 = *admitted->l2;
   if (l2.health) health_.close(*l2.health);
   l2.health = &health_.open(l2.id(), l2.address);
+  if (l2.strangers) strangers_.leave(l2);
+  strangers_.enter(l2);
   note_arrival(l2);
   l2.unsent_bytes = l2.over_since_ms = 0;
   l2.is_accused = false;
   if (admitted->replaced) {
     ++context_.counters.replacements;
-    holdings_.remove_all(l2.no);  // The L2 announces them anew.
+    claims_.forget(l2.no);  // The L2 announces its roots anew.
     l2.is_complete = l2.is_announcement_cut = false;
   } else {
     ring_.add(l2.id(), l2.no, l2.weight);
@@ -66,7 +68,8 @@ std::unique_ptr<L2Line> Registrations::remove(L2& l2, std::string_view why, uint
   context_.timers.clear(l2.wanted_timer, TimerKind::kPlacesWanted, static_cast<uint64_t>(l2.no));
   forget_given_up(l2);
   ring_.remove(l2.id(), l2.no);
-  holdings_.remove_all(l2.no);
+  claims_.forget(l2.no);
+  strangers_.leave(l2);
   health_.close(*l2.health);
   std::unique_ptr<L2Line> line = std::move(l2.line);
   registry_.remove(l2.no, now_ms);
@@ -160,7 +163,11 @@ L2* Registrations::settle(const Uuid& attempt_id, Answer answer, uint64_t now_ms
     health_.correct_first_byte(l2->health->no(), settled->wait.counted_ms,
                                now_ms - settled->ordered_ms, now_ms);
   }
+  if (answer == Answer::kPost && settled->wait.has_broken_claim) {
+    claims_.mend(*l2, settled->wait.root_key, now_ms);
+  }
   orders_given_up_.erase(found);
+  strangers_.update(*l2);
   arm_places(*l2);
   return l2;
 }
@@ -174,18 +181,21 @@ L2* Registrations::on_places_timer(L2No no, uint64_t now_ms) {
     orders_given_up_.erase(order->attempt);
     if (order->wait.is_late) count_silence(*l2, *order, now_ms);
   }
+  strangers_.update(*l2);
   arm_places(*l2);
   return l2;
 }
 
 void Registrations::count_silence(L2& l2, const Places::GivenUp& order, uint64_t now_ms) {
   const OrderEnd end{.how = OrderEnd::How::kSilent, .ordered_ms = order.ordered_ms};
+  claims_.fail(l2, order.wait.root_key, now_ms);
   const auto ejection = health_.add_end(l2.health->no(), end, now_ms);
   if (ejection) tell_ejected(l2, *ejection, now_ms);
 }
 
 void Registrations::forget_given_up(L2& l2) {
   for (const Uuid& attempt : l2.places.forget_given_up()) orders_given_up_.erase(attempt);
+  strangers_.update(l2);
   arm_places(l2);
 }
 

@@ -9,9 +9,11 @@
 
 #include "broker/base/context.h"
 #include "broker/health/health_book.h"
+#include "broker/registry/claims.h"
 #include "broker/registry/holdings.h"
 #include "broker/registry/registry.h"
 #include "broker/registry/ring.h"
+#include "broker/registry/strangers.h"
 
 namespace daphnis::broker {
 
@@ -26,6 +28,8 @@ class Registrations {
       : context_(context),
         registry_(context.settings),
         holdings_(context.settings.holdings_per_address),
+        claims_(context, registry_, holdings_),
+        strangers_(context.settings.claims),
         health_(context) {}
 
   /// Registers an L2 that is reached by `line` from its peer's `address` (without port), and begins
@@ -82,6 +86,10 @@ class Registrations {
   [[nodiscard]] const Ring& ring() const { return ring_; }
   [[nodiscard]] Holdings& holdings() { return holdings_; }
   [[nodiscard]] const Holdings& holdings() const { return holdings_; }
+  [[nodiscard]] Claims& claims() { return claims_; }
+  [[nodiscard]] const Claims& claims() const { return claims_; }
+  [[nodiscard]] Strangers& strangers() { return strangers_; }
+  [[nodiscard]] const Strangers& strangers() const { return strangers_; }
   [[nodiscard]] HealthBook& health() { return health_; }
   [[nodiscard]] const HealthBook& health() const { return health_; }
 
@@ -99,6 +107,8 @@ class Registrations {
   Registry registry_;
   Ring ring_;
   Holdings holdings_;
+  Claims claims_;
+  Strangers strangers_;
   HealthBook health_;
   std::vector<L2No> given_up_;
   uint64_t arrivals_ = 0;

@@ -34,11 +34,19 @@ class Hedging(EdgeTest):
         super().setUp()
         count = WARM_UP + MEASURED
         self.pairs = [(car.cid(0x55, data), data)
-                      for data in (b"content %d" % number for number in range(count))]
+                      for data in (b"content %d" % number for number in range(1 + count))]
         self.edge = Edge(self.world, broker_flags=["--first-byte-ms", "800", "--first-byte-last-ms",
                                                    "3000"])
         self.slow = self.holder("slow", SLOW_SECONDS)
+        # All have delivered before, so that they differ by nothing but their speed.
+        self.seconds_of(self.pairs.pop())
         self.quick = [self.holder(f"quick-{number}", QUICK_SECONDS) for number in range(QUICK)]
+        for number, l2 in enumerate(self.quick):
+            data = b"only at quick %d" % number
+            pair = (car.cid(0x55, data), data)
+            l2.answer = sends_blocks([*self.pairs, pair], QUICK_SECONDS)
+            self.assertEqual(200, l2.announce(add=[car.text(pair[0])]).status)
+            self.seconds_of(pair)
 
     def holder(self, name, seconds):
         l2 = self.edge.fake(name, sends_blocks(self.pairs, seconds), capacity=64)

@@ -11,7 +11,8 @@ namespace {
 
 constexpr uint32_t kCapacity = 200;
 
-/// An edge of `size` L2s of one capacity that are not new, unless they are added later.
+/// An edge of `size` L2s of one capacity that are not new, unless they are added later, and have
+/// delivered before.
 struct CrowdOf {
   explicit CrowdOf(size_t size, Settings settings = {}) : edge(std::move(settings)) {
     for (size_t n = 0; n < size; ++n) add("home-" + std::to_string(n));
@@ -19,6 +20,7 @@ struct CrowdOf {
   }
   L2& add(const std::string& id, uint32_t capacity = kCapacity) {
     L2& l2 = edge.add(peers.emplace_back(), id, capacity);
+    edge.make_known(l2);
     l2s.push_back(&l2);
     return l2;
   }

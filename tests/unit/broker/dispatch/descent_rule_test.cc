@@ -147,12 +147,24 @@ TEST_CASE("a prover whose client left is not struck", "[broker][descent]") {
 TEST_CASE("a holder comes before a prover, and a prover before the ring", "[broker][descent]") {
   Crowd crowd;
   const std::string id = "other-3";
-  crowd.dispatch.fetch(100, *crowd.dispatch.registrations.registry().find(id), raw(100));
+  L2& holder = *crowd.dispatch.registrations.registry().find(id);
+  crowd.dispatch.make_known(holder);
+  crowd.dispatch.fetch(100, holder, raw(100));
   CHECK(crowd.others[3].orders.size() == 1);
   CHECK(crowd.counters.descent_hits == 0);
   crowd.dispatch.say_not_found(crowd.others[3]);
   CHECK(crowd.prover.orders.size() == 2);
   CHECK(crowd.counters.descent_hits == 1);
+}
+
+TEST_CASE("a prover comes before a holder that has never delivered", "[broker][descent]") {
+  Crowd crowd;
+  const std::string id = "other-3";
+  crowd.dispatch.fetch(100, *crowd.dispatch.registrations.registry().find(id), raw(100));
+  CHECK(crowd.counters.descent_hits == 1);
+  CHECK(crowd.prover.orders.size() == 2);
+  crowd.dispatch.say_not_found(crowd.prover);
+  CHECK(crowd.others[3].orders.size() == 1);
 }
 
 TEST_CASE("of the first two that are asked one at most is a prover", "[broker][descent]") {

@@ -32,9 +32,14 @@ class Dispatch {
   L2& add(FakeL2& l2, const std::string& id, uint32_t capacity = 3,
           const Capabilities& capabilities = kV2Capabilities) {
     const uint64_t host = hosts_.try_emplace(id, hosts_.size() + 1).first->second;
-    auto opened = registrations.open(
-        {.l2_id = id, .capabilities = capabilities, .capacity = capacity},
-        std::make_unique<FakeLine>(l2), "192.0.2." + std::to_string(host), now_ms);
+    return add_from("192.0.2." + std::to_string(host), l2, id, capacity, capabilities);
+  }
+  /// The same from that address.
+  L2& add_from(const std::string& address, FakeL2& l2, const std::string& id, uint32_t capacity = 3,
+               const Capabilities& capabilities = kV2Capabilities) {
+    auto opened =
+        registrations.open({.l2_id = id, .capabilities = capabilities, .capacity = capacity},
+                           std::make_unique<FakeLine>(l2), address, now_ms);
     REQUIRE(opened);
     replaced = std::move(opened->replaced);
     return *opened->l2;
@@ -45,6 +50,16 @@ class Dispatch {
     dispatcher.on_registered();
     dispatcher.reroute(now_ms);
     return added;
+  }
+  /// The L2 announces the root of that number.
+  Claims::Announced announce(const L2& l2, uint64_t root) {
+    return registrations.claims().announce(l2, key_of_multihash(cid_number(root)), now_ms);
+  }
+  /// An order of long ago has proven some block of the L2.
+  void make_known(L2& l2) {
+    static_cast<void>(registrations.health().add_end(
+        l2.health->no(), {.how = OrderEnd::How::kServed, .blocks_proven = 1}, now_ms));
+    registrations.strangers().update(l2);
   }
   /// Begins the fetch number `n`, with the trace id "t-n", for a DAG that `holder` has announced.
   void fetch(uint64_t n, const L2& holder, const CarRequest& request = {.root = cid_number(42)}) {

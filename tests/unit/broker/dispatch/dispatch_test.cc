@@ -247,7 +247,7 @@ TEST_CASE("who waits for a place longer than the client would is told overloaded
 
 TEST_CASE("a free L2 is preferred to a full one but a full holder is waited for",
           "[broker][dispatch]") {
-  Rig rig;
+  Rig rig({.claims = RuleMode::kOff});
   const ConnId holder = rig.register_l2("holder", "?v=2&capacity=1");
   const ConnId other = rig.register_l2("other", "?v=2&capacity=8");
   const WorkerId worker = rig.connect_worker();
@@ -264,7 +264,7 @@ TEST_CASE("a free L2 is preferred to a full one but a full holder is waited for"
 }
 
 TEST_CASE("an L2 that lied is asked after all others for a while", "[broker][dispatch]") {
-  Rig rig;
+  Rig rig({.claims = RuleMode::kOff});
   const ConnId liar = rig.register_l2("liar", "?v=2&capacity=100");
   const WorkerId worker = rig.connect_worker();
   rig.announce("liar", cid_number(5));

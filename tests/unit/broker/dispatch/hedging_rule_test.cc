@@ -163,6 +163,7 @@ TEST_CASE("a slow L2 is not asked first where another one may have the content",
   for (size_t n = 0; n < l2s.size(); ++n) {
     known.push_back(&dispatch.add(l2s[n], "l2-" + std::to_string(n), 1'000));
     give_times(*known[n], n == 0 ? 2'000 : 50, dispatch.now_ms);
+    dispatch.make_known(*known[n]);
   }
   const Counters& counters = dispatch.context.counters;
   SECTION("of two holders") {

@@ -63,7 +63,7 @@ TEST_CASE("an L2 that reads and is never done with it keeps its registration",
 
 TEST_CASE("a full set of orders at once does not cost an L2 its registration",
           "[broker][registration]") {
-  Rig rig;
+  Rig rig({.claims = RuleMode::kOff});
   const ConnId home = rig.register_l2("home", "?v=2&capacity=256");
   const WorkerId worker = rig.connect_worker();
   rig.conns[home].reads = false;

@@ -173,7 +173,7 @@ TEST_CASE("among many L2s the complete ones are asked last, and eight of them",
 }
 
 TEST_CASE("a complete L2 is a holder like any other of what it announced", "[broker][holdings]") {
-  Edge edge;
+  Edge edge({.claims = RuleMode::kOff});
   edge.add_complete(64, true);
   const ConnId open = edge.add("open");
   edge.rig.fetch(edge.worker, 1, cid_number(1));

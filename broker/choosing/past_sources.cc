@@ -1,4 +1,4 @@
-#include "broker/dispatch/past_sources.h"
+#include "broker/choosing/past_sources.h"
 
 #include <algorithm>
 
