@@ -4,6 +4,7 @@ order what a test tells it to, however wrong."""
 import json
 import threading
 
+from harness import car
 from harness.client import Connection, Response
 from harness.process import wait_for
 
@@ -24,6 +25,18 @@ def sends(body, **how):
     """An answer that sends exactly these bytes, whatever was asked."""
     def answer(l2, order):
         l2.post(order, body, **how)
+    return answer
+
+
+def sends_blocks(pairs):
+    """An answer that sends the one block that an order names, of these."""
+    blocks = {car.text(cid): (cid, data) for cid, data in pairs}
+
+    def answer(l2, order):
+        pair = blocks.get(order["root"])
+        if pair is None:
+            return not_found(l2, order)
+        return l2.post(order, car.car(pair[0], [pair]))
     return answer
 
 

@@ -5,7 +5,7 @@ import threading
 import time
 import unittest
 
-from harness import Connection, Edge, EdgeTest, car, not_found, wait_for
+from harness import Connection, Edge, EdgeTest, car, not_found, sends_blocks, wait_for
 
 LEAVES, LEAF_BYTES = 8, 1_000
 
@@ -13,18 +13,6 @@ LEAVES, LEAF_BYTES = 8, 1_000
 def file_of(seed):
     """(root, [(cid, data)]) of a file of 9 blocks."""
     return car.unixfs_file(car.numbered(seed, LEAVES * LEAF_BYTES), LEAF_BYTES)
-
-
-def sends_blocks(pairs):
-    """An answer that sends the one block that an order names, of these."""
-    blocks = {car.text(cid): (cid, data) for cid, data in pairs}
-
-    def answer(l2, order):
-        pair = blocks.get(order["root"])
-        if pair is None:
-            return not_found(l2, order)
-        return l2.post(order, car.car(pair[0], [pair]))
-    return answer
 
 
 class BlockByBlock(EdgeTest):

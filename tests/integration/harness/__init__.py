@@ -23,5 +23,5 @@ from .case import ROOT, EdgeTest, conformance, fixture, fixture_index  # noqa: F
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "fakes"))
 
-from fake_l2 import FakeL2, Upload, not_found, sends, silent  # noqa: E402,F401
+from fake_l2 import FakeL2, Upload, not_found, sends, sends_blocks, silent  # noqa: E402,F401
 from .edge import Edge, logfmt  # noqa: E402,F401
