@@ -185,7 +185,7 @@ def faults_of_shell(root: pathlib.Path) -> list[str]:
 def faults_below(root: pathlib.Path, may_use: dict[str, list[str]]) -> tuple[int, list[str]]:
     """How many files there are, and what is wrong with them."""
     files = [p for folder in FOLDERS for p in sorted((root / folder).rglob("*"))
-             if p.suffix in (".cc", ".h")]
+             if p.suffix in (".cc", ".h") and "node_modules" not in p.parts]
     faults = [fault for path in files for fault in faults_of(root, path)]
     faults += [fault for path in files if path.relative_to(root).parts[0] in PRODUCT
                for fault in faults_of_includes(root, path, may_use)]

@@ -109,6 +109,10 @@ class Checker(unittest.TestCase):
                 "deploy/lib/a.sh": "# $(b)\n" + line + "\n"})
         self.assertEqual(self.faults(**{"deploy/lib/a.sh": "a=$((1 + 2)); b=(c) d=${e#(}\n"}), [])
 
+    def test_what_npm_installed_is_not_ours(self):
+        files = {"tests/npm/node_modules/other/a.h": "int a; \n"}
+        self.assertEqual([], self.faults(**files))
+
     def test_size_width_and_notes(self):
         self.assert_finds("401 lines", files={"broker/broker.cc": "\n" * 401})
         self.assert_finds("101 columns", files={"broker/broker.cc": "/" * 101 + "\n"})
