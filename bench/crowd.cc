@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bench/crowd_world.h"
@@ -82,32 +83,48 @@ void print_row(const CrowdOptions& options, CrowdFigures figures) {
   std::fflush(stdout);
 }
 
+/// Who got the orders of one part of the time, and for what.
+void print_orders(const CrowdPart& part) {
+  fmt::print(
+      "  orders {}, of them to strangers {}, to sybils {} ({} for what these announced), for "
+      "what nobody has {}\n",
+      part.orders, part.stranger_orders, part.sybil_orders, part.sybil_claimed_orders,
+      part.absent_orders);
+}
+
+void print_counters(const broker::Counters& counters) {
+  const std::pair<const char*, uint64_t> figures[] = {
+      {"orders beside others", counters.attempts_beside},
+      {"hedges", counters.hedges},
+      {"not found", counters.not_found},
+      {"silent", counters.silent},
+      {"claims broken", counters.claims_broken},
+      {"claims refused", counters.claims_refused},
+      {"claims displaced", counters.claims_displaced},
+      {"deeds", counters.deeds_learnt},
+      {"fetches queued", counters.fetches_queued},
+      {"passed over for load", counters.bounded_load_passed_over},
+      {"fruitless orders", counters.orders_fruitless},
+      {"refused for these", counters.fruitless_refused},
+      {"ejected for lies", counters.ejections_for_lies},
+      {"ejected for failures", counters.ejections_for_failures},
+  };
+  for (const auto& [name, count] : figures) fmt::print("  {}: {}\n", name, count);
+}
+
 /// In a process of its own, so that its peak of memory is its own.
 bool run_apart(const CrowdOptions& options, bool is_verbose) {
   const pid_t child = fork();
   if (child == 0) {
     CrowdFigures figures = CrowdWorld(options).run();
     const broker::Counters counters = figures.counters;
+    const auto parts = figures.parts;
     print_row(options, std::move(figures));
     if (is_verbose) {
-      fmt::print(
-          "  orders {} beside {} first_hit {} not_found {} silent {} lost {}\n"
-          "  strangers_passed_over {} claims broken {} mended {} refused {} displaced {} "
-          "deeds {} unasked {}\n  queued {} hedges {} won {} over_budget {} slow_passed {} "
-          "bounded {} fruitless {} refused {} all {} absences {}/{} eject lies {} fail {} "
-          "spared {} selfsusp {} quarantined {}\n",
-          counters.attempts, counters.attempts_beside, counters.attempts_first_hit,
-          counters.not_found, counters.silent, counters.l2_lost, counters.strangers_passed_over,
-          counters.claims_broken, counters.claims_mended, counters.claims_refused,
-          counters.claims_displaced, counters.deeds_learnt, counters.deeds_unasked,
-          counters.fetches_queued, counters.hedges, counters.hedges_won,
-          counters.hedges_over_budget, counters.slow_passed_over, counters.bounded_load_passed_over,
-          counters.orders_fruitless, counters.fruitless_refused, counters.fruitless_refused_in_all,
-          counters.absences_said, counters.absences_concluded, counters.ejections_for_lies,
-          counters.ejections_for_failures, counters.ejections_spared, counters.self_suspicions,
-          counters.roots_quarantined);
-      std::fflush(stdout);
+      for (const CrowdPart& part : parts) print_orders(part);
+      print_counters(counters);
     }
+    std::fflush(stdout);
     _exit(0);
   }
   int status = 0;

@@ -232,7 +232,12 @@ void CrowdWorld::on_order(uint32_t number, const broker::Order& order) {
   const Peer& peer = peers_[number];
   CrowdPart& part = part_of(now_ms_);
   ++part.orders;
-  part.sybil_orders += peer.nature != Nature::kHonest ? 1 : 0;
+  const uint64_t root = number_of(order.request.root);
+  const bool is_sybil = peer.nature != Nature::kHonest;
+  part.sybil_orders += is_sybil ? 1 : 0;
+  part.sybil_claimed_orders += is_sybil && has(peer, root) ? 1 : 0;
+  part.stranger_orders += peer.l2->is_stranger() ? 1 : 0;
+  part.absent_orders += root >= options_.roots ? 1 : 0;
   if (peer.nature == Nature::kSilent) return;
   uint64_t fetch = 0;
   for (const char digit : order.trace_id) fetch = 10 * fetch + static_cast<uint64_t>(digit - '0');
@@ -240,7 +245,7 @@ void CrowdWorld::on_order(uint32_t number, const broker::Order& order) {
                              .peer = number,
                              .session = peer.session,
                              .fetch = fetch,
-                             .root = number_of(order.request.root),
+                             .root = root,
                              .attempt = order.attempt_id});
 }
 

@@ -40,6 +40,9 @@ struct CrowdPart {
   size_t served_orders = 0;              ///< The orders of the requests served.
   size_t orders = 0;
   size_t sybil_orders = 0;
+  size_t sybil_claimed_orders = 0;  ///< Of these, for what the sybil had announced.
+  size_t stranger_orders = 0;       ///< Orders to L2s of which no block was ever proven.
+  size_t absent_orders = 0;         ///< Orders for what nobody has.
 };
 
 /// What came of a crowd.
