@@ -11,6 +11,10 @@
 namespace daphnis::broker {
 namespace {
 
+/// So many L2s are asked before strangers that announced the root, where strangers have had their
+/// share: an announcement may be false, but a guess nearly always is.
+constexpr size_t kGuessesBeforeClaimants = 2;
+
 /// What a choice goes by.
 struct Question {
   const Fetch& fetch;
@@ -99,6 +103,16 @@ Choice choose_on_ring(const Question& question) {
   return pick.choice();
 }
 
+/// True where a stranger that announced the root, and comes later since strangers have had their
+/// share, comes before any further guess.
+bool ends_guessing(const Fetch& fetch, const Choice& claimant) {
+  const bool is_held_back = claimant.rank == Choice::Rank::kStranger && claimant.is_claimant;
+  if (!is_held_back || claimant.must_wait) return false;
+  const auto beside = std::ranges::count(fetch.strangers, claimant.l2->network);
+  return fetch.asked.size() >= kGuessesBeforeClaimants &&
+         static_cast<size_t>(beside) < kStrangersPerNetworkAndFetch;
+}
+
 Choice choose_among(const Question& question) {
   Choice best;
   for (const auto choose : {choose_holder, choose_prover, choose_claimant, choose_on_ring}) {
@@ -111,7 +125,7 @@ Choice choose_among(const Question& question) {
     best.is_crowded = !best.l2 && (before.is_crowded || choice.is_crowded);
     best.wait_ms = has_wait ? choice.wait_ms : before.wait_ms;
     best.strangers_passed_over = before.strangers_passed_over + choice.strangers_passed_over;
-    if (best.rank == Choice::Rank::kGood) return best;
+    if (best.rank == Choice::Rank::kGood || ends_guessing(question.fetch, best)) return best;
   }
   return best;
 }

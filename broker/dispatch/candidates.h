@@ -65,18 +65,18 @@ struct Choice {
 /// first two L2s at most one is a prover, of all kProversPerKeyMax; and at most one is a stranger,
 /// the ring's first L2 aside. Strangers come after all others that are not ejected where their
 /// network has kStrangersPerNetworkAndFetch of the fetch's L2s or kStrangerOrdersPerNetwork orders,
-/// or all strangers together more than their share (Strangers); of those that announced the root a
-/// fetch asks kClaimantsPerFetchMax. An L2 without a free place is passed over for one that has a
-/// place, but a fetch waits for a holder, since the others only might have the content. The first
-/// of all should not be slow (is_slow) where as good a one has a free place, but for one fetch in
-/// kSlowProbeEvery. L2s that are ejected come after all others, and L2s that do not read their
-/// lines come last. Where there are more than kCompleteL2sMin, those that have announced all that
-/// they have, and not this, come after all others that read their lines, and kCompletePerFetchMax
-/// at most. Where Fetch::prefers_exact, L2s that send whole DAGs come after all that can be asked
-/// now and are not ejected. At an L2 where the wait is likely to be longer than
-/// Settings::queue_wait_ms_max nobody waits. Of the ring's L2s, one with more of the `attempts` in
-/// flight at all L2s than FairShare allows it is passed over for one that has a free place and
-/// fewer, as Settings::bounded_load says.
+/// or all strangers together more than their share (Strangers), though for that share those that
+/// announced the root come after two L2s at most; of these a fetch asks kClaimantsPerFetchMax. An
+/// L2 without a free place is passed over for one that has a place, but a fetch waits for a holder,
+/// since the others only might have the content. The first of all should not be slow (is_slow)
+/// where as good a one has a free place, but for one fetch in kSlowProbeEvery. L2s that are ejected
+/// come after all others, and L2s that do not read their lines come last. Where there are more than
+/// kCompleteL2sMin, those that have announced all that they have, and not this, come after all
+/// others that read their lines, and kCompletePerFetchMax at most. Where Fetch::prefers_exact, L2s
+/// that send whole DAGs come after all that can be asked now and are not ejected. At an L2 where
+/// the wait is likely to be longer than Settings::queue_wait_ms_max nobody waits. Of the ring's
+/// L2s, one with more of the `attempts` in flight at all L2s than FairShare allows it is passed
+/// over for one that has a free place and fewer, as Settings::bounded_load says.
 [[nodiscard]] Choice choose_candidate(const Fetch& fetch, Registrations& registrations,
                                       const Settings& settings, std::span<const L2No> provers,
                                       size_t attempts, uint64_t now_ms);

@@ -286,6 +286,26 @@ TEST_CASE("all strangers together may have a twentieth of the orders in vain", "
   CHECK(asks_stranger(801));
 }
 
+TEST_CASE("two guesses come before a stranger that announced the root, whatever others have had",
+          "[broker][claims]") {
+  Edge edge;
+  constexpr size_t kKnown = limits::kCandidatesMax + 1;
+  for (size_t n = 1; n <= kKnown; ++n) {
+    edge.dispatch.make_known(
+        *edge.add("known-" + std::to_string(n), "203.0.113." + std::to_string(n)).l2);
+  }
+  edge.add_claimants(1);
+  const Edge::Node* claimant = &edge.nodes.back();
+  for (uint64_t n = 0; n < kStrangerOrdersFree; ++n) {
+    edge.dispatch.registrations.strangers().note_in_vain(edge.dispatch.now_ms);
+  }
+  REQUIRE_FALSE(edge.dispatch.registrations.strangers().have_room(edge.dispatch.now_ms));
+  edge.fetch(1);
+  const auto asked = edge.deny_all();
+  REQUIRE(asked.size() == limits::kCandidatesMax);
+  CHECK(asked[2] == claimant);
+}
+
 TEST_CASE("404 is not said while an L2 that has proven the root was not asked",
           "[broker][claims]") {
   Edge edge;
