@@ -14,7 +14,7 @@ from .process import free_port
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 SUPERVISOR = ROOT / "deploy" / "daphnis"
-WAIT_SECONDS = 20
+WAIT_SECONDS = 60  # Of which a machine that is not starved takes a tenth.
 OURSELVES = pwd.getpwuid(os.geteuid()).pw_name
 
 # One program for all three names. Files in the folder of the programs steer it: crash-NAME makes
