@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,18 +13,11 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "bench/cpu_seconds.h"
+
 namespace {
 
 constexpr size_t kPieceBytes = 1024 * 1024;
-
-double cpu_seconds() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& t) {
-    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
-  };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
 
 void hash_once(EVP_MD_CTX* context, const unsigned char* data, size_t size) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
