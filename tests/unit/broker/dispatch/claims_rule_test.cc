@@ -39,14 +39,7 @@ struct Edge {
     }
   }
   void fetch(uint64_t n, uint64_t root = kRoot) {
-    const CarRequest request{.root = cid_number(root)};
-    REQUIRE(dispatch.dispatcher.on_fetch(kWorker,
-                                         {.fetch_id = n,
-                                          .request = request,
-                                          .key = key_of(request),
-                                          .trace_id = "t-" + std::to_string(n),
-                                          .deadline_ms = 30'000},
-                                         dispatch.now_ms));
+    dispatch.fetch_unannounced(n, {.root = cid_number(root)});
   }
   /// The L2 with the last order; null: there was none.
   Node* asked_last() {

@@ -32,15 +32,8 @@ struct Crowd {
     for (uint64_t n = 100; n < 108; ++n) links.keys.push_back(key_of_multihash(cid_number(n)));
     return links;
   }
-  /// Begins a fetch that nobody has announced.
   void ask(uint64_t fetch_id, const CarRequest& request) {
-    REQUIRE(dispatch.dispatcher.on_fetch(kWorker,
-                                         {.fetch_id = fetch_id,
-                                          .request = request,
-                                          .key = key_of(request),
-                                          .trace_id = "t-" + std::to_string(fetch_id),
-                                          .deadline_ms = 30'000},
-                                         dispatch.now_ms));
+    dispatch.fetch_unannounced(fetch_id, request);
   }
   /// The one of the others that has an unanswered order says that it lacks the block.
   void deny_last() {

@@ -64,6 +64,10 @@ class Dispatch {
   /// Begins the fetch number `n`, with the trace id "t-n", for a DAG that `holder` has announced.
   void fetch(uint64_t n, const L2& holder, const CarRequest& request = {.root = cid_number(42)}) {
     registrations.holdings().add(holder, key_of_multihash(request.root));
+    fetch_unannounced(n, request);
+  }
+  /// The same for a DAG that nobody announces for it.
+  void fetch_unannounced(uint64_t n, const CarRequest& request) {
     REQUIRE(dispatcher.on_fetch(kWorker,
                                 {.fetch_id = n,
                                  .request = request,
