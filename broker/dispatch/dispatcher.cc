@@ -118,7 +118,6 @@ void Dispatcher::wait_for(Fetch& fetch, const Choice& choice, uint64_t now_ms) {
   fetch.was_queued = true;
   fetch.waits_for = fetch.last_l2 = l2.no;
   l2.waiting.push_back(fetch.no);
-  if (l2.is_held_back()) registrations_.strangers().wait(l2);
   places_wanted_.say(l2, now_ms);
   uint64_t patience_ms = fetch.deadline_ms - now_ms;
   if (fetch.past_sources.has(l2.id())) {
@@ -127,6 +126,7 @@ void Dispatcher::wait_for(Fetch& fetch, const Choice& choice, uint64_t now_ms) {
   }
   // Strangers that are silent hold back the others of their network for long.
   if (l2.is_held_back()) {
+    registrations_.strangers().wait(l2);
     patience_ms = std::min(patience_ms, context_.settings.first_byte_last_ms);
   }
   fetch.wait_until_ms = now_ms + patience_ms;

@@ -16,9 +16,7 @@ void Dispatcher::go_on(Fetch& fetch, uint64_t now_ms) {
 
 void Dispatcher::find_candidate(Fetch& fetch, uint64_t now_ms) {
   const bool may_ask = may_ask_more(fetch, now_ms);
-  fetch.is_known |= !registrations_.holdings().holders(fetch.key).empty() ||
-                    !registrations_.claims().provers(fetch.key).empty() ||
-                    !descent_.provers(fetch.key).empty();
+  fetch.is_known |= is_claimed(fetch) || !descent_.provers(fetch.key).empty();
   const Choice choice = may_ask ? choose(fetch, now_ms) : Choice{};
   if (choice.l2 && is_over_bound(fetch, now_ms)) {
     if (!fetch.attempts.empty()) return;  // These may still serve it.
