@@ -179,8 +179,7 @@ std::vector<L2No> full_candidates(const Fetch& fetch, Registrations& registratio
     if (may_be_asked && !l2->has_free_place()) full.push_back(l2->no);
   };
   const auto offer = [&](L2No no) {
-    const bool was_asked = std::ranges::find(fetch.asked, no) != fetch.asked.end();
-    if (!was_asked) consider(registrations.registry().find(no));
+    if (!fetch.was_asked(no)) consider(registrations.registry().find(no));
     return true;
   };
   for (const L2No no : registrations.claims().provers(fetch.key)) offer(no);

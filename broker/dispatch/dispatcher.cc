@@ -64,12 +64,8 @@ Outcome Dispatcher::failure_of(const Fetch& fetch, bool is_crowded) const {
   if (fetch.unusable > 0) return Outcome::kOverloaded;  // The content is there.
   if (is_crowded || fetch.asked.empty()) return Outcome::kOverloaded;
   // Who proved the root before is the likeliest to have it.
-  const auto was_asked = [&](L2No no) {
-    return std::ranges::find(fetch.asked, no) != fetch.asked.end();
-  };
-  if (std::ranges::all_of(registrations_.claims().provers(fetch.key), was_asked)) {
-    return Outcome::kNotFound;
-  }
+  const ProverTable::Provers provers = registrations_.claims().provers(fetch.key);
+  if (fetch.were_all_asked(provers)) return Outcome::kNotFound;
   ++context_.counters.deeds_unasked;
   return Outcome::kOverloaded;
 }

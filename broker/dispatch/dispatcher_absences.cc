@@ -48,12 +48,9 @@ void Dispatcher::remember_absence(const Fetch& fetch, bool was_complete, uint64_
   if (is_off || !fetch.is_from_start || fetch.is_in_mid_answer) return;
   // Who has announced the root, or proven a block that links to it, may have it, be it that nobody
   // got to ask.
-  const auto was_asked = [&](L2No no) {
-    return std::ranges::find(fetch.asked, no) != fetch.asked.end();
-  };
-  if (!std::ranges::all_of(registrations_.holdings().holders(fetch.key), was_asked)) return;
-  if (!std::ranges::all_of(registrations_.claims().provers(fetch.key), was_asked)) return;
-  if (!std::ranges::all_of(provers_for(fetch), was_asked)) return;
+  if (!fetch.were_all_asked(registrations_.holdings().holders(fetch.key))) return;
+  if (!fetch.were_all_asked(registrations_.claims().provers(fetch.key))) return;
+  if (!fetch.were_all_asked(provers_for(fetch))) return;
   Counters& counters = context_.counters;
   const bool was_said = was_complete && fetch.orders > 0 && fetch.said_not_found == fetch.orders;
   if (!was_said && !may_conclude_absence(fetch, now_ms)) return;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -87,7 +88,13 @@ struct Fetch {
   /// An L2 was asked, or waited for in vain.
   void note_asked(L2No l2) {
     ++orders;
-    if (std::ranges::find(asked, l2) == asked.end()) asked.push_back(l2);
+    if (!was_asked(l2)) asked.push_back(l2);
+  }
+  [[nodiscard]] bool was_asked(L2No l2) const {
+    return std::ranges::find(asked, l2) != asked.end();
+  }
+  [[nodiscard]] bool were_all_asked(std::span<const L2No> l2s) const {
+    return std::ranges::all_of(l2s, [&](L2No l2) { return was_asked(l2); });
   }
   /// True where an L2 that reads whole requests is asked for the root block alone; others are asked
   /// for the whole DAG.

@@ -8,7 +8,7 @@
 namespace daphnis::broker {
 
 bool Pick::offer(L2No no) {
-  return std::ranges::find(fetch_.asked, no) != fetch_.asked.end() || consider(no);
+  return fetch_.was_asked(no) || consider(no);
 }
 
 bool Pick::consider(L2No no) {
