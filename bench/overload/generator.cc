@@ -94,6 +94,7 @@ struct Client {
   std::string field;  ///< The name of the header field that is being read.
   bool has_retry_after = false;
   bool is_done = false;
+  bool goes_on = false;  ///< The connection is open after the answer.
 };
 
 int on_field(llhttp_t* parser, const char* at, size_t size) {
@@ -109,7 +110,9 @@ int on_field_complete(llhttp_t* parser) {
 }
 
 int on_complete(llhttp_t* parser) {
-  static_cast<Client*>(parser->data)->is_done = true;
+  auto& client = *static_cast<Client*>(parser->data);
+  client.is_done = true;
+  client.goes_on = llhttp_should_keep_alive(parser) != 0;  // Right only within this call.
   return 0;
 }
 
@@ -240,9 +243,8 @@ class Generator {
     }
     if (!client.is_done) return;
     note(client);
-    const bool goes_on = llhttp_should_keep_alive(&client.parser) != 0;
     client.is_waiting = client.is_done = client.has_retry_after = false;
-    if (!goes_on) reopen(client);
+    if (!client.goes_on) reopen(client);
     free_.push_back(&client);
   }
 
