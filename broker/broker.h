@@ -26,6 +26,10 @@ class Broker {
   Broker(const Broker&) = delete;
   Broker& operator=(const Broker&) = delete;
 
+  /// Sets what says for how long the process has been busy. To be called before any input; without
+  /// it the broker is never too busy for a fetch.
+  void set_busy_time(BusyTime busy_us) { context_.busy_us = std::move(busy_us); }
+
   // --- L2 connections ---
   /// `address` is the peer's, without port; `cookie` the socket's SO_COOKIE.
   void on_l2_connected(ConnId conn, const std::string& address, uint64_t cookie, uint64_t now_ms);

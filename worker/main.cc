@@ -30,6 +30,7 @@ struct Texts {
   std::string access_log = "on";
   std::string cache_verify = "scrub";
   std::string keep_directories = "on";
+  std::string shed_when_busy = "on";
 };
 
 /// Parses "on", "off" or "sampled:N" into `every`: one line in so many is written, and 0 means
@@ -98,6 +99,8 @@ void add_limits(daphnis::uv::SettingsReader& reader, daphnis::worker::Settings& 
                   "Bytes a second an L2 must send while it is read");
   reader.add_number("requests-max", to.requests_max, size_t{1}, kCountMax,
                     "Requests in flight; beyond: 503");
+  reader.add_number("fetches-busy", to.fetches_busy, size_t{1}, kCountMax,
+                    "The least that --shed-when-busy lets be under way");
   reader.add_number("clients-max", to.clients_max, size_t{1}, kCountMax,
                     "Connections; beyond, idle ones make room");
   reader.add_size("slow-reader-rate", to.slow_reader_rate, uint64_t{0}, uint64_t{kGiB},
@@ -141,6 +144,9 @@ int main(int argc, char** argv) {
   reader.add_word("keep-directories", texts.keep_directories,
                   {daphnis::kRuleModeWords.begin(), daphnis::kRuleModeWords.end()},
                   "A directory that lacks the name asked for goes into the cache");
+  reader.add_word("shed-when-busy", texts.shed_when_busy,
+                  {daphnis::kRuleModeWords.begin(), daphnis::kRuleModeWords.end()},
+                  "A worker without processor time to spare lets fewer fetches be under way");
   add_limits(reader, shell_settings.settings);
   if (const auto exit_code = reader.parse(argc, argv)) return *exit_code;
 
@@ -156,6 +162,7 @@ int main(int argc, char** argv) {
     return opened.error().code == daphnis::Errc::kInvalid ? kExitUsage : kExitFailure;
   }
   shell_settings.settings.keeps_directories = daphnis::rule_mode_of(texts.keep_directories);
+  shell_settings.settings.sheds_busy = daphnis::rule_mode_of(texts.shed_when_busy);
   if (allows_sha1) shell_settings.settings.budget.sha1 = daphnis::Sha1::kAllowed;
   shell_settings.verifies_hits = texts.cache_verify == "always";
 

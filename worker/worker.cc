@@ -101,6 +101,7 @@ ipc::WorkerStats Worker::stats() const {
   stats.clients = static_cast<uint32_t>(clients_.size());
   stats.joins = answerer_.joins();
   stats.shed = answerer_.shed();
+  stats.shed_busy = answerer_.shed_busy();
   stats.directories = fetches_.directories();
   stats.verify_failures = fetches_.verify_failures();
   stats.spools = spools_.opened();

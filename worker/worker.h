@@ -40,6 +40,11 @@ class Worker final : private RequestSink {
   /// Sets what reads the cache; without it there is no cache. To be called before a broker is
   /// connected; `reads` must outlive all but the destructor.
   void set_cache_reads(CacheReads& reads) { cache_.set_reads(&reads); }
+  /// Sets what says for how many microseconds the process has been busy since it started. Without
+  /// it the process is taken for one that never is.
+  void set_busy_time(std::function<uint64_t()> busy_us) {
+    answerer_.set_busy_time(std::move(busy_us));
+  }
   /// Takes the result of a look-up that took time.
   void on_cache_look(CacheQueryId id, CacheLook look, uint64_t now_ms) {
     cache_.on_look(id, std::move(look), now_ms);

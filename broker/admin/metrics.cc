@@ -343,6 +343,8 @@ void add_workers(Metrics& out, const Broker& broker) {
               totals.sum.yields);
   out.counter("worker_requests_shed_total", "Requests answered 503 at once, at a bound",
               totals.sum.shed);
+  out.counter("worker_requests_shed_busy_total", "Requests for which the worker was too busy",
+              totals.sum.shed_busy);
   out.counter("worker_directories_total", "Blocks fetched for the cache that lack a path's name",
               totals.sum.directories);
   out.counter("worker_log_lines_dropped_total", "Log lines of workers that nobody took",

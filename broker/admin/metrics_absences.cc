@@ -7,6 +7,8 @@ void add_absences(Metrics& out, const Broker& broker) {
   const Dispatcher& dispatcher = broker.dispatcher();
   out.counter("fetches_shed_total", "Fetches refused since too many are under way",
               counters.fetches_shed);
+  out.counter("fetches_shed_busy_total", "Fetches for which the broker was too busy",
+              counters.fetches_shed_busy);
   out.begin(MetricKind::kGauge, "absences", "Contents and paths remembered not to be there",
             "kind");
   out.add("round", dispatcher.absences().size());

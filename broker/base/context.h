@@ -17,6 +17,9 @@ namespace daphnis::broker {
 /// 16 bytes from a cryptographic source (a seeded one in simulations).
 using RandomSource = std::function<Uuid()>;
 
+/// For how many microseconds the process has been busy since it started (BusyLimit::sample).
+using BusyTime = std::function<uint64_t()>;
+
 /// What every part of the broker needs. Owned by the broker; outlives the parts.
 struct Context {
   Settings settings;
@@ -28,6 +31,7 @@ struct Context {
   /// The --index of each admitted worker. An attempt's record names the worker by it, since another
   /// connection has another WorkerId.
   std::map<WorkerId, uint32_t> worker_indices = {};
+  BusyTime busy_us = {};  ///< Empty: the process is taken for one that is never busy.
 
   [[nodiscard]] uint32_t wall_s(uint64_t now_ms) const {
     return static_cast<uint32_t>(static_cast<int64_t>(now_ms / 1000) + wall_ahead_s);

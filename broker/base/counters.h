@@ -43,7 +43,8 @@ struct Counters {
   uint64_t places_wanted = 0;
   uint64_t bounded_load_passed_over = 0;
   uint64_t slow_start_passed_over = 0;
-  uint64_t fetches_shed = 0;  ///< At Settings::fetches_max.
+  uint64_t fetches_shed = 0;       ///< At Settings::fetches_max, or since the broker is too busy.
+  uint64_t fetches_shed_busy = 0;  ///< Those for which it was too busy (BusyLimit).
   // What is not there. With RuleMode::kObserve hits and refusals are counted and not made.
   uint64_t absences_said = 0;
   uint64_t absences_concluded = 0;

@@ -50,6 +50,9 @@ struct Settings {
   /// Orders for content that nobody announced end where too many came to nothing (FruitlessOrders).
   RuleMode fruitless_bound = RuleMode::kOn;
   size_t fetches_max = limits::kFetchesMax;  ///< Under way at once; beyond: kOverloaded.
+  /// Where the broker is busy all the time, fewer may be under way, down to fetches_busy.
+  RuleMode sheds_busy = RuleMode::kOn;
+  size_t fetches_busy = 4'096;
   // Registrations (DESIGN 3.1).
   uint64_t heartbeat_ms = 5'000;
   uint64_t l2_stuck_ms = 15'000;  ///< An L2 whose socket takes nothing for this long is dropped.

@@ -11,7 +11,7 @@ namespace daphnis::broker {
 bool Dispatcher::on_fetch(WorkerId worker, ipc::Fetch&& message, uint64_t now_ms) {
   const WorkerFetchId worker_fetch_id{message.fetch_id};
   if (fetches_.contains(worker, worker_fetch_id)) return false;
-  if (is_draining_ || fetches_.size() >= context_.settings.fetches_max) {
+  if (is_draining_ || has_too_many_fetches(now_ms)) {
     context_.counters.fetches_shed += is_draining_ ? 0 : 1;
     refuse(worker, worker_fetch_id, is_draining_ ? Outcome::kDraining : Outcome::kOverloaded, 0);
     ended_.push_back({.worker = worker,
@@ -31,6 +31,15 @@ bool Dispatcher::on_fetch(WorkerId worker, ipc::Fetch&& message, uint64_t now_ms
     find_candidate(fetch, now_ms);
   }
   return true;
+}
+
+/// At the bound, or since a broker that is busy all the time would serve a further one too late.
+bool Dispatcher::has_too_many_fetches(uint64_t now_ms) {
+  const size_t under_way = fetches_.size();
+  if (under_way >= context_.settings.fetches_max) return true;
+  if (!context_.busy_us || !busy_limit_.is_over(under_way, now_ms, context_.busy_us)) return false;
+  ++context_.counters.fetches_shed_busy;
+  return busy_limit_.is_on();
 }
 
 void Dispatcher::give_up_for_lack(Fetch& fetch, const Choice& choice, bool was_complete,

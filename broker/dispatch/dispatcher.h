@@ -16,6 +16,7 @@
 #include "broker/dispatch/places_wanted.h"
 #include "broker/registry/prover_table.h"
 #include "broker/registry/registrations.h"
+#include "common/base/busy_limit.h"
 #include "common/ipc/ipc_messages.h"
 #include "common/request/not_found.h"
 
@@ -150,6 +151,8 @@ class Dispatcher {
   [[nodiscard]] const FruitlessOrders& fruitless_orders() const { return fruitless_; }
 
  private:
+  /// True where the broker can take no further fetch.
+  [[nodiscard]] bool has_too_many_fetches(uint64_t now_ms);
   /// Decides after each end of one of its attempts, and whenever an order is late, whether the
   /// fetch asks another L2: never while it waits for a place, or while an attempt is under way that
   /// may still serve it: one that is handed off, or not late yet.
@@ -241,6 +244,8 @@ class Dispatcher {
   HolderWaits holder_waits_;
   Absences absences_;
   FruitlessOrders fruitless_;
+  BusyLimit busy_limit_{context_.settings.sheds_busy, context_.settings.fetches_busy,
+                        context_.settings.fetches_max};
   std::vector<FetchEnd> ended_;
   size_t waiting_ = 0;
   bool is_draining_ = false;

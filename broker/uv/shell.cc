@@ -83,7 +83,9 @@ Shell::Shell(daphnis::uv::Loop& loop, daphnis::uv::Log& log, Settings settings,
       stop_(loop, [this] {
         // Connections that linger have deadlines of their own, so this ends.
         if (broker_.l2_server().connections() == 0) loop_.stop();
-      }) {}
+      }) {
+  broker_.set_busy_time(daphnis::uv::busy_time_us);
+}
 
 Shell::~Shell() = default;
 

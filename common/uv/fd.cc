@@ -214,4 +214,15 @@ uint64_t cpu_time_us() {
   return us(usage.ru_utime) + us(usage.ru_stime);
 }
 
+uint64_t busy_time_us() {
+  std::FILE* file = std::fopen("/proc/self/schedstat", "re");
+  if (!file) return 0;
+  unsigned long ran_ns = 0;
+  unsigned long waited_ns = 0;
+  const int read = std::fscanf(file, "%lu %lu", &ran_ns, &waited_ns);
+  std::fclose(file);
+  constexpr uint64_t kNsPerUs = 1'000;
+  return read == 2 ? (uint64_t{ran_ns} + waited_ns) / kNsPerUs : 0;
+}
+
 }  // namespace daphnis::uv

@@ -77,5 +77,8 @@ uint64_t raise_descriptor_limit();
 [[nodiscard]] uint64_t resident_bytes();
 /// User plus system CPU time of this process in microseconds.
 [[nodiscard]] uint64_t cpu_time_us();
+/// For how many microseconds the first thread of this process has run, or has been ready and waited
+/// for a processor, since it started. 0 where the kernel does not say.
+[[nodiscard]] uint64_t busy_time_us();
 
 }  // namespace daphnis::uv

@@ -56,6 +56,15 @@ bool Answerer::is_short_of_memory() const {
   return fetches_.window_bytes() >= limits::kFetchWindowsShedBytes;
 }
 
+/// True where so many fetches are under way that the process, which is busy all the time, would end
+/// a further one too late. One that is under way may have any number of readers.
+bool Answerer::is_too_busy_for(const Content& content, uint64_t now_ms) {
+  if (!busy_us_ || is_under_way(content)) return false;
+  if (!busy_limit_.is_over(fetches_.size(), now_ms, busy_us_)) return false;
+  ++shed_busy_;
+  return busy_limit_.is_on();
+}
+
 /// Counts the exchange as waiting. False where requests_max wait already.
 bool Answerer::begin_waiting(Exchange& exchange) {
   if (exchange.facts.counts_in_flight) return true;
@@ -92,9 +101,11 @@ void Answerer::on_not_cached(Exchange& exchange, Content content, uint64_t now_m
   give(exchange, answer_for(Outcome::kNotCached), scene_, CacheStatus::kMiss, now_ms);
 }
 
-/// True where the worker is too busy for a further fetch: then the answer is 503.
-bool Answerer::is_shed(Exchange& exchange, uint64_t now_ms) {
-  if (!is_short_of_memory() && begin_waiting(exchange)) return false;
+/// True where the worker has too much to do for a further request: then the answer is 503.
+bool Answerer::is_shed(Exchange& exchange, const Content& content, uint64_t now_ms) {
+  if (!is_short_of_memory() && !is_too_busy_for(content, now_ms) && begin_waiting(exchange)) {
+    return false;
+  }
   ++shed_;
   give(exchange, answer_for(Outcome::kOverloaded), scene_, CacheStatus::kNone, now_ms);
   return true;
@@ -102,7 +113,7 @@ bool Answerer::is_shed(Exchange& exchange, uint64_t now_ms) {
 
 /// Answers from a fetch, a new one or one that is under way.
 void Answerer::start_fetch(Exchange& exchange, Content content, uint64_t now_ms) {
-  if (is_shed(exchange, now_ms)) return;
+  if (is_shed(exchange, content, now_ms)) return;
   bool joins = false;
   Fetch& fetch = fetch_of(content, exchange, joins, now_ms);
   auto answer = std::make_unique<ContentAnswer>(exchange, std::move(content), fetch,
@@ -113,7 +124,7 @@ void Answerer::start_fetch(Exchange& exchange, Content content, uint64_t now_ms)
 
 /// Answers with one block, if the broker knows a cached file that holds it.
 void Answerer::start_look_up(Exchange& exchange, Content content, uint64_t now_ms) {
-  if (is_shed(exchange, now_ms)) return;
+  if (is_shed(exchange, content, now_ms)) return;
   CarRequest wanted = to_fetch(content);
   const RequestKey key = key_of(wanted);
   Fetch& fetch = fetches_.look_up(std::move(wanted), key, exchange.facts.request_id, now_ms);

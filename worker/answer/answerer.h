@@ -1,8 +1,12 @@
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
+#include "common/base/busy_limit.h"
 #include "worker/answer/content_answer.h"
 #include "worker/answer/fetch_answer.h"
 #include "worker/base/settings.h"
@@ -54,6 +58,12 @@ class Answerer {
   [[nodiscard]] uint64_t joins() const { return joins_; }
   /// The number of requests answered 503 at once.
   [[nodiscard]] uint64_t shed() const { return shed_; }
+  /// Of these, those for which the process was too busy; where that rule only counts, the number of
+  /// those that it would have refused.
+  [[nodiscard]] uint64_t shed_busy() const { return shed_busy_; }
+  /// Sets what says for how many microseconds the process has been busy since it started. Without
+  /// it the process is taken for one that never is.
+  void set_busy_time(std::function<uint64_t()> busy_us) { busy_us_ = std::move(busy_us); }
 
  private:
   [[nodiscard]] bool answer_from_memo(Exchange& exchange, const std::string& memo_key,
@@ -62,7 +72,7 @@ class Answerer {
   void answer_hit(Exchange& exchange, const Content& content, const CachedFile& file,
                   uint64_t now_ms);
   [[nodiscard]] bool begin_waiting(Exchange& exchange);
-  [[nodiscard]] bool is_shed(Exchange& exchange, uint64_t now_ms);
+  [[nodiscard]] bool is_shed(Exchange& exchange, const Content& content, uint64_t now_ms);
   void start_fetch(Exchange& exchange, Content content, uint64_t now_ms);
   void start_look_up(Exchange& exchange, Content content, uint64_t now_ms);
   void answer_from(Fetch& fetch, Exchange& exchange, std::unique_ptr<FetchAnswer> answer,
@@ -72,6 +82,7 @@ class Answerer {
   [[nodiscard]] Fetch& fetch_of(const Content& content, const Exchange& exchange, bool& joins,
                                 uint64_t now_ms);
   [[nodiscard]] bool is_short_of_memory() const;
+  [[nodiscard]] bool is_too_busy_for(const Content& content, uint64_t now_ms);
 
   const Settings& settings_;
   const AnswerScene& scene_;
@@ -80,7 +91,10 @@ class Answerer {
   Memo memo_;
   size_t in_flight_ = 0;  ///< Exchanges that are served from a fetch, or wait for it.
   uint64_t joins_ = 0;
+  BusyLimit busy_limit_{settings_.sheds_busy, settings_.fetches_busy, settings_.requests_max};
+  std::function<uint64_t()> busy_us_;
   uint64_t shed_ = 0;
+  uint64_t shed_busy_ = 0;
 };
 
 }  // namespace daphnis::worker

@@ -53,6 +53,7 @@ Shell::Shell(daphnis::uv::Loop& loop, daphnis::uv::Log& log, const ShellSettings
       flush_log_(loop, [this] { log_.flush(); }),
       link_(loop, settings.socket_path, link_events()) {
   driver_.core().set_cache_reads(cache_reads_);
+  driver_.core().set_busy_time(daphnis::uv::busy_time_us);
   driver_.core().on_wall_clock(std::time(nullptr));
 }
 

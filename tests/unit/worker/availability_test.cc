@@ -110,6 +110,35 @@ TEST_CASE("beyond the bound on requests in flight the answer is 503 at once", "[
   CHECK(rig.sent<ipc::Fetch>().size() == 1);
 }
 
+TEST_CASE("a worker that is busy all the time lets fewer fetches be under way", "[worker]") {
+  const RuleMode mode = GENERATE(RuleMode::kOn, RuleMode::kObserve, RuleMode::kOff);
+  Settings settings;
+  settings.sheds_busy = mode;
+  settings.fetches_busy = 2;
+  settings.requests_max = 4;
+  Rig rig(settings);
+  rig.worker.set_busy_time([&rig] { return rig.now_ms * 1'000; });
+  rig.start_broker();
+  const std::vector<SampleCar> cars = {SampleCar(), SampleCar(2'000), SampleCar(3'000)};
+  for (size_t n = 0; n < 2; ++n) rig.send(rig.connect(), get(cars[n]));
+  Peer& third = rig.connect();
+  for (int n = 0; n < 40; ++n) {  // Requests that end at once, over four seconds.
+    rig.now_ms += BusyLimit::kSampleMs;
+    Peer& other = rig.connect();
+    rig.send(other, get(cars[2]));
+    rig.lose(other);
+  }
+  rig.sent<ipc::Fetch>();
+  rig.send(third, get(cars[2]));
+  const bool is_on = mode == RuleMode::kOn;
+  CHECK(rig.sent<ipc::Fetch>().size() == (is_on ? 0 : 1));
+  CHECK(status_line(third.received) == (is_on ? "HTTP/1.1 503 Service Unavailable" : ""));
+  CHECK((rig.worker.stats().shed_busy > 0) == (mode != RuleMode::kOff));
+  CHECK((rig.worker.stats().shed > 0) == is_on);
+  rig.send(rig.connect(), get(cars[0]));
+  CHECK(rig.worker.stats().joins == 1);
+}
+
 TEST_CASE("beyond the bound on connections a client is turned away", "[worker]") {
   Settings settings;
   settings.clients_max = 1;

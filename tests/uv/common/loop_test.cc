@@ -4,11 +4,13 @@
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "common/uv/fd.h"
 #include "common/uv/poll.h"
 #include "common/uv/stream.h"
 
@@ -185,6 +187,16 @@ TEST_CASE("a name is listened on at its address, and every address where none is
   const auto nowhere = listen_tcp({"no-such-host.invalid", 0}, PortSharing::kExclusive, 1);
   REQUIRE_FALSE(nowhere);
   CHECK_THAT(nowhere.error().text(), Catch::Contains("cannot resolve no-such-host.invalid"));
+}
+
+TEST_CASE("a process that computes is busy, whether or not it has a processor", "[loop]") {
+  using Clock = std::chrono::steady_clock;
+  const uint64_t before_us = busy_time_us();
+  const auto begun = Clock::now();
+  while (Clock::now() < begun + std::chrono::milliseconds(200)) {
+  }
+  // The kernel counts what a process has run at its ticks, 10 ms apart at most.
+  CHECK(busy_time_us() - before_us >= 180'000);
 }
 
 }  // namespace daphnis::uv

@@ -181,4 +181,34 @@ TEST_CASE("beyond the bound on fetches under way a fetch is refused at once",
   CHECK(rig.failures().empty());
 }
 
+TEST_CASE("a broker that is busy all the time takes fewer fetches", "[broker][dispatch]") {
+  const RuleMode mode = GENERATE(RuleMode::kOn, RuleMode::kObserve, RuleMode::kOff);
+  Dispatch rig({.fetches_max = 10, .sheds_busy = mode, .fetches_busy = 2});
+  FakeL2 l2;
+  const L2& home = rig.add(l2, "home");
+  uint64_t busy_percent = 100;
+  uint64_t busy_us = 0;
+  rig.context.busy_us = [&] { return busy_us; };
+  uint64_t number = 0;
+  const auto ask_for = [&](uint64_t ms) {
+    for (uint64_t passed = 0; passed < ms; passed += BusyLimit::kSampleMs) {
+      rig.now_ms += BusyLimit::kSampleMs;
+      busy_us += BusyLimit::kSampleMs * busy_percent * 10;
+      rig.fetch(++number, home);
+      rig.cancel(number);
+    }
+  };
+  rig.fetch(++number, home);
+  rig.fetch(++number, home);
+  ask_for(4'000);
+  const bool is_on = mode == RuleMode::kOn;
+  CHECK((rig.context.counters.fetches_shed > 0) == is_on);
+  CHECK((rig.context.counters.fetches_shed_busy > 0) == (mode != RuleMode::kOff));
+  busy_percent = 50;
+  ask_for(4'000);
+  static_cast<void>(rig.failures());
+  rig.fetch(++number, home);
+  CHECK(rig.failures().empty());
+}
+
 }  // namespace daphnis::broker
