@@ -48,7 +48,7 @@ struct Settings {
   size_t requests_max = 4'096;  ///< Requests that wait for content; more are answered 503 at once.
   /// Where the process is busy all the time, fewer fetches may be under way, down to fetches_busy.
   RuleMode sheds_busy = RuleMode::kOn;
-  size_t fetches_busy = 256;
+  size_t fetches_busy = 128;
   size_t clients_max = 16'384;  ///< Client connections; more are closed as they come.
   /// High watermark of a client's output queue; the low one is half of it.
   size_t output_high_bytes = 1 * limits::kMiB;
