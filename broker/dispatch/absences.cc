@@ -33,6 +33,11 @@ const Absences::Known* Absences::find(const Key& key, const Fetch& fetch, uint64
   return found->second.root.names_same_block(fetch.request.root) ? &found->second : nullptr;
 }
 
+bool Absences::may_have(uint64_t root_key) const {
+  const auto first = rounds_.lower_bound({root_key, RequestKey{}});
+  return first != rounds_.end() && first->first.first == root_key;
+}
+
 size_t Absences::forget(uint64_t root_key) {
   const auto begin = rounds_.lower_bound({root_key, RequestKey{}});
   auto end = begin;

@@ -46,6 +46,8 @@ class Absences {
   /// there; null: it is not remembered. An L2 that has arrived later may have it. Valid until the
   /// next call.
   [[nodiscard]] const uint64_t* find(const Fetch& fetch, uint64_t now_ms);
+  /// True where a round of a root with this key may be remembered.
+  [[nodiscard]] bool may_have(uint64_t root_key) const;
   /// An L2 says that it has this root. Returns how many rounds are forgotten for that.
   size_t forget(uint64_t root_key);
   /// Forgets the round of this fetch.

@@ -49,6 +49,10 @@ class Dispatcher {
   /// The worker has proven a block of an attempt, which links to these keys. An unknown attempt is
   /// ignored.
   void on_links(WorkerId worker, const ipc::Links& message);
+  /// True where links that were not heard of yet might decide whom a fetch of this asks first: it
+  /// is for one block, no L2 is known that comes before those that proved a link to it, and none of
+  /// these is known either.
+  [[nodiscard]] bool waits_for_links(const CarRequest& request) const;
   /// The worker's source of a fetch stands still: notes where the fetch has come to, and starts the
   /// next candidate beside it, where one has a free place and no other order of the fetch is fresh;
   /// else nothing happens. An unknown id is ignored, as in on_cancel().

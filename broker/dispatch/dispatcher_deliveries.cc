@@ -123,6 +123,18 @@ void Dispatcher::on_links(WorkerId worker, const ipc::Links& message) {
   }
 }
 
+bool Dispatcher::waits_for_links(const CarRequest& request) const {
+  if (!asks_for_one_block(request) || context_.settings.descent == RuleMode::kOff) return false;
+  const uint64_t key = key_of_multihash(request.root);
+  if (absences_.may_have(key)) return true;  // A link takes it back.
+  const bool tells_strangers = context_.settings.claims == RuleMode::kOn;
+  const bool has_holder = std::ranges::any_of(registrations_.holdings().holders(key), [&](L2No no) {
+    return !tells_strangers || !std::as_const(registrations_).registry().find(no)->is_stranger();
+  });
+  return !has_holder && registrations_.claims().provers(key).empty() &&
+         descent_.provers(key).empty();
+}
+
 void Dispatcher::strike_prover(const Attempt& attempt, const AttemptEnding& ending) {
   const bool is_failure = ending.how == Outcome::kNotFound || ending.how == Outcome::kSilent ||
                           ending.how == Outcome::kStalled || ending.how == Outcome::kAborted ||

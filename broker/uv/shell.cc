@@ -149,11 +149,14 @@ Result<void> Shell::listen() {
 
 /// Takes a message, or holds it until all that was sent before it has been read. A client that
 /// walks a DAG block by block may ask at another worker for what a block links to, as soon as it
-/// has the block: the broker is to hear of the links first, which lie in that worker's socket.
+/// has the block: the broker is to hear of the links first, which lie in that worker's socket. That
+/// costs another poll, so only questions are held that the links may decide.
 void Shell::on_worker_message(FromWorker message) {
   const auto* fetch = std::get_if<ipc::Fetch>(&message.message);
   const bool is_held = std::ranges::find(held_, message.worker, &FromWorker::worker) != held_.end();
-  if (!is_held && !(fetch && asks_for_one_block(fetch->request))) return take(std::move(message));
+  if (!is_held && !(fetch && broker_.dispatcher().waits_for_links(fetch->request))) {
+    return take(std::move(message));
+  }
   held_.push_back(std::move(message));
   after_poll_.start();
 }

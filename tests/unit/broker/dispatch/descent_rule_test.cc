@@ -1,4 +1,5 @@
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "tests/unit/broker/dispatch/dispatch_rig.h"
@@ -208,6 +209,44 @@ TEST_CASE("links count only while the attempt is its worker's and has an id", "[
   CHECK(crowd.dispatch.dispatcher.descent().size() == (is_anonymous ? 8 : 10));
 }
 
+TEST_CASE("a question waits for links only where they might decide whom it asks first",
+          "[broker][descent]") {
+  Crowd crowd;
+  Dispatcher& dispatcher = crowd.dispatch.dispatcher;
+  CHECK(dispatcher.waits_for_links(raw(200)));
+  CHECK(dispatcher.waits_for_links({.root = cid_number(200), .scope = DagScope::kBlock}));
+  CHECK_FALSE(dispatcher.waits_for_links({.root = cid_number(200), .path = {"a"}}));
+  // An L2 has proven the block, or one that links to it.
+  CHECK_FALSE(dispatcher.waits_for_links(raw(42)));
+  CHECK_FALSE(dispatcher.waits_for_links(raw(100)));
+
+  // Who has proven a link comes before a holder that has never delivered, and behind others.
+  L2& holder = *crowd.dispatch.registrations.registry().find(std::string("other-3"));
+  static_cast<void>(crowd.dispatch.announce(holder, 201));
+  CHECK(dispatcher.waits_for_links(raw(201)));
+  crowd.dispatch.make_known(holder);
+  CHECK_FALSE(dispatcher.waits_for_links(raw(201)));
+}
+
+TEST_CASE("a question for what is remembered not to be there waits for links",
+          "[broker][descent]") {
+  Crowd crowd({}, 2);
+  L2& holder = *crowd.dispatch.registrations.registry().find(std::string("other-0"));
+  crowd.dispatch.make_known(holder);
+  crowd.ask(200, raw(200));
+  bool has_prover_denied = false;
+  for (int asked = 0; asked < 3; ++asked) {
+    if (crowd.prover.orders.size() == 2 && !std::exchange(has_prover_denied, true)) {
+      crowd.dispatch.say_not_found(crowd.prover);
+    } else {
+      crowd.deny_last();
+    }
+  }
+  CHECK(crowd.dispatch.failures().at(200) == Outcome::kNotFound);
+  crowd.dispatch.registrations.holdings().add(holder, key_of_multihash(cid_number(200)));
+  CHECK(crowd.dispatch.dispatcher.waits_for_links(raw(200)));
+}
+
 TEST_CASE("descent can be turned off, or only count", "[broker][descent]") {
   const RuleMode mode = GENERATE(RuleMode::kOff, RuleMode::kObserve);
   Crowd crowd({.descent = mode}, 60);
@@ -216,6 +255,7 @@ TEST_CASE("descent can be turned off, or only count", "[broker][descent]") {
   for (uint64_t n = 100; n < 108; ++n) crowd.ask(n, raw(n));
   CHECK(crowd.counters.descent_hits == (observes ? 8 : 0));
   CHECK(crowd.orders_of_others() >= 4);
+  CHECK(crowd.dispatch.dispatcher.waits_for_links(raw(200)) == observes);
 }
 
 TEST_CASE("silence of legacy L2s about a block that nobody knows is not-found",
