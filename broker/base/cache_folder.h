@@ -1,11 +1,14 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "broker/base/cache_types.h"
+#include "common/base/limits.h"
 #include "common/base/uuid.h"
 
 /// The tasks that the broker's core gives its cache folder, and the events that the folder reports.
@@ -16,6 +19,9 @@
 namespace daphnis::broker {
 
 inline constexpr size_t kBlocksListedMax = 16'384;  ///< Blocks in one BlocksListed.
+/// The longest trailer whose blocks FileStored tells, with about 75 blocks; it is read with the
+/// footer, at no cost of its own.
+inline constexpr size_t kStoredTrailerBytesMax = 4 * limits::kKiB;
 
 // --- Tasks ---
 
@@ -24,7 +30,8 @@ struct StoreFile {
   SpoolId spool;
   std::string name;
   RequestKey key{};
-  uint64_t size = 0;  ///< The bytes that the file must have.
+  uint64_t size = 0;                      ///< The bytes that the file must have.
+  std::optional<Uuid> block_secret = {};  ///< For the blocks' keys; nullopt: nobody wants them.
 };
 /// Unlinks the keys' files under objects/; a missing file counts as unlinked. FilesUnlinked reports
 /// the end.
@@ -69,6 +76,9 @@ struct FileStored {
   RequestKey key{};
   bool is_stored = false;
   std::string why;  ///< The reason, where the file is not stored.
+  /// What ListBlocks would report; nullopt where the blocks are not wanted, or the file's trailer
+  /// is longer than kStoredTrailerBytesMax.
+  std::optional<std::vector<BlockKey>> blocks = {};
 };
 struct FilesUnlinked {
   uint64_t deferred_free = 0;

@@ -128,7 +128,14 @@ void Cache::on_event(const FileStored& event, uint64_t) {
     is_held = false;
   }
   // A wall clock that goes back makes no new file older than those of before.
-  if (is_held) want_blocks(storing.key, std::max(stored_last_s_, entry->stored_s));
+  if (is_held) {
+    const uint32_t stored_s = std::max(stored_last_s_, entry->stored_s);
+    if (event.blocks) {
+      know_blocks(storing.key, stored_s, *event.blocks);
+    } else {
+      want_blocks(storing.key, stored_s);
+    }
+  }
   if (peers_.contains(event.spool.worker)) {
     context_.tell(event.spool.worker, ipc::SpoolStored{event.spool.number, is_held});
   }

@@ -6,6 +6,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -154,6 +155,7 @@ class Cache {
 
   // cache_blocks.cc: which file holds which block.
   void make_block_index();
+  void know_blocks(const RequestKey& key, uint32_t stored_s, std::span<const BlockKey> blocks);
   void want_blocks(const RequestKey& key, uint32_t stored_s);
   void list_blocks();
   [[nodiscard]] const Uuid& block_secret();

@@ -4,9 +4,9 @@
 #include "broker/cache/cache.h"
 
 /// The part of the cache that knows which file holds which block, so that requests for single
-/// blocks of a cached DAG need no L2 (DESIGN 7). The files' lists are read one at a time, the file
-/// that was stored last first: after a start in the background, and for a new file once it has its
-/// name.
+/// blocks of a cached DAG need no L2 (DESIGN 7). A short list is known with the file's name. Other
+/// lists are read one at a time, the file that was stored last first: after a start in the
+/// background, and for a new file once it has its name.
 namespace daphnis::broker {
 
 void Cache::make_block_index() {
@@ -32,6 +32,13 @@ void Cache::on_block_lost(const Cid& cid) {
   if (!blocks_) return;
   ++context_.counters.block_index_stale;
   blocks_->forget(block_key_of(cid, block_secret()));
+}
+
+/// The blocks of a file that has just been stored.
+void Cache::know_blocks(const RequestKey& key, uint32_t stored_s,
+                        std::span<const BlockKey> blocks) {
+  stored_last_s_ = std::max(stored_last_s_, stored_s);
+  if (blocks_) blocks_->add(key, stored_s, blocks);
 }
 
 /// Queues a file whose blocks are to be listed. The queue has as many files as the index could take

@@ -136,7 +136,12 @@ bool Cache::on_message(WorkerId id, const ipc::SpoolDone& message, uint64_t now_
   peers_[id].spools.erase(message.spool);
   storing_[spool_id] = {.key = message.key, .name = message.name};
   storing_by_key_[message.key] = spool_id;
-  context_.out.push(GiveTask{StoreFile{spool_id, message.name, message.key, message.size}});
+  context_.out.push(
+      GiveTask{StoreFile{.spool = spool_id,
+                         .name = message.name,
+                         .key = message.key,
+                         .size = message.size,
+                         .block_secret = blocks_ ? std::optional(block_secret()) : std::nullopt}});
   pump();
   return true;
 }

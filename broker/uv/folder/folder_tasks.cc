@@ -4,12 +4,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <utility>
 
+#include "broker/cache/block_index.h"
 #include "broker/uv/folder/folder_quarantine.h"
 #include "common/cachefile/cache_file.h"
 #include "common/uv/fd.h"
@@ -25,22 +27,31 @@ std::string text_of(int sys) {
   return Error{Errc::kSystem, sys, {}}.text();
 }
 
-/// Why a file cannot be stored; empty: its size and its footer are right.
-std::string fault_of(int fd, uint64_t size) {
+/// Why a file cannot be stored; empty: its size and its footer are right. Sets `blocks` as
+/// FileStored has them.
+std::string fault_of(int fd, const StoreFile& task, std::optional<std::vector<BlockKey>>& blocks) {
+  const uint64_t size = task.size;
   struct stat about {};
   if (::fstat(fd, &about) != 0) return text_of(errno);
   if (!S_ISREG(about.st_mode)) return "it is no regular file";
   if (static_cast<uint64_t>(about.st_size) != size) {
     return "it has " + std::to_string(about.st_size) + " bytes instead of " + std::to_string(size);
   }
-  std::array<uint8_t, kCacheFooterBytes> footer;
-  if (size < footer.size()) return "it is shorter than a footer";
-  const ssize_t got =
-      ::pread(fd, footer.data(), footer.size(), static_cast<off_t>(size - footer.size()));
+  if (size < kCacheFooterBytes) return "it is shorter than a footer";
+  std::array<uint8_t, kStoredTrailerBytesMax> space;
+  const size_t wanted = task.block_secret ? space.size() : kCacheFooterBytes;
+  const Bytes end = Bytes(space).first(static_cast<size_t>(std::min<uint64_t>(wanted, size)));
+  const ssize_t got = ::pread(fd, space.data(), end.size(), static_cast<off_t>(size - end.size()));
   if (got < 0) return text_of(errno);
-  if (static_cast<size_t>(got) != footer.size()) return "its footer is cut short";
-  const auto read = read_cache_footer(footer, size);
-  return read ? std::string() : read.error().text();
+  if (static_cast<size_t>(got) != end.size()) return "its footer is cut short";
+  const auto footer = read_cache_footer(end.last(kCacheFooterBytes), size);
+  if (!footer) return footer.error().text();
+  if (task.block_secret && footer->trailer_bytes() <= end.size()) {
+    const Bytes trailer = end.last(static_cast<size_t>(footer->trailer_bytes()));
+    blocks = block_keys_of(trailer, *footer, task.key, *task.block_secret)
+                 .value_or(std::vector<BlockKey>());
+  }
+  return {};
 }
 
 }  // namespace
@@ -57,7 +68,7 @@ void FolderWork::unlink(const std::string& path) {
   if (::unlink(path.c_str()) != 0 && errno != ENOENT) note(errno, "cannot unlink " + path);
 }
 
-std::string FolderWork::store(const StoreFile& task) {
+std::string FolderWork::store(const StoreFile& task, std::optional<std::vector<BlockKey>>& blocks) {
   if (paths_.dir.empty() || !is_spool_name(task.name)) return "no name of a spool: " + task.name;
   const std::string from = paths_.tmp() + "/" + task.name;
   {
@@ -70,7 +81,7 @@ std::string FolderWork::store(const StoreFile& task) {
         note(sys, "cannot open " + from);
       return "cannot open " + from + ": " + text_of(sys);
     }
-    if (std::string fault = fault_of(file.get(), task.size); !fault.empty()) return fault;
+    if (std::string fault = fault_of(file.get(), task, blocks); !fault.empty()) return fault;
   }
   const std::string to = paths_.object(task.key);
   if (::rename(from.c_str(), to.c_str()) == 0) return {};
@@ -95,7 +106,8 @@ RoundStep FolderRound::step() {
 }
 
 bool FolderWork::carry_out(const StoreFile& task) {
-  FileStored stored{.spool = task.spool, .key = task.key, .is_stored = false, .why = store(task)};
+  FileStored stored{.spool = task.spool, .key = task.key, .is_stored = false, .why = {}};
+  stored.why = store(task, stored.blocks);
   stored.is_stored = stored.why.empty();
   if (!stored.is_stored && !paths_.dir.empty()) {
     if (is_spool_name(task.name)) unlink(paths_.tmp() + "/" + task.name);

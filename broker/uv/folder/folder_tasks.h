@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,8 +32,10 @@ class FolderWork {
   bool carry_out(const ListBlocks&) { return true; }
   bool carry_out(const SetScrub&) { return true; }
 
-  /// Stores the file; returns why it could not be stored, or an empty text.
-  [[nodiscard]] std::string store(const StoreFile& task);
+  /// Stores the file; returns why it could not be stored, or an empty text. Sets `blocks` as
+  /// FileStored has them.
+  [[nodiscard]] std::string store(const StoreFile& task,
+                                  std::optional<std::vector<BlockKey>>& blocks);
   void unlink(const std::string& path);
   /// Notes a trouble where the errno is a trouble of the folder as a whole.
   void note(int sys, const std::string& what);

@@ -87,7 +87,8 @@ struct Words {
     return fmt::format("quarantine {}: {}", short_name(m.key), m.reason);
   }
   std::string operator()(const broker::FileStored& m) const {
-    return fmt::format("{} {}", short_name(m.key), m.is_stored ? "is stored" : m.why);
+    const std::string blocks = m.blocks ? fmt::format(", {} blocks", m.blocks->size()) : "";
+    return fmt::format("{} {}{}", short_name(m.key), m.is_stored ? "is stored" : m.why, blocks);
   }
   std::string operator()(const broker::FilesUnlinked& m) const {
     return fmt::format("unlinked for {:x}", m.deferred_free);

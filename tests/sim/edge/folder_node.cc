@@ -5,6 +5,7 @@
 #include <cstring>
 #include <utility>
 
+#include "broker/cache/block_index.h"
 #include "broker/cache/scrub.h"
 #include "common/cachefile/cache_file.h"
 
@@ -24,6 +25,7 @@ namespace {
 constexpr uint64_t kScrubBytesPerS = 256 * limits::kKiB;
 constexpr uint64_t kScrubPauseMs = 1'000;
 constexpr uint64_t kSweepEveryMs = 10'000;
+constexpr size_t kStoredTrailerBytesMax = 512;
 
 /// The part of the disk that must be free after trouble, 1 in this number.
 constexpr uint64_t kFreePart = 20;
@@ -32,6 +34,18 @@ broker::FolderPace pace_of(const broker::Settings& settings) {
   return {.scrub_bytes_per_s = std::min(settings.cache_scrub_bytes_per_s, kScrubBytesPerS),
           .scrub_pause_ms = kScrubPauseMs,
           .sweep_every_ms = kSweepEveryMs};
+}
+
+/// The blocks of a good file, where its trailer is short.
+std::optional<std::vector<broker::BlockKey>> short_list(const std::string& bytes,
+                                                        const RequestKey& key, const Uuid& secret) {
+  const Bytes all = as_bytes(bytes);
+  const auto footer = read_cache_footer(all.last(kCacheFooterBytes), bytes.size());
+  if (!footer || footer->trailer_bytes() > kStoredTrailerBytesMax) return std::nullopt;
+  auto blocks = broker::block_keys_of(all.subspan(static_cast<size_t>(footer->body_bytes)), *footer,
+                                      key, secret);
+  if (!blocks) return std::nullopt;
+  return std::move(*blocks);
 }
 
 }  // namespace
@@ -170,16 +184,22 @@ broker::TaskEnd FolderNode::store(const StoreFile& task, std::string fault) {
       if (error != ENOENT) trouble = "cannot rename " + from + ": " + why;
     }
   }
+  std::optional<std::vector<broker::BlockKey>> blocks;
   if (why.empty()) {
-    const std::string found = fault_of_file(scene_.disk.find(to)->bytes, task.key);
+    const std::string& bytes = scene_.disk.find(to)->bytes;
+    const std::string found = fault_of_file(bytes, task.key);
     if (!found.empty()) scene_.fail(to + " got its name: " + found);
+    if (task.block_secret) blocks = short_list(bytes, task.key, *task.block_secret);
   } else {
     scene_.trace("{} is not stored: {}", from, why);
     scene_.disk.unlink(from);
     scene_.disk.unlink(to);
   }
-  FileStored stored{
-      .spool = task.spool, .key = task.key, .is_stored = why.empty(), .why = std::move(why)};
+  FileStored stored{.spool = task.spool,
+                    .key = task.key,
+                    .is_stored = why.empty(),
+                    .why = std::move(why),
+                    .blocks = std::move(blocks)};
   return {.event = std::move(stored), .trouble = std::move(trouble)};
 }
 

@@ -41,6 +41,11 @@ struct BlockRig : CacheRig {
     }
     folder(listed);
   }
+  /// Gives the folder a file to store, whose end does not come by itself.
+  void hold_stored(uint64_t n) {
+    reserve(worker, n, kMiB);
+    done(worker, n, n, kMiB);
+  }
   /// Stores a file and lists its nine blocks.
   void store_listed(uint64_t n) {
     store(worker, n, kMiB);
@@ -109,6 +114,45 @@ TEST_CASE("each block of a stored file is answered with that file", "[broker][ca
   CHECK(rig.broker.cache().blocks()->blocks() == 9);
   CHECK_FALSE(rig.ask(309));
   CHECK(rig.orders() == 1);
+}
+
+TEST_CASE("the blocks that come with a file's name are known, and not listed", "[broker][cache]") {
+  BlockRig rig;
+  rig.hold_stored(3);
+  const auto tasks = rig.tasks_of<StoreFile>();
+  REQUIRE(tasks.size() == 1);
+  REQUIRE(tasks[0].block_secret);
+  rig.folder_tasks.clear();
+  rig.folder(FileStored{.spool = tasks[0].spool,
+                        .key = tasks[0].key,
+                        .is_stored = true,
+                        .why = {},
+                        .blocks = {{block_key_of(cid_number(300), *tasks[0].block_secret)}}});
+  CHECK(rig.file_of(300) == 3);
+  CHECK(rig.to_list() == 0);
+  CHECK(rig.broker.cache().blocks()->blocks() == 1);
+  rig.rescan({3});
+  CHECK(rig.to_list() == 0);
+  SECTION("until the file goes") {
+    (void)rig.broker.cache().purge(cid_number(3));
+    rig.carry_out();
+    CHECK(rig.file_of(300) == 0);
+  }
+}
+
+TEST_CASE("the blocks of a file that was purged before it had its name are not known",
+          "[broker][cache]") {
+  BlockRig rig;
+  rig.hold_stored(3);
+  const auto tasks = rig.tasks_of<StoreFile>();
+  REQUIRE(tasks.size() == 1);
+  (void)rig.broker.cache().purge(cid_number(3));
+  rig.folder(FileStored{.spool = tasks[0].spool,
+                        .key = tasks[0].key,
+                        .is_stored = true,
+                        .why = {},
+                        .blocks = {{block_key_of(cid_number(300), *tasks[0].block_secret)}}});
+  CHECK(rig.broker.cache().blocks()->blocks() == 0);
 }
 
 TEST_CASE("an object with a file of its own is answered with that", "[broker][cache]") {
@@ -278,7 +322,10 @@ TEST_CASE("blocks are not known where nobody wants that", "[broker][cache]") {
     settings.block_index_max = 0;
   }
   BlockRig rig(settings);
-  rig.store(rig.worker, 3, kMiB);
+  rig.hold_stored(3);
+  REQUIRE(rig.tasks_of<StoreFile>().size() == 1);
+  CHECK_FALSE(rig.tasks_of<StoreFile>()[0].block_secret);
+  rig.run_folder();
   CHECK(rig.to_list() == 0);
   CHECK_FALSE(rig.ask(301));
   CHECK_FALSE(rig.ask(301, BlockFile::kLost));

@@ -24,6 +24,30 @@ TEST_CASE("the blocks of a stored file are listed by its trailer") {
   }
 }
 
+TEST_CASE("a file that is stored says at once which blocks it has, where its trailer is short") {
+  const TempFolder temp;
+  Rig rig(temp.path);
+  rig.start();
+  const auto blocks_of = [&](const CachedFile& file) {
+    rig.store(file, rig.stored_events.size() + 1, kSecret);
+    rig.until_idle();
+    CHECK(rig.stored_events.back().is_stored);
+    return rig.stored_events.back().blocks;
+  };
+  const CachedFile file = cached_dag(1, 8, 1'000);
+  const auto blocks = blocks_of(file);
+  REQUIRE(blocks);
+  REQUIRE(blocks->size() == file.blocks.size());
+  for (size_t i = 0; i < file.blocks.size(); ++i) {
+    CHECK((*blocks)[i] == block_key_of(file.blocks[i].cid, kSecret));
+  }
+  CHECK_FALSE(blocks_of(cached_dag(2, 100, 40)));
+  CachedFile damaged = cached_dag(3);
+  damaged.bytes[damaged.body_bytes + 3] ^= 1;
+  CHECK(blocks_of(damaged) == std::vector<BlockKey>());
+  CHECK_FALSE(rig.stored(cached_dag(4)).blocks);  // Nobody wanted them.
+}
+
 TEST_CASE("a long list comes in parts") {
   const TempFolder temp;
   Rig rig(temp.path);

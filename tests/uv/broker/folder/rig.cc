@@ -115,10 +115,10 @@ void Rig::for_ms(uint64_t ms) {
   while (!is_over) loop.run_once();
 }
 
-void Rig::store(const CachedFile& file, uint64_t number) {
+void Rig::store(const CachedFile& file, uint64_t number, std::optional<Uuid> block_secret) {
   const std::string name = "0-" + std::to_string(::getpid()) + "-" + std::to_string(number);
   write_file(settings.dir + "/tmp/" + name, file.bytes);
-  folder->add(StoreFile{{WorkerId{1}, number}, name, file.key, file.bytes.size()});
+  folder->add(StoreFile{{WorkerId{1}, number}, name, file.key, file.bytes.size(), block_secret});
 }
 
 FileStored Rig::stored(const CachedFile& file) {

@@ -55,7 +55,7 @@ class Rig {
   void for_ms(uint64_t ms);
 
   /// Puts the file into tmp/, under a living worker's name, and adds the task that stores it.
-  void store(const CachedFile& file, uint64_t number = 1);
+  void store(const CachedFile& file, uint64_t number = 1, std::optional<Uuid> block_secret = {});
   /// Stores the file and waits for the event.
   FileStored stored(const CachedFile& file);
   void unlink(const RequestKey& key, uint64_t deferred_free = 1);
