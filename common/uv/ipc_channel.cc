@@ -49,23 +49,30 @@ IpcChannel::~IpcChannel() {
 
 void IpcChannel::send(std::span<const uint8_t> frame) {
   if (!shared_->channel) return;
-  if (gathered_.empty()) {
-    uv_prepare_start(before_wait_.get(), [](uv_prepare_t* handle) noexcept {
-      static_cast<IpcChannel*>(handle->data)->flush();
-    });
-  }
+  if (gathered_.empty()) flush_before_wait();
   gathered_.insert(gathered_.end(), frame.begin(), frame.end());
   if (gathered_.size() > limits::kIpcGatherBytesMax) flush();
 }
 
+void IpcChannel::flush_before_wait() {
+  uv_prepare_start(before_wait_.get(), [](uv_prepare_t* handle) noexcept {
+    static_cast<IpcChannel*>(handle->data)->flush();
+  });
+}
+
 void IpcChannel::flush() {
   uv_prepare_stop(before_wait_.get());
-  if (!gathered_.empty()) write(std::exchange(gathered_, {}), nullptr);
+  if (!gathered_.empty()) {
+    write(std::exchange(gathered_, {}), std::exchange(gathered_socket_, nullptr));
+  }
 }
 
 void IpcChannel::send(std::vector<uint8_t> frame, UvPtr<uv_tcp_t> socket) {
   flush();
-  write(std::move(frame), std::move(socket));
+  if (!shared_->channel) return;
+  gathered_ = std::move(frame);
+  gathered_socket_ = std::move(socket);
+  flush_before_wait();
 }
 
 size_t IpcChannel::write_at_once(const std::vector<uint8_t>& frame, uv_tcp_t* socket) {

@@ -49,7 +49,8 @@ class IpcChannel {
   /// Writes the frames that are held at once.
   void flush();
   /// Sends a frame that announces a descriptor together with that descriptor, which stays open here
-  /// until the kernel has taken it. Sends at once, after all frames that were sent before.
+  /// until the kernel has taken it. One write takes it and the frames that follow it in this turn,
+  /// since each write wakes the peer; what was sent before it is written at once.
   void send(std::vector<uint8_t> frame, UvPtr<uv_tcp_t> socket);
   /// The same for a bare descriptor. Where `socket` is empty only the frame goes, and the peer
   /// finds that no descriptor came with it.
@@ -66,6 +67,7 @@ class IpcChannel {
 
   static void on_alloc(uv_handle_t* handle, size_t size, uv_buf_t* out) noexcept;
   static void on_read(uv_stream_t* stream, ssize_t size, const uv_buf_t* buffer) noexcept;
+  void flush_before_wait();
   void take_frames();
   void write(std::vector<uint8_t> bytes, UvPtr<uv_tcp_t> socket);
   [[nodiscard]] UvPtr<uv_tcp_t> accept_socket();
@@ -81,6 +83,7 @@ class IpcChannel {
   std::shared_ptr<Shared> shared_;  ///< Outlives this while writes or callbacks are under way.
   std::vector<char> read_buffer_;
   std::vector<uint8_t> gathered_;  ///< This turn's frames; at most kIpcGatherBytesMax and a frame.
+  UvPtr<uv_tcp_t> gathered_socket_;  ///< Of the first of them, where that announces one.
   UvPtr<uv_prepare_t> before_wait_;  ///< Active while frames are gathered.
 };
 

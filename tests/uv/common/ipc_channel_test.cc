@@ -1,6 +1,7 @@
 #include "common/uv/ipc_channel.h"
 
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -36,6 +37,7 @@ struct Ends {
     listener = std::move(*made);
     IpcConnector connector(loop, folder.path + "/s", [this](auto pipe) {
       REQUIRE(pipe);
+      uv_fileno(reinterpret_cast<uv_handle_t*>(pipe->get()), &worker_fd);
       worker = channel(std::move(*pipe), worker_frames, worker_closed);
     });
     while (!broker || !worker) loop.run_once();
@@ -57,7 +59,15 @@ struct Ends {
                            .on_closed = [&closed](const std::string& why) { closed = why; }});
   }
 
+  /// Bytes that the kernel has for the worker.
+  [[nodiscard]] size_t bytes_on_the_way() const {
+    int bytes = 0;
+    REQUIRE(::ioctl(worker_fd, FIONREAD, &bytes) == 0);
+    return static_cast<size_t>(bytes);
+  }
+
   TempFolder folder;
+  uv_os_fd_t worker_fd = -1;
   std::unique_ptr<IpcListener> listener;
   std::unique_ptr<IpcChannel> broker;
   std::unique_ptr<IpcChannel> worker;
@@ -116,6 +126,24 @@ TEST_CASE("a descriptor arrives with the frame that announces it and carries its
   CHECK(ends.broker->descriptors_queued() == 0);
 }
 
+TEST_CASE("a frame with a descriptor is written together with those behind it") {
+  Loop loop;
+  Ends ends(loop);
+  const auto ping = [](uint64_t number) {
+    return ipc::Codec().encode(ipc::BrokerToWorker(ipc::Ping{number}), ipc::Carries::kNothing);
+  };
+  ends.broker->send(ping(1));
+  auto [ours, peer] = socket_pair();
+  ends.broker->send(loop, handoff_frame(1), std::move(ours));
+  ends.broker->send(ping(2));
+  CHECK(ends.bytes_on_the_way() == ping(1).size());
+  loop.run_once(UV_RUN_NOWAIT);
+  while (ends.worker_frames.size() < 3) loop.run_once();
+  REQUIRE(ends.worker_frames.size() == 3);
+  CHECK(ends.worker_frames[1].descriptor);
+  CHECK_FALSE(ends.worker_frames[2].descriptor);
+}
+
 TEST_CASE("a descriptor goes to the worker and back again") {
   Loop loop;
   Ends ends(loop);
@@ -160,7 +188,7 @@ TEST_CASE("a worker that dies with a descriptor in flight closes it") {
   Ends ends(loop);
   auto [ours, peer] = socket_pair();
   ends.broker->send(loop, handoff_frame(1), std::move(ours));
-  // libuv writes at once, so the kernel has the descriptor now, and the worker has not read it yet.
+  ends.broker->flush();  // The kernel has the descriptor now, and the worker has not read it yet.
   ends.worker.reset();
   while (ends.broker_closed.empty()) loop.run_once();
   ends.broker.reset();
