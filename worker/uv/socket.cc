@@ -16,10 +16,6 @@ namespace daphnis::worker::uv {
 
 void Socket::start(SocketDriver& driver) {
   driver_ = &driver;
-  poll_.emplace(loop_, std::move(fd_), [this](int events) {
-    driver_->on_ready({.reads = (events & UV_READABLE) != 0, .writes = (events & UV_WRITABLE) != 0},
-                      loop_.now_ms());
-  });
 }
 
 daphnis::uv::UniqueFd Socket::release() {
@@ -83,6 +79,14 @@ void Socket::set_reset_on_close(bool resets) {
 }
 
 void Socket::want(Readiness wanted) {
+  if (!poll_) {
+    if (!wanted.reads && !wanted.writes) return;
+    poll_.emplace(loop_, std::move(fd_), [this](int events) {
+      driver_->on_ready(
+          {.reads = (events & UV_READABLE) != 0, .writes = (events & UV_WRITABLE) != 0},
+          loop_.now_ms());
+    });
+  }
   poll_->want((wanted.reads ? UV_READABLE : 0) | (wanted.writes ? UV_WRITABLE : 0));
 }
 

@@ -13,8 +13,10 @@
 
 namespace daphnis::worker::uv {
 
-/// A TCP socket with direct reads, gather writes and sendfile. Owned by its SocketDriver; may be
-/// destroyed in a call of the driver's functions.
+/// A TCP socket, non-blocking, with direct reads, gather writes and sendfile. Owned by its
+/// SocketDriver; may be destroyed in a call of the driver's functions. It is watched only once its
+/// driver waits for it: an L2's socket often comes with all that is to be read of it, and goes back
+/// at once.
 class Socket final : public DrivenSocket {
  public:
   Socket(daphnis::uv::Loop& loop, daphnis::uv::UniqueFd fd) : loop_(loop), fd_(std::move(fd)) {}
@@ -37,9 +39,9 @@ class Socket final : public DrivenSocket {
   [[nodiscard]] int fd() const { return poll_ ? poll_->fd() : fd_.get(); }
 
   daphnis::uv::Loop& loop_;
-  daphnis::uv::UniqueFd fd_;               ///< The descriptor before start().
+  daphnis::uv::UniqueFd fd_;               ///< The descriptor until it is watched.
   SocketDriver* driver_ = nullptr;         ///< Set by start().
-  std::optional<daphnis::uv::Poll> poll_;  ///< The descriptor's owner from start() on.
+  std::optional<daphnis::uv::Poll> poll_;  ///< The descriptor's owner from the first wait on.
   std::unique_ptr<FileSender> files_;      ///< The sender, from the first part of a file on.
 };
 

@@ -41,7 +41,39 @@ struct Owner final : SocketOwner {
   void on_used(SocketDriver&, uint64_t) override {}
 };
 
+/// The sockets that the loop watches, or has watched.
+size_t watched(daphnis::uv::Loop& loop) {
+  size_t count = 0;
+  uv_walk(
+      loop.raw(),
+      [](uv_handle_t* handle, void* sum) {
+        *static_cast<size_t*>(sum) += handle->type == UV_POLL ? 1 : 0;
+      },
+      &count);
+  return count;
+}
+
 }  // namespace
+
+TEST_CASE("a socket is watched from the first time that it is waited for") {
+  daphnis::uv::Loop loop;
+  BufferPool pool;
+  PooledReadBuffers buffers(pool);
+  Agenda agenda;
+  Chatterer connection(agenda);
+  connection.talks = false;
+  std::array<int, 2> ends{};
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()) == 0);
+  const daphnis::uv::UniqueFd peer(ends[1]);
+  Owner owner;
+  SocketDriver socket(std::make_unique<Socket>(loop, daphnis::uv::UniqueFd(ends[0])), connection,
+                      buffers, owner);
+  CHECK(socket.sync(0) == SocketDriver::Fate::kStays);
+  CHECK(watched(loop) == 0);
+  connection.talks = true;  // More than its peer takes.
+  CHECK(socket.sync(0) == SocketDriver::Fate::kStays);
+  CHECK(watched(loop) == 1);
+}
 
 TEST_CASE("a socket whose peer takes nothing is closed when nothing is left to be written") {
   daphnis::uv::Loop loop;
