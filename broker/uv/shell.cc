@@ -176,7 +176,10 @@ void Shell::take_all_held() {
 void Shell::take(FromWorker from) {
   auto& [id, message, socket] = from;
   uv_os_fd_t fd = -1;
-  if (socket && uv_fileno(reinterpret_cast<uv_handle_t*>(socket.get()), &fd) == 0 &&
+  // Where a lost descriptor has paired a returned socket's frame with a listening one, that has
+  // another cookie and is closed.
+  const bool may_listen = !std::holds_alternative<ipc::ReturnSocket>(message);
+  if (socket && may_listen && uv_fileno(reinterpret_cast<uv_handle_t*>(socket.get()), &fd) == 0 &&
       daphnis::uv::is_listening(fd)) {
     const ArrivedListener arrived{.id = ListenerId{++last_listener_},
                                   .cookie = daphnis::uv::socket_cookie(fd)};
