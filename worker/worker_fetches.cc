@@ -56,7 +56,6 @@ void Worker::fail_fetch(Fetch& fetch, Outcome why, uint64_t now_ms) {
 }
 
 PostStream* Worker::on_handoff(const ipc::Handoff& handoff, bool has_socket, uint64_t now_ms) {
-  broker_.send(ipc::HandoffTaken{handoff.attempt_id});
   Fetch* fetch = fetches_.find_asked(QuestionId{handoff.fetch_id});
   const bool is_wanted = fetch && fetch->takes_source();
   if (!has_socket) {
@@ -83,6 +82,8 @@ PostStream* Worker::on_handoff(const ipc::Handoff& handoff, bool has_socket, uin
   } else {
     stream.proof().give_up(Outcome::kCancelled, now_ms);
   }
+  // A small answer has often come as a whole, and its end says that it was taken.
+  if (!stream.proof().has_ended()) broker_.send(ipc::HandoffTaken{handoff.attempt_id});
   return &stream;
 }
 

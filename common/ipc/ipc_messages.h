@@ -88,7 +88,8 @@ struct CancelFetch {
   static void fields(auto& m, auto&& f) { f(m.fetch_id); }
 };
 
-/// The worker has a Handoff and its socket; it no longer counts against kHandoffsAwaitingMax.
+/// The worker has a Handoff and its socket; it no longer counts against kHandoffsAwaitingMax. Not
+/// sent where the attempt ends at once, since AttemptEnded says the same.
 struct HandoffTaken {
   Uuid attempt_id{};
   static void fields(auto& m, auto&& f) { f(m.attempt_id); }

@@ -100,7 +100,6 @@ void Ledger::sent(const ipc::AttemptEnded& message) {
   ++scene_.tally.outcomes[static_cast<size_t>(message.outcome)];
   const auto found = attempts_.find(message.attempt_id);
   if (found == attempts_.end()) return scene_.fail(who_ + " ended an attempt that is not its own");
-  expect(found->second.is_taken, "an attempt ended that was not taken", message.fetch_id);
   expect(found->second.fetch_id == message.fetch_id, "an attempt changed its fetch",
          message.fetch_id);
   attempts_.erase(found);

@@ -48,8 +48,9 @@ TEST_CASE("a CAR goes from a handed-off POST to the client and both connections 
   CHECK(status_line(l2.received) == "HTTP/1.1 200 OK");
   CHECK(l2.ending == Ending::kGiveBack);
   CHECK(l2.given_back.surplus.empty());
-  CHECK(rig.only<ipc::HandoffTaken>().attempt_id[0] == 1);
+  CHECK(rig.sent<ipc::HandoffTaken>().empty());  // The end says that it was taken.
   const auto ended = rig.only<ipc::AttemptEnded>();
+  CHECK(ended.attempt_id[0] == 1);
   CHECK(ended.outcome == Outcome::kComplete);
   CHECK(!ended.wants_another);
   CHECK(ended.blocks_proven == 3);
@@ -324,7 +325,18 @@ TEST_CASE("a hand-off whose socket was lost is reported and another is asked for
   const auto ended = rig.only<ipc::AttemptEnded>();
   CHECK(ended.outcome == Outcome::kHandOffLost);
   CHECK(ended.wants_another);
-  CHECK(rig.sent<ipc::HandoffTaken>().size() == 1);
+  CHECK(rig.sent<ipc::HandoffTaken>().empty());
+}
+
+TEST_CASE("a hand-off whose bytes are still to come is said to be taken", "[worker]") {
+  Asked rig;
+  const std::string post = post_with_length(rig.car.bytes);
+  Peer& l2 = rig.hand_off(rig.fetch, post.substr(0, post.size() - 1));
+  CHECK(rig.only<ipc::HandoffTaken>().attempt_id[0] == 1);
+  CHECK(rig.sent<ipc::AttemptEnded>().empty());
+  rig.send(l2, post.substr(post.size() - 1));
+  CHECK(rig.only<ipc::AttemptEnded>().outcome == Outcome::kComplete);
+  CHECK(rig.sent<ipc::HandoffTaken>().empty());
 }
 
 TEST_CASE("HEAD asks for the root block alone and answers without a body", "[worker]") {
