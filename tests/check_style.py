@@ -25,7 +25,8 @@ MAY_USE = {
     "common/ipc": ["common/request"],
     "common/uv": ["common/ipc"],
 
-    "broker/base": ["common/ipc"],
+    "broker/auth": ["common/base"],
+    "broker/base": ["broker/auth", "common/ipc"],
     "broker/health": ["broker/base"],
     "broker/choosing": ["broker/health"],
     "broker/registry": ["broker/health"],

@@ -49,6 +49,17 @@ inline constexpr uint32_t kL2CapacityMax = 256;
 /// where a Content-Length says that it is no longer than this.
 inline constexpr uint64_t kReadOutBytesMax = 64 * uint64_t{kKiB};
 
+// --- Tokens of L2s (DESIGN 3) ---
+inline constexpr size_t kL2TokenBytesMax = 256;            ///< A longer text is no token.
+inline constexpr size_t kL2TokenSecretsMax = 16;           ///< Secrets in force at once.
+inline constexpr size_t kL2TokenSecretBytesMin = 32;       ///< Of one secret, as it is written.
+inline constexpr size_t kL2TokenSecretBytesMax = 512;      ///< The same.
+inline constexpr size_t kL2TokenFileBytesMax = 16 * kKiB;  ///< A file of secrets, or of a token.
+inline constexpr size_t kL2ListMax = 200'000;              ///< Lines that a list of L2s may have.
+inline constexpr size_t kL2ListFileBytesMax = 16 * kMiB;   ///< The file of such a list.
+/// Retry-After for an L2 that lacks what only its owner can give it.
+inline constexpr uint32_t kLongRetryAfterS = 3'600;
+
 // --- Worker-broker messages (DESIGN 4) ---
 inline constexpr size_t kIpcFrameBytesMax = 256 * kKiB;  ///< One message; beyond: disconnect.
 inline constexpr size_t kIpcGatherBytesMax = 64 * kKiB;  ///< Frames written together.
