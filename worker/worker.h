@@ -145,6 +145,7 @@ class Worker final : private RequestSink {
                                        uint64_t now_ms);
   void on_fetch_failed(const ipc::FetchFailed& refusal, uint64_t now_ms);
   void on_place_wanted(const ipc::PlaceWanted& wanted, uint64_t now_ms);
+  void on_end_attempt(const ipc::EndAttempt& end, uint64_t now_ms);
   void on_broadcast(const ipc::Broadcast& broadcast, uint64_t now_ms);
   void on_spool_moved(FetchId fetch, uint64_t now_ms);
   void on_spool_stored(const ipc::SpoolStored& stored, uint64_t now_ms);

@@ -52,6 +52,7 @@ bool Worker::on_broker_message(const ipc::BrokerToWorker& message, bool has_sock
     void operator()(const ipc::ListenerKept& kept) { worker.listeners_.on_kept(kept); }
     void operator()(const ipc::ListenerRelease& release) { worker.listeners_.on_release(release); }
     void operator()(const ipc::PlaceWanted& wanted) { worker.on_place_wanted(wanted, now_ms); }
+    void operator()(const ipc::EndAttempt& end) { worker.on_end_attempt(end, now_ms); }
     // The session has handled these.
     void operator()(const ipc::Welcome&) {}
     void operator()(const ipc::Refused&) {}

@@ -100,6 +100,14 @@ void Worker::on_place_wanted(const ipc::PlaceWanted& wanted, uint64_t now_ms) {
   }
 }
 
+/// Its fetch, which still has it as a source, asks for another one.
+void Worker::on_end_attempt(const ipc::EndAttempt& end, uint64_t now_ms) {
+  for (const auto& [id, stream] : streams_) {
+    if (stream->proof().attempt().id != end.attempt_id) continue;
+    return stream->proof().give_up(Outcome::kCancelled, now_ms);
+  }
+}
+
 void Worker::on_fetch_failed(const ipc::FetchFailed& refusal, uint64_t now_ms) {
   Fetch* fetch = fetches_.find_asked(QuestionId{refusal.fetch_id});
   // The message crossed with a cancel, or is about an older attempt.

@@ -241,6 +241,13 @@ struct PlaceWanted {
   static void fields(auto& m, auto&& f) { f(m.attempt_id); }
 };
 
+/// The L2 of this handed-off attempt is let in no more. The worker ends the attempt as cancelled,
+/// and its fetch goes on with another L2. No reply of its own.
+struct EndAttempt {
+  Uuid attempt_id{};
+  static void fields(auto& m, auto&& f) { f(m.attempt_id); }
+};
+
 /// The fetch is over without content, or without further content.
 struct FetchFailed {
   uint64_t fetch_id = 0;
@@ -310,8 +317,8 @@ using BrokerMessages =
                Numbered<6, Pong>, Numbered<7, SpoolReserved>, Numbered<8, SpoolStored>,
                Numbered<9, Unlink>, Numbered<10, SpoolWanted>, Numbered<11, JoinProgress>,
                Numbered<12, Warm>, Numbered<13, ListenerGiven>, Numbered<14, ListenersGiven>,
-               Numbered<15, ListenerKept>, Numbered<16, ListenerRelease>,
-               Numbered<17, PlaceWanted>>;
+               Numbered<15, ListenerKept>, Numbered<16, ListenerRelease>, Numbered<17, PlaceWanted>,
+               Numbered<18, EndAttempt, 7>>;
 
 using WorkerToBroker = WorkerMessages::Variant;
 using BrokerToWorker = BrokerMessages::Variant;

@@ -132,6 +132,7 @@ inline std::vector<BrokerToWorker> broker_samples(uint16_t version) {
       ListenerKept{.listener_id = 31, .cookie = 79},
       ListenerRelease{.listener_id = 31},
       PlaceWanted{.attempt_id = filled<Uuid>(0xae)},
+      EndAttempt{.attempt_id = filled<Uuid>(0xaf)},
   };
 }
 

@@ -58,6 +58,18 @@ TEST_CASE("an L2 that stands still is carried on from by the next", "[worker][ca
   CHECK(dechunked(rig.client.received) == text(rig.car.bytes));
 }
 
+TEST_CASE("a stream whose L2 is let in no more is carried on from by the next", "[worker][carry]") {
+  Half rig;
+  Peer& l2 = rig.begin(rig.car.section_ends[1]);
+  rig.tell(ipc::EndAttempt{rig.only<ipc::HandoffTaken>().attempt_id});
+  const auto ended = rig.only<ipc::AttemptEnded>();
+  CHECK(ended.outcome == Outcome::kCancelled);
+  CHECK(ended.wants_another);
+  CHECK_THAT(l2.received, StartsWith("HTTP/1.1 410 "));
+  rig.hand_off(rig.fetch, post_with_length(rig.car.bytes));
+  CHECK(dechunked(rig.client.received) == text(rig.car.bytes));
+}
+
 TEST_CASE("many L2s that each bring a little more make one answer", "[worker][carry]") {
   Half rig;
   for (const size_t end : rig.car.section_ends) {
