@@ -9,11 +9,13 @@
 #include <vector>
 
 #include "common/base/check.h"
+#include "common/base/l2_token.h"
 #include "common/base/limits.h"
 #include "common/base/names.h"
 #include "common/uv/fd.h"
 #include "common/uv/settings_reader.h"
 #include "l2/disk/pack.h"
+#include "l2/disk/token_file.h"
 #include "l2/disk/unpack.h"
 #include "l2/uv/serve.h"
 
@@ -39,6 +41,7 @@ struct ServeFlags {
   bool legacy = false;
   std::string log_level = "info";
   std::string log_file;
+  std::string token_file;
 };
 
 /// What is wrong with a text that names one or (DAPHNIS_L1) several L1s; empty: nothing.
@@ -70,7 +73,16 @@ CLI::App* add_serve(uv::SettingsReader& reader, ServeFlags& flags) {
   reader.add_word("log-level", flags.log_level, {"debug", "info", "warn", "error"},
                   "Least level logged");
   reader.add("log-file", flags.log_file, "File for the log, opened anew on SIGUSR1");
+  reader.add("token-file", flags.token_file,
+             "File with the token that the edges' operator gave; says the L2's name, too");
   return command;
+}
+
+/// The id that the token in this file is for. Errors: as those of TokenFile::read().
+Result<std::string> id_in_token(const std::string& path) {
+  const auto token = TokenFile(path).read();
+  if (!token) return std::unexpected(token.error());
+  return std::string(parse_l2_token(*token)->id);
 }
 
 /// With `checks_only` the settings are checked and nothing is started.
@@ -80,7 +92,8 @@ int run_serve(const ServeFlags& flags, bool checks_only) {
                          .store = flags.store,
                          .capacity = flags.capacity,
                          .generation = flags.legacy ? Generation::kLegacy : Generation::kV2,
-                         .log_file = flags.log_file};
+                         .log_file = flags.log_file,
+                         .token_file = flags.token_file};
   check(parse_log_level(flags.log_level, settings.log_level), "the settings let a level through");
   for (const std::string& text : flags.l1) {
     std::istringstream words(text);  // DAPHNIS_L1 may name several L1s.
@@ -93,6 +106,15 @@ int run_serve(const ServeFlags& flags, bool checks_only) {
   // CLI11's required() cannot be used: it is checked before `serve --config FILE` has been read.
   if (settings.l1s.empty()) return complain("serve needs --l1 http://HOST:PORT");
   if (settings.store.empty()) return complain("serve needs --store FOLDER");
+  if (!flags.token_file.empty()) {
+    const auto id = id_in_token(flags.token_file);
+    if (!id) return complain(id.error().sys != 0 ? id.error().text() : id.error().detail);
+    if (!flags.id.empty() && flags.id != *id) {
+      return complain("the token in " + flags.token_file + " is for the id " + *id +
+                      ", and --id says " + flags.id);
+    }
+    settings.l2_id = *id;
+  }
   if (checks_only) {
     fmt::print("daphnis-l2: the settings are good\n");
     return 0;

@@ -193,6 +193,8 @@ inline constexpr uint64_t kRefusalWaitMs = 1'000;     ///< To wait for that text
 inline constexpr uint64_t kIdContestFirstMs = 10'000;
 /// The longest such wait; each next one is doubled.
 inline constexpr uint64_t kIdContestMaxMs = 600'000;
+/// The least wait after an L1 did not find the token good; the file may hold another one then.
+inline constexpr uint64_t kBadTokenWaitMs = 60'000;
 /// After a registration this long, the waits start anew.
 inline constexpr uint64_t kIdContestOverMs = 1'800'000;
 

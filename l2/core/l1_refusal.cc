@@ -34,7 +34,17 @@ bool is_id_contested(std::string_view end_reason) {
   return end_reason.starts_with("replaced by");
 }
 
+bool is_token_bad(const L1Refusal& refusal) {
+  return refusal.code == "bad_token";
+}
+
 std::string_view advice_for(const L1Refusal& refusal) {
+  if (is_token_bad(refusal)) {
+    return "ask the operator of that edge for a new token, and put it into --token-file";
+  }
+  if (refusal.code == "token_needed") {
+    return "ask the operator of that edge for a token, and name its file by --token-file";
+  }
   if (is_id_contested(refusal)) return kTwoNodes;
   if (refusal.code == "id_in_use") {
     return "another address has this id: if that was this node's own, it is free within 20 "
@@ -42,7 +52,8 @@ std::string_view advice_for(const L1Refusal& refusal) {
   }
   if (refusal.code == "full") return "this edge takes no more L2s: name another one with --l1";
   if (refusal.code == "draining") return {};
-  if (refusal.code == "odd_registration") return "this L2 and the edge do not fit: update both";
+  if (refusal.code == "odd_registration" || refusal.code == "odd_version")
+    return "this L2 and the edge do not fit: update both";
   if (refusal.status >= 300 && refusal.status < 500 && refusal.status != 429) {
     return "no edge answers L2s like that: is this its client port? --l1 takes the port that "
            "daphnis-broker's --l2-listen names";

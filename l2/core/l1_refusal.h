@@ -25,6 +25,9 @@ struct L1Refusal {
 /// True where the reason that ended a registration says that.
 [[nodiscard]] bool is_id_contested(std::string_view end_reason);
 
+/// True where the refusal says that the token which was shown is not good.
+[[nodiscard]] bool is_token_bad(const L1Refusal& refusal);
+
 /// What the owner of this L2 can do about a refused registration; empty where only waiting helps.
 [[nodiscard]] std::string_view advice_for(const L1Refusal& refusal);
 /// What the owner can do about the reason that ended a registration; empty where only waiting

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "common/base/check.h"
+#include "common/base/l2_token.h"
 #include "common/base/names.h"
 
 namespace daphnis::l2 {
@@ -51,6 +52,10 @@ void L1Session::wait(uint64_t delay_ms, uint64_t now_ms) {
 }
 
 uint64_t L1Session::delay_after(const Loss& loss) {
+  if (loss.is_token_bad) {
+    return backoff_.next_after_ms(
+        std::max(limits::kBadTokenWaitMs, loss.retry_after_ms.value_or(0)));
+  }
   if (!loss.is_id_contested) {
     return loss.retry_after_ms ? backoff_.next_after_ms(*loss.retry_after_ms) : backoff_.next_ms();
   }
@@ -120,6 +125,7 @@ void L1Session::on_registration_refused(const L1Refusal& refusal, uint64_t now_m
         .advice = advice_for(refusal),
         .retry_after_ms = refusal.retry_after_ms,
         .is_id_contested = is_id_contested(refusal),
+        .is_token_bad = is_token_bad(refusal),
         .refusal = &refusal},
        now_ms);
 }
@@ -140,11 +146,15 @@ void L1Session::on_line(std::string_view line, uint64_t now_ms) {
   if (!order && settings_.generation == Generation::kV2) {
     if (const auto cancelled = reader_.read_cancel(line)) return on_cancel(*cancelled);
     if (const auto notice = reader_.read_notice(line)) return on_notice(*notice);
+    if (auto token = reader_.read_token(line)) return on_token(std::move(*token));
   }
   if (!order || active_.contains(order->request_id) || acknowledging_.contains(order->request_id)) {
     ++stats_.junk_lines;
     LogLine note("junk_line");
-    log(LogLevel::kWarn, std::move(note.add("line", line.substr(0, 128))));
+    // What might hold a token stays out of the log.
+    const bool may_be_shown = line.find("token") == std::string_view::npos;
+    if (may_be_shown) note.add("line", line.substr(0, 128));
+    log(LogLevel::kWarn, std::move(note));
     return;
   }
   ++stats_.orders;
@@ -194,10 +204,25 @@ void L1Session::on_notice(const Notice& notice) {
   ++stats_.notices;
   LogLine line("l1_notice");
   line.add("notice", notice.notice).add("reason", notice.reason).add("for_ms", notice.for_ms);
+  if (notice.notice == "contested") {
+    line.add("advice", "another node asks for this id, and does not get it");
+  }
   if (notice.reason == "lied") {
     line.add("advice", "what was sent is not what its CID says: check the store");
   }
   log(LogLevel::kWarn, std::move(line));
+}
+
+void L1Session::on_token(std::string token) {
+  const auto parts = parse_l2_token(token);
+  if (!settings_.has_token) return;
+  if (!parts || parts->id != settings_.l2_id) {
+    ++stats_.junk_lines;
+    log(LogLevel::kWarn, LogLine("token_passed_over").add("why", "it is not for this L2's id"));
+    return;
+  }
+  log(LogLevel::kInfo, LogLine("token_renewed").add("until_s", parts->until_s));
+  commands_.emplace_back(KeepToken{std::move(token)});
 }
 
 void L1Session::acknowledge(Order order) {

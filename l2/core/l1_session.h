@@ -26,6 +26,7 @@ struct SessionSettings {
   std::string l2_id;
   uint32_t capacity = limits::kL2CapacityDefault;
   Generation generation = Generation::kV2;
+  bool has_token = false;  ///< It shows a token, and keeps the successors that it is given.
 };
 
 // --- Commands of a session to its shell ---
@@ -60,12 +61,17 @@ struct CancelUpload {
 struct AcknowledgeCancel {
   Order order;
 };
+/// Keep this token in place of the one that was shown; it is good for the L2's id.
+struct KeepToken {
+  std::string token;
+};
 struct WriteLog {
   LogLevel level;
   LogLine line;
 };
-using SessionCommand = std::variant<OpenRegistration, CloseRegistration, PostHoldings, DropHoldings,
-                                    StartUpload, CancelUpload, AcknowledgeCancel, WriteLog>;
+using SessionCommand =
+    std::variant<OpenRegistration, CloseRegistration, PostHoldings, DropHoldings, StartUpload,
+                 CancelUpload, AcknowledgeCancel, KeepToken, WriteLog>;
 
 /// Cancels that are being acknowledged at once; for those beyond, the L1 has a time limit.
 inline constexpr size_t kAcknowledgementsMax = 256;
@@ -138,6 +144,7 @@ class L1Session {
     std::string_view advice = {};
     std::optional<uint64_t> retry_after_ms = {};
     bool is_id_contested = false;
+    bool is_token_bad = false;
     const L1Refusal* refusal = nullptr;
   };
   void lose(const Loss& loss, uint64_t now_ms);
@@ -146,6 +153,7 @@ class L1Session {
   void start_queued(uint64_t now_ms);
   void on_cancel(const Uuid& request_id);
   void on_notice(const Notice& notice);
+  void on_token(std::string token);
   void acknowledge(Order order);
   void tell();
   void post_holdings();

@@ -144,4 +144,12 @@ std::optional<Notice> OrderReader::read_notice(std::string_view line) {
   return notice;
 }
 
+std::optional<std::string> OrderReader::read_token(std::string_view line) {
+  object fields;
+  if (state_->parser.parse(line.data(), line.size()).get(fields) != simdjson::SUCCESS) return {};
+  std::string_view token;
+  if (fields.at_key("token").get(token) != simdjson::SUCCESS) return {};
+  return std::string(token);
+}
+
 }  // namespace daphnis::l2

@@ -28,7 +28,7 @@ struct Order {
 
 /// What an L1 tells of this L2's standing there.
 struct Notice {
-  std::string notice = {};  ///< What has happened: "ejected" is what there is.
+  std::string notice = {};  ///< What has happened: "ejected" or "contested".
   std::string reason = {};
   uint64_t for_ms = 0;
 };
@@ -49,6 +49,8 @@ class OrderReader {
   /// Reads a line that is neither: a notice; nullopt: it is none. Texts that are no names
   /// (is_name()) are left out.
   [[nodiscard]] std::optional<Notice> read_notice(std::string_view line);
+  /// Reads a line that is none of these: the text of its `token`; nullopt: it has none.
+  [[nodiscard]] std::optional<std::string> read_token(std::string_view line);
 
  private:
   struct State;

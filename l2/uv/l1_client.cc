@@ -27,11 +27,12 @@ void keep_start(Bytes bytes, std::string& held) {
 }  // namespace
 
 L1Client::L1Client(uv::Loop& loop, uv::Log& log, Store& store, L1Url url, SessionSettings settings,
-                   Random random)
+                   Random random, TokenFile* token_file)
     : loop_(loop),
       log_(log),
       url_(std::move(url)),
       generation_(settings.generation),
+      token_file_(token_file),
       links_kept_max_(settings.capacity),
       session_(std::move(settings), std::move(random)),
       clock_(loop,
@@ -95,13 +96,33 @@ std::string L1Client::head_of(const PostHoldings& command) const {
   return writer.finish();
 }
 
+/// The file is read for each registration, so that a new token in it is used without a restart.
+std::string L1Client::head_of_registration(const std::string& target) const {
+  auto head = http::HeadWriter::request("GET", target);
+  head.add("Host", url_.authority());
+  if (!token_file_) return head.finish();
+  const auto token = token_file_->read();
+  if (token) {
+    head.add("Authorization", "Bearer " + *token);
+  } else {
+    log_.error(LogLine("token_not_read").add("error", token.error().text()));
+  }
+  return head.finish();
+}
+
+void L1Client::do_command(KeepToken& command) {
+  if (const auto kept = token_file_->keep(command.token); !kept) {
+    LogLine line("token_not_kept");
+    line.add("error", kept.error().text());
+    log_.error(line.add("advice", "make the folder of --token-file writable for this L2"));
+  }
+}
+
 void L1Client::do_command(OpenRegistration& command) {
   registration_ = std::make_unique<Link>(loop_, url_);
   registration_->begin({.on_ready =
                             [this, target = std::move(command.target)] {
-                              auto head = http::HeadWriter::request("GET", target);
-                              head.add("Host", url_.authority());
-                              registration_->write(head.finish());
+                              registration_->write(head_of_registration(target));
                             },
                         .on_head =
                             [this](const http::Head& reply) {

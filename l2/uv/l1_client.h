@@ -9,6 +9,7 @@
 #include "l2/core/l1_session.h"
 #include "l2/core/l1_url.h"
 #include "l2/disk/store.h"
+#include "l2/disk/token_file.h"
 #include "l2/uv/link.h"
 #include "l2/uv/upload.h"
 
@@ -19,8 +20,9 @@ namespace daphnis::l2 {
 /// idle connections kept for further uploads. Owned by `serve`.
 class L1Client {
  public:
+  /// `token_file` outlives the client; null: no token is shown.
   L1Client(uv::Loop& loop, uv::Log& log, Store& store, L1Url url, SessionSettings settings,
-           Random random);
+           Random random, TokenFile* token_file);
   L1Client(const L1Client&) = delete;
   L1Client& operator=(const L1Client&) = delete;
 
@@ -44,6 +46,7 @@ class L1Client {
   void do_command(CancelUpload& command);
   void do_command(AcknowledgeCancel& command);
   void begin_upload(StartUpload start, Upload::What what);
+  void do_command(KeepToken& command);
   void do_command(WriteLog& command);
 
   void begin_refusal(const http::Head& reply);
@@ -55,6 +58,7 @@ class L1Client {
   void keep_link(std::unique_ptr<Link> link);
   void drop_resting(const Link* link);
   [[nodiscard]] std::string head_of(const PostHoldings& command) const;
+  [[nodiscard]] std::string head_of_registration(const std::string& target) const;
 
   struct Resting {
     std::unique_ptr<Link> link;
@@ -65,6 +69,7 @@ class L1Client {
   uv::Log& log_;
   L1Url url_;
   Generation generation_;
+  TokenFile* token_file_;
   size_t links_kept_max_;
   L1Session session_;
   uv::Timer clock_;

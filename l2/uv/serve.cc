@@ -4,6 +4,7 @@
 #include <csignal>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <random>
 
 #include "common/uv/fd.h"
@@ -27,7 +28,7 @@ constexpr uint64_t kRegisterAnywayMs = 3'000;
 class Server {
  public:
   Server(uv::Loop& loop, uv::Log& log, Store& store, const ServeSettings& settings,
-         const std::string& l2_id, const uv::LogFile& log_file);
+         const std::string& l2_id, TokenFile* token_file, const uv::LogFile& log_file);
 
  private:
   void begin();
@@ -57,7 +58,7 @@ Random random_source() {
 }
 
 Server::Server(uv::Loop& loop, uv::Log& log, Store& store, const ServeSettings& settings,
-               const std::string& l2_id, const uv::LogFile& log_file)
+               const std::string& l2_id, TokenFile* token_file, const uv::LogFile& log_file)
     : loop_(loop),
       log_(log),
       store_(store),
@@ -73,10 +74,14 @@ Server::Server(uv::Loop& loop, uv::Log& log, Store& store, const ServeSettings& 
                     }
                   }),
       flush_log_(loop, [this] { log_.flush(); }) {
-  const SessionSettings session{l2_id, settings.capacity, settings.generation};
+  const SessionSettings session{.l2_id = l2_id,
+                                .capacity = settings.capacity,
+                                .generation = settings.generation,
+                                .has_token = token_file != nullptr};
   const Random random = random_source();
   for (const L1Url& url : settings.l1s) {
-    clients_.push_back(std::make_unique<L1Client>(loop, log, store, url, session, random));
+    clients_.push_back(
+        std::make_unique<L1Client>(loop, log, store, url, session, random, token_file));
   }
   const auto tell_all = [this](const Holdings& holdings, bool is_complete) {
     for (auto& client : clients_) client->on_holdings(holdings, is_complete);
@@ -132,6 +137,15 @@ int serve(const ServeSettings& settings) {
     return 1;
   }
   if (!lock) log.warn(LogLine("store_not_locked").add("error", lock.error().text()));
+  std::optional<TokenFile> token_file;
+  if (!settings.token_file.empty()) {
+    token_file.emplace(settings.token_file);
+    if (token_file->is_open_to_others()) {
+      LogLine line("token_file_open");
+      log.warn(line.add("file", settings.token_file)
+                   .add("advice", "others can read this token: chmod 600 it"));
+    }
+  }
   std::string l2_id = settings.l2_id;
   if (l2_id.empty()) {
     auto own = own_id(settings.store);
@@ -150,7 +164,8 @@ int serve(const ServeSettings& settings) {
   Store store(settings.store);
   uv::Loop loop;
   {
-    const Server server(loop, log, store, settings, l2_id, log_file);
+    const Server server(loop, log, store, settings, l2_id, token_file ? &*token_file : nullptr,
+                        log_file);
     loop.run();  // Runs until stop(), and until the work in the thread pool is done.
   }
   log.info(LogLine("stopped"));

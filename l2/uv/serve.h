@@ -17,7 +17,8 @@ struct ServeSettings {
   uint32_t capacity = limits::kL2CapacityDefault;
   Generation generation = Generation::kV2;
   LogLevel log_level = LogLevel::kInfo;
-  std::string log_file;  ///< Empty: stderr.
+  std::string log_file;         ///< Empty: stderr.
+  std::string token_file = {};  ///< Empty: no token is shown.
 };
 
 /// `daphnis-l2 serve`: runs until SIGTERM or SIGINT. Returns the exit code.

@@ -32,6 +32,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for (const std::string& line : lines) {
     check(line.size() <= limits::kOrderLineBytesMax, "too long a line");
     const auto order = reader.read(line);
+    if (!order) {
+      const auto token = reader.read_token(line);
+      check(!token || token->size() <= line.size(), "a token comes from nowhere");
+      static_cast<void>(reader.read_cancel(line));
+      static_cast<void>(reader.read_notice(line));
+    }
     if (!order || !order->is_understood) continue;
     // An order that was understood holds a canonical request.
     const auto again = decode_car_request(encode(order->request));

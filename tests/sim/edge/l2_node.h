@@ -65,6 +65,7 @@ class L2Node {
   void run(l2::StartUpload& command);
   void run(l2::CancelUpload& command);
   void run(l2::AcknowledgeCancel& command);
+  void run(l2::KeepToken&) {}  // The simulated edge asks for no token.
   void run(l2::WriteLog& command);
 
   void on_registration_bytes(Bytes bytes);

@@ -9,8 +9,9 @@ namespace daphnis::test {
 
 /// A session and its commands, sorted by kind.
 struct SessionRig {
-  explicit SessionRig(l2::Generation generation = l2::Generation::kV2, uint32_t capacity = 2)
-      : session({"home-1", capacity, generation}, [] { return uint64_t{0}; }) {}
+  explicit SessionRig(l2::Generation generation = l2::Generation::kV2, uint32_t capacity = 2,
+                      bool has_token = false)
+      : session({"home-1", capacity, generation, has_token}, [] { return uint64_t{0}; }) {}
 
   void collect() {
     for (l2::SessionCommand& command : session.take_commands()) {
@@ -25,6 +26,7 @@ struct SessionRig {
       if (auto* told = std::get_if<l2::AcknowledgeCancel>(&command)) {
         acknowledged.push_back(text_of(told->order.request_id));
       }
+      if (auto* keep = std::get_if<l2::KeepToken>(&command)) kept_tokens.push_back(keep->token);
       if (auto* log = std::get_if<l2::WriteLog>(&command)) {
         logged.push_back("level=" + std::string(name(log->level)) + " " + log->line.text());
       }
@@ -64,6 +66,7 @@ struct SessionRig {
   std::vector<l2::StartUpload> uploads;
   std::vector<std::string> cancelled;     ///< Ids of uploads under way.
   std::vector<std::string> acknowledged;  ///< Ids of orders that had not begun.
+  std::vector<std::string> kept_tokens;
   std::vector<std::string> logged;
 };
 
