@@ -133,6 +133,12 @@ void Broker::after_input(uint64_t now_ms) {
   } while (!registrations_.given_up().empty());
 }
 
+void Broker::set_auth(L2Auth auth, uint64_t now_ms) {
+  context_.auth = std::move(auth);
+  l2_server_.end_revoked(now_ms);
+  after_input(now_ms);
+}
+
 void Broker::set_log_level(LogLevel level) {
   context_.out.set_log_level(level);
 }

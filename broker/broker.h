@@ -71,6 +71,9 @@ class Broker {
   void on_timer(uint64_t now_ms);
 
   // --- The operator ---
+  /// Says who may be an L2 from now on, and ends the registrations of those that may not.
+  void set_auth(L2Auth auth, uint64_t now_ms);
+  [[nodiscard]] const L2Auth& auth() const { return context_.auth; }
   void set_log_level(LogLevel level);
   [[nodiscard]] LogLevel log_level() const { return context_.out.log_level(); }
   /// Sets the level here and at all workers.
@@ -102,6 +105,8 @@ class Broker {
   [[nodiscard]] const Counters& counters() const { return context_.counters; }
   [[nodiscard]] Counters& counters() { return context_.counters; }
   [[nodiscard]] const Settings& settings() const { return context_.settings; }
+  /// The wall clock at this moment, in seconds since the epoch.
+  [[nodiscard]] uint32_t wall_s(uint64_t now_ms) const { return context_.wall_s(now_ms); }
   [[nodiscard]] bool is_draining() const { return is_draining_; }
   /// True where no fetch and no attempt is under way.
   [[nodiscard]] bool is_quiet() const;

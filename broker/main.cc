@@ -12,6 +12,7 @@
 
 #include "broker/l2_http/web_pages.h"
 #include "broker/uv/folder/spool_place.h"
+#include "broker/uv/l2_auth_options.h"
 #include "broker/uv/shell.h"
 #include "common/base/check.h"
 #include "common/uv/log_file.h"
@@ -46,6 +47,7 @@ struct Options {
     RuleMode& mode;
     std::string word;
   };
+  L2AuthOptions auth;
   std::list<Rule> rules;  ///< A list, since the words are written where they lie.
 };
 
@@ -135,7 +137,8 @@ void add_options(daphnis::uv::SettingsReader& reader, Options& options) {
   Settings& settings = options.settings;
   reader.add("socket", options.shell.socket, "Unix socket where workers connect");
   reader.add_address("l2-listen", options.shell.l2_listen, 0,
-                     "Address for L2s; may be repeated. Whoever reaches it may register");
+                     "Address for L2s; may be repeated. --l2-auth says who may register there");
+  add_l2_auth_options(reader, options.auth);
   reader.add_address("admin-listen", options.shell.admin_listen, 0,
                      "Address of the admin endpoint");
   reader.add("stats-file", options.shell.stats_file,
@@ -237,7 +240,27 @@ SpoolPlace choose_spool_dir(const std::string& socket, daphnis::uv::Log& log) {
   return place;
 }
 
-int run(Options& options) {
+/// Settles what single settings do not show to be wrong. Errors: kInvalid, kMalformed, kSystem.
+Result<void> settle_auth(Options& options) {
+  if (auto resolved = resolve_l2_auth(options.auth, options.shell.l2_listen); !resolved) {
+    return resolved;
+  }
+  options.shell.auth = options.auth.files;
+  const auto read = read_l2_auth(options.shell.auth);
+  return read ? Result<void>() : std::unexpected(read.error());
+}
+
+int run(Options& options, bool checks_only) {
+  if (auto settled = settle_auth(options); !settled) {
+    const Error& error = settled.error();
+    std::fprintf(stderr, "daphnis-broker: %s\n",
+                 (error.sys != 0 ? error.text() : error.detail).c_str());
+    return kExitUsage;
+  }
+  if (checks_only) {
+    std::puts("daphnis-broker: the settings are good");
+    return 0;
+  }
   resolve_cache_options(options);
   resolve_rules(options);
   const daphnis::uv::LogFile log_file(options.log_file);
@@ -269,7 +292,10 @@ int run(Options& options) {
     }
     const daphnis::uv::Signal on_term(loop, SIGTERM, [&] { shell.stop(); });
     const daphnis::uv::Signal on_interrupt(loop, SIGINT, [&] { shell.stop(); });
-    const daphnis::uv::Signal on_hangup(loop, SIGHUP, [&] { shell.reopen(); });
+    const daphnis::uv::Signal on_hangup(loop, SIGHUP, [&] {
+      shell.reopen();
+      shell.reload_auth();
+    });
     const daphnis::uv::Signal on_rotated(loop, SIGUSR1, [&] {
       shell.reopen();
       if (auto opened = log_file.open(); !opened) {
@@ -303,6 +329,9 @@ int main(int argc, char** argv) {
   daphnis::uv::SettingsReader reader(
       "daphnis-broker", "Registers L2s, chooses who is asked, hands answers to workers");
   daphnis::broker::uv::add_options(reader, options);
+  const daphnis::broker::uv::MintToken mint_token(reader);
+  reader.set_checks_more();
   if (const auto exit_code = reader.parse(argc, argv)) return *exit_code;
-  return daphnis::broker::uv::run(options);
+  if (mint_token.is_asked_for()) return mint_token.run(options.auth.files.secrets);
+  return daphnis::broker::uv::run(options, reader.checks_only());
 }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <iterator>
 #include <optional>
@@ -16,6 +17,16 @@ constexpr std::string_view kPrefix = "/l2s/";
 
 std::string ms_text(std::optional<uint64_t> value) {
   return value ? std::to_string(*value) : "null";
+}
+
+/// How the L2 was let in, and for how many seconds its token is good.
+void append_token(std::string& out, const L2& l2, bool needs_token, uint64_t now_s) {
+  const auto& token = l2.registration.token;
+  fmt::format_to(std::back_inserter(out), R"("let_in":"{}","token_left_s":{},)",
+                 token         ? "token"
+                 : needs_token ? "exempt"
+                               : "open",
+                 token ? std::to_string(token->until_s - std::min(token->until_s, now_s)) : "null");
 }
 
 /// The fields that say what is known of the L2.
@@ -77,6 +88,7 @@ std::string l2_list(const Broker& broker, uint64_t now_ms) {
         l2.session, now_ms - l2.registered_ms, l2.tally.orders, l2.tally.complete,
         l2.tally.not_found, l2.tally.silent, l2.tally.failed, l2.tally.lied, l2.tally.cancelled,
         l2.tally.car_bytes);
+    append_token(out, l2, broker.auth().mode() == L2AuthMode::kToken, broker.wall_s(now_ms));
     append_health(out, l2, now_ms);
     out += "}\n";
   });

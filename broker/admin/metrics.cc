@@ -4,6 +4,7 @@
 
 #include "broker/admin/metrics_absences.h"
 #include "broker/admin/metrics_choosing.h"
+#include "broker/admin/metrics_tokens.h"
 #include "broker/health/standing.h"
 #include "broker/registry/l2_states.h"
 
@@ -22,7 +23,7 @@ void add_l2s(Metrics& out, const Broker& broker, uint64_t now_ms) {
   out.only_in_line("l2s.legacy", counts.legacy);
   out.counter("l2_registrations_total", "Registrations admitted", counters.registrations,
               "registrations");
-  out.counter("l2_registrations_refused_total", "Registrations answered 503",
+  out.counter("l2_registrations_refused_total", "Registrations answered 503 or 403",
               counters.registrations_refused, "refused");
   out.counter("l2_registrations_shed_total", "Of these, since too many came at once",
               counters.registrations_shed);
@@ -374,6 +375,7 @@ void add_process(Metrics& out, const ProcessGauges& process) {
 Metrics metrics_of(const Broker& broker, const ProcessGauges& process, uint64_t now_ms) {
   Metrics out;
   add_l2s(out, broker, now_ms);
+  add_tokens(out, broker);
   add_health(out, broker, now_ms);
   add_ejections(out, broker.counters());
   add_fetches(out, broker);

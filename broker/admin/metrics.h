@@ -70,6 +70,11 @@ class Metrics {
     fields_.push_back({std::string(path), MetricKind::kGauge, value});
   }
 
+  /// The same for what only grows: the line has how much it grew.
+  void counter_in_line(std::string_view path, uint64_t value) {
+    fields_.push_back({std::string(path), MetricKind::kCounter, value});
+  }
+
   [[nodiscard]] const std::vector<Metric>& all() const { return all_; }
   [[nodiscard]] const std::vector<StatsField>& fields() const { return fields_; }
 

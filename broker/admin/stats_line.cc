@@ -23,7 +23,7 @@ struct Part {
 /// The order of the line. Each field of metrics_of has its place here.
 constexpr Part kParts[] = {
     {"", "time uptime_s interval_ms"},
-    {"l2s", "registered v2 legacy idle busy full suspect"},
+    {"l2s", "registered v2 legacy proven idle busy full suspect"},
     {"", "workers fetches_in_flight fetches_waiting attempts_in_flight"},
     {"", "fetches served cancelled cached joined joiners"},
     {"failed", "no_l2 failed silent not_found overloaded draining path_not_found"},
@@ -32,7 +32,7 @@ constexpr Part kParts[] = {
      "complete not_found verify_failed aborted stalled cancelled lost overtaken yielded silent "
      "l2_lost late double unknown"},
     {"first_byte_ms", "count p50 p99"},
-    {"", "registrations losses refused holdings connections"},
+    {"", "registrations losses refused tokens_refused holdings connections"},
     {"clients", "connections requests 2xx 3xx 4xx 5xx aborted left joins spools bytes_out"},
     {"cache",
      "up limit_bytes used_bytes reserved_bytes doomed_bytes entries spools spool_dir_bytes hits "

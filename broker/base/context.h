@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "broker/auth/l2_auth.h"
 #include "broker/base/commands.h"
 #include "broker/base/counters.h"
 #include "broker/base/settings.h"
@@ -27,6 +28,7 @@ struct Context {
   Outbox out;
   Timers timers;
   Counters counters;
+  L2Auth auth = {};          ///< Who may be an L2.
   int64_t wall_ahead_s = 0;  ///< Wall clock less monotonic clock, in seconds.
   /// The --index of each admitted worker. An attempt's record names the worker by it, since another
   /// connection has another WorkerId.

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 
+#include "broker/auth/l2_auth.h"
 #include "broker/base/histogram.h"
 #include "common/ipc/ipc_outcomes.h"
 
@@ -104,6 +105,12 @@ struct Counters {
   uint64_t takeovers_observed = 0;  ///< With RuleMode::kObserve.
   uint64_t losses = 0;
   uint64_t drops_stuck = 0;
+  // Tokens of L2s.
+  std::array<uint64_t, kTokenFaults> tokens_refused = {};  ///< By TokenFault.
+  uint64_t tokens_renewed = 0;
+  uint64_t registrations_exempt = 0;
+  uint64_t registrations_revoked = 0;
+  uint64_t auth_files_bad = 0;
   // Health.
   uint64_t ejections_for_lies = 0;
   uint64_t ejections_for_failures = 0;

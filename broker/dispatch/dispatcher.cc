@@ -315,6 +315,15 @@ void Dispatcher::on_registration_lost(L2& l2, uint64_t now_ms) {
   l2.waiting.clear();
 }
 
+void Dispatcher::end_streams(const L2& l2) {
+  for (const Uuid& id : l2.places.attempts()) {
+    const Attempt* attempt = attempts_.find(id);
+    check(attempt != nullptr, "a place is taken by an attempt that is gone");
+    if (attempt->state() != Attempt::State::kHandedOff) continue;
+    context_.tell(attempt->worker(), ipc::EndAttempt{id});
+  }
+}
+
 void Dispatcher::reroute(uint64_t now_ms) {
   for (const L2No no : registrations_.strangers().take_freed()) {
     if (L2* l2 = registrations_.registry().find(no)) serve_queue(*l2, now_ms);

@@ -91,6 +91,9 @@ class Dispatcher {
   /// Must be called while the L2 is still registered; its fetches find other L2s in the next
   /// reroute().
   void on_registration_lost(L2& l2, uint64_t now_ms);
+  /// Has the workers end the streams that they read from this L2, which is let in no more; their
+  /// fetches go on with others. A worker of the version before reads them to their end.
+  void end_streams(const L2& l2);
   /// Finds L2s for the fetches whose attempts or waits were taken back, and for those that wait for
   /// an L2 to register. Must be called at the end of each input.
   void reroute(uint64_t now_ms);

@@ -51,7 +51,10 @@ bool Dispatcher::settle(const Uuid& attempt_id, Registrations::Answer answer, ui
 std::optional<Uuid> Dispatcher::only_attempt(const std::string& address, const Cid& root) {
   std::optional<Uuid> only;
   for (const L2No no : registrations_.registry().at_address(address)) {
-    for (const Uuid& id : registrations_.registry().find(no)->places.attempts()) {
+    const L2* l2 = registrations_.registry().find(no);
+    // The address of who has proven its id says less of a delivery than the id of its order.
+    if (l2->is_proven()) continue;
+    for (const Uuid& id : l2->places.attempts()) {
       const Attempt* attempt = attempts_.find(id);
       if (attempt->state() != Attempt::State::kOrdered || attempt->needs_id()) continue;
       if (!attempt->fetch()->request.root.names_same_block(root)) continue;

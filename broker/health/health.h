@@ -54,7 +54,7 @@ struct OrderEnds {
   }
 };
 
-/// What the broker knows of one L2 (an id at an address) by its deeds and faults. Owned by the
+/// What the broker knows of one L2 (HealthOf) by its deeds and faults. Owned by the
 /// HealthBook; lives longer than a registration.
 class Health {
  public:
@@ -65,7 +65,9 @@ class Health {
 
   [[nodiscard]] HealthNo no() const { return no_; }
   [[nodiscard]] const std::string& id() const { return id_; }
+  /// Where it is, or was last.
   [[nodiscard]] const std::string& address() const { return address_; }
+  void set_address(std::string_view address) { address_ = address; }
   [[nodiscard]] Latencies& first_byte() { return first_byte_; }
   [[nodiscard]] const Latencies& first_byte() const { return first_byte_; }
   [[nodiscard]] Standing& standing() { return standing_; }
@@ -93,7 +95,7 @@ class Health {
  private:
   const HealthNo no_;
   const std::string id_;
-  const std::string address_;
+  std::string address_;
   const bool is_ruled_;
   Latencies first_byte_;
   Standing standing_;

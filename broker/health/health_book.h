@@ -40,10 +40,10 @@ class HealthBook {
   explicit HealthBook(Context& context) : context_(context), healths_(context.settings.ejection) {}
 
   // --- Registrations ---
-  /// An L2 registers. What is known of its id at that address is kept. The reference is valid until
-  /// close().
-  [[nodiscard]] Health& open(std::string_view id, std::string_view address) {
-    return healths_.open(id, address);
+  /// An L2 registers. What is known of it is kept. The reference is valid until close().
+  [[nodiscard]] Health& open(std::string_view id, std::string_view address,
+                             HealthOf of = HealthOf::kIdAtAddress) {
+    return healths_.open(id, address, of);
   }
   /// Its registration is over. It is known on for a while.
   void close(const Health& l2) { healths_.close(l2.no()); }

@@ -4,15 +4,16 @@
 
 namespace daphnis::broker {
 
-Health& Healths::open(std::string_view id, std::string_view address) {
-  const auto [at, is_new] = by_key_.try_emplace(key_of(id, address), HealthNo{last_no_ + 1});
+Health& Healths::open(std::string_view id, std::string_view address, HealthOf of) {
+  const auto [at, is_new] = by_key_.try_emplace(key_of(id, address, of), HealthNo{last_no_ + 1});
   if (is_new) {
     const HealthNo no{++last_no_};
-    entries_.emplace(no, std::make_unique<Entry>(no, id, address, mode_));
+    entries_.emplace(no, std::make_unique<Entry>(no, id, address, mode_, of));
   }
   Entry& entry = *entries_.at(at->second);
-  check(!entry.is_registered, "an L2 is registered twice at one address");
+  check(!entry.is_registered, "an L2 is registered twice");
   if (!is_new) gone_.erase(entry.in_gone);
+  entry.health.set_address(address);
   entry.is_registered = true;
   entry.place = registered_.size();
   registered_.push_back(&entry.health);
@@ -34,7 +35,8 @@ void Healths::close(HealthNo no) {
 
 void Healths::forget_longest_gone() {
   const auto found = entries_.find(gone_.front());
-  by_key_.erase(key_of(found->second->health.id(), found->second->health.address()));
+  const Entry& entry = *found->second;
+  by_key_.erase(key_of(entry.health.id(), entry.health.address(), entry.of));
   entries_.erase(found);
   gone_.pop_front();
 }
@@ -59,9 +61,9 @@ void Healths::note_first_deed(HealthNo no) {
 }
 
 /// An id has no space.
-std::string Healths::key_of(std::string_view id, std::string_view address) {
+std::string Healths::key_of(std::string_view id, std::string_view address, HealthOf of) {
   std::string key(id);
-  key.append(" ").append(address);
+  if (of == HealthOf::kIdAtAddress) key.append(" ").append(address);
   return key;
 }
 

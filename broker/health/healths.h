@@ -18,15 +18,20 @@ namespace daphnis::broker {
 /// for longest. About 700 bytes each.
 inline constexpr size_t kHealthsGoneMax = 16'384;
 
-/// The health of each L2 by id and address: of those registered, and for a while of those that are
-/// gone. An id that comes from another address is another L2. Owned by the HealthBook.
+/// What a health belongs to. While ids are free, an id that comes from another address is another
+/// L2; one that is proven to be its own is the same L2 wherever it comes from.
+enum class HealthOf : uint8_t { kIdAtAddress, kProvenId };
+
+/// The health of each L2: of those registered, and for a while of those that are gone. Owned by the
+/// HealthBook.
 class Healths {
  public:
   explicit Healths(RuleMode mode) : mode_(mode) {}
 
   /// An L2 registers, which is not registered now. Its health stays where it is until it is gone
   /// and forgotten.
-  [[nodiscard]] Health& open(std::string_view id, std::string_view address);
+  [[nodiscard]] Health& open(std::string_view id, std::string_view address,
+                             HealthOf of = HealthOf::kIdAtAddress);
   /// Its registration is over.
   void close(HealthNo no);
   /// Null: it is forgotten.
@@ -44,14 +49,17 @@ class Healths {
 
  private:
   struct Entry {
-    Entry(HealthNo no, std::string_view id, std::string_view address, RuleMode mode)
-        : health(no, id, address, mode) {}
+    Entry(HealthNo no, std::string_view id, std::string_view address, RuleMode mode,
+          HealthOf belongs)
+        : health(no, id, address, mode), of(belongs) {}
     Health health;
+    const HealthOf of;
     bool is_registered = false;
     size_t place = 0;                       ///< In registered_.
     std::list<HealthNo>::iterator in_gone;  ///< While it is not registered.
   };
-  [[nodiscard]] static std::string key_of(std::string_view id, std::string_view address);
+  [[nodiscard]] static std::string key_of(std::string_view id, std::string_view address,
+                                          HealthOf of);
   void forget_longest_gone();
 
   const RuleMode mode_;

@@ -21,6 +21,7 @@ bool is_key_of(std::string_view said, const L2& l2) {
   return difference == 0;
 }
 
+constexpr std::string_view kBadToken = "bad_token";
 constexpr std::string_view kCancelledCode = "cancelled";
 constexpr std::string_view kCancelledDetail = "nobody waits for this request any more";
 
@@ -37,6 +38,8 @@ Reason reason_of(Registry::Refusal refusal) {
       return {"address_full", "this L1 has as many L2s of your address as it takes"};
     case Registry::Refusal::kInUse:
       return {"id_in_use", "another address has this id, and its connection lives"};
+    case Registry::Refusal::kNotOwner:
+      return {"id_in_use", "who has this id has shown a token for it"};
     case Registry::Refusal::kTooMany:
       return {"too_many", "too many L2s register at this L1 at the moment"};
     case Registry::Refusal::kTooSoon:
@@ -75,19 +78,23 @@ bool L2Server::on_head(L2Connection& connection, Bytes rest, uint64_t now_ms) {
 
 namespace {
 
-/// The least time between two log lines about an id that two nodes use.
+/// The least time between two times that an L2, and the log, are told of another that asks for its
+/// id.
 constexpr uint64_t kContestToldMs = 60'000;
 
 }  // namespace
 
-void L2Server::tell_contest(L2& l2, const std::string& address, uint64_t now_ms) {
+void L2Server::tell_contest(L2& l2, const std::string& address, std::string_view reason,
+                            uint64_t now_ms) {
   if (l2.contest_told_ms != 0 && now_ms - l2.contest_told_ms < kContestToldMs) return;
   l2.contest_told_ms = now_ms;
   context_.out.log(LogLevel::kWarn, LogLine("l2_contested")
                                         .add("l2", l2.id())
                                         .add("address", l2.address)
                                         .add("refused_address", address)
+                                        .add("reason", reason)
                                         .add("advice", "two nodes use this id: give each its own"));
+  registrations_.tell_contested(l2, reason, now_ms);
 }
 
 void L2Server::open_registration(L2Connection& connection, RegisterTarget&& target,
@@ -98,17 +105,24 @@ void L2Server::open_registration(L2Connection& connection, RegisterTarget&& targ
   }
   Registration& registration = target.registration;
   L2* old = registrations_.registry().find(registration.l2_id);
+  auto token = context_.auth.judge(registration.l2_id, connection.head().find("Authorization"),
+                                   context_.wall_s(now_ms));
+  if (!token) {
+    if (old) tell_contest(*old, connection.address, kBadToken, now_ms);
+    refuse_token(connection, registration, token.error(), now_ms);
+    return;
+  }
+  registration.token = std::move(*token);
   auto line = std::make_unique<NdjsonLine>(context_.out, *this, connection.id, target.framing,
                                            registration.capabilities);
   auto opened =
       registrations_.open(std::move(registration), std::move(line), connection.address, now_ms);
   if (!opened) {
     const bool is_contest = opened.error() == Registry::Refusal::kTooSoon ||
-                            opened.error() == Registry::Refusal::kInUse;
-    if (is_contest) {
-      tell_contest(*old, connection.address, now_ms);
-    }
+                            opened.error() == Registry::Refusal::kInUse ||
+                            opened.error() == Registry::Refusal::kNotOwner;
     const Reason why = reason_of(opened.error());
+    if (is_contest) tell_contest(*old, connection.address, why.code, now_ms);
     refuse_registration(connection, why.code, why.detail, now_ms);
     return;
   }
@@ -124,15 +138,36 @@ void L2Server::open_registration(L2Connection& connection, RegisterTarget&& targ
   opened->replaced->end("replaced by a newer connection", now_ms);
 }
 
+/// A deployed node would never come back after a 4xx, and none of them sends an Authorization.
+void L2Server::refuse_token(L2Connection& connection, const Registration& registration,
+                            TokenFault fault, uint64_t now_ms) {
+  ++context_.counters.tokens_refused[static_cast<size_t>(fault)];
+  const bool has_shown = connection.head().find("Authorization") != nullptr;
+  const bool may_be_told = has_shown && speaks_v2(registration.capabilities);
+  refuse_registration(connection, may_be_told ? 403 : 503, has_shown ? kBadToken : "token_needed",
+                      detail_of(fault), limits::kLongRetryAfterS, now_ms);
+  if (!context_.out.logs(LogLevel::kDebug)) return;
+  context_.out.log(LogLevel::kDebug, LogLine("l2_token_refused")
+                                         .add("l2", registration.l2_id)
+                                         .add("address", connection.address)
+                                         .add("reason", name(fault)));
+}
+
 void L2Server::refuse_registration(L2Connection& connection, std::string_view code,
                                    std::string_view detail, uint64_t now_ms) {
+  refuse_registration(connection, 503, code, detail, context_.settings.retry_after_s, now_ms);
+}
+
+void L2Server::refuse_registration(L2Connection& connection, int status, std::string_view code,
+                                   std::string_view detail, uint32_t retry_after_s,
+                                   uint64_t now_ms) {
   ++context_.counters.registrations_refused;
   if (context_.out.logs(LogLevel::kDebug)) {
     context_.out.log(
         LogLevel::kDebug,
         LogLine("registration_refused").add("address", connection.address).add("reason", code));
   }
-  end_with(connection, 503, code, detail, now_ms);
+  end_with(connection, status, code, detail, retry_after_s, now_ms);
 }
 
 bool L2Server::take_delivery(L2Connection& connection, const DataTarget& target, Bytes rest,
@@ -209,6 +244,11 @@ bool L2Server::begin_holdings(L2Connection& connection, const std::string& l2_id
   if (said && !has_key) {
     return end_with(connection, 403, "wrong_session",
                     "Daphnis-Session is not what this id's registration was answered with", now_ms);
+  }
+  // An L2 that has proven its id is not spoken for by its neighbours.
+  if (!has_key && l2->is_proven()) {
+    return end_with(connection, 403, "session_needed",
+                    "an L2 with a token announces with its Daphnis-Session", now_ms);
   }
   // Without the key, the address at least keeps strangers elsewhere from speaking for an L2.
   if (!has_key && l2->address != connection.address) {

@@ -167,6 +167,20 @@ void L2Server::drop(L2& l2, std::string_view reason, uint64_t now_ms) {
   }
 }
 
+void L2Server::end_revoked(uint64_t now_ms) {
+  std::vector<std::pair<L2No, std::string_view>> revoked;
+  registrations_.registry().for_each([&](const L2& l2) {
+    const auto why = context_.auth.reason_to_end(l2.id(), l2.registration.token);
+    if (why) revoked.emplace_back(l2.no, *why);
+  });
+  for (const auto& [no, why] : revoked) {
+    ++context_.counters.registrations_revoked;
+    L2& l2 = *registrations_.registry().find(no);
+    dispatcher_.end_streams(l2);
+    drop(l2, why, now_ms);
+  }
+}
+
 void L2Server::linger(ConnId id, uint64_t now_ms) {
   L2Connection* connection = find(id);
   check(connection != nullptr, "an L2's line ends that has no connection");
@@ -215,8 +229,13 @@ void L2Server::linger(L2Connection& connection, uint64_t now_ms) {
 
 bool L2Server::end_with(L2Connection& connection, int status, std::string_view code,
                         std::string_view detail, uint64_t now_ms) {
-  context_.out.push(WriteL2{connection.id, reply(status, code, detail, Connection::kClose,
-                                                 context_.settings.retry_after_s)});
+  return end_with(connection, status, code, detail, context_.settings.retry_after_s, now_ms);
+}
+
+bool L2Server::end_with(L2Connection& connection, int status, std::string_view code,
+                        std::string_view detail, uint32_t retry_after_s, uint64_t now_ms) {
+  context_.out.push(
+      WriteL2{connection.id, reply(status, code, detail, Connection::kClose, retry_after_s)});
   linger(connection, now_ms);
   return false;
 }

@@ -44,6 +44,8 @@ class L2Server final : public NdjsonLine::Connections {
   /// Ends an L2's registration from our side and forgets the L2. Where the L2 does not read, its
   /// line is cut.
   void drop(L2& l2, std::string_view reason, uint64_t now_ms);
+  /// Ends the registrations of L2s that Context::auth no longer lets in.
+  void end_revoked(uint64_t now_ms);
   /// Refuses new registrations, ends those there are, and closes idle connections.
   void drain(uint64_t now_ms);
 
@@ -77,10 +79,17 @@ class L2Server final : public NdjsonLine::Connections {
   /// Replies and ends our side. Always false, for on_head() to return.
   bool end_with(L2Connection& connection, int status, std::string_view code,
                 std::string_view detail, uint64_t now_ms);
-  /// Logs, at most once a minute for an L2, that another node tries to take its id.
-  void tell_contest(L2& l2, const std::string& address, uint64_t now_ms);
+  bool end_with(L2Connection& connection, int status, std::string_view code,
+                std::string_view detail, uint32_t retry_after_s, uint64_t now_ms);
+  /// Tells the log and the L2, at most once a minute, that another node tries to take its id.
+  /// `reason` is the code of the refusal.
+  void tell_contest(L2& l2, const std::string& address, std::string_view reason, uint64_t now_ms);
+  void refuse_token(L2Connection& connection, const Registration& registration, TokenFault fault,
+                    uint64_t now_ms);
   void refuse_registration(L2Connection& connection, std::string_view code, std::string_view detail,
                            uint64_t now_ms);
+  void refuse_registration(L2Connection& connection, int status, std::string_view code,
+                           std::string_view detail, uint32_t retry_after_s, uint64_t now_ms);
   void say(L2Connection& connection, std::string bytes);
   void linger(ConnId id, uint64_t now_ms) override;
   void linger(L2Connection& connection, uint64_t now_ms);

@@ -40,6 +40,14 @@ size_t NdjsonLine::notice(const Ejection& ejection) {
   return speaks_v2(capabilities_) ? send_line(notice_line(ejection)) : 0;
 }
 
+size_t NdjsonLine::contested(std::string_view reason) {
+  return speaks_v2(capabilities_) ? send_line(contested_line(reason)) : 0;
+}
+
+size_t NdjsonLine::token(std::string_view successor) {
+  return speaks_v2(capabilities_) ? send_line(token_line(successor)) : 0;
+}
+
 size_t NdjsonLine::heartbeat() {
   return send_line(kHeartbeat);
 }

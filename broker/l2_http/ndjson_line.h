@@ -11,8 +11,8 @@
 namespace daphnis::broker {
 
 /// The line to an L2 that is an endless HTTP/1 response (DESIGN 3.1): a head with the session key,
-/// then NDJSON lines for orders, cancels and notices, and empty lines as heartbeats. Writes through
-/// the outbox.
+/// then NDJSON lines for orders, cancels, notices and tokens, and empty lines as heartbeats. Writes
+/// through the outbox.
 class NdjsonLine final : public L2Line {
  public:
   /// The owner of the connection, which goes on after the response. Outlives the line.
@@ -44,6 +44,8 @@ class NdjsonLine final : public L2Line {
   [[nodiscard]] size_t order(const Order& order) override;
   [[nodiscard]] size_t cancel(const Uuid& attempt_id) override;
   [[nodiscard]] size_t notice(const Ejection& ejection) override;
+  [[nodiscard]] size_t contested(std::string_view reason) override;
+  [[nodiscard]] size_t token(std::string_view successor) override;
   [[nodiscard]] size_t heartbeat() override;
   void end(std::string_view reason, uint64_t now_ms) override;
   void cut() override;

@@ -62,4 +62,16 @@ std::string notice_line(const Ejection& ejection) {
                      name(ejection.reason), ejection.for_ms);
 }
 
+std::string contested_line(std::string_view reason) {
+  return fmt::format(R"({{"notice":"contested","reason":"{}"}})"
+                     "\n",
+                     reason);
+}
+
+std::string token_line(std::string_view token) {
+  return fmt::format(R"({{"token":"{}"}})"
+                     "\n",
+                     token);
+}
+
 }  // namespace daphnis::broker

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "broker/registry/capabilities.h"
 #include "broker/registry/l2_line.h"
@@ -22,5 +23,12 @@ namespace daphnis::broker {
 
 /// The line, with its line end, by which an L2 that speaks v2 learns that it is ejected.
 [[nodiscard]] std::string notice_line(const Ejection& ejection);
+
+/// The line, with its line end, by which it learns that another node asks for its id; `reason` is a
+/// name.
+[[nodiscard]] std::string contested_line(std::string_view reason);
+
+/// The line, with its line end, by which it gets a token.
+[[nodiscard]] std::string token_line(std::string_view token);
 
 }  // namespace daphnis::broker

@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "broker/auth/l2_auth.h"
 #include "broker/base/ids.h"
 #include "broker/base/settings.h"
 #include "broker/base/timers.h"
@@ -25,6 +27,9 @@ struct Registration {
   std::string l2_id;  ///< 1 to 64 of [A-Za-z0-9._-].
   Capabilities capabilities = {};
   uint32_t capacity = limits::kL2CapacityDefault;  ///< Attempts at once.
+  /// The token by which it has proven that the id is its own, once L2Auth has found it good;
+  /// nullopt: it has shown none.
+  std::optional<ShownToken> token = {};
 };
 
 /// Counts of the ends of an L2's attempts, since it registered.
@@ -80,6 +85,8 @@ struct L2 {
   L2Tally tally;
 
   [[nodiscard]] const std::string& id() const { return registration.l2_id; }
+  /// It has shown that its id is its own.
+  [[nodiscard]] bool is_proven() const { return registration.token.has_value(); }
   [[nodiscard]] const Capabilities& capabilities() const { return registration.capabilities; }
   /// The unsent bytes from which on it gets no order; an ordinary order for each place is less.
   [[nodiscard]] size_t unsent_bytes_max() const {

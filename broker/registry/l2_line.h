@@ -49,6 +49,12 @@ class L2Line {
   /// Tells the L2 that it is ejected. Where the transport or the L2 knows no such message nothing
   /// is written.
   [[nodiscard]] virtual size_t notice(const Ejection& ejection) = 0;
+  /// Tells the L2 that another node asks for its id, and by what right: `reason` is a name. Where
+  /// the transport or the L2 knows no such message nothing is written.
+  [[nodiscard]] virtual size_t contested(std::string_view reason) = 0;
+  /// Gives the L2 the successor of its token. Where the transport or the L2 knows no such message
+  /// nothing is written.
+  [[nodiscard]] virtual size_t token(std::string_view successor) = 0;
   /// Gives a sign of life.
   [[nodiscard]] virtual size_t heartbeat() = 0;
 

@@ -12,7 +12,8 @@ std::expected<Registry::Admission, Registry::Refusal> Registrations::open(
     uint64_t now_ms) {
   auto admitted = registry_.admit(std::move(registration), std::move(line), address, now_ms);
   if (!admitted) {
-    const bool is_in_use = admitted.error() == Registry::Refusal::kInUse;
+    const bool is_in_use = admitted.error() == Registry::Refusal::kInUse ||
+                           admitted.error() == Registry::Refusal::kNotOwner;
     context_.counters.takeovers_refused += is_in_use ? 1 : 0;
     const bool is_shed = admitted.error() == Registry::Refusal::kTooMany;
     context_.counters.registrations_shed += is_shed ? 1 : 0;
@@ -22,7 +23,8 @@ std::expected<Registry::Admission, Registry::Refusal> Registrations::open(
   context_.counters.takeovers_observed += is_observed && admitted->was_in_use ? 1 : 0;
   L2& l2 = *admitted->l2;
   if (l2.health) health_.close(*l2.health);
-  l2.health = &health_.open(l2.id(), l2.address);
+  l2.health = &health_.open(l2.id(), l2.address,
+                            l2.is_proven() ? HealthOf::kProvenId : HealthOf::kIdAtAddress);
   if (l2.strangers) strangers_.leave(l2);
   strangers_.enter(l2);
   note_arrival(l2);
@@ -36,8 +38,11 @@ std::expected<Registry::Admission, Registry::Refusal> Registrations::open(
     ring_.add(l2.id(), l2.no, l2.weight);
   }
   ++context_.counters.registrations;
+  const bool is_exempt = context_.auth.mode() == L2AuthMode::kToken && !l2.is_proven();
+  context_.counters.registrations_exempt += is_exempt ? 1 : 0;
   l2.session_key = context_.random();
   count_unsent(l2, l2.line->begin(l2.session_key), now_ms);
+  renew_token(l2, now_ms);
   arm(l2, now_ms + context_.settings.heartbeat_ms);
   log_admission(*admitted);
   return admitted;
@@ -49,6 +54,7 @@ void Registrations::log_admission(const Registry::Admission& admission) {
   text.add("l2", l2.id()).add("address", l2.address);
   text.add("generation", generation_name(l2.capabilities()));
   text.add("capacity", l2.registration.capacity);
+  if (context_.auth.mode() == L2AuthMode::kToken) text.add("proven", l2.is_proven() ? "yes" : "no");
   text.add("l2s", registry_.size());
   if (admission.replaced) {
     text.add("former_address", admission.former_address).add("former_ms", admission.former_ms);
@@ -106,6 +112,19 @@ void Registrations::tell_ejected(L2& l2, const Ejection& ejection, uint64_t now_
   if (!l2.is_given_up) count_unsent(l2, l2.line->notice(ejection), now_ms);
 }
 
+void Registrations::tell_contested(L2& l2, std::string_view reason, uint64_t now_ms) {
+  if (!l2.is_given_up) count_unsent(l2, l2.line->contested(reason), now_ms);
+}
+
+void Registrations::renew_token(L2& l2, uint64_t now_ms) {
+  std::optional<ShownToken>& token = l2.registration.token;
+  if (!token || l2.is_given_up || !speaks_v2(l2.capabilities())) return;
+  const uint64_t now_s = context_.wall_s(now_ms);
+  if (!context_.auth.wants_successor(*token, now_s)) return;
+  ++context_.counters.tokens_renewed;
+  count_unsent(l2, l2.line->token(context_.auth.succeed(l2.id(), *token, now_s)), now_ms);
+}
+
 void Registrations::count_unsent(L2& l2, size_t bytes, uint64_t now_ms) {
   if (bytes == 0) return;
   if (l2.unsent_bytes == 0) l2.taken_ms = now_ms;
@@ -134,6 +153,7 @@ void Registrations::on_timer(L2No no, uint64_t now_ms) {
   if (!is_stuck(*l2, now_ms)) {
     l2->is_accused = false;
     count_unsent(*l2, l2->line->heartbeat(), now_ms);
+    renew_token(*l2, now_ms);
     arm(*l2, now_ms + context_.settings.heartbeat_ms);
   } else if (!std::exchange(l2->is_accused, true)) {
     // After a pause of this process the clock would accuse every L2 before its socket was polled,

@@ -52,6 +52,8 @@ class Registrations {
   void cancel(L2& l2, const Uuid& attempt_id, uint64_t now_ms);
   /// Tells the L2 that it is ejected, where its line can say so.
   void tell_ejected(L2& l2, const Ejection& ejection, uint64_t now_ms);
+  /// Tells the L2 that another node asks for its id, where its line can say so.
+  void tell_contested(L2& l2, std::string_view reason, uint64_t now_ms);
   void on_timer(L2No no, uint64_t now_ms);
 
   /// The attempt has ended without its POST, so its order is given up and keeps its place.
@@ -94,6 +96,8 @@ class Registrations {
   [[nodiscard]] const HealthBook& health() const { return health_; }
 
  private:
+  /// Gives the L2 the successor of its token where that is due.
+  void renew_token(L2& l2, uint64_t now_ms);
   void log_admission(const Registry::Admission& admission);
   /// Counts bytes that were just written to the L2's line.
   void count_unsent(L2& l2, size_t bytes, uint64_t now_ms);

@@ -17,10 +17,14 @@ std::expected<Registry::Admission, Registry::Refusal> Registry::admit(Registrati
     return std::unexpected(Refusal::kTooMany);
   }
   if (L2* old = find(registration.l2_id)) {
+    const bool is_owner = registration.token.has_value();
+    if (old->is_proven() && !is_owner) return std::unexpected(Refusal::kNotOwner);
     const bool is_too_soon =
         old->replaced_ms != 0 && now_ms - old->replaced_ms < settings_.replace_every_ms;
-    if (is_too_soon) return std::unexpected(Refusal::kTooSoon);
-    const bool is_in_use = old->address != address && !old->is_silent(now_ms, settings_);
+    const bool ousts = is_owner && !old->is_proven();
+    if (is_too_soon && !ousts) return std::unexpected(Refusal::kTooSoon);
+    const bool is_elsewhere = old->address != address && !is_owner;
+    const bool is_in_use = is_elsewhere && !old->is_silent(now_ms, settings_);
     if (is_in_use && settings_.keep_id == RuleMode::kOn) return std::unexpected(Refusal::kInUse);
     const Network network = network_of(address);
     if (network != old->network && is_full(network)) return std::unexpected(Refusal::kAddressFull);
@@ -32,7 +36,7 @@ std::expected<Registry::Admission, Registry::Refusal> Registry::admit(Registrati
                     .former_ms = now_ms - old->registered_ms};
     const bool is_again =
         old->replaced_ms != 0 && now_ms - old->replaced_ms < limits::kIdContestedMs;
-    taken.is_contested = is_again || old->address != address;
+    taken.is_contested = is_again || is_elsewhere || ousts;
     taken.was_in_use = is_in_use;
     enter_address(*old, address);
     old->registration = std::move(registration);

@@ -30,6 +30,7 @@ class Registry {
     kTooMany,      ///< More came at once than Settings::registrations_per_s lets in.
     kTooSoon,      ///< The id changed its connection less than replace_every_ms ago.
     kInUse,        ///< Another address has the id, and its connection lives.
+    kNotOwner,     ///< Who has the id has proven that it is its own; who asks for it has not.
   };
   struct Admission {
     L2* l2;
@@ -47,7 +48,8 @@ class Registry {
   /// but only once in replace_every_ms: a deployed node whose registration ends comes back without
   /// delay, so two nodes of one id would otherwise take it from each other as fast as the network
   /// lets them. From another address it does so only once the former connection is lost or stands
-  /// still, where Settings::keep_id says so.
+  /// still, where Settings::keep_id says so. An id that is proven is taken over by its owner alone,
+  /// from wherever, and by its owner at once from who has not proven it.
   [[nodiscard]] std::expected<Admission, Refusal> admit(Registration registration,
                                                         std::unique_ptr<L2Line> line,
                                                         const std::string& address,

@@ -94,6 +94,9 @@ Result<void> Shell::start() {
   started_ms_ = loop_.now_ms();
   if (auto opened = open_line_files(); !opened) return opened;
   broker_.on_second(wall_seconds(), loop_.now_ms());
+  auto auth = read_l2_auth(shell_settings_.auth);
+  if (!auth) return std::unexpected(auth.error());
+  broker_.set_auth(std::move(*auth), loop_.now_ms());
   if (auto opened = open_folder(); !opened) return opened;
   if (auto listening = listen(); !listening) return listening;
   if (folder_ && !broker_.settings().cache_dir.empty()) folder_->start_scan();

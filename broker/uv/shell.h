@@ -10,6 +10,7 @@
 #include "broker/broker.h"
 #include "broker/uv/admin_server.h"
 #include "broker/uv/folder/cache_folder.h"
+#include "broker/uv/l2_auth_files.h"
 #include "broker/uv/l2_sockets.h"
 #include "broker/uv/line_file.h"
 #include "broker/uv/worker_links.h"
@@ -27,6 +28,7 @@ struct ShellSettings {
   std::string stats_file;  ///< A path, "-" for stdout, or empty for none.
   /// The same for the line of each attempt.
   std::string attempts_file;
+  L2AuthSettings auth = {};                   ///< Who may be an L2.
   unsigned registration_timeout_ms = 15'000;  ///< TCP_USER_TIMEOUT of registrations.
 };
 
@@ -48,6 +50,8 @@ class Shell {
   void set_log_level(LogLevel level) { broker_.set_log_level(level); }
   /// Opens the files of statistics and attempts anew, on SIGHUP.
   void reopen();
+  /// Reads anew, on SIGHUP, the files that say who may be an L2.
+  void reload_auth();
 
   [[nodiscard]] const std::vector<uint16_t>& l2_ports() const { return l2_ports_; }
   [[nodiscard]] uint16_t admin_port() const { return admin_->port(); }

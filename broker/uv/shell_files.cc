@@ -37,6 +37,22 @@ void Shell::reopen() {
   reopen_lines(attempts_file_, "attempts_file_not_reopened", log_);
 }
 
+void Shell::reload_auth() {
+  if (!shell_settings_.auth.needs_token) return;
+  L2AuthReload reload = reread_l2_auth(shell_settings_.auth, broker_.auth());
+  for (const Error& error : reload.errors) {
+    ++broker_.counters().auth_files_bad;
+    log_.error(LogLine("l2_auth_file_not_taken")
+                   .add("error", error.text())
+                   .add("advice", "what it said before stays in force"));
+  }
+  broker_.set_auth(std::move(reload.auth), loop_.now_ms());
+  log_.info(LogLine("l2_auth_reloaded")
+                .add("files_not_taken", reload.errors.size())
+                .add("l2s", broker_.registrations().registry().size()));
+  carry_out();
+}
+
 Result<void> Shell::open_folder() {
   const Settings& settings = broker_.settings();
   if (settings.cache_dir.empty() && settings.spool_dir.empty()) return {};

@@ -96,6 +96,15 @@ std::string Address::text() const {
   return (is_v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
+bool is_loopback(const Address& address) {
+  SocketAddress literal;
+  if (to_sockaddr(address, literal) == 0) return false;
+  if (literal.any.sa_family == AF_INET) return ntohl(literal.v4.sin_addr.s_addr) >> 24 == 127;
+  const in6_addr& v6 = literal.v6.sin6_addr;
+  if (IN6_IS_ADDR_V4MAPPED(&v6)) return v6.s6_addr[12] == 127;
+  return IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
 Result<Address> parse_address(std::string_view text) {
   const auto refuse = [&] {
     return fail(Errc::kInvalid, "not an address: \"" + std::string(text) +

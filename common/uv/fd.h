@@ -55,6 +55,10 @@ struct Address {
 /// reads addresses the same way (split_address in deploy/lib/proc.sh). Errors: kInvalid.
 [[nodiscard]] Result<Address> parse_address(std::string_view text);
 
+/// True where only this machine can reach the address: 127.0.0.0/8 or ::1, as a literal. A name may
+/// mean anything.
+[[nodiscard]] bool is_loopback(const Address& address);
+
 enum class PortSharing { kExclusive, kShared };
 
 /// A bound, listening, non-blocking TCP socket with SO_REUSEADDR, and SO_REUSEPORT where shared

@@ -6,7 +6,7 @@
 # none of these addresses, which processes of different ages must agree on.
 
 readonly DEFAULT_LISTEN=0.0.0.0:8080 DEFAULT_ADMIN_LISTEN=127.0.0.1:8091
-readonly DEFAULT_L2_LISTEN=127.0.0.1:8090  # Whoever reaches it may register: nobody from outside.
+readonly DEFAULT_L2_LISTEN=127.0.0.1:8090  # Nobody from outside; the broker says who may register.
 
 readonly CHECK_SECONDS=10
 

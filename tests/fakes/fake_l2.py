@@ -93,15 +93,17 @@ class FakeL2:
     its registration."""
 
     def __init__(self, port, l2_id, answer=silent, legacy=False, capacity=None, version_query=None,
-                 source=None):
+                 source=None, token=None):
         self.port, self.id, self.answer, self.legacy = port, l2_id, answer, legacy
         self.orders, self.results, self.errors, self.cancels, self.notices = [], [], [], [], []
+        self.tokens = []  # Successors of its own.
         self._begun = set()  # Ids of orders for which something was posted.
         self.beats = 0
         self.ended = threading.Event()
         query = "" if legacy else "?v=2" + (f"&capacity={capacity}" if capacity else "")
         self.stream = Connection(port, seconds=60, source=source)
-        self.stream.request(f"/register/{l2_id}" + (version_query or query))
+        shown = [("Authorization", f"Bearer {token}")] if token is not None else []
+        self.stream.request(f"/register/{l2_id}" + (version_query or query), headers=shown)
         self.head = self.stream.read_until(b"\r\n\r\n")
         self.status = int(self.head.split(b" ")[1])
         fields = dict(line.split(": ", 1) for line in self.head.decode().split("\r\n")[1:] if line)
@@ -194,6 +196,9 @@ class FakeL2:
                 continue
             if "notice" in said:
                 self.notices.append(said)
+                continue
+            if "token" in said:
+                self.tokens.append(said["token"])
                 continue
             self.orders.append(said)
             self._start(self.answer, said)

@@ -26,7 +26,8 @@ NOT_RUN = {"cmake": "the build", "deploy/install-deps": "the build; test_scripts
            "useradd": "would stay on this machine"}
 # What is run: nothing that changes the machine outside of the test's folder.
 ALLOWED = ("curl ", "mkdir ", "tail ", "jq ", "deploy/daphnis ", "deploy/quickstart", "bench/",
-           "build/release/l2/daphnis-l2 ", "daphnis-l2 ")
+           "build/release/l2/daphnis-l2 ", "daphnis-l2 ", "build/release/broker/daphnis-broker ",
+           "daphnis-broker ", "head -c 32 ", "echo TOKEN ")
 
 
 class Block:
@@ -114,11 +115,13 @@ class Scene:
             self.test.assertIn(old, text)
             text = text.replace(old, new)
         for old, new in {"http://EDGE/": f"http://127.0.0.1:{self.ports['client']}/",
-                         "/srv/daphnis": f"{self.folder}/cache", "/run/daphnis": f"{self.folder}/run",
+                         "/srv/daphnis": f"{self.folder}/cache",
+                         "/etc/daphnis": f"{self.folder}/etc", "/run/daphnis": f"{self.folder}/run",
                          **self.words}.items():
             text = text.replace(old, new)
         text = re.sub(r"\bcurl ", "curl -f ", text)  # A status of 400 and more is an error.
         text = re.sub(r"\bCID\b", self.results.get("pack", "CID"), text)
+        text = re.sub(r"\bTOKEN\b", self.results.get("mint-token", "TOKEN"), text)
         return re.sub(r"([\w.]+|\[::\]):(%s)\b" % "|".join(PORTS),
                       lambda found: f"127.0.0.1:{self.ports[PORTS[found[2]]]}", text)
 
@@ -163,7 +166,7 @@ class Scene:
     @staticmethod
     def verb(command):
         words = command.split()
-        return words[1] if words[0].endswith("daphnis-l2") else words[0]
+        return words[1] if words[0].endswith(("daphnis-l2", "daphnis-broker")) else words[0]
 
     def shell(self, command):
         done = subprocess.run(["bash", "-c", f"set -o pipefail; {command}"], cwd=self.folder,
@@ -301,10 +304,12 @@ TABLE = {
     ("docs/l2.md", "time=…"): How(shown="a line of the log"),
     ("docs/l2.md", "daphnis-l2 pack FILE|DIR"): How(usage=True),
     ("docs/l2.md", "daphnis-l2 unpack X.car|-"): How(usage=True),
+    ("docs/operations.md", "deploy/daphnis start --l2-auth"): How(usage=True),
     ("docs/operations.md", "deploy/daphnis start"): How(
         before="stop_supervisor_at_the_end", puts=STARTS,
         endless={"deploy/daphnis logs -f": "event="}),
     ("docs/operations.md", "curl -s 127.0.0.1:8091/cache"): How(before="have_cids"),
+    ("docs/operations.md", "head -c 32"): How(),
     ("docs/performance.md", "cmake"): How(
         # They measure for minutes and want a quiet machine with nginx, HAProxy and Varnish.
         puts={"bench/miss": "bench/miss --help", "bench/hit": "bench/hit --help",

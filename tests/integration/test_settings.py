@@ -84,7 +84,7 @@ class Settings(EdgeTest):
         for text in ("", "x", "1.5G", "1KBB", "-1", "1X", "99999999999999999999"):
             self.assertEqual((False, False), self.both("read_size", "--cache-limit", text), text)
         for text in (":8080", "[::]:8080", "127.0.0.1:80", "localhost:80", "a-b.example.org:1"):
-            self.assertEqual((True, True), self.both("split_address", "--l2-listen", text), text)
+            self.assertEqual((True, True), self.both("split_address", "--admin-listen", text), text)
         for text in ("8080", "::1:80", "a b:80", "host:65536", "host:", "host:x", "x/y:80"):
             self.assertEqual((False, False), self.both("split_address", "--l2-listen", text), text)
 

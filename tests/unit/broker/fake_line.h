@@ -25,6 +25,8 @@ struct FakeL2 {
   std::vector<Got> orders = {};
   std::vector<Uuid> cancels = {};
   std::vector<Ejection> notices = {};
+  std::vector<std::string> contests = {};
+  std::vector<std::string> tokens = {};
   size_t heartbeats = 0;
   std::vector<std::string> end_reasons = {};
   size_t cuts = 0;
@@ -59,6 +61,14 @@ class FakeLine final : public L2Line {
   }
   [[nodiscard]] size_t notice(const Ejection& ejection) override {
     l2_.notices.push_back(ejection);
+    return l2_.bytes_per_call;
+  }
+  [[nodiscard]] size_t contested(std::string_view reason) override {
+    l2_.contests.emplace_back(reason);
+    return l2_.bytes_per_call;
+  }
+  [[nodiscard]] size_t token(std::string_view successor) override {
+    l2_.tokens.emplace_back(successor);
     return l2_.bytes_per_call;
   }
   [[nodiscard]] size_t heartbeat() override {

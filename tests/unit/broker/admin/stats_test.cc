@@ -94,7 +94,8 @@ TEST_CASE("the fields of the stats line have their order", "[broker][stats]") {
   StatsWriter writer;
   CHECK(writer.line(rig.broker, {.time = "2030-01-01T00:00:00.000Z"}, rig.now_ms) ==
         R"({"time":"2030-01-01T00:00:00.000Z","uptime_s":0,"interval_ms":0,)"
-        R"("l2s":{"registered":0,"v2":0,"legacy":0,"idle":0,"busy":0,"full":0,"suspect":0},)"
+        R"("l2s":{"registered":0,"v2":0,"legacy":0,"proven":0,"idle":0,"busy":0,"full":0,)"
+        R"("suspect":0},)"
         R"("workers":0,"fetches_in_flight":0,"fetches_waiting":0,"attempts_in_flight":0,)"
         R"("fetches":0,"served":0,"cancelled":0,"cached":0,"joined":0,"joiners":0,)"
         R"("failed":{"no_l2":0,"failed":0,"silent":0,"not_found":0,"overloaded":0,"draining":0,)"
@@ -104,7 +105,8 @@ TEST_CASE("the fields of the stats line have their order", "[broker][stats]") {
         R"("cancelled":0,"lost":0,"overtaken":0,"yielded":0,"silent":0,"l2_lost":0,)"
         R"("late":0,"double":0,"unknown":0},)"
         R"("first_byte_ms":{"count":0,"p50":null,"p99":null},)"
-        R"("registrations":0,"losses":0,"refused":0,"holdings":0,"connections":0,)"
+        R"("registrations":0,"losses":0,"refused":0,"tokens_refused":0,"holdings":0,)"
+        R"("connections":0,)"
         R"("clients":{"connections":0,"requests":0,"2xx":0,"3xx":0,"4xx":0,"5xx":0,"aborted":0,)"
         R"("left":0,"joins":0,"spools":0,"bytes_out":0},)"
         R"("cache":{"up":0,"limit_bytes":0,"used_bytes":0,"reserved_bytes":0,"doomed_bytes":0,)"

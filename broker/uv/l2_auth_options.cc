@@ -1,0 +1,101 @@
+#include "broker/uv/l2_auth_options.h"
+
+#include <cstdio>
+
+#include "broker/uv/wall_time.h"
+#include "common/base/names.h"
+#include "common/uv/fd.h"
+
+namespace daphnis::broker::uv {
+namespace {
+
+constexpr uint64_t kDayS = 86'400;
+constexpr int kExitFailure = 1;
+constexpr int kExitUsage = 2;
+
+/// The first of the addresses that others than this machine can reach; empty: there is none.
+std::string reachable_one(const std::vector<std::string>& l2_listen) {
+  for (const std::string& text : l2_listen) {
+    const auto address = daphnis::uv::parse_address(text);
+    if (!address || !daphnis::uv::is_loopback(*address)) return text;
+  }
+  return {};
+}
+
+}  // namespace
+
+void add_l2_auth_options(daphnis::uv::SettingsReader& reader, L2AuthOptions& options) {
+  L2AuthSettings& files = options.files;
+  reader.add_word("l2-auth", options.mode, {"open", "token"},
+                  "Who may be an L2: whoever reaches --l2-listen, or who shows a token");
+  reader.add("l2-token-secrets", files.secrets,
+             "File of the secrets that make and verify tokens, one a line: the first one makes "
+             "them. For nobody else to read");
+  reader.add("l2-revoked", files.revoked,
+             "File of L2 ids, and of SHA-256 hashes of tokens, that are shut out, one a line");
+  reader.add("l2-auth-exempt", files.exempt,
+             "File of the ids of L2s that are let in without a token, one a line");
+  reader.add_number("l2-token-days", files.successor_days, 0U, kTokenDaysMax,
+                    "Life of the tokens that L2s are given before theirs expire; 0: they are not");
+  reader.add_flag("l2-open-to-all", options.open_to_all,
+                  "With --l2-auth open: also where others than this machine reach --l2-listen");
+  reader.add_flag("l2-token-in-clear", options.token_in_clear,
+                  "With --l2-auth token: also where tokens cross a network in plain text");
+}
+
+Result<void> resolve_l2_auth(L2AuthOptions& options, const std::vector<std::string>& l2_listen) {
+  L2AuthSettings& files = options.files;
+  files.needs_token = options.mode == "token";
+  const std::string reachable = reachable_one(l2_listen);
+  if (!files.needs_token) {
+    if (!files.secrets.empty() || !files.revoked.empty() || !files.exempt.empty()) {
+      return fail(Errc::kInvalid,
+                  "--l2-token-secrets, --l2-revoked and --l2-auth-exempt do nothing without "
+                  "--l2-auth token");
+    }
+    if (reachable.empty() || options.open_to_all) return {};
+    return fail(Errc::kInvalid, "--l2-listen " + reachable +
+                                    ": whoever reaches it could register as an L2: ask for tokens "
+                                    "(--l2-auth token), or say --l2-open-to-all too");
+  }
+  if (files.secrets.empty())
+    return fail(Errc::kInvalid, "--l2-auth token needs --l2-token-secrets FILE");
+  if (reachable.empty() || options.token_in_clear) return {};
+  return fail(Errc::kInvalid, "--l2-listen " + reachable +
+                                  ": whoever reads along there could use an L2's token as well: "
+                                  "listen on loopback behind what encrypts, or say "
+                                  "--l2-token-in-clear too");
+}
+
+MintToken::MintToken(daphnis::uv::SettingsReader& reader)
+    : command_(reader.app().add_subcommand(
+          "mint-token", "Print a token for the L2 of this id (with --l2-token-secrets)")) {
+  command_->fallthrough();  // --l2-token-secrets may stand behind it.
+  command_->add_option("id", id_, "The L2's id, 1 to 64 of A-Z a-z 0-9 . _ -")
+      ->required()
+      ->check(CLI::Validator(
+          [](std::string& text) {
+            return is_name(text) ? std::string() : "an id is 1 to 64 of A-Z a-z 0-9 . _ -";
+          },
+          "ID"));
+  command_->add_option("--days", days_, "How long it is good")
+      ->required()
+      ->check(CLI::Range(1U, kTokenDaysMax));
+}
+
+int MintToken::run(const std::string& secrets) const {
+  if (secrets.empty()) {
+    std::fputs("daphnis-broker: mint-token needs --l2-token-secrets FILE\n", stderr);
+    return kExitUsage;
+  }
+  const auto read = read_secrets(secrets);
+  if (!read) {
+    std::fprintf(stderr, "daphnis-broker: %s\n", read.error().text().c_str());
+    return kExitUsage;
+  }
+  const std::string token = read->mint(id_, wall_seconds() + days_ * kDayS);
+  const bool is_out = std::printf("%s\n", token.c_str()) > 0 && std::fflush(stdout) == 0;
+  return is_out ? 0 : kExitFailure;
+}
+
+}  // namespace daphnis::broker::uv
