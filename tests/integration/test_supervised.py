@@ -113,6 +113,33 @@ class Addresses(Supervised):
                       (units / "daphnis-broker.service").read_text())
 
 
+class Tokens(Supervised):
+    def test_its_l2_is_let_in_by_a_token_and_shut_out_by_a_revocation(self):
+        files = {name: self.write(name, text) for name, text in
+                 (("secrets", "0123456789abcdef" * 4), ("revoked", "# nobody"), ("token", ""))}
+        for path in files.values():
+            path.chmod(0o600)
+        minted = subprocess.run([binary("daphnis-broker"), "mint-token", "home", "--days", "1",
+                                 "--l2-token-secrets", files["secrets"]], text=True, check=True,
+                                stdout=subprocess.PIPE)
+        files["token"].write_text(minted.stdout)
+        # Where others reach the port, too.
+        self.supervise("--listen", f"127.0.0.1:{self.clients}", "--l2-listen",
+                       f"0.0.0.0:{self.l2s}", "--admin-listen", f"127.0.0.1:{self.admin}",
+                       "--l2-auth", "token", "--l2-token-secrets", files["secrets"],
+                       "--l2-revoked", files["revoked"], "--l2-token-in-clear",
+                       "--l2-store", self.world.subfolder("store"),
+                       "--l2-token-file", files["token"])
+        self.wait_running()
+
+        def l2s():
+            return [json.loads(line)["id"] for line in get(self.admin, "/l2s").body.splitlines()]
+        wait_for(lambda: l2s() == ["home"], "the L2 is registered", 20)
+        files["revoked"].write_text("home\n")
+        os.kill(self.pid("broker"), signal.SIGHUP)
+        wait_for(lambda: not l2s(), "the L2 is shut out", 20)
+
+
 class Logs(Supervised):
     def rotate(self, *options):
         """Of the real programs; returns what the broker says in its log before and after."""
