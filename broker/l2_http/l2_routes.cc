@@ -63,7 +63,9 @@ bool L2Server::on_head(L2Connection& connection, Bytes rest, uint64_t now_ms) {
     return false;
   }
   if (const auto* odd = std::get_if<OddRegistration>(&target)) {
-    refuse_registration(connection, "odd_registration", odd->detail, now_ms);
+    const uint32_t retry_after_s =
+        odd->is_lasting ? limits::kLongRetryAfterS : context_.settings.retry_after_s;
+    refuse_registration(connection, 503, odd->code, odd->detail, retry_after_s, now_ms);
     return false;
   }
   if (const auto* data = std::get_if<DataTarget>(&target)) {

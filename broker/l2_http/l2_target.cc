@@ -8,6 +8,8 @@
 namespace daphnis::broker {
 namespace {
 
+constexpr std::string_view kVersionsServed =
+    "this L1 speaks v=1 and v=2, and v=2 to L2s of newer versions";
 constexpr std::string_view kRegister = "/register/";
 constexpr std::string_view kData = "/data/";
 constexpr std::string_view kHoldings = "/holdings/";
@@ -27,23 +29,32 @@ std::optional<std::string_view> query_value(std::string_view query, std::string_
   return std::nullopt;
 }
 
+/// A whole number from 1 to 2^32 - 1.
+std::optional<uint32_t> read_number(std::string_view text) {
+  uint32_t number = 0;
+  const auto [at, error] = std::from_chars(text.begin(), text.end(), number);
+  const bool is_number = error == std::errc{} && at == text.end() && number > 0;
+  return is_number ? std::optional(number) : std::nullopt;
+}
+
 L2Target read_registration(const http::Head& head, std::string_view rest, std::string_view query) {
-  if (head.method != "GET") return OddRegistration{"a registration is a GET"};
+  if (head.method != "GET") return OddRegistration{.detail = "a registration is a GET"};
   if (head.chunked || head.content_length.value_or(0) > 0) {
-    return OddRegistration{"a registration has no body"};
+    return OddRegistration{.detail = "a registration has no body"};
   }
-  if (!is_name(rest)) return OddRegistration{"an L2 id is 1 to 64 of [A-Za-z0-9._-]"};
+  if (!is_name(rest)) return OddRegistration{.detail = "an L2 id is 1 to 64 of [A-Za-z0-9._-]"};
   Registration registration{.l2_id = std::string(rest)};
-  if (const auto version = query_value(query, "v")) {
-    if (*version != "1" && *version != "2") return OddRegistration{"v is 1 or 2"};
-    if (*version == "2") registration.capabilities = kV2Capabilities;
+  if (const auto text = query_value(query, "v")) {
+    const auto version = read_number(*text);
+    if (!version) {
+      return OddRegistration{.code = "odd_version", .detail = kVersionsServed, .is_lasting = true};
+    }
+    if (*version >= kL2Version) registration.capabilities = kV2Capabilities;
   }
   if (const auto capacity = query_value(query, "capacity")) {
-    uint32_t number = 0;
-    const auto [at, error] = std::from_chars(capacity->begin(), capacity->end(), number);
-    const bool is_number = error == std::errc{} && at == capacity->end() && number > 0;
-    if (!is_number) return OddRegistration{"capacity is a number from 1"};
-    registration.capacity = std::min(number, limits::kL2CapacityMax);
+    const auto number = read_number(*capacity);
+    if (!number) return OddRegistration{.detail = "capacity is a number from 1"};
+    registration.capacity = std::min(*number, limits::kL2CapacityMax);
   }
   return RegisterTarget{
       .registration = std::move(registration),

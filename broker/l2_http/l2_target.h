@@ -17,7 +17,7 @@ namespace daphnis::broker {
 
 /// Targets of an L2's request (DESIGN 3.1), read from its head alone.
 
-/// GET /register/<id>[?v=2&capacity=N].
+/// GET /register/<id>[?v=N&capacity=N]. A version above kL2Version is served at that one.
 struct RegisterTarget {
   Registration registration;
   NdjsonLine::Framing framing = NdjsonLine::Framing::kChunked;  ///< What its HTTP version can read.
@@ -36,7 +36,9 @@ struct HoldingsTarget {
 /// A registration that is malformed. The reply is never a 4xx, after which a deployed node would
 /// never come back.
 struct OddRegistration {
+  std::string_view code = "odd_registration";
   std::string_view detail;
+  bool is_lasting = false;  ///< The L2 would be refused again until it is another program.
 };
 /// Any other request, with the reply to it.
 struct NoTarget {

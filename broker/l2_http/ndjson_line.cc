@@ -70,6 +70,7 @@ std::string NdjsonLine::head_of(const Uuid& session_key) const {
   // An nginx in front of the broker would otherwise hold the lines back.
   head.add("X-Accel-Buffering", "no");
   head.add("Daphnis-Session", hex_of(session_key));
+  if (speaks_v2(capabilities_)) head.add("Daphnis-Version", kL2Version);
   head.add(is_chunked ? "Transfer-Encoding" : "Connection", is_chunked ? "chunked" : "close");
   return head.finish();
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 
 #include "common/request/stream_shape.h"
@@ -18,6 +19,10 @@ struct Capabilities {
 
   [[nodiscard]] bool operator==(const Capabilities&) const = default;
 };
+
+/// The newest protocol version that L2s are served at. One that speaks a newer one is served at
+/// this.
+inline constexpr uint32_t kL2Version = 2;
 
 /// What an L2 that speaks v2 can do. An L2 without any of it is a legacy one.
 inline constexpr Capabilities kV2Capabilities{

@@ -126,6 +126,15 @@ class Registering(EdgeTest):
         self.assert_car(self.edge.car(root), pairs)
         self.assertEqual([], older.orders)
 
+    def test_a_newer_l2_is_served_and_one_of_no_version_is_told_what_there_is(self):
+        status, head = self.register("newer", "?v=3")
+        self.assertEqual(200, status)
+        self.assertIn("daphnis-version: 2", head)
+        for query in ("?v=0", "?v=abc", "?v="):
+            status, head = self.register("odd", query)
+            self.assertEqual(503, status)
+            self.assertIn("retry-after: 3600", head)
+
     def test_an_id_that_is_no_id_never_gets_onto_a_line(self):
         for bad in ("a" * 65, "a%20b", "a%0Ab", "a%22b", ""):
             with self.subTest(bad):

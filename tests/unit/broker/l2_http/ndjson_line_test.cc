@@ -54,7 +54,7 @@ TEST_CASE("an NDJSON line in chunks says head, heartbeats, orders and end",
   CHECK(head ==
         "HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nCache-Control: no-cache\r\n"
         "X-Accel-Buffering: no\r\nDaphnis-Session: ab010000000000000000000000000000\r\n"
-        "Transfer-Encoding: chunked\r\n\r\n1\r\n\n\r\n");
+        "Daphnis-Version: 2\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n\n\r\n");
   CHECK(begun == head.size());
   CHECK(to.is_tuned);
 

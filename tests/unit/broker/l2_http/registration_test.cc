@@ -74,10 +74,9 @@ TEST_CASE("odd registrations are told to come back later and never that they are
   Rig rig;
   const std::string request = GENERATE(
       get("/register/"), get("/register"), get("/register/a%20b"), get("/register/a/b"),
-      get("/register/" + std::string(65, 'a')), get("/register/a?v=3"), get("/register/a?v="),
-      get("/register/a?v=2&capacity=0"), get("/register/a?v=2&capacity=-1"),
-      get("/register/a?capacity=many"), get("/register/a?capacity=99999999999999999999"),
-      get("/register/a", "Content-Length: 5\r\n"),
+      get("/register/" + std::string(65, 'a')), get("/register/a?v=2&capacity=0"),
+      get("/register/a?v=2&capacity=-1"), get("/register/a?capacity=many"),
+      get("/register/a?capacity=99999999999999999999"), get("/register/a", "Content-Length: 5\r\n"),
       std::string("POST /register/a HTTP/1.1\r\nHost: l1\r\nContent-Length: 0\r\n\r\n"),
       std::string("GET /register/a HTTP/1.1\r\n\r\n"),
       std::string("GET /register/a HTTP/9.9\r\nHost: l1\r\n\r\n"),
@@ -89,6 +88,26 @@ TEST_CASE("odd registrations are told to come back later and never that they are
   CHECK(rig.conns[conn].out.find("Retry-After: 5\r\n") != std::string::npos);
   CHECK(rig.conns[conn].is_shut);
   CHECK(rig.broker.registrations().registry().size() == 0);
+}
+
+TEST_CASE("a newer L2 is served at our version and one of no version is told what there is",
+          "[broker][registration]") {
+  Rig rig;
+  const ConnId newer = rig.register_l2("newer", "?v=3&capacity=2");
+  CHECK(rig.status(newer) == 200);
+  CHECK(rig.conns[newer].out.find("Daphnis-Version: 2\r\n") != std::string::npos);
+  CHECK(speaks_v2(rig.broker.find_l2("newer")->capabilities()));
+  const ConnId first = rig.register_l2("first", "?v=1");
+  CHECK(rig.status(first) == 200);
+  CHECK_FALSE(speaks_v2(rig.broker.find_l2("first")->capabilities()));
+  for (const std::string query : {"?v=0", "?v=", "?v=abc", "?v=2.5", "?v=-2", "?v=99999999999"}) {
+    CAPTURE(query);
+    const ConnId odd = rig.register_l2("odd", query);
+    CHECK(rig.status(odd) == 503);
+    CHECK(rig.conns[odd].out.find("odd_version") != std::string::npos);
+    CHECK(rig.conns[odd].out.find("v=1 and v=2") != std::string::npos);
+    CHECK(rig.conns[odd].out.find("Retry-After: 3600\r\n") != std::string::npos);
+  }
 }
 
 TEST_CASE("a registration head that does not end is told to come back later",
