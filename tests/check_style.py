@@ -17,6 +17,7 @@ FOLDER_FILES_MAX = 32
 MAY_USE = {
     "common/base": [],
     "common/http": ["common/base"],
+    "common/peer": ["common/http"],
     "common/hash": ["common/base"],
     "common/ipld": ["common/hash"],
     "common/request": ["common/ipld", "common/http"],
