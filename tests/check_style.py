@@ -42,7 +42,7 @@ MAY_USE = {
     "broker/uv": ["broker/admin", "broker/uv/folder"],
     "broker/main.cc": ["broker/uv"],
 
-    "worker/base": ["common/proof"],
+    "worker/base": ["common/peer", "common/proof"],
     "worker/broker": ["worker/base", "common/ipc"],
     "worker/gateway": ["worker/base"],
     "worker/client": ["worker/gateway"],

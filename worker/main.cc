@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/base/check.h"
 #include "common/base/limits.h"
@@ -31,6 +32,8 @@ struct Texts {
   std::string cache_verify = "scrub";
   std::string keep_directories = "on";
   std::string shed_when_busy = "on";
+  std::vector<std::string> trust_proxy;
+  std::string client_address_header;
 };
 
 /// Parses "on", "off" or "sampled:N" into `every`: one line in so many is written, and 0 means
@@ -49,6 +52,12 @@ bool parse_access_log(std::string_view text, uint32_t& every) {
          every <= kEveryMax;
 }
 
+daphnis::peer::ClientField client_field_of(std::string_view header) {
+  using enum daphnis::peer::ClientField;
+  if (header.empty()) return kNone;
+  return header == "Forwarded" ? kForwarded : kXForwardedFor;
+}
+
 void add_logs(daphnis::uv::SettingsReader& reader, Texts& texts) {
   reader.add_word("log-level", texts.log_level, {"debug", "info", "warn", "error"},
                   "Least level logged");
@@ -62,6 +71,17 @@ void add_logs(daphnis::uv::SettingsReader& reader, Texts& texts) {
             return parse_access_log(text, every) ? "" : std::string("none of on, off, sampled:N");
           },
           "on|off|sampled:N"));
+}
+
+void add_client_addresses(daphnis::uv::SettingsReader& reader, Texts& texts) {
+  CLI::Option* trust = reader.add_ranges(
+      "trust-proxy", texts.trust_proxy,
+      "Proxies in front that are believed when they say for whom they ask; may be repeated");
+  reader
+      .add_word("client-address-header", texts.client_address_header,
+                {"X-Forwarded-For", "Forwarded"},
+                "Where those proxies say it; the other is ignored")
+      ->needs(trust);
 }
 
 void add_times(daphnis::uv::SettingsReader& reader, daphnis::worker::Settings& to) {
@@ -147,6 +167,7 @@ int main(int argc, char** argv) {
   reader.add_word("shed-when-busy", texts.shed_when_busy,
                   {daphnis::kRuleModeWords.begin(), daphnis::kRuleModeWords.end()},
                   "A worker without processor time to spare lets fewer fetches be under way");
+  add_client_addresses(reader, texts);
   add_limits(reader, shell_settings.settings);
   if (const auto exit_code = reader.parse(argc, argv)) return *exit_code;
 
@@ -163,6 +184,8 @@ int main(int argc, char** argv) {
   }
   shell_settings.settings.keeps_directories = daphnis::rule_mode_of(texts.keep_directories);
   shell_settings.settings.sheds_busy = daphnis::rule_mode_of(texts.shed_when_busy);
+  shell_settings.settings.trusted_proxies = daphnis::uv::to_cidr_set(texts.trust_proxy);
+  shell_settings.settings.client_field = client_field_of(texts.client_address_header);
   if (allows_sha1) shell_settings.settings.budget.sha1 = daphnis::Sha1::kAllowed;
   shell_settings.verifies_hits = texts.cache_verify == "always";
 

@@ -40,6 +40,7 @@ inline constexpr size_t kHttpTargetBytesMax = 8 * kKiB;  ///< A request target; 
 inline constexpr size_t kHttpHeadersMax = 100;           ///< Header fields; beyond: 431.
 inline constexpr size_t kPathSegmentsMax = 256;          ///< Segments behind the root CID.
 inline constexpr size_t kRequestIdBytesMax = 64;         ///< X-Request-Id.
+inline constexpr size_t kAddressRangesMax = 256;         ///< Ranges of addresses in one setting.
 
 // --- L2s (DESIGN 3) ---
 inline constexpr size_t kL2IdBytesMax = 64;

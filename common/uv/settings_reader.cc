@@ -8,6 +8,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "common/base/check.h"
+#include "common/base/limits.h"
 #include "common/base/nearest.h"
 #include "common/uv/fd.h"
 #include "common/uv/settings_file.h"
@@ -136,6 +138,20 @@ CLI::Validator SettingsReader::size_reader() {
       "SIZE");
 }
 
+CLI::Option* SettingsReader::add_ranges(const std::string& name, std::vector<std::string>& value,
+                                        const std::string& help) {
+  const CLI::Validator is_range(
+      [](std::string& text) {
+        const auto range = parse_cidr(text);
+        return range ? std::string() : range.error().detail;
+      },
+      "CIDR");
+  return add(name, value, help)
+      ->check(is_range)
+      ->delimiter(',')
+      ->expected(1, static_cast<int>(limits::kAddressRangesMax));
+}
+
 CLI::Validator SettingsReader::address_check(uint16_t least_port) {
   return CLI::Validator(
       [least_port](std::string& text) {
@@ -208,6 +224,16 @@ std::string SettingsReader::complaint(const CLI::Error& error, int argc, const c
     why = "not of the kind " + option->get_type_name();
   }
   return origin_of(*option, app_, *file_, argc, argv) + ": " + why;
+}
+
+CidrSet to_cidr_set(const std::vector<std::string>& ranges) {
+  CidrSet set;
+  for (const std::string& text : ranges) {
+    const auto range = parse_cidr(text);
+    check(range.has_value(), "the settings let a strange range through");
+    set.add(*range);
+  }
+  return set;
 }
 
 CLI::Option* SettingsReader::named(CLI::Option* option, std::string_view name) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/base/byte_size.h"
+#include "common/base/cidr_set.h"
 
 namespace daphnis::uv {
 
@@ -62,6 +63,10 @@ class SettingsReader {
                            const std::string& help) {
     return add(name, value, help)->check(address_check(least_port));
   }
+  /// Ranges of addresses, as parse_cidr() reads them: at most kAddressRangesMax, repeated or with
+  /// commas between. to_cidr_set() makes a set of them.
+  CLI::Option* add_ranges(const std::string& name, std::vector<std::string>& value,
+                          const std::string& help);
   CLI::Option* add_flag(const std::string& name, bool& value, const std::string& help) {
     return named(scope_->add_flag("--" + name, value, help), name);
   }
@@ -103,5 +108,8 @@ class SettingsReader {
   bool checks_only_ = false;
   bool checks_more_ = false;
 };
+
+/// The set of what add_ranges() has read.
+[[nodiscard]] CidrSet to_cidr_set(const std::vector<std::string>& ranges);
 
 }  // namespace daphnis::uv

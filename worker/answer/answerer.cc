@@ -158,7 +158,7 @@ Fetch& Answerer::fetch_of(const Content& content, const Exchange& exchange, bool
   joins = fetch != nullptr;
   if (!joins) {
     return fetches_.begin(std::move(wanted), key, exchange.facts.request_id,
-                          network_of(exchange.client()), now_ms);
+                          exchange.client().network, now_ms);
   }
   ++joins_;
   return *fetch;

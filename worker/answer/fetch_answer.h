@@ -25,7 +25,7 @@ class FetchAnswer : public Responder, public FetchReader {
   [[nodiscard]] bool is_full() const final { return exchange_.is_full(); }
   [[nodiscard]] uint64_t taken() const final { return exchange_.content_bytes_written(); }
   void on_moved(Fetch& loner) final { fetch_ = &loner; }
-  [[nodiscard]] const std::string& address() const final { return exchange_.client(); }
+  [[nodiscard]] const std::string& address() const final { return exchange_.client().address; }
   [[nodiscard]] const std::string& trace_id() const final { return exchange_.facts.request_id; }
   void on_space(uint64_t now_ms) final;
   void on_over(uint64_t now_ms) final;

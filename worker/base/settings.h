@@ -3,8 +3,10 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "common/base/cidr_set.h"
 #include "common/base/limits.h"
 #include "common/base/rule_mode.h"
+#include "common/peer/forwarded.h"
 #include "common/proof/walk_budget.h"
 
 namespace daphnis::worker {
@@ -45,6 +47,9 @@ struct Settings {
   uint64_t drain_idle_ms = 2'000;   ///< The time that a client may stay idle meanwhile.
   /// The block that proves that a path does not exist goes into the cache.
   RuleMode keeps_directories = RuleMode::kOn;
+  CidrSet trusted_proxies = {};  ///< Who is believed when it says for whom it asks.
+  /// The header field in which trusted proxies say that.
+  peer::ClientField client_field = peer::ClientField::kNone;
   size_t requests_max = 4'096;  ///< Requests that wait for content; more are answered 503 at once.
   /// Where the process is busy all the time, fewer fetches may be under way, down to fetches_busy.
   RuleMode sheds_busy = RuleMode::kOn;

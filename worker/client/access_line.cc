@@ -16,7 +16,7 @@ LogLine access_line(const Exchange& exchange, Outcome end, uint64_t now_ms) {
   const bool has_first_byte = exchange.first_byte_ms() != kNever;
   LogLine line("access");
   line.add("request_id", exchange.facts.request_id)
-      .add("client", or_dash(exchange.client()))
+      .add("client", or_dash(exchange.client().address))
       .add("method", or_dash(exchange.request().method))
       .add("target", or_dash(exchange.request().target))
       .add("status", has_status ? exchange.response().status : 0)

@@ -12,12 +12,15 @@ ClientSession::ClientSession(ConnectionId id, Agenda& agenda, SessionContext& co
                              std::string client, uint64_t now_ms)
     : Connection(id, agenda),
       context_(context),
-      client_(std::move(client)),
+      client_(client_at(std::move(client))),
       // A new client is expected to send a request at once; only between requests it may take
       // longer.
       reading_deadline_ms_(now_ms + context.settings.client_head_ms),
       idle_(context.idle_clients, *this),
       half_closed_(context.half_closed, *this) {
+  const Settings& settings = context_.settings;
+  if (settings.client_field != peer::ClientField::kNone) proxy_ = IpAddress::parse(client_.address);
+  if (proxy_ && !settings.trusted_proxies.contains(*proxy_)) proxy_.reset();
   idle_.enter();
   be_called_at(reading_deadline_ms_);
 }
@@ -99,11 +102,22 @@ uint64_t ClientSession::idle_ms() const {
                               : settings.client_idle_ms;
 }
 
+/// The client of a request: that of the connection, unless a trusted proxy names another.
+Client ClientSession::client_of(const http::Head& head) const {
+  if (!proxy_) return client_;
+  const Settings& settings = context_.settings;
+  const IpAddress address =
+      peer::client_address(*proxy_, head, settings.client_field, settings.trusted_proxies);
+  return {.address = address.text(), .network = network_of(address)};
+}
+
 void ClientSession::open_exchange(http::Head head, uint64_t now_ms) {
   const bool may_keep_alive = head.keep_alive && !is_cut_off_ && !context_.is_draining;
   ExchangeOwner& owner = *this;
-  exchange_ = std::make_unique<Exchange>(owner, context_.retired, std::move(head), may_keep_alive,
-                                         client_, context_.settings.output_high_bytes, now_ms);
+  Client client = client_of(head);
+  exchange_ =
+      std::make_unique<Exchange>(owner, context_.retired, std::move(head), may_keep_alive,
+                                 std::move(client), context_.settings.output_high_bytes, now_ms);
   framer_.emplace(*exchange_);
   phase_ = Phase::kAnswering;
   in_request_ = false;

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "common/base/ip_address.h"
 #include "common/http/http_parser.h"
 #include "worker/base/connection.h"
 #include "worker/base/lingering.h"
@@ -84,6 +85,7 @@ class ClientSession final : public Connection, private ExchangeOwner {
     open_exchange({}, now_ms);
     context_.sink.on_refused(*exchange_, why, now_ms);
   }
+  [[nodiscard]] Client client_of(const http::Head& head) const;
   void open_exchange(http::Head head, uint64_t now_ms);
   void end_exchange(Outcome end, uint64_t now_ms);
   void on_answer_written(uint64_t now_ms);
@@ -94,7 +96,9 @@ class ClientSession final : public Connection, private ExchangeOwner {
   [[nodiscard]] uint64_t idle_ms() const;
 
   SessionContext& context_;
-  std::string client_;
+  Client client_;  ///< At the other end of the connection.
+  /// Its address, where it is a trusted proxy and may name the client of each request.
+  std::optional<IpAddress> proxy_;
   http::Parser parser_{http::Parser::Kind::kRequest};
   std::string unread_;   ///< Input that came while an answer was under way.
   std::string interim_;  ///< An interim response that goes out before any answer: "100 Continue".

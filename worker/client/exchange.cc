@@ -8,7 +8,7 @@
 namespace daphnis::worker {
 
 Exchange::Exchange(ExchangeOwner& owner, Retired& retired, http::Head request, bool may_keep_alive,
-                   std::string client, size_t high_bytes, uint64_t now_ms)
+                   Client client, size_t high_bytes, uint64_t now_ms)
     : owner_(owner),
       retired_(retired),
       request_(std::move(request)),

@@ -8,6 +8,7 @@
 #include "common/http/http_parser.h"
 #include "common/request/outcome.h"
 #include "worker/base/agenda.h"
+#include "worker/client/client.h"
 #include "worker/client/output_queue.h"
 #include "worker/client/retired.h"
 #include "worker/gateway/answers.h"
@@ -55,7 +56,7 @@ class Exchange {
   /// `high_bytes` is the queue's high watermark; the low one is half of it. `may_keep_alive` says
   /// that client and server both want to keep the connection after the answer.
   Exchange(ExchangeOwner& owner, Retired& retired, http::Head request, bool may_keep_alive,
-           std::string client, size_t high_bytes, uint64_t now_ms);
+           Client client, size_t high_bytes, uint64_t now_ms);
 
   // --- For the worker ---
   /// Sets the producer of the answer; null for none. The one before it is retired.
@@ -120,7 +121,7 @@ class Exchange {
   };
   Facts facts = {};
 
-  [[nodiscard]] const std::string& client() const { return client_; }
+  [[nodiscard]] const Client& client() const { return client_; }
   [[nodiscard]] uint64_t started_ms() const { return started_ms_; }
   /// The time of the answer's first byte; kNever before it.
   [[nodiscard]] uint64_t first_byte_ms() const { return first_byte_ms_; }
@@ -136,7 +137,7 @@ class Exchange {
   Retired& retired_;
   http::Head request_;
   bool may_keep_alive_;
-  std::string client_;
+  Client client_;
   size_t high_bytes_;
   uint64_t started_ms_;
   uint64_t first_byte_ms_ = kNever;

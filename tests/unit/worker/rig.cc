@@ -178,9 +178,9 @@ Peer& Rig::new_peer() {
   return *peers_.emplace_back(std::make_unique<Peer>());
 }
 
-Peer& Rig::connect() {
+Peer& Rig::connect(const std::string& address) {
   Peer& peer = new_peer();
-  driver.on_client(std::make_unique<PeerSocket>(peer, 0), "192.0.2.7", now_ms);
+  driver.on_client(std::make_unique<PeerSocket>(peer, 0), address, now_ms);
   turn_ready_sockets();
   return peer;
 }

@@ -65,7 +65,7 @@ class Rig : private DriverHost {
   explicit Rig(Settings settings = {}, uint32_t access_line_every = 1);
   ~Rig();
 
-  Peer& connect();
+  Peer& connect(const std::string& address = "192.0.2.7");
   /// The peer sends; what the worker makes of it is carried out.
   void send(Peer& peer, std::string_view text);
   void send(Peer& peer, Bytes bytes) { send(peer, as_text(bytes)); }

@@ -20,6 +20,7 @@ struct Program {
     settings.add_number("tries", tries, 1U, 32U, "How often");
     settings.add_size("limit", limit, uint64_t{1024}, uint64_t{1} << 40, "How much");
     settings.add_address("listen", listen, 1, "Where");
+    settings.add_ranges("trust-proxy", trusted, "Whom");
     settings.add_word("log-level", level, {"debug", "info"}, "What");
     if (has_required) settings.add("socket", socket, "Which")->required();
     settings.begin_command("serve", "Serves");
@@ -43,6 +44,7 @@ struct Program {
   uint32_t tries = 3;
   uint64_t limit = 10 << 20;
   std::vector<std::string> listen = {"127.0.0.1:1"};
+  std::vector<std::string> trusted;
   std::string level = "info";
   std::string socket;
   uint32_t capacity = 3;
@@ -181,6 +183,22 @@ TEST_CASE("sizes are read as CLI11's AsSizeValue reads them") {
     REQUIRE(parse_byte_size(text, ours) == taken);
     if (taken) CHECK(std::to_string(ours) == theirs);
   }
+}
+
+TEST_CASE("ranges of addresses may be repeated and have commas between", "[uv][settings]") {
+  Program program;
+  CHECK_FALSE(program.judge({"--trust-proxy", "10.0.0.0/8,192.0.2.1", "--trust-proxy", "::1"}));
+  CHECK(program.trusted == std::vector<std::string>{"10.0.0.0/8", "192.0.2.1", "::1"});
+  const CidrSet set = to_cidr_set(program.trusted);
+  CHECK(set.contains(*IpAddress::parse("10.9.9.9")));
+  CHECK(set.contains(*IpAddress::parse("::1")));
+  CHECK_FALSE(set.contains(*IpAddress::parse("192.0.2.2")));
+}
+
+TEST_CASE("a range that is mistyped is named in the complaint", "[uv][settings]") {
+  CHECK_THAT(Program().complaint({"--trust-proxy", "10.0.0.0/8,proxy.example"}),
+             Contains("not a range of addresses: \"proxy.example\""));
+  CHECK_THAT(Program().complaint({"--trust-proxy", "10.0.0.1/8"}), Contains("bits set behind"));
 }
 
 }  // namespace daphnis::uv
