@@ -44,11 +44,15 @@ void Broker::on_worker_connected(WorkerId worker, uint64_t now_ms) {
 void Broker::on_worker_message(WorkerId worker, ipc::WorkerToBroker message,
                                const std::optional<Arrived>& socket, uint64_t now_ms) {
   std::vector<uint8_t> surplus;
+  // Behind a proxy the socket does not know whose it is.
+  const auto* returned = std::get_if<ipc::ReturnSocket>(&message);
+  const bool is_named = socket && returned && !returned->address.empty();
+  const std::string address = is_named ? returned->address : socket ? socket->address : "";
   const bool adopts =
       workers_.on_message(worker, std::move(message),
                           {.returned_cookie = socket ? socket->cookie : 0}, surplus, now_ms);
   if (socket && adopts) {
-    l2_server_.on_connected(socket->conn, socket->address, socket->cookie, now_ms);
+    l2_server_.on_connected(socket->conn, address, socket->cookie, now_ms);
     if (!surplus.empty()) l2_server_.on_bytes(socket->conn, surplus, now_ms);
   } else if (socket) {
     context_.out.push(CloseL2{socket->conn});

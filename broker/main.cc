@@ -36,6 +36,7 @@ struct Options {
                       .admin_listen = "127.0.0.1:8091",
                       .stats_file = "",
                       .attempts_file = ""};
+  std::vector<std::string> trust_proxy;
   std::string log_level = "info";
   std::string log_file;
   std::string cache_policy = "gdsf";
@@ -139,6 +140,14 @@ void add_options(daphnis::uv::SettingsReader& reader, Options& options) {
   reader.add_address("l2-listen", options.shell.l2_listen, 0,
                      "Address for L2s; may be repeated. --l2-auth says who may register there");
   add_l2_auth_options(reader, options.auth);
+  CLI::Option* trust = reader.add_ranges(
+      "trust-proxy", options.trust_proxy,
+      "Proxies in front that are believed when they say for whom they ask; may be repeated");
+  reader
+      .add_address(
+          "l2-proxy-listen", options.shell.l2_proxy_listen, 0,
+          "Address for L2s behind those proxies, with a PROXY header before the first byte")
+      ->needs(trust);
   reader.add_address("admin-listen", options.shell.admin_listen, 0,
                      "Address of the admin endpoint");
   reader.add("stats-file", options.shell.stats_file,
@@ -263,6 +272,7 @@ int run(Options& options, bool checks_only) {
   }
   resolve_cache_options(options);
   resolve_rules(options);
+  options.shell.trusted_proxies = daphnis::uv::to_cidr_set(options.trust_proxy);
   const daphnis::uv::LogFile log_file(options.log_file);
   if (auto opened = log_file.open(); !opened) {
     std::fprintf(stderr, "daphnis-broker: %s\n", opened.error().text().c_str());

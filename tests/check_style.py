@@ -24,7 +24,7 @@ MAY_USE = {
     "common/proof": ["common/request"],
     "common/cachefile": ["common/request"],
     "common/ipc": ["common/request"],
-    "common/uv": ["common/ipc"],
+    "common/uv": ["common/ipc", "common/peer"],
 
     "broker/auth": ["common/base"],
     "broker/base": ["broker/auth", "common/ipc"],

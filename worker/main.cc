@@ -33,6 +33,7 @@ struct Texts {
   std::string keep_directories = "on";
   std::string shed_when_busy = "on";
   std::vector<std::string> trust_proxy;
+  std::string proxy_listen;
   std::string client_address_header;
 };
 
@@ -82,6 +83,19 @@ void add_client_addresses(daphnis::uv::SettingsReader& reader, Texts& texts) {
                 {"X-Forwarded-For", "Forwarded"},
                 "Where those proxies say it; the other is ignored")
       ->needs(trust);
+  reader
+      .add_address("proxy-listen", texts.proxy_listen, 1,
+                   "Address where those proxies connect, with a PROXY header before the first byte")
+      ->needs(trust)
+      // Two sockets may share an address, so that nothing else would find this.
+      ->check(CLI::Validator(
+          [&texts](std::string& text) {
+            const auto address = daphnis::uv::parse_address(text);
+            const auto other = daphnis::uv::parse_address(texts.listen);
+            const bool is_same = address && other && address->text() == other->text();
+            return is_same ? std::string("it is that of --listen") : std::string();
+          },
+          ""));
 }
 
 void add_times(daphnis::uv::SettingsReader& reader, daphnis::worker::Settings& to) {
@@ -177,6 +191,11 @@ int main(int argc, char** argv) {
                      parse_access_log(texts.access_log, shell_settings.access_line_every),
                  "the settings let something strange through");
   shell_settings.listen = *listen;
+  if (!texts.proxy_listen.empty()) {
+    const auto proxy_listen = daphnis::uv::parse_address(texts.proxy_listen);
+    daphnis::check(proxy_listen.has_value(), "the settings let a strange address through");
+    shell_settings.proxy_listen = *proxy_listen;
+  }
   const daphnis::uv::LogFile log_file(texts.log_file);
   if (const auto opened = log_file.open(); !opened) {
     std::fprintf(stderr, "daphnis-worker: %s\n", opened.error().text().c_str());

@@ -72,7 +72,8 @@ PostStream* Worker::on_handoff(const ipc::Handoff& handoff, bool has_socket, uin
                          .number = handoff.attempt_number,
                          .l2_id = handoff.l2_id};
   const CarRequest& request = is_wanted ? fetch->request() : CarRequest{};
-  auto made = std::make_unique<PostStream>(id, agenda_, proof_context_, handoff.cookie,
+  PostStream::Origin origin{.cookie = handoff.cookie, .address = handoff.address};
+  auto made = std::make_unique<PostStream>(id, agenda_, proof_context_, std::move(origin),
                                            std::move(attempt), request, now_ms);
   PostStream& stream = *streams_.emplace(id, std::move(made)).first->second;
   if (is_wanted) {

@@ -4,6 +4,7 @@
 
 #include "broker/admin/metrics_absences.h"
 #include "broker/admin/metrics_choosing.h"
+#include "broker/admin/metrics_clients.h"
 #include "broker/admin/metrics_tokens.h"
 #include "broker/health/standing.h"
 #include "broker/registry/l2_states.h"
@@ -348,6 +349,7 @@ void add_workers(Metrics& out, const Broker& broker) {
               totals.sum.shed_busy);
   out.counter("worker_directories_total", "Blocks fetched for the cache that lack a path's name",
               totals.sum.directories);
+  add_client_addresses(out, totals.sum);
   out.counter("worker_log_lines_dropped_total", "Log lines of workers that nobody took",
               totals.sum.log_lines_dropped);
   out.counter("verify_failures_total", "Streams that failed verification",
@@ -363,6 +365,8 @@ void add_process(Metrics& out, const ProcessGauges& process) {
   out.counter("cpu_microseconds_total", "User and system time of the broker", process.cpu_us);
   out.gauge("loop_lag_milliseconds", "Worst lateness of a timer since the last stats line",
             process.loop_lag_ms, "loop_lag_ms");
+  out.counter("l2_proxies_refused_total", "Connections closed at the L2s' port for proxies",
+              process.proxies_refused);
   out.counter("log_lines_dropped_total", "Log lines nobody took", process.log_lines_dropped);
   out.counter("stats_lines_dropped_total", "Stats lines that could not be written",
               process.stats_lines_dropped);

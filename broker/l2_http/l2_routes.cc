@@ -233,6 +233,7 @@ bool L2Server::hand_off(L2Connection& connection, const Uuid& attempt_id, Worker
   ipc::Handoff message = dispatcher_.hand_off(attempt_id, now_ms);
   message.cookie = connection.cookie;
   message.received = connection.received(rest);
+  message.address = connection.address;
   context_.out.push(HandOff{connection.id, worker, std::move(message)});
   forget(connection);
   return false;

@@ -15,7 +15,7 @@ constexpr int kRegistrationSendBufferBytes = 8 * 1024;
 
 }  // namespace
 
-L2Sockets::Added L2Sockets::add(daphnis::uv::UvPtr<uv_tcp_t> tcp) {
+L2Sockets::Added L2Sockets::add(daphnis::uv::UvPtr<uv_tcp_t> tcp, std::string address) {
   const ConnId id{++last_id_};
   auto stream = std::make_unique<daphnis::uv::Stream>(
       std::move(tcp),
@@ -28,9 +28,9 @@ L2Sockets::Added L2Sockets::add(daphnis::uv::UvPtr<uv_tcp_t> tcp) {
                 if (found != streams_.end()) events_.on_unsent(id, found->second->unsent_bytes());
               }});
   stream->start();
-  Added added{.id = id,
-              .address = daphnis::uv::peer_host(stream->fd()),
-              .cookie = daphnis::uv::socket_cookie(stream->fd())};
+  if (address.empty()) address = daphnis::uv::peer_host(stream->fd());
+  Added added{
+      .id = id, .address = std::move(address), .cookie = daphnis::uv::socket_cookie(stream->fd())};
   streams_.emplace(id, std::move(stream));
   return added;
 }

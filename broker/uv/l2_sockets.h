@@ -30,8 +30,9 @@ class L2Sockets {
     std::string address;
     uint64_t cookie;
   };
-  /// Takes an accepted socket and starts reading; events come in a later turn of the loop.
-  Added add(daphnis::uv::UvPtr<uv_tcp_t> tcp);
+  /// Takes an accepted socket and starts reading; events come in a later turn of the loop. Where no
+  /// `address` is given, the peer's is taken.
+  Added add(daphnis::uv::UvPtr<uv_tcp_t> tcp, std::string address = {});
 
   /// Writes; returns the bytes of this and earlier writes that the kernel has not taken.
   [[nodiscard]] size_t write(ConnId id, std::string bytes);

@@ -72,6 +72,10 @@ Shell::Shell(daphnis::uv::Loop& loop, daphnis::uv::Log& log, Settings settings,
                             carry_out();
                           }}),
       after_poll_(loop, [this](size_t count) { take_held(count); }),
+      greetings_(loop, log, shell_settings_.trusted_proxies,
+                 [this](daphnis::uv::UniqueFd fd, std::string address) {
+                   on_l2(daphnis::uv::tcp_of(loop_, std::move(fd)), std::move(address));
+                 }),
       timer_(loop,
              [this] {
                armed_ms_ = 0;
@@ -120,19 +124,7 @@ Result<void> Shell::listen() {
       });
   if (!workers) return std::unexpected(workers.error());
   worker_listener_ = std::move(*workers);
-  for (const std::string& text : shell_settings_.l2_listen) {
-    const auto address = daphnis::uv::parse_address(text);
-    if (!address) return std::unexpected(address.error());
-    auto listener =
-        daphnis::uv::TcpListener::create(loop_, *address, [this](daphnis::uv::UvPtr<uv_tcp_t> tcp) {
-          const auto added = l2s_.add(std::move(tcp));
-          broker_.on_l2_connected(added.id, added.address, added.cookie, loop_.now_ms());
-          carry_out();
-        });
-    if (!listener) return std::unexpected(listener.error());
-    l2_ports_.push_back((*listener)->port());
-    l2_listeners_.push_back(std::move(*listener));
-  }
+  if (auto listening = listen_for_l2s(); !listening) return listening;
   const auto address = daphnis::uv::parse_address(shell_settings_.admin_listen);
   if (!address) return std::unexpected(address.error());
   auto admin = AdminServer::create(
@@ -148,6 +140,36 @@ Result<void> Shell::listen() {
   if (!admin) return std::unexpected(admin.error());
   admin_ = std::move(*admin);
   return {};
+}
+
+Result<void> Shell::listen_for_l2s() {
+  const auto add = [&](const std::string& text, auto on_connection) -> Result<void> {
+    const auto address = daphnis::uv::parse_address(text);
+    if (!address) return std::unexpected(address.error());
+    auto listener = daphnis::uv::TcpListener::create(loop_, *address, std::move(on_connection));
+    if (!listener) return std::unexpected(listener.error());
+    l2_ports_.push_back((*listener)->port());
+    l2_listeners_.push_back(std::move(*listener));
+    return {};
+  };
+  for (const std::string& text : shell_settings_.l2_listen) {
+    const auto on_connection = [this](daphnis::uv::UvPtr<uv_tcp_t> tcp) { on_l2(std::move(tcp)); };
+    if (auto added = add(text, on_connection); !added) return added;
+  }
+  for (const std::string& text : shell_settings_.l2_proxy_listen) {
+    // The header is read past libuv, which would read further than its end.
+    const auto on_connection = [this](const daphnis::uv::UvPtr<uv_tcp_t>& tcp) {
+      if (auto fd = daphnis::uv::copy_of(daphnis::uv::fd_of(*tcp))) greetings_.add(std::move(fd));
+    };
+    if (auto added = add(text, on_connection); !added) return added;
+  }
+  return {};
+}
+
+void Shell::on_l2(daphnis::uv::UvPtr<uv_tcp_t> tcp, std::string address) {
+  const auto added = l2s_.add(std::move(tcp), std::move(address));
+  broker_.on_l2_connected(added.id, added.address, added.cookie, loop_.now_ms());
+  carry_out();
 }
 
 /// Takes a message, or holds it until all that was sent before it has been read. A client that
@@ -280,6 +302,7 @@ ProcessGauges Shell::gauges() {
                        .descriptors_max = descriptors_max_,
                        .cpu_us = daphnis::uv::cpu_time_us(),
                        .loop_lag_ms = loop_lag_ms_,
+                       .proxies_refused = greetings_.refused(),
                        .log_lines_dropped = log_.lines_dropped(),
                        .stats_lines_dropped = lines_dropped(stats_file_),
                        .attempt_lines_dropped = lines_dropped(attempts_file_)};

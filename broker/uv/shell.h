@@ -15,6 +15,7 @@
 #include "broker/uv/line_file.h"
 #include "broker/uv/worker_links.h"
 #include "common/uv/log.h"
+#include "common/uv/proxy_greetings.h"
 #include "common/uv/random_pool.h"
 #include "common/uv/shared_memory.h"
 
@@ -24,6 +25,8 @@ namespace daphnis::broker::uv {
 struct ShellSettings {
   std::string socket;  ///< The workers' Unix socket.
   std::vector<std::string> l2_listen;
+  std::vector<std::string> l2_proxy_listen = {};  ///< Where trusted proxies connect for L2s.
+  CidrSet trusted_proxies = {};
   std::string admin_listen;
   std::string stats_file;  ///< A path, "-" for stdout, or empty for none.
   /// The same for the line of each attempt.
@@ -60,6 +63,8 @@ class Shell {
  private:
   [[nodiscard]] Result<void> open_line_files();
   [[nodiscard]] Result<void> listen();
+  [[nodiscard]] Result<void> listen_for_l2s();
+  void on_l2(daphnis::uv::UvPtr<uv_tcp_t> tcp, std::string address = {});
   /// A message of a worker, with the socket that came beside it.
   struct FromWorker {
     WorkerId worker;
@@ -100,6 +105,7 @@ class Shell {
   /// send between two polls. What other workers had sent before comes first (ipc::Links).
   std::vector<FromWorker> held_;
   daphnis::uv::AfterNextPoll after_poll_;
+  daphnis::uv::ProxyGreetings greetings_;
   std::vector<std::unique_ptr<daphnis::uv::TcpListener>> l2_listeners_;
   std::vector<uint16_t> l2_ports_;
   std::unique_ptr<daphnis::uv::IpcListener> worker_listener_;

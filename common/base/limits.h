@@ -130,6 +130,13 @@ inline constexpr size_t kDrainBytesMax = 1 * kMiB;  ///< Read and dropped after 
 inline constexpr size_t kWorkersMax = 1024;
 inline constexpr size_t kAdminConnectionsMax = 64;
 
+// --- Proxies in front ---
+/// From a proxy's connection to the end of its PROXY header; then it is closed.
+inline constexpr uint64_t kProxyHeaderMs = 5'000;
+/// Connections that wait for their PROXY header; beyond, the oldest is closed.
+inline constexpr size_t kProxyHeadersAwaitedMax = 1'024;
+inline constexpr uint64_t kProxyRefusalsLogMs = 10'000;  ///< Between two log lines.
+
 // --- Worker ---
 inline constexpr size_t kLingerBytesMax = 1 * kMiB;  ///< Read and dropped after an early answer.
 inline constexpr uint64_t kLingerMs = 1'000;         ///< The same bound in time.

@@ -139,7 +139,11 @@ struct Links {
 struct ReturnSocket {
   uint64_t cookie = 0;           ///< SO_COOKIE of the socket that travels with this frame.
   std::vector<uint8_t> surplus;  ///< Bytes read past the end of the body.
-  static void fields(auto& m, auto&& f) { f(m.cookie, m.surplus); }
+  std::string address = {};      ///< That of the Handoff; empty: that of the socket.
+  static void fields(auto& m, auto&& f) {
+    f(m.cookie, m.surplus);
+    f.since(7, m.address);
+  }
 };
 
 /// Counters since the worker's start, and gauges; sent once a second.
@@ -167,11 +171,12 @@ struct WorkerStats {
   uint64_t shed = 0;          ///< Requests answered 503 at once, since too many are in flight.
   uint64_t directories = 0;   ///< Blocks fetched for the cache, since they lack what was asked for.
   uint64_t shed_busy = 0;     ///< Requests for which the worker was too busy (BusyLimit).
+  uint64_t proxies_refused = 0;  ///< Connections that were to bring a PROXY header.
   static void fields(auto& m, auto&& f) {
     f(m.requests, m.status_2xx, m.status_3xx, m.status_4xx, m.status_5xx, m.aborted, m.client_left,
       m.bytes_out, m.verify_failures, m.clients, m.fetches, m.descriptors, m.rss_bytes, m.joins,
       m.spools, m.log_lines_dropped, m.loners, m.readers_left, m.readers_cut, m.yields);
-    f.since(7, m.shed, m.directories, m.shed_busy);
+    f.since(7, m.shed, m.directories, m.shed_busy, m.proxies_refused);
   }
 };
 
@@ -227,9 +232,11 @@ struct Handoff {
   std::string l2_id;
   Admission admission = Admission::kNo;  ///< Whether the cache would keep the fetch's output.
   std::vector<uint8_t> received;  ///< All bytes the broker read: the head, and bytes behind it.
+  std::string address = {};  ///< The L2's, without port: behind a proxy not that of the socket.
   static void fields(auto& m, auto&& f) {
     f(m.fetch_id, m.attempt_id, m.cookie, m.shape, m.attempt_number, m.l2_id, m.admission,
       m.received);
+    f.since(7, m.address);
   }
 };
 

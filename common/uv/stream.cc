@@ -130,9 +130,22 @@ UvPtr<uv_tcp_t> Stream::release() {
 }
 
 int Stream::fd() const {
+  return fd_of(*tcp_);
+}
+
+int fd_of(const uv_tcp_t& tcp) {
   uv_os_fd_t fd = -1;
-  uv_fileno(reinterpret_cast<const uv_handle_t*>(tcp_.get()), &fd);
+  uv_fileno(reinterpret_cast<const uv_handle_t*>(&tcp), &fd);
   return fd;
+}
+
+UvPtr<uv_tcp_t> tcp_of(Loop& loop, UniqueFd fd) {
+  auto* raw = new uv_tcp_t{};
+  uv_tcp_init(loop.raw(), raw);
+  UvPtr<uv_tcp_t> tcp(raw);
+  check(uv_tcp_open(raw, fd.get()) == 0, "a connected socket cannot be opened");
+  static_cast<void>(fd.release());
+  return tcp;
 }
 
 }  // namespace daphnis::uv

@@ -72,6 +72,11 @@ class Stream {
   std::shared_ptr<Shared> shared_;
 };
 
+/// The descriptor of an open handle.
+[[nodiscard]] int fd_of(const uv_tcp_t& tcp);
+/// A handle for a connected socket.
+[[nodiscard]] UvPtr<uv_tcp_t> tcp_of(Loop& loop, UniqueFd fd);
+
 /// Accepts TCP connections. Owned by the process's shell.
 class TcpListener {
  public:

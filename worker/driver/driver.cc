@@ -113,6 +113,7 @@ void Driver::on_tick(int64_t unix_s, const ProcessGauges& gauges, uint64_t now_m
   stats.descriptors = gauges.descriptors;
   stats.rss_bytes = gauges.rss_bytes;
   stats.log_lines_dropped = gauges.log_lines_dropped;
+  stats.proxies_refused = gauges.proxies_refused;
   core_.send(stats);
   after_input(now_ms);
 }

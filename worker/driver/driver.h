@@ -26,6 +26,7 @@ struct ProcessGauges {
   uint32_t descriptors = 0;
   uint64_t rss_bytes = 0;
   uint64_t log_lines_dropped = 0;
+  uint64_t proxies_refused = 0;  ///< Connections that were to bring a PROXY header.
 };
 
 /// Drives one Worker with its sockets: takes the inputs of a process, and after each of them does

@@ -25,10 +25,10 @@ std::optional<uint64_t> skip_of(std::string_view value) {
 }  // namespace
 
 PostStream::PostStream(ConnectionId id, Agenda& agenda, const Proof::Context& context,
-                       uint64_t cookie, Proof::Attempt attempt, const CarRequest& request,
+                       Origin origin, Proof::Attempt attempt, const CarRequest& request,
                        uint64_t now_ms)
     : Connection(id, agenda),
-      cookie_(cookie),
+      origin_(std::move(origin)),
       proof_(std::move(attempt), request, context, *this, now_ms) {}
 
 void PostStream::start(Bytes received, uint64_t now_ms) {

@@ -17,8 +17,13 @@ namespace daphnis::worker {
 /// by the Worker; outlives its attempt by the time that the reply takes.
 class PostStream final : public Connection, private ProofFeed {
  public:
-  /// `cookie` is that of the Handoff message.
-  PostStream(ConnectionId id, Agenda& agenda, const Proof::Context& context, uint64_t cookie,
+  /// What the Handoff message says of the socket, for the message that gives it back.
+  struct Origin {
+    uint64_t cookie = 0;
+    std::string address = {};
+  };
+
+  PostStream(ConnectionId id, Agenda& agenda, const Proof::Context& context, Origin origin,
              Proof::Attempt attempt, const CarRequest& request, uint64_t now_ms);
 
   /// Takes what the broker had read of the POST, before any other bytes.
@@ -40,7 +45,9 @@ class PostStream final : public Connection, private ProofFeed {
   [[nodiscard]] const Proof& proof() const { return proof_; }
 
   /// The message that goes to the broker with the socket. Valid where the ending is kGiveBack.
-  [[nodiscard]] ipc::ReturnSocket give_back() const { return {cookie_, surplus_}; }
+  [[nodiscard]] ipc::ReturnSocket give_back() const {
+    return {.cookie = origin_.cookie, .surplus = surplus_, .address = origin_.address};
+  }
 
  private:
   enum class Phase : uint8_t {
@@ -66,7 +73,7 @@ class PostStream final : public Connection, private ProofFeed {
   void linger(uint64_t now_ms);
   void close(Ending how);
 
-  uint64_t cookie_;
+  Origin origin_;
   http::Parser parser_{http::Parser::Kind::kRequest};
   Proof proof_;
 

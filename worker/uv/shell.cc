@@ -46,11 +46,15 @@ Shell::Shell(daphnis::uv::Loop& loop, daphnis::uv::Log& log, const ShellSettings
       spool_files_(
           loop,
           [this](FileJobDone done) { driver_.on_file_job_done(std::move(done), loop_.now_ms()); }),
+      greetings_(loop, log, settings.settings.trusted_proxies,
+                 [this](UniqueFd fd, std::string address) {
+                   on_client(std::move(fd), std::move(address));
+                 }),
       timer_(loop, [this] { driver_.on_time(loop_.now_ms()); }),
       tick_(loop, [this] { on_tick(); }),
       terminate_(loop, SIGTERM, [this] { driver_.on_end_asked(loop_.now_ms()); }),
       interrupt_(loop, SIGINT, [this] { driver_.on_end_asked(loop_.now_ms()); }),
-      flush_log_(loop, [this] { log_.flush(); }),
+      each_turn_(loop, [this] { on_turn_end(); }),
       link_(loop, settings.socket_path, link_events()) {
   driver_.core().set_cache_reads(cache_reads_);
   driver_.core().set_busy_time(daphnis::uv::busy_time_us);
@@ -74,15 +78,44 @@ void Shell::start() {
                 .add("listen", settings_.listen.text())
                 .add("socket", settings_.socket_path)
                 .add("index", settings_.index));
+  if (settings_.proxy_listen && !listen_for_proxies()) return;
   driver_.start(settings_.listen.text(), loop_.now_ms());
+}
+
+bool Shell::listen_for_proxies() {
+  auto bound = ClientListener::bind(*settings_.proxy_listen);
+  if (!bound) {
+    fail_start(bound.error());
+    return false;
+  }
+  log_.info(
+      LogLine("listening").add("for", "proxies").add("listen", settings_.proxy_listen->text()));
+  proxy_listener_ = std::make_unique<ClientListener>(
+      loop_, std::move(*bound), [this](UniqueFd fd) { greetings_.add(std::move(fd)); });
+  return true;
+}
+
+void Shell::fail_start(const Error& error) {
+  log_.error(LogLine("start_failed").add("why", error.text()));
+  // Status 2 says that another start is of no use.
+  exit_status_ = error.code == Errc::kInvalid ? 2 : 1;
+  loop_.stop();
+}
+
+void Shell::on_turn_end() {
+  // The broker keeps no copy of this socket. Another worker's takes what comes from now on.
+  if (proxy_listener_ && driver_.core().is_draining()) {
+    proxy_listener_->accept_waiting();
+    proxy_listener_.reset();
+  }
+  log_.flush();
 }
 
 std::unique_ptr<DrivenSocket> Shell::driven(UniqueFd fd) {
   return std::make_unique<Socket>(loop_, std::move(fd));
 }
 
-void Shell::on_client(UniqueFd fd) {
-  std::string address = daphnis::uv::peer_host(fd.get());
+void Shell::on_client(UniqueFd fd, std::string address) {
   driver_.on_client(driven(std::move(fd)), std::move(address), loop_.now_ms());
 }
 
@@ -95,8 +128,10 @@ void Shell::accept_on(UniqueFd listener, std::string_view from) {
   if (listeners_.contains(cookie)) return;
   log_.info(LogLine("listening").add("listen", settings_.listen.text()).add("from", from));
   listeners_.emplace(
-      cookie, std::make_unique<ClientListener>(loop_, std::move(listener),
-                                               [this](UniqueFd fd) { on_client(std::move(fd)); }));
+      cookie, std::make_unique<ClientListener>(loop_, std::move(listener), [this](UniqueFd fd) {
+        std::string address = daphnis::uv::peer_host(fd.get());
+        on_client(std::move(fd), std::move(address));
+      }));
 }
 
 void Shell::accept_on(std::unique_ptr<DrivenSocket> socket) {
@@ -106,10 +141,7 @@ void Shell::accept_on(std::unique_ptr<DrivenSocket> socket) {
 std::optional<uint64_t> Shell::bind_listener() {
   auto bound = ClientListener::bind(settings_.listen);
   if (!bound) {
-    log_.error(LogLine("start_failed").add("why", bound.error().text()));
-    // Status 2 says that another start is of no use.
-    exit_status_ = bound.error().code == Errc::kInvalid ? 2 : 1;
-    loop_.stop();
+    fail_start(bound.error());
     return std::nullopt;
   }
   const uint64_t cookie = daphnis::uv::socket_cookie(bound->get());
@@ -132,6 +164,7 @@ void Shell::close_listener(uint64_t cookie) {
 
 void Shell::accept_waiting() {
   for (const auto& [cookie, listener] : listeners_) listener->accept_waiting();
+  if (proxy_listener_) proxy_listener_->accept_waiting();
 }
 
 void Shell::set_timer(uint64_t at_ms) {
@@ -148,6 +181,7 @@ void Shell::on_tick() {
   }
   gauges_.rss_bytes = daphnis::uv::resident_bytes();
   gauges_.log_lines_dropped = log_.lines_dropped();
+  gauges_.proxies_refused = greetings_.refused();
   driver_.on_tick(std::time(nullptr), gauges_, now_ms);
 }
 

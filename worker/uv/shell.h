@@ -11,6 +11,7 @@
 #include "common/uv/fd.h"
 #include "common/uv/log.h"
 #include "common/uv/loop.h"
+#include "common/uv/proxy_greetings.h"
 #include "common/uv/random_pool.h"
 #include "worker/driver/driver.h"
 #include "worker/uv/broker_link.h"
@@ -24,6 +25,8 @@ namespace daphnis::worker::uv {
 struct ShellSettings {
   std::string socket_path;
   daphnis::uv::Address listen;
+  /// Where trusted proxies connect, with PROXY headers.
+  std::optional<daphnis::uv::Address> proxy_listen = {};
   uint32_t index = 0;
   uint32_t access_line_every = 1;  ///< One access line in so many is written; 0 writes none.
   /// The bytes of a cached file are checked by its checksums before they are sent.
@@ -68,10 +71,15 @@ class Shell final : private DriverHost {
 
   [[nodiscard]] BrokerLink::Events link_events();
   [[nodiscard]] std::unique_ptr<DrivenSocket> driven(daphnis::uv::UniqueFd fd);
-  void on_client(daphnis::uv::UniqueFd fd);
+  void on_client(daphnis::uv::UniqueFd fd, std::string address);
+  /// Begins to accept proxies, on a socket of this process's own. False where it cannot be had.
+  [[nodiscard]] bool listen_for_proxies();
+  /// The socket cannot be had, and the process ends.
+  void fail_start(const Error& error);
   /// Accepts clients on that socket from now on. `from` is for the log.
   void accept_on(daphnis::uv::UniqueFd listener, std::string_view from);
   void on_tick();
+  void on_turn_end();
 
   daphnis::uv::Loop& loop_;
   daphnis::uv::Log& log_;
@@ -84,14 +92,16 @@ class Shell final : private DriverHost {
   SpoolFiles spool_files_;
   /// The listening sockets, by SO_COOKIE.
   absl::flat_hash_map<uint64_t, std::unique_ptr<ClientListener>> listeners_;
-  daphnis::uv::Timer timer_;  ///< The timer of the Driver's next call.
+  daphnis::uv::ProxyGreetings greetings_;
+  std::unique_ptr<ClientListener> proxy_listener_;  ///< Null: no proxies are accepted.
+  daphnis::uv::Timer timer_;                        ///< The timer of the Driver's next call.
   ProcessGauges gauges_;
   uint64_t descriptors_counted_ms_ = 0;
   daphnis::uv::Timer tick_;  ///< The timer of once a second.
   int exit_status_ = 0;
   daphnis::uv::Signal terminate_;
   daphnis::uv::Signal interrupt_;
-  daphnis::uv::EachTurn flush_log_;
+  daphnis::uv::EachTurn each_turn_;
   BrokerLink link_;
 };
 

@@ -13,7 +13,9 @@ using daphnis::test::to_hex;
 
 constexpr size_t kFetchAt = 1;  ///< Its place among the samples.
 constexpr size_t kAttemptEndedAt = 4;
+constexpr size_t kReturnSocketAt = 5;
 constexpr size_t kWorkerStatsAt = 6;
+constexpr size_t kHandoffAt = 2;  ///< Among the broker's.
 constexpr size_t kJoinProgressAt = 11;
 
 std::vector<uint8_t> payload_of(std::vector<uint8_t> frame) {
@@ -31,6 +33,8 @@ std::vector<WorkerToBroker> newest_worker_samples() {
   std::get<AttemptEnded>(samples[kAttemptEndedAt]).proves_path_missing = true;
   auto& stats = std::get<WorkerStats>(samples[kWorkerStatsAt]);
   stats.shed = stats.directories = 20;
+  stats.proxies_refused = 22;
+  std::get<ReturnSocket>(samples[kReturnSocketAt]).address = "203.0.113.9";
   return samples;
 }
 
@@ -38,6 +42,7 @@ std::vector<WorkerToBroker> newest_worker_samples() {
 std::vector<BrokerToWorker> newest_broker_samples(uint16_t version) {
   auto samples = broker_samples(version);
   std::get<JoinProgress>(samples[kJoinProgressAt]).file.fill(21);
+  std::get<Handoff>(samples[kHandoffAt]).address = "203.0.113.9";
   return samples;
 }
 

@@ -250,6 +250,7 @@ Peer& Rig::hand_off(const ipc::Fetch& fetch, std::string_view received, StreamSh
   handoff.attempt_number = attempts_;
   handoff.admission = admission;
   handoff.l2_id = "l2-" + std::to_string(attempts_);
+  handoff.address = "192.0.2.50";
   handoff.received.assign(received.begin(), received.end());
   Peer& peer = new_peer();
   auto socket = std::make_unique<PeerSocket>(peer, attempts_);

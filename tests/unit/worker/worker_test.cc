@@ -256,6 +256,7 @@ TEST_CASE("bytes past the body go back with the socket", "[worker]") {
   CHECK(l2.ending == Ending::kGiveBack);
   CHECK(text(l2.given_back.surplus) == "POST /data/next");
   CHECK(l2.given_back.cookie == 1);
+  CHECK(l2.given_back.address == "192.0.2.50");
 }
 
 TEST_CASE("a socket is not given back with more past its body than a message should hold",

@@ -238,6 +238,14 @@ TEST_CASE("a socket that comes back serves its next POST from the surplus",
     CHECK(at.rig.inbox<ipc::Handoff>(at.worker)[1].cookie == handoff.cookie);
     CHECK(at.rig.broker.counters().sockets_returned == 1);
   }
+  SECTION("it is a proxy's, and the worker says whose it was") {
+    CHECK(handoff.address == "192.0.2.1");
+    const Broker::Arrived of_proxy{back.conn, "10.0.0.1", handoff.cookie};
+    const ipc::ReturnSocket returned{handoff.cookie, {next.begin(), next.end()}, handoff.address};
+    at.rig.tell(at.worker, returned, of_proxy);
+    REQUIRE(at.rig.inbox<ipc::Handoff>(at.worker).size() == 2);
+    CHECK(at.rig.inbox<ipc::Handoff>(at.worker)[1].address == "192.0.2.1");
+  }
   SECTION("the socket is another frame's") {
     at.rig.tell(at.worker, ipc::ReturnSocket{handoff.cookie + 1, {}}, back);
     CHECK(at.rig.conns[back.conn].is_closed);
