@@ -5,8 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "broker/base/token_bucket.h"
 #include "common/base/network.h"
+#include "common/base/token_bucket.h"
 
 namespace daphnis::broker {
 

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "broker/base/settings.h"
-#include "broker/base/token_bucket.h"
 #include "broker/registry/l2.h"
 #include "broker/registry/left_l2s.h"
+#include "common/base/token_bucket.h"
 
 namespace daphnis::broker {
 

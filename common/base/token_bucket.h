@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 
-namespace daphnis::broker {
+namespace daphnis {
 
 /// Counts what may happen so often a second, and so often at once after a quiet time. It is full at
 /// first. A pure value.
@@ -50,4 +50,4 @@ class TokenBucket {
   uint64_t at_ms_ = 0;
 };
 
-}  // namespace daphnis::broker
+}  // namespace daphnis
