@@ -137,6 +137,12 @@ void add_limits(daphnis::uv::SettingsReader& reader, daphnis::worker::Settings& 
                     "The least that --shed-when-busy lets be under way");
   reader.add_number("clients-max", to.clients_max, size_t{1}, kCountMax,
                     "Connections; beyond, idle ones make room");
+  reader.add_number("clients-per-address", to.clients_per_address, size_t{0}, kCountMax,
+                    "Connections of one address, or of one /64 of IPv6; 0: no bound");
+  reader.add_number("requests-per-address", to.requests_per_address, size_t{0}, kCountMax,
+                    "Their requests under way; beyond: 429; 0: no bound");
+  reader.add_number("request-rate-per-address", to.request_rate_per_address, uint64_t{0},
+                    uint64_t{kCountMax}, "Their requests in a second; beyond: 429; 0: no bound");
   reader.add_size("slow-reader-rate", to.slow_reader_rate, uint64_t{0}, uint64_t{kGiB},
                   "Bytes a second below which a reader is cut if others wait for its L2");
   reader.add_number("loners-per-address", to.loners_per_address, size_t{0}, kCountMax,

@@ -11,7 +11,7 @@ namespace daphnis::worker {
 Worker::Worker(const Settings& settings, uint32_t index, uint32_t pid, Random random)
     : settings_(settings),
       random_(std::move(random)),
-      session_context_{.settings = settings_, .sink = *this},
+      session_context_{.settings = settings_, .sink = *this, .bounds = bounds_},
       broker_(index, pid),
       listeners_(broker_, index),
       spools_(broker_, numbers_, std::to_string(index) + "-" + std::to_string(pid) + "-"),
@@ -25,14 +25,20 @@ Worker::Worker(const Settings& settings, uint32_t index, uint32_t pid, Random ra
 Worker::~Worker() = default;
 
 Connection* Worker::on_client(std::string address, uint64_t now_ms) {
+  Client client = bounds_.client_at(std::move(address));
+  ClientBounds::Share share;
+  auto place = ClientBounds::Place::kFree;
+  if (client.is_bounded) place = bounds_.take_connection(client.network, share, now_ms);
+  if (place == ClientBounds::Place::kClosed) return nullptr;
   if (clients_.size() >= settings_.clients_max && !shed_one(now_ms)) return nullptr;
   const auto id = numbers_.next<ConnectionId>();
   auto session =
-      std::make_unique<ClientSession>(id, agenda_, session_context_, std::move(address), now_ms);
+      std::make_unique<ClientSession>(id, agenda_, session_context_, std::move(client), now_ms);
+  session->hold(std::move(share));
   if (is_draining()) session->drain(now_ms);
-  Connection* connection = session.get();
-  clients_.emplace(id, std::move(session));
-  return connection;
+  ClientSession& added = *clients_.emplace(id, std::move(session)).first->second;
+  if (place == ClientBounds::Place::kTaken) added.turn_away(now_ms);
+  return &added;
 }
 
 /// Closes a client whose place a new one needs: first one that has ended its side and may be gone,
@@ -102,6 +108,9 @@ ipc::WorkerStats Worker::stats() const {
   stats.joins = answerer_.joins();
   stats.shed = answerer_.shed();
   stats.shed_busy = answerer_.shed_busy();
+  stats.over_connections = bounds_.over_connections();
+  stats.over_requests = bounds_.over_requests();
+  stats.over_rate = bounds_.over_rate();
   stats.directories = fetches_.directories();
   stats.verify_failures = fetches_.verify_failures();
   stats.spools = spools_.opened();

@@ -119,6 +119,8 @@ class Worker final : private RequestSink {
   [[nodiscard]] std::vector<LogLine> take_access_lines() {
     return std::exchange(access_lines_, {});
   }
+  /// A warning for the operator, returned once.
+  [[nodiscard]] std::optional<LogLine> take_warning();
   /// The log level that a Broadcast asked for, returned once.
   [[nodiscard]] std::optional<LogLevel> take_log_level() {
     return std::exchange(log_level_, std::nullopt);
@@ -184,6 +186,7 @@ class Worker final : private RequestSink {
   Numbers numbers_;
   Agenda agenda_;  ///< Destroyed after the connections, which take themselves off it.
   AnswerScene scene_;
+  ClientBounds bounds_{settings_};  ///< Destroyed after the clients, which have shares.
   SessionContext session_context_;
   BrokerSession broker_;
   Listeners listeners_;

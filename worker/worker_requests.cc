@@ -20,7 +20,11 @@ void Worker::name_request(Exchange& exchange) {
 
 void Worker::on_request(Exchange& exchange, uint64_t now_ms) {
   name_request(exchange);
-  answerer_.answer(exchange, now_ms);
+  const Client& client = exchange.client();
+  const uint32_t wait_s =
+      client.is_bounded ? bounds_.take_request(client.network, exchange.facts.share, now_ms) : 0;
+  if (wait_s == 0) return answerer_.answer(exchange, now_ms);
+  give(exchange, answer_for(Outcome::kTooMany, wait_s), scene_, CacheStatus::kNone, now_ms);
 }
 
 void Worker::on_refused(Exchange& exchange, const http::Refusal& refusal, uint64_t now_ms) {
@@ -36,8 +40,17 @@ void Worker::on_refused(Exchange& exchange, Outcome outcome, uint64_t now_ms) {
 void Worker::on_exchange_over(Exchange& exchange, Outcome end, uint64_t now_ms) {
   exchange.release(now_ms);
   answerer_.end_waiting(exchange);
+  exchange.facts.share = {};
   count(exchange, end);
   access_lines_.push_back(access_line(exchange, end, now_ms));
+}
+
+std::optional<LogLine> Worker::take_warning() {
+  const auto client = bounds_.take_unbounded();
+  if (!client) return std::nullopt;
+  return LogLine("clients_unbounded")
+      .add("client", client->text())
+      .add("why", "local addresses have no bounds; name a proxy in front by --trust-proxy");
 }
 
 void Worker::count(const Exchange& exchange, Outcome end) {

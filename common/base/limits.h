@@ -138,6 +138,10 @@ inline constexpr size_t kProxyHeadersAwaitedMax = 1'024;
 inline constexpr uint64_t kProxyRefusalsLogMs = 10'000;  ///< Between two log lines.
 
 // --- Worker ---
+/// Networks of clients whose requests are counted; those of a further one are not bounded.
+inline constexpr size_t kClientNetworksMax = 65'536;
+/// Connections of one network beyond its bound that are told so; further ones are closed at once.
+inline constexpr size_t kTurnedAwayPerNetworkMax = 16;
 inline constexpr size_t kLingerBytesMax = 1 * kMiB;  ///< Read and dropped after an early answer.
 inline constexpr uint64_t kLingerMs = 1'000;         ///< The same bound in time.
 /// A client's request body, which is dropped.

@@ -44,6 +44,7 @@ enum class Outcome : uint8_t {
   // Of a client's request.
   kHeadTimeout,   ///< The client took too long to send it.
   kBodyTooLarge,  ///< It has a body that is longer than any request here needs.
+  kTooMany,       ///< The client's address asks for more than its share.
   kClientSlow,    ///< The client took too little of the answer for too long, and was cut off.
   kClientLeft,    ///< The client left before the end.
   kCutOff,        ///< The worker cut the answer, so that no client takes it for whole.

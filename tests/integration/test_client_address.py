@@ -245,5 +245,64 @@ class ClientAddress(EdgeTest):
         self.assertIn(why, process.text())
 
 
+class Bounds(EdgeTest):
+    """A worker with low bounds per address."""
+
+    def edge_with(self, *flags):
+        return Edge(self.world, workers=1, patient=True,
+                    worker_flags=["--trust-proxy", PROXY, "--client-address-header",
+                                  "X-Forwarded-For", *flags])
+
+    def ask_for(self, connection, client):
+        connection.send(f"GET {PROBE} HTTP/1.1\r\nHost: edge\r\nX-Forwarded-For: {client}\r\n\r\n")
+        return connection.response()
+
+    def test_a_client_that_asks_too_much_is_told_while_another_is_served(self):
+        edge = self.edge_with("--requests-per-address", 1)
+        root, pairs = car.unixfs_file(car.numbered("slow", 3000), leaf=1000)
+        fake = edge.fake("slow")  # It is silent, so that the request waits.
+        fake.announce(add=[car.text(root)])
+        with Connection(edge.client_port, source=PROXY) as waiting, \
+                Connection(edge.client_port, source=PROXY) as proxy:
+            waiting.send(f"GET /ipfs/{car.text(root)}?format=car HTTP/1.1\r\nHost: edge\r\n"
+                         "X-Forwarded-For: 203.0.113.9\r\n\r\n")
+            wait_for(lambda: fake.orders, "the request waits for an L2")
+            refused = self.ask_for(proxy, "203.0.113.9")
+            self.assertEqual(429, refused.status)
+            self.assertEqual("1", refused.headers["retry-after"])
+            self.assertIn(b"too_many_requests", refused.body)
+            self.assertEqual(200, self.ask_for(proxy, "203.0.113.10").status)
+        wait_for(lambda: edge.metrics()[
+            'daphnis_client_bounds_reached_total{bound="requests"}'] == 1, "it is counted")
+
+    def test_a_client_that_asks_too_often_is_told_while_another_is_served(self):
+        edge = self.edge_with("--request-rate-per-address", 1)
+        with Connection(edge.client_port, source=PROXY) as proxy:
+            statuses = [self.ask_for(proxy, "2001:db8::1").status for _ in range(20)]
+            self.assertEqual(200, statuses[0])
+            self.assertIn(429, statuses)
+            self.assertEqual(200, self.ask_for(proxy, "2001:db8:0:1::1").status)
+
+    def test_a_client_that_connects_too_often_is_told_while_another_is_served(self):
+        edge = self.edge_with("--clients-per-address", 2)
+        with Connection(edge.client_port, source=CLIENT), \
+                Connection(edge.client_port, source=CLIENT), \
+                Connection(edge.client_port, source=CLIENT) as third, \
+                Connection(edge.client_port, source=ANOTHER) as other:
+            self.assertEqual(429, third.response().status)
+            other.send(f"GET {PROBE} HTTP/1.1\r\nHost: edge\r\n\r\n")
+            self.assertEqual(200, other.response().status)
+
+    def test_without_a_named_proxy_local_clients_have_no_bounds_and_one_warning(self):
+        edge = Edge(self.world, workers=1, worker_flags=["--clients-per-address", 1,
+                                                         "--request-rate-per-address", 1])
+        for _ in range(5):
+            with Connection(edge.client_port) as client:
+                client.send(f"GET {PROBE} HTTP/1.1\r\nHost: edge\r\n\r\n")
+                self.assertEqual(200, client.response().status)
+        wait_for(lambda: "event=clients_unbounded" in edge.workers[0].text(), "the warning")
+        self.assertEqual(1, edge.workers[0].text().count("event=clients_unbounded"))
+
+
 if __name__ == "__main__":
     unittest.main()

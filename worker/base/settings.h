@@ -50,6 +50,10 @@ struct Settings {
   CidrSet trusted_proxies = {};  ///< Who is believed when it says for whom it asks.
   /// The header field in which trusted proxies say that.
   peer::ClientField client_field = peer::ClientField::kNone;
+  // What the clients of one IPv4 address, or one /64, have of this worker; 0: no bound.
+  size_t clients_per_address = 1'024;         ///< Connections; beyond: 429.
+  size_t requests_per_address = 512;          ///< Requests under way; beyond: 429.
+  uint64_t request_rate_per_address = 1'000;  ///< Requests in a second, and at once.
   size_t requests_max = 4'096;  ///< Requests that wait for content; more are answered 503 at once.
   /// Where the process is busy all the time, fewer fetches may be under way, down to fetches_busy.
   RuleMode sheds_busy = RuleMode::kOn;

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <string>
-#include <utility>
 
 #include "common/base/network.h"
 
@@ -9,13 +8,9 @@ namespace daphnis::worker {
 
 /// Who is asking: at the other end of a connection, or behind the trusted proxy there.
 struct Client {
-  std::string address;  ///< Without port; empty where nobody knows.
-  Network network{};    ///< The unit of bounds per address.
+  std::string address;      ///< Without port; empty where nobody knows.
+  Network network{};        ///< The unit of bounds per address.
+  bool is_bounded = false;  ///< ClientBounds count what it asks for.
 };
-
-[[nodiscard]] inline Client client_at(std::string address) {
-  const Network network = network_of(address);
-  return {.address = std::move(address), .network = network};
-}
 
 }  // namespace daphnis::worker

@@ -9,10 +9,10 @@
 namespace daphnis::worker {
 
 ClientSession::ClientSession(ConnectionId id, Agenda& agenda, SessionContext& context,
-                             std::string client, uint64_t now_ms)
+                             Client client, uint64_t now_ms)
     : Connection(id, agenda),
       context_(context),
-      client_(client_at(std::move(client))),
+      client_(std::move(client)),
       // A new client is expected to send a request at once; only between requests it may take
       // longer.
       reading_deadline_ms_(now_ms + context.settings.client_head_ms),
@@ -103,12 +103,14 @@ uint64_t ClientSession::idle_ms() const {
 }
 
 /// The client of a request: that of the connection, unless a trusted proxy names another.
-Client ClientSession::client_of(const http::Head& head) const {
+Client ClientSession::client_of(const http::Head& head) {
   if (!proxy_) return client_;
   const Settings& settings = context_.settings;
   const IpAddress address =
       peer::client_address(*proxy_, head, settings.client_field, settings.trusted_proxies);
-  return {.address = address.text(), .network = network_of(address)};
+  return {.address = address.text(),
+          .network = network_of(address),
+          .is_bounded = context_.bounds.apply_to(address)};
 }
 
 void ClientSession::open_exchange(http::Head head, uint64_t now_ms) {

@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "common/base/ip_address.h"
 #include "common/http/http_parser.h"
@@ -11,6 +12,7 @@
 #include "worker/base/rate_watch.h"
 #include "worker/base/settings.h"
 #include "worker/client/answer_framer.h"
+#include "worker/client/client_bounds.h"
 #include "worker/client/exchange.h"
 #include "worker/client/idle_clients.h"
 #include "worker/client/retired.h"
@@ -21,6 +23,7 @@ namespace daphnis::worker {
 struct SessionContext {
   const Settings& settings;
   RequestSink& sink;
+  ClientBounds& bounds;
   /// The worker drains: every answer from now on is its connection's last.
   bool is_draining = false;
   IdleClients idle_clients = {};
@@ -37,7 +40,7 @@ struct SessionContext {
 /// that is gone looks the same until a write fails. Owned by the Worker.
 class ClientSession final : public Connection, private ExchangeOwner {
  public:
-  ClientSession(ConnectionId id, Agenda& agenda, SessionContext& context, std::string client,
+  ClientSession(ConnectionId id, Agenda& agenda, SessionContext& context, Client client,
                 uint64_t now_ms);
 
   void on_bytes(const Slice& input, uint64_t now_ms) override;
@@ -61,6 +64,10 @@ class ClientSession final : public Connection, private ExchangeOwner {
   /// The worker drains. A client that was told that its connection stays open may ask once more,
   /// within Settings::drain_idle_ms, and learns from that answer that it is the last.
   void drain(uint64_t now_ms);
+  /// Answers 429 before anything has come, and closes. For a session that has just begun.
+  void turn_away(uint64_t now_ms) { refuse(Outcome::kTooMany, now_ms); }
+  /// Keeps the connection's share of its client's bounds.
+  void hold(ClientBounds::Share share) { share_ = std::move(share); }
   /// Closes an idle or half-closed session, whose place is needed.
   void shed(uint64_t now_ms);
   /// True where no request is under way and none has begun.
@@ -85,7 +92,7 @@ class ClientSession final : public Connection, private ExchangeOwner {
     open_exchange({}, now_ms);
     context_.sink.on_refused(*exchange_, why, now_ms);
   }
-  [[nodiscard]] Client client_of(const http::Head& head) const;
+  [[nodiscard]] Client client_of(const http::Head& head);
   void open_exchange(http::Head head, uint64_t now_ms);
   void end_exchange(Outcome end, uint64_t now_ms);
   void on_answer_written(uint64_t now_ms);
@@ -99,6 +106,7 @@ class ClientSession final : public Connection, private ExchangeOwner {
   Client client_;  ///< At the other end of the connection.
   /// Its address, where it is a trusted proxy and may name the client of each request.
   std::optional<IpAddress> proxy_;
+  ClientBounds::Share share_;
   http::Parser parser_{http::Parser::Kind::kRequest};
   std::string unread_;   ///< Input that came while an answer was under way.
   std::string interim_;  ///< An interim response that goes out before any answer: "100 Continue".

@@ -9,6 +9,7 @@
 #include "common/request/outcome.h"
 #include "worker/base/agenda.h"
 #include "worker/client/client.h"
+#include "worker/client/client_bounds.h"
 #include "worker/client/output_queue.h"
 #include "worker/client/retired.h"
 #include "worker/gateway/answers.h"
@@ -118,6 +119,7 @@ class Exchange {
     CacheStatus cache = CacheStatus::kNone;
     std::string_view failure;  ///< The stable code of a failure; empty where there was none.
     bool counts_in_flight = false;
+    ClientBounds::Share share = {};  ///< Its share of its client's bounds.
   };
   Facts facts = {};
 
@@ -156,8 +158,8 @@ class RequestSink {
   virtual void on_request(Exchange& exchange, uint64_t now_ms) = 0;
   /// The client sent something that is no request. The connection closes after the answer.
   virtual void on_refused(Exchange& exchange, const http::Refusal& refusal, uint64_t now_ms) = 0;
-  /// The session refuses the request: kHeadTimeout, kBodyTooLarge or kDraining. The connection
-  /// closes after the answer.
+  /// The session refuses the request: kHeadTimeout, kBodyTooLarge, kTooMany or kDraining. The
+  /// connection closes after the answer.
   virtual void on_refused(Exchange& exchange, Outcome outcome, uint64_t now_ms) = 0;
   /// The exchange is over, and is asked for nothing more after this call: kComplete where the
   /// kernel has the whole answer, else kCutOff, kClientLeft or kClientSlow.

@@ -163,6 +163,7 @@ void Driver::after_input(uint64_t now_ms) {
   for (FileJob& job : core_.take_file_jobs()) host_.start(std::move(job));
   if (const auto messages = core_.take_messages(); !messages.empty()) host_.send(messages);
   log_access_lines();
+  if (const auto warning = core_.take_warning()) host_.log(LogLevel::kWarn, *warning);
   if (const auto level = core_.take_log_level()) host_.set_log_level(*level);
   if (core_.is_draining()) {
     drain(now_ms);

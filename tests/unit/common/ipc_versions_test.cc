@@ -33,7 +33,7 @@ std::vector<WorkerToBroker> newest_worker_samples() {
   std::get<AttemptEnded>(samples[kAttemptEndedAt]).proves_path_missing = true;
   auto& stats = std::get<WorkerStats>(samples[kWorkerStatsAt]);
   stats.shed = stats.directories = 20;
-  stats.proxies_refused = 22;
+  stats.over_connections = stats.over_requests = stats.over_rate = stats.proxies_refused = 22;
   std::get<ReturnSocket>(samples[kReturnSocketAt]).address = "203.0.113.9";
   return samples;
 }

@@ -44,14 +44,15 @@ TEST_CASE("each refusal of a client has a truthful status and its own code", "[o
     const bool is_told = client.status != 0;
     CHECK(client.code.empty() != is_told);
     CHECK(client.detail.empty() != is_told);
-    const bool asks_to_retry = client.status == 502 || client.status == 503 || client.status == 504;
+    const bool asks_to_retry = client.status == 429 || client.status == 502 ||
+                               client.status == 503 || client.status == 504;
     CHECK((client.retry_after_s > 0) == asks_to_retry);
     if (!is_told) continue;
     CHECK(client.status >= 400);
     CHECK(http::reason_phrase(client.status) != "Unknown");
     CHECK(codes.insert(client.code).second);
   }
-  CHECK(codes.size() == 18);
+  CHECK(codes.size() == 19);
 }
 
 TEST_CASE("a connection ends with the requests after which its bytes mean nothing, or the process",
@@ -68,6 +69,7 @@ TEST_CASE("clients are told by their statuses whose fault it is", "[outcome]") {
   CHECK(status(Outcome::kNotFound) == 404);
   CHECK(status(Outcome::kPathNotALink) == 501);
   CHECK(status(Outcome::kNotCached) == 412);
+  CHECK(status(Outcome::kTooMany) == 429);
   CHECK(status(Outcome::kLied) == 502);
   CHECK(status(Outcome::kL2sFailed) == 502);
   CHECK(status(Outcome::kSilent) == 504);

@@ -64,7 +64,7 @@ struct Answer {
   Owner owner;
   Reader* reader = nullptr;
   Retired retired;
-  Exchange exchange{owner, retired, {}, true, client_at("192.0.2.7"), 1'000, 1};
+  Exchange exchange{owner, retired, {}, true, {"192.0.2.7"}, 1'000, 1};
   AnswerFramer framer{exchange};
   std::shared_ptr<MemoryFile> file = std::make_shared<MemoryFile>("0123456789abcdefghij");
 };

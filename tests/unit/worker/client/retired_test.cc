@@ -61,7 +61,7 @@ struct Begun {
   bool is_gone = false;
   Silent owner;
   Retired retired;
-  Exchange exchange{owner, retired, {}, true, client_at("client"), kHighBytes, 1};
+  Exchange exchange{owner, retired, {}, true, Client{"client"}, kHighBytes, 1};
 };
 
 }  // namespace
@@ -100,8 +100,8 @@ TEST_CASE("an exchange that is over keeps its responder until the input ends",
   bool is_gone = false;
   Silent owner;
   Retired retired;
-  auto exchange = std::make_unique<Exchange>(owner, retired, http::Head{}, true,
-                                             client_at("client"), kHighBytes, uint64_t{1});
+  auto exchange = std::make_unique<Exchange>(owner, retired, http::Head{}, true, Client{"client"},
+                                             kHighBytes, uint64_t{1});
   exchange->set_responder(std::make_unique<Replaced>(*exchange, is_gone));
   retired.add(std::move(exchange));
   CHECK(!is_gone);

@@ -205,7 +205,7 @@ TEST_CASE("a reader that is replaced when output comes lives until the input end
   Table table;
   Silent owner;
   Retired retired;
-  Exchange exchange(owner, retired, {}, true, client_at("client"), 100, kNow);
+  Exchange exchange(owner, retired, {}, true, {"client"}, 100, kNow);
   Fetch& fetch = table.begin(1);
   bool is_gone = false;
   auto leaving = std::make_unique<Leaving>(exchange, is_gone);
