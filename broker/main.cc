@@ -251,9 +251,9 @@ SpoolPlace choose_spool_dir(const std::string& socket, daphnis::uv::Log& log) {
 
 /// Settles what single settings do not show to be wrong. Errors: kInvalid, kMalformed, kSystem.
 Result<void> settle_auth(Options& options) {
-  if (auto resolved = resolve_l2_auth(options.auth, options.shell.l2_listen); !resolved) {
-    return resolved;
-  }
+  const L2Addresses addresses{.l2_listen = options.shell.l2_listen,
+                              .l2_proxy_listen = options.shell.l2_proxy_listen};
+  if (auto resolved = resolve_l2_auth(options.auth, addresses); !resolved) return resolved;
   options.shell.auth = options.auth.files;
   const auto read = read_l2_auth(options.shell.auth);
   return read ? Result<void>() : std::unexpected(read.error());

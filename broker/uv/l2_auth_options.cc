@@ -13,13 +13,25 @@ constexpr uint64_t kDayS = 86'400;
 constexpr int kExitFailure = 1;
 constexpr int kExitUsage = 2;
 
-/// The first of the addresses that others than this machine can reach; empty: there is none.
-std::string reachable_one(const std::vector<std::string>& l2_listen) {
-  for (const std::string& text : l2_listen) {
+/// The setting of the first of these addresses that others than this machine can reach; empty:
+/// there is none.
+std::string reachable_one(const char* setting, const std::vector<std::string>& addresses) {
+  for (const std::string& text : addresses) {
     const auto address = daphnis::uv::parse_address(text);
-    if (!address || !daphnis::uv::is_loopback(*address)) return text;
+    if (!address || !daphnis::uv::is_loopback(*address)) return setting + (" " + text);
   }
   return {};
+}
+
+std::string reachable_one(const L2Addresses& addresses) {
+  const std::string direct = reachable_one("--l2-listen", addresses.l2_listen);
+  return direct.empty() ? reachable_one("--l2-proxy-listen", addresses.l2_proxy_listen) : direct;
+}
+
+/// The same for whoever may come through a proxy, which lets in others wherever it connects from.
+std::string open_one(const L2Addresses& addresses) {
+  if (addresses.l2_proxy_listen.empty()) return reachable_one(addresses);
+  return "--l2-proxy-listen " + addresses.l2_proxy_listen.front();
 }
 
 }  // namespace
@@ -43,25 +55,26 @@ void add_l2_auth_options(daphnis::uv::SettingsReader& reader, L2AuthOptions& opt
                   "With --l2-auth token: also where tokens cross a network in plain text");
 }
 
-Result<void> resolve_l2_auth(L2AuthOptions& options, const std::vector<std::string>& l2_listen) {
+Result<void> resolve_l2_auth(L2AuthOptions& options, const L2Addresses& addresses) {
   L2AuthSettings& files = options.files;
   files.needs_token = options.mode == "token";
-  const std::string reachable = reachable_one(l2_listen);
   if (!files.needs_token) {
     if (!files.secrets.empty() || !files.revoked.empty() || !files.exempt.empty()) {
       return fail(Errc::kInvalid,
                   "--l2-token-secrets, --l2-revoked and --l2-auth-exempt do nothing without "
                   "--l2-auth token");
     }
-    if (reachable.empty() || options.open_to_all) return {};
-    return fail(Errc::kInvalid, "--l2-listen " + reachable +
+    const std::string open = open_one(addresses);
+    if (open.empty() || options.open_to_all) return {};
+    return fail(Errc::kInvalid, open +
                                     ": whoever reaches it could register as an L2: ask for tokens "
                                     "(--l2-auth token), or say --l2-open-to-all too");
   }
   if (files.secrets.empty())
     return fail(Errc::kInvalid, "--l2-auth token needs --l2-token-secrets FILE");
+  const std::string reachable = reachable_one(addresses);
   if (reachable.empty() || options.token_in_clear) return {};
-  return fail(Errc::kInvalid, "--l2-listen " + reachable +
+  return fail(Errc::kInvalid, reachable +
                                   ": whoever reads along there could use an L2's token as well: "
                                   "listen on loopback behind what encrypts, or say "
                                   "--l2-token-in-clear too");

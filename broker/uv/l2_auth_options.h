@@ -18,10 +18,15 @@ struct L2AuthOptions {
 
 void add_l2_auth_options(daphnis::uv::SettingsReader& reader, L2AuthOptions& options);
 
+/// The addresses on which L2s are listened for, by themselves and behind proxies.
+struct L2Addresses {
+  const std::vector<std::string>& l2_listen;
+  const std::vector<std::string>& l2_proxy_listen;
+};
+
 /// Turns the words that were written into settings, and checks whether they make sense together and
-/// with the addresses on which L2s are listened for. Errors: kInvalid.
-[[nodiscard]] Result<void> resolve_l2_auth(L2AuthOptions& options,
-                                           const std::vector<std::string>& l2_listen);
+/// with these addresses. Errors: kInvalid.
+[[nodiscard]] Result<void> resolve_l2_auth(L2AuthOptions& options, const L2Addresses& addresses);
 
 /// The command `mint-token ID --days N`, which prints a token. Owned by main.
 class MintToken {

@@ -62,7 +62,8 @@ class ClientAddress(EdgeTest):
         cls.proxied, cls.l2_proxied = free_port(), free_port()
         cls.edge = Edge(
             world, workers=1, patient=True,
-            broker_flags=["--trust-proxy", PROXY, "--l2-proxy-listen", f"127.0.0.1:{cls.l2_proxied}"],
+            broker_flags=["--trust-proxy", PROXY, "--l2-proxy-listen", f"127.0.0.1:{cls.l2_proxied}",
+                          "--l2-open-to-all"],
             worker_flags=["--trust-proxy", PROXY, "--client-address-header", "X-Forwarded-For",
                           "--proxy-listen", f"127.0.0.1:{cls.proxied}"])
         wait_for(lambda: Edge.listens(cls.proxied), "the worker listens for proxies")

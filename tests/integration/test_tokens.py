@@ -337,6 +337,8 @@ class Settings(EdgeTest):
         tokens = ["--l2-auth", "token", "--l2-token-secrets", self.file]
         everywhere = ["--l2-listen", f"0.0.0.0:{free_port()}"]
         loopback = ["--l2-listen", "127.0.0.1:1", "--l2-listen", "[::1]:1"]
+        proxied = [*loopback, "--trust-proxy", "127.0.0.1", "--l2-proxy-listen", "127.0.0.1:2"]
+        proxied_everywhere = [*proxied, "--l2-proxy-listen", "0.0.0.0:3"]
         for wanted, arguments in (
                 (0, loopback), (0, [*loopback, *tokens]),
                 (2, everywhere), (0, [*everywhere, "--l2-open-to-all"]),
@@ -344,6 +346,10 @@ class Settings(EdgeTest):
                 (2, [*loopback, *everywhere]),
                 (2, [*everywhere, *tokens]), (0, [*everywhere, *tokens, "--l2-token-in-clear"]),
                 (2, [*everywhere, *tokens, "--l2-open-to-all"]),
+                # A proxy lets in others wherever it connects from, and may be what encrypts.
+                (2, proxied), (0, [*proxied, "--l2-open-to-all"]), (0, [*proxied, *tokens]),
+                (2, [*proxied_everywhere, *tokens]),
+                (0, [*proxied_everywhere, *tokens, "--l2-token-in-clear"]),
                 (2, ["--l2-auth", "token"]), (2, ["--l2-token-secrets", self.file]),
                 (2, ["--l2-revoked", self.file]), (2, ["--l2-auth-exempt", self.file]),
                 (2, ["--l2-auth", "token", "--l2-token-secrets", "/nothing"]),
