@@ -1,11 +1,10 @@
 #include "broker/cache/block_index.h"
 
-#include <openssl/sha.h>
-
 #include <algorithm>
 #include <array>
 #include <cstring>
 
+#include "common/hash/sha256.h"
 #include "common/ipld/cid_set.h"
 
 namespace daphnis::broker {
@@ -22,8 +21,7 @@ BlockKey block_key_of(const Cid& cid, const Uuid& secret) {
   const auto digest_at = std::ranges::copy(secret, text.begin()).out;
   const auto kind_at = std::ranges::copy(key.digest, digest_at).out;
   std::memcpy(&*kind_at, &key.kind, sizeof key.kind);
-  std::array<uint8_t, SHA256_DIGEST_LENGTH> digest;
-  SHA256(text.data(), text.size(), digest.data());
+  const auto digest = sha256(text);
   uint64_t first = 0;
   std::memcpy(&first, digest.data(), sizeof first);
   return BlockKey{first};

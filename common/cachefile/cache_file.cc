@@ -1,9 +1,9 @@
 #include "common/cachefile/cache_file.h"
 
-#include <openssl/sha.h>
-
 #include <algorithm>
 #include <cstring>
+
+#include "common/hash/sha256.h"
 
 namespace daphnis {
 namespace {
@@ -42,12 +42,6 @@ class Cursor {
   Bytes in_;
 };
 
-std::array<uint8_t, kDigestBytes> digest_of(Bytes bytes) {
-  std::array<uint8_t, kDigestBytes> digest;
-  SHA256(bytes.data(), bytes.size(), digest.data());
-  return digest;
-}
-
 }  // namespace
 
 Result<CacheFooter> read_cache_footer(Bytes end, uint64_t file_bytes) {
@@ -79,7 +73,7 @@ Result<CacheFooter> read_cache_footer(Bytes end, uint64_t file_bytes) {
 
 Result<CacheTrailer> read_cache_trailer(Bytes trailer, const CacheFooter& footer) {
   if (trailer.size() != footer.trailer_bytes()) return fail(Errc::kMalformed, "trailer cut short");
-  if (digest_of(trailer.first(trailer.size() - kDigestBytes)) != footer.digest) {
+  if (sha256(trailer.first(trailer.size() - kDigestBytes)) != footer.digest) {
     return fail(Errc::kHashMismatch, "the trailer's digest does not hold");
   }
   CacheTrailer out;
@@ -146,7 +140,7 @@ std::vector<uint8_t> CacheTrailerWriter::finish(const CarRequest& request) && {
   put(out, body_bytes);
   put(out, blocks_bytes);
   put(out, static_cast<uint32_t>(request_bytes.size()));
-  const auto digest = digest_of(out);
+  const auto digest = sha256(out);
   out.insert(out.end(), digest.begin(), digest.end());
   return out;
 }

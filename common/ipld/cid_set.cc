@@ -1,10 +1,9 @@
 #include "common/ipld/cid_set.h"
 
-#include <openssl/sha.h>
-
 #include <algorithm>
 
 #include "common/base/varint.h"
+#include "common/hash/sha256.h"
 
 namespace daphnis {
 
@@ -20,7 +19,7 @@ CidKey::CidKey(const Cid& cid) : digest{}, kind(0) {
   size_t size = write_varint(cid.codec(), text.data());
   size = static_cast<size_t>(std::ranges::copy(cid.multihash(), text.begin() + size).out -
                              text.begin());
-  SHA256(text.data(), size, digest.data());
+  digest = sha256(Bytes(text).first(size));
 }
 
 size_t hash_bytes_after_insert(size_t size, size_t capacity, size_t slot_bytes) {

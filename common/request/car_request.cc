@@ -1,12 +1,12 @@
 #include "common/request/car_request.h"
 
-#include <openssl/sha.h>
 #include <simdjson.h>
 
 #include <algorithm>
 
 #include "common/base/limits.h"
 #include "common/base/varint.h"
+#include "common/hash/sha256.h"
 
 namespace daphnis {
 namespace {
@@ -154,10 +154,7 @@ Result<CarRequest> decode_car_request(Bytes bytes) {
 }
 
 RequestKey key_of(const CarRequest& request) {
-  const std::vector<uint8_t> form = encode(request);
-  RequestKey key;
-  SHA256(form.data(), form.size(), key.data());
-  return key;
+  return sha256(encode(request));
 }
 
 }  // namespace daphnis
