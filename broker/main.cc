@@ -209,9 +209,9 @@ void add_options(daphnis::uv::SettingsReader& reader, Options& options) {
   reader.add_number("fetches-max", settings.fetches_max, size_t{1}, size_t{1'000'000},
                     "Fetches under way; beyond: 503");
   add_rule(reader, options, "shed-when-busy", settings.sheds_busy,
-           "A broker without processor time to spare lets fewer fetches be under way");
+           "Without processor time to spare fewer fetches may be under way");
   reader.add_number("fetches-busy", settings.fetches_busy, size_t{1}, size_t{1'000'000},
-                    "The least that --shed-when-busy lets be under way");
+                    "Fetches that --shed-when-busy leaves at least");
   reader.add_number("registrations-per-s", settings.registrations_per_s, uint64_t{0},
                     uint64_t{1'000'000}, "L2s that may register in a second; 0: no bound");
   const auto per_address = [&](const char* name, size_t& value, const char* help) {

@@ -133,8 +133,8 @@ void add_limits(daphnis::uv::SettingsReader& reader, daphnis::worker::Settings& 
                   "Bytes a second an L2 must send while it is read");
   reader.add_number("requests-max", to.requests_max, size_t{1}, kCountMax,
                     "Requests in flight; beyond: 503");
-  reader.add_number("fetches-busy", to.fetches_busy, size_t{1}, kCountMax,
-                    "The least that --shed-when-busy lets be under way");
+  reader.add_number("requests-busy", to.fetches_busy, size_t{1}, kCountMax,
+                    "Requests with fetches of their own that --shed-when-busy leaves at least");
   reader.add_number("clients-max", to.clients_max, size_t{1}, kCountMax,
                     "Connections; beyond, idle ones make room");
   reader.add_number("clients-per-address", to.clients_per_address, size_t{0}, kCountMax,
@@ -186,7 +186,7 @@ int main(int argc, char** argv) {
                   "A directory that lacks the name asked for goes into the cache");
   reader.add_word("shed-when-busy", texts.shed_when_busy,
                   {daphnis::kRuleModeWords.begin(), daphnis::kRuleModeWords.end()},
-                  "A worker without processor time to spare lets fewer fetches be under way");
+                  "Without processor time to spare fewer fetches may be under way");
   add_client_addresses(reader, texts);
   add_limits(reader, shell_settings.settings);
   if (const auto exit_code = reader.parse(argc, argv)) return *exit_code;
