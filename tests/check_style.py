@@ -75,8 +75,9 @@ FRAMING = (
      "worker/l2"),
 )
 INCLUDE = re.compile(r'#include\s*"([^"]+)"')
-# What the supervisor's shell must not do (see capture in deploy/lib/proc.sh): $(…), <(…), `…`.
-SUBSTITUTION = re.compile(r"\$\((?!\()|[<>]\(|`")
+# What the supervisor's shell must not do (see capture in deploy/lib/proc.sh): $(…), <(…), `…`, and a
+# pipe into one `read`.
+SUBSTITUTION = re.compile(r"\$\((?!\()|[<>]\(|`|(?<!\|)\|\s*(?:IFS=\S*\s+)?read\b")
 LATER = re.compile(r"\b(TODO|FIXME|XXX)\b")
 # A folder's target in CMake, with what it uses.
 TARGET = re.compile(r"^daphnis_folder\((\S+?)(?:\s+USES((?:\s+[a-z0-9_/]+)+))?(?:\s+P[^)]*)?\)",
@@ -178,7 +179,7 @@ def faults_of_folders(root: pathlib.Path) -> list[str]:
 
 
 def faults_of_shell(root: pathlib.Path) -> list[str]:
-    return [f"{path.relative_to(root)}:{number}: capture it, or read it from a pipe: {line.strip()}"
+    return [f"{path.relative_to(root)}:{number}: capture it: {line.strip()}"
             for path in sorted((root / "deploy" / "lib").glob("*.sh"))
             for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
             if SUBSTITUTION.search(line) and not line.lstrip().startswith("#")]

@@ -104,10 +104,12 @@ class Checker(unittest.TestCase):
         self.assert_finds("common/base: 33 files, at most 32", files=many)
 
     def test_a_substitution_in_the_supervisors_shell(self):
-        for line in ("a=$(b)", "read -r a < <(b)", "a=`b`", "b > >(a)"):
+        for line in ("a=$(b)", "read -r a < <(b)", "a=`b`", "b > >(a)",
+                     "a | read -r b", "a | IFS= read -r b"):
             self.assert_finds("deploy/lib/a.sh:2: capture it", files={
                 "deploy/lib/a.sh": "# $(b)\n" + line + "\n"})
-        self.assertEqual(self.faults(**{"deploy/lib/a.sh": "a=$((1 + 2)); b=(c) d=${e#(}\n"}), [])
+        self.assertEqual(self.faults(**{"deploy/lib/a.sh": "a=$((1 + 2)); b=(c) d=${e#(}\n"
+                                        "a || read -r b\n"}), [])
 
     def test_what_npm_installed_is_not_ours(self):
         files = {"tests/npm/node_modules/other/a.h": "int a; \n"}

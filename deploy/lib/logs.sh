@@ -146,7 +146,8 @@ rotate_due() {
 # disk_full FOLDER: is there hardly any room where it lies?
 disk_full() {
   local blocks block_bytes
-  stat -f -c '%a %S' -- "$1" 2>/dev/null | read -r blocks block_bytes || return 1
+  capture stat -f -c '%a %S' -- "$1" 2>/dev/null || return 1
+  read -r blocks block_bytes <<<"$CAPTURED"
   ((blocks * block_bytes < FREE_BYTES_MIN))
 }
 

@@ -27,10 +27,11 @@ refuse_mode() {
 # files of their own in it. False: see REFUSED.
 check_folder() {
   local uid mode kind
-  if ! stat -c '%u %a %F' -- "$1" 2>/dev/null | read -r uid mode kind; then
+  if ! capture stat -c '%u %a %F' -- "$1" 2>/dev/null; then
     REFUSED="cannot look at $1"
     return 1
   fi
+  read -r uid mode kind <<<"$CAPTURED"
   if [[ $kind != directory ]]; then
     REFUSED="$1 is no folder: remove it or choose another place"
   elif ! owned_uid "$uid"; then

@@ -4,17 +4,40 @@
 # findutils, which every Debian has. Results come back in variables (fewer forks), named in each
 # header.
 
-# capture COMMAND…: sets CAPTURED to what it writes, less line ends at the end; its status is the
-# command's. All of deploy/lib reads from commands by this or by a pipe, whose last part runs in this
-# shell (lastpipe), and never by $(…) or <(…): bash 5.2 parses these when it comes to them, and a trap
-# that it runs in the middle of that is lost or ends the shell with a syntax error.
+readonly CAPTURE_BYTES_MAX=60000  # A pipe takes 65,536 bytes before who writes to it must wait.
+CAPTURE_FD='' CAPTURE_OWNER=''
+
+# capture COMMAND…: sets CAPTURED to what it writes, at most CAPTURE_BYTES_MAX bytes, less line ends at
+# the end; its status is the command's. All of deploy/lib reads from commands by this. Not by $(…) or
+# <(…): bash 5.2 parses these when it comes to them, and a trap that it runs in the middle of that is
+# lost or ends the shell with a syntax error. Nor by a pipe whose last part runs in this shell
+# (lastpipe): where another child ends meanwhile, bash 5.2 writes to memory that it has given back. The
+# loops over lists of files, which may be longer than a pipe and are rare, still are such pipes.
 shopt -s lastpipe
 capture() {
   local status
-  "$@" | IFS= read -r -d '' CAPTURED
+  if [[ $CAPTURE_OWNER != "$BASHPID" ]]; then open_capture; fi
+  "$@" | head -c "$CAPTURE_BYTES_MAX" >&"$CAPTURE_FD"
   status=${PIPESTATUS[0]}
+  printf '\0' >&"$CAPTURE_FD"
+  IFS= read -r -d '' -u "$CAPTURE_FD" CAPTURED
   while [[ $CAPTURED == *$'\n' ]]; do CAPTURED=${CAPTURED%$'\n'}; done
   return "$status"
+}
+
+# open_capture: makes this shell's own pipe; a subshell has the one of its parent otherwise.
+open_capture() {
+  local folder path
+  for folder in /dev/shm /run /tmp .; do
+    path=$folder/daphnis-capture.$BASHPID.$RANDOM$RANDOM
+    if ! mkfifo -m 600 -- "$path" 2>/dev/null; then continue; fi
+    exec {CAPTURE_FD}<>"$path"
+    rm -f -- "$path"
+    CAPTURE_OWNER=$BASHPID
+    return
+  done
+  printf '%s: cannot make a pipe in /dev/shm, /run, /tmp or here\n' "${0##*/}" >&2
+  exit 1
 }
 
 # merged COMMAND…: what it says on stderr goes to stdout as well.

@@ -86,7 +86,8 @@ exit_text() {
   status=$?
   EXIT_CODE=$status
   if ((status > 128)); then
-    kill -l $((status - 128)) 2>/dev/null | read -r signal || signal=$((status - 128))
+    signal=$((status - 128))
+    if capture kill -l "$signal" 2>/dev/null; then signal=$CAPTURED; fi
     EXIT_TEXT="killed by SIG$signal"
   else
     EXIT_TEXT="exit status $status"

@@ -69,7 +69,8 @@ prepare_user() {
 # prepare_owner: for all other commands.
 prepare_owner() {
   local uid gid
-  if ! stat -c '%u %g %U' -- "$RUN_DIR" 2>/dev/null | read -r uid gid RUN_USER; then return; fi
+  if ! capture stat -c '%u %g %U' -- "$RUN_DIR" 2>/dev/null; then return; fi
+  read -r uid gid RUN_USER <<<"$CAPTURED"
   if ((uid == 0)); then return; fi
   if [[ $RUN_USER == UNKNOWN ]]; then
     set_as_user "$uid" "$gid"

@@ -30,10 +30,16 @@ hear_broker() {
   fi
 }
 
+# last_of_workers: the last line of the stats file that tells of workers. Not only the last line of
+# all: with --stats-file - they stand among those of the log.
+last_of_workers() {
+  tail -n 50 -- "$STATS_FILE" 2>/dev/null | grep -F '"workers_silent_ms":' | tail -n 1
+}
+
 # hear_workers: what the last line of the stats file says of them. Nobody can hold that up, as he
 # could the admin endpoint.
 hear_workers() {
-  local line list name
+  local list name
   local broker_heard=${HEARD_MS[broker]:-$NOW}
   # A broker that has been silent itself for half the time tells of nobody.
   if [[ ${STATE[broker]} != running ]] || ((NOW - broker_heard > WATCHDOG_SECONDS * 500)); then
@@ -42,10 +48,8 @@ hear_workers() {
     return
   fi
   if [[ ! $STATS_CHANGED ]]; then return; fi
-  # Not only the last line: with --stats-file - they stand among those of the log.
-  tail -n 50 -- "$STATS_FILE" 2>/dev/null | grep -F '"workers_silent_ms":' | tail -n 1 |
-    IFS= read -r line
-  [[ $line =~ \"workers_silent_ms\":\{([^}]*)\} ]] || return 0
+  capture last_of_workers
+  [[ $CAPTURED =~ \"workers_silent_ms\":\{([^}]*)\} ]] || return 0
   list=,${BASH_REMATCH[1]},
   for name in "${SLOTS[@]}"; do
     if [[ $name == worker-* && $list =~ ,\"${PID[$name]:-none}\":([0-9]+), ]]; then
