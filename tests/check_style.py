@@ -26,7 +26,7 @@ MAY_USE = {
     "common/ipc": ["common/request"],
     "common/uv": ["common/ipc", "common/peer"],
 
-    "broker/auth": ["common/base"],
+    "broker/auth": ["common/hash", "common/http"],
     "broker/base": ["broker/auth", "common/ipc"],
     "broker/health": ["broker/base"],
     "broker/choosing": ["broker/health"],

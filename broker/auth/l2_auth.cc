@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/base/check.h"
+#include "common/http/http_head.h"
 
 namespace daphnis::broker {
 namespace {
@@ -11,16 +12,12 @@ namespace {
 constexpr uint64_t kDayS = 86'400;
 constexpr std::string_view kWhite = " \t";
 
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
 /// The token of an Authorization field; nullopt where it is of another scheme.
 std::optional<std::string_view> bearer_of(std::string_view authorization) {
   constexpr std::string_view kScheme = "bearer ";
-  const bool is_bearer =
-      std::ranges::equal(authorization.substr(0, kScheme.size()), kScheme, {}, lower);
-  if (!is_bearer) return std::nullopt;
+  if (!http::equals_ignoring_case(authorization.substr(0, kScheme.size()), kScheme)) {
+    return std::nullopt;
+  }
   authorization.remove_prefix(kScheme.size());
   authorization.remove_prefix(
       std::min(authorization.find_first_not_of(kWhite), authorization.size()));

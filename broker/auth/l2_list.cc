@@ -2,7 +2,6 @@
 
 #include <absl/strings/string_view.h>
 #include <fmt/format.h>
-#include <openssl/sha.h>
 
 #include <charconv>
 #include <optional>
@@ -11,6 +10,8 @@
 #include "broker/auth/list_lines.h"
 #include "common/base/limits.h"
 #include "common/base/names.h"
+#include "common/base/slice.h"
+#include "common/hash/sha256.h"
 
 namespace daphnis::broker {
 namespace {
@@ -29,9 +30,7 @@ std::optional<TokenDigest> parse_digest(std::string_view text) {
 }  // namespace
 
 TokenDigest digest_of_token(std::string_view token) {
-  TokenDigest digest{};
-  SHA256(reinterpret_cast<const uint8_t*>(token.data()), token.size(), digest.data());
-  return digest;
+  return sha256(as_bytes(token));
 }
 
 Result<L2List> L2List::parse(std::string_view file, Lines lines) {

@@ -15,6 +15,8 @@
 #include "common/base/check.h"
 #include "common/base/limits.h"
 #include "common/base/names.h"
+#include "common/base/slice.h"
+#include "common/hash/sha256.h"
 
 namespace daphnis::broker {
 namespace {
@@ -56,8 +58,7 @@ std::string mac_of(std::string_view claimed, std::string_view secret) {
 }
 
 SecretNo no_of(std::string_view secret) {
-  Mac digest{};
-  SHA256(reinterpret_cast<const uint8_t*>(secret.data()), secret.size(), digest.data());
+  const auto digest = sha256(as_bytes(secret));
   uint64_t no = 0;
   std::memcpy(&no, digest.data(), sizeof no);
   return SecretNo{no};
