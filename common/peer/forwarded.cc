@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "common/http/http_head.h"
+#include "common/http/http_scanner.h"
 
 namespace daphnis::peer {
 namespace {
@@ -38,12 +39,9 @@ std::string_view take_last(std::string_view& list, char separator) {
 
 /// RFC 9110 section 5.6.2.
 bool is_token(std::string_view text) {
-  constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
-  const auto is_of_tokens = [&](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           kMarks.find(c) != std::string_view::npos;
-  };
-  return !text.empty() && std::ranges::all_of(text, is_of_tokens);
+  return !text.empty() && std::ranges::all_of(text, [](char c) {
+    return http::is_token_char(static_cast<uint8_t>(c));
+  });
 }
 
 /// The text of a quoted string (RFC 9110 section 5.6.4).
