@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <cerrno>
 #include <charconv>
@@ -186,6 +187,21 @@ std::string peer_host(int fd) {
   return text;
 }
 
+namespace {
+
+/// The two numbers that such a file begins with; zeros where it cannot be had.
+std::array<uint64_t, 2> first_two(const char* path) {
+  std::FILE* file = std::fopen(path, "re");
+  if (!file) return {};
+  unsigned long first = 0;
+  unsigned long second = 0;
+  const int read = std::fscanf(file, "%lu %lu", &first, &second);
+  std::fclose(file);
+  return read == 2 ? std::array<uint64_t, 2>{first, second} : std::array<uint64_t, 2>{};
+}
+
+}  // namespace
+
 uint64_t raise_descriptor_limit() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
@@ -205,13 +221,8 @@ uint64_t open_descriptors() {
 }
 
 uint64_t resident_bytes() {
-  std::FILE* file = std::fopen("/proc/self/statm", "re");
-  if (!file) return 0;
-  unsigned long total = 0;
-  unsigned long resident = 0;
-  const int read = std::fscanf(file, "%lu %lu", &total, &resident);
-  std::fclose(file);
-  return read == 2 ? resident * static_cast<uint64_t>(sysconf(_SC_PAGESIZE)) : 0;
+  const auto pages = first_two("/proc/self/statm");  // All, and those that are resident.
+  return pages[1] * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
 uint64_t cpu_time_us() {
@@ -224,14 +235,9 @@ uint64_t cpu_time_us() {
 }
 
 uint64_t busy_time_us() {
-  std::FILE* file = std::fopen("/proc/self/schedstat", "re");
-  if (!file) return 0;
-  unsigned long ran_ns = 0;
-  unsigned long waited_ns = 0;
-  const int read = std::fscanf(file, "%lu %lu", &ran_ns, &waited_ns);
-  std::fclose(file);
+  const auto ns = first_two("/proc/self/schedstat");  // Having run, and having waited.
   constexpr uint64_t kNsPerUs = 1'000;
-  return read == 2 ? (uint64_t{ran_ns} + waited_ns) / kNsPerUs : 0;
+  return (ns[0] + ns[1]) / kNsPerUs;
 }
 
 }  // namespace daphnis::uv
