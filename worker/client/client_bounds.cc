@@ -23,7 +23,7 @@ ClientBounds::Share::~Share() {
 
 Client ClientBounds::client_at(std::string address) {
   const auto literal = IpAddress::parse(address);
-  const Network network = network_of(address);
+  const Network network = literal ? network_of(*literal) : network_of(address);
   return {.address = std::move(address),
           .network = network,
           .is_bounded = literal && apply_to(*literal)};
