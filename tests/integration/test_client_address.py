@@ -11,30 +11,14 @@ import unittest
 
 from harness import (ROOT, Connection, Edge, EdgeTest, FakeL2, binary, car, free_port, logfmt,
                      wait_for)
+from harness.nginx import NGINX, start_nginx
 
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"
-NGINX, HAPROXY = shutil.which("nginx", path=PATH), shutil.which("haproxy", path=PATH)
+HAPROXY = shutil.which("haproxy", path=PATH)
 # Each is an address of this machine, so that a client can connect from it. The proxies connect from
 # PROXY, which alone is trusted.
 PROXY, CLIENT, ANOTHER = "127.0.0.1", "127.0.0.9", "127.0.0.10"
 PROBE = "/ipfs/bafkqaaa?format=raw"
-NGINX_FRAME = """
-daemon off;
-{user}
-worker_processes 1;
-pid {folder}/nginx.pid;
-error_log stderr warn;
-events {{ worker_connections 256; }}
-http {{
-  access_log off;
-  client_body_temp_path {folder}/body;
-  proxy_temp_path {folder}/proxy;
-  fastcgi_temp_path {folder}/fastcgi;
-  uwsgi_temp_path {folder}/uwsgi;
-  scgi_temp_path {folder}/scgi;
-{page}
-}}
-"""
 
 
 def configuration(first_word):
@@ -99,18 +83,12 @@ class ClientAddress(EdgeTest):
 
     def start_nginx(self):
         port = free_port()
-        path = self.world.folder / "nginx.conf"
         page = configuration("upstream")
         for old, new in {"127.0.0.1:8080": f"127.0.0.1:{self.edge.client_port}",
                          "listen 80;": f"listen 127.0.0.1:{port};"}.items():
             self.assertIn(old, page)
             page = page.replace(old, new)
-        path.write_text(NGINX_FRAME.format(
-            folder=self.world.folder, page=page,
-            user="user root;" if os.geteuid() == 0 else ""))
-        process = self.world.start("nginx", [NGINX, "-e", "stderr", "-p", self.world.folder,
-                                             "-c", path])
-        wait_for(lambda: Edge.listens(port) or not process.running(), "nginx listens")
+        start_nginx(self.world, page, port)
         return port
 
     def start_haproxy(self, version):

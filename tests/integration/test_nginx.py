@@ -2,31 +2,15 @@
 good workers for dead ones."""
 
 import json
-import os
-import shutil
 import threading
 import unittest
 
 from harness import Connection, Edge, EdgeTest, binary, car, curl, free_port, get, not_found, wait_for
-
-NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+from harness.nginx import NGINX, start_nginx
 
 # `error` and a time-out of one server send the request to the next one, and put the server out of
 # use for ten seconds (max_fails=1): nginx's defaults, which stand here unsaid.
-CONFIGURATION = """
-daemon off;
-{user}
-worker_processes 1;
-pid {folder}/nginx.pid;
-error_log stderr warn;
-events {{ worker_connections 256; }}
-http {{
-  access_log off;
-  client_body_temp_path {folder}/body;
-  proxy_temp_path {folder}/proxy;
-  fastcgi_temp_path {folder}/fastcgi;
-  uwsgi_temp_path {folder}/uwsgi;
-  scgi_temp_path {folder}/scgi;
+PAGE = """
   upstream edge {{ server 127.0.0.1:{one}; server 127.0.0.1:{two}; }}
   server {{
     listen 127.0.0.1:{plain};
@@ -39,7 +23,6 @@ http {{
       proxy_http_version 1.1; proxy_set_header Connection "";
     }}
   }}
-}}
 """
 
 
@@ -122,13 +105,8 @@ class CutAnswers(EdgeTest):
     @unittest.skipUnless(NGINX, "there is no nginx here")
     def test_after_content_that_cannot_be_had_nginx_still_uses_both_workers(self):
         plain, kept = free_port(), free_port()
-        configuration = self.world.folder / "nginx.conf"
-        configuration.write_text(CONFIGURATION.format(
-            folder=self.world.folder, one=self.edge.client_port, two=self.second_port,
-            plain=plain, kept=kept, user="user root;" if os.geteuid() == 0 else ""))
-        nginx = self.world.start("nginx", [NGINX, "-e", "stderr", "-p", self.world.folder,
-                                           "-c", configuration])
-        wait_for(lambda: Edge.listens(plain) or not nginx.running(), "nginx listens")
+        start_nginx(self.world, PAGE.format(one=self.edge.client_port, two=self.second_port,
+                                            plain=plain, kept=kept), plain)
         for port in (plain, kept):
             for name, root in self.spoilt.items():
                 with self.subTest(name, port="1.0" if port == plain else "1.1"):
