@@ -41,6 +41,28 @@ struct Owner final : SocketOwner {
   void on_used(SocketDriver&, uint64_t) override {}
 };
 
+/// A socket that writes what the chatterer has, and whose peer takes nothing.
+struct Scene {
+  Scene() { REQUIRE(peer); }
+
+  static std::array<int, 2> socket_pair() {
+    std::array<int, 2> ends{-1, -1};
+    ::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data());
+    return ends;
+  }
+
+  daphnis::uv::Loop loop;
+  BufferPool pool;
+  PooledReadBuffers buffers{pool};
+  Agenda agenda;
+  Chatterer connection{agenda};
+  const std::array<int, 2> ends = socket_pair();
+  const daphnis::uv::UniqueFd peer{ends[1]};
+  Owner owner;
+  SocketDriver socket{std::make_unique<Socket>(loop, daphnis::uv::UniqueFd(ends[0])), connection,
+                      buffers, owner};
+};
+
 /// The sockets that the loop watches, or has watched.
 size_t watched(daphnis::uv::Loop& loop) {
   size_t count = 0;
@@ -56,37 +78,21 @@ size_t watched(daphnis::uv::Loop& loop) {
 }  // namespace
 
 TEST_CASE("a socket is watched from the first time that it is waited for") {
-  daphnis::uv::Loop loop;
-  BufferPool pool;
-  PooledReadBuffers buffers(pool);
-  Agenda agenda;
-  Chatterer connection(agenda);
+  Scene scene;
+  Chatterer& connection = scene.connection;
+  SocketDriver& socket = scene.socket;
   connection.talks = false;
-  std::array<int, 2> ends{};
-  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()) == 0);
-  const daphnis::uv::UniqueFd peer(ends[1]);
-  Owner owner;
-  SocketDriver socket(std::make_unique<Socket>(loop, daphnis::uv::UniqueFd(ends[0])), connection,
-                      buffers, owner);
   CHECK(socket.sync(0) == SocketDriver::Fate::kStays);
-  CHECK(watched(loop) == 0);
+  CHECK(watched(scene.loop) == 0);
   connection.talks = true;  // More than its peer takes.
   CHECK(socket.sync(0) == SocketDriver::Fate::kStays);
-  CHECK(watched(loop) == 1);
+  CHECK(watched(scene.loop) == 1);
 }
 
 TEST_CASE("a socket whose peer takes nothing is closed when nothing is left to be written") {
-  daphnis::uv::Loop loop;
-  BufferPool pool;
-  PooledReadBuffers buffers(pool);
-  Agenda agenda;
-  Chatterer connection(agenda);
-  std::array<int, 2> ends{};
-  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()) == 0);
-  const daphnis::uv::UniqueFd peer(ends[1]);
-  Owner owner;
-  SocketDriver socket(std::make_unique<Socket>(loop, daphnis::uv::UniqueFd(ends[0])), connection,
-                      buffers, owner);
+  Scene scene;
+  Chatterer& connection = scene.connection;
+  SocketDriver& socket = scene.socket;
   CHECK(socket.sync(0) == SocketDriver::Fate::kStays);
   const size_t taken = connection.written;
   CHECK(taken > 0);
