@@ -61,6 +61,22 @@ inline constexpr size_t kL2ListFileBytesMax = 16 * kMiB;   ///< The file of such
 /// Retry-After for an L2 that lacks what only its owner can give it.
 inline constexpr uint32_t kLongRetryAfterS = 3'600;
 
+// --- TLS ---
+inline constexpr size_t kTlsCertificatesMax = 64;       ///< Certificates of one server.
+inline constexpr size_t kTlsChainMax = 8;               ///< What leads from one to its CA.
+inline constexpr size_t kTlsCaCertificatesMax = 1'024;  ///< CAs that are trusted.
+inline constexpr size_t kTlsFileBytesMax = 4 * kMiB;    ///< One file of certificates, or a key.
+inline constexpr size_t kTicketKeysMax = 16;            ///< Keys of session tickets in force.
+inline constexpr size_t kTlsReadBytes = 256 * kKiB;     ///< One read of records.
+inline constexpr size_t kTlsRecordBytes = 16 * kKiB;    ///< The content of one record.
+/// From a connection to the end of its handshake; then it is closed.
+inline constexpr uint64_t kTlsHandshakeMs = 10'000;
+/// Connections in their handshakes; beyond, the oldest is closed.
+inline constexpr size_t kTlsHandshakesMax = 4'096;
+/// Steps of handshakes in one turn of the loop, some 0.5 ms each; others wait for the next.
+inline constexpr size_t kTlsHandshakeStepsPerTurn = 16;
+inline constexpr uint64_t kTlsFailuresLogMs = 10'000;  ///< Between two log lines.
+
 // --- Worker-broker messages (DESIGN 4) ---
 inline constexpr size_t kIpcFrameBytesMax = 256 * kKiB;  ///< One message; beyond: disconnect.
 inline constexpr size_t kIpcGatherBytesMax = 64 * kKiB;  ///< Frames written together.
@@ -75,7 +91,8 @@ inline constexpr uint64_t kWorkerUnansweredMs = 750;
 
 // --- Listening sockets (docs/ipc.md) ---
 inline constexpr size_t kListenersMax = 1024;      ///< Sockets that the broker keeps copies of.
-inline constexpr size_t kListenersPerSlotMax = 4;  ///< Copies for one worker's number.
+inline constexpr size_t kListenAddressesMax = 8;   ///< Addresses that one worker listens on.
+inline constexpr size_t kListenersPerSlotMax = 4;  ///< Copies for a worker's number and address.
 /// A copy is closed after so long without a worker that serves it.
 inline constexpr uint64_t kListenerUnservedMs = 5'000;
 /// A worker waits so long for the broker's copies; then it binds a socket itself.
@@ -129,6 +146,11 @@ inline constexpr size_t kRegisteredBytesMax = 64 * kKiB;
 inline constexpr size_t kDrainBytesMax = 1 * kMiB;  ///< Read and dropped after an early reply (4a).
 inline constexpr size_t kWorkersMax = 1024;
 inline constexpr size_t kAdminConnectionsMax = 64;
+
+// --- Broker: relays ---
+/// Bytes that one direction of a relay holds; beyond, its source is not read.
+inline constexpr size_t kRelayBytesMax = 256 * kKiB;
+inline constexpr uint64_t kRelayLingerMs = 2'000;  ///< From one side's end to the other's.
 
 // --- Proxies in front ---
 /// From a proxy's connection to the end of its PROXY header; then it is closed.

@@ -29,9 +29,13 @@ std::string_view name(Errc code) {
 }
 
 std::string Error::text() const {
-  std::string out(name(code));
-  if (!detail.empty()) out.append(": ").append(detail);
-  if (sys != 0) out.append(": ").append(std::strerror(sys));
+  const std::string said = detail_text();
+  return std::string(name(code)) + (said.empty() ? "" : ": " + said);
+}
+
+std::string Error::detail_text() const {
+  std::string out = detail;
+  if (sys != 0) out.append(out.empty() ? "" : ": ").append(std::strerror(sys));
   return out;
 }
 

@@ -32,6 +32,8 @@ struct Error {
 
   /// "not_found: no such file X" with the errno's text where there is one.
   [[nodiscard]] std::string text() const;
+  /// The same without the name of the code.
+  [[nodiscard]] std::string detail_text() const;
 };
 
 template <class T>

@@ -10,55 +10,34 @@
 
 #include "common/base/result.h"
 #include "common/base/slice.h"
+#include "common/uv/byte_stream.h"
 #include "common/uv/fd.h"
 #include "common/uv/handle.h"
 #include "common/uv/loop.h"
 
 namespace daphnis::uv {
 
-/// A TCP or Unix stream connection on libuv, for control traffic (an L2's registration, admin, an
-/// L2's own connections). Owned by the connection object that gives it its events. Its destruction
-/// closes it and is allowed inside its callbacks. Writes own their bytes.
-class Stream {
+/// A TCP or Unix stream connection on libuv (an L2's registration, admin, an L2's own connections).
+class Stream final : public ByteStream {
  public:
-  struct Events {
-    std::function<void(Bytes)> on_bytes;
-    /// The peer ended its side ("" as reason) or the connection failed. Called at most once;
-    /// nothing is read after it. Writing may go on after a clean end.
-    std::function<void(const std::string& why)> on_end;
-    /// The kernel has taken all writes so far (optional).
-    std::function<void()> on_drained = nullptr;
-    /// The kernel has taken one write() in a later turn (optional); comes before on_drained.
-    /// unsent_bytes() says how much is left.
-    std::function<void()> on_taken = nullptr;
-  };
-
-  /// Takes an opened TCP handle. Reading begins with start().
+  /// Takes an opened TCP handle.
   Stream(UvPtr<uv_tcp_t> tcp, Events events);
-  ~Stream();
+  ~Stream() override;
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
-  /// Starts or resumes reading; stop() pauses it.
-  void start();
-  void stop();
-
-  /// Writes as many bytes as the kernel takes at once, none if earlier writes are unsent, and
-  /// returns their number. The caller gives the rest to write(). Cheaper than write() for small
-  /// texts; no on_drained follows.
-  [[nodiscard]] size_t try_write(std::string_view bytes);
-  void write(std::string bytes);
-  void write(Slices slices);
-  /// Bytes accepted by write() that the kernel has not taken yet.
-  [[nodiscard]] size_t unsent_bytes() const;
-  /// Ends our side once everything is written.
-  void shutdown();
+  void start() override;
+  void stop() override;
+  [[nodiscard]] size_t try_write(std::string_view bytes) override;
+  void write(std::string bytes) override;
+  void write(Slices slices) override;
+  [[nodiscard]] size_t unsent_bytes() const override;
+  void shutdown() override;
+  [[nodiscard]] int fd() const override;
 
   /// Gives the handle away for a hand-off; reading stops, and this object must not be used
   /// afterwards. Allowed only where nothing is unsent.
   [[nodiscard]] UvPtr<uv_tcp_t> release();
-
-  [[nodiscard]] int fd() const;
 
  private:
   struct Shared;

@@ -1,0 +1,78 @@
+#include "common/tls/context.h"
+
+#include <openssl/pem.h>
+
+#include "common/base/limits.h"
+#include "common/tls/context_parts.h"
+
+namespace daphnis::tls {
+namespace {
+
+/// ALPN's list of one name, each with its length before it (RFC 7301, section 3.1).
+constexpr std::string_view kAlpn = "\x08http/1.1";
+/// The ciphers of TLS 1.2 that are safe today; all have forward secrecy and are authenticated.
+constexpr const char* kCiphers12 =
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
+    "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+    "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
+
+class ClientContext final : public Context {
+ public:
+  explicit ClientContext(SslCtxPtr ctx) : ctx_(std::move(ctx)) {}
+  [[nodiscard]] ssl_ctx_st* raw() const override { return ctx_.get(); }
+
+ private:
+  SslCtxPtr ctx_;
+};
+
+}  // namespace
+
+SslCtxPtr new_ssl_ctx(const SSL_METHOD* method) {
+  SslCtxPtr ctx(SSL_CTX_new(method));
+  check(ctx != nullptr, "OpenSSL makes no context");
+  SSL_CTX_set_min_proto_version(ctx.get(), TLS1_2_VERSION);
+  check(SSL_CTX_set_cipher_list(ctx.get(), kCiphers12) == 1, "OpenSSL lacks the ciphers");
+  SSL_CTX_set_options(ctx.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                                     SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+  // An idle session keeps no buffers. A write that is repeated may come from another place.
+  SSL_CTX_set_mode(ctx.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_session_cache_mode(ctx.get(), SSL_SESS_CACHE_OFF);
+  return ctx;
+}
+
+bool is_our_protocol(std::string_view offered) {
+  for (size_t at = 0; at < offered.size();) {
+    const auto size = static_cast<uint8_t>(offered[at]);
+    if (offered.substr(at, size + 1U) == kAlpn) return true;
+    at += size + 1U;
+  }
+  return false;
+}
+
+Result<std::shared_ptr<const Context>> client_context(const ClientSettings& settings) {
+  SslCtxPtr ctx = new_ssl_ctx(TLS_client_method());
+  SSL_CTX_set_verify(ctx.get(), SSL_VERIFY_PEER, nullptr);
+  // OpenSSL wants an X509_STORE of its own for the CAs.
+  if (settings.ca.empty()) {
+    SSL_CTX_set_default_verify_paths(ctx.get());
+  } else {
+    const BioPtr bio = reader_of(settings.ca);
+    size_t count = 0;
+    while (const X509Ptr ca{PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)}) {
+      if (++count > limits::kTlsCaCertificatesMax) {
+        return fail(Errc::kTooLarge, settings.ca_name + ": too many certificates");
+      }
+      X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx.get()), ca.get());
+    }
+    const std::string problem = take_error("");
+    if (count == 0) {
+      return fail(Errc::kMalformed, settings.ca_name + " holds no certificate (PEM): " + problem);
+    }
+  }
+  SSL_CTX_set_alpn_protos(ctx.get(), reinterpret_cast<const uint8_t*>(kAlpn.data()),
+                          static_cast<unsigned>(kAlpn.size()));
+  return std::make_shared<ClientContext>(std::move(ctx));
+}
+
+}  // namespace daphnis::tls

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/result.h"
+#include "common/tls/settings.h"
+#include "common/tls/ticket_keys.h"
+
+struct ssl_ctx_st;
+
+namespace daphnis::tls {
+
+/// What all TLS sessions of one side have in common (OpenSSL's SSL_CTX). Immutable; shared by its
+/// sessions, so that a new one takes the place of an old one without ending anybody's session. TLS
+/// 1.2 and 1.3, ALPN `http/1.1` (RFC 7301), no renegotiation, no early data.
+class Context {
+ public:
+  virtual ~Context() = default;
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+
+  /// For Session.
+  [[nodiscard]] virtual ssl_ctx_st* raw() const = 0;
+
+ protected:
+  Context() = default;
+};
+
+/// The side that is connected to.
+struct ServerSettings {
+  /// 1 to kTlsCertificatesMax. A client gets one for the name that it asks for (RFC 6066, section
+  /// 3), or else the first. Where several are for the same names, the client's algorithms decide.
+  std::vector<CertificateText> certificates;
+  TicketKeys ticket_keys = {};
+};
+/// Errors: kMalformed, kInvalid, with the name of the text that is wrong.
+[[nodiscard]] Result<std::shared_ptr<const Context>> server_context(const ServerSettings& settings);
+
+/// The side that connects.
+struct ClientSettings {
+  /// The certificates (PEM) of the CAs that are trusted; empty: those of the system.
+  std::string ca = {};
+  std::string ca_name = {};  ///< The name that errors use for `ca`.
+};
+/// Errors: as server_context().
+[[nodiscard]] Result<std::shared_ptr<const Context>> client_context(const ClientSettings& settings);
+
+}  // namespace daphnis::tls

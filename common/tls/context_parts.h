@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string_view>
+
+#include "common/base/check.h"
+#include "common/tls/openssl.h"
+
+/// What both kinds of Context need; for the sources of this folder alone.
+namespace daphnis::tls {
+
+/// An SSL_CTX with what both sides have in common.
+[[nodiscard]] SslCtxPtr new_ssl_ctx(const SSL_METHOD* method);
+/// True where a client's list of protocols (RFC 7301, section 3.1) holds `http/1.1`.
+[[nodiscard]] bool is_our_protocol(std::string_view offered);
+
+}  // namespace daphnis::tls

@@ -1,0 +1,193 @@
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/params.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+#include <openssl/x509v3.h>
+
+#include <algorithm>
+#include <span>
+#include <utility>
+
+#include "common/base/limits.h"
+#include "common/tls/context.h"
+#include "common/tls/context_parts.h"
+
+namespace daphnis::tls {
+namespace {
+
+/// The time in which a ticket resumes its session, in seconds.
+constexpr long kTicketSeconds = 24L * 60 * 60;
+
+/// A leaf, what leads to its CA, and its key.
+struct Certificate {
+  X509Ptr leaf;
+  std::vector<X509Ptr> rest = {};
+  KeyPtr key = nullptr;
+};
+
+/// No terminal is asked for a passphrase.
+int no_passphrase(char*, int, int, void*) {
+  return -1;
+}
+
+Result<Certificate> read(const CertificateText& text) {
+  const BioPtr chain = reader_of(text.chain);
+  Certificate certificate{X509Ptr(PEM_read_bio_X509_AUX(chain.get(), nullptr, nullptr, nullptr))};
+  if (!certificate.leaf) {
+    return fail(Errc::kMalformed,
+                text.chain_name + " holds no certificate (PEM): " + take_error("it is empty"));
+  }
+  while (X509Ptr next{PEM_read_bio_X509(chain.get(), nullptr, nullptr, nullptr)}) {
+    if (certificate.rest.size() == limits::kTlsChainMax) {
+      return fail(Errc::kTooLarge, text.chain_name + " holds too many certificates");
+    }
+    certificate.rest.push_back(std::move(next));
+  }
+  ERR_clear_error();  // The end of the file counts as an error, too.
+  const BioPtr key = reader_of(text.key);
+  certificate.key.reset(PEM_read_bio_PrivateKey(key.get(), nullptr, no_passphrase, nullptr));
+  if (!certificate.key) {
+    return fail(Errc::kMalformed, text.key_name + " holds no private key without a passphrase " +
+                                      "(PEM): " + take_error("it is empty"));
+  }
+  if (X509_check_private_key(certificate.leaf.get(), certificate.key.get()) != 1) {
+    ERR_clear_error();
+    return fail(Errc::kInvalid,
+                text.key_name + " is not the key of the certificate in " + text.chain_name);
+  }
+  return certificate;
+}
+
+/// The names that a certificate is for, sorted: those of its subjectAltName, which is where clients
+/// look (RFC 6125).
+std::vector<std::string> names_of(X509* leaf) {
+  std::vector<std::string> names;
+  auto* all =
+      static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(leaf, NID_subject_alt_name, nullptr, nullptr));
+  for (int i = 0; i < sk_GENERAL_NAME_num(all); ++i) {
+    const GENERAL_NAME* name = sk_GENERAL_NAME_value(all, i);
+    if (name->type != GEN_DNS) continue;
+    names.emplace_back(reinterpret_cast<const char*>(ASN1_STRING_get0_data(name->d.dNSName)),
+                       static_cast<size_t>(ASN1_STRING_length(name->d.dNSName)));
+  }
+  GENERAL_NAMES_free(all);
+  std::ranges::sort(names);
+  return names;
+}
+
+/// The certificates of both kinds of keys for the same names.
+struct Named {
+  std::vector<std::string> names;
+  X509Ptr leaf;  ///< One of them, to ask for which names it is.
+  SslCtxPtr ctx;
+};
+
+class ServerContext final : public Context {
+ public:
+  explicit ServerContext(TicketKeys keys) : keys_(std::move(keys)) {}
+  [[nodiscard]] ssl_ctx_st* raw() const override { return named_.front().ctx.get(); }
+
+  [[nodiscard]] Result<void> add(const CertificateText& text) {
+    auto certificate = read(text);
+    if (!certificate) return std::unexpected(certificate.error());
+    SSL_CTX* ctx = ctx_for(*certificate);
+    if (SSL_CTX_use_certificate(ctx, certificate->leaf.get()) != 1 ||
+        SSL_CTX_use_PrivateKey(ctx, certificate->key.get()) != 1) {
+      return fail(Errc::kInvalid, text.chain_name + " cannot be used: " + take_error("unknown"));
+    }
+    for (const X509Ptr& next : certificate->rest) SSL_CTX_add1_chain_cert(ctx, next.get());
+    return {};
+  }
+
+ private:
+  [[nodiscard]] SSL_CTX* ctx_for(const Certificate& certificate) {
+    std::vector<std::string> names = names_of(certificate.leaf.get());
+    const auto found = std::ranges::find(named_, names, &Named::names);
+    if (found != named_.end()) return found->ctx.get();
+    X509_up_ref(certificate.leaf.get());
+    named_.push_back({std::move(names), X509Ptr(certificate.leaf.get()), new_ctx()});
+    return named_.back().ctx.get();
+  }
+
+  [[nodiscard]] SslCtxPtr new_ctx() {
+    SslCtxPtr ctx = new_ssl_ctx(TLS_server_method());
+    SSL_CTX_set_timeout(ctx.get(), kTicketSeconds);
+    SSL_CTX_set_alpn_select_cb(ctx.get(), choose_protocol, nullptr);
+    SSL_CTX_set_tlsext_servername_callback(ctx.get(), choose_certificate);
+    SSL_CTX_set_tlsext_servername_arg(ctx.get(), this);
+    if (!keys_.empty()) {
+      SSL_CTX_set_app_data(ctx.get(), this);
+      SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx.get(), open_ticket);
+    }
+    return ctx;
+  }
+
+  static int choose_protocol(SSL*, const unsigned char** chosen, unsigned char* size,
+                             const unsigned char* offered, unsigned offered_size, void*) {
+    static constexpr std::string_view kChosen = "http/1.1";
+    if (!is_our_protocol({reinterpret_cast<const char*>(offered), offered_size})) {
+      return SSL_TLSEXT_ERR_ALERT_FATAL;
+    }
+    *chosen = reinterpret_cast<const unsigned char*>(kChosen.data());
+    *size = static_cast<unsigned char>(kChosen.size());
+    return SSL_TLSEXT_ERR_OK;
+  }
+
+  static int choose_certificate(SSL* ssl, int*, void* self) {
+    const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+    if (name == nullptr) return SSL_TLSEXT_ERR_NOACK;
+    const auto& all = static_cast<const ServerContext*>(self)->named_;
+    const auto found = std::ranges::find_if(all, [name](const Named& named) {
+      return X509_check_host(named.leaf.get(), name, 0, 0, nullptr) == 1;
+    });
+    if (found != all.end()) SSL_set_SSL_CTX(ssl, found->ctx.get());
+    return SSL_TLSEXT_ERR_OK;
+  }
+
+  /// Encrypts or decrypts a ticket with AES-256-CBC and HMAC-SHA-256 (RFC 5077, section 4).
+  static int open_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher,
+                         EVP_MAC_CTX* mac, int makes) {
+    const auto* self =
+        static_cast<const ServerContext*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
+    const TicketKeys::Key* key = &self->keys_.first();
+    if (makes == 1) {
+      std::ranges::copy(key->name, name);
+      if (RAND_bytes(iv, EVP_CIPHER_get_iv_length(EVP_aes_256_cbc())) != 1) return -1;
+    } else {
+      key = self->keys_.find(std::span<const uint8_t, 16>(name, 16));
+      if (key == nullptr) return 0;
+    }
+    char digest[] = "SHA256";
+    auto* hmac = const_cast<uint8_t*>(key->hmac.data());
+    const OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, hmac, key->hmac.size()),
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+        OSSL_PARAM_construct_end()};
+    if (EVP_MAC_CTX_set_params(mac, params) != 1 ||
+        EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), nullptr, key->aes.data(), iv, makes) != 1) {
+      return -1;
+    }
+    // 2: opened, and a ticket of the first key is to take its place.
+    return makes == 1 || key == &self->keys_.first() ? 1 : 2;
+  }
+
+  TicketKeys keys_;
+  std::vector<Named> named_;
+};
+
+}  // namespace
+
+Result<std::shared_ptr<const Context>> server_context(const ServerSettings& settings) {
+  if (settings.certificates.empty()) return fail(Errc::kInvalid, "there is no certificate");
+  if (settings.certificates.size() > limits::kTlsCertificatesMax) {
+    return fail(Errc::kTooLarge, "there are too many certificates");
+  }
+  auto context = std::make_shared<ServerContext>(settings.ticket_keys);
+  for (const CertificateText& text : settings.certificates) {
+    if (auto added = context->add(text); !added) return std::unexpected(added.error());
+  }
+  return context;
+}
+
+}  // namespace daphnis::tls

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/base/result.h"
+#include "common/tls/context.h"
+
+namespace daphnis::uv {
+
+/// The files of a server's certificates.
+struct TlsFiles {
+  std::vector<std::string> certificates = {};
+  std::vector<std::string> keys = {};  ///< The key of each certificate, in the same sequence.
+  std::string ticket_keys = {};        ///< Empty: each process makes keys of its own.
+};
+
+/// Reads the files and makes a server's context of them. Errors: those of the files, with their
+/// paths, and kInvalid where there are not as many keys as certificates.
+[[nodiscard]] Result<std::shared_ptr<const tls::Context>> read_server_context(
+    const TlsFiles& files);
+
+}  // namespace daphnis::uv
