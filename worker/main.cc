@@ -4,6 +4,7 @@
 #include <charconv>
 #include <csignal>
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "common/uv/log_file.h"
 #include "common/uv/loop.h"
 #include "common/uv/settings_reader.h"
+#include "common/uv/tls/tls_options.h"
 #include "worker/uv/shell.h"
 
 namespace {
@@ -34,6 +36,7 @@ struct Texts {
   std::string shed_when_busy = "on";
   std::vector<std::string> trust_proxy;
   std::string proxy_listen;
+  std::string tls_listen;
   std::string client_address_header;
 };
 
@@ -74,6 +77,27 @@ void add_logs(daphnis::uv::SettingsReader& reader, Texts& texts) {
           "on|off|sampled:N"));
 }
 
+/// A setting that must be another address than --listen: two sockets may share an address, so that
+/// nothing else would find this.
+CLI::Validator unlike_listen(const Texts& texts) {
+  return CLI::Validator(
+      [&texts](std::string& text) {
+        const auto address = daphnis::uv::parse_address(text);
+        const auto other = daphnis::uv::parse_address(texts.listen);
+        const bool is_same = address && other && address->text() == other->text();
+        return is_same ? std::string("it is that of --listen") : std::string();
+      },
+      "");
+}
+
+void add_tls(daphnis::uv::SettingsReader& reader, Texts& texts, daphnis::uv::TlsFiles& files) {
+  CLI::Option* certificate = daphnis::uv::add_tls_files(reader, files);
+  reader
+      .add_address("tls-listen", texts.tls_listen, 1, "Address for clients that speak TLS (https)")
+      ->needs(certificate)
+      ->check(unlike_listen(texts));
+}
+
 void add_client_addresses(daphnis::uv::SettingsReader& reader, Texts& texts) {
   CLI::Option* trust = reader.add_ranges(
       "trust-proxy", texts.trust_proxy,
@@ -87,15 +111,7 @@ void add_client_addresses(daphnis::uv::SettingsReader& reader, Texts& texts) {
       .add_address("proxy-listen", texts.proxy_listen, 1,
                    "Address where those proxies connect, with a PROXY header before the first byte")
       ->needs(trust)
-      // Two sockets may share an address, so that nothing else would find this.
-      ->check(CLI::Validator(
-          [&texts](std::string& text) {
-            const auto address = daphnis::uv::parse_address(text);
-            const auto other = daphnis::uv::parse_address(texts.listen);
-            const bool is_same = address && other && address->text() == other->text();
-            return is_same ? std::string("it is that of --listen") : std::string();
-          },
-          ""));
+      ->check(unlike_listen(texts));
 }
 
 void add_times(daphnis::uv::SettingsReader& reader, daphnis::worker::Settings& to) {
@@ -165,6 +181,14 @@ void add_limits(daphnis::uv::SettingsReader& reader, daphnis::worker::Settings& 
                   "Blocks kept to repeat them");
 }
 
+/// The address that a setting holds; none where it is empty.
+std::optional<daphnis::uv::Address> optional_address(const std::string& text) {
+  if (text.empty()) return std::nullopt;
+  const auto address = daphnis::uv::parse_address(text);
+  daphnis::check(address.has_value(), "the settings let a strange address through");
+  return *address;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -188,7 +212,9 @@ int main(int argc, char** argv) {
                   {daphnis::kRuleModeWords.begin(), daphnis::kRuleModeWords.end()},
                   "Without processor time to spare fewer fetches may be under way");
   add_client_addresses(reader, texts);
+  add_tls(reader, texts, shell_settings.tls);
   add_limits(reader, shell_settings.settings);
+  reader.set_checks_more();
   if (const auto exit_code = reader.parse(argc, argv)) return *exit_code;
 
   const auto listen = daphnis::uv::parse_address(texts.listen);
@@ -197,10 +223,19 @@ int main(int argc, char** argv) {
                      parse_access_log(texts.access_log, shell_settings.access_line_every),
                  "the settings let something strange through");
   shell_settings.listen = *listen;
-  if (!texts.proxy_listen.empty()) {
-    const auto proxy_listen = daphnis::uv::parse_address(texts.proxy_listen);
-    daphnis::check(proxy_listen.has_value(), "the settings let a strange address through");
-    shell_settings.proxy_listen = *proxy_listen;
+  shell_settings.proxy_listen = optional_address(texts.proxy_listen);
+  shell_settings.tls_listen = optional_address(texts.tls_listen);
+  if (shell_settings.tls_listen) {
+    auto context = daphnis::uv::read_server_context(shell_settings.tls);
+    if (!context) {
+      std::fprintf(stderr, "daphnis-worker: %s\n", context.error().detail_text().c_str());
+      return kExitUsage;
+    }
+    shell_settings.tls_context = std::move(*context);
+  }
+  if (reader.checks_only()) {
+    std::puts("daphnis-worker: the settings are good");
+    return 0;
   }
   const daphnis::uv::LogFile log_file(texts.log_file);
   if (const auto opened = log_file.open(); !opened) {
@@ -215,9 +250,6 @@ int main(int argc, char** argv) {
   shell_settings.verifies_hits = texts.cache_verify == "always";
 
   ::signal(SIGPIPE, SIG_IGN);
-  // SIGHUP is ignored: there is no file to read again, and the end of a terminal must not end the
-  // worker.
-  ::signal(SIGHUP, SIG_IGN);
   // A quarter of the descriptors is left for L2s, files and the broker.
   const uint64_t descriptors = daphnis::uv::raise_descriptor_limit();
   shell_settings.settings.clients_max =
@@ -227,6 +259,8 @@ int main(int argc, char** argv) {
   daphnis::uv::Loop loop;
   daphnis::worker::uv::Shell shell(loop, log, shell_settings);
   shell.start();
+  // The end of a terminal must not end the worker either.
+  const daphnis::uv::Signal on_reload(loop, SIGHUP, [&] { shell.reload(); });
   const daphnis::uv::Signal on_rotated(loop, SIGUSR1, [&] {
     if (const auto opened = log_file.open(); !opened) {
       log.error(daphnis::LogLine("log_file_not_reopened").add("error", opened.error().text()));

@@ -43,7 +43,7 @@ void Listeners::on_listening(WorkerId worker, const ipc::Listening& message,
   // or be that of another frame (DESIGN 4a).
   const bool has_come = arrived && arrived->cookie != 0 && arrived->cookie == message.cookie;
   Listener* listener = has_come ? find_by_cookie(message.cookie) : nullptr;
-  if (has_come && !listener && may_keep_another(message.slot)) {
+  if (has_come && !listener && may_keep_another(message)) {
     listener = &listeners_[arrived->id];
     *listener = {.id = arrived->id,
                  .cookie = message.cookie,
@@ -54,8 +54,7 @@ void Listeners::on_listening(WorkerId worker, const ipc::Listening& message,
   }
   if (!listener) return;
   // It accepts there, whether or not it has asked for what else is kept for it.
-  std::string& address = servers_.at(worker).address;
-  if (address.empty()) address = message.address;
+  add_address(servers_.at(worker), message.address);
   if (Holder* holder = find_holder(*listener, worker)) {
     holder->has_refused = false;
   } else {
@@ -69,7 +68,7 @@ void Listeners::on_listening(WorkerId worker, const ipc::Listening& message,
 void Listeners::on_wanted(WorkerId worker, const ipc::ListenersWanted& message, uint64_t now_ms) {
   const auto found = servers_.find(worker);
   if (found == servers_.end()) return;
-  found->second.address = message.address;
+  add_address(found->second, message.address);
   assign_all(now_ms);
   context_.tell(worker, ipc::ListenersGiven{});
 }
@@ -159,7 +158,8 @@ void Listeners::give(Listener& listener, WorkerId worker) {
                                  .worker = worker,
                                  .message = {.listener_id = static_cast<uint64_t>(listener.id),
                                              .slot = listener.slot,
-                                             .cookie = listener.cookie}});
+                                             .cookie = listener.cookie,
+                                             .address = listener.address}});
 }
 
 void Listeners::take_back(Listener& listener, std::optional<WorkerId> stays) {
@@ -191,16 +191,22 @@ Listeners::Listener* Listeners::find_by_cookie(uint64_t cookie) {
   return found == listeners_.end() ? nullptr : &found->second;
 }
 
-bool Listeners::may_keep_another(uint32_t slot) const {
-  const auto of_slot = std::ranges::count_if(
-      listeners_, [&](const auto& entry) { return entry.second.slot == slot; });
+void Listeners::add_address(Server& server, const std::string& address) {
+  if (listens_on(server, address) || server.addresses.size() == limits::kListenAddressesMax) return;
+  server.addresses.push_back(address);
+}
+
+bool Listeners::may_keep_another(const ipc::Listening& message) const {
+  const auto alike = std::ranges::count_if(listeners_, [&](const auto& entry) {
+    return entry.second.slot == message.slot && entry.second.address == message.address;
+  });
   return listeners_.size() < limits::kListenersMax &&
-         static_cast<size_t>(of_slot) < limits::kListenersPerSlotMax;
+         static_cast<size_t>(alike) < limits::kListenersPerSlotMax;
 }
 
 bool Listeners::may_be_served(const Listener& listener) const {
   return std::ranges::any_of(servers_, [&](const auto& entry) {
-    return !entry.second.is_leaving && entry.second.address == listener.address;
+    return !entry.second.is_leaving && listens_on(entry.second, listener.address);
   });
 }
 

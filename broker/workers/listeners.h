@@ -2,6 +2,7 @@
 
 #include <absl/container/btree_map.h>
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <vector>
@@ -56,7 +57,7 @@ class Listeners {
   /// A worker, as far as it may accept on sockets.
   struct Server {
     uint32_t slot = 0;
-    std::string address = {};  ///< Empty until it has said one.
+    std::vector<std::string> addresses = {};  ///< kListenAddressesMax at most.
     bool is_silent = false;
     bool is_leaving = false;
   };
@@ -77,8 +78,12 @@ class Listeners {
   /// Gives the socket to the workers that are to accept on it, and takes it from all others.
   void assign(Listener& listener, uint64_t now_ms);
   void assign_all(uint64_t now_ms);
+  [[nodiscard]] static bool listens_on(const Server& server, const std::string& address) {
+    return std::ranges::find(server.addresses, address) != server.addresses.end();
+  }
+  static void add_address(Server& server, const std::string& address);
   [[nodiscard]] static bool serves(const Server& server, const Listener& listener) {
-    return !server.is_silent && !server.is_leaving && server.address == listener.address;
+    return !server.is_silent && !server.is_leaving && listens_on(server, listener.address);
   }
   /// Gives the socket to the workers of its slot that reply to pings. False: there are none.
   [[nodiscard]] bool give_to_own(Listener& listener);
@@ -90,8 +95,8 @@ class Listeners {
   [[nodiscard]] static Holder* find_holder(Listener& listener, WorkerId worker);
   [[nodiscard]] Listener* find_by_cookie(uint64_t cookie);
   void forget_holder(WorkerId worker);
-  /// False where the bound for this slot or for all slots is reached.
-  [[nodiscard]] bool may_keep_another(uint32_t slot) const;
+  /// False where the bound for this slot and address, or for all, is reached.
+  [[nodiscard]] bool may_keep_another(const ipc::Listening& message) const;
   /// True where a worker that listens on that address and does not leave may serve the socket
   /// later.
   [[nodiscard]] bool may_be_served(const Listener& listener) const;

@@ -16,13 +16,16 @@ namespace daphnis::ipc {
 struct Listening {
   uint32_t slot = 0;    ///< The --index of the worker that the socket belongs to.
   uint64_t cookie = 0;  ///< SO_COOKIE of the socket.
-  std::string address;  ///< The address it is bound to, as in the worker's settings: "host:port".
+  /// The address it is bound to, "host:port". Behind "tls:" or "proxy:" what comes there begins
+  /// with a handshake or a PROXY header. The broker only compares it.
+  std::string address;
   static void fields(auto& m, auto&& f) { f(m.slot, m.cookie, m.address); }
 };
 
 /// Asks for the sockets that the broker keeps for the worker's own index and this address. The
 /// broker replies with a ListenerGiven for each, and then ListenersGiven. From now on the broker
-/// may also give this worker sockets of workers that do not serve theirs.
+/// may also give this worker sockets of workers that do not serve theirs. A worker asks once for
+/// each address, and gets the replies in the same sequence.
 struct ListenersWanted {
   std::string address;
   static void fields(auto& m, auto&& f) { f(m.address); }
@@ -48,7 +51,11 @@ struct ListenerGiven {
   uint64_t listener_id = 0;
   uint32_t slot = 0;
   uint64_t cookie = 0;
-  static void fields(auto& m, auto&& f) { f(m.listener_id, m.slot, m.cookie); }
+  std::string address = {};  ///< As in Listening.
+  static void fields(auto& m, auto&& f) {
+    f(m.listener_id, m.slot, m.cookie);
+    f.since(7, m.address);
+  }
 };
 
 /// Ends the reply to ListenersWanted. A worker that was given no socket binds one itself.

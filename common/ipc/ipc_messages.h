@@ -171,16 +171,20 @@ struct WorkerStats {
   uint64_t shed = 0;          ///< Requests answered 503 at once, since too many are in flight.
   uint64_t directories = 0;   ///< Blocks fetched for the cache, since they lack what was asked for.
   uint64_t shed_busy = 0;     ///< Requests for which the worker was too busy (BusyLimit).
-  uint64_t over_connections = 0;  ///< Connections beyond the bound of their address.
-  uint64_t over_requests = 0;     ///< Requests answered 429: too many of one address at once.
-  uint64_t over_rate = 0;         ///< Requests answered 429: too many of one address in a second.
-  uint64_t proxies_refused = 0;   ///< Connections that were to bring a PROXY header.
+  uint64_t over_connections = 0;    ///< Connections beyond the bound of their address.
+  uint64_t over_requests = 0;       ///< Requests answered 429: too many of one address at once.
+  uint64_t over_rate = 0;           ///< Requests answered 429: too many of one address in a second.
+  uint64_t proxies_refused = 0;     ///< Connections that were to bring a PROXY header.
+  uint64_t handshakes_full = 0;     ///< TLS handshakes of clients that were done without a ticket.
+  uint64_t handshakes_resumed = 0;  ///< Those done by a ticket.
+  uint64_t handshakes_failed = 0;
   static void fields(auto& m, auto&& f) {
     f(m.requests, m.status_2xx, m.status_3xx, m.status_4xx, m.status_5xx, m.aborted, m.client_left,
       m.bytes_out, m.verify_failures, m.clients, m.fetches, m.descriptors, m.rss_bytes, m.joins,
       m.spools, m.log_lines_dropped, m.loners, m.readers_left, m.readers_cut, m.yields);
     f.since(7, m.shed, m.directories, m.shed_busy, m.proxies_refused, m.over_connections,
-            m.over_requests, m.over_rate);
+            m.over_requests, m.over_rate, m.handshakes_full, m.handshakes_resumed,
+            m.handshakes_failed);
   }
 };
 

@@ -32,6 +32,8 @@ class ProxyGreetings {
   void add(UniqueFd fd);
   /// The number of connections that were closed.
   [[nodiscard]] uint64_t refused() const { return refused_; }
+  /// The number of connections that wait for their headers.
+  [[nodiscard]] size_t size() const { return waiting_.size(); }
 
  private:
   struct Waiting {

@@ -7,21 +7,22 @@
 
 namespace daphnis::worker {
 
-void Listeners::start(std::string address, uint64_t now_ms) {
-  address_ = std::move(address);
-  bind_at_ms_ = now_ms + limits::kListenerWaitMs;
+void Listeners::start(const std::vector<std::string>& addresses, uint64_t now_ms) {
+  for (const std::string& address : addresses) {
+    wanted_.push_back({.address = address, .bind_at_ms = now_ms + limits::kListenerWaitMs});
+  }
   if (broker_.is_up()) on_broker_up();
 }
 
-void Listeners::on_bound(uint64_t cookie) {
-  held_.push_back({.cookie = cookie, .slot = slot_});
+void Listeners::on_bound(const std::string& address, uint64_t cookie) {
+  held_.push_back({.cookie = cookie, .slot = slot_, .address = address});
   if (broker_.is_up()) offer(held_.back());
 }
 
 void Listeners::leave() {
   if (std::exchange(is_leaving_, true)) return;
-  bind_at_ms_ = kNever;
-  must_bind_ = false;
+  for (Wanted& wanted : wanted_) wanted.bind_at_ms = kNever;
+  to_bind_.clear();
   broker_.send(ipc::Leaving{});
   std::erase_if(held_, [&](const Held& held) {
     if (held.is_kept) closed_.push_back(held.cookie);
@@ -29,11 +30,25 @@ void Listeners::leave() {
   });
 }
 
+size_t Listeners::asked() const {
+  constexpr uint16_t kSeveral = 7;
+  return broker_.version() >= kSeveral ? wanted_.size() : std::min<size_t>(wanted_.size(), 1);
+}
+
 void Listeners::on_broker_up() {
-  if (address_.empty()) return;
+  if (wanted_.empty()) return;
+  answered_ = 0;
   if (is_leaving_) broker_.send(ipc::Leaving{});
   for (const Held& held : held_) offer(held);
-  if (!is_leaving_) broker_.send(ipc::ListenersWanted{.address = address_});
+  if (is_leaving_) return;
+  for (size_t i = 0; i < asked(); ++i) {
+    broker_.send(ipc::ListenersWanted{.address = wanted_[i].address});
+  }
+}
+
+const std::string& Listeners::address_of(const ipc::ListenerGiven& given) const {
+  // An older broker gives what it keeps for the first address, and does not say so.
+  return given.address.empty() ? wanted_.front().address : given.address;
 }
 
 void Listeners::on_broker_closed() {
@@ -51,14 +66,22 @@ void Listeners::on_given(const ipc::ListenerGiven& given, bool has_socket) {
     return;
   }
   Held* held = find(given.cookie);
-  if (!held) held = &held_.emplace_back(Held{.cookie = given.cookie, .slot = given.slot});
+  const std::string& address = address_of(given);
+  if (!held) {
+    held =
+        &held_.emplace_back(Held{.cookie = given.cookie, .slot = given.slot, .address = address});
+  }
   held->listener_id = ListenerId{given.listener_id};
   held->is_kept = true;
-  if (given.slot == slot_) bind_at_ms_ = kNever;
+  if (given.slot != slot_) return;
+  const auto wanted = std::ranges::find(wanted_, address, &Wanted::address);
+  if (wanted != wanted_.end()) wanted->bind_at_ms = kNever;
 }
 
 void Listeners::on_all_given() {
-  if (!is_leaving_ && !has_own()) bind();
+  if (answered_ >= asked()) return;
+  Wanted& wanted = wanted_[answered_++];
+  if (!is_leaving_ && !has_own(wanted.address)) bind(wanted);
 }
 
 void Listeners::on_kept(const ipc::ListenerKept& kept) {
@@ -80,16 +103,24 @@ void Listeners::on_release(const ipc::ListenerRelease& release) {
 }
 
 void Listeners::on_time(uint64_t now_ms) {
-  if (now_ms >= bind_at_ms_) bind();
+  for (Wanted& wanted : wanted_) {
+    if (now_ms >= wanted.bind_at_ms) bind(wanted);
+  }
 }
 
-void Listeners::bind() {
-  bind_at_ms_ = kNever;
-  must_bind_ = true;
+uint64_t Listeners::next_call_ms() const {
+  uint64_t next_ms = kNever;
+  for (const Wanted& wanted : wanted_) next_ms = std::min(next_ms, wanted.bind_at_ms);
+  return next_ms;
+}
+
+void Listeners::bind(Wanted& wanted) {
+  wanted.bind_at_ms = kNever;
+  to_bind_.push_back(wanted.address);
 }
 
 void Listeners::offer(const Held& held) {
-  offers_.push_back({.slot = held.slot, .cookie = held.cookie, .address = address_});
+  offers_.push_back({.slot = held.slot, .cookie = held.cookie, .address = held.address});
 }
 
 Listeners::Held* Listeners::find(uint64_t cookie) {
@@ -97,8 +128,9 @@ Listeners::Held* Listeners::find(uint64_t cookie) {
   return found == held_.end() ? nullptr : &*found;
 }
 
-bool Listeners::has_own() const {
-  return std::ranges::any_of(held_, [&](const Held& held) { return held.slot == slot_; });
+bool Listeners::has_own(const std::string& address) const {
+  return std::ranges::any_of(
+      held_, [&](const Held& held) { return held.slot == slot_ && held.address == address; });
 }
 
 }  // namespace daphnis::worker

@@ -26,8 +26,8 @@ Driver::~Driver() {
   for (SocketDriver* socket : oldest_first()) sockets_.erase(socket->connection().id());
 }
 
-void Driver::start(const std::string& address, uint64_t now_ms) {
-  core_.listeners().start(address, now_ms);
+void Driver::start(const std::vector<std::string>& addresses, uint64_t now_ms) {
+  core_.listeners().start(addresses, now_ms);
   after_input(now_ms);
 }
 
@@ -67,8 +67,9 @@ bool Driver::on_broker_message(const ipc::BrokerToWorker& message,
   const bool is_fine = core_.on_broker_message(message, socket != nullptr, now_ms, &stream);
   if (stream) {
     add_socket(std::move(socket), *stream, now_ms);
-  } else if (socket && is_fine && std::holds_alternative<ipc::ListenerGiven>(message)) {
-    host_.accept_on(std::move(socket));
+  } else if (const auto* given = std::get_if<ipc::ListenerGiven>(&message);
+             given && socket && is_fine) {
+    host_.accept_on(core_.listeners().address_of(*given), std::move(socket));
   }
   if (!was_up && core_.has_broker()) host_.log(LogLevel::kInfo, LogLine("broker_found"));
   if (is_fine) after_input(now_ms);
@@ -114,6 +115,9 @@ void Driver::on_tick(int64_t unix_s, const ProcessGauges& gauges, uint64_t now_m
   stats.rss_bytes = gauges.rss_bytes;
   stats.log_lines_dropped = gauges.log_lines_dropped;
   stats.proxies_refused = gauges.proxies_refused;
+  stats.handshakes_full = gauges.handshakes_full;
+  stats.handshakes_resumed = gauges.handshakes_resumed;
+  stats.handshakes_failed = gauges.handshakes_failed;
   core_.send(stats);
   after_input(now_ms);
 }
@@ -152,7 +156,7 @@ void Driver::stop_if_done() {
   if (!core_.is_empty()) return;
   // Listening sockets of which the broker has no copy end with this process.
   host_.accept_waiting();
-  if (core_.is_empty()) host_.stop();
+  if (core_.is_empty() && !host_.awaits_clients()) host_.stop();
 }
 
 void Driver::after_input(uint64_t now_ms) {
@@ -176,8 +180,8 @@ void Driver::after_input(uint64_t now_ms) {
 /// accepted before it is closed, lest no other process accepts on it.
 void Driver::update_listeners() {
   Listeners& listeners = core_.listeners();
-  if (listeners.take_must_bind()) {
-    if (const auto cookie = host_.bind_listener()) listeners.on_bound(*cookie);
+  for (const std::string& address : listeners.take_to_bind()) {
+    if (const auto cookie = host_.bind_listener(address)) listeners.on_bound(address, *cookie);
   }
   for (const ipc::Listening& offer : listeners.take_offers()) host_.offer_listener(offer);
   for (const uint64_t cookie : listeners.take_closed()) host_.close_listener(cookie);

@@ -26,7 +26,10 @@ struct ProcessGauges {
   uint32_t descriptors = 0;
   uint64_t rss_bytes = 0;
   uint64_t log_lines_dropped = 0;
-  uint64_t proxies_refused = 0;  ///< Connections that were to bring a PROXY header.
+  uint64_t proxies_refused = 0;     ///< Connections that were to bring a PROXY header.
+  uint64_t handshakes_full = 0;     ///< TLS handshakes that were done without a ticket.
+  uint64_t handshakes_resumed = 0;  ///< Those done by a ticket.
+  uint64_t handshakes_failed = 0;
 };
 
 /// Drives one Worker with its sockets: takes the inputs of a process, and after each of them does
@@ -42,9 +45,10 @@ class Driver final : private SocketOwner {
   Driver(const Driver&) = delete;
   Driver& operator=(const Driver&) = delete;
 
-  /// Begins to accept clients at that address, on the sockets that the broker keeps for this worker
-  /// or else on one that the host binds. Without this call no clients are accepted.
-  void start(const std::string& address, uint64_t now_ms);
+  /// Begins to accept clients at these addresses (ipc::Listening), on the sockets that the broker
+  /// keeps for this worker or else on those that the host binds. Without this call no clients are
+  /// accepted.
+  void start(const std::vector<std::string>& addresses, uint64_t now_ms);
 
   // --- Sockets ---
   /// Takes a client that has connected. Where no place is left for it, its socket is closed.

@@ -30,17 +30,20 @@ class DriverHost {
   virtual void drop_broker(const std::string& why) = 0;
 
   // --- Sockets on which clients are accepted, told apart by their cookies ---
-  /// Binds a socket and accepts clients on it. Returns its cookie; nothing where it cannot be had,
-  /// and then the process ends.
-  [[nodiscard]] virtual std::optional<uint64_t> bind_listener() = 0;
+  /// Binds a socket at an address (ipc::Listening) and accepts clients on it. Returns its cookie;
+  /// nothing where it cannot be had, and then the process ends.
+  [[nodiscard]] virtual std::optional<uint64_t> bind_listener(const std::string& address) = 0;
   /// Accepts clients on a socket that the broker gave, unless this is done already.
-  virtual void accept_on(std::unique_ptr<DrivenSocket> socket) = 0;
+  virtual void accept_on(const std::string& address, std::unique_ptr<DrivenSocket> socket) = 0;
   /// Sends a copy of the socket that the offer names to the broker, if there is such a socket.
   virtual void offer_listener(const ipc::Listening& offer) = 0;
   /// Accepts the clients that wait in that socket, if there is such a socket, and closes it.
   virtual void close_listener(uint64_t cookie) = 0;
   /// Accepts the clients that wait in all of these sockets.
   virtual void accept_waiting() = 0;
+  /// True while connections that were accepted are no clients yet: they are in a handshake, or are
+  /// to say for whom they come.
+  [[nodiscard]] virtual bool awaits_clients() const = 0;
 
   // --- Files, time and the log ---
   /// Does a job outside the event loop; it ends in Driver::on_file_job_done().

@@ -122,16 +122,14 @@ void SocketDriver::cork(bool is_corked) {
 }
 
 bool SocketDriver::write_memory(std::span<const Bytes> views, uint64_t now_ms) {
-  size_t wanted = 0;
-  for (const Bytes view : views) wanted += view.size();
   // A head with a file behind it is not worth a segment of its own.
-  const std::optional<size_t> size = socket_->write(views, connection_.has_file_next());
-  if (!size) {
+  const SocketWritten written = socket_->write(views, connection_.has_file_next());
+  if (written.is_lost) {
     connection_.on_lost(now_ms);
     return false;
   }
-  is_blocked_ = *size < wanted;
-  if (*size > 0) connection_.on_written(*size, now_ms);
+  is_blocked_ = written.is_full;
+  if (written.bytes > 0) connection_.on_written(written.bytes, now_ms);
   return !is_blocked_;
 }
 
@@ -172,7 +170,10 @@ SocketDriver::Fate SocketDriver::sync(uint64_t now_ms) {
       break;
     case Ending::kClose:
       // A full socket is no reason to stay where no output is left.
-      if (is_written() || !has_output()) return Fate::kClosed;
+      if (is_written() || !(has_output() || socket_->has_unsent())) {
+        socket_->end_output();
+        return Fate::kClosed;
+      }
       break;
     case Ending::kReset:
       set_reset_on_close(true);

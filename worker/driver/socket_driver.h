@@ -25,7 +25,7 @@ class SocketOwner {
 
 /// Drives one Connection on its socket: when to read and into which buffer, when to write, to cork
 /// and to end. Owned by the Driver, which destroys it after sync() says so.
-class SocketDriver {
+class SocketDriver final : public SocketUser {
  public:
   /// What the owner does with this object after sync().
   enum class Fate : uint8_t {
@@ -42,10 +42,9 @@ class SocketDriver {
   SocketDriver(const SocketDriver&) = delete;
   SocketDriver& operator=(const SocketDriver&) = delete;
 
-  /// The socket is ready for what was wanted. May destroy this object.
-  void on_ready(Readiness ready, uint64_t now_ms);
-  /// The part of a file that was cold is read, or cannot be. May destroy this object.
-  void on_file_warm(uint64_t now_ms);
+  /// The next two functions may destroy this object.
+  void on_ready(Readiness ready, uint64_t now_ms) override;
+  void on_file_warm(uint64_t now_ms) override;
   /// Tells the connection, about once a second, how far its peer is behind.
   void on_tick(uint64_t now_ms);
 

@@ -11,11 +11,16 @@
 #include <utility>
 #include <vector>
 
+#include "common/base/limits.h"
 #include "worker/uv/page_cache.h"
 #include "worker/uv/system_file.h"
 
 namespace daphnis::worker::uv {
 namespace {
+
+/// Bytes of a file without checksums that are looked at together: they stay in the processor's
+/// cache for what is done with them next.
+constexpr size_t kLookBytes = 64 * limits::kKiB;
 
 /// True where an errno of sendfile(), which reports faults of both its ends, is the file's.
 bool is_of_file(int error) {
@@ -41,8 +46,8 @@ size_t FileSender::Known::begins(const FileRange& range) const {
 
 FileSent FileSender::send(int socket, const FileRange& piece) {
   using Outcome = FileSent::Outcome;
+  if (sums_of(*piece.file)) return send_bytes(socket, piece);
   if (std::exchange(is_lost_, false)) return {.outcome = Outcome::kFileLost, .error = lost_error_};
-  if (const PieceSums* sums = sums_of(*piece.file)) return send_checked(socket, piece, *sums);
   size_t size = known_.begins(piece);
   if (size < piece.size) {
     const uint64_t rest = piece.offset + size;
@@ -51,7 +56,8 @@ FileSent FileSender::send(int socket, const FileRange& piece) {
       known_ = {piece.file.get(), piece.offset, piece.offset + piece.size};
       size = static_cast<size_t>(piece.size);
     } else if (size == 0 && look.outcome == FileRead::Outcome::kCold) {
-      return read_ahead(piece);
+      read_ahead(piece);
+      return {.outcome = Outcome::kCold};
     } else if (size == 0) {
       return {.outcome = Outcome::kFileLost, .error = look.error};
     }
@@ -71,30 +77,21 @@ FileSent FileSender::send(int socket, const FileRange& piece) {
   }
 }
 
-/// Sends at most one piece of a file with checksums. Bytes that the socket does not take are read
-/// and checked again later, since a buffer for each slow client would cost too much memory.
-FileSent FileSender::send_checked(int socket, const FileRange& part, const PieceSums& sums) {
+/// Bytes that the socket does not take are read and checked again later, since a buffer for each
+/// slow client would cost too much memory.
+FileSent FileSender::send_bytes(int socket, const FileRange& piece) {
   using Outcome = FileSent::Outcome;
-  thread_local std::vector<uint8_t> scratch(kCachePieceBytes);
-  const auto place = sums.around(part.offset, 1);
-  const FileRange whole{part.file, place.offset, place.size};
-  const std::span<uint8_t> bytes = std::span(scratch).first(place.size);
-  // A piece that was read ahead a moment ago may be waited for: some systems cannot tell that it is
-  // in memory.
-  const Reader read = known_.begins(whole) == whole.size ? read_waiting : read_cached;
-  const FileRead done = read_checked(part.file->descriptor(), sums, place.offset, bytes, read);
-  if (done.outcome == FileRead::Outcome::kCold) return read_ahead(whole);
-  known_ = {};
-  if (done.outcome == FileRead::Outcome::kLost) {
-    return {.outcome = Outcome::kFileLost, .error = done.error};
+  const FileBytes looked = look(piece);
+  if (looked.outcome == FileBytes::Outcome::kCold) return {.outcome = Outcome::kCold};
+  if (looked.outcome == FileBytes::Outcome::kFileLost) {
+    return {.outcome = Outcome::kFileLost, .error = looked.error};
   }
-  const auto skipped = static_cast<size_t>(part.offset - place.offset);
-  const size_t size = static_cast<size_t>(std::min<uint64_t>(part.size, place.size - skipped));
+  const Bytes bytes = looked.bytes;
   while (true) {
-    const ssize_t sent = ::send(socket, scratch.data() + skipped, size, MSG_NOSIGNAL);
+    const ssize_t sent = ::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (sent >= 0) {
       const auto count = static_cast<size_t>(sent);
-      return {.bytes = count, .is_socket_full = count < size};
+      return {.bytes = count, .is_socket_full = count < bytes.size()};
     }
     if (errno == EINTR) continue;
     if (errno == EAGAIN || errno == ENOBUFS) return {.outcome = Outcome::kBlocked};
@@ -102,7 +99,37 @@ FileSent FileSender::send_checked(int socket, const FileRange& part, const Piece
   }
 }
 
-FileSent FileSender::read_ahead(const FileRange& piece) {
+/// Looks at one piece of a file with checksums at most, else at kLookBytes.
+FileBytes FileSender::look(const FileRange& piece) {
+  using Outcome = FileBytes::Outcome;
+  thread_local std::vector<uint8_t> scratch(std::max(kCachePieceBytes, kLookBytes));
+  if (std::exchange(is_lost_, false)) return {.outcome = Outcome::kFileLost, .error = lost_error_};
+  const PieceSums* sums = sums_of(*piece.file);
+  FileRange whole{piece.file, piece.offset, std::min<uint64_t>(piece.size, kLookBytes)};
+  if (sums) {
+    const auto place = sums->around(piece.offset, 1);
+    whole = {piece.file, place.offset, place.size};
+  }
+  const std::span<uint8_t> bytes = std::span(scratch).first(whole.size);
+  // What was read ahead a moment ago may be waited for: some systems cannot tell that it is in
+  // memory.
+  const Reader read = known_.begins(whole) == whole.size ? read_waiting : read_cached;
+  const int fd = piece.file->descriptor();
+  const FileRead done =
+      sums ? read_checked(fd, *sums, whole.offset, bytes, read) : read(fd, whole.offset, bytes);
+  if (done.outcome == FileRead::Outcome::kCold) {
+    read_ahead(sums ? whole : piece);
+    return {.outcome = Outcome::kCold};
+  }
+  if (sums) known_ = {};
+  if (done.outcome == FileRead::Outcome::kLost) {
+    return {.outcome = Outcome::kFileLost, .error = done.error};
+  }
+  const auto skipped = static_cast<size_t>(piece.offset - whole.offset);
+  return {.bytes = bytes.subspan(skipped, std::min<uint64_t>(piece.size, whole.size - skipped))};
+}
+
+void FileSender::read_ahead(const FileRange& piece) {
   auto warming = std::make_shared<Warming>(Warming{.range = piece});
   task_.start(
       [warming] {
@@ -119,7 +146,6 @@ FileSent FileSender::read_ahead(const FileRange& piece) {
         const auto on_warm = on_warm_;
         on_warm();
       });
-  return {.outcome = FileSent::Outcome::kCold};
 }
 
 }  // namespace daphnis::worker::uv

@@ -21,6 +21,9 @@ class FileSender {
   /// Sends a first part of `piece`, which has at most kFilePieceBytesMax bytes. Not to be called
   /// between kCold and `on_warm`.
   [[nodiscard]] FileSent send(int socket, const FileRange& piece);
+  /// Reads a first part of `piece`, at least a byte, with the same rules. The bytes are valid until
+  /// the next call of any sender.
+  [[nodiscard]] FileBytes look(const FileRange& piece);
 
  private:
   /// The range that is known to be in memory, of the file of the last send().
@@ -33,8 +36,8 @@ class FileSender {
   };
   struct Warming;
 
-  [[nodiscard]] FileSent send_checked(int socket, const FileRange& part, const PieceSums& sums);
-  [[nodiscard]] FileSent read_ahead(const FileRange& piece);
+  [[nodiscard]] FileSent send_bytes(int socket, const FileRange& piece);
+  void read_ahead(const FileRange& piece);
 
   std::function<void()> on_warm_;
   daphnis::uv::PoolTask task_;

@@ -6,6 +6,7 @@
 #include <ctime>
 #include <utility>
 
+#include "worker/driver/tls_socket.h"
 #include "worker/uv/socket.h"
 
 namespace daphnis::worker::uv {
@@ -16,6 +17,11 @@ using daphnis::uv::UniqueFd;
 constexpr uint64_t kTickMs = 1'000;
 /// Counting descriptors means reading a folder, so it is done rarely.
 constexpr uint64_t kDescriptorsMs = 5'000;
+
+/// What stands before the addresses of listening sockets whose connections do not begin with HTTP
+/// (ipc::Listening).
+constexpr std::string_view kTls = "tls:";
+constexpr std::string_view kProxy = "proxy:";
 
 /// Takes the descriptor out of a socket. All sockets of the Driver come from Shell::driven().
 UniqueFd release(DrivenSocket& socket) {
@@ -48,13 +54,19 @@ Shell::Shell(daphnis::uv::Loop& loop, daphnis::uv::Log& log, const ShellSettings
           [this](FileJobDone done) { driver_.on_file_job_done(std::move(done), loop_.now_ms()); }),
       greetings_(loop, log, settings.settings.trusted_proxies,
                  [this](UniqueFd fd, std::string address) {
-                   on_client(std::move(fd), std::move(address));
+                   on_client(driven(std::move(fd)), std::move(address));
                  }),
+      handshakes_(loop, log,
+                  [this](daphnis::uv::Handshakes::Done done) {
+                    on_client(std::make_unique<TlsSocket>(driven(std::move(done.fd)),
+                                                          std::move(done.session)),
+                              std::move(done.address));
+                  }),
       timer_(loop, [this] { driver_.on_time(loop_.now_ms()); }),
       tick_(loop, [this] { on_tick(); }),
       terminate_(loop, SIGTERM, [this] { driver_.on_end_asked(loop_.now_ms()); }),
       interrupt_(loop, SIGINT, [this] { driver_.on_end_asked(loop_.now_ms()); }),
-      each_turn_(loop, [this] { on_turn_end(); }),
+      each_turn_(loop, [this] { log_.flush(); }),
       link_(loop, settings.socket_path, link_events()) {
   driver_.core().set_cache_reads(cache_reads_);
   driver_.core().set_busy_time(daphnis::uv::busy_time_us);
@@ -78,21 +90,26 @@ void Shell::start() {
                 .add("listen", settings_.listen.text())
                 .add("socket", settings_.socket_path)
                 .add("index", settings_.index));
-  if (settings_.proxy_listen && !listen_for_proxies()) return;
-  driver_.start(settings_.listen.text(), loop_.now_ms());
+  handshakes_.set_context(std::move(settings_.tls_context));
+  driver_.start(addresses(), loop_.now_ms());
 }
 
-bool Shell::listen_for_proxies() {
-  auto bound = ClientListener::bind(*settings_.proxy_listen);
-  if (!bound) {
-    fail_start(bound.error());
-    return false;
+void Shell::reload() {
+  if (!settings_.tls_listen) return;
+  auto context = daphnis::uv::read_server_context(settings_.tls);
+  if (!context) {
+    log_.error(LogLine("certificates_not_reloaded").add("why", context.error().text()));
+    return;
   }
-  log_.info(
-      LogLine("listening").add("for", "proxies").add("listen", settings_.proxy_listen->text()));
-  proxy_listener_ = std::make_unique<ClientListener>(
-      loop_, std::move(*bound), [this](UniqueFd fd) { greetings_.add(std::move(fd)); });
-  return true;
+  handshakes_.set_context(std::move(*context));
+  log_.info(LogLine("certificates_reloaded").add("count", settings_.tls.certificates.size()));
+}
+
+std::vector<std::string> Shell::addresses() const {
+  std::vector<std::string> all{settings_.listen.text()};
+  if (settings_.tls_listen) all.push_back(std::string(kTls) + settings_.tls_listen->text());
+  if (settings_.proxy_listen) all.push_back(std::string(kProxy) + settings_.proxy_listen->text());
+  return all;
 }
 
 void Shell::fail_start(const Error& error) {
@@ -102,50 +119,51 @@ void Shell::fail_start(const Error& error) {
   loop_.stop();
 }
 
-void Shell::on_turn_end() {
-  // The broker keeps no copy of this socket. Another worker's takes what comes from now on.
-  if (proxy_listener_ && driver_.core().is_draining()) {
-    proxy_listener_->accept_waiting();
-    proxy_listener_.reset();
-  }
-  log_.flush();
-}
-
 std::unique_ptr<DrivenSocket> Shell::driven(UniqueFd fd) {
   return std::make_unique<Socket>(loop_, std::move(fd));
 }
 
-void Shell::on_client(UniqueFd fd, std::string address) {
-  driver_.on_client(driven(std::move(fd)), std::move(address), loop_.now_ms());
+void Shell::on_client(std::unique_ptr<DrivenSocket> socket, std::string address) {
+  driver_.on_client(std::move(socket), std::move(address), loop_.now_ms());
 }
 
 void Shell::give_back(const ipc::ReturnSocket& message, std::unique_ptr<DrivenSocket> socket) {
   link_.send(message, release(*socket));
 }
 
-void Shell::accept_on(UniqueFd listener, std::string_view from) {
+void Shell::accept_on(const std::string& address, UniqueFd listener, std::string_view from) {
   const uint64_t cookie = daphnis::uv::socket_cookie(listener.get());
   if (listeners_.contains(cookie)) return;
-  log_.info(LogLine("listening").add("listen", settings_.listen.text()).add("from", from));
-  listeners_.emplace(
-      cookie, std::make_unique<ClientListener>(loop_, std::move(listener), [this](UniqueFd fd) {
-        std::string address = daphnis::uv::peer_host(fd.get());
-        on_client(std::move(fd), std::move(address));
-      }));
+  log_.info(LogLine("listening").add("listen", address).add("from", from));
+  listeners_.emplace(cookie, std::make_unique<ClientListener>(loop_, std::move(listener),
+                                                              [this, address](UniqueFd fd) {
+                                                                on_accepted(address, std::move(fd));
+                                                              }));
 }
 
-void Shell::accept_on(std::unique_ptr<DrivenSocket> socket) {
-  accept_on(release(*socket), "broker");
+void Shell::on_accepted(const std::string& address, UniqueFd fd) {
+  if (address.starts_with(kProxy)) return greetings_.add(std::move(fd));
+  std::string peer = daphnis::uv::peer_host(fd.get());
+  if (!address.starts_with(kTls)) return on_client(driven(std::move(fd)), std::move(peer));
+  handshakes_.add(std::move(fd), std::move(peer));
 }
 
-std::optional<uint64_t> Shell::bind_listener() {
-  auto bound = ClientListener::bind(settings_.listen);
+void Shell::accept_on(const std::string& address, std::unique_ptr<DrivenSocket> socket) {
+  accept_on(address, release(*socket), "broker");
+}
+
+std::optional<uint64_t> Shell::bind_listener(const std::string& address) {
+  const bool is_tls = address.starts_with(kTls);
+  const bool is_proxy = address.starts_with(kProxy);
+  auto bound = ClientListener::bind(is_tls     ? *settings_.tls_listen
+                                    : is_proxy ? *settings_.proxy_listen
+                                               : settings_.listen);
   if (!bound) {
     fail_start(bound.error());
     return std::nullopt;
   }
   const uint64_t cookie = daphnis::uv::socket_cookie(bound->get());
-  accept_on(std::move(*bound), "bound");
+  accept_on(address, std::move(*bound), "bound");
   return cookie;
 }
 
@@ -164,7 +182,6 @@ void Shell::close_listener(uint64_t cookie) {
 
 void Shell::accept_waiting() {
   for (const auto& [cookie, listener] : listeners_) listener->accept_waiting();
-  if (proxy_listener_) proxy_listener_->accept_waiting();
 }
 
 void Shell::set_timer(uint64_t at_ms) {
@@ -182,6 +199,9 @@ void Shell::on_tick() {
   gauges_.rss_bytes = daphnis::uv::resident_bytes();
   gauges_.log_lines_dropped = log_.lines_dropped();
   gauges_.proxies_refused = greetings_.refused();
+  gauges_.handshakes_full = handshakes_.counts().full;
+  gauges_.handshakes_resumed = handshakes_.counts().resumed;
+  gauges_.handshakes_failed = handshakes_.counts().failed;
   driver_.on_tick(std::time(nullptr), gauges_, now_ms);
 }
 

@@ -7,12 +7,15 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/uv/fd.h"
 #include "common/uv/log.h"
 #include "common/uv/loop.h"
 #include "common/uv/proxy_greetings.h"
 #include "common/uv/random_pool.h"
+#include "common/uv/tls/handshakes.h"
+#include "common/uv/tls/tls_files.h"
 #include "worker/driver/driver.h"
 #include "worker/uv/broker_link.h"
 #include "worker/uv/cache_folder_reads.h"
@@ -27,6 +30,11 @@ struct ShellSettings {
   daphnis::uv::Address listen;
   /// Where trusted proxies connect, with PROXY headers.
   std::optional<daphnis::uv::Address> proxy_listen = {};
+  /// Where clients connect that speak TLS.
+  std::optional<daphnis::uv::Address> tls_listen = {};
+  daphnis::uv::TlsFiles tls = {};
+  /// What the files held at the start; null where there is no tls_listen.
+  std::shared_ptr<const tls::Context> tls_context = {};
   uint32_t index = 0;
   uint32_t access_line_every = 1;  ///< One access line in so many is written; 0 writes none.
   /// The bytes of a cached file are checked by its checksums before they are sent.
@@ -45,6 +53,9 @@ class Shell final : private DriverHost {
   void start();
   /// Finishes what is under way and stops the loop, after drain_ms at the latest.
   void drain() { driver_.drain(loop_.now_ms()); }
+  /// Reads the certificates and the ticket keys anew, on SIGHUP. Sessions go on with what they
+  /// began with; where a file is not good, so do new ones.
+  void reload();
   [[nodiscard]] int exit_status() const { return exit_status_; }
   [[nodiscard]] bool is_listening() const { return !listeners_.empty(); }
 
@@ -57,11 +68,14 @@ class Shell final : private DriverHost {
   }
   void give_back(const ipc::ReturnSocket& message, std::unique_ptr<DrivenSocket> socket) override;
   void drop_broker(const std::string& why) override { link_.drop(why); }
-  [[nodiscard]] std::optional<uint64_t> bind_listener() override;
-  void accept_on(std::unique_ptr<DrivenSocket> socket) override;
+  [[nodiscard]] std::optional<uint64_t> bind_listener(const std::string& address) override;
+  void accept_on(const std::string& address, std::unique_ptr<DrivenSocket> socket) override;
   void offer_listener(const ipc::Listening& offer) override;
   void close_listener(uint64_t cookie) override;
   void accept_waiting() override;
+  [[nodiscard]] bool awaits_clients() const override {
+    return handshakes_.size() > 0 || greetings_.size() > 0;
+  }
   void start(FileJob job) override { spool_files_.start(std::move(job)); }
   void set_timer(uint64_t at_ms) override;
   void log(LogLevel level, const LogLine& line) override { log_.write(level, line); }
@@ -71,15 +85,16 @@ class Shell final : private DriverHost {
 
   [[nodiscard]] BrokerLink::Events link_events();
   [[nodiscard]] std::unique_ptr<DrivenSocket> driven(daphnis::uv::UniqueFd fd);
-  void on_client(daphnis::uv::UniqueFd fd, std::string address);
-  /// Begins to accept proxies, on a socket of this process's own. False where it cannot be had.
-  [[nodiscard]] bool listen_for_proxies();
+  void on_client(std::unique_ptr<DrivenSocket> socket, std::string address);
+  /// The addresses to listen on, as ipc::Listening names them.
+  [[nodiscard]] std::vector<std::string> addresses() const;
   /// The socket cannot be had, and the process ends.
   void fail_start(const Error& error);
   /// Accepts clients on that socket from now on. `from` is for the log.
-  void accept_on(daphnis::uv::UniqueFd listener, std::string_view from);
+  void accept_on(const std::string& address, daphnis::uv::UniqueFd listener, std::string_view from);
+  /// Takes a connection that was accepted at that address.
+  void on_accepted(const std::string& address, daphnis::uv::UniqueFd fd);
   void on_tick();
-  void on_turn_end();
 
   daphnis::uv::Loop& loop_;
   daphnis::uv::Log& log_;
@@ -93,8 +108,8 @@ class Shell final : private DriverHost {
   /// The listening sockets, by SO_COOKIE.
   absl::flat_hash_map<uint64_t, std::unique_ptr<ClientListener>> listeners_;
   daphnis::uv::ProxyGreetings greetings_;
-  std::unique_ptr<ClientListener> proxy_listener_;  ///< Null: no proxies are accepted.
-  daphnis::uv::Timer timer_;                        ///< The timer of the Driver's next call.
+  daphnis::uv::Handshakes handshakes_;
+  daphnis::uv::Timer timer_;  ///< The timer of the Driver's next call.
   ProcessGauges gauges_;
   uint64_t descriptors_counted_ms_ = 0;
   daphnis::uv::Timer tick_;  ///< The timer of once a second.

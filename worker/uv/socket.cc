@@ -14,8 +14,8 @@
 
 namespace daphnis::worker::uv {
 
-void Socket::start(SocketDriver& driver) {
-  driver_ = &driver;
+void Socket::start(SocketUser& user) {
+  user_ = &user;
 }
 
 daphnis::uv::UniqueFd Socket::release() {
@@ -39,9 +39,11 @@ SocketRead Socket::read(std::span<uint8_t> first, std::span<uint8_t> second) {
   return {.outcome = SocketRead::Outcome::kLost};
 }
 
-std::optional<size_t> Socket::write(std::span<const Bytes> views, bool has_more) {
+SocketWritten Socket::write(std::span<const Bytes> views, bool has_more) {
   std::array<iovec, kViewsPerWrite> parts;
+  size_t wanted = 0;
   for (size_t i = 0; i < views.size(); ++i) {
+    wanted += views[i].size();
     parts[i] = {.iov_base = const_cast<uint8_t*>(views[i].data()), .iov_len = views[i].size()};
   }
   msghdr message{};
@@ -52,16 +54,27 @@ std::optional<size_t> Socket::write(std::span<const Bytes> views, bool has_more)
   do {
     size = ::sendmsg(fd(), &message, flags);
   } while (size < 0 && errno == EINTR);
-  if (size >= 0) return static_cast<size_t>(size);
-  if (errno == EAGAIN || errno == ENOBUFS) return 0;
-  return std::nullopt;
+  if (size >= 0) {
+    const auto bytes = static_cast<size_t>(size);
+    return {.bytes = bytes, .is_full = bytes < wanted};
+  }
+  if (errno == EAGAIN || errno == ENOBUFS) return {.is_full = true};
+  return {.is_lost = true};
+}
+
+FileSender& Socket::files() {
+  if (!files_) {
+    files_ = std::make_unique<FileSender>(loop_, [this] { user_->on_file_warm(loop_.now_ms()); });
+  }
+  return *files_;
 }
 
 FileSent Socket::send(const FileRange& piece) {
-  if (!files_) {
-    files_ = std::make_unique<FileSender>(loop_, [this] { driver_->on_file_warm(loop_.now_ms()); });
-  }
-  return files_->send(fd(), piece);
+  return files().send(fd(), piece);
+}
+
+FileBytes Socket::look(const FileRange& piece) {
+  return files().look(piece);
 }
 
 void Socket::set_cork(bool is_corked) {
@@ -82,9 +95,8 @@ void Socket::want(Readiness wanted) {
   if (!poll_) {
     if (!wanted.reads && !wanted.writes) return;
     poll_.emplace(loop_, std::move(fd_), [this](int events) {
-      driver_->on_ready(
-          {.reads = (events & UV_READABLE) != 0, .writes = (events & UV_WRITABLE) != 0},
-          loop_.now_ms());
+      user_->on_ready({.reads = (events & UV_READABLE) != 0, .writes = (events & UV_WRITABLE) != 0},
+                      loop_.now_ms());
     });
   }
   poll_->want((wanted.reads ? UV_READABLE : 0) | (wanted.writes ? UV_WRITABLE : 0));

@@ -8,7 +8,7 @@
 #include "common/uv/fd.h"
 #include "common/uv/loop.h"
 #include "common/uv/poll.h"
-#include "worker/driver/socket_driver.h"
+#include "worker/driver/driven_socket.h"
 #include "worker/uv/file_sender.h"
 
 namespace daphnis::worker::uv {
@@ -22,10 +22,11 @@ class Socket final : public DrivenSocket {
   Socket(daphnis::uv::Loop& loop, daphnis::uv::UniqueFd fd) : loop_(loop), fd_(std::move(fd)) {}
 
   [[nodiscard]] uint64_t cookie() const override { return daphnis::uv::socket_cookie(fd()); }
-  void start(SocketDriver& driver) override;
+  void start(SocketUser& user) override;
   [[nodiscard]] SocketRead read(std::span<uint8_t> first, std::span<uint8_t> second) override;
-  [[nodiscard]] std::optional<size_t> write(std::span<const Bytes> views, bool has_more) override;
+  [[nodiscard]] SocketWritten write(std::span<const Bytes> views, bool has_more) override;
   [[nodiscard]] FileSent send(const FileRange& piece) override;
+  [[nodiscard]] FileBytes look(const FileRange& piece) override;
   void set_cork(bool is_corked) override;
   void shut_down() override;
   void set_reset_on_close(bool resets) override;
@@ -36,11 +37,12 @@ class Socket final : public DrivenSocket {
   [[nodiscard]] daphnis::uv::UniqueFd release();
 
  private:
+  [[nodiscard]] FileSender& files();
   [[nodiscard]] int fd() const { return poll_ ? poll_->fd() : fd_.get(); }
 
   daphnis::uv::Loop& loop_;
   daphnis::uv::UniqueFd fd_;               ///< The descriptor until it is watched.
-  SocketDriver* driver_ = nullptr;         ///< Set by start().
+  SocketUser* user_ = nullptr;             ///< Set by start().
   std::optional<daphnis::uv::Poll> poll_;  ///< The descriptor's owner from the first wait on.
   std::unique_ptr<FileSender> files_;      ///< The sender, from the first part of a file on.
 };

@@ -128,7 +128,7 @@ void WorkerNode::send(const ipc::WorkerToBroker& message, std::unique_ptr<Socket
       std::move(passenger));
 }
 
-std::optional<uint64_t> WorkerNode::bind_listener() {
+std::optional<uint64_t> WorkerNode::bind_listener(const std::string&) {
   fail_to_listen();
   return std::nullopt;
 }

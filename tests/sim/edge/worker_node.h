@@ -42,8 +42,11 @@ class WorkerNode final : private worker::DriverHost {
   void give_back(const ipc::ReturnSocket& message,
                  std::unique_ptr<worker::DrivenSocket> socket) override;
   void drop_broker(const std::string& why) override;
-  [[nodiscard]] std::optional<uint64_t> bind_listener() override;
-  void accept_on(std::unique_ptr<worker::DrivenSocket>) override { fail_to_listen(); }
+  [[nodiscard]] std::optional<uint64_t> bind_listener(const std::string& address) override;
+  void accept_on(const std::string&, std::unique_ptr<worker::DrivenSocket>) override {
+    fail_to_listen();
+  }
+  [[nodiscard]] bool awaits_clients() const override { return false; }
   void offer_listener(const ipc::Listening&) override { fail_to_listen(); }
   void close_listener(uint64_t) override { fail_to_listen(); }
   void accept_waiting() override { fail_to_listen(); }

@@ -17,8 +17,8 @@ WorkerSocket::WorkerSocket(Scene& scene, std::unique_ptr<Socket> socket, WorkerB
       turn_(scene.clock, [this] { on_turn(); }),
       warming_(scene) {}
 
-void WorkerSocket::start(worker::SocketDriver& driver) {
-  driver_ = &driver;
+void WorkerSocket::start(worker::SocketUser& user) {
+  user_ = &user;
   socket_->listen([this] { poll(); });
 }
 
@@ -42,7 +42,7 @@ void WorkerSocket::on_turn() {
   const worker::Readiness ready = readiness();
   if (!ready.reads && !ready.writes) return;
   WorkerBuffers& buffers = buffers_;  // The driver may destroy this object.
-  driver_->on_ready(ready, scene_.clock.now_ms());
+  user_->on_ready(ready, scene_.clock.now_ms());
   buffers.spoil();
 }
 
@@ -58,14 +58,17 @@ SocketRead WorkerSocket::read(std::span<uint8_t> first, std::span<uint8_t> secon
 }
 
 /// Writes a random number of the views, as much as fits.
-std::optional<size_t> WorkerSocket::write(std::span<const Bytes> views, bool) {
+worker::SocketWritten WorkerSocket::write(std::span<const Bytes> views, bool) {
   buffers_.spoil();
-  if (socket_->is_reset()) return std::nullopt;
-  size_t written = 0;
-  for (const Bytes view : views.first(std::min(views.size(), scene_.chance.between(2, 8)))) {
+  if (socket_->is_reset()) return {.is_lost = true};
+  const auto offered = views.first(std::min(views.size(), scene_.chance.between(2, 8)));
+  worker::SocketWritten written{.is_full = offered.size() < views.size()};
+  for (const Bytes view : offered) {
     const size_t size = socket_->write(view);
-    written += size;
-    if (size < view.size()) break;
+    written.bytes += size;
+    if (size == view.size()) continue;
+    written.is_full = true;
+    break;
   }
   return written;
 }
@@ -106,7 +109,7 @@ void WorkerSocket::warm_up(const worker::FileRange& piece) {
   };
   warming_.start({std::move(read)}, [this, piece] {
     warm_ = {piece.file.get(), piece.offset, piece.offset + piece.size};
-    driver_->on_file_warm(scene_.clock.now_ms());
+    user_->on_file_warm(scene_.clock.now_ms());
   });
 }
 

@@ -6,6 +6,7 @@
 #include <span>
 #include <utility>
 
+#include "common/base/check.h"
 #include "tests/sim/edge/disk_task.h"
 #include "tests/sim/edge/scene.h"
 #include "worker/driver/socket_driver.h"
@@ -42,11 +43,14 @@ class WorkerSocket final : public worker::DrivenSocket {
   WorkerSocket(Scene& scene, std::unique_ptr<Socket> socket, WorkerBuffers& buffers);
 
   [[nodiscard]] uint64_t cookie() const override { return socket_->cookie(); }
-  void start(worker::SocketDriver& driver) override;
+  void start(worker::SocketUser& user) override;
   [[nodiscard]] worker::SocketRead read(std::span<uint8_t> first,
                                         std::span<uint8_t> second) override;
-  [[nodiscard]] std::optional<size_t> write(std::span<const Bytes> views, bool has_more) override;
+  [[nodiscard]] worker::SocketWritten write(std::span<const Bytes> views, bool has_more) override;
   [[nodiscard]] worker::FileSent send(const worker::FileRange& piece) override;
+  [[nodiscard]] worker::FileBytes look(const worker::FileRange&) override {
+    abort_on_bug("the worker looked at a file for a socket that sends it");
+  }
   void set_cork(bool) override {}
   void shut_down() override { socket_->shutdown(); }
   void set_reset_on_close(bool resets) override { socket_->set_reset_on_close(resets); }
@@ -68,7 +72,7 @@ class WorkerSocket final : public worker::DrivenSocket {
   Scene& scene_;
   std::unique_ptr<Socket> socket_;
   WorkerBuffers& buffers_;
-  worker::SocketDriver* driver_ = nullptr;  ///< Set by start().
+  worker::SocketUser* user_ = nullptr;  ///< Set by start().
   worker::Readiness wanted_;
   Alarm turn_;
   DiskTask warming_;  ///< Reads the part of a file that is to be written next.

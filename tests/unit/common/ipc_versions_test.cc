@@ -16,6 +16,7 @@ constexpr size_t kAttemptEndedAt = 4;
 constexpr size_t kReturnSocketAt = 5;
 constexpr size_t kWorkerStatsAt = 6;
 constexpr size_t kHandoffAt = 2;  ///< Among the broker's.
+constexpr size_t kListenerGivenAt = 13;
 constexpr size_t kJoinProgressAt = 11;
 
 std::vector<uint8_t> payload_of(std::vector<uint8_t> frame) {
@@ -34,6 +35,7 @@ std::vector<WorkerToBroker> newest_worker_samples() {
   auto& stats = std::get<WorkerStats>(samples[kWorkerStatsAt]);
   stats.shed = stats.directories = 20;
   stats.over_connections = stats.over_requests = stats.over_rate = stats.proxies_refused = 22;
+  stats.handshakes_full = stats.handshakes_resumed = stats.handshakes_failed = 23;
   std::get<ReturnSocket>(samples[kReturnSocketAt]).address = "203.0.113.9";
   return samples;
 }
@@ -43,6 +45,7 @@ std::vector<BrokerToWorker> newest_broker_samples(uint16_t version) {
   auto samples = broker_samples(version);
   std::get<JoinProgress>(samples[kJoinProgressAt]).file.fill(21);
   std::get<Handoff>(samples[kHandoffAt]).address = "203.0.113.9";
+  std::get<ListenerGiven>(samples[kListenerGivenAt]).address = "tls:192.0.2.1:443";
   return samples;
 }
 

@@ -42,13 +42,13 @@ void give(Rig& rig, uint64_t cookie, uint32_t slot) {
 
 /// The worker has bound a socket, as it was asked to.
 void bind(Rig& rig, uint64_t cookie) {
-  rig.worker.listeners().on_bound(cookie);
+  rig.worker.listeners().on_bound(kAddress, cookie);
   rig.after_input();
 }
 
 /// A worker that accepts on a socket of its own, of which the broker keeps a copy.
 void serve(Rig& rig, uint64_t cookie) {
-  rig.driver.start(kAddress, rig.now_ms);
+  rig.driver.start({kAddress}, rig.now_ms);
   rig.start_broker();
   rig.tell(ipc::ListenersGiven{});
   REQUIRE(must_bind(rig));
@@ -62,7 +62,7 @@ void serve(Rig& rig, uint64_t cookie) {
 TEST_CASE("a worker asks for its listening socket and binds one where there is none",
           "[worker][listeners]") {
   Rig rig;
-  rig.driver.start(kAddress, rig.now_ms);
+  rig.driver.start({kAddress}, rig.now_ms);
   rig.start_broker();
   CHECK(rig.only<ipc::ListenersWanted>().address == kAddress);
   CHECK_FALSE(must_bind(rig));
@@ -107,7 +107,7 @@ TEST_CASE("a worker asks for its listening socket and binds one where there is n
 TEST_CASE("a worker without a broker binds its own soon and offers it later",
           "[worker][listeners]") {
   Rig rig;
-  rig.driver.start(kAddress, rig.now_ms);
+  rig.driver.start({kAddress}, rig.now_ms);
   rig.pass_time(limits::kListenerWaitMs);
   REQUIRE(must_bind(rig));
   bind(rig, 9);
@@ -116,6 +116,38 @@ TEST_CASE("a worker without a broker binds its own soon and offers it later",
   CHECK(offered(rig) == Cookies{9});
   rig.tell(ipc::ListenersGiven{});
   CHECK_FALSE(must_bind(rig));
+}
+
+TEST_CASE("a worker that listens on several addresses gets a socket for each",
+          "[worker][listeners]") {
+  const std::string tls = "tls:192.0.2.1:443";
+  Rig rig;
+  rig.driver.start({kAddress, tls}, rig.now_ms);
+  rig.start_broker();
+  const auto asked = rig.sent<ipc::ListenersWanted>();
+  REQUIRE(asked.size() == 2);
+  CHECK(asked[0].address == kAddress);
+  CHECK(asked[1].address == tls);
+  SECTION("the broker has one of the second") {
+    rig.tell(ipc::ListenersGiven{});
+    CHECK(must_bind(rig));
+    Connection* stream = nullptr;
+    REQUIRE(rig.worker.on_broker_message(
+        ipc::ListenerGiven{.listener_id = 1, .slot = 3, .cookie = 7, .address = tls}, true,
+        rig.now_ms, &stream));
+    rig.tell(ipc::ListenersGiven{});
+    CHECK_FALSE(must_bind(rig));
+  }
+  SECTION("the broker has none") {
+    rig.tell(ipc::ListenersGiven{});
+    CHECK(must_bind(rig));
+    rig.tell(ipc::ListenersGiven{});
+    CHECK(must_bind(rig));
+    rig.worker.listeners().on_bound(tls, 9);
+    rig.after_input();
+    REQUIRE(rig.offers.size() == 1);
+    CHECK(rig.offers[0].address == tls);
+  }
 }
 
 TEST_CASE("each broker is offered all that the worker serves", "[worker][listeners]") {
@@ -165,7 +197,7 @@ TEST_CASE("a worker that leaves serves on what no broker keeps until one does",
 
 TEST_CASE("a worker that leaves before it has a socket binds none", "[worker][listeners]") {
   Rig rig;
-  rig.driver.start(kAddress, rig.now_ms);
+  rig.driver.start({kAddress}, rig.now_ms);
   rig.driver.drain(rig.now_ms);
   rig.pass_time(limits::kListenerWaitMs);
   rig.start_broker();

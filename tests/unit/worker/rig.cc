@@ -67,9 +67,9 @@ class PeerSocket final : public DrivenSocket {
   [[nodiscard]] Peer& peer() { return peer_; }
 
   [[nodiscard]] uint64_t cookie() const override { return cookie_; }
-  void start(SocketDriver& driver) override {
-    peer_.driver = &driver;
-    peer_.connection = &driver.connection();
+  void start(SocketUser& user) override {
+    peer_.driver = dynamic_cast<SocketDriver*>(&user);
+    peer_.connection = &peer_.driver->connection();
   }
   [[nodiscard]] SocketRead read(std::span<uint8_t> first, std::span<uint8_t> second) override {
     using Outcome = SocketRead::Outcome;
@@ -84,15 +84,16 @@ class PeerSocket final : public DrivenSocket {
     peer_.unread.erase(0, size);
     return {.outcome = Outcome::kBytes, .bytes = size};
   }
-  [[nodiscard]] std::optional<size_t> write(std::span<const Bytes> views, bool) override {
-    if (peer_.is_lost) return std::nullopt;
-    size_t taken = 0;
+  [[nodiscard]] SocketWritten write(std::span<const Bytes> views, bool) override {
+    if (peer_.is_lost) return {.is_lost = true};
+    SocketWritten written;
     for (const Bytes view : views) {
       const size_t size = take(as_text(view));
-      taken += size;
-      if (size < view.size()) break;
+      written.bytes += size;
+      written.is_full = size < view.size();
+      if (written.is_full) break;
     }
-    return taken;
+    return written;
   }
   [[nodiscard]] FileSent send(const FileRange& piece) override {
     const auto& file = dynamic_cast<const MemoryFile&>(*piece.file);
@@ -102,6 +103,9 @@ class PeerSocket final : public DrivenSocket {
     const size_t size = take(bytes);
     if (size == 0) return {.outcome = FileSent::Outcome::kBlocked};
     return {.bytes = size, .is_socket_full = size < bytes.size()};
+  }
+  [[nodiscard]] FileBytes look(const FileRange&) override {
+    abort_on_bug("the worker looked at a file for a socket that sends it");
   }
   void set_cork(bool) override {}
   void shut_down() override { peer_.is_half_closed = true; }
@@ -329,7 +333,7 @@ void Rig::drop_broker(const std::string& why) {
   FAIL("the broker is dropped: " << why);
 }
 
-std::optional<uint64_t> Rig::bind_listener() {
+std::optional<uint64_t> Rig::bind_listener(const std::string&) {
   must_bind = true;
   return std::nullopt;
 }

@@ -128,8 +128,9 @@ class Rig : private DriverHost {
   void send_at_once(std::span<const ipc::WorkerToBroker> sent) final;
   void give_back(const ipc::ReturnSocket& message, std::unique_ptr<DrivenSocket> socket) final;
   void drop_broker(const std::string& why) final;
-  [[nodiscard]] std::optional<uint64_t> bind_listener() final;
-  void accept_on(std::unique_ptr<DrivenSocket>) final {}
+  [[nodiscard]] std::optional<uint64_t> bind_listener(const std::string& address) final;
+  void accept_on(const std::string&, std::unique_ptr<DrivenSocket>) final {}
+  [[nodiscard]] bool awaits_clients() const final { return false; }
   void offer_listener(const ipc::Listening& offer) final { offers.push_back(offer); }
   void close_listener(uint64_t cookie) final { closed_listeners.push_back(cookie); }
   void accept_waiting() final {}

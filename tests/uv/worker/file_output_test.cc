@@ -15,6 +15,7 @@
 #include <string>
 
 #include "tests/uv/worker/cool.h"
+#include "worker/driver/socket_driver.h"
 #include "worker/uv/socket.h"
 #include "worker/uv/system_file.h"
 

@@ -6,6 +6,8 @@
 #include <catch2/catch.hpp>
 #include <string>
 
+#include "worker/driver/socket_driver.h"
+
 namespace daphnis::worker::uv {
 namespace {
 

@@ -114,6 +114,23 @@ TEST_CASE("a worker of another address binds its own", "[broker][listeners]") {
   CHECK(rig.inbox<ipc::ListenersGiven>(fresh).size() == 1);
 }
 
+TEST_CASE("a worker's successor gets its sockets of each address that it asks for",
+          "[broker][listeners]") {
+  const std::string tls = "tls:192.0.2.1:443";
+  Rig rig;
+  const WorkerId old = serve(rig, 0);
+  rig.tell(old, ipc::ListenersWanted{.address = tls});
+  for (uint64_t cookie = 200; cookie < 200 + limits::kListenersPerSlotMax; ++cookie) {
+    rig.offer_listener(old, {.slot = 0, .cookie = cookie, .address = tls}, cookie);
+  }
+  const WorkerId fresh = succeed(rig, 0);
+  CHECK(given(rig, fresh) == std::vector<uint64_t>{100});
+  rig.tell(fresh, ipc::ListenersWanted{.address = tls});
+  CHECK(given(rig, fresh).size() == 1 + limits::kListenersPerSlotMax);
+  CHECK(rig.inbox<ipc::ListenerGiven>(fresh).back().address == tls);
+  CHECK(rig.inbox<ipc::ListenersGiven>(fresh).size() == 2);
+}
+
 TEST_CASE("another worker stands in for one that is silent, until it is heard",
           "[broker][listeners]") {
   Rig rig;

@@ -17,6 +17,7 @@ namespace daphnis::worker::test {
 
 /// What a FakeSocket was told and what it has to give; outlives the socket.
 struct Wire {
+  SocketUser* user = nullptr;
   std::deque<std::string> unread;  ///< Each read returns bytes of the first one.
   bool has_ended = false;
   bool is_lost = false;
@@ -43,7 +44,7 @@ class FakeSocket final : public DrivenSocket {
   ~FakeSocket() override { wire_.is_closed = true; }
 
   [[nodiscard]] uint64_t cookie() const override { return 1; }
-  void start(SocketDriver&) override {}
+  void start(SocketUser& user) override { wire_.user = &user; }
   [[nodiscard]] SocketRead read(std::span<uint8_t> first, std::span<uint8_t> second) override {
     using Outcome = SocketRead::Outcome;
     ++wire_.reads;
@@ -62,12 +63,16 @@ class FakeSocket final : public DrivenSocket {
     if (next.empty()) wire_.unread.pop_front();
     return {.outcome = Outcome::kBytes, .bytes = size};
   }
-  [[nodiscard]] std::optional<size_t> write(std::span<const Bytes> views, bool has_more) override {
-    if (wire_.is_lost) return std::nullopt;
+  [[nodiscard]] SocketWritten write(std::span<const Bytes> views, bool has_more) override {
+    if (wire_.is_lost) return {.is_lost = true};
     wire_.had_more.push_back(has_more);
+    size_t wanted = 0;
     size_t taken = 0;
-    for (const Bytes view : views) taken += take(as_text(view));
-    return taken;
+    for (const Bytes view : views) {
+      wanted += view.size();
+      taken += take(as_text(view));
+    }
+    return {.bytes = taken, .is_full = taken < wanted};
   }
   [[nodiscard]] FileSent send(const FileRange& piece) override {
     const auto& file = dynamic_cast<const MemoryFile&>(*piece.file);
@@ -78,6 +83,13 @@ class FakeSocket final : public DrivenSocket {
     const size_t size = take(bytes);
     if (size == 0) return {.outcome = FileSent::Outcome::kBlocked};
     return {.bytes = size, .is_socket_full = size < bytes.size()};
+  }
+  [[nodiscard]] FileBytes look(const FileRange& piece) override {
+    const auto& file = dynamic_cast<const MemoryFile&>(*piece.file);
+    if (std::exchange(wire_.is_file_cold, false)) return {.outcome = FileBytes::Outcome::kCold};
+    const std::string_view bytes = file.at(piece.offset, piece.size);
+    if (bytes.empty()) return {.outcome = FileBytes::Outcome::kFileLost, .error = file.error()};
+    return {.bytes = as_bytes(bytes)};
   }
   void set_cork(bool is_corked) override { wire_.corks.push_back(is_corked); }
   void shut_down() override { ++wire_.shut_downs; }
