@@ -18,9 +18,8 @@ Broker::Broker(Settings settings, RandomSource random)
       warmer_(context_, cache_),
       l2_server_(context_, registrations_, dispatcher_, workers_) {}
 
-void Broker::on_l2_connected(ConnId conn, const std::string& address, uint64_t cookie,
-                             uint64_t now_ms) {
-  l2_server_.on_connected(conn, address, cookie, now_ms);
+void Broker::on_l2_connected(ConnId conn, const L2Peer& peer, uint64_t now_ms) {
+  l2_server_.on_connected(conn, peer, now_ms);
 }
 
 void Broker::on_l2_bytes(ConnId conn, Bytes bytes, uint64_t now_ms) {
@@ -46,13 +45,12 @@ void Broker::on_worker_message(WorkerId worker, ipc::WorkerToBroker message,
   std::vector<uint8_t> surplus;
   // Behind a proxy the socket does not know whose it is.
   const auto* returned = std::get_if<ipc::ReturnSocket>(&message);
-  const bool is_named = socket && returned && !returned->address.empty();
-  const std::string address = is_named ? returned->address : socket ? socket->address : "";
-  const bool adopts =
-      workers_.on_message(worker, std::move(message),
-                          {.returned_cookie = socket ? socket->cookie : 0}, surplus, now_ms);
+  L2Peer peer = socket ? socket->peer : L2Peer{};
+  if (returned && !returned->address.empty()) peer.address = returned->address;
+  const bool adopts = workers_.on_message(worker, std::move(message),
+                                          {.returned_cookie = peer.cookie}, surplus, now_ms);
   if (socket && adopts) {
-    l2_server_.on_connected(socket->conn, address, socket->cookie, now_ms);
+    l2_server_.on_connected(socket->conn, peer, now_ms);
     if (!surplus.empty()) l2_server_.on_bytes(socket->conn, surplus, now_ms);
   } else if (socket) {
     context_.out.push(CloseL2{socket->conn});

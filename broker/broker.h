@@ -32,7 +32,7 @@ class Broker {
 
   // --- L2 connections ---
   /// `address` is the peer's, without port; `cookie` the socket's SO_COOKIE.
-  void on_l2_connected(ConnId conn, const std::string& address, uint64_t cookie, uint64_t now_ms);
+  void on_l2_connected(ConnId conn, const L2Peer& peer, uint64_t now_ms);
   void on_l2_bytes(ConnId conn, Bytes bytes, uint64_t now_ms);
   /// `unsent_bytes` of what was written are not yet in the kernel. The shell calls this after each
   /// WriteL2, and whenever the kernel takes some bytes later.
@@ -45,8 +45,7 @@ class Broker {
   /// A socket that came with a worker's message, under the ConnId that it will have.
   struct Arrived {
     ConnId conn;
-    std::string address;
-    uint64_t cookie = 0;
+    L2Peer peer;
   };
   /// One message, with the socket that came beside it. A socket that does not belong to the message
   /// is closed (CloseL2).

@@ -17,6 +17,7 @@
 #include "common/base/check.h"
 #include "common/uv/log_file.h"
 #include "common/uv/settings_reader.h"
+#include "common/uv/tls/tls_options.h"
 
 namespace daphnis::broker::uv {
 namespace {
@@ -148,6 +149,11 @@ void add_options(daphnis::uv::SettingsReader& reader, Options& options) {
           "l2-proxy-listen", options.shell.l2_proxy_listen, 0,
           "Address for L2s behind those proxies, with a PROXY header before the first byte")
       ->needs(trust);
+  CLI::Option* certificate = daphnis::uv::add_tls_files(reader, options.shell.tls);
+  reader
+      .add_address("l2-tls-listen", options.shell.l2_tls_listen, 0,
+                   "Address for L2s that speak TLS (https); may be repeated")
+      ->needs(certificate);
   reader.add_address("admin-listen", options.shell.admin_listen, 0,
                      "Address of the admin endpoint");
   reader.add("stats-file", options.shell.stats_file,
@@ -252,18 +258,27 @@ SpoolPlace choose_spool_dir(const std::string& socket, daphnis::uv::Log& log) {
 /// Settles what single settings do not show to be wrong. Errors: kInvalid, kMalformed, kSystem.
 Result<void> settle_auth(Options& options) {
   const L2Addresses addresses{.l2_listen = options.shell.l2_listen,
-                              .l2_proxy_listen = options.shell.l2_proxy_listen};
+                              .l2_proxy_listen = options.shell.l2_proxy_listen,
+                              .l2_tls_listen = options.shell.l2_tls_listen};
   if (auto resolved = resolve_l2_auth(options.auth, addresses); !resolved) return resolved;
   options.shell.auth = options.auth.files;
   const auto read = read_l2_auth(options.shell.auth);
   return read ? Result<void>() : std::unexpected(read.error());
 }
 
+Result<void> settle_tls(Options& options) {
+  if (options.shell.l2_tls_listen.empty()) return {};
+  auto context = daphnis::uv::read_server_context(options.shell.tls);
+  if (!context) return std::unexpected(context.error());
+  options.shell.tls_context = std::move(*context);
+  return {};
+}
+
 int run(Options& options, bool checks_only) {
-  if (auto settled = settle_auth(options); !settled) {
-    const Error& error = settled.error();
-    std::fprintf(stderr, "daphnis-broker: %s\n",
-                 (error.sys != 0 ? error.text() : error.detail).c_str());
+  auto settled = settle_auth(options);
+  if (settled) settled = settle_tls(options);
+  if (!settled) {
+    std::fprintf(stderr, "daphnis-broker: %s\n", settled.error().detail_text().c_str());
     return kExitUsage;
   }
   if (checks_only) {
@@ -305,6 +320,7 @@ int run(Options& options, bool checks_only) {
     const daphnis::uv::Signal on_hangup(loop, SIGHUP, [&] {
       shell.reopen();
       shell.reload_auth();
+      shell.reload_certificates();
     });
     const daphnis::uv::Signal on_rotated(loop, SIGUSR1, [&] {
       shell.reopen();

@@ -5,6 +5,7 @@
 #include "broker/admin/metrics_absences.h"
 #include "broker/admin/metrics_choosing.h"
 #include "broker/admin/metrics_clients.h"
+#include "broker/admin/metrics_process.h"
 #include "broker/admin/metrics_tokens.h"
 #include "broker/health/standing.h"
 #include "broker/registry/l2_states.h"
@@ -207,6 +208,7 @@ void add_deliveries(Metrics& out, const Broker& broker) {
               counters.deliveries_without_id);
   out.begin(MetricKind::kCounter, "answers_refused_total", "POSTs that were no use", "reason");
   out.add("malformed", counters.deliveries_malformed);
+  out.add("in_clear", counters.deliveries_in_clear);
   out.add("wrong_root", counters.deliveries_wrong_root);
   out.add("unknown", counters.deliveries_unknown, "answers.unknown");
   out.add("double", counters.deliveries_double, "answers.double");
@@ -354,24 +356,6 @@ void add_workers(Metrics& out, const Broker& broker) {
               totals.sum.log_lines_dropped);
   out.counter("verify_failures_total", "Streams that failed verification",
               totals.sum.verify_failures);
-}
-
-void add_process(Metrics& out, const ProcessGauges& process) {
-  out.gauge("uptime_seconds", "Since the broker's start", process.uptime_ms / 1000, "uptime_s");
-  out.gauge("resident_memory_bytes", "Resident memory of the broker", process.rss_bytes,
-            "rss_bytes");
-  out.gauge("open_descriptors", "Descriptors of the broker", process.descriptors, "descriptors");
-  out.gauge("descriptors_max", "Its limit", process.descriptors_max, "descriptors_max");
-  out.counter("cpu_microseconds_total", "User and system time of the broker", process.cpu_us);
-  out.gauge("loop_lag_milliseconds", "Worst lateness of a timer since the last stats line",
-            process.loop_lag_ms, "loop_lag_ms");
-  out.counter("l2_proxies_refused_total", "Connections closed at the L2s' port for proxies",
-              process.proxies_refused);
-  out.counter("log_lines_dropped_total", "Log lines nobody took", process.log_lines_dropped);
-  out.counter("stats_lines_dropped_total", "Stats lines that could not be written",
-              process.stats_lines_dropped);
-  out.counter("attempt_lines_dropped_total", "Lines of attempts that could not be written",
-              process.attempt_lines_dropped);
 }
 
 }  // namespace

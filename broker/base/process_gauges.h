@@ -13,9 +13,13 @@ struct ProcessGauges {
   uint64_t rss_bytes = 0;
   uint64_t descriptors = 0;
   uint64_t descriptors_max = 0;
-  uint64_t cpu_us = 0;           ///< User and system time since the start.
-  uint64_t loop_lag_ms = 0;      ///< The worst lateness of a timer since the last stats line.
-  uint64_t proxies_refused = 0;  ///< Connections that were to bring a PROXY header.
+  uint64_t cpu_us = 0;              ///< User and system time since the start.
+  uint64_t loop_lag_ms = 0;         ///< The worst lateness of a timer since the last stats line.
+  uint64_t proxies_refused = 0;     ///< Connections that were to bring a PROXY header.
+  uint64_t handshakes_full = 0;     ///< TLS handshakes of L2s that were done without a ticket.
+  uint64_t handshakes_resumed = 0;  ///< Those done by a ticket.
+  uint64_t handshakes_failed = 0;
+  uint64_t relays = 0;  ///< Connections of L2s whose content is relayed.
   uint64_t log_lines_dropped = 0;
   uint64_t stats_lines_dropped = 0;
   uint64_t attempt_lines_dropped = 0;

@@ -65,6 +65,12 @@ std::optional<Uuid> Dispatcher::only_attempt(const std::string& address, const C
   return only;
 }
 
+bool Dispatcher::was_asked_over_tls(const Uuid& attempt_id) {
+  const Attempt* attempt = attempts_.find(attempt_id);
+  const L2* l2 = attempt ? registrations_.registry().find(attempt->l2()) : nullptr;
+  return l2 && l2->registration.over_tls;
+}
+
 ipc::Handoff Dispatcher::hand_off(const Uuid& attempt_id, uint64_t) {
   Attempt* attempt = attempts_.find(attempt_id);
   check(attempt != nullptr, "an unknown attempt is handed off");

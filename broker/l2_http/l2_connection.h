@@ -13,7 +13,14 @@
 
 namespace daphnis::broker {
 
-/// One TCP connection of an L2: finds the messages in its bytes, and keeps the raw bytes of an
+/// What is known of the far end of a connection.
+struct L2Peer {
+  std::string address;    ///< Without port.
+  uint64_t cookie = 0;    ///< The socket's SO_COOKIE.
+  bool over_tls = false;  ///< Nobody on the way can read or change what it carries.
+};
+
+/// One connection of an L2: finds the messages in its bytes, and keeps the raw bytes of an
 /// incomplete head, since all bytes that were read go with a handed-off socket (DESIGN 4a).
 /// Sans-I/O; owned by the L2Server, which decides what each message means. Keeps at most
 /// kHttpHeadBytesMax.
@@ -32,8 +39,12 @@ class L2Connection {
     Bytes body = {};  ///< Only for kBody.
   };
 
-  L2Connection(ConnId of, std::string peer, uint64_t socket_cookie)
-      : id(of), address(std::move(peer)), network(network_of(address)), cookie(socket_cookie) {}
+  L2Connection(ConnId of, const L2Peer& peer)
+      : id(of),
+        address(peer.address),
+        network(network_of(address)),
+        cookie(peer.cookie),
+        over_tls(peer.over_tls) {}
 
   /// The next event; takes the bytes that it used off the front of `bytes`.
   [[nodiscard]] Event next(Bytes& bytes);
@@ -55,6 +66,7 @@ class L2Connection {
   const std::string address;
   const Network network;
   const uint64_t cookie;
+  const bool over_tls;
   State state = State::kHead;
   TimerSlot timer;
   uint64_t idle_turn = 0;      ///< Its turn in Peers; 0: it is not idle.

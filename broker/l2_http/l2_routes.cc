@@ -115,6 +115,7 @@ void L2Server::open_registration(L2Connection& connection, RegisterTarget&& targ
     return;
   }
   registration.token = std::move(*token);
+  registration.over_tls = connection.over_tls;
   auto line = std::make_unique<NdjsonLine>(context_.out, *this, connection.id, target.framing,
                                            registration.capabilities);
   auto opened =
@@ -182,6 +183,11 @@ bool L2Server::take_delivery(L2Connection& connection, const DataTarget& target,
     ++context_.counters.deliveries_malformed;
     return end_with(connection, 400, "no_request_id",
                     "without an id there must be exactly one order for this CID out to you",
+                    now_ms);
+  }
+  if (!connection.over_tls && dispatcher_.was_asked_over_tls(*id)) {
+    ++context_.counters.deliveries_in_clear;
+    return end_with(connection, 403, "in_clear", "this was asked for over TLS and must come so",
                     now_ms);
   }
   if (target.acknowledges_cancel &&

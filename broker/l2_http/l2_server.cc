@@ -20,10 +20,9 @@ void L2Server::arm(L2Connection& connection, uint64_t at_ms) {
                       static_cast<uint64_t>(connection.id), at_ms);
 }
 
-void L2Server::on_connected(ConnId id, const std::string& address, uint64_t cookie,
-                            uint64_t now_ms) {
+void L2Server::on_connected(ConnId id, const L2Peer& peer, uint64_t now_ms) {
   ++context_.counters.connections;
-  auto made = std::make_unique<L2Connection>(id, address, cookie);
+  auto made = std::make_unique<L2Connection>(id, peer);
   if (!has_place_for(made->network)) {
     ++context_.counters.connections_refused;
     context_.out.push(CloseL2{id});

@@ -32,8 +32,8 @@ class L2Server final : public NdjsonLine::Connections {
         dispatcher_(dispatcher),
         workers_(workers) {}
 
-  /// A connection was accepted, or came back from a worker. `cookie` is its SO_COOKIE.
-  void on_connected(ConnId id, const std::string& address, uint64_t cookie, uint64_t now_ms);
+  /// A connection was accepted, or came back from a worker.
+  void on_connected(ConnId id, const L2Peer& peer, uint64_t now_ms);
   void on_bytes(ConnId id, Bytes bytes, uint64_t now_ms);
   /// `unsent_bytes` of what was written are not yet in the kernel.
   void on_unsent(ConnId id, size_t unsent_bytes, uint64_t now_ms);

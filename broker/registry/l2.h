@@ -30,6 +30,7 @@ struct Registration {
   /// The token by which it has proven that the id is its own, once L2Auth has found it good;
   /// nullopt: it has shown none.
   std::optional<ShownToken> token = {};
+  bool over_tls = false;  ///< Its line goes over TLS, and so must what it delivers.
 };
 
 /// Counts of the ends of an L2's attempts, since it registered.

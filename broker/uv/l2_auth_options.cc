@@ -23,6 +23,7 @@ std::string reachable_one(const char* setting, const std::vector<std::string>& a
   return {};
 }
 
+/// The same for those where others could read along.
 std::string reachable_one(const L2Addresses& addresses) {
   const std::string direct = reachable_one("--l2-listen", addresses.l2_listen);
   return direct.empty() ? reachable_one("--l2-proxy-listen", addresses.l2_proxy_listen) : direct;
@@ -30,8 +31,11 @@ std::string reachable_one(const L2Addresses& addresses) {
 
 /// The same for whoever may come through a proxy, which lets in others wherever it connects from.
 std::string open_one(const L2Addresses& addresses) {
-  if (addresses.l2_proxy_listen.empty()) return reachable_one(addresses);
-  return "--l2-proxy-listen " + addresses.l2_proxy_listen.front();
+  if (!addresses.l2_proxy_listen.empty()) {
+    return "--l2-proxy-listen " + addresses.l2_proxy_listen.front();
+  }
+  const std::string in_clear = reachable_one(addresses);
+  return in_clear.empty() ? reachable_one("--l2-tls-listen", addresses.l2_tls_listen) : in_clear;
 }
 
 }  // namespace
@@ -76,8 +80,8 @@ Result<void> resolve_l2_auth(L2AuthOptions& options, const L2Addresses& addresse
   if (reachable.empty() || options.token_in_clear) return {};
   return fail(Errc::kInvalid, reachable +
                                   ": whoever reads along there could use an L2's token as well: "
-                                  "listen on loopback behind what encrypts, or say "
-                                  "--l2-token-in-clear too");
+                                  "listen with TLS (--l2-tls-listen), or on loopback "
+                                  "behind what encrypts, or say --l2-token-in-clear too");
 }
 
 MintToken::MintToken(daphnis::uv::SettingsReader& reader)

@@ -18,10 +18,11 @@ struct L2AuthOptions {
 
 void add_l2_auth_options(daphnis::uv::SettingsReader& reader, L2AuthOptions& options);
 
-/// The addresses on which L2s are listened for, by themselves and behind proxies.
+/// The addresses on which L2s are listened for, by themselves, behind proxies and with TLS.
 struct L2Addresses {
   const std::vector<std::string>& l2_listen;
   const std::vector<std::string>& l2_proxy_listen;
+  const std::vector<std::string>& l2_tls_listen;
 };
 
 /// Turns the words that were written into settings, and checks whether they make sense together and

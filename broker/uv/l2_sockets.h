@@ -7,14 +7,18 @@
 #include <string>
 
 #include "broker/base/ids.h"
+#include "broker/l2_http/l2_connection.h"
+#include "broker/uv/relay.h"
+#include "common/tls/session.h"
 #include "common/uv/fd.h"
 #include "common/uv/loop.h"
 #include "common/uv/stream.h"
 
 namespace daphnis::broker::uv {
 
-/// The sockets behind the broker's ConnIds. Owned by the Shell, which calls it for the core's
-/// commands and passes its events to the core. Knows nothing of HTTP.
+/// The sockets behind the broker's ConnIds, and the relays of those that were handed off and carry
+/// TLS. Owned by the Shell, which calls it for the core's commands and passes its events to the
+/// core. Knows nothing of HTTP.
 class L2Sockets {
  public:
   struct Events {
@@ -23,31 +27,62 @@ class L2Sockets {
     std::function<void(ConnId, size_t unsent_bytes)> on_unsent;
     std::function<void(ConnId, const std::string& why)> on_closed;
   };
-  explicit L2Sockets(Events events) : events_(std::move(events)) {}
+  L2Sockets(daphnis::uv::Loop& loop, Events events) : loop_(loop), events_(std::move(events)) {}
 
   struct Added {
     ConnId id;
-    std::string address;
-    uint64_t cookie;
+    L2Peer peer;
   };
-  /// Takes an accepted socket and starts reading; events come in a later turn of the loop. Where no
-  /// `address` is given, the peer's is taken.
+  /// Takes an accepted socket, or one that came back, and starts reading; events come in a later
+  /// turn of the loop. Where no `address` is given, the peer's is taken.
   Added add(daphnis::uv::UvPtr<uv_tcp_t> tcp, std::string address = {});
+  /// Does the same with a connection whose TLS handshake is done.
+  Added add(daphnis::uv::UvPtr<uv_tcp_t> tcp, std::unique_ptr<tls::Session> session,
+            std::string address);
 
   /// Writes; returns the bytes of this and earlier writes that the kernel has not taken.
   [[nodiscard]] size_t write(ConnId id, std::string bytes);
   void shutdown(ConnId id);
-  void close(ConnId id) { streams_.erase(id); }
+  void close(ConnId id) { sockets_.erase(id); }
   /// Sets a small send buffer and TCP_USER_TIMEOUT: order lines and heartbeats would otherwise
   /// vanish into buffers, and a dead peer would not be noticed.
   void tune_registration(ConnId id, unsigned user_timeout_ms);
-  /// Gives the socket away. Null: bytes of ours are still unsent, so the socket was closed instead.
-  [[nodiscard]] daphnis::uv::UvPtr<uv_tcp_t> release(ConnId id);
+
+  struct Released {
+    daphnis::uv::UvPtr<uv_tcp_t> tcp;
+    uint64_t cookie = 0;  ///< Its SO_COOKIE.
+  };
+  /// Gives the socket away; where it carries TLS, one end of a pair that has its content from now
+  /// on. Null: bytes of ours are still unsent, or there is no pair, so it was closed instead.
+  [[nodiscard]] Released release(ConnId id);
+
+  /// The number of relays.
+  [[nodiscard]] size_t relays() const { return relays_.size(); }
 
  private:
+  struct Socket {
+    std::unique_ptr<daphnis::uv::ByteStream> stream;
+    daphnis::uv::Stream* plain = nullptr;  ///< The stream where it is one; else null.
+    std::string address;
+    uint64_t cookie = 0;
+  };
+  /// A relay, and what is known of its L2.
+  struct Relayed {
+    std::unique_ptr<Relay> relay;
+    std::string address;
+    uint64_t cookie = 0;  ///< That of the end that was given away.
+  };
+
+  [[nodiscard]] daphnis::uv::ByteStream::Events events_of(ConnId id);
+  [[nodiscard]] Relay* relay_of(ConnId id);
+  [[nodiscard]] Released relay(ConnId id, Socket socket);
+
+  daphnis::uv::Loop& loop_;
   Events events_;
   uint64_t last_id_ = 0;
-  absl::flat_hash_map<ConnId, std::unique_ptr<daphnis::uv::Stream>> streams_;
+  absl::flat_hash_map<ConnId, Socket> sockets_;
+  absl::flat_hash_map<ConnId, Relayed> relays_;  ///< By the ConnId of the L2's own connection.
+  absl::flat_hash_map<uint64_t, ConnId> relays_by_cookie_;
 };
 
 }  // namespace daphnis::broker::uv

@@ -39,21 +39,21 @@ Shell::Shell(daphnis::uv::Loop& loop, daphnis::uv::Log& log, Settings settings,
                 random_.fill(bytes);
                 return bytes;
               }),
-      l2s_({.on_bytes =
-                [this](ConnId id, Bytes bytes) {
-                  broker_.on_l2_bytes(id, bytes, loop_.now_ms());
-                  carry_out();
-                },
-            .on_unsent =
-                [this](ConnId id, size_t unsent_bytes) {
-                  broker_.on_l2_unsent(id, unsent_bytes, loop_.now_ms());
-                  carry_out();
-                },
-            .on_closed =
-                [this](ConnId id, const std::string& why) {
-                  broker_.on_l2_closed(id, why, loop_.now_ms());
-                  carry_out();
-                }}),
+      l2s_(loop, {.on_bytes =
+                      [this](ConnId id, Bytes bytes) {
+                        broker_.on_l2_bytes(id, bytes, loop_.now_ms());
+                        carry_out();
+                      },
+                  .on_unsent =
+                      [this](ConnId id, size_t unsent_bytes) {
+                        broker_.on_l2_unsent(id, unsent_bytes, loop_.now_ms());
+                        carry_out();
+                      },
+                  .on_closed =
+                      [this](ConnId id, const std::string& why) {
+                        broker_.on_l2_closed(id, why, loop_.now_ms());
+                        carry_out();
+                      }}),
       workers_(loop, {.on_message =
                           [this](WorkerId id, ipc::WorkerToBroker message,
                                  daphnis::uv::UvPtr<uv_tcp_t> socket) {
@@ -74,8 +74,13 @@ Shell::Shell(daphnis::uv::Loop& loop, daphnis::uv::Log& log, Settings settings,
       after_poll_(loop, [this](size_t count) { take_held(count); }),
       greetings_(loop, log, shell_settings_.trusted_proxies,
                  [this](daphnis::uv::UniqueFd fd, std::string address) {
-                   on_l2(daphnis::uv::tcp_of(loop_, std::move(fd)), std::move(address));
+                   on_l2(l2s_.add(daphnis::uv::tcp_of(loop_, std::move(fd)), std::move(address)));
                  }),
+      handshakes_(loop, log,
+                  [this](daphnis::uv::Handshakes::Done done) {
+                    on_l2(l2s_.add(daphnis::uv::tcp_of(loop_, std::move(done.fd)),
+                                   std::move(done.session), std::move(done.address)));
+                  }),
       timer_(loop,
              [this] {
                armed_ms_ = 0;
@@ -153,7 +158,9 @@ Result<void> Shell::listen_for_l2s() {
     return {};
   };
   for (const std::string& text : shell_settings_.l2_listen) {
-    const auto on_connection = [this](daphnis::uv::UvPtr<uv_tcp_t> tcp) { on_l2(std::move(tcp)); };
+    const auto on_connection = [this](daphnis::uv::UvPtr<uv_tcp_t> tcp) {
+      on_l2(l2s_.add(std::move(tcp)));
+    };
     if (auto added = add(text, on_connection); !added) return added;
   }
   for (const std::string& text : shell_settings_.l2_proxy_listen) {
@@ -163,13 +170,32 @@ Result<void> Shell::listen_for_l2s() {
     };
     if (auto added = add(text, on_connection); !added) return added;
   }
+  handshakes_.set_context(std::move(shell_settings_.tls_context));
+  for (const std::string& text : shell_settings_.l2_tls_listen) {
+    // Handshakes watch the socket themselves, so libuv must not.
+    const auto on_connection = [this](const daphnis::uv::UvPtr<uv_tcp_t>& tcp) {
+      auto fd = daphnis::uv::copy_of(daphnis::uv::fd_of(*tcp));
+      if (fd) handshakes_.add(std::move(fd), daphnis::uv::peer_host(daphnis::uv::fd_of(*tcp)));
+    };
+    if (auto added = add(text, on_connection); !added) return added;
+  }
   return {};
 }
 
-void Shell::on_l2(daphnis::uv::UvPtr<uv_tcp_t> tcp, std::string address) {
-  const auto added = l2s_.add(std::move(tcp), std::move(address));
-  broker_.on_l2_connected(added.id, added.address, added.cookie, loop_.now_ms());
+void Shell::on_l2(const L2Sockets::Added& added) {
+  broker_.on_l2_connected(added.id, added.peer, loop_.now_ms());
   carry_out();
+}
+
+void Shell::reload_certificates() {
+  if (shell_settings_.l2_tls_listen.empty()) return;
+  auto context = daphnis::uv::read_server_context(shell_settings_.tls);
+  if (!context) {
+    log_.error(LogLine("certificates_not_reloaded").add("why", context.error().text()));
+    return;
+  }
+  handshakes_.set_context(std::move(*context));
+  log_.info(LogLine("certificates_reloaded").add("count", shell_settings_.tls.certificates.size()));
 }
 
 /// Takes a message, or holds it until all that was sent before it has been read. A client that
@@ -215,7 +241,7 @@ void Shell::take(FromWorker from) {
   std::optional<Broker::Arrived> arrived;
   if (socket) {
     auto added = l2s_.add(std::move(socket));
-    arrived = Broker::Arrived{added.id, std::move(added.address), added.cookie};
+    arrived = Broker::Arrived{added.id, std::move(added.peer)};
   }
   broker_.on_worker_message(id, std::move(message), arrived, loop_.now_ms());
   carry_out();
@@ -239,7 +265,9 @@ void Shell::carry_out(Command& command) {
   } else if (auto* hand_off = std::get_if<HandOff>(&command)) {
     // A peer that posts without reading our replies loses its connection. The worker then gets the
     // message without a socket, which ends the attempt.
-    workers_.send(hand_off->worker, std::move(hand_off->message), l2s_.release(hand_off->conn));
+    auto released = l2s_.release(hand_off->conn);
+    hand_off->message.cookie = released.cookie;
+    workers_.send(hand_off->worker, std::move(hand_off->message), std::move(released.tcp));
   } else if (const auto* close = std::get_if<CloseL2>(&command)) {
     l2s_.close(close->conn);
   } else if (const auto* shutdown = std::get_if<ShutdownL2>(&command)) {
@@ -303,6 +331,10 @@ ProcessGauges Shell::gauges() {
                        .cpu_us = daphnis::uv::cpu_time_us(),
                        .loop_lag_ms = loop_lag_ms_,
                        .proxies_refused = greetings_.refused(),
+                       .handshakes_full = handshakes_.counts().full,
+                       .handshakes_resumed = handshakes_.counts().resumed,
+                       .handshakes_failed = handshakes_.counts().failed,
+                       .relays = l2s_.relays(),
                        .log_lines_dropped = log_.lines_dropped(),
                        .stats_lines_dropped = lines_dropped(stats_file_),
                        .attempt_lines_dropped = lines_dropped(attempts_file_)};

@@ -18,6 +18,8 @@
 #include "common/uv/proxy_greetings.h"
 #include "common/uv/random_pool.h"
 #include "common/uv/shared_memory.h"
+#include "common/uv/tls/handshakes.h"
+#include "common/uv/tls/tls_files.h"
 
 namespace daphnis::broker::uv {
 
@@ -27,6 +29,10 @@ struct ShellSettings {
   std::vector<std::string> l2_listen;
   std::vector<std::string> l2_proxy_listen = {};  ///< Where trusted proxies connect for L2s.
   CidrSet trusted_proxies = {};
+  std::vector<std::string> l2_tls_listen = {};  ///< Where L2s connect that speak TLS.
+  daphnis::uv::TlsFiles tls = {};
+  /// What the files held at the start; null where there is no l2_tls_listen.
+  std::shared_ptr<const tls::Context> tls_context = {};
   std::string admin_listen;
   std::string stats_file;  ///< A path, "-" for stdout, or empty for none.
   /// The same for the line of each attempt.
@@ -55,6 +61,9 @@ class Shell {
   void reopen();
   /// Reads anew, on SIGHUP, the files that say who may be an L2.
   void reload_auth();
+  /// Reads anew, on SIGHUP, the certificates and the ticket keys. Sessions go on with what they
+  /// began with; where a file is not good, so do new ones.
+  void reload_certificates();
 
   [[nodiscard]] const std::vector<uint16_t>& l2_ports() const { return l2_ports_; }
   [[nodiscard]] uint16_t admin_port() const { return admin_->port(); }
@@ -64,7 +73,7 @@ class Shell {
   [[nodiscard]] Result<void> open_line_files();
   [[nodiscard]] Result<void> listen();
   [[nodiscard]] Result<void> listen_for_l2s();
-  void on_l2(daphnis::uv::UvPtr<uv_tcp_t> tcp, std::string address = {});
+  void on_l2(const L2Sockets::Added& added);
   /// A message of a worker, with the socket that came beside it.
   struct FromWorker {
     WorkerId worker;
@@ -106,6 +115,7 @@ class Shell {
   std::vector<FromWorker> held_;
   daphnis::uv::AfterNextPoll after_poll_;
   daphnis::uv::ProxyGreetings greetings_;
+  daphnis::uv::Handshakes handshakes_;
   std::vector<std::unique_ptr<daphnis::uv::TcpListener>> l2_listeners_;
   std::vector<uint16_t> l2_ports_;
   std::unique_ptr<daphnis::uv::IpcListener> worker_listener_;

@@ -2,6 +2,7 @@
 order what a test tells it to, however wrong."""
 
 import json
+import socket
 import threading
 
 from harness import car
@@ -114,9 +115,12 @@ class FakeL2:
 
     def close(self):
         try:
-            self.stream.socket.shutdown(2)
+            self.stream.shut_down(socket.SHUT_RDWR)
         except OSError:
             pass
+        # The thread must not read what later has the same descriptor.
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join(10)
         self.stream.close()
 
     def wait_orders(self, count, seconds=5.0):

@@ -31,7 +31,7 @@ Uuid ones() {
 class Scene {
  public:
   Scene() : broker_({}, ones) {
-    broker_.on_l2_connected(kHome, "192.0.2.1", 5, kNow);
+    broker_.on_l2_connected(kHome, {.address = "192.0.2.1", .cookie = 5}, kNow);
     feed(kHome, as_bytes("GET /register/home?v=2 HTTP/1.1\r\nHost: x\r\n\r\n"));
     broker_.on_worker_connected(kWorker, kNow);
     tell(ipc::Hello{});
@@ -39,7 +39,7 @@ class Scene {
                     .request = {.root = *Cid::from_text(kRoot)},
                     .trace_id = "t",
                     .deadline_ms = 30'000});
-    broker_.on_l2_connected(kOther, "192.0.2.1", 6, kNow);
+    broker_.on_l2_connected(kOther, {.address = "192.0.2.1", .cookie = 6}, kNow);
     carry_out();
     said_.clear();
   }

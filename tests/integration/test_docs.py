@@ -27,7 +27,8 @@ NOT_RUN = {"cmake": "the build", "deploy/install-deps": "the build; test_scripts
 # What is run: nothing that changes the machine outside of the test's folder.
 ALLOWED = ("curl ", "mkdir ", "tail ", "jq ", "deploy/daphnis ", "deploy/quickstart", "bench/",
            "build/release/l2/daphnis-l2 ", "daphnis-l2 ", "build/release/broker/daphnis-broker ",
-           "daphnis-broker ", "head -c 32 ", "echo TOKEN ")
+           "daphnis-broker ", "head -c 32 ", "echo TOKEN ", "openssl rand ", "install -m 600 ",
+           "mv ")
 
 
 class Block:
@@ -305,6 +306,9 @@ TABLE = {
     ("docs/l2.md", "daphnis-l2 pack FILE|DIR"): How(usage=True),
     ("docs/l2.md", "daphnis-l2 unpack X.car|-"): How(usage=True),
     ("docs/operations.md", "deploy/daphnis start --l2-auth"): How(usage=True),
+    ("docs/operations.md", "deploy/daphnis start --listen"): How(usage=True),
+    ("docs/operations.md", "#!/bin/sh"): How(shown="a hook of certbot"),
+    ("docs/operations.md", "openssl rand 80"): How(),
     ("docs/operations.md", "deploy/daphnis start"): How(
         before="stop_supervisor_at_the_end", puts=STARTS,
         endless={"deploy/daphnis logs -f": "event="}),

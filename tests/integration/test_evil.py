@@ -236,7 +236,7 @@ class Wire(EdgeTest):
         def no_last_chunk(l2, order):
             upload = l2.upload(order)
             upload.send(part)
-            upload.connection.socket.shutdown(socket.SHUT_WR)
+            upload.connection.shut_down()
             l2.results.append(upload.answer())
 
         def ended_chunks(l2, order):

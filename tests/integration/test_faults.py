@@ -151,7 +151,7 @@ class Faults(EdgeTest):
         limited = 48 if not ASAN else 64
         worker = self.limited_worker(limited)
         self.assert_car(self.edge.car(small), pairs)
-        idle = [Connection(self.edge.client_port) for _ in range(limited * 2)]
+        idle = [Connection(self.edge.client_port, raw=True) for _ in range(limited * 2)]
         before = cpu_ticks(worker.pid)
         time.sleep(1)  # Measured, not waited for: what a second of nothing costs.
         self.assertLess(cpu_ticks(worker.pid) - before, 50, "no busy loop")
@@ -166,7 +166,8 @@ class Faults(EdgeTest):
             worker.stop()
         self.edge.workers[:] = [self.world.start("limited-worker", [
             "prlimit", f"--nofile={descriptors}:{descriptors}", binary("daphnis-worker"),
-            "--socket", self.edge.socket, "--listen", f"127.0.0.1:{self.edge.client_port}",
+            "--socket", self.edge.socket,
+            *self.edge.listen_flags("--listen", "--tls-listen", self.edge.client_port),
             "--index", 0])]
         self.edge.wait_ready()
         return self.edge.workers[0]

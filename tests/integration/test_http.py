@@ -240,7 +240,7 @@ class HostileHeads(EdgeTest):
         with Connection(self.edge.client_port, seconds=3) as connection:
             connection.send(raw)
             connection.response()
-            connection.socket.shutdown(socket.SHUT_WR)
+            connection.shut_down()
             self.assertEqual(0, connection.response().status, "one request, one response")
 
     def test_paths_that_try_to_climb_are_refused_or_just_names(self):

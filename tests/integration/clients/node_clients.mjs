@@ -2,11 +2,12 @@
 // complete: {"http": {"status", "complete", "bytes"}, "fetch": {…}, "fetch, closing": {…}}. Closing is
 // apart: where a response's head says close, fetch takes a cut chunked body for whole.
 import http from 'node:http'
+import https from 'node:https'
 import readline from 'node:readline'
 
 const byHttp = url => new Promise(resolve => {
   let bytes = 0
-  const request = http.get(url, { agent: false }, response => {
+  const request = (url.startsWith('https:') ? https : http).get(url, { agent: false }, response => {
     const done = complete => resolve({ status: response.statusCode, complete, bytes })
     response.on('data', data => { bytes += data.length })
     response.on('end', () => done(response.complete))

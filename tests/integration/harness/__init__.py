@@ -6,6 +6,7 @@ by pid, also after a failure, Ctrl-C or the death of the test process itself.
 
     DAPHNIS_BIN     the build folder with the programs (ctest sets it)
     DAPHNIS_ASAN=1  sanitized build: memory bounds are not checked, waits are longer
+    DAPHNIS_TEST_TLS=1  the edge's ports speak TLS, and so do clients and fake L2s (over_tls.py)
     DAPHNIS_KEEP=1  temporary folders with all logs are kept
     DAPHNIS_CAMPAIGN=1  some tests run at their full size (README.md, "Tests")
 """

@@ -1,8 +1,10 @@
 """HTTP clients: a raw one that tells exactly what came, and curl."""
 
 import socket
+import ssl
 import subprocess
 
+from . import over_tls
 from .process import PATIENCE
 
 
@@ -24,9 +26,10 @@ class Response:
 
 
 class Connection:
-    """One TCP connection to a server on loopback, byte for byte."""
+    """One TCP connection to a server on loopback, byte for byte; unless `raw`, with TLS where the port
+    speaks it."""
 
-    def __init__(self, port, seconds=15.0, receive_buffer=None, source=None):
+    def __init__(self, port, seconds=15.0, receive_buffer=None, source=None, raw=False):
         self.socket = socket.socket()
         if source:
             self.socket.bind((source, 0))
@@ -34,6 +37,8 @@ class Connection:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(seconds * PATIENCE)
         self.socket.connect(("127.0.0.1", port))
+        if not raw:
+            self.socket = over_tls.wrap(self.socket, port)
         self._held = b""
 
     def __enter__(self):
@@ -44,6 +49,10 @@ class Connection:
 
     def close(self):
         self.socket.close()
+
+    def shut_down(self, how=socket.SHUT_WR):
+        """Ends a side of the connection; over TLS without a word of that."""
+        socket.socket.shutdown(self.socket, how)
 
     def send(self, data):
         self.socket.sendall(data if isinstance(data, bytes) else data.encode())
@@ -65,7 +74,10 @@ class Connection:
         if self._held:
             data, self._held = self._held, b""
             return data
-        return self.socket.recv(1 << 20)
+        try:
+            return self.socket.recv(1 << 20)
+        except ssl.SSLEOFError as cut:  # Over TLS an end without a word of that is one.
+            raise ConnectionResetError("the peer has cut the connection") from cut
 
     def unread(self, data):
         self._held = data + self._held

@@ -7,6 +7,7 @@ import shlex
 
 from fake_l2 import FakeL2, silent
 
+from . import over_tls
 from .client import get
 from .process import binary, free_port, wait_for
 
@@ -22,6 +23,12 @@ class Edge:
         self.world = world
         self._binaries = binaries  # Another build folder than DAPHNIS_BIN.
         self.client_port, self.l2_port, self.admin_port = free_port(), free_port(), free_port()
+        self._tls = {}  # The port for TLS: that in plain text beside it.
+        if over_tls.IS_ON:
+            over_tls.made()
+            for port in (self.client_port, self.l2_port):
+                self._tls[port] = free_port()
+                over_tls.add_port(port)
         self.socket = world.folder / f"edge-{self.client_port}.sock"
         self.stats_path = world.folder / f"stats-{self.client_port}.ndjson"
         self._broker_flags, self._worker_flags = list(broker_flags), list(worker_flags)
@@ -39,18 +46,30 @@ class Edge:
     def start_broker(self):
         self.broker = self.world.start(f"broker-{self.client_port}", [
             binary("daphnis-broker", self._binaries), "--socket", self.socket,
-            "--l2-listen", f"127.0.0.1:{self.l2_port}",
+            *self.listen_flags("--l2-listen", "--l2-tls-listen", self.l2_port),
             "--admin-listen", f"127.0.0.1:{self.admin_port}",
             "--stats-file", self.stats_path, *self._broker_flags])
 
     def start_worker(self, index):
         worker = self.world.start(f"worker{index}-{self.client_port}", [
             binary("daphnis-worker", self._binaries), "--socket", self.socket,
-            "--listen", f"127.0.0.1:{self.client_port}", "--index", index, *self._worker_flags])
+            *self.listen_flags("--listen", "--tls-listen", self.client_port), "--index", index,
+            *self._worker_flags])
         if index < len(self.workers):
             self.workers[index] = worker
         else:
             self.workers.append(worker)
+
+    def listen_flags(self, plain, tls, port):
+        """The flags by which a program listens on that port."""
+        if not self._tls:
+            return [plain, f"127.0.0.1:{port}"]
+        return [plain, f"127.0.0.1:{self._tls[port]}", tls, f"127.0.0.1:{port}",
+                *over_tls.made().flags]
+
+    def in_clear(self, port):
+        """The port in plain text that does what this one does."""
+        return self._tls.get(port, port)
 
     def wait_ready(self, seconds=10.0):
         wait_for(lambda: len(self.workers_seen()) == sum(w.running() for w in self.workers),
@@ -72,7 +91,7 @@ class Edge:
         """The reference L2, not waited for. `port` is that of a relay to the edge, if any."""
         return self.world.start(f"l2-{l2_id}-{self.client_port}", [
             binary("daphnis-l2", self._binaries), "serve",
-            "--l1", f"http://127.0.0.1:{port or self.l2_port}", "--id", l2_id, "--store", store,
+            "--l1", f"http://127.0.0.1:{port or self.in_clear(self.l2_port)}", "--id", l2_id, "--store", store,
             *flags])
 
     def l2(self, store, l2_id, *flags, roots=None, port=None):
@@ -95,7 +114,7 @@ class Edge:
     # --- Clients ---
 
     def url(self, path):
-        return f"http://127.0.0.1:{self.client_port}{path}"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.client_port}{path}"
 
     def get(self, path, method="GET", headers=(), seconds=15.0):
         return get(self.client_port, path, method, headers, seconds)

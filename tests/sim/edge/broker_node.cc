@@ -66,7 +66,7 @@ void BrokerNode::on_l2(std::unique_ptr<Socket> socket) {
   const std::string address = socket->address();
   const uint64_t cookie = socket->cookie();
   const ConnId id = add(std::move(socket));
-  core_.on_l2_connected(id, address, cookie, scene_.clock.now_ms());
+  core_.on_l2_connected(id, {.address = address, .cookie = cookie}, scene_.clock.now_ms());
   after_input();
 }
 
@@ -96,7 +96,7 @@ void BrokerNode::on_frame(WorkerId worker, Bytes payload, std::unique_ptr<Socket
   if (socket) {
     const std::string address = socket->address();
     const uint64_t cookie = socket->cookie();
-    arrived = {.conn = add(std::move(socket)), .address = address, .cookie = cookie};
+    arrived = {.conn = add(std::move(socket)), .peer = {.address = address, .cookie = cookie}};
   }
   charges_.on_message(worker, *message);
   core_.on_worker_message(worker, std::move(*message), arrived, scene_.clock.now_ms());

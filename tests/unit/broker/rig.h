@@ -41,10 +41,12 @@ class Rig {
   };
 
   // --- L2s ---
+  bool over_tls = false;  ///< Connections speak TLS from now on.
   ConnId connect(const std::string& address = "192.0.2.1") {
     const ConnId id{++last_conn_};
     conns[id].cookie = 1000 + last_conn_;
-    broker.on_l2_connected(id, address, conns[id].cookie, now_ms);
+    broker.on_l2_connected(
+        id, {.address = address, .cookie = conns[id].cookie, .over_tls = over_tls}, now_ms);
     carry_out();
     return id;
   }
@@ -162,7 +164,7 @@ class Rig {
   }
   void tell(WorkerId id, const ipc::WorkerToBroker& message,
             const std::optional<Broker::Arrived>& socket = {}) {
-    if (socket) conns[socket->conn].cookie = socket->cookie;
+    if (socket) conns[socket->conn].cookie = socket->peer.cookie;
     broker.on_worker_message(id, message, socket, now_ms);
     carry_out();
   }

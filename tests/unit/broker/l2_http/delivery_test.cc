@@ -53,6 +53,26 @@ TEST_CASE("an attempt id is matched by value however it is spelled", "[broker][d
   CHECK(at.post_target("/data/" + kRoot.text() + (in_path ? "/" : "?requestId=") + spelled) == 0);
 }
 
+TEST_CASE("what was asked for over TLS must come over TLS", "[broker][deliveries]") {
+  Rig rig;
+  rig.over_tls = true;
+  const ConnId home = rig.register_l2("home");
+  const WorkerId worker = rig.connect_worker();
+  rig.fetch(worker, 1, kRoot);
+  const std::string head = "POST /data/" + kRoot.text() + "?requestId=" + rig.last_id(home) +
+                           " HTTP/1.1\r\nHost: l1\r\nContent-Length: 2\r\n\r\n";
+  rig.over_tls = false;
+  const ConnId in_clear = rig.connect();
+  rig.send(in_clear, head);
+  CHECK(rig.status(in_clear) == 403);
+  CHECK(rig.broker.counters().deliveries_in_clear == 1);
+  CHECK(rig.inbox<ipc::Handoff>(worker).empty());
+  rig.over_tls = true;
+  const ConnId secret = rig.connect();
+  rig.send(secret, head);
+  CHECK(rig.inbox<ipc::Handoff>(worker).size() == 1);
+}
+
 TEST_CASE("a CID equals the root when codec and multihash agree", "[broker][deliveries]") {
   Rig rig;
   const auto v0 = *Cid::from_text("QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG");
@@ -230,7 +250,8 @@ TEST_CASE("a socket that comes back serves its next POST from the surplus",
   const std::string next = "POST /data/" + cid_number(2).text() +
                            "?requestId=" + Rig::field(orders[1], "requestId") +
                            " HTTP/1.1\r\nHost: l1\r\nContent-Length: 2\r\n\r\n";
-  const Broker::Arrived back{at.rig.fresh_conn(), "192.0.2.1", handoff.cookie};
+  const Broker::Arrived back{at.rig.fresh_conn(),
+                             {.address = "192.0.2.1", .cookie = handoff.cookie}};
   SECTION("the cookie is the frame's") {
     at.rig.tell(at.worker, ipc::ReturnSocket{handoff.cookie, {next.begin(), next.end()}}, back);
     REQUIRE(at.rig.inbox<ipc::Handoff>(at.worker).size() == 2);
@@ -240,7 +261,7 @@ TEST_CASE("a socket that comes back serves its next POST from the surplus",
   }
   SECTION("it is a proxy's, and the worker says whose it was") {
     CHECK(handoff.address == "192.0.2.1");
-    const Broker::Arrived of_proxy{back.conn, "10.0.0.1", handoff.cookie};
+    const Broker::Arrived of_proxy{back.conn, {.address = "10.0.0.1", .cookie = handoff.cookie}};
     const ipc::ReturnSocket returned{handoff.cookie, {next.begin(), next.end()}, handoff.address};
     at.rig.tell(at.worker, returned, of_proxy);
     REQUIRE(at.rig.inbox<ipc::Handoff>(at.worker).size() == 2);

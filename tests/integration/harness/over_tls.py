@@ -1,0 +1,53 @@
+"""The whole edge over TLS: with DAPHNIS_TEST_TLS=1 the ports that tests know, for clients and for
+L2s, speak TLS, and so do the tests' clients and fake L2s when they connect to one of them."""
+
+import atexit
+import os
+import pathlib
+import shutil
+import ssl
+import tempfile
+
+from .certificates import Ca, ticket_keys
+
+IS_ON = os.environ.get("DAPHNIS_TEST_TLS") == "1"
+
+_ports = set()
+_made = None
+
+
+class _Made:
+    """What all edges of this process have in common."""
+
+    def __init__(self):
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="daphnis-tls-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        self.ca = Ca(folder)
+        self.flags = [*self.ca.issue("edge").flags,
+                      "--tls-ticket-keys", str(ticket_keys(folder / "tickets"))]
+        self.context = ssl.create_default_context(cafile=self.ca.cert)
+        # Whatever client a test starts trusts the CA, too: python, curl, node.
+        for name in ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"):
+            os.environ[name] = str(self.ca.cert)
+
+
+def made():
+    global _made
+    _made = _made or _Made()
+    return _made
+
+
+def add_port(port):
+    _ports.add(port)
+
+
+def speaks_tls(port):
+    return port in _ports
+
+
+def wrap(sock, port):
+    """The socket, with TLS where that port speaks it."""
+    if port not in _ports:
+        return sock
+    return made().context.wrap_socket(sock, server_hostname="127.0.0.1",
+                                      suppress_ragged_eofs=False)
