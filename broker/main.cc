@@ -154,6 +154,10 @@ void add_options(daphnis::uv::SettingsReader& reader, Options& options) {
       .add_address("l2-tls-listen", options.shell.l2_tls_listen, 0,
                    "Address for L2s that speak TLS (https); may be repeated")
       ->needs(certificate);
+  reader
+      .add("l2-client-ca", options.shell.tls.client_ca,
+           "File of the CAs of which L2s must show a certificate (PEM), with --l2-auth mtls")
+      ->needs(certificate);
   reader.add_address("admin-listen", options.shell.admin_listen, 0,
                      "Address of the admin endpoint");
   reader.add("stats-file", options.shell.stats_file,
@@ -259,7 +263,8 @@ SpoolPlace choose_spool_dir(const std::string& socket, daphnis::uv::Log& log) {
 Result<void> settle_auth(Options& options) {
   const L2Addresses addresses{.l2_listen = options.shell.l2_listen,
                               .l2_proxy_listen = options.shell.l2_proxy_listen,
-                              .l2_tls_listen = options.shell.l2_tls_listen};
+                              .l2_tls_listen = options.shell.l2_tls_listen,
+                              .client_ca = options.shell.tls.client_ca};
   if (auto resolved = resolve_l2_auth(options.auth, addresses); !resolved) return resolved;
   options.shell.auth = options.auth.files;
   const auto read = read_l2_auth(options.shell.auth);

@@ -20,12 +20,13 @@ std::string ms_text(std::optional<uint64_t> value) {
 }
 
 /// How the L2 was let in, and for how many seconds its token is good.
-void append_token(std::string& out, const L2& l2, bool needs_token, uint64_t now_s) {
+void append_token(std::string& out, const L2& l2, L2AuthMode mode, uint64_t now_s) {
   const auto& token = l2.registration.token;
   fmt::format_to(std::back_inserter(out), R"("let_in":"{}","token_left_s":{},)",
-                 token         ? "token"
-                 : needs_token ? "exempt"
-                               : "open",
+                 token                          ? "token"
+                 : l2.registration.is_certified ? "certificate"
+                 : mode != L2AuthMode::kOpen    ? "exempt"
+                                                : "open",
                  token ? std::to_string(token->until_s - std::min(token->until_s, now_s)) : "null");
 }
 
@@ -88,7 +89,7 @@ std::string l2_list(const Broker& broker, uint64_t now_ms) {
         l2.session, now_ms - l2.registered_ms, l2.tally.orders, l2.tally.complete,
         l2.tally.not_found, l2.tally.silent, l2.tally.failed, l2.tally.lied, l2.tally.cancelled,
         l2.tally.car_bytes);
-    append_token(out, l2, broker.auth().mode() == L2AuthMode::kToken, broker.wall_s(now_ms));
+    append_token(out, l2, broker.auth().mode(), broker.wall_s(now_ms));
     append_health(out, l2, now_ms);
     out += "}\n";
   });

@@ -209,6 +209,7 @@ void add_deliveries(Metrics& out, const Broker& broker) {
   out.begin(MetricKind::kCounter, "answers_refused_total", "POSTs that were no use", "reason");
   out.add("malformed", counters.deliveries_malformed);
   out.add("in_clear", counters.deliveries_in_clear);
+  out.add("other_l2", counters.deliveries_of_others);
   out.add("wrong_root", counters.deliveries_wrong_root);
   out.add("unknown", counters.deliveries_unknown, "answers.unknown");
   out.add("double", counters.deliveries_double, "answers.double");

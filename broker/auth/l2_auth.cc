@@ -40,6 +40,10 @@ std::string_view name(TokenFault fault) {
       return "expired";
     case TokenFault::kRevoked:
       return "revoked";
+    case TokenFault::kNoCertificate:
+      return "no_certificate";
+    case TokenFault::kOtherCertificate:
+      return "other_certificate";
   }
   return "unknown";
 }
@@ -58,6 +62,11 @@ std::string_view detail_of(TokenFault fault) {
       return "that token has expired: ask the operator of this L1 for a new one";
     case TokenFault::kRevoked:
       return "the operator of this L1 has revoked that token or id";
+    case TokenFault::kNoCertificate:
+      return "this L1 lets in who shows a certificate for its id, over TLS: ask its operator for "
+             "one";
+    case TokenFault::kOtherCertificate:
+      return "your certificate is for another id";
   }
   return "";
 }
@@ -69,6 +78,21 @@ L2Auth L2Auth::by_token(TokenSecrets secrets, uint32_t successor_days) {
   auth.secrets_ = std::move(secrets);
   auth.successor_days_ = successor_days;
   return auth;
+}
+
+L2Auth L2Auth::by_certificate() {
+  L2Auth auth;
+  auth.mode_ = L2AuthMode::kCertificate;
+  return auth;
+}
+
+std::expected<bool, TokenFault> L2Auth::judge_certificate(std::string_view id,
+                                                          std::string_view certified) const {
+  if (revoked_.has(id)) return std::unexpected(TokenFault::kRevoked);
+  if (certified == id) return true;
+  if (!certified.empty()) return std::unexpected(TokenFault::kOtherCertificate);
+  if (exempt_.has(id)) return false;
+  return std::unexpected(TokenFault::kNoCertificate);
 }
 
 std::expected<std::optional<ShownToken>, TokenFault> L2Auth::judge(std::string_view id,
@@ -92,10 +116,15 @@ std::expected<std::optional<ShownToken>, TokenFault> L2Auth::judge(std::string_v
   return ShownToken{.shown = digest, .secret = *secret, .until_s = token->until_s};
 }
 
-std::optional<std::string_view> L2Auth::reason_to_end(
-    std::string_view id, const std::optional<ShownToken>& token) const {
+std::optional<std::string_view> L2Auth::reason_to_end(std::string_view id,
+                                                      const std::optional<ShownToken>& token,
+                                                      bool is_certified) const {
   if (mode_ == L2AuthMode::kOpen) return std::nullopt;
   if (revoked_.has(id)) return "its id was revoked";
+  if (mode_ == L2AuthMode::kCertificate) {
+    if (is_certified || exempt_.has(id)) return std::nullopt;
+    return "it is no longer let in without a certificate";
+  }
   if (!token) {
     return exempt_.has(id) ? std::nullopt : std::optional("it is no longer let in without a token");
   }

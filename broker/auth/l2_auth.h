@@ -13,15 +13,16 @@ namespace daphnis::broker {
 
 /// Who may be an L2 (DESIGN 3).
 enum class L2AuthMode : uint8_t {
-  kOpen,   ///< Whoever reaches the L2s' port.
-  kToken,  ///< Who shows a token for its id, or is listed as one that cannot.
+  kOpen,         ///< Whoever reaches the L2s' port.
+  kToken,        ///< Who shows a token for its id, or is listed as one that cannot.
+  kCertificate,  ///< Whose certificate has its id as its common name, or is listed likewise.
 };
 
 /// A successor is given once less than one part in so many of its life is left to a token.
 inline constexpr uint64_t kTokenRenewalPart = 3;
 inline constexpr uint32_t kTokenDaysMax = 3'650;  ///< The longest life of a token.
 
-/// Why an L2 is not let in.
+/// Why an L2 is not let in: what is wrong with its token or its certificate.
 enum class TokenFault : uint8_t {
   kMissing,    ///< It has shown none.
   kMalformed,  ///< What it has shown has not the form of one, or is too long.
@@ -29,8 +30,10 @@ enum class TokenFault : uint8_t {
   kOtherId,    ///< It was made for another id.
   kExpired,
   kRevoked,  ///< The token, or the id.
+  kNoCertificate,
+  kOtherCertificate,  ///< Its certificate is for another id.
 };
-inline constexpr size_t kTokenFaults = 6;
+inline constexpr size_t kTokenFaults = 8;
 /// As metrics and logs have it.
 [[nodiscard]] std::string_view name(TokenFault fault);
 /// What the L2 is told: a sentence without quotes. Of a token that we did not make it says nothing.
@@ -53,6 +56,8 @@ class L2Auth {
   L2Auth() = default;
   /// `successor_days`: the life of a token's successor; 0: there are none.
   static L2Auth by_token(TokenSecrets secrets, uint32_t successor_days);
+  /// Certificates decide.
+  static L2Auth by_certificate();
   /// Shuts out these L2s, whatever they show.
   void set_revoked(L2List revoked) { revoked_ = std::move(revoked); }
   /// Lets these in without a token.
@@ -64,10 +69,14 @@ class L2Auth {
   /// without a token.
   [[nodiscard]] std::expected<std::optional<ShownToken>, TokenFault> judge(
       std::string_view id, const std::string* authorization, uint64_t now_s) const;
+  /// The same where certificates decide. `certified` is the id that its certificate proves; empty:
+  /// it has shown none. True: its id is proven; false: it is let in without a certificate.
+  [[nodiscard]] std::expected<bool, TokenFault> judge_certificate(std::string_view id,
+                                                                  std::string_view certified) const;
   /// Why an L2 that was let in may not stay, in words for it, after a reload; nullopt: it may.
-  /// A token that has expired since is no reason.
+  /// `is_certified`: a certificate has proven its id. A token that has expired since is no reason.
   [[nodiscard]] std::optional<std::string_view> reason_to_end(
-      std::string_view id, const std::optional<ShownToken>& token) const;
+      std::string_view id, const std::optional<ShownToken>& token, bool is_certified = false) const;
 
   /// True where a token is to have a successor: it expires before long, or was not made by the
   /// secret that makes tokens now.

@@ -135,8 +135,8 @@ class Dispatcher {
   /// Finds the attempt that a POST without an id is for: the only one for that root that is out to
   /// an L2 registered from that address (DESIGN 3.1). Attempts that need an id do not count.
   [[nodiscard]] std::optional<Uuid> only_attempt(const std::string& address, const Cid& root);
-  /// True where that attempt's order went over TLS, so that its delivery comes over TLS, too.
-  [[nodiscard]] bool was_asked_over_tls(const Uuid& attempt_id);
+  /// The L2 that this attempt's order went to; null: there is no such attempt, or the L2 is gone.
+  [[nodiscard]] const L2* asked_of(const Uuid& attempt_id);
   /// Marks an attempt with verdict kHandOff as handed off; returns the message that announces its
   /// socket to the worker.
   [[nodiscard]] ipc::Handoff hand_off(const Uuid& attempt_id, uint64_t now_ms);

@@ -65,10 +65,9 @@ std::optional<Uuid> Dispatcher::only_attempt(const std::string& address, const C
   return only;
 }
 
-bool Dispatcher::was_asked_over_tls(const Uuid& attempt_id) {
+const L2* Dispatcher::asked_of(const Uuid& attempt_id) {
   const Attempt* attempt = attempts_.find(attempt_id);
-  const L2* l2 = attempt ? registrations_.registry().find(attempt->l2()) : nullptr;
-  return l2 && l2->registration.over_tls;
+  return attempt ? registrations_.registry().find(attempt->l2()) : nullptr;
 }
 
 ipc::Handoff Dispatcher::hand_off(const Uuid& attempt_id, uint64_t) {

@@ -15,9 +15,10 @@ namespace daphnis::broker {
 
 /// What is known of the far end of a connection.
 struct L2Peer {
-  std::string address;    ///< Without port.
-  uint64_t cookie = 0;    ///< The socket's SO_COOKIE.
-  bool over_tls = false;  ///< Nobody on the way can read or change what it carries.
+  std::string address;            ///< Without port.
+  uint64_t cookie = 0;            ///< The socket's SO_COOKIE.
+  bool over_tls = false;          ///< Nobody on the way can read or change what it carries.
+  std::string certified_id = {};  ///< The L2 id that its certificate proves; empty: none.
 };
 
 /// One connection of an L2: finds the messages in its bytes, and keeps the raw bytes of an
@@ -44,7 +45,8 @@ class L2Connection {
         address(peer.address),
         network(network_of(address)),
         cookie(peer.cookie),
-        over_tls(peer.over_tls) {}
+        over_tls(peer.over_tls),
+        certified_id(peer.certified_id) {}
 
   /// The next event; takes the bytes that it used off the front of `bytes`.
   [[nodiscard]] Event next(Bytes& bytes);
@@ -67,6 +69,7 @@ class L2Connection {
   const Network network;
   const uint64_t cookie;
   const bool over_tls;
+  const std::string certified_id;
   State state = State::kHead;
   TimerSlot timer;
   uint64_t idle_turn = 0;      ///< Its turn in Peers; 0: it is not idle.

@@ -107,15 +107,11 @@ void L2Server::open_registration(L2Connection& connection, RegisterTarget&& targ
   }
   Registration& registration = target.registration;
   L2* old = registrations_.registry().find(registration.l2_id);
-  auto token = context_.auth.judge(registration.l2_id, connection.head().find("Authorization"),
-                                   context_.wall_s(now_ms));
-  if (!token) {
+  if (const auto fault = judge(connection, registration, now_ms)) {
     if (old) tell_contest(*old, connection.address, kBadToken, now_ms);
-    refuse_token(connection, registration, token.error(), now_ms);
+    refuse_token(connection, registration, *fault, now_ms);
     return;
   }
-  registration.token = std::move(*token);
-  registration.over_tls = connection.over_tls;
   auto line = std::make_unique<NdjsonLine>(context_.out, *this, connection.id, target.framing,
                                            registration.capabilities);
   auto opened =
@@ -139,6 +135,23 @@ void L2Server::open_registration(L2Connection& connection, RegisterTarget&& targ
   // Orders on the former connection may never have arrived.
   dispatcher_.on_registration_lost(*opened->l2, now_ms);
   opened->replaced->end("replaced by a newer connection", now_ms);
+}
+
+std::optional<TokenFault> L2Server::judge(const L2Connection& connection,
+                                          Registration& registration, uint64_t now_ms) const {
+  registration.over_tls = connection.over_tls;
+  if (context_.auth.mode() == L2AuthMode::kCertificate) {
+    const auto proven =
+        context_.auth.judge_certificate(registration.l2_id, connection.certified_id);
+    if (!proven) return proven.error();
+    registration.is_certified = *proven;
+    return std::nullopt;
+  }
+  auto token = context_.auth.judge(registration.l2_id, connection.head().find("Authorization"),
+                                   context_.wall_s(now_ms));
+  if (!token) return token.error();
+  registration.token = std::move(*token);
+  return std::nullopt;
 }
 
 /// A deployed node would never come back after a 4xx, and none of them sends an Authorization.
@@ -185,10 +198,17 @@ bool L2Server::take_delivery(L2Connection& connection, const DataTarget& target,
                     "without an id there must be exactly one order for this CID out to you",
                     now_ms);
   }
-  if (!connection.over_tls && dispatcher_.was_asked_over_tls(*id)) {
-    ++context_.counters.deliveries_in_clear;
-    return end_with(connection, 403, "in_clear", "this was asked for over TLS and must come so",
-                    now_ms);
+  if (const L2* asked = dispatcher_.asked_of(*id)) {
+    if (asked->registration.over_tls && !connection.over_tls) {
+      ++context_.counters.deliveries_in_clear;
+      return end_with(connection, 403, "in_clear", "this was asked for over TLS and must come so",
+                      now_ms);
+    }
+    if (asked->registration.is_certified && connection.certified_id != asked->id()) {
+      ++context_.counters.deliveries_of_others;
+      return end_with(connection, 403, "other_l2",
+                      "this was asked of an L2 with another certificate", now_ms);
+    }
   }
   if (target.acknowledges_cancel &&
       dispatcher_.settle(*id, Registrations::Answer::kAcknowledges, now_ms)) {

@@ -169,7 +169,8 @@ void L2Server::drop(L2& l2, std::string_view reason, uint64_t now_ms) {
 void L2Server::end_revoked(uint64_t now_ms) {
   std::vector<std::pair<L2No, std::string_view>> revoked;
   registrations_.registry().for_each([&](const L2& l2) {
-    const auto why = context_.auth.reason_to_end(l2.id(), l2.registration.token);
+    const auto why =
+        context_.auth.reason_to_end(l2.id(), l2.registration.token, l2.registration.is_certified);
     if (why) revoked.emplace_back(l2.no, *why);
   });
   for (const auto& [no, why] : revoked) {

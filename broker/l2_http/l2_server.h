@@ -84,6 +84,10 @@ class L2Server final : public NdjsonLine::Connections {
   /// Tells the log and the L2, at most once a minute, that another node tries to take its id.
   /// `reason` is the code of the refusal.
   void tell_contest(L2& l2, const std::string& address, std::string_view reason, uint64_t now_ms);
+  /// Decides whether the L2 may register, and notes in the registration how it has shown that it
+  /// may. Returns what is wrong with its token or certificate; nullopt: it may.
+  [[nodiscard]] std::optional<TokenFault> judge(const L2Connection& connection,
+                                                Registration& registration, uint64_t now_ms) const;
   void refuse_token(L2Connection& connection, const Registration& registration, TokenFault fault,
                     uint64_t now_ms);
   void refuse_registration(L2Connection& connection, std::string_view code, std::string_view detail,

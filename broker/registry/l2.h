@@ -31,6 +31,11 @@ struct Registration {
   /// nullopt: it has shown none.
   std::optional<ShownToken> token = {};
   bool over_tls = false;  ///< Its line goes over TLS, and so must what it delivers.
+  /// Its certificate has proven that the id is its own, and so must that of what it delivers.
+  bool is_certified = false;
+
+  /// It has shown that its id is its own.
+  [[nodiscard]] bool is_proven() const { return token.has_value() || is_certified; }
 };
 
 /// Counts of the ends of an L2's attempts, since it registered.
@@ -87,7 +92,7 @@ struct L2 {
 
   [[nodiscard]] const std::string& id() const { return registration.l2_id; }
   /// It has shown that its id is its own.
-  [[nodiscard]] bool is_proven() const { return registration.token.has_value(); }
+  [[nodiscard]] bool is_proven() const { return registration.is_proven(); }
   [[nodiscard]] const Capabilities& capabilities() const { return registration.capabilities; }
   /// The unsent bytes from which on it gets no order; an ordinary order for each place is less.
   [[nodiscard]] size_t unsent_bytes_max() const {

@@ -17,7 +17,7 @@ std::expected<Registry::Admission, Registry::Refusal> Registry::admit(Registrati
     return std::unexpected(Refusal::kTooMany);
   }
   if (L2* old = find(registration.l2_id)) {
-    const bool is_owner = registration.token.has_value();
+    const bool is_owner = registration.is_proven();
     if (old->is_proven() && !is_owner) return std::unexpected(Refusal::kNotOwner);
     const bool is_too_soon =
         old->replaced_ms != 0 && now_ms - old->replaced_ms < settings_.replace_every_ms;

@@ -37,7 +37,7 @@ Result<TokenSecrets> read_secrets(const std::string& path) {
 
 L2AuthReload reread_l2_auth(const L2AuthSettings& settings, const L2Auth& now) {
   L2AuthReload reload{.auth = now};
-  if (!settings.needs_token) return reload;
+  if (settings.mode == L2AuthMode::kOpen) return reload;
   const auto take = [&](auto read, auto set) {
     if (read) {
       set(std::move(*read));
@@ -45,8 +45,10 @@ L2AuthReload reread_l2_auth(const L2AuthSettings& settings, const L2Auth& now) {
       reload.errors.push_back(std::move(read.error()));
     }
   };
-  take(read_secrets(settings.secrets),
-       [&](TokenSecrets secrets) { reload.auth.set_secrets(std::move(secrets)); });
+  if (settings.mode == L2AuthMode::kToken) {
+    take(read_secrets(settings.secrets),
+         [&](TokenSecrets secrets) { reload.auth.set_secrets(std::move(secrets)); });
+  }
   if (!settings.revoked.empty()) {
     take(read_list(settings.revoked, L2List::Lines::kIdsAndTokens),
          [&](L2List list) { reload.auth.set_revoked(std::move(list)); });
@@ -59,8 +61,10 @@ L2AuthReload reread_l2_auth(const L2AuthSettings& settings, const L2Auth& now) {
 }
 
 Result<L2Auth> read_l2_auth(const L2AuthSettings& settings) {
-  if (!settings.needs_token) return L2Auth();
-  L2AuthReload read = reread_l2_auth(settings, L2Auth::by_token({}, settings.successor_days));
+  if (settings.mode == L2AuthMode::kOpen) return L2Auth();
+  L2AuthReload read = reread_l2_auth(settings, settings.mode == L2AuthMode::kToken
+                                                   ? L2Auth::by_token({}, settings.successor_days)
+                                                   : L2Auth::by_certificate());
   if (!read.errors.empty()) return std::unexpected(std::move(read.errors.front()));
   return std::move(read.auth);
 }

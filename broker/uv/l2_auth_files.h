@@ -11,10 +11,10 @@ namespace daphnis::broker::uv {
 
 /// The files that say who may be an L2; an empty path: there is none.
 struct L2AuthSettings {
-  bool needs_token = false;  ///< L2AuthMode::kToken.
-  std::string secrets;       ///< Of TokenSecrets; there must be one where tokens are needed.
-  std::string revoked;       ///< L2List of those shut out.
-  std::string exempt;        ///< L2List of those let in without a token.
+  L2AuthMode mode = L2AuthMode::kOpen;
+  std::string secrets;  ///< Of TokenSecrets; there must be one where tokens are needed.
+  std::string revoked;  ///< L2List of those shut out.
+  std::string exempt;   ///< L2List of those let in without a token.
   uint32_t successor_days = 90;
 };
 

@@ -42,15 +42,16 @@ std::string open_one(const L2Addresses& addresses) {
 
 void add_l2_auth_options(daphnis::uv::SettingsReader& reader, L2AuthOptions& options) {
   L2AuthSettings& files = options.files;
-  reader.add_word("l2-auth", options.mode, {"open", "token"},
-                  "Who may be an L2: whoever reaches --l2-listen, or who shows a token");
+  reader.add_word("l2-auth", options.mode, {"open", "token", "mtls"},
+                  "Who may be an L2: whoever reaches --l2-listen, who shows a token, or who has a "
+                  "certificate of --l2-client-ca");
   reader.add("l2-token-secrets", files.secrets,
              "File of the secrets that make and verify tokens, one a line: the first one makes "
              "them. For nobody else to read");
   reader.add("l2-revoked", files.revoked,
              "File of L2 ids, and of SHA-256 hashes of tokens, that are shut out, one a line");
   reader.add("l2-auth-exempt", files.exempt,
-             "File of the ids of L2s that are let in without a token, one a line");
+             "File of the ids of L2s that are let in without a token or certificate, one a line");
   reader.add_number("l2-token-days", files.successor_days, 0U, kTokenDaysMax,
                     "Life of the tokens that L2s are given before theirs expire; 0: they are not");
   reader.add_flag("l2-open-to-all", options.open_to_all,
@@ -61,12 +62,26 @@ void add_l2_auth_options(daphnis::uv::SettingsReader& reader, L2AuthOptions& opt
 
 Result<void> resolve_l2_auth(L2AuthOptions& options, const L2Addresses& addresses) {
   L2AuthSettings& files = options.files;
-  files.needs_token = options.mode == "token";
-  if (!files.needs_token) {
+  files.mode = options.mode == "token"  ? L2AuthMode::kToken
+               : options.mode == "mtls" ? L2AuthMode::kCertificate
+                                        : L2AuthMode::kOpen;
+  const bool has_ca = !addresses.client_ca.empty();
+  if (has_ca != (files.mode == L2AuthMode::kCertificate)) {
+    return fail(Errc::kInvalid, "--l2-auth mtls and --l2-client-ca FILE belong together");
+  }
+  if (files.mode == L2AuthMode::kCertificate) {
+    if (addresses.l2_tls_listen.empty()) {
+      return fail(Errc::kInvalid,
+                  "--l2-auth mtls needs --l2-tls-listen, where certificates are shown");
+    }
+    if (files.secrets.empty()) return {};
+    return fail(Errc::kInvalid, "--l2-token-secrets does nothing without --l2-auth token");
+  }
+  if (files.mode == L2AuthMode::kOpen) {
     if (!files.secrets.empty() || !files.revoked.empty() || !files.exempt.empty()) {
       return fail(Errc::kInvalid,
-                  "--l2-token-secrets, --l2-revoked and --l2-auth-exempt do nothing without "
-                  "--l2-auth token");
+                  "--l2-token-secrets, --l2-revoked and --l2-auth-exempt do nothing with "
+                  "--l2-auth open");
     }
     const std::string open = open_one(addresses);
     if (open.empty() || options.open_to_all) return {};

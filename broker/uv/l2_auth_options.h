@@ -18,11 +18,13 @@ struct L2AuthOptions {
 
 void add_l2_auth_options(daphnis::uv::SettingsReader& reader, L2AuthOptions& options);
 
-/// The addresses on which L2s are listened for, by themselves, behind proxies and with TLS.
+/// The addresses on which L2s are listened for, by themselves, behind proxies and with TLS, and
+/// whose certificates they show there.
 struct L2Addresses {
   const std::vector<std::string>& l2_listen;
   const std::vector<std::string>& l2_proxy_listen;
   const std::vector<std::string>& l2_tls_listen;
+  const std::string& client_ca;  ///< The file of the CAs of L2s' certificates; empty: none.
 };
 
 /// Turns the words that were written into settings, and checks whether they make sense together and

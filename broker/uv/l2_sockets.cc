@@ -47,31 +47,32 @@ L2Sockets::Added L2Sockets::add(daphnis::uv::UvPtr<uv_tcp_t> tcp, std::string ad
   // A relay's end that has come back is the connection of the L2 behind that relay.
   const auto found = relays_by_cookie_.find(added.peer.cookie);
   if (found != relays_by_cookie_.end()) {
-    added.peer.address = relays_.at(found->second).address;
-    added.peer.over_tls = true;
+    added.peer = relays_.at(found->second).peer;
   } else if (added.peer.address.empty()) {
     added.peer.address = daphnis::uv::peer_host(stream->fd());
   }
   Socket& socket = sockets_[id];
   socket.plain = stream.get();
   socket.stream = std::move(stream);
-  socket.cookie = added.peer.cookie;
+  socket.peer.cookie = added.peer.cookie;
   return added;
 }
 
 L2Sockets::Added L2Sockets::add(daphnis::uv::UvPtr<uv_tcp_t> tcp,
-                                std::unique_ptr<tls::Session> session, std::string address) {
+                                std::unique_ptr<tls::Session> session, const std::string& address) {
   const ConnId id{++last_id_};
+  std::string certified_id = session->peer_name();
   auto stream = std::make_unique<daphnis::uv::TlsStream>(loop_, std::move(tcp), std::move(session),
                                                          events_of(id));
   stream->start();
   Added added{.id = id,
               .peer = {.address = address,
                        .cookie = daphnis::uv::socket_cookie(stream->fd()),
-                       .over_tls = true}};
+                       .over_tls = true,
+                       .certified_id = std::move(certified_id)}};
   Socket& socket = sockets_[id];
   socket.stream = std::move(stream);
-  socket.address = std::move(address);
+  socket.peer = added.peer;
   return added;
 }
 
@@ -105,21 +106,20 @@ L2Sockets::Released L2Sockets::release(ConnId id) {
   sockets_.erase(found);
   if (socket.plain == nullptr) return relay(id, std::move(socket));
   if (socket.plain->unsent_bytes() != 0) return {};
-  return {.tcp = socket.plain->release(), .cookie = socket.cookie};
+  return {.tcp = socket.plain->release(), .cookie = socket.peer.cookie};
 }
 
 L2Sockets::Released L2Sockets::relay(ConnId id, Socket socket) {
   auto made = Relay::create(loop_, std::move(socket.stream), [this, id] {
     const auto over = relays_.find(id);
-    relays_by_cookie_.erase(over->second.cookie);
+    relays_by_cookie_.erase(over->second.peer.cookie);
     relays_.erase(over);
   });
   if (!made) return {};
   Relay::GivenEnd given = (*made)->take_given_end();
   relays_by_cookie_.emplace(given.cookie, id);
-  relays_.emplace(id, Relayed{.relay = std::move(*made),
-                              .address = std::move(socket.address),
-                              .cookie = given.cookie});
+  socket.peer.cookie = given.cookie;
+  relays_.emplace(id, Relayed{.relay = std::move(*made), .peer = std::move(socket.peer)});
   return {.tcp = daphnis::uv::tcp_of(loop_, std::move(given.fd)), .cookie = given.cookie};
 }
 

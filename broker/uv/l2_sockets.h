@@ -38,7 +38,7 @@ class L2Sockets {
   Added add(daphnis::uv::UvPtr<uv_tcp_t> tcp, std::string address = {});
   /// Does the same with a connection whose TLS handshake is done.
   Added add(daphnis::uv::UvPtr<uv_tcp_t> tcp, std::unique_ptr<tls::Session> session,
-            std::string address);
+            const std::string& address);
 
   /// Writes; returns the bytes of this and earlier writes that the kernel has not taken.
   [[nodiscard]] size_t write(ConnId id, std::string bytes);
@@ -63,14 +63,12 @@ class L2Sockets {
   struct Socket {
     std::unique_ptr<daphnis::uv::ByteStream> stream;
     daphnis::uv::Stream* plain = nullptr;  ///< The stream where it is one; else null.
-    std::string address;
-    uint64_t cookie = 0;
+    L2Peer peer;
   };
   /// A relay, and what is known of its L2.
   struct Relayed {
     std::unique_ptr<Relay> relay;
-    std::string address;
-    uint64_t cookie = 0;  ///< That of the end that was given away.
+    L2Peer peer;  ///< With the cookie of the end that was given away.
   };
 
   [[nodiscard]] daphnis::uv::ByteStream::Events events_of(ConnId id);

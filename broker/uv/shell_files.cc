@@ -38,7 +38,7 @@ void Shell::reopen() {
 }
 
 void Shell::reload_auth() {
-  if (!shell_settings_.auth.needs_token) return;
+  if (shell_settings_.auth.mode == L2AuthMode::kOpen) return;
   L2AuthReload reload = reread_l2_auth(shell_settings_.auth, broker_.auth());
   for (const Error& error : reload.errors) {
     ++broker_.counters().auth_files_bad;

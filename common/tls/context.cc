@@ -41,6 +41,20 @@ SslCtxPtr new_ssl_ctx(const SSL_METHOD* method) {
   return ctx;
 }
 
+Result<void> trust(SSL_CTX* ctx, const std::string& ca, const std::string& name) {
+  const BioPtr bio = reader_of(ca);
+  size_t count = 0;
+  while (const X509Ptr next{PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)}) {
+    if (++count > limits::kTlsCaCertificatesMax) {
+      return fail(Errc::kTooLarge, name + ": too many certificates");
+    }
+    X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), next.get());
+  }
+  const std::string problem = take_error("it is empty");
+  if (count > 0) return {};
+  return fail(Errc::kMalformed, name + " holds no certificate (PEM): " + problem);
+}
+
 bool is_our_protocol(std::string_view offered) {
   for (size_t at = 0; at < offered.size();) {
     const auto size = static_cast<uint8_t>(offered[at]);
@@ -53,22 +67,10 @@ bool is_our_protocol(std::string_view offered) {
 Result<std::shared_ptr<const Context>> client_context(const ClientSettings& settings) {
   SslCtxPtr ctx = new_ssl_ctx(TLS_client_method());
   SSL_CTX_set_verify(ctx.get(), SSL_VERIFY_PEER, nullptr);
-  // OpenSSL wants an X509_STORE of its own for the CAs.
   if (settings.ca.empty()) {
     SSL_CTX_set_default_verify_paths(ctx.get());
-  } else {
-    const BioPtr bio = reader_of(settings.ca);
-    size_t count = 0;
-    while (const X509Ptr ca{PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)}) {
-      if (++count > limits::kTlsCaCertificatesMax) {
-        return fail(Errc::kTooLarge, settings.ca_name + ": too many certificates");
-      }
-      X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx.get()), ca.get());
-    }
-    const std::string problem = take_error("");
-    if (count == 0) {
-      return fail(Errc::kMalformed, settings.ca_name + " holds no certificate (PEM): " + problem);
-    }
+  } else if (auto trusted = trust(ctx.get(), settings.ca, settings.ca_name); !trusted) {
+    return std::unexpected(trusted.error());
   }
   SSL_CTX_set_alpn_protos(ctx.get(), reinterpret_cast<const uint8_t*>(kAlpn.data()),
                           static_cast<unsigned>(kAlpn.size()));

@@ -35,6 +35,10 @@ struct ServerSettings {
   /// 3), or else the first. Where several are for the same names, the client's algorithms decide.
   std::vector<CertificateText> certificates;
   TicketKeys ticket_keys = {};
+  /// The certificates (PEM) of the CAs of which a client must show a certificate; empty: it need
+  /// not show any.
+  std::string client_ca = {};
+  std::string client_ca_name = {};  ///< The name that errors use for `client_ca`.
 };
 /// Errors: kMalformed, kInvalid, with the name of the text that is wrong.
 [[nodiscard]] Result<std::shared_ptr<const Context>> server_context(const ServerSettings& settings);

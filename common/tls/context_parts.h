@@ -1,8 +1,10 @@
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "common/base/check.h"
+#include "common/base/result.h"
 #include "common/tls/openssl.h"
 
 /// What both kinds of Context need; for the sources of this folder alone.
@@ -10,6 +12,8 @@ namespace daphnis::tls {
 
 /// An SSL_CTX with what both sides have in common.
 [[nodiscard]] SslCtxPtr new_ssl_ctx(const SSL_METHOD* method);
+/// Has the context trust these CAs (PEM). Errors: kMalformed, kTooLarge, with that name.
+[[nodiscard]] Result<void> trust(SSL_CTX* ctx, const std::string& ca, const std::string& name);
 /// True where a client's list of protocols (RFC 7301, section 3.1) holds `http/1.1`.
 [[nodiscard]] bool is_our_protocol(std::string_view offered);
 

@@ -6,6 +6,7 @@
 #include <openssl/x509v3.h>
 
 #include <algorithm>
+#include <array>
 #include <span>
 #include <utility>
 
@@ -85,13 +86,18 @@ struct Named {
 
 class ServerContext final : public Context {
  public:
-  explicit ServerContext(TicketKeys keys) : keys_(std::move(keys)) {}
+  explicit ServerContext(const ServerSettings& settings)
+      : keys_(settings.ticket_keys),
+        client_ca_(settings.client_ca),
+        client_ca_name_(settings.client_ca_name) {}
   [[nodiscard]] ssl_ctx_st* raw() const override { return named_.front().ctx.get(); }
 
   [[nodiscard]] Result<void> add(const CertificateText& text) {
     auto certificate = read(text);
     if (!certificate) return std::unexpected(certificate.error());
-    SSL_CTX* ctx = ctx_for(*certificate);
+    auto chosen = ctx_for(*certificate);
+    if (!chosen) return std::unexpected(chosen.error());
+    SSL_CTX* ctx = *chosen;
     if (SSL_CTX_use_certificate(ctx, certificate->leaf.get()) != 1 ||
         SSL_CTX_use_PrivateKey(ctx, certificate->key.get()) != 1) {
       return fail(Errc::kInvalid, text.chain_name + " cannot be used: " + take_error("unknown"));
@@ -101,16 +107,18 @@ class ServerContext final : public Context {
   }
 
  private:
-  [[nodiscard]] SSL_CTX* ctx_for(const Certificate& certificate) {
+  [[nodiscard]] Result<SSL_CTX*> ctx_for(const Certificate& certificate) {
     std::vector<std::string> names = names_of(certificate.leaf.get());
     const auto found = std::ranges::find(named_, names, &Named::names);
     if (found != named_.end()) return found->ctx.get();
+    auto made = new_ctx();
+    if (!made) return std::unexpected(made.error());
     X509_up_ref(certificate.leaf.get());
-    named_.push_back({std::move(names), X509Ptr(certificate.leaf.get()), new_ctx()});
+    named_.push_back({std::move(names), X509Ptr(certificate.leaf.get()), std::move(*made)});
     return named_.back().ctx.get();
   }
 
-  [[nodiscard]] SslCtxPtr new_ctx() {
+  [[nodiscard]] Result<SslCtxPtr> new_ctx() {
     SslCtxPtr ctx = new_ssl_ctx(TLS_server_method());
     SSL_CTX_set_timeout(ctx.get(), kTicketSeconds);
     SSL_CTX_set_alpn_select_cb(ctx.get(), choose_protocol, nullptr);
@@ -120,6 +128,16 @@ class ServerContext final : public Context {
       SSL_CTX_set_app_data(ctx.get(), this);
       SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx.get(), open_ticket);
     }
+    if (client_ca_.empty()) return ctx;
+    if (auto trusted = trust(ctx.get(), client_ca_, client_ca_name_); !trusted) {
+      return std::unexpected(trusted.error());
+    }
+    SSL_CTX_set_verify(ctx.get(), SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+    // A session resumes only where the same CAs are trusted as when its client was proven.
+    std::array<uint8_t, EVP_MAX_MD_SIZE> digest{};
+    unsigned size = 0;
+    EVP_Digest(client_ca_.data(), client_ca_.size(), digest.data(), &size, EVP_sha256(), nullptr);
+    SSL_CTX_set_session_id_context(ctx.get(), digest.data(), size);
     return ctx;
   }
 
@@ -173,6 +191,8 @@ class ServerContext final : public Context {
   }
 
   TicketKeys keys_;
+  std::string client_ca_;
+  std::string client_ca_name_;
   std::vector<Named> named_;
 };
 
@@ -183,7 +203,7 @@ Result<std::shared_ptr<const Context>> server_context(const ServerSettings& sett
   if (settings.certificates.size() > limits::kTlsCertificatesMax) {
     return fail(Errc::kTooLarge, "there are too many certificates");
   }
-  auto context = std::make_shared<ServerContext>(settings.ticket_keys);
+  auto context = std::make_shared<ServerContext>(settings);
   for (const CertificateText& text : settings.certificates) {
     if (auto added = context->add(text); !added) return std::unexpected(added.error());
   }

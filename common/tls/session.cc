@@ -273,6 +273,18 @@ void Session::end(Wire& wire) {
   ERR_clear_error();
 }
 
+std::string Session::peer_name() const {
+  X509* certificate = SSL_get0_peer_certificate(ssl_);
+  if (certificate == nullptr || SSL_get_verify_result(ssl_) != X509_V_OK) return {};
+  X509_NAME* subject = X509_get_subject_name(certificate);
+  const int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+  // Of two names none is the peer's.
+  if (at < 0 || X509_NAME_get_index_by_NID(subject, NID_commonName, at) >= 0) return {};
+  const ASN1_STRING* name = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at));
+  return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(name)),
+          static_cast<size_t>(ASN1_STRING_length(name))};
+}
+
 bool Session::is_resumed() const {
   return SSL_session_reused(ssl_) == 1;
 }

@@ -64,6 +64,9 @@ class Session {
 
   /// Why the session failed, in plain words; empty where it did not.
   [[nodiscard]] const std::string& problem() const { return problem_; }
+  /// The common name of the certificate that the peer has shown and that was found good; empty
+  /// where it has shown none, or that has none.
+  [[nodiscard]] std::string peer_name() const;
   /// True where a ticket has resumed an earlier session.
   [[nodiscard]] bool is_resumed() const;
 

@@ -33,6 +33,13 @@ Result<std::shared_ptr<const tls::Context>> read_server_context(const TlsFiles& 
     }
     settings.ticket_keys = std::move(*keys);
   }
+  if (!files.client_ca.empty()) {
+    auto ca = read_small_file(files.client_ca, limits::kTlsFileBytesMax, Secrecy::kNone);
+    if (!ca) return std::unexpected(ca.error());
+    if (ca->empty()) return fail(Errc::kMalformed, files.client_ca + " is empty");
+    settings.client_ca = std::move(*ca);
+    settings.client_ca_name = files.client_ca;
+  }
   return tls::server_context(settings);
 }
 

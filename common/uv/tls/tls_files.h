@@ -14,6 +14,7 @@ struct TlsFiles {
   std::vector<std::string> certificates = {};
   std::vector<std::string> keys = {};  ///< The key of each certificate, in the same sequence.
   std::string ticket_keys = {};        ///< Empty: each process makes keys of its own.
+  std::string client_ca = {};          ///< The CAs of clients; empty: they need no certificate.
 };
 
 /// Reads the files and makes a server's context of them. Errors: those of the files, with their

@@ -28,7 +28,7 @@ class Edge:
             over_tls.made()
             for port in (self.client_port, self.l2_port):
                 self._tls[port] = free_port()
-                over_tls.add_port(port)
+                over_tls.set_port(port)
         self.socket = world.folder / f"edge-{self.client_port}.sock"
         self.stats_path = world.folder / f"stats-{self.client_port}.ndjson"
         self._broker_flags, self._worker_flags = list(broker_flags), list(worker_flags)

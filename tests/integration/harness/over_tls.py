@@ -12,7 +12,7 @@ from .certificates import Ca, ticket_keys
 
 IS_ON = os.environ.get("DAPHNIS_TEST_TLS") == "1"
 
-_ports = set()
+_ports = {}  # The context of each port that speaks TLS.
 _made = None
 
 
@@ -37,17 +37,13 @@ def made():
     return _made
 
 
-def add_port(port):
-    _ports.add(port)
-
-
-def speaks_tls(port):
-    return port in _ports
+def set_port(port, context=None):
+    """What connects to that port from now on speaks TLS."""
+    _ports[port] = context or made().context
 
 
 def wrap(sock, port):
     """The socket, with TLS where that port speaks it."""
     if port not in _ports:
         return sock
-    return made().context.wrap_socket(sock, server_hostname="127.0.0.1",
-                                      suppress_ragged_eofs=False)
+    return _ports[port].wrap_socket(sock, server_hostname="127.0.0.1", suppress_ragged_eofs=False)

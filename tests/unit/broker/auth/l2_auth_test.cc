@@ -163,4 +163,20 @@ TEST_CASE("64 hex digits are an id as well as the hash of a token", "[broker][au
   CHECK(list(std::string(64, 'A')).has(digest));
 }
 
+TEST_CASE("a certificate lets in the L2 of its name alone", "[broker][auth]") {
+  auto auth = L2Auth::by_certificate();
+  CHECK(auth.judge_certificate("home", "home") == true);
+  CHECK(auth.judge_certificate("home", "other") == std::unexpected(TokenFault::kOtherCertificate));
+  CHECK(auth.judge_certificate("home", "") == std::unexpected(TokenFault::kNoCertificate));
+  CHECK_FALSE(auth.reason_to_end("home", std::nullopt, true));
+  CHECK(auth.reason_to_end("home", std::nullopt, false));
+  auth.set_exempt(*L2List::parse("old\n", L2List::Lines::kIds));
+  CHECK(auth.judge_certificate("old", "") == false);
+  CHECK_FALSE(auth.reason_to_end("old", std::nullopt, false));
+  auth.set_revoked(*L2List::parse("home\nold\n", L2List::Lines::kIdsAndTokens));
+  CHECK(auth.judge_certificate("home", "home") == std::unexpected(TokenFault::kRevoked));
+  CHECK(auth.judge_certificate("old", "") == std::unexpected(TokenFault::kRevoked));
+  CHECK(auth.reason_to_end("home", std::nullopt, true));
+}
+
 }  // namespace daphnis::broker
