@@ -308,7 +308,8 @@ TABLE = {
     ("docs/operations.md", "deploy/daphnis start --l2-auth"): How(usage=True),
     ("docs/operations.md", "deploy/daphnis start --listen"): How(usage=True),
     ("docs/operations.md", "#!/bin/sh"): How(shown="a hook of certbot"),
-    ("docs/operations.md", "openssl rand 80"): How(),
+    ("docs/operations.md", "openssl rand 80 | install"): How(),
+    ("docs/operations.md", "openssl rand 80 | cat"): How(),
     ("docs/operations.md", "deploy/daphnis start"): How(
         before="stop_supervisor_at_the_end", puts=STARTS,
         endless={"deploy/daphnis logs -f": "event="}),
