@@ -246,7 +246,7 @@ Session::Written Session::write(Wire& wire, std::span<const Bytes> views, bool h
       while (!views.empty() && filled < scratch.size()) {
         const Bytes view = views.front().subspan(skipped);
         const size_t part = std::min(view.size(), scratch.size() - filled);
-        std::memcpy(scratch.data() + filled, view.data(), part);
+        std::copy_n(view.data(), part, scratch.data() + filled);
         filled += part;
         skipped += part;
         if (skipped == views.front().size()) {
