@@ -77,6 +77,15 @@ inline constexpr size_t kTlsHandshakesMax = 4'096;
 inline constexpr size_t kTlsHandshakeStepsPerTurn = 16;
 inline constexpr uint64_t kTlsFailuresLogMs = 10'000;  ///< Between two log lines.
 
+// --- What may not be served (common/denylist) ---
+inline constexpr size_t kDenyFilesMax = 64;              ///< Files of --denylist.
+inline constexpr size_t kDenyHeaderBytesMax = 1 * kMiB;  ///< As the format says.
+inline constexpr size_t kDenyLineBytesMax = 2 * kMiB;    ///< The same.
+inline constexpr uint32_t kDenyLinesMax = 200'000'000;   ///< Of all files together.
+inline constexpr size_t kDenyRulesMax = 50'000'000;      ///< The same; 24 bytes of memory each.
+inline constexpr size_t kDenyPrefixBytesMax = 1'024;     ///< A rule's path before its "*".
+inline constexpr size_t kDenyHashFunctionsMax = 3;       ///< Besides SHA-256.
+
 // --- Worker-broker messages (DESIGN 4) ---
 inline constexpr size_t kIpcFrameBytesMax = 256 * kKiB;  ///< One message; beyond: disconnect.
 inline constexpr size_t kIpcGatherBytesMax = 64 * kKiB;  ///< Frames written together.
