@@ -18,6 +18,8 @@ std::string_view name(Errc code) {
       return "hash_mismatch";
     case Errc::kUnexpected:
       return "unexpected";
+    case Errc::kDenied:
+      return "denied";
     case Errc::kNotFound:
       return "not_found";
     case Errc::kInvalid:

@@ -17,6 +17,7 @@ enum class Errc : uint8_t {
   kHashMismatch,  ///< The bytes do not have the digest their CID names.
   kUnexpected,    ///< Well formed, but not what had to come here.
   kNotFound,      ///< The thing asked for is not there.
+  kDenied,        ///< It may not be served (common/denylist).
   kInvalid,       ///< An argument or setting is out of its range.
   kSystem,        ///< The operating system refused; `Error::sys` holds the (positive) errno.
 };

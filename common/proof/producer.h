@@ -69,6 +69,8 @@ class Producer {
   [[nodiscard]] const Cid& wanted() const { return walk_.next(); }
   /// Valid in kFailed: true where the source lacks wanted().
   [[nodiscard]] bool is_missing_block() const { return is_missing_block_; }
+  /// Why the block due may not be served, where that has made it kFailed.
+  [[nodiscard]] const std::optional<Denial>& denial() const { return walk_.denial(); }
   /// Valid in kFailed: kNotFound (while output_bytes() == 0: no such root or path, a block is
   /// missing, or the walk is over behind the skipped blocks or another block than Skip::next is
   /// due), kTruncated (a block is missing later on), and the errors of Walk::failure(). With

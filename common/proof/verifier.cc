@@ -232,6 +232,9 @@ const Error& Verifier::failure() const {
 bool Verifier::is_content_fault() const {
   return impl_->content_fault;
 }
+const std::optional<Denial>& Verifier::denial() const {
+  return impl_->walk.denial();
+}
 std::optional<size_t> Verifier::missing_after() const {
   const Walk& walk = impl_->walk;
   const bool is_missing =

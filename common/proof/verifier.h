@@ -61,6 +61,8 @@ class Verifier {
   /// Valid in kFailed: true where proven bytes are at fault (they do not decode, their path is
   /// missing, a budget is passed), so that every honest L2 would fail the same way.
   [[nodiscard]] bool is_content_fault() const;
+  /// Valid in kFailed: why the block due may not be served, where that is the fault.
+  [[nodiscard]] const std::optional<Denial>& denial() const;
   /// Where the walk is over and its last block proves that the request's path does not exist: the
   /// number of the path's segments that lead to that block.
   [[nodiscard]] std::optional<size_t> missing_after() const;

@@ -56,6 +56,9 @@ Walk::Walk(const CarRequest& request, const WalkBudget& budget, Unreadable unrea
       unreadable_(unreadable),
       covered_(budget.seen_bytes_max) {
   visit_.cid = request.root;
+  if (budget.denylist) {
+    is_root_excepted_ = budget.denylist->judge(request.root, request.path).is_excepted;
+  }
   const Mode mode = path_.empty() ? Mode::kTerminal : Mode::kPath;
   if (admit(visit_.cid, mode)) {
     single_ = Visit{request.root, mode};
@@ -106,11 +109,11 @@ void Walk::advance() {
       expand(block);
       continue;
     }
-    if (dups_ || visit_.mode == Mode::kPath || visit_.mode == Mode::kTerminal) return;
+    if (dups_ || visit_.mode == Mode::kPath || visit_.mode == Mode::kTerminal) return want();
     const CidKey key(visit_.cid);
     if (covered_.contains(key)) continue;
     const auto met = retained_.find(key);
-    if (met == retained_.end()) return;
+    if (met == retained_.end()) return want();
     // The node's block is out already; only blocks below it may still be wanted.
     const std::vector<uint8_t> bytes = met->second;
     const Slice inside{{}, bytes.data(), bytes.size()};
@@ -118,6 +121,15 @@ void Walk::advance() {
     Block block({&inside, 1}, scratch_);
     expand(block);
   }
+}
+
+/// Wants the visit's block, unless that may not be served. A walk that only follows a stream does
+/// not ask: nothing of that goes out.
+void Walk::want() {
+  if (!budget_.denylist || unreadable_ == Unreadable::kPassedOver) return;
+  if (is_root_excepted_ && visit_.depth == 1) return;
+  denial_ = budget_.denylist->judge_block(visit_.cid);
+  if (denial_) fail_with(Errc::kDenied, "block " + visit_.cid.text() + " may not be served");
 }
 
 bool Walk::take_next() {

@@ -64,8 +64,11 @@ class Walk {
   /// The number of the path's segments that lead to the block where the path has come to.
   [[nodiscard]] size_t segments_found() const { return path_at_; }
   /// Valid in kFailed; the fault is the content's, whoever sent it. kMalformed (a block does not
-  /// decode), kUnsupported (codec or hash of a link), kTooLarge (a budget).
+  /// decode), kUnsupported (codec or hash of a link), kTooLarge (a budget), kDenied (the block due
+  /// may not be served).
   [[nodiscard]] const Error& failure() const { return failure_; }
+  /// Why the walk has failed with kDenied; else empty.
+  [[nodiscard]] const std::optional<Denial>& denial() const { return denial_; }
   /// True once a node was passed over: a stream may hold it, and blocks below it, at any place.
   [[nodiscard]] bool has_passed_over() const { return has_passed_over_; }
   /// Blocks that on_block() has taken so far: each occurrence with dups=y, and no identity CIDs.
@@ -101,6 +104,7 @@ class Walk {
   // walk.cc: the traversal.
   void advance();
   [[nodiscard]] bool take_next();
+  void want();
   void expand(Block& block);
   void expand_terminal(Block& block);
   void expand_entity(Block& block);
@@ -147,6 +151,7 @@ class Walk {
   bool dups_;
   Unreadable unreadable_;
   bool has_passed_over_ = false;
+  bool is_root_excepted_ = false;  ///< The list allows the request, whatever it says of the root.
 
   State state_ = State::kWantsBlock;
   Outcome outcome_ = Outcome::kFound;
@@ -164,6 +169,7 @@ class Walk {
   uint64_t visits_ = 0;
   uint64_t identity_visits_ = 0;
   Error failure_;
+  std::optional<Denial> denial_;
 };
 
 /// See Walk::Block above; lives for one on_block().

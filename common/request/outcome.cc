@@ -43,6 +43,11 @@ constexpr auto kRows = [] {
       {kContentTooLarge,
        "content_too_large",
        {410, "content_too_large", "the content is larger or deeper than this server walks"}},
+      {kDenied, "denied", {410, "denied", "this content is not served here"}, 410},
+      {kDeniedLegally,
+       "denied_legally",
+       {451, "denied_legally", "this content is not served here for legal reasons"},
+       410},
 
       {kNoL2, "no_l2", {503, "no_l2", "no L2 is registered here", 5}},
       {kL2sFailed, "failed", {502, "l2_failed", "the L2s that have it broke off", 5}},

@@ -32,6 +32,8 @@ enum class Outcome : uint8_t {
   kPathNotALink,        ///< The path leads on below a value that is no link.
   kUnsupportedContent,  ///< The DAG has a codec or hash that cannot be walked or proven.
   kContentTooLarge,     ///< The DAG exceeds a budget (DESIGN 5).
+  kDenied,              ///< The operator's list denies the request, or a block of its output.
+  kDeniedLegally,       ///< The same, by a legal demand.
   // Of a whole fetch.
   kNoL2,        ///< No L2 is registered.
   kL2sFailed,   ///< At least one L2 failed or lied.

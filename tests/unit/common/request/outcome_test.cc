@@ -52,7 +52,7 @@ TEST_CASE("each refusal of a client has a truthful status and its own code", "[o
     CHECK(http::reason_phrase(client.status) != "Unknown");
     CHECK(codes.insert(client.code).second);
   }
-  CHECK(codes.size() == 19);
+  CHECK(codes.size() == 21);
 }
 
 TEST_CASE("a connection ends with the requests after which its bytes mean nothing, or the process",
