@@ -122,6 +122,7 @@ void Broker::on_timer(uint64_t now_ms) {
 }
 
 void Broker::after_input(uint64_t now_ms) {
+  tell_sweep();
   // Rerouting writes order lines, by which more L2s may turn out not to read. The loop ends since
   // each L2 is dropped once.
   do {
@@ -139,6 +140,26 @@ void Broker::set_auth(L2Auth auth, uint64_t now_ms) {
   context_.auth = std::move(auth);
   l2_server_.end_revoked(now_ms);
   after_input(now_ms);
+}
+
+void Broker::set_denylist(DenylistInForce list, uint64_t now_ms) {
+  const bool is_same = list.place.id == context_.denials.id();
+  if (is_same) return;
+  past_denylists_.push_back(context_.denials.list().table);
+  context_.denials.set(std::move(list));
+  cache_.on_denylist();
+  joins_.on_denylist();
+  workers_.tell_denylist();
+  was_swept_ = context_.denials.list().place.is_swept;
+  after_input(now_ms);
+}
+
+/// Tells the workers when the cache has been looked through, or must be anew, and drops lists that
+/// no worker needs any more.
+void Broker::tell_sweep() {
+  const bool is_swept = context_.denials.list().place.is_swept;
+  if (std::exchange(was_swept_, is_swept) != is_swept) workers_.tell_denylist();
+  if (!past_denylists_.empty() && workers_.behind_denylist() == 0) past_denylists_.clear();
 }
 
 void Broker::set_log_level(LogLevel level) {

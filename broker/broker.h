@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -73,6 +74,10 @@ class Broker {
   /// Says who may be an L2 from now on, and ends the registrations of those that may not.
   void set_auth(L2Auth auth, uint64_t now_ms);
   [[nodiscard]] const L2Auth& auth() const { return context_.auth; }
+  /// Says what may not be served from now on. The list before is kept until all workers have taken
+  /// this one.
+  void set_denylist(DenylistInForce list, uint64_t now_ms);
+  [[nodiscard]] const Denials& denials() const { return context_.denials; }
   void set_log_level(LogLevel level);
   [[nodiscard]] LogLevel log_level() const { return context_.out.log_level(); }
   /// Sets the level here and at all workers.
@@ -114,6 +119,7 @@ class Broker {
   /// Ends each input: drops the L2s that were given up, finds other L2s for fetches that lost
   /// theirs, and moves followers on whose leader has ended.
   void after_input(uint64_t now_ms);
+  void tell_sweep();
 
   Context context_;
   Registrations registrations_;
@@ -124,6 +130,9 @@ class Broker {
   Warmer warmer_;
   L2Server l2_server_;
   bool is_draining_ = false;
+  bool was_swept_ = false;  ///< The workers were told that the cache has been looked through.
+  /// Lists that workers may still have to map.
+  std::vector<std::shared_ptr<const DenyTable>> past_denylists_;
 };
 
 }  // namespace daphnis::broker

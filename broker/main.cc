@@ -243,6 +243,10 @@ void add_options(daphnis::uv::SettingsReader& reader, Options& options) {
           "ORIGIN"))
       ->expected(1, static_cast<int>(limits::kL2OriginsMax));
   reader.add_number("retry-after-s", settings.retry_after_s, 1U, 3600U, "Sent with every 503");
+  reader
+      .add("denylist", options.shell.denylist.files,
+           "A .deny file of what may not be served; may be repeated, the last line counts")
+      ->expected(1, static_cast<int>(limits::kDenyFilesMax));
   add_absence_options(reader, options);
   add_cache_options(reader, options);
 }
@@ -279,14 +283,20 @@ Result<void> settle_tls(Options& options) {
   return {};
 }
 
+/// Says why the settings are of no use. Returns the exit code.
+int refuse(const Error& error) {
+  std::fprintf(stderr, "daphnis-broker: %s\n", error.detail_text().c_str());
+  return kExitUsage;
+}
+
 int run(Options& options, bool checks_only) {
   auto settled = settle_auth(options);
   if (settled) settled = settle_tls(options);
-  if (!settled) {
-    std::fprintf(stderr, "daphnis-broker: %s\n", settled.error().detail_text().c_str());
-    return kExitUsage;
-  }
+  if (!settled) return refuse(settled.error());
   if (checks_only) {
+    if (auto read = check_denylist(options.shell.denylist.files); !read) {
+      return refuse(read.error());
+    }
     std::puts("daphnis-broker: the settings are good");
     return 0;
   }
@@ -312,6 +322,14 @@ int run(Options& options, bool checks_only) {
     spools = choose_spool_dir(options.shell.socket, log);
     options.settings.spool_dir = spools.dir;
   }
+  SpoolPlace denylists;
+  if (!options.shell.denylist.files.empty()) {
+    options.shell.denylist.dir = options.settings.spool_dir;
+    if (!options.chooses_spool_dir || spools.dir.empty()) {
+      denylists = choose_spool_dir(options.shell.socket, log);
+      options.shell.denylist.dir = denylists.dir;
+    }
+  }
   daphnis::uv::Loop loop;
   {
     Shell shell(loop, log, options.settings, options.shell);
@@ -326,6 +344,7 @@ int run(Options& options, bool checks_only) {
       shell.reopen();
       shell.reload_auth();
       shell.reload_certificates();
+      shell.reload_denylist();
     });
     const daphnis::uv::Signal on_rotated(loop, SIGUSR1, [&] {
       shell.reopen();

@@ -20,7 +20,9 @@ Worker::Worker(const Settings& settings, uint32_t index, uint32_t pid, Random ra
                      .cache = cache_,
                      .spools = spools_,
                      .settings = settings_,
-                     .window_bytes_max = settings.fetch_window_bytes} {}
+                     .window_bytes_max = settings.fetch_window_bytes} {
+  settings_.budget.denylist = &denials_.denylist();
+}
 
 Worker::~Worker() = default;
 

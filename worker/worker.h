@@ -15,6 +15,7 @@
 #include "worker/base/agenda.h"
 #include "worker/base/settings.h"
 #include "worker/broker/broker_session.h"
+#include "worker/broker/denylist_feed.h"
 #include "worker/broker/listeners.h"
 #include "worker/cache/cache.h"
 #include "worker/client/client_session.h"
@@ -40,6 +41,9 @@ class Worker final : private RequestSink {
   /// Sets what reads the cache; without it there is no cache. To be called before a broker is
   /// connected; `reads` must outlive all but the destructor.
   void set_cache_reads(CacheReads& reads) { cache_.set_reads(&reads); }
+  /// Sets what maps the lists of what may not be served, of which the broker tells. To be called
+  /// before a broker is connected; `tables` must outlive this object.
+  void set_deny_tables(DenyTables& tables) { denials_.set_tables(tables); }
   /// Sets what says for how many microseconds the process has been busy since it started. Without
   /// it the process is taken for one that never is.
   void set_busy_time(std::function<uint64_t()> busy_us) {
@@ -143,6 +147,9 @@ class Worker final : private RequestSink {
   void fail_fetch(Fetch& fetch, Outcome why, uint64_t now_ms);
 
   void on_broker_up(uint64_t now_ms);
+  /// Puts that list in force. False where it cannot be had: the broker must be left.
+  [[nodiscard]] bool take_denylist(const ipc::DenylistPlace& place, uint64_t now_ms);
+  void judge_fetches(uint64_t now_ms);
   [[nodiscard]] PostStream* on_handoff(const ipc::Handoff& handoff, bool has_socket,
                                        uint64_t now_ms);
   void on_fetch_failed(const ipc::FetchFailed& refusal, uint64_t now_ms);
@@ -189,6 +196,7 @@ class Worker final : private RequestSink {
   ClientBounds bounds_{settings_};  ///< Destroyed after the clients, which have shares.
   SessionContext session_context_;
   BrokerSession broker_;
+  DenylistFeed denials_{broker_};  ///< Destroyed after all that walks.
   Listeners listeners_;
   Cache cache_{broker_};
   SpoolBook spools_;  ///< Destroyed after the fetches, which point into it.
@@ -198,7 +206,7 @@ class Worker final : private RequestSink {
   FetchTable fetches_{fetch_context_, numbers_, settings_};
   PoolRate pool_rate_;
   Proof::Context proof_context_{settings_, fetches_, pool_rate_};
-  Answerer answerer_{settings_, scene_, cache_, fetches_};
+  Answerer answerer_{settings_, scene_, cache_, fetches_, denials_};
   absl::flat_hash_map<ConnectionId, std::unique_ptr<ClientSession>> clients_;
   std::vector<LogLine> access_lines_;
   std::optional<LogLevel> log_level_;

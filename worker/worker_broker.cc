@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/request/denial_outcome.h"
 #include "worker/worker.h"
 
 namespace daphnis::worker {
@@ -16,6 +17,7 @@ bool Worker::on_broker_message(const ipc::BrokerToWorker& message, bool has_sock
     case BrokerSession::Verdict::kHandled:
       return true;
     case BrokerSession::Verdict::kUp:
+      if (!take_denylist(std::get<ipc::Welcome>(message).denylist, now_ms)) return false;
       spools_.on_broker_up(std::get<ipc::Welcome>(message));
       cache_.on_broker_up(std::get<ipc::Welcome>(message));
       listeners_.on_broker_up();
@@ -23,6 +25,9 @@ bool Worker::on_broker_message(const ipc::BrokerToWorker& message, bool has_sock
       return true;
     case BrokerSession::Verdict::kPassOn:
       break;
+  }
+  if (const auto* list = std::get_if<ipc::TakeDenylist>(&message)) {
+    return take_denylist(list->denylist, now_ms);
   }
   struct Handler {
     Worker& worker;
@@ -53,7 +58,8 @@ bool Worker::on_broker_message(const ipc::BrokerToWorker& message, bool has_sock
     void operator()(const ipc::ListenerRelease& release) { worker.listeners_.on_release(release); }
     void operator()(const ipc::PlaceWanted& wanted) { worker.on_place_wanted(wanted, now_ms); }
     void operator()(const ipc::EndAttempt& end) { worker.on_end_attempt(end, now_ms); }
-    // The session has handled these.
+    // These have been handled.
+    void operator()(const ipc::TakeDenylist&) {}
     void operator()(const ipc::Welcome&) {}
     void operator()(const ipc::Refused&) {}
     void operator()(const ipc::Ping&) {}
@@ -61,6 +67,36 @@ bool Worker::on_broker_message(const ipc::BrokerToWorker& message, bool has_sock
   };
   std::visit(Handler{*this, has_socket, now_ms, stream}, message);
   return true;
+}
+
+bool Worker::take_denylist(const ipc::DenylistPlace& place, uint64_t now_ms) {
+  const DenylistFeed::Taken taken = denials_.take(place);
+  if (taken == DenylistFeed::Taken::kFailed) {
+    broker_.give_up("the list of what may not be served cannot be had: " + place.path);
+    return false;
+  }
+  cache_.set_denylist(denials_.is_cache_clean() ? nullptr : denials_.denylist().table());
+  if (taken == DenylistFeed::Taken::kNew) {
+    cache_.forget_files();
+    answerer_.on_denylist();
+    judge_fetches(now_ms);
+  }
+  broker_.send(ipc::DenylistTaken{place.id});
+  return true;
+}
+
+/// Ends the fetches of what the new list denies.
+void Worker::judge_fetches(uint64_t now_ms) {
+  for (Fetch* fetch : fetches_.oldest_first()) {
+    const CarRequest& request = fetch->request();
+    const auto denial = denials_.denylist().judge(request.root, request.path).denial;
+    if (denial) {
+      denials_.note(*denial, request.root, now_ms);
+      fail_fetch(*fetch, outcome_of(*denial), now_ms);
+    } else {
+      fetch->on_denylist();
+    }
+  }
 }
 
 /// Asks a new broker for everything that waits: the last one took its knowledge with it.

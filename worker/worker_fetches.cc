@@ -28,6 +28,7 @@ uint64_t wait_to_ask_again(const Fetch& fetch, Outcome why) {
 void Worker::on_warm(const ipc::Warm& warm, uint64_t now_ms) {
   const RequestKey key = key_of(warm.request);
   if (fetches_.is_under_way(key) || is_draining() || is_forgeable(warm.request.root)) return;
+  if (denials_.denylist().judge(warm.request.root, warm.request.path).denial) return;
   Fetch& fetch = fetches_.begin(warm.request, key, "warm", Network{}, now_ms);
   fetch.warm();
   fetches_.drop_if_unwanted(fetch, now_ms);

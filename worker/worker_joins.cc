@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/base/limits.h"
+#include "common/request/denial_outcome.h"
 #include "worker/worker.h"
 
 namespace daphnis::worker {
@@ -127,6 +128,10 @@ void Worker::on_join_looked(FetchId id, const Cache::Found& found, uint64_t now_
   }
   if (join.state == JoinState::kCached && found.is_missing) {
     cache_.report(fetch->key(), ipc::CacheFaultKind::kMissing, "");
+  }
+  if (found.denial) {
+    denials_.note(*found.denial, fetch->request().root, now_ms);
+    return fail_fetch(*fetch, outcome_of(*found.denial), now_ms);
   }
   lose_join(*fetch, now_ms);
   fetches_.ask(*fetch, true, now_ms);

@@ -5,6 +5,7 @@
 #include "broker/admin/metrics_absences.h"
 #include "broker/admin/metrics_choosing.h"
 #include "broker/admin/metrics_clients.h"
+#include "broker/admin/metrics_denials.h"
 #include "broker/admin/metrics_process.h"
 #include "broker/admin/metrics_tokens.h"
 #include "broker/health/standing.h"
@@ -373,6 +374,7 @@ Metrics metrics_of(const Broker& broker, const ProcessGauges& process, uint64_t 
   add_deliveries(out, broker);
   add_cache(out, broker, process);
   add_workers(out, broker);
+  add_denials(out, broker);
   add_process(out, process);
   return out;
 }

@@ -26,14 +26,16 @@ constexpr Part kParts[] = {
     {"l2s", "registered v2 legacy proven idle busy full suspect"},
     {"", "workers fetches_in_flight fetches_waiting attempts_in_flight"},
     {"", "fetches served cancelled cached joined joiners"},
-    {"failed", "no_l2 failed silent not_found overloaded draining path_not_found"},
+    {"failed",
+     "no_l2 failed silent not_found overloaded draining path_not_found denied "
+     "denied_legally"},
     {"", "attempts handoffs"},
     {"answers",
      "complete not_found verify_failed aborted stalled cancelled lost overtaken yielded silent "
      "l2_lost late double unknown"},
     {"first_byte_ms", "count p50 p99"},
     {"", "registrations losses refused tokens_refused holdings connections"},
-    {"clients", "connections requests 2xx 3xx 4xx 5xx aborted left joins spools bytes_out"},
+    {"clients", "connections requests 2xx 3xx 4xx 5xx aborted left joins spools bytes_out denied"},
     {"cache",
      "up limit_bytes used_bytes reserved_bytes doomed_bytes entries spools spool_dir_bytes hits "
      "stores evictions purged expired faults quarantined refused"},

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -10,6 +11,7 @@
 #include "broker/base/cache_types.h"
 #include "common/base/limits.h"
 #include "common/base/uuid.h"
+#include "common/denylist/deny_table.h"
 
 /// The tasks that the broker's core gives its cache folder, and the events that the folder reports.
 /// The folder (broker/folder decides, broker/uv/folder does the work) carries tasks out in the
@@ -60,6 +62,8 @@ struct ProveFile {
 struct ListBlocks {
   RequestKey key{};
   Uuid secret{};  ///< For the blocks' keys.
+  /// Null, or what judges the file; its blocks are not reported then.
+  std::shared_ptr<const DenyTable> judge = {};
 };
 /// Sets how fast the scrubber reads. No event follows.
 struct SetScrub {
@@ -108,6 +112,14 @@ struct BlocksListed {
   RequestKey key{};
   std::vector<BlockKey> blocks;  ///< At most kBlocksListedMax.
   bool is_last = false;          ///< The file's other blocks were in earlier events.
+  /// Whether the file may be served, where ListBlocks was to judge it.
+  enum class Verdict : uint8_t {
+    kNone,    ///< It was not.
+    kMay,     ///< Also of a file that is gone.
+    kDenied,  ///< Also of a file that keeps no list, of which nobody can say.
+  };
+  Verdict verdict = Verdict::kNone;
+  Denial denial = {};  ///< With kDenied; rule 0: nobody can say.
 };
 /// The folder cannot store files (disk full, read-only, I/O error, folder gone), or can again.
 /// While the folder is down the broker admits nothing and places spools in the spool folder.

@@ -9,6 +9,7 @@
 #include "broker/auth/l2_auth.h"
 #include "broker/base/commands.h"
 #include "broker/base/counters.h"
+#include "broker/base/denials.h"
 #include "broker/base/settings.h"
 #include "broker/base/timers.h"
 #include "common/base/uuid.h"
@@ -29,6 +30,7 @@ struct Context {
   Timers timers;
   Counters counters;
   L2Auth auth = {};          ///< Who may be an L2.
+  Denials denials = {};      ///< What may not be served.
   int64_t wall_ahead_s = 0;  ///< Wall clock less monotonic clock, in seconds.
   /// The --index of each admitted worker. An attempt's record names the worker by it, since another
   /// connection has another WorkerId.

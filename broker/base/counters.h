@@ -113,6 +113,11 @@ struct Counters {
   uint64_t registrations_exempt = 0;
   uint64_t registrations_revoked = 0;
   uint64_t auth_files_bad = 0;
+  // What may not be served.
+  uint64_t denylists_bad = 0;  ///< Reloads whose files could not be used.
+  uint64_t denied_blocks = 0;  ///< Streams that came to a block that is denied.
+  uint64_t denied_again = 0;   ///< Fetches that were known to have such a block.
+  uint64_t cache_denied = 0;   ///< Cached files that were removed since they have one.
   // Health.
   uint64_t ejections_for_lies = 0;
   uint64_t ejections_for_failures = 0;

@@ -58,6 +58,11 @@ bool Cache::on_message(WorkerId id, const ipc::CacheFault& message, uint64_t) {
   // A file that has no name yet cannot be found, and nothing is wrong with it.
   const bool is_early = message.kind == ipc::CacheFaultKind::kMissing && is_storing(message.key);
   if (!index_ || is_early) return true;
+  if (message.kind == ipc::CacheFaultKind::kDenied) {
+    drop_denied(message.key, message.by);
+    pump();
+    return true;
+  }
   ++context_.counters.cache_faults;
   if (message.kind == ipc::CacheFaultKind::kCorrupt) {
     quarantine(message.key, message.detail, "a worker");
@@ -159,6 +164,7 @@ void Cache::on_event(const FilesFound& event, uint64_t) {
   defer_free(index_->remove_unseen());
   start_proof();
   list_blocks();
+  judge_next();
 }
 
 void Cache::on_event(const FileCorrupt& event, uint64_t) {
@@ -181,6 +187,7 @@ void Cache::on_event(const FolderHealth& event, uint64_t) {
   ++context_.counters.cache_downs;
   forget_proof();
   listing_.reset();  // The folder drops that task, and the next scan finds the file again.
+  begin_sweep();
   context_.out.log(LogLevel::kError, LogLine("cache_down").add("reason", event.why));
   index_->begin_scan();
   while (!waiting_.empty()) refuse_waiting();

@@ -72,6 +72,9 @@ class Cache {
   // --- From the folder ---
   void on_folder(const FolderEvent& event, uint64_t now_ms);
 
+  /// Another list says what may be served: files are looked through for what it denies.
+  void on_denylist();
+
   // --- Time ---
   void on_reservation_timer(uint64_t now_ms);
   /// Must be called once a second; each minute it removes up to kCacheExpireAtOnce expired entries.
@@ -160,6 +163,12 @@ class Cache {
   void list_blocks();
   [[nodiscard]] const Uuid& block_secret();
 
+  // cache_denials.cc
+  void begin_sweep();
+  void judge_next();
+  void on_judged(const BlocksListed& event);
+  void drop_denied(const RequestKey& key, const ipc::DeniedBy& by);
+
   // cache.cc
   /// Removes an entry whose file is missing or of no use.
   void drop(const RequestKey& key);
@@ -193,6 +202,11 @@ class Cache {
   using Unlisted = std::pair<uint32_t, RequestKey>;
   absl::btree_set<Unlisted> unlisted_;  ///< At most as many as blocks_ could take.
   std::optional<Unlisted> listing_;     ///< Given to the folder.
+  bool is_sweeping_ = false;            ///< Files are looked through for what the list denies.
+  bool is_last_part_ = false;
+  uint64_t sweep_cursor_ = 0;          ///< Of the index, for the files that come next.
+  std::vector<RequestKey> to_judge_;   ///< A part of them.
+  std::optional<RequestKey> judging_;  ///< Given to the folder.
   std::vector<RequestKey> ended_stores_;
   uint64_t failures_unsaid_ = 0;  ///< Spools that failed since the last log line about it.
   uint64_t failures_log_ms_ = 0;  ///< The earliest time of the next such line.

@@ -68,6 +68,7 @@ void Cache::list_blocks() {
 }
 
 void Cache::on_event(const BlocksListed& event, uint64_t) {
+  if (event.verdict != BlocksListed::Verdict::kNone) return on_judged(event);
   // The folder may report a file that it was given before it went down.
   if (!listing_ || listing_->second != event.key) return;
   if (holds(event.key)) blocks_->add(event.key, listing_->first, event.blocks);

@@ -121,7 +121,8 @@ bool Cache::on_message(WorkerId id, const ipc::SpoolDone& message, uint64_t now_
   if (spool && spool->asked != 0) return false;
   const bool is_held = index_ && index_->find(message.key).has_value();
   const bool is_fine = index_ && spool && spool->place == ipc::SpoolPlace::kCache &&
-                       message.size <= spool->bytes && !is_held;
+                       message.size <= spool->bytes && !is_held &&
+                       message.denylist_id == context_.denials.id();
   if (!is_fine) {
     refuse_done(spool_id, message, is_held);
     return true;

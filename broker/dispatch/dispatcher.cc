@@ -25,7 +25,11 @@ bool Dispatcher::on_fetch(WorkerId worker, ipc::Fetch&& message, uint64_t now_ms
   Fetch& fetch = fetches_.add(worker, std::move(message));
   fetch.patience_ms = patience_ms;
   fetch.deadline_ms = now_ms + patience_ms;
-  if (const auto absent = known_absence(fetch, now_ms)) {
+  if (const auto by = context_.denials.find(fetch.request_key)) {
+    ++context_.counters.denied_again;
+    note_denied(fetch, *by, now_ms);
+    give_up(fetch, outcome_of(denial_of(*by)));
+  } else if (const auto absent = known_absence(fetch, now_ms)) {
     give_up(fetch, *absent);
   } else {
     find_candidate(fetch, now_ms);
@@ -226,7 +230,8 @@ void Dispatcher::refuse(WorkerId worker, WorkerFetchId worker_fetch_id, Outcome 
                         size_t attempts, uint32_t retry_after_s) {
   ++context_.counters.fetches_failed[reason];
   const bool may_help_to_retry = reason != Outcome::kNotFound && reason != Outcome::kL2sFailed &&
-                                 reason != Outcome::kPathNotFound;
+                                 reason != Outcome::kPathNotFound && reason != Outcome::kDenied &&
+                                 reason != Outcome::kDeniedLegally;
   if (retry_after_s == 0) retry_after_s = context_.settings.retry_after_s;
   const ipc::FetchFailed message{.fetch_id = static_cast<uint64_t>(worker_fetch_id),
                                  .reason = reason,

@@ -232,6 +232,7 @@ class Dispatcher {
   [[nodiscard]] bool may_conclude_absence(const Fetch& fetch, uint64_t now_ms) const;
   /// A stream of the fetch was complete, or proved that its path is missing.
   void note_content(const Fetch& fetch, bool is_path_missing);
+  void note_denied(const Fetch& fetch, const ipc::DeniedBy& by, uint64_t now_ms);
 
   // --- Orders that come to nothing (dispatcher_fruitless.cc) ---
   /// An attempt of the fetch is about to end so: counts it where its order came to nothing.

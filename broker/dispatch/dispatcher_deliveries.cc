@@ -143,6 +143,11 @@ bool Dispatcher::waits_for_links(const CarRequest& request) const {
          descent_.provers(key).empty();
 }
 
+void Dispatcher::note_denied(const Fetch& fetch, const ipc::DeniedBy& by, uint64_t now_ms) {
+  const auto line = context_.denials.note(by, fetch.request.root, now_ms);
+  if (line) context_.out.log(LogLevel::kInfo, *line);
+}
+
 void Dispatcher::strike_prover(const Attempt& attempt, const AttemptEnding& ending) {
   const bool is_failure = ending.how == Outcome::kNotFound || ending.how == Outcome::kSilent ||
                           ending.how == Outcome::kStalled || ending.how == Outcome::kAborted ||
@@ -163,6 +168,14 @@ void Dispatcher::on_streamed(Fetch& fetch, const ipc::AttemptEnded& message, boo
     if (fetch.orders == 1) ++context_.counters.attempts_first_hit;
     if (was_hedge) ++context_.counters.hedges_won;
     note_content(fetch, message.proves_path_missing);
+  }
+  if (message.denied_by.rule != 0) {
+    // Those that follow it hear of it at once.
+    ++context_.counters.denied_blocks;
+    context_.denials.remember(fetch.request_key, message.denied_by);
+    note_denied(fetch, message.denied_by, now_ms);
+    take_back(fetch, Outcome::kCancelled, now_ms);
+    return erase(fetch, FetchEnd::How::kFailed, outcome_of(denial_of(message.denied_by)));
   }
   const bool is_failure = message.outcome != Outcome::kComplete;
   if (is_failure && message.wants_another) {

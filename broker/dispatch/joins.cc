@@ -219,6 +219,14 @@ void Joins::fail(const RequestKey& key, Group& group) {
   drop_if_idle(key);
 }
 
+void Joins::on_denylist() {
+  std::vector<RequestKey> led;
+  for (const auto& [key, group] : groups_) {
+    if (group.has_leader) led.push_back(key);
+  }
+  for (const RequestKey& key : led) fail(key, groups_.at(key));
+}
+
 void Joins::on_worker_gone(WorkerId worker) {
   std::vector<FollowerNo> left;
   for (auto it = followers_by_fetch_.lower_bound(id_of(worker, 0));

@@ -44,6 +44,9 @@ class Joins {
   [[nodiscard]] bool on_progress(WorkerId worker, const ipc::FetchProgress& message,
                                  uint64_t now_ms);
   void on_worker_gone(WorkerId worker);
+  /// Another list says what may be served: what leaders have proven was judged by the one before,
+  /// so that nobody goes on with it unless his worker proves it anew.
+  void on_denylist();
   /// A follower's deadline has passed, or the time that a file may take to get its name, or that
   /// for which a group waits for its heir.
   void on_timer(FollowerNo no, uint64_t now_ms);

@@ -81,6 +81,8 @@ Shell::Shell(daphnis::uv::Loop& loop, daphnis::uv::Log& log, Settings settings,
                     on_l2(l2s_.add(daphnis::uv::tcp_of(loop_, std::move(done.fd)),
                                    std::move(done.session), std::move(done.address)));
                   }),
+      denylist_reload_(loop, shell_settings_.denylist,
+                       [this](Result<ReadDenylist> read) { on_denylist_read(std::move(read)); }),
       timer_(loop,
              [this] {
                armed_ms_ = 0;
@@ -107,6 +109,7 @@ Result<void> Shell::start() {
   if (!auth) return std::unexpected(auth.error());
   broker_.set_auth(std::move(*auth), loop_.now_ms());
   if (auto opened = open_folder(); !opened) return opened;
+  if (auto opened = open_denylist(); !opened) return opened;
   if (auto listening = listen(); !listening) return listening;
   if (folder_ && !broker_.settings().cache_dir.empty()) folder_->start_scan();
   probe_due_ms_ = loop_.now_ms() + kProbeEveryMs;

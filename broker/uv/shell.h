@@ -9,6 +9,7 @@
 #include "broker/admin/stats_line.h"
 #include "broker/broker.h"
 #include "broker/uv/admin_server.h"
+#include "broker/uv/denylist_files.h"
 #include "broker/uv/folder/cache_folder.h"
 #include "broker/uv/l2_auth_files.h"
 #include "broker/uv/l2_sockets.h"
@@ -38,6 +39,7 @@ struct ShellSettings {
   /// The same for the line of each attempt.
   std::string attempts_file;
   L2AuthSettings auth = {};                   ///< Who may be an L2.
+  DenylistSettings denylist = {};             ///< What may not be served.
   unsigned registration_timeout_ms = 15'000;  ///< TCP_USER_TIMEOUT of registrations.
 };
 
@@ -64,6 +66,8 @@ class Shell {
   /// Reads anew, on SIGHUP, the certificates and the ticket keys. Sessions go on with what they
   /// began with; where a file is not good, so do new ones.
   void reload_certificates();
+  /// Reads anew, on SIGHUP, what may not be served.
+  void reload_denylist();
 
   [[nodiscard]] const std::vector<uint16_t>& l2_ports() const { return l2_ports_; }
   [[nodiscard]] uint16_t admin_port() const { return admin_->port(); }
@@ -91,6 +95,9 @@ class Shell {
   /// Opens the cache's folder and starts its scan, where there is one.
   [[nodiscard]] Result<void> open_folder();
   void share_filter();
+  [[nodiscard]] Result<void> open_denylist();
+  void on_denylist_read(Result<ReadDenylist> read);
+  void take_denylist(ReadDenylist read);
   /// The source of the cache's entries for its snapshot.
   [[nodiscard]] CacheFolder::EntrySource entries() const;
   void write_snapshot();
@@ -121,6 +128,7 @@ class Shell {
   std::unique_ptr<daphnis::uv::IpcListener> worker_listener_;
   std::unique_ptr<CacheFolder> folder_;  ///< Null: there is neither a cache nor a spool folder.
   std::unique_ptr<daphnis::uv::SharedMemory> filter_;
+  DenylistReload denylist_reload_;
   std::unique_ptr<AdminServer> admin_;
   std::unique_ptr<LineFile> stats_file_;
   std::unique_ptr<LineFile> attempts_file_;

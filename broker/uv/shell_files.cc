@@ -53,6 +53,42 @@ void Shell::reload_auth() {
   carry_out();
 }
 
+Result<void> Shell::open_denylist() {
+  if (shell_settings_.denylist.files.empty()) return {};
+  auto read = read_denylist(shell_settings_.denylist);
+  if (!read) {
+    // Another start would find the same line.
+    if (read.error().code != Errc::kSystem) read.error().code = Errc::kInvalid;
+    return std::unexpected(std::move(read.error()));
+  }
+  take_denylist(std::move(*read));
+  return {};
+}
+
+void Shell::reload_denylist() {
+  if (!shell_settings_.denylist.files.empty()) denylist_reload_.start();
+}
+
+void Shell::on_denylist_read(Result<ReadDenylist> read) {
+  if (read) {
+    take_denylist(std::move(*read));
+    return carry_out();
+  }
+  ++broker_.counters().denylists_bad;
+  log_.error(LogLine("denylist_not_taken")
+                 .add("error", read.error().text())
+                 .add("advice", "what the files said before stays in force"));
+}
+
+void Shell::take_denylist(ReadDenylist read) {
+  log_.info(LogLine("denylist_taken")
+                .add("rules", read.counts.rules)
+                .add("exceptions", read.counts.exceptions)
+                .add("ipns_passed_over", read.counts.ipns)
+                .add("hashes_passed_over", read.counts.hashes));
+  broker_.set_denylist(std::move(read.list), loop_.now_ms());
+}
+
 Result<void> Shell::open_folder() {
   const Settings& settings = broker_.settings();
   if (settings.cache_dir.empty() && settings.spool_dir.empty()) return {};

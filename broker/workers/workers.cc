@@ -10,6 +10,9 @@
 namespace daphnis::broker {
 namespace {
 
+/// The first version whose workers know what may not be served.
+constexpr uint16_t kDenylistVersion = 7;
+
 /// Adds every counter and every gauge.
 void add(ipc::WorkerStats& to, const ipc::WorkerStats& from) {
   std::vector<uint64_t> values;
@@ -80,6 +83,17 @@ struct Workers::Handler {
   }
   bool operator()(const ipc::BroadcastDone& message) const {
     worker.broadcast_done = std::max(worker.broadcast_done, message.broadcast_id);
+    return true;
+  }
+  bool operator()(const ipc::DenylistTaken& message) const {
+    worker.denylist_id = message.denylist_id;
+    return true;
+  }
+  bool operator()(const ipc::Denied& message) const {
+    const auto root = Cid::from_bytes(message.root);
+    if (!root || message.by.rule == 0) return false;
+    const auto line = workers.context_.denials.note(message.by, *root, now_ms);
+    if (line) workers.context_.out.log(LogLevel::kInfo, *line);
     return true;
   }
   bool operator()(const ipc::FetchProgress& message) const {
@@ -178,6 +192,15 @@ void Workers::admit(Worker& worker, const ipc::Hello& hello, uint64_t now_ms) {
     end(worker, reason, now_ms);
     return;
   }
+  const ipc::DenylistPlace& denylist = context_.denials.list().place;
+  if (denylist.id != 0 && hello.version_max < kDenylistVersion) {
+    ++context_.counters.workers_refused;
+    const std::string reason =
+        "there is a list of what may not be served, which the worker's version does not know";
+    context_.tell(worker.id, ipc::Refused{reason});
+    end(worker, reason, now_ms);
+    return;
+  }
   ++context_.counters.workers_admitted;
   worker.is_admitted = true;
   worker.version = std::min(hello.version_max, ipc::kVersion);
@@ -187,7 +210,8 @@ void Workers::admit(Worker& worker, const ipc::Hello& hello, uint64_t now_ms) {
                                         .cache_dir = settings.cache_dir,
                                         .spool_dir = settings.spool_dir,
                                         .syncs_files = settings.cache_syncs,
-                                        .filter = cache_.filter_path()});
+                                        .filter = cache_.filter_path(),
+                                        .denylist = denylist});
   context_.worker_indices[worker.id] = worker.index;
   cache_.on_worker(worker.id, worker.index, worker.pid);
   listeners_.on_admitted(worker.id, worker.index);
@@ -301,6 +325,19 @@ uint64_t Workers::broadcast(ipc::BroadcastVerb verb, const std::string& argument
     if (worker.is_admitted) context_.tell(id, ipc::Broadcast{last_broadcast_, verb, argument});
   }
   return last_broadcast_;
+}
+
+void Workers::tell_denylist() {
+  for (const auto& [id, worker] : workers_) {
+    if (!worker.is_admitted || worker.version < kDenylistVersion) continue;
+    context_.tell(id, ipc::TakeDenylist{context_.denials.list().place});
+  }
+}
+
+size_t Workers::behind_denylist() const {
+  return static_cast<size_t>(std::ranges::count_if(workers_, [this](const auto& one) {
+    return one.second.is_admitted && one.second.denylist_id != context_.denials.id();
+  }));
 }
 
 std::vector<WorkerId> Workers::admitted() const {

@@ -28,6 +28,7 @@ struct Worker {
   uint64_t ping_sequence = 0;
   size_t handoffs_awaiting = 0;  ///< Hand-offs sent whose HandoffTaken has not come.
   uint64_t broadcast_done = 0;   ///< The last broadcast that it acknowledged.
+  uint64_t denylist_id = 0;      ///< The list of what may not be served that it took last.
   ipc::WorkerStats stats;        ///< As the worker last reported them.
   TimerSlot timer;
 };
@@ -72,6 +73,11 @@ class Workers {
 
   /// Sends a broadcast to all admitted workers; returns the number that BroadcastDone will carry.
   uint64_t broadcast(ipc::BroadcastVerb verb, const std::string& argument);
+
+  /// Tells all workers where the list of what may not be served is.
+  void tell_denylist();
+  /// The number of workers that have not taken the list in force yet.
+  [[nodiscard]] size_t behind_denylist() const;
 
   [[nodiscard]] WorkerTotals totals() const;
   [[nodiscard]] std::vector<WorkerId> admitted() const;

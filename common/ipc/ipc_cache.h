@@ -55,8 +55,17 @@ enum class CacheFaultKind : uint8_t {
   kMissing,     ///< There is no such file.
   kCorrupt,     ///< Its bytes are not those of its key.
   kUnreadable,  ///< The system could not read it.
+  kDenied,      ///< It has a block that the list in force denies. Not to a version before 7.
 };
-inline constexpr CacheFaultKind kCacheFaultKindLast = CacheFaultKind::kUnreadable;
+inline constexpr CacheFaultKind kCacheFaultKindLast = CacheFaultKind::kDenied;
+
+/// By what rule something may not be served.
+struct DeniedBy {
+  uint64_t denylist_id = 0;  ///< The list that was in force.
+  uint32_t rule = 0;         ///< Denial::rule; 0: by none.
+  bool is_legal = false;
+  static void fields(auto& m, auto&& f) { f(m.denylist_id, m.rule, m.is_legal); }
+};
 
 // --- Worker to broker ---
 
@@ -87,7 +96,12 @@ struct SpoolDone {
   RequestKey key{};
   std::vector<uint8_t> root;  ///< The root CID's bytes.
   uint64_t size = 0;          ///< The file's, in bytes.
-  static void fields(auto& m, auto&& f) { f(m.spool, m.name, m.key, m.root, m.size); }
+  /// The list that denies none of its blocks (DenylistPlace::id); 0: none is in force.
+  uint64_t denylist_id = 0;
+  static void fields(auto& m, auto&& f) {
+    f(m.spool, m.name, m.key, m.root, m.size);
+    f.since(7, m.denylist_id);
+  }
 };
 
 /// The spool's file is unlinked and its descriptor closed. Its reservation ends once no follower
@@ -123,12 +137,17 @@ struct CacheHits {
   static void fields(auto& m, auto&& f) { f(m.hits); }
 };
 
-/// A cached file cannot be used. The broker drops its entry and moves the file into quarantine.
+/// A cached file cannot be used. The broker drops its entry, and moves a corrupt file into
+/// quarantine.
 struct CacheFault {
   RequestKey key{};
   CacheFaultKind kind = CacheFaultKind::kMissing;
   std::string detail;
-  static void fields(auto& m, auto&& f) { f(m.key, m.kind, m.detail); }
+  DeniedBy by = {};  ///< With kDenied alone.
+  static void fields(auto& m, auto&& f) {
+    f(m.key, m.kind, m.detail);
+    f.since(7, m.by);
+  }
 };
 
 /// The worker has closed all files of that Unlink.

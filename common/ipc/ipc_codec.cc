@@ -82,6 +82,8 @@ class Writer {
   void put(const CarRequest& request) { put(Bytes(encode(request))); }
   void put(const KeyHits& hits) { hits.fields(hits, *this); }
   void put(const Resume& resume) { resume.fields(resume, *this); }
+  void put(const DenylistPlace& place) { place.fields(place, *this); }
+  void put(const DeniedBy& by) { by.fields(by, *this); }
   template <class Item>
   void put(const std::vector<Item>& items) {
     put(static_cast<uint32_t>(items.size()));
@@ -170,6 +172,8 @@ class Reader {
     if (ok_) request = std::move(*decoded);
   }
   void get(KeyHits& hits) { hits.fields(hits, *this); }
+  void get(DenylistPlace& place) { place.fields(place, *this); }
+  void get(DeniedBy& by) { by.fields(by, *this); }
   void get(Resume& resume) {
     resume.fields(resume, *this);
     ok_ = ok_ && is_sound(resume);

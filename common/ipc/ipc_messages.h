@@ -110,11 +110,14 @@ struct AttemptEnded {
   uint64_t used_bytes = 0;
   /// The blocks that it brought prove that the request's path does not exist; with kComplete alone.
   bool proves_path_missing = false;
+  /// Where its proof came to a block that may not be served: the fetch ends so, whichever L2 is
+  /// asked. With kCancelled alone.
+  DeniedBy denied_by = {};
   static void fields(auto& m, auto&& f) {
     f(m.fetch_id, m.attempt_id);
     f.one_of(kAttemptOutcomes, m.outcome);
     f(m.wants_another, m.blocks_proven, m.body_bytes, m.duration_ms, m.resume, m.used_bytes);
-    f.since(7, m.proves_path_missing);
+    f.since(7, m.proves_path_missing, m.denied_by);
   }
 };
 
@@ -144,6 +147,20 @@ struct ReturnSocket {
     f(m.cookie, m.surplus);
     f.since(7, m.address);
   }
+};
+
+/// The worker has put that list in force: it serves nothing that it denies.
+struct DenylistTaken {
+  uint64_t denylist_id = 0;
+  static void fields(auto& m, auto&& f) { f(m.denylist_id); }
+};
+
+/// The worker has refused a request that a list denies, or has cut its answer. Sent at most once a
+/// minute for each rule. Not where AttemptEnded or FetchFailed says so.
+struct Denied {
+  DeniedBy by = {};
+  std::vector<uint8_t> root = {};  ///< The binary CID that was asked for.
+  static void fields(auto& m, auto&& f) { f(m.by, m.root); }
 };
 
 /// Counters since the worker's start, and gauges; sent once a second.
@@ -178,13 +195,15 @@ struct WorkerStats {
   uint64_t handshakes_full = 0;     ///< TLS handshakes of clients that were done without a ticket.
   uint64_t handshakes_resumed = 0;  ///< Those done by a ticket.
   uint64_t handshakes_failed = 0;
+  uint64_t denied = 0;          ///< Requests that were refused, or cut, since they are denied.
+  uint64_t denied_legally = 0;  ///< Of these, those by a legal demand.
   static void fields(auto& m, auto&& f) {
     f(m.requests, m.status_2xx, m.status_3xx, m.status_4xx, m.status_5xx, m.aborted, m.client_left,
       m.bytes_out, m.verify_failures, m.clients, m.fetches, m.descriptors, m.rss_bytes, m.joins,
       m.spools, m.log_lines_dropped, m.loners, m.readers_left, m.readers_cut, m.yields);
     f.since(7, m.shed, m.directories, m.shed_busy, m.proxies_refused, m.over_connections,
             m.over_requests, m.over_rate, m.handshakes_full, m.handshakes_resumed,
-            m.handshakes_failed);
+            m.handshakes_failed, m.denied, m.denied_legally);
   }
 };
 
@@ -208,6 +227,24 @@ struct Pong {
 
 // --- Broker to worker ---
 
+/// Where the memory of a DenyTable is that the broker has written. It stays there until all workers
+/// have taken a newer one.
+struct DenylistPlace {
+  uint64_t id = 0;  ///< Its DenylistId; 0: nothing is denied, and there is none.
+  uint64_t bytes = 0;
+  std::string path = {};  ///< Absolute.
+  bool is_swept = false;  ///< No cached file has a block that it denies.
+  static void fields(auto& m, auto&& f) { f(m.id, m.bytes, m.path, m.is_swept); }
+  [[nodiscard]] bool operator==(const DenylistPlace&) const = default;
+};
+
+/// Puts another list in force. The worker replies DenylistTaken. Sent again, with `is_swept`, once
+/// the cache has been looked through.
+struct TakeDenylist {
+  DenylistPlace denylist = {};
+  static void fields(auto& m, auto&& f) { f(m.denylist); }
+};
+
 /// Admits the worker, which may then send Fetch. The first message in the form of its version.
 struct Welcome {
   uint16_t version = kVersion;  ///< The version that both sides use from now on.
@@ -216,10 +253,12 @@ struct Welcome {
   std::string spool_dir = {};   ///< Absolute; empty: there are no spools outside the cache.
   bool syncs_files = false;     ///< The worker is to fdatasync a spool before SpoolDone.
   std::string filter = {};      ///< Absolute path of a CountingBloomFilter's memory; empty: none.
+  DenylistPlace denylist = {};  ///< What may not be served from the start.
   static void fields(auto& m, auto&& f) {
     f(m.version);
     f.use(m.version);
     f(m.node_id, m.cache_dir, m.spool_dir, m.syncs_files, m.filter);
+    f.since(7, m.denylist);
   }
 };
 
@@ -325,7 +364,8 @@ using WorkerMessages =
                Numbered<12, SpoolDone>, Numbered<13, SpoolGone>, Numbered<14, FetchProgress>,
                Numbered<15, CacheHits>, Numbered<16, CacheFault>, Numbered<17, Unlinked>,
                Numbered<18, Listening>, Numbered<19, ListenersWanted>, Numbered<20, ListenerTaken>,
-               Numbered<21, Leaving>, Numbered<22, FetchStalled>, Numbered<23, Links, 7>>;
+               Numbered<21, Leaving>, Numbered<22, FetchStalled>, Numbered<23, Links, 7>,
+               Numbered<28, DenylistTaken, 7>, Numbered<29, Denied, 7>>;
 using BrokerMessages =
     MessageSet<Numbered<0, Welcome>, Numbered<1, Refused>, Numbered<2, Handoff>,
                Numbered<3, FetchFailed>, Numbered<4, Broadcast>, Numbered<5, Ping>,
@@ -333,7 +373,7 @@ using BrokerMessages =
                Numbered<9, Unlink>, Numbered<10, SpoolWanted>, Numbered<11, JoinProgress>,
                Numbered<12, Warm>, Numbered<13, ListenerGiven>, Numbered<14, ListenersGiven>,
                Numbered<15, ListenerKept>, Numbered<16, ListenerRelease>, Numbered<17, PlaceWanted>,
-               Numbered<18, EndAttempt, 7>>;
+               Numbered<18, EndAttempt, 7>, Numbered<24, TakeDenylist, 7>>;
 
 using WorkerToBroker = WorkerMessages::Variant;
 using BrokerToWorker = BrokerMessages::Variant;

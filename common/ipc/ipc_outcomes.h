@@ -21,13 +21,16 @@ inline constexpr std::array kAttemptOutcomes = {
 
 /// Why the broker gives a fetch up (DESIGN 2, step 9).
 inline constexpr std::array kFetchOutcomes = {
-    Outcome::kNoL2,       Outcome::kL2sFailed, Outcome::kSilent,       Outcome::kNotFound,
-    Outcome::kOverloaded, Outcome::kDraining,  Outcome::kPathNotFound,
+    Outcome::kNoL2,         Outcome::kL2sFailed,  Outcome::kSilent,
+    Outcome::kNotFound,     Outcome::kOverloaded, Outcome::kDraining,
+    Outcome::kPathNotFound, Outcome::kDenied,     Outcome::kDeniedLegally,
 };
 
 /// The outcome that a peer of that version is told instead: the same where it knows it.
 [[nodiscard]] constexpr Outcome outcome_in(uint16_t version, Outcome outcome) {
-  return version < 7 && outcome == Outcome::kPathNotFound ? Outcome::kNotFound : outcome;
+  const bool is_new = outcome == Outcome::kPathNotFound || outcome == Outcome::kDenied ||
+                      outcome == Outcome::kDeniedLegally;
+  return version < 7 && is_new ? Outcome::kNotFound : outcome;
 }
 
 /// The place of `outcome` in one of these lists, where it must be.

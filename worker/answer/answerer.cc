@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "common/request/denial_outcome.h"
 #include "worker/answer/cache_search.h"
 #include "worker/answer/hit_answer.h"
 #include "worker/answer/resumed_answer.h"
@@ -14,9 +15,12 @@ namespace daphnis::worker {
 void Answerer::answer(Exchange& exchange, uint64_t now_ms) {
   std::string memo_key = cache_.is_on() ? memo_key_of(exchange.request()) : std::string();
   if (!memo_key.empty() && answer_from_memo(exchange, memo_key, now_ms)) return;
-  Decision decision = decide(exchange.request(), settings_.budget.sha1);
+  Decision decision = decide(exchange.request(), settings_.budget.sha1, &denials_.denylist());
   if (const auto* answer = std::get_if<Answer>(&decision)) {
     return give(exchange, *answer, scene_, CacheStatus::kNone, now_ms);
+  }
+  if (const auto* denied = std::get_if<DeniedContent>(&decision)) {
+    return deny(exchange, denied->denial, denied->root, now_ms);
   }
   Content content = std::move(std::get<Content>(decision));
   const CachedFile* file = cache_.find_open(content.key);
@@ -32,6 +36,15 @@ bool Answerer::answer_from_memo(Exchange& exchange, const std::string& memo_key,
   const CachedFile* file = cache_.find_open(content->key);
   if (file) answer_hit(exchange, *content, *file, now_ms);
   return file != nullptr;
+}
+
+void Answerer::deny(Exchange& exchange, const Denial& denial, const Cid& root, uint64_t now_ms) {
+  denials_.note(denial, root, now_ms);
+  const Answer answer = answer_for(outcome_of(denial));
+  if (exchange.state() != Exchange::State::kWaiting) {
+    return break_off(exchange, answer, scene_, now_ms);
+  }
+  give(exchange, answer, scene_, CacheStatus::kNone, now_ms);
 }
 
 void Answerer::start_content(Exchange& exchange, Content content, uint64_t now_ms) {

@@ -10,6 +10,7 @@
 #include "worker/answer/content_answer.h"
 #include "worker/answer/fetch_answer.h"
 #include "worker/base/settings.h"
+#include "worker/broker/denylist_feed.h"
 #include "worker/cache/cache.h"
 #include "worker/client/exchange.h"
 #include "worker/fetch/fetch_table.h"
@@ -24,14 +25,20 @@ namespace daphnis::worker {
 class Answerer {
  public:
   /// All of these must outlive this object.
-  Answerer(const Settings& settings, const AnswerScene& scene, Cache& cache, FetchTable& fetches)
-      : settings_(settings), scene_(scene), cache_(cache), fetches_(fetches) {}
+  Answerer(const Settings& settings, const AnswerScene& scene, Cache& cache, FetchTable& fetches,
+           DenylistFeed& denials)
+      : settings_(settings), scene_(scene), cache_(cache), fetches_(fetches), denials_(denials) {}
 
   /// Answers a request, which has its request id. The answer may begin within the call.
   void answer(Exchange& exchange, uint64_t now_ms);
   /// The exchange waits for content no more: a slow client of content that is here is no overload.
   /// Nothing is done where it did not wait.
   void end_waiting(Exchange& exchange);
+
+  /// The request may not be served, or its answer not be completed.
+  void deny(Exchange& exchange, const Denial& denial, const Cid& root, uint64_t now_ms);
+  /// Another list says what may be served: what was decided by the last one is forgotten.
+  void on_denylist() { memo_.clear(); }
 
   // --- What a search in the cache has found; each replaces or ends the search ---
   /// `file` holds the whole answer.
@@ -88,7 +95,8 @@ class Answerer {
   const AnswerScene& scene_;
   Cache& cache_;
   FetchTable& fetches_;
-  Memo memo_;
+  DenylistFeed& denials_;
+  Memo memo_;             ///< What the list in force denies is not in it.
   size_t in_flight_ = 0;  ///< Exchanges that are served from a fetch, or wait for it.
   uint64_t joins_ = 0;
   BusyLimit busy_limit_{settings_.sheds_busy, settings_.fetches_busy, settings_.requests_max};

@@ -43,16 +43,19 @@ void CacheSearch::start(uint64_t now_ms) {
 }
 
 void CacheSearch::look(uint64_t now_ms) {
-  const auto on_done = [this](const Cache::Found& found, uint64_t at_ms) {
-    on_look(found.file, at_ms);
-  };
+  const auto on_done = [this](const Cache::Found& found, uint64_t at_ms) { on_look(found, at_ms); };
   const CacheWaiterId waiter = cache_.look_up(key_, keys_, on_done, now_ms);
   // Without a waiter this look-up has ended within the call; the next one may have a waiter.
   if (!is_none(waiter)) waiter_ = waiter;
 }
 
-void CacheSearch::on_look(const CachedFile* found, uint64_t now_ms) {
+void CacheSearch::on_look(const Cache::Found& result, uint64_t now_ms) {
+  const CachedFile* found = result.file;
   const bool is_first = key_ == content_.key;
+  // Of a larger file, what is asked for may be a part that may be served.
+  if (is_first && result.denial) {
+    return answerer_.deny(exchange_, *result.denial, content_.request.root, now_ms);
+  }
   if (found) {
     if (is_first) return answerer_.on_cached(exchange_, std::move(content_), *found, now_ms);
     return answerer_.on_whole_cached(exchange_, std::move(content_), key_, *found, now_ms);

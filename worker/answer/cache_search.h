@@ -26,7 +26,7 @@ class CacheSearch final : public Responder {
 
  private:
   void look(uint64_t now_ms);
-  void on_look(const CachedFile* found, uint64_t now_ms);
+  void on_look(const Cache::Found& result, uint64_t now_ms);
 
   Exchange& exchange_;
   Content content_;

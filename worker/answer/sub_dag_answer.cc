@@ -90,6 +90,9 @@ void SubDagAnswer::produce(uint64_t now_ms) {
 /// Ends an answer whose walk has failed. A path that the file's blocks prove to be missing is as
 /// good as the same proof from an L2.
 void SubDagAnswer::on_produce_failed(uint64_t now_ms) {
+  if (const auto& denial = producer_.denial()) {
+    return answerer_.deny(exchange_, *denial, content_.request.root, now_ms);
+  }
   if (!exchange_.may_take_back()) return go_on_elsewhere(now_ms);
   exchange_.take_back(now_ms);
   const bool is_path = !is_block_missing_ && producer_.failure().code == Errc::kNotFound;

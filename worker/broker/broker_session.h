@@ -48,6 +48,8 @@ class BrokerSession {
   [[nodiscard]] uint16_t version() const { return version_; }
   [[nodiscard]] const std::string& node_id() const { return node_id_; }
   [[nodiscard]] const std::string& why() const { return why_; }
+  /// The connection must be closed for that reason.
+  void give_up(std::string why) { why_ = std::move(why); }
 
  private:
   uint32_t index_;

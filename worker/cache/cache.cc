@@ -10,11 +10,15 @@ namespace daphnis::worker {
 
 void Cache::on_broker_up(const ipc::Welcome& welcome) {
   is_open_ = !welcome.cache_dir.empty();
-  open_files_.clear();
   hits_.clear();
+  forget_files();
+  if (reads_) reads_->set_folder(welcome.cache_dir, welcome.filter);
+}
+
+void Cache::forget_files() {
+  open_files_.clear();
   for (auto& [id, look] : looks_) look.is_unlinked = true;
   look_of_key_.clear();
-  if (reads_) reads_->set_folder(welcome.cache_dir, welcome.filter);
 }
 
 CacheWaiterId Cache::look_up(const RequestKey& key, std::span<const RequestKey> next, Done done,
@@ -138,6 +142,17 @@ Cache::Found Cache::take(const RequestKey& key, CacheLook look) {
       return {};
     case CacheLook::Outcome::kUnreadable:
       report(key, ipc::CacheFaultKind::kUnreadable, std::move(look.detail));
+      return {};
+    case CacheLook::Outcome::kDenied:
+      open_files_.drop(key);
+      broker_.send(ipc::CacheFault{.key = key,
+                                   .kind = ipc::CacheFaultKind::kDenied,
+                                   .detail = {},
+                                   .by = {.denylist_id = judges_by_,
+                                          .rule = look.denial.rule,
+                                          .is_legal = look.denial.is_legal}});
+      return {.denial = look.denial};
+    case CacheLook::Outcome::kUnchecked:
       return {};
   }
   if (look.file.file) unlinks_.watch(key, look.file.file);

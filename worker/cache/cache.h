@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -26,6 +27,8 @@ class Cache {
     /// where nobody knows: too much is being looked up, the disk is slow, or the broker has
     /// unlinked the file meanwhile.
     bool is_missing = false;
+    /// Why the file may not be served: the broker has been told, and no other source can help.
+    std::optional<Denial> denial = {};
   };
   using Done = std::function<void(const Found& found, uint64_t now_ms)>;
 
@@ -37,6 +40,13 @@ class Cache {
   /// broker may have unlinked files and died before it could say so.
   void on_broker_up(const ipc::Welcome& welcome);
   void on_broker_closed() { unlinks_.forget_pending(); }
+  /// Sets the list by which files are judged when they are opened; null where they need not be.
+  void set_denylist(const std::shared_ptr<const DenyTable>& table) {
+    judges_by_ = table ? table->id() : 0;
+    if (reads_) reads_->set_denylist(table);
+  }
+  /// Forgets all open files, and looks for none that is being opened: another list is in force.
+  void forget_files();
   [[nodiscard]] bool is_on() const { return reads_ && is_open_; }
 
   /// The file where it is open; else null. Valid until the next call.
@@ -105,6 +115,7 @@ class Cache {
   BrokerSession& broker_;
   CacheReads* reads_ = nullptr;
   bool is_open_ = false;
+  DenylistId judges_by_ = 0;
   OpenFileCache open_files_;
   Unlinks unlinks_;
   uint64_t last_number_ = 0;  ///< The last number of a query or a waiter.

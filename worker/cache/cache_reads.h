@@ -1,11 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 
 #include "common/base/slice.h"
 #include "common/cachefile/cache_file.h"
+#include "common/denylist/deny_table.h"
 #include "worker/base/files.h"
 #include "worker/base/ids.h"
 #include "worker/cache/block_index.h"
@@ -29,9 +31,12 @@ struct CacheLook {
     kMissing,     ///< There is no such file, or none can be opened at the moment.
     kCorrupt,     ///< The file's bytes contradict its footer or checksums.
     kUnreadable,  ///< The system could not read the file.
+    kDenied,      ///< It has a block that may not be served.
+    kUnchecked,   ///< Nobody can say what blocks it has, since it keeps no list of them.
   };
   Outcome outcome = Outcome::kMissing;
   CachedFile file = {};     ///< The file, for kFound.
+  Denial denial = {};       ///< For kDenied.
   std::string detail = {};  ///< A description, for kCorrupt and kUnreadable.
 };
 
@@ -58,6 +63,9 @@ class CacheReads {
   /// from Welcome). An empty folder makes all look-ups miss. Without a filter that can be opened,
   /// every look-up asks the disk.
   virtual void set_folder(const std::string& folder, const std::string& filter) = 0;
+
+  /// Sets the list by which a file's blocks are judged when it is opened. Null: they are not.
+  virtual void set_denylist(std::shared_ptr<const DenyTable> table) = 0;
 
   enum class When : uint8_t { kNow, kLater };
   /// Opens the key's file, and trusts its footer where the sizes add up. `next` are the keys that

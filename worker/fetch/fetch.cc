@@ -40,7 +40,7 @@ Fetch::~Fetch() {
 // --- Readers ---
 
 bool Fetch::is_joinable() const {
-  return state_ != State::kEnded && !is_alone_ && window_need(0) >= window_.begin();
+  return state_ != State::kEnded && !is_alone_ && !is_stale_ && window_need(0) >= window_.begin();
 }
 
 void Fetch::add_reader(FetchReader& reader, uint64_t now_ms) {
@@ -166,7 +166,8 @@ void Fetch::consider_spool(bool is_blocked) {
   const bool is_due = is_admitted && (is_whole || !is_small);
   if (!is_due && !is_blocked && !(is_reported_ && has_start)) return;
   may_spool_ = false;
-  spool_ = context_.spools.open(id_, request_, window_.begin(), is_admitted);
+  spool_ = context_.spools.open(id_, request_, window_.begin(), is_admitted && !is_stale_);
+  if (spool_) spool_->set_judged_by(judged_by_);
 }
 
 void Fetch::pump_spool(bool is_blocked, uint64_t now_ms) {

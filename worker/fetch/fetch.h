@@ -181,6 +181,10 @@ class Fetch {
   /// The operator wants the content in the cache, whether it has readers or not.
   void warm() { is_warming_ = true; }
 
+  /// Another list says what may not be served. All that comes from now on is judged by it; what
+  /// has come was not, so that nobody else may join that (fetch_denials.cc).
+  void on_denylist();
+
   // --- Spool ---
   /// The spool's state has changed: it has got a reservation, written, or given up.
   void on_spool_moved(uint64_t now_ms);
@@ -320,6 +324,7 @@ class Fetch {
   [[nodiscard]] bool is_resumption_due() const;
   void watch_readers(const Slowest& slowest, uint64_t now_ms);
   void watch_pause(uint64_t now_ms);
+  [[nodiscard]] DenylistId denylist_id() const;
   void report(uint64_t now_ms);
   void report_failure();
   void begin_anew(uint64_t now_ms);
@@ -378,6 +383,8 @@ class Fetch {
   std::string l2_id_;  ///< That of the last attempt.
   UsedSources used_sources_;
   bool has_met_lies_ = false;
+  DenylistId judged_by_ = denylist_id();  ///< The list that denies nothing of the output.
+  bool is_stale_ = false;                 ///< Another one is in force since then.
 
   // Slow readers.
   bool is_alone_ = false;

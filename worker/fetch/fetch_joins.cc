@@ -19,6 +19,7 @@ void Fetch::on_spool_moved(uint64_t now_ms) {
 
 void Fetch::on_wanted(uint64_t now_ms) {
   is_reported_ = true;
+  if (is_stale_) return report_failure();
   adjust_flow(now_ms);
 }
 

@@ -6,6 +6,7 @@
 
 #include "common/base/check.h"
 #include "common/base/limits.h"
+#include "common/request/denial_outcome.h"
 #include "worker/fetch/fetch.h"
 
 namespace daphnis::worker {
@@ -163,7 +164,8 @@ bool Fetch::on_source_ended(Proof& proof, uint64_t now_ms) {
   }
   remove_source(proof);
   if (proof.is_content_fault()) {
-    fail(content_failure(proof.failure()->code), 0, now_ms);
+    const auto& denial = proof.denial();
+    fail(denial ? outcome_of(*denial) : content_failure(proof.failure()->code), 0, now_ms);
     return false;
   }
   has_met_lies_ |= proof.outcome() == Outcome::kLied;

@@ -203,6 +203,14 @@ bool FetchTable::proves_path_missing(const Proof& proof) const {
          settings_.budget.sha1 != Sha1::kAllowed;
 }
 
+ipc::DeniedBy FetchTable::denied_by(const Proof& proof) const {
+  const std::optional<Denial>& denial = proof.denial();
+  if (!denial) return {};
+  return {.denylist_id = settings_.budget.denylist->id(),
+          .rule = denial->rule,
+          .is_legal = denial->is_legal};
+}
+
 void FetchTable::on_proof_ended(Proof& proof, uint64_t now_ms) {
   const Proof::Attempt& attempt = proof.attempt();
   if (proof.outcome() == Outcome::kLied) ++verify_failures_;
@@ -226,7 +234,8 @@ void FetchTable::on_proof_ended(Proof& proof, uint64_t now_ms) {
                                            .duration_ms = static_cast<uint32_t>(took_ms),
                                            .resume = std::move(resume),
                                            .used_bytes = proof.used_bytes(),
-                                           .proves_path_missing = proves_path_missing(proof)});
+                                           .proves_path_missing = proves_path_missing(proof),
+                                           .denied_by = denied_by(proof)});
   } else if (wants_another && fetch->lacks_source()) {
     // The broker that is connected now does not know this fetch.
     ask(*fetch, false, now_ms);

@@ -94,6 +94,7 @@ class FetchTable final : public ProofListener {
   Fetch& add(CarRequest wanted, const RequestKey& key, std::string trace_id, uint64_t now_ms);
   void tell_links(Proof& proof);
   [[nodiscard]] bool proves_path_missing(const Proof& proof) const;
+  [[nodiscard]] ipc::DeniedBy denied_by(const Proof& proof) const;
   /// The request for the block by which the proof has shown that its path does not exist, where the
   /// cache should have that: clients that ask for other names in that directory need no L2 then.
   [[nodiscard]] std::optional<CarRequest> directory_to_keep(const Proof& proof) const;

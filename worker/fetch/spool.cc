@@ -181,7 +181,8 @@ void Spool::say_done() {
                             .name = name_,
                             .key = key_of(request_),
                             .root = {root.begin(), root.end()},
-                            .size = *total_ + trailer_.size});
+                            .size = *total_ + trailer_.size,
+                            .denylist_id = judged_by_});
 }
 
 void Spool::give_up_for(int error) {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "common/denylist/deny_table.h"
 #include "common/ipc/ipc_messages.h"
 #include "worker/base/file_jobs.h"
 #include "worker/base/ids.h"
@@ -82,6 +83,9 @@ class Spool {
   /// True where only the broker's books still know of the spool.
   [[nodiscard]] bool is_over() const;
 
+  /// The list that denies nothing of the output, for the broker.
+  void set_judged_by(DenylistId id) { judged_by_ = id; }
+
   [[nodiscard]] SpoolNumber number() const { return number_; }
   [[nodiscard]] State state() const { return state_; }
   /// The errno of the disk's first error; 0 where there was none.
@@ -142,6 +146,7 @@ class Spool {
   uint64_t asked_ = 0;  ///< Bytes of the reservation that is awaited.
   std::optional<uint64_t> asked_ms_;
 
+  DenylistId judged_by_ = 0;
   BlockLister lister_;
   Slice trailer_;
   std::optional<uint64_t> total_;

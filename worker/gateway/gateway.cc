@@ -197,11 +197,17 @@ Response make_ok(const Content& content, const ResponseContext& context,
 
 }  // namespace
 
-Decision decide(const http::Head& head, Sha1 sha1) {
+Decision decide(const http::Head& head, Sha1 sha1, const Denylist* denylist) {
   if (head.method == "OPTIONS") return options_answer();
   if (head.method != "GET" && head.method != "HEAD") return method_answer();
   auto content = read_request(head, sha1);
   if (!content) return answer_for(content.error());
+  const CarRequest& request = content->request;
+  if (denylist) {
+    const DenyVerdict verdict = denylist->judge(request.root, request.path);
+    if (verdict.denial) return DeniedContent{*verdict.denial, request.root};
+    content->is_excepted = verdict.is_excepted;
+  }
   if (auto answer = check_preconditions(head, *content)) return std::move(*answer);
   if (auto answer = answer_from_cid(head, *content)) return std::move(*answer);
   content->range = wanted_range(head, *content);
@@ -228,7 +234,8 @@ std::string memo_key_of(const http::Head& head) {
 }
 
 CarRequest to_fetch(const Content& content) {
-  if (!content.is_head || content.request.format == AnswerFormat::kRaw) return content.request;
+  const bool is_whole = !content.is_head || content.is_excepted;
+  if (is_whole || content.request.format == AnswerFormat::kRaw) return content.request;
   return {.root = content.request.root, .scope = DagScope::kBlock};
 }
 

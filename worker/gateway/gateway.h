@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "common/denylist/denylist.h"
 #include "common/http/http_parser.h"
 #include "common/ipld/hashes.h"
 #include "common/request/car_request.h"
@@ -19,6 +20,8 @@ struct Content {
   CarRequest request;  ///< The canonical request.
   /// The method is HEAD, so only status and head are wanted; see to_fetch().
   bool is_head = false;
+  /// An exception of the denylist lets the path be served, though perhaps not the root alone.
+  bool is_excepted = false;
   /// Where the content is not cached the answer is 412 (kNotCached), and no L2 is asked.
   bool only_if_cached = false;
   RequestKey key = {};  ///< The request's key: key_of(request).
@@ -32,12 +35,20 @@ struct Content {
   std::optional<RangeSpec> range = {};
 };
 
+/// A request for what may not be served.
+struct DeniedContent {
+  Denial denial;
+  Cid root;
+};
+
 /// The decision that a request's head alone allows (trustless gateway specification; GATEWAY 1.1 to
-/// 1.8): content to get, or a whole answer.
-using Decision = std::variant<Content, Answer>;
+/// 1.8): content to get, a whole answer, or a refusal.
+using Decision = std::variant<Content, Answer, DeniedContent>;
 /// Decides a request. The time it takes is in proportion to the head's size. CIDs of sha1 are
-/// content only where `sha1` allows them.
-[[nodiscard]] Decision decide(const http::Head& head, Sha1 sha1 = Sha1::kRefused);
+/// content only where `sha1` allows them, and what `denylist` denies is refused before all else
+/// that the head asks for.
+[[nodiscard]] Decision decide(const http::Head& head, Sha1 sha1 = Sha1::kRefused,
+                              const Denylist* denylist = nullptr);
 
 /// The key under which a decision can be remembered: all of the head that decide() reads. Heads
 /// with equal keys are decided equally. Empty where the head has other fields that matter, or is

@@ -19,6 +19,11 @@ class Memo {
   [[nodiscard]] Entry find(const std::string& memo_key);
   /// Remembers a decision, with its headers written out.
   void add(std::string memo_key, Content content);
+  /// Forgets all decisions.
+  void clear() {
+    newer_.clear();
+    older_.clear();
+  }
 
  private:
   using Table = absl::flat_hash_map<std::string, Entry>;

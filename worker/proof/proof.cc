@@ -284,6 +284,7 @@ void Proof::put_out_repeats(uint64_t now_ms) {
 /// Ends the attempt. The L2 is told before the fetch, which may begin the next attempt.
 void Proof::decide(Outcome outcome, uint64_t now_ms) {
   check(!outcome_, "an attempt ended twice");
+  if (outcome == Outcome::kComplete && denial()) outcome = Outcome::kCancelled;
   flush_output(now_ms);
   phase_ = Phase::kOver;
   outcome_ = outcome;

@@ -152,6 +152,9 @@ class Proof {
   /// True where proven bytes show that no L2 can serve the request (no such path, a budget
   /// exceeded, an unknown hash). The outcome is kComplete then, since the L2 did its part.
   [[nodiscard]] bool is_content_fault() const { return failure_ && verifier_.is_content_fault(); }
+  /// Why the content may not be served, where its proof came to a block that is denied. The outcome
+  /// is kCancelled then: the L2 did its part, and nobody wants the rest.
+  [[nodiscard]] const std::optional<Denial>& denial() const { return verifier_.denial(); }
   /// Verifier::missing_after().
   [[nodiscard]] std::optional<size_t> missing_after() const { return verifier_.missing_after(); }
   [[nodiscard]] const Error* failure() const { return failure_ ? &*failure_ : nullptr; }

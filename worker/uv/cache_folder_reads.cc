@@ -12,6 +12,8 @@
 #include <utility>
 
 #include "common/base/limits.h"
+#include "common/cachefile/cache_denial.h"
+#include "common/uv/fd.h"
 #include "worker/uv/page_cache.h"
 #include "worker/uv/system_file.h"
 
@@ -114,15 +116,38 @@ bool look_at(UniqueFd fd, Reader read, bool verifies, CacheLook& out) {
   return true;
 }
 
-CacheLook look_waiting(const std::string& path, bool verifies) {
+/// Judges the file by the blocks that its trailer lists.
+void judge(int fd, const DenyTable& table, CacheLook& look) {
+  const CacheFooter& footer = look.file.footer;
+  std::vector<uint8_t> bytes(static_cast<size_t>(footer.trailer_bytes()));
+  const FileRead done = read_waiting(fd, footer.body_bytes, bytes);
+  if (done.outcome != FileRead::Outcome::kDone) {
+    look = fault(done);
+    return;
+  }
+  const Result<CacheTrailer> trailer = read_cache_trailer(bytes, footer);
+  if (!trailer) {
+    look = {.outcome = CacheLook::Outcome::kCorrupt, .detail = trailer.error().text()};
+  } else if (const auto denial = denial_of(*trailer, table)) {
+    look = {.outcome = CacheLook::Outcome::kDenied, .denial = *denial};
+  } else if (trailer->blocks.empty()) {
+    look = {.outcome = CacheLook::Outcome::kUnchecked};
+  }
+}
+
+/// `table` judges the file, unless it is null.
+CacheLook look_waiting(const std::string& path, bool verifies, const DenyTable* table) {
   CacheLook look;
   UniqueFd fd(::open(path.c_str(), kOpenFlags));
+  const UniqueFd again = table && fd ? daphnis::uv::copy_of(fd.get()) : UniqueFd();
+  if (table && fd && !again) return {.outcome = CacheLook::Outcome::kUnchecked};
   if (fd) {
     const bool is_done = look_at(std::move(fd), read_waiting, verifies, look);
     if (!is_done) look = {};
   } else if (!is_missing(errno)) {
     look = {.outcome = CacheLook::Outcome::kUnreadable, .detail = std::strerror(errno)};
   }
+  if (again && look.outcome == CacheLook::Outcome::kFound) judge(again.get(), *table, look);
   return look;
 }
 
@@ -205,20 +230,22 @@ CacheReads::When CacheFolderReads::look_up(const RequestKey& key, std::span<cons
   const std::string path = path_of(key);
   UniqueFd fd(open_cached(path));
   if (!fd && errno == ENOENT) return When::kNow;
-  if (fd && look_at(std::move(fd), read_cached, verifies_, out)) return When::kNow;
+  const bool is_judged = table_ != nullptr;  // That takes long.
+  if (fd && !is_judged && look_at(std::move(fd), read_cached, verifies_, out)) return When::kNow;
 
   struct Look {
     std::string path;
     bool verifies;
+    std::shared_ptr<const DenyTable> table;
     std::vector<std::string> next = {};
     CacheLook look = {};
   };
-  auto shared = std::make_shared<Look>(Look{.path = path, .verifies = verifies_});
+  auto shared = std::make_shared<Look>(Look{.path = path, .verifies = verifies_, .table = table_});
   for (const RequestKey& other : next) shared->next.push_back(path_of(other));
   start(
       id,
       [shared] {
-        shared->look = look_waiting(shared->path, shared->verifies);
+        shared->look = look_waiting(shared->path, shared->verifies, shared->table.get());
         if (shared->look.outcome != CacheLook::Outcome::kMissing) return;
         for (const std::string& other : shared->next) read_name(other);
       },

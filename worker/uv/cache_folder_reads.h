@@ -30,6 +30,7 @@ class CacheFolderReads final : public CacheReads {
   CacheFolderReads(daphnis::uv::Loop& loop, Events events, bool verifies = false);
 
   void set_folder(const std::string& folder, const std::string& filter) override;
+  void set_denylist(std::shared_ptr<const DenyTable> table) override { table_ = std::move(table); }
   [[nodiscard]] When look_up(const RequestKey& key, std::span<const RequestKey> next,
                              CacheQueryId id, CacheLook& out) override;
   [[nodiscard]] When read(const FileRef& file, uint64_t offset, size_t size, CacheQueryId id,
@@ -45,6 +46,7 @@ class CacheFolderReads final : public CacheReads {
   Events events_;
   std::string folder_;
   bool verifies_;
+  std::shared_ptr<const DenyTable> table_;             ///< Null: files need not be judged.
   std::unique_ptr<daphnis::uv::SharedMemory> memory_;  ///< The memory of filter_.
   std::optional<CountingBloomFilter> filter_;
   absl::flat_hash_map<CacheQueryId, std::unique_ptr<daphnis::uv::PoolTask>> tasks_;

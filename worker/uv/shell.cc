@@ -69,6 +69,7 @@ Shell::Shell(daphnis::uv::Loop& loop, daphnis::uv::Log& log, const ShellSettings
       each_turn_(loop, [this] { log_.flush(); }),
       link_(loop, settings.socket_path, link_events()) {
   driver_.core().set_cache_reads(cache_reads_);
+  driver_.core().set_deny_tables(deny_tables_);
   driver_.core().set_busy_time(daphnis::uv::busy_time_us);
   driver_.core().on_wall_clock(std::time(nullptr));
 }

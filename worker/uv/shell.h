@@ -20,6 +20,7 @@
 #include "worker/uv/broker_link.h"
 #include "worker/uv/cache_folder_reads.h"
 #include "worker/uv/client_listener.h"
+#include "worker/uv/deny_tables.h"
 #include "worker/uv/spool_files.h"
 
 namespace daphnis::worker::uv {
@@ -102,6 +103,7 @@ class Shell final : private DriverHost {
   BufferPool pool_;  ///< Destroyed after all that holds slices of it.
   PooledReadBuffers buffers_{pool_};
   CacheFolderReads cache_reads_;
+  MappedDenyTables deny_tables_;
   daphnis::uv::RandomPool random_;  ///< Destroyed after the Driver, whose core draws from it.
   Driver driver_;
   SpoolFiles spool_files_;

@@ -14,7 +14,9 @@ namespace daphnis::broker::uv {
 class FolderListing {
  public:
   FolderListing(FolderPaths paths, const ListBlocks& task)
-      : paths_(std::move(paths)), task_(task) {}
+      : paths_(std::move(paths)),
+        task_(task),
+        verdict_(task.judge ? BlocksListed::Verdict::kMay : BlocksListed::Verdict::kNone) {}
 
   [[nodiscard]] ListingStep step();
 
@@ -26,6 +28,8 @@ class FolderListing {
   FolderPaths paths_;
   ListBlocks task_;
   bool is_read_ = false;
+  BlocksListed::Verdict verdict_;
+  Denial denial_;
   std::vector<BlockKey> blocks_;  ///< Those that no step has listed yet.
 };
 

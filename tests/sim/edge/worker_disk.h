@@ -45,6 +45,7 @@ class WorkerDisk final : public worker::CacheReads {
   void start(worker::FileJob job);
 
   void set_folder(const std::string& folder, const std::string& filter) override;
+  void set_denylist(std::shared_ptr<const DenyTable>) override {}  ///< There are no lists here.
   [[nodiscard]] When look_up(const RequestKey& key, std::span<const RequestKey> next,
                              worker::CacheQueryId id, worker::CacheLook& out) override;
   [[nodiscard]] When read(const worker::FileRef& file, uint64_t offset, size_t size,

@@ -149,10 +149,15 @@ class Rig {
   // --- Workers ---
   WorkerId connect_worker() { return connect_worker(static_cast<uint32_t>(last_worker_ + 1)); }
   WorkerId connect_worker(uint32_t index) {
+    const WorkerId id = open_worker();
+    tell(id, ipc::Hello{.index = index, .pid = 77});
+    return id;
+  }
+  /// A worker that has not said Hello yet.
+  WorkerId open_worker() {
     const WorkerId id{++last_worker_};
     workers[id];
     broker.on_worker_connected(id, now_ms);
-    tell(id, ipc::Hello{.index = index, .pid = 77});
     return id;
   }
   /// A worker offers the listening socket with this cookie.

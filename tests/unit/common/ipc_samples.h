@@ -94,6 +94,8 @@ inline std::vector<WorkerToBroker> worker_samples() {
       Leaving{},
       FetchStalled{.fetch_id = 4, .resume = {.skip = 32, .next = {1, 0x55, 0, 0}}},
       Links{.attempt_id = filled<Uuid>(0xaf), .keys = {35, 36}},
+      DenylistTaken{.denylist_id = 37},
+      Denied{.by = {.denylist_id = 37, .rule = 38, .is_legal = true}, .root = {1, 0x55, 0, 0}},
   };
 }
 
@@ -133,6 +135,8 @@ inline std::vector<BrokerToWorker> broker_samples(uint16_t version) {
       ListenerRelease{.listener_id = 31},
       PlaceWanted{.attempt_id = filled<Uuid>(0xae)},
       EndAttempt{.attempt_id = filled<Uuid>(0xaf)},
+      TakeDenylist{
+          .denylist = {.id = 37, .bytes = 39, .path = "/s/denylist-1-0", .is_swept = true}},
   };
 }
 

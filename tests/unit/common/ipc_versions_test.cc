@@ -15,6 +15,8 @@ constexpr size_t kFetchAt = 1;  ///< Its place among the samples.
 constexpr size_t kAttemptEndedAt = 4;
 constexpr size_t kReturnSocketAt = 5;
 constexpr size_t kWorkerStatsAt = 6;
+constexpr size_t kSpoolDoneAt = 12;
+constexpr size_t kCacheFaultAt = 16;
 constexpr size_t kHandoffAt = 2;  ///< Among the broker's.
 constexpr size_t kListenerGivenAt = 13;
 constexpr size_t kJoinProgressAt = 11;
@@ -31,9 +33,14 @@ std::vector<WorkerToBroker> newest_worker_samples() {
   fetch.client_network = 19;
   fetch.block_file = BlockFile::kMay;
   fetch.only_cached = true;
-  std::get<AttemptEnded>(samples[kAttemptEndedAt]).proves_path_missing = true;
+  auto& ended = std::get<AttemptEnded>(samples[kAttemptEndedAt]);
+  ended.proves_path_missing = true;
+  ended.denied_by = {.denylist_id = 37, .rule = 38, .is_legal = true};
   auto& stats = std::get<WorkerStats>(samples[kWorkerStatsAt]);
   stats.shed = stats.directories = 20;
+  stats.denied = stats.denied_legally = 23;
+  std::get<CacheFault>(samples[kCacheFaultAt]).by = {.denylist_id = 37, .rule = 38};
+  std::get<SpoolDone>(samples[kSpoolDoneAt]).denylist_id = 37;
   stats.over_connections = stats.over_requests = stats.over_rate = stats.proxies_refused = 22;
   stats.handshakes_full = stats.handshakes_resumed = stats.handshakes_failed = 23;
   std::get<ReturnSocket>(samples[kReturnSocketAt]).address = "203.0.113.9";
@@ -43,6 +50,7 @@ std::vector<WorkerToBroker> newest_worker_samples() {
 /// The same of a broker that speaks that version.
 std::vector<BrokerToWorker> newest_broker_samples(uint16_t version) {
   auto samples = broker_samples(version);
+  std::get<Welcome>(samples[0]).denylist = {.id = 37, .bytes = 39, .path = "/s/denylist-1-0"};
   std::get<JoinProgress>(samples[kJoinProgressAt]).file.fill(21);
   std::get<Handoff>(samples[kHandoffAt]).address = "203.0.113.9";
   std::get<ListenerGiven>(samples[kListenerGivenAt]).address = "tls:192.0.2.1:443";

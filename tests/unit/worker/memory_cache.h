@@ -32,6 +32,9 @@ class MemoryCache final : public CacheReads {
   void remove(const RequestKey& key) { files_.erase(key); }
 
   void set_folder(const std::string& name, const std::string&) override { folder = name; }
+  void set_denylist(std::shared_ptr<const DenyTable> table) override {
+    denylist = std::move(table);
+  }
   [[nodiscard]] When look_up(const RequestKey& key, std::span<const RequestKey>, CacheQueryId id,
                              CacheLook& out) override {
     looked_up.push_back(key);
@@ -115,6 +118,7 @@ class MemoryCache final : public CacheReads {
   bool is_cold = false;
   int64_t stored_s = 1'700'000'000;
   std::string folder;
+  std::shared_ptr<const DenyTable> denylist;
   std::vector<RequestKey> looked_up;
   std::vector<std::pair<CacheQueryId, RequestKey>> looks_waiting;
   std::vector<Read> reads_waiting;
