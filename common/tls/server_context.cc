@@ -1,7 +1,5 @@
 #include <openssl/core_names.h>
-#include <openssl/err.h>
 #include <openssl/params.h>
-#include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 
@@ -11,6 +9,7 @@
 #include <utility>
 
 #include "common/base/limits.h"
+#include "common/tls/certificate.h"
 #include "common/tls/context.h"
 #include "common/tls/context_parts.h"
 
@@ -19,63 +18,6 @@ namespace {
 
 /// The time in which a ticket resumes its session, in seconds.
 constexpr long kTicketSeconds = 24L * 60 * 60;
-
-/// A leaf, what leads to its CA, and its key.
-struct Certificate {
-  X509Ptr leaf;
-  std::vector<X509Ptr> rest = {};
-  KeyPtr key = nullptr;
-};
-
-/// No terminal is asked for a passphrase.
-int no_passphrase(char*, int, int, void*) {
-  return -1;
-}
-
-Result<Certificate> read(const CertificateText& text) {
-  const BioPtr chain = reader_of(text.chain);
-  Certificate certificate{X509Ptr(PEM_read_bio_X509_AUX(chain.get(), nullptr, nullptr, nullptr))};
-  if (!certificate.leaf) {
-    return fail(Errc::kMalformed,
-                text.chain_name + " holds no certificate (PEM): " + take_error("it is empty"));
-  }
-  while (X509Ptr next{PEM_read_bio_X509(chain.get(), nullptr, nullptr, nullptr)}) {
-    if (certificate.rest.size() == limits::kTlsChainMax) {
-      return fail(Errc::kTooLarge, text.chain_name + " holds too many certificates");
-    }
-    certificate.rest.push_back(std::move(next));
-  }
-  ERR_clear_error();  // The end of the file counts as an error, too.
-  const BioPtr key = reader_of(text.key);
-  certificate.key.reset(PEM_read_bio_PrivateKey(key.get(), nullptr, no_passphrase, nullptr));
-  if (!certificate.key) {
-    return fail(Errc::kMalformed, text.key_name + " holds no private key without a passphrase " +
-                                      "(PEM): " + take_error("it is empty"));
-  }
-  if (X509_check_private_key(certificate.leaf.get(), certificate.key.get()) != 1) {
-    ERR_clear_error();
-    return fail(Errc::kInvalid,
-                text.key_name + " is not the key of the certificate in " + text.chain_name);
-  }
-  return certificate;
-}
-
-/// The names that a certificate is for, sorted: those of its subjectAltName, which is where clients
-/// look (RFC 6125).
-std::vector<std::string> names_of(X509* leaf) {
-  std::vector<std::string> names;
-  auto* all =
-      static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(leaf, NID_subject_alt_name, nullptr, nullptr));
-  for (int i = 0; i < sk_GENERAL_NAME_num(all); ++i) {
-    const GENERAL_NAME* name = sk_GENERAL_NAME_value(all, i);
-    if (name->type != GEN_DNS) continue;
-    names.emplace_back(reinterpret_cast<const char*>(ASN1_STRING_get0_data(name->d.dNSName)),
-                       static_cast<size_t>(ASN1_STRING_length(name->d.dNSName)));
-  }
-  GENERAL_NAMES_free(all);
-  std::ranges::sort(names);
-  return names;
-}
 
 /// The certificates of both kinds of keys for the same names.
 struct Named {
@@ -93,22 +35,16 @@ class ServerContext final : public Context {
   [[nodiscard]] ssl_ctx_st* raw() const override { return named_.front().ctx.get(); }
 
   [[nodiscard]] Result<void> add(const CertificateText& text) {
-    auto certificate = read(text);
+    const auto certificate = read_certificate(text);
     if (!certificate) return std::unexpected(certificate.error());
-    auto chosen = ctx_for(*certificate);
-    if (!chosen) return std::unexpected(chosen.error());
-    SSL_CTX* ctx = *chosen;
-    if (SSL_CTX_use_certificate(ctx, certificate->leaf.get()) != 1 ||
-        SSL_CTX_use_PrivateKey(ctx, certificate->key.get()) != 1) {
-      return fail(Errc::kInvalid, text.chain_name + " cannot be used: " + take_error("unknown"));
-    }
-    for (const X509Ptr& next : certificate->rest) SSL_CTX_add1_chain_cert(ctx, next.get());
-    return {};
+    const auto ctx = ctx_for(*certificate);
+    if (!ctx) return std::unexpected(ctx.error());
+    return use_certificate(*ctx, *certificate, text);
   }
 
  private:
   [[nodiscard]] Result<SSL_CTX*> ctx_for(const Certificate& certificate) {
-    std::vector<std::string> names = names_of(certificate.leaf.get());
+    std::vector<std::string> names = host_names_of(*certificate.leaf);
     const auto found = std::ranges::find(named_, names, &Named::names);
     if (found != named_.end()) return found->ctx.get();
     auto made = new_ctx();
