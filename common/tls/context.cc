@@ -3,6 +3,7 @@
 #include <openssl/pem.h>
 
 #include "common/base/limits.h"
+#include "common/tls/certificate.h"
 #include "common/tls/context_parts.h"
 
 namespace daphnis::tls {
@@ -71,6 +72,12 @@ Result<std::shared_ptr<const Context>> client_context(const ClientSettings& sett
     SSL_CTX_set_default_verify_paths(ctx.get());
   } else if (auto trusted = trust(ctx.get(), settings.ca, settings.ca_name); !trusted) {
     return std::unexpected(trusted.error());
+  }
+  if (settings.certificate) {
+    const auto certificate = read_certificate(*settings.certificate);
+    if (!certificate) return std::unexpected(certificate.error());
+    auto used = use_certificate(ctx.get(), *certificate, *settings.certificate);
+    if (!used) return std::unexpected(used.error());
   }
   SSL_CTX_set_alpn_protos(ctx.get(), reinterpret_cast<const uint8_t*>(kAlpn.data()),
                           static_cast<unsigned>(kAlpn.size()));

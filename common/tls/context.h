@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,6 +49,8 @@ struct ClientSettings {
   /// The certificates (PEM) of the CAs that are trusted; empty: those of the system.
   std::string ca = {};
   std::string ca_name = {};  ///< The name that errors use for `ca`.
+  /// Shown to servers that ask for one.
+  std::optional<CertificateText> certificate = {};
 };
 /// Errors: as server_context().
 [[nodiscard]] Result<std::shared_ptr<const Context>> client_context(const ClientSettings& settings);

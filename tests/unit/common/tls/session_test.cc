@@ -221,6 +221,9 @@ TEST_CASE("a certificate that cannot be used is refused with its file's name", "
   const auto no_ca = client_context({.ca = "junk", .ca_name = "ca.pem"});
   REQUIRE_FALSE(no_ca);
   CHECK(no_ca.error().detail.find("ca.pem") == 0);
+  const auto no_key = client_context({.ca = ca.certificate(), .certificate = bad});
+  REQUIRE_FALSE(no_key);
+  CHECK(no_key.error().detail.find("edge.test.key is not the key of") == 0);
 }
 
 TEST_CASE("ticket keys are read as nginx takes them", "[tls]") {
