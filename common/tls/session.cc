@@ -1,7 +1,6 @@
 #include "common/tls/session.h"
 
 #include <openssl/err.h>
-#include <openssl/x509v3.h>
 
 #include <algorithm>
 #include <array>
@@ -11,7 +10,7 @@
 #include "common/base/check.h"
 #include "common/base/ip_address.h"
 #include "common/base/limits.h"
-#include "common/tls/openssl.h"
+#include "common/tls/verdict.h"
 
 namespace daphnis::tls {
 namespace {
@@ -76,6 +75,22 @@ struct SessionBio {
   }
 };
 
+/// OpenSSL's calls for a session of the side that connects.
+struct SessionCalls {
+  static Session& of(const SSL* ssl) { return *static_cast<Session*>(SSL_get_app_data(ssl)); }
+
+  /// `is_good`: nothing is wrong with what was checked so far.
+  static int on_certificate(int is_good, X509_STORE_CTX* found) {
+    if (is_good == 1) return 1;
+    const void* ssl = X509_STORE_CTX_get_ex_data(found, SSL_get_ex_data_X509_STORE_CTX_idx());
+    Session& session = of(static_cast<const SSL*>(ssl));
+    Verdict verdict = certificate_verdict(found, session.host_);
+    session.fault_ = verdict.fault;
+    session.problem_ = std::move(verdict.problem);
+    return 0;
+  }
+};
+
 /// The time of one call, in which the session has a wire.
 class Session::Use {
  public:
@@ -126,8 +141,11 @@ std::unique_ptr<Session> Session::accept(std::shared_ptr<const Context> context)
 std::unique_ptr<Session> Session::connect(std::shared_ptr<const Context> context,
                                           const std::string& host) {
   std::unique_ptr<Session> session(new Session(std::move(context)));
+  session->host_ = host;
   SSL* ssl = session->ssl_;
   SSL_set_connect_state(ssl);
+  SSL_set_app_data(ssl, session.get());
+  SSL_set_verify(ssl, SSL_VERIFY_PEER, SessionCalls::on_certificate);
   if (IpAddress::parse(host)) {
     X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host.c_str());
   } else {
@@ -164,12 +182,14 @@ Session::Handshake Session::handshake(Wire& wire) {
   }
 }
 
-void Session::fail(std::string_view otherwise) {
-  const long verdict = SSL_get_verify_result(ssl_);
-  problem_ = take_error(otherwise);
-  if (verdict != X509_V_OK) {
-    problem_ =
-        std::string("the certificate is not good: ") + X509_verify_cert_error_string(verdict);
+void Session::fail(const std::string& otherwise) {
+  Verdict verdict = take_verdict(ssl_, otherwise);
+  if (fault_ != Fault::kNone) return;  // What was wrong with the certificate says more.
+  fault_ = verdict.fault;
+  problem_ = std::move(verdict.problem);
+  // The side that was connected to has asked for a certificate.
+  if (const long result = SSL_get_verify_result(ssl_); result != X509_V_OK) {
+    problem_ = std::string("the certificate is not good: ") + X509_verify_cert_error_string(result);
   }
 }
 

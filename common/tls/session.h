@@ -9,6 +9,7 @@
 
 #include "common/base/slice.h"
 #include "common/tls/context.h"
+#include "common/tls/fault.h"
 #include "common/tls/wire.h"
 
 struct ssl_st;
@@ -64,6 +65,7 @@ class Session {
 
   /// Why the session failed, in plain words; empty where it did not.
   [[nodiscard]] const std::string& problem() const { return problem_; }
+  [[nodiscard]] Fault fault() const { return fault_; }
   /// The common name of the certificate that the peer has shown and that was found good; empty
   /// where it has shown none, or that has none.
   [[nodiscard]] std::string peer_name() const;
@@ -72,16 +74,19 @@ class Session {
 
  private:
   friend struct SessionBio;
+  friend struct SessionCalls;
   explicit Session(std::shared_ptr<const Context> context);
 
   class Use;
   [[nodiscard]] bool refill();
   [[nodiscard]] Written write_record(Bytes content);
-  void fail(std::string_view otherwise);
+  void fail(const std::string& otherwise);
 
   std::shared_ptr<const Context> context_;
   ssl_st* ssl_;
+  std::string host_;  ///< Whom the side that connects asked for.
   std::string problem_;
+  Fault fault_ = Fault::kNone;
   Bytes input_;                ///< Records that were read and not yet taken; valid in one call.
   std::vector<uint8_t> kept_;  ///< The same between two calls.
   size_t pending_bytes_ = 0;   ///< Content of the record that is not written whole.

@@ -142,18 +142,22 @@ TEST_CASE("a client takes only a certificate that is for the name and of a CA it
     CertificateText certificate;
     std::string host;
     std::string why;
+    Fault fault;
   };
-  const Case cases[] = {{good, "edge.test", ""},
-                        {good, "other.test", "hostname mismatch"},
-                        {good, "127.0.0.1", "IP address mismatch"},
-                        {expired, "edge.test", "certificate has expired"},
-                        {other.issue({"edge.test"}), "edge.test", "unable to get local issuer"}};
+  const Case cases[] = {
+      {good, "edge.test", "", Fault::kNone},
+      {good, "other.test", "is for edge.test, and not for other.test", Fault::kWrongName},
+      {good, "127.0.0.1", "is for edge.test, and not for 127.0.0.1", Fault::kWrongName},
+      {expired, "edge.test", "the certificate has expired on 2", Fault::kOutOfDate},
+      {other.issue({"edge.test"}), "edge.test", "signed by \"another CA of tests\"",
+       Fault::kNotTrusted}};
   for (const Case& each : cases) {
     CAPTURE(each.host, each.why);
     TwoSides both(server_of({each.certificate}), client_of(ca), each.host);
     const auto [of_client, of_server] = both.shake();
     CHECK(of_client == (each.why.empty() ? Handshake::kDone : Handshake::kFailed));
     CHECK(both.client->problem().find(each.why) != std::string::npos);
+    CHECK(both.client->fault() == each.fault);
     if (!each.why.empty()) CHECK(of_server == Handshake::kFailed);
   }
 }
@@ -169,7 +173,7 @@ TEST_CASE("a server shows the certificate for the name that it is asked for", "[
   }
   TwoSides unknown(server, client_of(ca), "fourth.test");
   CHECK(unknown.shake().first == Handshake::kFailed);
-  CHECK(unknown.client->problem().find("hostname mismatch") != std::string::npos);
+  CHECK(unknown.client->problem().find("and not for fourth.test") != std::string::npos);
 }
 
 TEST_CASE("what is no handshake fails it, at the first bytes", "[tls]") {
@@ -178,6 +182,25 @@ TEST_CASE("what is no handshake fails it, at the first bytes", "[tls]") {
   both.to_server = "GET / HTTP/1.1\r\nHost: edge\r\n\r\n";
   CHECK(both.server->handshake(both.server_wire) == Handshake::kFailed);
   CHECK(both.server->problem() == "http request");
+}
+
+TEST_CASE("a client says that its peer speaks no TLS", "[tls]") {
+  TestCa ca;
+  TwoSides both(server_of({ca.issue({"edge.test"})}), client_of(ca), "edge.test");
+  CHECK(both.client->handshake(both.client_wire) == Handshake::kWantsRead);
+  both.to_client = GENERATE("HTTP/1.1 400 Bad Request\r\n\r\n", "SSH-2.0-OpenSSH_9.2\r\n");
+  CHECK(both.client->handshake(both.client_wire) == Handshake::kFailed);
+  CHECK(both.client->fault() == Fault::kNotTls);
+  CHECK(both.client->problem() == "the peer does not speak TLS");
+}
+
+TEST_CASE("each side says what the other refused", "[tls]") {
+  TestCa ca;
+  TestCa other("another CA of tests");
+  TwoSides both(server_of({other.issue({"edge.test"})}), client_of(ca), "edge.test");
+  both.shake();
+  CHECK(both.server->problem() == "the peer refused: unknown CA");
+  CHECK(both.server->fault() == Fault::kCertificateRefused);
 }
 
 TEST_CASE("a peer that goes in the handshake fails it", "[tls]") {
