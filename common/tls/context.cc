@@ -5,6 +5,7 @@
 #include "common/base/limits.h"
 #include "common/tls/certificate.h"
 #include "common/tls/context_parts.h"
+#include "common/tls/tickets.h"
 
 namespace daphnis::tls {
 namespace {
@@ -21,9 +22,11 @@ class ClientContext final : public Context {
  public:
   explicit ClientContext(SslCtxPtr ctx) : ctx_(std::move(ctx)) {}
   [[nodiscard]] ssl_ctx_st* raw() const override { return ctx_.get(); }
+  [[nodiscard]] Tickets* tickets() const override { return &tickets_; }
 
  private:
   SslCtxPtr ctx_;
+  mutable Tickets tickets_;
 };
 
 }  // namespace
@@ -68,6 +71,8 @@ bool is_our_protocol(std::string_view offered) {
 Result<std::shared_ptr<const Context>> client_context(const ClientSettings& settings) {
   SslCtxPtr ctx = new_ssl_ctx(TLS_client_method());
   SSL_CTX_set_verify(ctx.get(), SSL_VERIFY_PEER, nullptr);
+  SSL_CTX_set_session_cache_mode(ctx.get(), SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+  SSL_CTX_sess_set_new_cb(ctx.get(), on_new_ticket);
   if (settings.ca.empty()) {
     SSL_CTX_set_default_verify_paths(ctx.get());
   } else if (auto trusted = trust(ctx.get(), settings.ca, settings.ca_name); !trusted) {

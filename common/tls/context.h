@@ -14,9 +14,11 @@ struct ssl_ctx_st;
 
 namespace daphnis::tls {
 
-/// What all TLS sessions of one side have in common (OpenSSL's SSL_CTX). Immutable; shared by its
-/// sessions, so that a new one takes the place of an old one without ending anybody's session. TLS
-/// 1.2 and 1.3, ALPN `http/1.1` (RFC 7301), no renegotiation, no early data.
+class Tickets;
+
+/// What all TLS sessions of one side have in common (OpenSSL's SSL_CTX). Its settings never change;
+/// shared by its sessions, so that a new one takes the place of an old one without ending anybody's
+/// session. TLS 1.2 and 1.3, ALPN `http/1.1` (RFC 7301), no renegotiation, no early data.
 class Context {
  public:
   virtual ~Context() = default;
@@ -25,6 +27,8 @@ class Context {
 
   /// For Session.
   [[nodiscard]] virtual ssl_ctx_st* raw() const = 0;
+  /// For Session: where a client keeps what its sessions are resumed with; null: a server.
+  [[nodiscard]] virtual Tickets* tickets() const { return nullptr; }
 
  protected:
   Context() = default;
@@ -52,6 +56,7 @@ struct ClientSettings {
   /// Shown to servers that ask for one.
   std::optional<CertificateText> certificate = {};
 };
+/// Its sessions resume earlier ones of the same peer, by the tickets that the peer gave.
 /// Errors: as server_context().
 [[nodiscard]] Result<std::shared_ptr<const Context>> client_context(const ClientSettings& settings);
 

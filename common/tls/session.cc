@@ -10,6 +10,8 @@
 #include "common/base/check.h"
 #include "common/base/ip_address.h"
 #include "common/base/limits.h"
+#include "common/tls/context_parts.h"
+#include "common/tls/tickets.h"
 #include "common/tls/verdict.h"
 
 namespace daphnis::tls {
@@ -89,7 +91,21 @@ struct SessionCalls {
     session.problem_ = std::move(verdict.problem);
     return 0;
   }
+
+  static void on_ticket(const SSL* ssl, const SSL_SESSION* ticket) {
+    const Session& session = of(ssl);
+    // A copy: OpenSSL spoils its own where a connection is closed without a word.
+    TicketPtr copy(SSL_SESSION_dup(ticket));
+    if (copy && SSL_SESSION_is_resumable(copy.get()) == 1) {
+      session.context_->tickets()->keep(session.peer_, std::move(copy));
+    }
+  }
 };
+
+int on_new_ticket(SSL* ssl, SSL_SESSION* ticket) {
+  SessionCalls::on_ticket(ssl, ticket);
+  return 0;  // OpenSSL keeps its own.
+}
 
 /// The time of one call, in which the session has a wire.
 class Session::Use {
@@ -139,13 +155,16 @@ std::unique_ptr<Session> Session::accept(std::shared_ptr<const Context> context)
 }
 
 std::unique_ptr<Session> Session::connect(std::shared_ptr<const Context> context,
-                                          const std::string& host) {
+                                          const std::string& host, uint16_t port) {
   std::unique_ptr<Session> session(new Session(std::move(context)));
   session->host_ = host;
+  session->peer_ = host + ":" + std::to_string(port);
   SSL* ssl = session->ssl_;
   SSL_set_connect_state(ssl);
   SSL_set_app_data(ssl, session.get());
   SSL_set_verify(ssl, SSL_VERIFY_PEER, SessionCalls::on_certificate);
+  const TicketPtr ticket = session->context_->tickets()->take(session->peer_);
+  if (ticket) SSL_set_session(ssl, ticket.get());
   if (IpAddress::parse(host)) {
     X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host.c_str());
   } else {
@@ -178,6 +197,7 @@ Session::Handshake Session::handshake(Wire& wire) {
       return Handshake::kWantsWrite;
     default:
       fail("the connection ended in the handshake");
+      if (Tickets* tickets = context_->tickets()) tickets->forget(peer_);
       return Handshake::kFailed;
   }
 }

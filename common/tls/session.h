@@ -27,8 +27,10 @@ class Session {
   /// The side that was connected to.
   [[nodiscard]] static std::unique_ptr<Session> accept(std::shared_ptr<const Context> context);
   /// The side that connects to `host`, a name or an address, for which the certificate must be.
+  /// `port` tells servers on one host apart, whose sessions are not each other's to resume.
   [[nodiscard]] static std::unique_ptr<Session> connect(std::shared_ptr<const Context> context,
-                                                        const std::string& host);
+                                                        const std::string& host,
+                                                        uint16_t port = 443);
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -85,6 +87,7 @@ class Session {
   std::shared_ptr<const Context> context_;
   ssl_st* ssl_;
   std::string host_;  ///< Whom the side that connects asked for.
+  std::string peer_;  ///< The same with its port.
   std::string problem_;
   Fault fault_ = Fault::kNone;
   Bytes input_;                ///< Records that were read and not yet taken; valid in one call.

@@ -48,9 +48,10 @@ class MemoryWire final : public Wire {
 /// A client and a server, each with its end of one wire.
 struct TwoSides {
   TwoSides(std::shared_ptr<const Context> server_context,
-           std::shared_ptr<const Context> client_context, const std::string& host)
+           std::shared_ptr<const Context> client_context, const std::string& host,
+           uint16_t port = 443)
       : server(Session::accept(std::move(server_context))),
-        client(Session::connect(std::move(client_context), host)) {}
+        client(Session::connect(std::move(client_context), host, port)) {}
 
   /// Shakes hands until nothing moves any more, and returns how it ended for each side.
   std::pair<Session::Handshake, Session::Handshake> shake() {
