@@ -122,8 +122,10 @@ class ServerContext final : public Context {
         EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), nullptr, key->aes.data(), iv, makes) != 1) {
       return -1;
     }
-    // 2: opened, and a ticket of the first key is to take its place.
-    return makes == 1 || key == &self->keys_.first() ? 1 : 2;
+    // 2: opened, and a ticket of the first key is to take its place, as it must where a ticket is
+    // good for one session (RFC 8446, appendix C.4).
+    const bool is_spent = SSL_version(ssl) >= TLS1_3_VERSION || key != &self->keys_.first();
+    return makes == 0 && is_spent ? 2 : 1;
   }
 
   TicketKeys keys_;
