@@ -17,6 +17,7 @@
 #include "l2/disk/pack.h"
 #include "l2/disk/token_file.h"
 #include "l2/disk/unpack.h"
+#include "l2/uv/client_tls.h"
 #include "l2/uv/serve.h"
 
 namespace daphnis::l2 {
@@ -42,6 +43,7 @@ struct ServeFlags {
   std::string log_level = "info";
   std::string log_file;
   std::string token_file;
+  ClientTlsFiles tls;
 };
 
 /// What is wrong with a text that names one or (DAPHNIS_L1) several L1s; empty: nothing.
@@ -61,7 +63,9 @@ std::string check_id(const std::string& text) {
 CLI::App* add_serve(uv::SettingsReader& reader, ServeFlags& flags) {
   CLI::App* command = reader.begin_command(
       "serve", "Register at edges (L1s) and answer them from a folder of CAR files");
-  reader.add("l1", flags.l1, "An edge, http://HOST:PORT; may be given many times")
+  reader
+      .add("l1", flags.l1,
+           "An edge, https://HOST:PORT or http://HOST:PORT; may be given many times")
       ->check(CLI::Validator([](std::string& text) { return check_l1s(text); }, "URL"));
   reader.add("store", flags.store, "Folder with .car files (versions 1 and 2)")
       ->check(CLI::ExistingDirectory);
@@ -75,6 +79,15 @@ CLI::App* add_serve(uv::SettingsReader& reader, ServeFlags& flags) {
   reader.add("log-file", flags.log_file, "File for the log, opened anew on SIGUSR1");
   reader.add("token-file", flags.token_file,
              "File with the token that the edges' operator gave; says the L2's name, too");
+  reader.add("ca", flags.tls.ca,
+             "File of the CAs that are trusted with https, in place of the system's (PEM)");
+  CLI::Option* certificate = reader.add(
+      "cert", flags.tls.certificate,
+      "File of a certificate for edges that ask for one, and what leads to its CA (PEM)");
+  CLI::Option* key = reader.add("key", flags.tls.key,
+                                "File of the key of --cert, which others may not read (PEM)");
+  certificate->needs(key);
+  key->needs(certificate);
   return command;
 }
 
@@ -104,7 +117,7 @@ int run_serve(const ServeFlags& flags, bool checks_only) {
     }
   }
   // CLI11's required() cannot be used: it is checked before `serve --config FILE` has been read.
-  if (settings.l1s.empty()) return complain("serve needs --l1 http://HOST:PORT");
+  if (settings.l1s.empty()) return complain("serve needs --l1 https://HOST:PORT");
   if (settings.store.empty()) return complain("serve needs --store FOLDER");
   if (!flags.token_file.empty()) {
     const auto id = id_in_token(flags.token_file);
@@ -114,6 +127,13 @@ int run_serve(const ServeFlags& flags, bool checks_only) {
                       ", and --id says " + flags.id);
     }
     settings.l2_id = *id;
+  }
+  if (std::ranges::any_of(settings.l1s, &L1Url::is_tls)) {
+    auto tls = read_client_context(flags.tls);
+    if (!tls) return complain(tls.error().detail_text());
+    settings.tls = std::move(*tls);
+  } else if (!flags.tls.empty()) {
+    return complain("--ca, --cert and --key are for https, and no --l1 begins with https://");
   }
   if (checks_only) {
     fmt::print("daphnis-l2: the settings are good\n");

@@ -60,9 +60,9 @@ MAY_USE = {
     "worker/uv": ["worker/driver", "common/uv/tls"],
     "worker/main.cc": ["worker/uv"],
 
-    "l2/core": ["common/request"],
+    "l2/core": ["common/request", "common/tls"],
     "l2/disk": ["l2/core", "common/proof"],
-    "l2/uv": ["l2/disk", "common/uv"],
+    "l2/uv": ["l2/disk", "common/uv/tls"],
     "l2/main.cc": ["l2/uv"],
 }
 

@@ -130,9 +130,10 @@ void L1Session::on_registration_refused(const L1Refusal& refusal, uint64_t now_m
        now_ms);
 }
 
-void L1Session::on_registration_lost(std::string_view why, uint64_t now_ms) {
+void L1Session::on_registration_lost(std::string_view why, uint64_t now_ms,
+                                     std::string_view advice) {
   if (state_ != State::kOpening && state_ != State::kRegistered) return;
-  lose({.why = why.empty() ? "the L1 closed the connection" : why}, now_ms);
+  lose({.why = why.empty() ? "the L1 closed the connection" : why, .advice = advice}, now_ms);
 }
 
 void L1Session::on_registration_ended(std::string_view reason, uint64_t now_ms) {

@@ -106,8 +106,8 @@ class L1Session {
   void on_registration_bytes(Bytes bytes, uint64_t now_ms);
   /// The L1 replied with another status than 200.
   void on_registration_refused(const L1Refusal& refusal, uint64_t now_ms);
-  /// The connection could not be made, or it ended.
-  void on_registration_lost(std::string_view why, uint64_t now_ms);
+  /// The connection could not be made, or it ended. `advice`: what the owner can do about it.
+  void on_registration_lost(std::string_view why, uint64_t now_ms, std::string_view advice = {});
   /// The L1 ended the registration; `reason` is its Daphnis-Reason, empty where it sent none.
   void on_registration_ended(std::string_view reason, uint64_t now_ms);
   /// The store has changed.

@@ -8,9 +8,12 @@
 namespace daphnis::l2 {
 namespace {
 
+constexpr std::string_view kScheme = "http://";
+constexpr std::string_view kTlsScheme = "https://";
+
 std::unexpected<Error> not_a_url(std::string_view text) {
-  return fail(Errc::kInvalid,
-              "not an L1's address: " + std::string(text) + " (wanted is http://HOST:PORT)");
+  return fail(Errc::kInvalid, "not an L1's address: " + std::string(text) +
+                                  " (wanted is https://HOST:PORT or http://HOST:PORT)");
 }
 
 bool is_ipv6_byte(char c) {
@@ -25,18 +28,23 @@ std::string L1Url::authority() const {
   return (is_v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
+std::string L1Url::text() const {
+  return std::string(is_tls ? kTlsScheme : kScheme) + authority();
+}
+
 Result<L1Url> parse_l1_url(std::string_view text) {
+  L1Url url{.port = 80};
   std::string_view rest = text;
-  if (rest.starts_with("https://")) {
-    return fail(Errc::kUnsupported, "https is not spoken yet; use http://HOST:PORT");
+  if (rest.starts_with(kTlsScheme)) {
+    url = {.port = 443, .is_tls = true};
+    rest.remove_prefix(kTlsScheme.size());
+  } else if (rest.starts_with(kScheme)) {
+    rest.remove_prefix(kScheme.size());
+  } else {
+    return not_a_url(text);
   }
-  constexpr std::string_view kScheme = "http://";
-  if (!rest.starts_with(kScheme)) return not_a_url(text);
-  rest.remove_prefix(kScheme.size());
   if (rest.ends_with('/')) rest.remove_suffix(1);
 
-  L1Url url;
-  url.port = 80;
   std::string_view after_host;
   if (rest.starts_with('[')) {
     const size_t end = rest.find(']');

@@ -26,11 +26,13 @@ void keep_start(Bytes bytes, std::string& held) {
 
 }  // namespace
 
-L1Client::L1Client(uv::Loop& loop, uv::Log& log, Store& store, L1Url url, SessionSettings settings,
-                   Random random, TokenFile* token_file)
+L1Client::L1Client(uv::Loop& loop, uv::Log& log, Store& store, L1Url url,
+                   std::shared_ptr<const tls::Context> tls, SessionSettings settings, Random random,
+                   TokenFile* token_file)
     : loop_(loop),
       log_(log),
       url_(std::move(url)),
+      tls_(std::move(tls)),
       generation_(settings.generation),
       token_file_(token_file),
       links_kept_max_(settings.capacity),
@@ -119,39 +121,39 @@ void L1Client::do_command(KeepToken& command) {
 }
 
 void L1Client::do_command(OpenRegistration& command) {
-  registration_ = std::make_unique<Link>(loop_, url_);
-  registration_->begin({.on_ready =
-                            [this, target = std::move(command.target)] {
-                              registration_->write(head_of_registration(target));
-                            },
-                        .on_head =
-                            [this](const http::Head& reply) {
-                              if (reply.status != 200) return begin_refusal(reply);
-                              const std::string* key = reply.find("Daphnis-Session");
-                              if (key) session_.on_session_key(*key);
-                              session_.on_registration_head(reply.status, retry_after_of(reply),
-                                                            loop_.now_ms());
-                              after_input();
-                            },
-                        .on_body =
-                            [this](Bytes bytes) {
-                              if (refusal_) return keep_start(bytes, refusal_body_);
-                              session_.on_registration_bytes(bytes, loop_.now_ms());
-                              after_input();
-                            },
-                        .on_end =
-                            [this] {
-                              if (refusal_) return end_refusal();
-                              session_.on_registration_ended(
-                                  registration_->trailer("Daphnis-Reason"), loop_.now_ms());
-                              after_input();
-                            },
-                        .on_lost =
-                            [this](const std::string& why) {
-                              if (refusal_) return end_refusal();
-                              session_.on_registration_lost(why, loop_.now_ms());
-                              after_input();
-                            }});
+  registration_ = new_link();
+  registration_->begin(
+      {.on_ready =
+           [this, target = std::move(command.target)] {
+             registration_->write(head_of_registration(target));
+           },
+       .on_head =
+           [this](const http::Head& reply) {
+             if (reply.status != 200) return begin_refusal(reply);
+             const std::string* key = reply.find("Daphnis-Session");
+             if (key) session_.on_session_key(*key);
+             session_.on_registration_head(reply.status, retry_after_of(reply), loop_.now_ms());
+             after_input();
+           },
+       .on_body =
+           [this](Bytes bytes) {
+             if (refusal_) return keep_start(bytes, refusal_body_);
+             session_.on_registration_bytes(bytes, loop_.now_ms());
+             after_input();
+           },
+       .on_end =
+           [this] {
+             if (refusal_) return end_refusal();
+             session_.on_registration_ended(registration_->trailer("Daphnis-Reason"),
+                                            loop_.now_ms());
+             after_input();
+           },
+       .on_lost =
+           [this](const std::string& why) {
+             if (refusal_) return end_refusal();
+             session_.on_registration_lost(why, loop_.now_ms(), registration_->advice());
+             after_input();
+           }});
 }
 
 void L1Client::do_command(CloseRegistration&) {
@@ -177,7 +179,7 @@ void L1Client::do_command(PostHoldings& command) {
   holdings_body_.clear();
   holdings_timeout_.start(limits::kHoldingsReplyMs);
   std::string message = head_of(command) + command.body;
-  holdings_ = std::make_unique<Link>(loop_, url_);
+  holdings_ = new_link();
   holdings_->begin({.on_ready = [this, message = std::move(message)] { holdings_->write(message); },
                     .on_head =
                         [this](const http::Head& reply) {
@@ -259,8 +261,12 @@ void L1Client::do_command(WriteLog& command) {
   log_.write(command.level, std::move(command.line.add("l1", url_.authority())));
 }
 
+std::unique_ptr<Link> L1Client::new_link() const {
+  return std::make_unique<Link>(loop_, url_, tls_);
+}
+
 std::unique_ptr<Link> L1Client::take_link(bool is_fresh) {
-  if (is_fresh || resting_.empty()) return std::make_unique<Link>(loop_, url_);
+  if (is_fresh || resting_.empty()) return new_link();
   std::unique_ptr<Link> link = std::move(resting_.back().link);
   resting_.pop_back();
   return link;

@@ -20,9 +20,11 @@ namespace daphnis::l2 {
 /// idle connections kept for further uploads. Owned by `serve`.
 class L1Client {
  public:
-  /// `token_file` outlives the client; null: no token is shown.
-  L1Client(uv::Loop& loop, uv::Log& log, Store& store, L1Url url, SessionSettings settings,
-           Random random, TokenFile* token_file);
+  /// `tls` is for an L1 that TLS is spoken with; it may be null for others. `token_file` outlives
+  /// the client; null: no token is shown.
+  L1Client(uv::Loop& loop, uv::Log& log, Store& store, L1Url url,
+           std::shared_ptr<const tls::Context> tls, SessionSettings settings, Random random,
+           TokenFile* token_file);
   L1Client(const L1Client&) = delete;
   L1Client& operator=(const L1Client&) = delete;
 
@@ -54,6 +56,7 @@ class L1Client {
   void end_holdings(const L1Refusal& reply);
   void end_upload(const Uuid& id, const UploadResult& result);
   void log_upload(const Order& order, const UploadResult& result);
+  [[nodiscard]] std::unique_ptr<Link> new_link() const;
   [[nodiscard]] std::unique_ptr<Link> take_link(bool is_fresh);
   void keep_link(std::unique_ptr<Link> link);
   void drop_resting(const Link* link);
@@ -68,6 +71,7 @@ class L1Client {
   uv::Loop& loop_;
   uv::Log& log_;
   L1Url url_;
+  std::shared_ptr<const tls::Context> tls_;
   Generation generation_;
   TokenFile* token_file_;
   size_t links_kept_max_;

@@ -1,15 +1,18 @@
 #include "l2/uv/link.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/base/check.h"
 #include "common/http/http_head.h"
+#include "l2/core/tls_advice.h"
 
 namespace daphnis::l2 {
 
-Link::Link(uv::Loop& loop, const L1Url& to)
+Link::Link(uv::Loop& loop, const L1Url& to, std::shared_ptr<const tls::Context> tls)
     : loop_(loop),
       to_(to),
+      tls_(std::move(tls)),
       later_(loop, [this] { std::shared_ptr(events_)->on_ready(); }),
       is_alive_(std::make_shared<bool>(true)) {}
 
@@ -47,24 +50,47 @@ std::string Link::trailer(std::string_view name) const {
 void Link::connect() {
   dial_ = std::make_unique<Dial>(loop_, to_, [this](Result<uv::UvPtr<uv_tcp_t>> result) {
     if (!result) return lose(result.error().text());
-    stream_ = std::make_unique<uv::Stream>(
-        std::move(*result), uv::Stream::Events{
-                                .on_bytes = [this](Bytes bytes) { on_bytes(bytes); },
-                                .on_end = [this](const std::string& why) { on_closed(why); },
-                                .on_drained =
-                                    [this] {
-                                      const auto events = events_;
-                                      if (events->on_drained) events->on_drained();
-                                    },
-                            });
-    stream_->start();
     dial_.reset();
-    std::shared_ptr(events_)->on_ready();
+    if (to_.is_tls) return shake_hands(std::move(*result));
+    open(std::make_unique<uv::Stream>(std::move(*result), stream_events()));
   });
+}
+
+void Link::shake_hands(uv::UvPtr<uv_tcp_t> tcp) {
+  handshake_ = std::make_unique<ClientHandshake>(
+      loop_, std::move(tcp), tls::Session::connect(tls_, to_.host, to_.port),
+      [this](ClientHandshake::Done done) {
+        if (!done.tcp) {
+          advice_ = advice_for(done.session->fault(), to_);
+          return lose(done.why);
+        }
+        handshake_.reset();
+        auto stream = std::make_unique<uv::TlsStream>(loop_, std::move(done.tcp),
+                                                      std::move(done.session), stream_events());
+        tls_stream_ = stream.get();
+        open(std::move(stream));
+      });
+}
+
+uv::ByteStream::Events Link::stream_events() {
+  return {.on_bytes = [this](Bytes bytes) { on_bytes(bytes); },
+          .on_end = [this](const std::string& why) { on_closed(why); },
+          .on_drained =
+              [this] {
+                const auto events = events_;
+                if (events->on_drained) events->on_drained();
+              }};
+}
+
+void Link::open(std::unique_ptr<uv::ByteStream> stream) {
+  stream_ = std::move(stream);
+  stream_->start();
+  std::shared_ptr(events_)->on_ready();
 }
 
 void Link::on_bytes(Bytes bytes) {
   using Event = http::Parser::Event;
+  if (!std::exchange(has_read_, true) && !to_.is_tls) advice_ = advice_for_no_http(bytes, to_);
   if (is_idle_) return lose("the L1 spoke out of turn");
   const std::shared_ptr<bool> is_alive = is_alive_;
   while (*is_alive) {
@@ -96,6 +122,11 @@ void Link::on_closed(const std::string& why) {
   if (parser_.on_eof() == http::Parser::Event::kEnd) {
     if (events->on_end) events->on_end();
     return;
+  }
+  if (tls_stream_) {
+    advice_ = advice_for(tls_stream_->fault(), to_);
+  } else if (!has_read_) {
+    advice_ = advice_for_no_http({}, to_);
   }
   lose(why.empty() ? "the L1 closed the connection" : why);
 }

@@ -5,17 +5,20 @@
 #include <string>
 
 #include "common/http/http_parser.h"
+#include "common/tls/context.h"
+#include "common/uv/byte_stream.h"
 #include "common/uv/loop.h"
-#include "common/uv/stream.h"
+#include "common/uv/tls/tls_stream.h"
 #include "l2/core/l1_url.h"
+#include "l2/uv/client_handshake.h"
 #include "l2/uv/dial.h"
 
 namespace daphnis::l2 {
 
-/// A client connection to an L1: HTTP/1.1, one exchange at a time, and further ones where the L1
-/// keeps the connection open. Owned by the exchange (a registration, a post of holdings, an upload)
-/// or, while idle, by the client's pool. Its destruction cancels the exchange and is allowed inside
-/// its events.
+/// A client connection to an L1, over TLS or in plain text: HTTP/1.1, one exchange at a time, and
+/// further ones where the L1 keeps the connection open. Owned by the exchange (a registration, a
+/// post of holdings, an upload) or, while idle, by the client's pool. Its destruction cancels the
+/// exchange and is allowed inside its events.
 class Link {
  public:
   struct Events {
@@ -32,7 +35,8 @@ class Link {
     std::function<void(const std::string& why)> on_lost;
   };
 
-  Link(uv::Loop& loop, const L1Url& to);
+  /// `tls` is for an L1 that TLS is spoken with; it may be null for others.
+  Link(uv::Loop& loop, const L1Url& to, std::shared_ptr<const tls::Context> tls);
   ~Link();
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
@@ -47,6 +51,8 @@ class Link {
 
   /// In on_end: the field of that name behind the reply's body; empty where there is none.
   [[nodiscard]] std::string trailer(std::string_view name) const;
+  /// In on_lost: what the owner of this L2 can do about it; empty where nothing is known to help.
+  [[nodiscard]] const std::string& advice() const { return advice_; }
   /// Between exchanges: true where the connection is open and the last exchange is complete.
   [[nodiscard]] bool is_reusable() const { return is_idle_; }
   /// True where this is not the connection's first exchange, so that the L1 may have closed the
@@ -55,20 +61,28 @@ class Link {
 
  private:
   void connect();
+  void shake_hands(uv::UvPtr<uv_tcp_t> tcp);
+  void open(std::unique_ptr<uv::ByteStream> stream);
+  [[nodiscard]] uv::ByteStream::Events stream_events();
   void on_bytes(Bytes bytes);
   void on_closed(const std::string& why);
   void lose(const std::string& why);
 
   uv::Loop& loop_;
   L1Url to_;
+  std::shared_ptr<const tls::Context> tls_;
   /// Shared with the event under way, which may destroy this link or call begin().
   std::shared_ptr<const Events> events_;
   std::unique_ptr<Dial> dial_;
-  std::unique_ptr<uv::Stream> stream_;
+  std::unique_ptr<ClientHandshake> handshake_;
+  std::unique_ptr<uv::ByteStream> stream_;
+  const uv::TlsStream* tls_stream_ = nullptr;  ///< The same, where it is over TLS.
   uv::Timer later_;
   http::Parser parser_{http::Parser::Kind::kResponse};
   uint64_t exchanges_ = 0;
   bool is_idle_ = false;
+  bool has_read_ = false;  ///< Bytes of a reply have come.
+  std::string advice_;
   std::shared_ptr<bool> is_alive_;  ///< False once an event has destroyed this link.
 };
 

@@ -80,8 +80,8 @@ Server::Server(uv::Loop& loop, uv::Log& log, Store& store, const ServeSettings& 
                                 .has_token = token_file != nullptr};
   const Random random = random_source();
   for (const L1Url& url : settings.l1s) {
-    clients_.push_back(
-        std::make_unique<L1Client>(loop, log, store, url, session, random, token_file));
+    clients_.push_back(std::make_unique<L1Client>(loop, log, store, url, settings.tls, session,
+                                                  random, token_file));
   }
   const auto tell_all = [this](const Holdings& holdings, bool is_complete) {
     for (auto& client : clients_) client->on_holdings(holdings, is_complete);

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "common/base/logfmt.h"
+#include "common/tls/context.h"
 #include "l2/core/l1_session.h"
 #include "l2/core/l1_url.h"
 
@@ -12,6 +14,8 @@ namespace daphnis::l2 {
 
 struct ServeSettings {
   std::vector<L1Url> l1s;
+  /// Not null where TLS is spoken with one of them.
+  std::shared_ptr<const tls::Context> tls = nullptr;
   std::string l2_id;  ///< Empty: own_id() of the store.
   std::string store;
   uint32_t capacity = limits::kL2CapacityDefault;

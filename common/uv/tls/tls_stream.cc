@@ -1,12 +1,12 @@
 #include "common/uv/tls/tls_stream.h"
 
-#include <algorithm>
 #include <array>
 #include <span>
 #include <utility>
 #include <vector>
 
 #include "common/base/limits.h"
+#include "common/uv/tls/memory_wire.h"
 
 namespace daphnis::uv {
 namespace {
@@ -18,29 +18,6 @@ std::span<uint8_t> content_buffer() {
 }
 
 }  // namespace
-
-/// Records in memory: those that were read, and those to be written.
-class TlsStream::Wire final : public tls::Wire {
- public:
-  explicit Wire(Bytes in = {}) : in_(in) {}
-
-  [[nodiscard]] tls::Moved read(std::span<uint8_t> out) override {
-    if (in_.empty()) return {};
-    const size_t size = std::min(out.size(), in_.size());
-    std::ranges::copy(in_.first(size), out.begin());
-    in_ = in_.subspan(size);
-    return {.outcome = tls::Moved::Outcome::kBytes, .bytes = size};
-  }
-  [[nodiscard]] tls::Moved write(Bytes bytes, bool) override {
-    out_.append(as_text(bytes));
-    return {.outcome = tls::Moved::Outcome::kBytes, .bytes = bytes.size()};
-  }
-  [[nodiscard]] std::string take_out() { return std::move(out_); }
-
- private:
-  Bytes in_;
-  std::string out_;
-};
 
 TlsStream::TlsStream(Loop& loop, UvPtr<uv_tcp_t> tcp, std::unique_ptr<tls::Session> session,
                      Events events)
@@ -71,7 +48,7 @@ void TlsStream::stop() {
 void TlsStream::take(Bytes records) {
   const std::shared_ptr<bool> is_alive = is_alive_;
   const std::shared_ptr<const Events> events = events_;
-  Wire wire(records);
+  MemoryWire wire(records);
   while (is_reading_ && !has_ended_) {
     const std::span<uint8_t> buffer = content_buffer();
     const tls::Moved moved = session_->read(wire, buffer);
@@ -100,7 +77,7 @@ void TlsStream::end(const std::string& why) {
 }
 
 void TlsStream::write_content(std::span<const Bytes> views) {
-  Wire wire;
+  MemoryWire wire;
   static_cast<void>(session_->write(wire, views, false));  // The wire takes all.
   records_.write(wire.take_out());
 }
@@ -118,7 +95,7 @@ void TlsStream::write(Slices slices) {
 }
 
 void TlsStream::shutdown() {
-  Wire wire;
+  MemoryWire wire;
   session_->end(wire);
   records_.write(wire.take_out());
   records_.shutdown();

@@ -29,9 +29,10 @@ class TlsStream final : public ByteStream {
   void shutdown() override;
   [[nodiscard]] int fd() const override { return records_.fd(); }
 
- private:
-  class Wire;
+  /// In on_end: what kind of reason the session failed for, if it did.
+  [[nodiscard]] tls::Fault fault() const { return session_->fault(); }
 
+ private:
   /// Takes records that came, and gives on the content that is there while it is wanted.
   void take(Bytes records);
   void end(const std::string& why);

@@ -2,7 +2,6 @@
 
 #include "common/ipld/hashes.h"
 #include "l2/core/block_index.h"
-#include "l2/core/l1_url.h"
 #include "tests/unit/l2/blocks.h"
 
 using namespace daphnis;
@@ -72,20 +71,4 @@ TEST_CASE("equal digests of different hashes are kept apart", "[l2][index]") {
   const Cid sha = raw_cid("a");
   add(index, sha, {1, 0, 10});
   CHECK(index.find(*Cid::v1(codec::kRaw, hash::kDblSha2_256, sha.digest()), 8).empty());
-}
-
-TEST_CASE("an L1 is named by scheme and host and port", "[l2][url]") {
-  CHECK(*parse_l1_url("http://127.0.0.1:8090") == L1Url{"127.0.0.1", 8090});
-  CHECK(*parse_l1_url("http://edge.example.org:1/") == L1Url{"edge.example.org", 1});
-  CHECK(*parse_l1_url("http://edge") == L1Url{"edge", 80});
-  CHECK(*parse_l1_url("http://[::1]:65535") == L1Url{"::1", 65535});
-  CHECK(parse_l1_url("http://[::1]:7")->authority() == "[::1]:7");
-  CHECK(parse_l1_url("https://edge:1").error().code == Errc::kUnsupported);
-  for (const char* text :
-       {"", "edge:1", "http://", "http://:80", "http://a:0", "http://a:65536",
-        "http://a:", "ftp://a:1", "http://a:1/path", "http://a b:1", "http://a:1x", "http://[::1",
-        "http://[a]x:1", "http://user@a:1", "http://a\r\nX:1"}) {
-    CAPTURE(text);
-    CHECK_FALSE(parse_l1_url(text));
-  }
 }

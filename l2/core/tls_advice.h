@@ -1,0 +1,18 @@
+#pragma once
+
+#include <string>
+
+#include "common/base/slice.h"
+#include "common/tls/fault.h"
+#include "l2/core/l1_url.h"
+
+namespace daphnis::l2 {
+
+/// What the owner of an L2 can do about a TLS session with that L1 which failed for this; empty
+/// where nothing is known to help.
+[[nodiscard]] std::string advice_for(tls::Fault fault, const L1Url& l1);
+/// The same where an L1 was spoken to in plain text and sent `first`, the beginning of something
+/// that is no HTTP, or nothing at all, and closed the connection.
+[[nodiscard]] std::string advice_for_no_http(Bytes first, const L1Url& l1);
+
+}  // namespace daphnis::l2
