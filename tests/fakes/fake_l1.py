@@ -25,13 +25,16 @@ class Cut(Exception):
 class FakeL1:
     """Listens on a port of its own. `gate` (an Event) holds back the reading of bodies; `early`
     answers after so many bytes of one; `refuse` is a list of answers to registrations that
-    come before the first accepted one. Close it when done."""
+    come before the first accepted one; with `context` (ssl) it speaks TLS. Close it when done."""
 
     SESSION = "00112233445566778899aabbccddeeff"
 
-    def __init__(self, gate=None, early=None, refuse=(), keep_alive=True):
+    def __init__(self, gate=None, early=None, refuse=(), keep_alive=True,
+                 context=None):
         self.gate, self.early, self.refuse = gate, early, list(refuse)
         self.keep_alive = keep_alive
+        self.context = context
+        self.resumed = []  # Of each connection over TLS: whether it resumed an earlier session.
         self.lock = threading.Lock()
         self.registrations = []  # (target, time)
         self.holdings = set()
@@ -74,18 +77,23 @@ class FakeL1:
 
     def drop_registration(self):
         stream, self._stream = self._stream, None
-        stream.shutdown(socket.SHUT_RDWR)
+        self._end(stream, socket.SHUT_RDWR)
 
     def drop_connections(self):
         """Closes all but the registration."""
         for connection in self._connections:
             if connection is not self._stream:
                 try:
-                    connection.shutdown(socket.SHUT_RDWR)
+                    self._end(connection, socket.SHUT_RDWR)
                 except OSError:
                     pass
 
     # --- Connections ---
+
+    @staticmethod
+    def _end(connection, how):
+        # Not SSLSocket's own, which gives up TLS: what still comes could not be read.
+        socket.socket.shutdown(connection, how)
 
     def _accept(self):
         while True:
@@ -98,8 +106,12 @@ class FakeL1:
             threading.Thread(target=self._serve, args=(connection, number), daemon=True).start()
 
     def _serve(self, connection, number):
-        file = connection.makefile("rb")
         try:
+            if self.context:
+                connection = self.context.wrap_socket(connection, server_side=True)
+                self.resumed.append(connection.session_reused)
+                self._connections[number - 1] = connection
+            file = connection.makefile("rb")
             while True:
                 line = file.readline().decode()
                 if not line:
@@ -156,7 +168,7 @@ class FakeL1:
     def _answer_early(self, connection, post, file):
         file.read(self.early)
         connection.sendall(b"HTTP/1.1 410 Gone\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
-        connection.shutdown(socket.SHUT_WR)
+        self._end(connection, socket.SHUT_WR)
         while (data := file.read1(1 << 16)):
             post.body += data
         return False

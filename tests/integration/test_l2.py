@@ -5,7 +5,7 @@ import signal
 import threading
 import time
 
-from harness import Edge, EdgeTest, binary, car, wait_for
+from harness import Edge, EdgeTest, binary, car, over_tls, wait_for
 from harness.edge import logfmt
 
 from fake_l1 import FakeL1
@@ -19,13 +19,15 @@ class L2(EdgeTest):
         return folder
 
     def l1(self, **options):
+        if over_tls.IS_ON:
+            options["context"] = over_tls.made().server_context
         fake = FakeL1(**options)
         self.world.on_close(fake.close)
         return fake
 
     def l2(self, l1, store, *flags, host="127.0.0.1"):
         process = self.world.start(f"l2-{l1.port}", [
-            binary("daphnis-l2"), "serve", "--l1", f"http://{host}:{l1.port}", "--store", store,
+            binary("daphnis-l2"), "serve", *over_tls.l1_flags(l1.port, host), "--store", store,
             *flags])
         wait_for(l1.registered, "the L2 registers")
         return process
@@ -162,8 +164,7 @@ class L2(EdgeTest):
         l1 = self.l1()
         self.l2(l1, store)
         other = self.world.start("other", [
-            binary("daphnis-l2"), "serve", "--l1", f"http://127.0.0.1:{l1.port}",
-            "--store", store, "--id", "other"])
+            binary("daphnis-l2"), "serve", *over_tls.l1_flags(l1.port), "--store", store, "--id", "other"])
         self.assertEqual(1, other.wait(10))
         self.assertIn("another daphnis-l2 serves the store", other.text())
 
@@ -173,7 +174,7 @@ class L2(EdgeTest):
         nodes = []
         for store in stores:
             nodes.append(self.world.start(store.name, [
-                binary("daphnis-l2"), "serve", "--l1", f"http://127.0.0.1:{edge.l2_port}",
+                binary("daphnis-l2"), "serve", *over_tls.l1_flags(edge.l2_port),
                 "--store", store, "--id", "twin"]))
             wait_for(lambda node=nodes[-1]: "event=registered" in node.text(), "it registers")
         wait_for(lambda: "another node uses this id" in nodes[0].text(), "the loser says it")
@@ -188,7 +189,7 @@ class L2(EdgeTest):
     def test_a_client_port_is_called_one(self):
         edge = Edge(self.world, workers=1)
         node = self.world.start("lost", [
-            binary("daphnis-l2"), "serve", "--l1", f"http://127.0.0.1:{edge.client_port}",
+            binary("daphnis-l2"), "serve", *over_tls.l1_flags(edge.client_port),
             "--store", self.store()])
         wait_for(lambda: "is this its client port?" in node.text(), "it says what is wrong")
         self.assertIn("code=unknown_path", node.text())

@@ -12,7 +12,7 @@ import subprocess
 import threading
 import time
 
-from harness import Edge, EdgeTest, FakeL2, binary, car, free_port, sends, wait_for
+from harness import Edge, EdgeTest, FakeL2, binary, car, free_port, over_tls, sends, wait_for
 
 DAY = 86_400
 ENDPOINTS = ("/healthz", "/readyz", "/l2s", "/workers", "/cache", "/metrics", "/nothing")
@@ -174,7 +174,7 @@ class Reloading(EdgeTest):
         file.write_text(locked.token("duel"))
         owner = locked.edge.l2(stores[0], "duel", "--token-file", file)
         thief = self.world.start("thief", [
-            binary("daphnis-l2"), "serve", "--l1", f"http://127.0.0.1:{locked.edge.l2_port}",
+            binary("daphnis-l2"), "serve", *over_tls.l1_flags(locked.edge.l2_port),
             "--id", "duel", "--store", stores[1]])
         wait_for(lambda: "code=token_needed" in thief.text(), "the thief is refused")
         wait_for(lambda: "notice=contested" in owner.text(), "the owner is told")
@@ -193,7 +193,7 @@ class Reloading(EdgeTest):
         file.write_text(old + "\n")
         # Its id is in the token.
         l2 = self.world.start("l2", [
-            binary("daphnis-l2"), "serve", "--l1", f"http://127.0.0.1:{locked.edge.l2_port}",
+            binary("daphnis-l2"), "serve", *over_tls.l1_flags(locked.edge.l2_port),
             "--store", store, "--token-file", file])
         locked.edge.wait_l2("home")
         wait_for(lambda: file.read_text().strip() != old, "the successor is kept")

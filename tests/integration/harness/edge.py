@@ -91,8 +91,7 @@ class Edge:
         """The reference L2, not waited for. `port` is that of a relay to the edge, if any."""
         return self.world.start(f"l2-{l2_id}-{self.client_port}", [
             binary("daphnis-l2", self._binaries), "serve",
-            "--l1", f"http://127.0.0.1:{port or self.in_clear(self.l2_port)}", "--id", l2_id, "--store", store,
-            *flags])
+            *over_tls.l1_flags(port or self.l2_port), "--id", l2_id, "--store", store, *flags])
 
     def l2(self, store, l2_id, *flags, roots=None, port=None):
         """The reference L2, registered and with its holdings announced: one root a file unless

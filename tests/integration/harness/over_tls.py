@@ -23,9 +23,12 @@ class _Made:
         folder = pathlib.Path(tempfile.mkdtemp(prefix="daphnis-tls-"))
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
         self.ca = Ca(folder)
-        self.flags = [*self.ca.issue("edge").flags,
+        certificate = self.ca.issue("edge")
+        self.flags = [*certificate.flags,
                       "--tls-ticket-keys", str(ticket_keys(folder / "tickets"))]
         self.context = ssl.create_default_context(cafile=self.ca.cert)
+        self.server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.server_context.load_cert_chain(certificate.cert, certificate.key)
         # Whatever client a test starts trusts the CA, too: python, curl, node.
         for name in ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"):
             os.environ[name] = str(self.ca.cert)
@@ -40,6 +43,13 @@ def made():
 def set_port(port, context=None):
     """What connects to that port from now on speaks TLS."""
     _ports[port] = context or made().context
+
+
+def l1_flags(port, host="127.0.0.1"):
+    """The flags by which the reference L2 dials an L1 at that port, or a relay to it."""
+    if not IS_ON:
+        return ["--l1", f"http://{host}:{port}"]
+    return ["--l1", f"https://{host}:{port}", "--ca", made().ca.cert]
 
 
 def wrap(sock, port):
