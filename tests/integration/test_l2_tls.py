@@ -7,8 +7,8 @@ import ssl
 import threading
 import time
 
-from harness import ASAN, CAMPAIGN, Connection, Edge, EdgeTest, FakeL2, car, free_port, sends, wait_for
-from harness import over_tls
+from harness import ASAN, CAMPAIGN, Connection, Edge, EdgeTest, FakeL2, binary, car, free_port, over_tls
+from harness import sends, wait_for
 from harness.certificates import Ca, ticket_keys
 
 
@@ -155,6 +155,18 @@ class Mtls(EdgeTest):
         self.assertEqual(body, self.edge.car(root).body)
         self.assertEqual(503, self.register("home-2", self.door.ca.issue("home-3")).status)
         self.assertEqual(503, self.register("stolen", self.door.ca.issue("stolen")).status)
+
+    def test_the_reference_l2_is_let_in_by_its_certificate(self):
+        root, body, _ = car.file_car(car.numbered("reference", 300_000))
+        store = self.world.subfolder("store")
+        (store / "one.car").write_bytes(body)
+        mine = self.door.ca.issue("home-9")
+        self.world.start("l2", [
+            binary("daphnis-l2"), "serve", "--l1", f"https://127.0.0.1:{self.door.port}", "--id",
+            "home-9", "--store", store, "--ca", self.door.ca.cert, "--cert", mine.cert, "--key",
+            mine.key])
+        wait_for(lambda: self.edge.l2s().get("home-9", {}).get("holdings") == 1, "it is registered")
+        self.assertEqual(body, self.edge.car(root).body)
 
     def test_a_certificate_that_is_not_good_ends_the_handshake(self):
         failed = 'daphnis_l2_handshakes_total{result="failed"}'
