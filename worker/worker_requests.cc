@@ -58,9 +58,8 @@ void Worker::count(const Exchange& exchange, Outcome end) {
   stats_.bytes_out += exchange.content_bytes_written();
   if (end == Outcome::kCutOff || end == Outcome::kClientSlow) ++stats_.aborted;
   if (end == Outcome::kClientLeft) ++stats_.client_left;
-  const bool is_legal = exchange.facts.failure == name_of(Outcome::kDeniedLegally);
-  if (is_legal || exchange.facts.failure == name_of(Outcome::kDenied)) ++stats_.denied;
-  if (is_legal) ++stats_.denied_legally;
+  if (exchange.facts.failure == name_of(Outcome::kDenied)) ++stats_.denied;
+  if (exchange.facts.failure == name_of(Outcome::kDeniedLegally)) ++stats_.denied_legally;
   if (end != Outcome::kComplete) return;
   const int status = exchange.response().status;
   if (status < 300) {

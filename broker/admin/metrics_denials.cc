@@ -16,9 +16,9 @@ void add_denials(Metrics& out, const Broker& broker) {
               counters.denylists_bad);
   out.begin(MetricKind::kCounter, "worker_requests_denied_total",
             "Requests refused or cut since they may not be served", "status");
-  out.add("410", sum.denied - sum.denied_legally);
+  out.add("410", sum.denied);
   out.add("451", sum.denied_legally);
-  out.counter_in_line("clients.denied", sum.denied);
+  out.counter_in_line("clients.denied", sum.denied + sum.denied_legally);
   out.counter("denied_blocks_total", "Streams of L2s that came to a block that is denied",
               counters.denied_blocks);
   out.counter("denied_again_total", "Fetches refused at once since they have such a block",

@@ -195,8 +195,8 @@ struct WorkerStats {
   uint64_t handshakes_full = 0;     ///< TLS handshakes of clients that were done without a ticket.
   uint64_t handshakes_resumed = 0;  ///< Those done by a ticket.
   uint64_t handshakes_failed = 0;
-  uint64_t denied = 0;          ///< Requests that were refused, or cut, since they are denied.
-  uint64_t denied_legally = 0;  ///< Of these, those by a legal demand.
+  uint64_t denied = 0;          ///< Requests that were refused with 410, or cut, as denied.
+  uint64_t denied_legally = 0;  ///< The same with 451, by a legal demand.
   static void fields(auto& m, auto&& f) {
     f(m.requests, m.status_2xx, m.status_3xx, m.status_4xx, m.status_5xx, m.aborted, m.client_left,
       m.bytes_out, m.verify_failures, m.clients, m.fetches, m.descriptors, m.rss_bytes, m.joins,

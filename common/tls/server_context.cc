@@ -57,6 +57,8 @@ class ServerContext final : public Context {
   [[nodiscard]] Result<SslCtxPtr> new_ctx() {
     SslCtxPtr ctx = new_ssl_ctx(TLS_server_method());
     SSL_CTX_set_timeout(ctx.get(), kTicketSeconds);
+    // A client may end its side without a word and still read: its requests say how long they are.
+    SSL_CTX_set_options(ctx.get(), SSL_OP_IGNORE_UNEXPECTED_EOF);
     SSL_CTX_set_alpn_select_cb(ctx.get(), choose_protocol, nullptr);
     SSL_CTX_set_tlsext_servername_callback(ctx.get(), choose_certificate);
     SSL_CTX_set_tlsext_servername_arg(ctx.get(), this);

@@ -131,6 +131,9 @@ TEST_CASE("a peer's end is seen, with or without a word of it", "[tls]") {
     both.server_wire.has_ended = true;
   }
   CHECK(both.server->read(both.server_wire, {&byte, 1}).outcome == Moved::Outcome::kEnd);
+  // Its side alone has ended.
+  CHECK(write(*both.server, both.server_wire, "answer").bytes == 6);
+  CHECK(read_all(*both.client, both.client_wire) == "answer");
 }
 
 TEST_CASE("a client takes only a certificate that is for the name and of a CA it trusts", "[tls]") {
