@@ -39,7 +39,7 @@ class PlacedClients:
 
     def _try(self):
         """One more client, who leaves at once where it came to another worker."""
-        crowd = Crowd(self._edge.in_clear(self._edge.client_port), self._path, self._body, 1)
+        crowd = Crowd(self._edge.client_port, self._path, self._body, 1)
         self._edge.world.on_close(crowd.close)
         wait_for(lambda: crowd.sip(1 << 20) or crowd.faults or min(crowd.bodies()) > 0,
                  "a client has its first bytes")

@@ -46,7 +46,7 @@ class Readers:
             self._add(1)
 
     def _add(self, count):
-        crowd = Crowd(self._edge.in_clear(self._edge.client_port), self._path, self._body, count)
+        crowd = Crowd(self._edge.client_port, self._path, self._body, count)
         self._edge.world.on_close(crowd.close)
         self._crowds.append(crowd)
         self._count += count

@@ -112,7 +112,7 @@ TEST_CASE("the broker's word that a request is denied ends it", "[worker][denyli
   const auto fetch = rig.only<ipc::Fetch>();
   rig.tell(ipc::FetchFailed{.fetch_id = fetch.fetch_id, .reason = Outcome::kDeniedLegally});
   CHECK(status_line(client.received) == "HTTP/1.1 451 Unavailable For Legal Reasons");
-  CHECK(rig.worker.stats().denied == 1);
+  CHECK(rig.worker.stats().denied_legally == 1);
 }
 
 TEST_CASE("another list ends the fetches of what it denies", "[worker][denylist]") {
