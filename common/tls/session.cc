@@ -29,6 +29,33 @@ std::span<uint8_t> write_scratch() {
   return scratch;
 }
 
+/// What is left of the views of one write.
+struct ViewsLeft {
+  std::span<const Bytes> views;
+  size_t skipped = 0;  ///< Bytes of the first view that were taken.
+
+  [[nodiscard]] Bytes first() const { return views.front().subspan(skipped); }
+  /// Takes bytes off the first view, and the view off the others once it is used up.
+  void take(size_t bytes) {
+    skipped += bytes;
+    if (skipped < views.front().size()) return;
+    views = views.subspan(1);
+    skipped = 0;
+  }
+};
+
+/// Copies as many bytes as there are and fit, and returns what was filled.
+Bytes gather(ViewsLeft& left, std::span<uint8_t> into) {
+  size_t filled = 0;
+  while (!left.views.empty() && filled < into.size()) {
+    const Bytes part = left.first().first(std::min(left.first().size(), into.size() - filled));
+    std::copy_n(part.data(), part.size(), into.data() + filled);
+    filled += part.size();
+    left.take(part.size());
+  }
+  return into.first(filled);
+}
+
 }  // namespace
 
 /// OpenSSL's reads and writes of a session's wire.
@@ -270,34 +297,17 @@ Session::Written Session::write(Wire& wire, std::span<const Bytes> views, bool h
   check(!has_unsent(), "a session was written to before it was flushed");
   const Use use(*this, wire);
   Written all;
-  size_t skipped = 0;  // Bytes of the first view that were taken.
-  const std::span<uint8_t> scratch = write_scratch();
-  while (!views.empty() && !all.is_blocked && !all.is_lost) {
-    Bytes content = views.front().subspan(skipped);
-    if (content.size() >= scratch.size() || views.size() == 1) {
-      content = content.first(std::min(content.size(), scratch.size()));
-      skipped += content.size();
-      if (skipped == views.front().size()) {
-        views = views.subspan(1);
-        skipped = 0;
-      }
+  ViewsLeft left{views};
+  while (!left.views.empty() && !all.is_blocked && !all.is_lost) {
+    Bytes content = left.first();
+    if (content.size() >= limits::kTlsRecordBytes || left.views.size() == 1) {
+      content = content.first(std::min(content.size(), limits::kTlsRecordBytes));
+      left.take(content.size());
     } else {
-      size_t filled = 0;
-      while (!views.empty() && filled < scratch.size()) {
-        const Bytes view = views.front().subspan(skipped);
-        const size_t part = std::min(view.size(), scratch.size() - filled);
-        std::copy_n(view.data(), part, scratch.data() + filled);
-        filled += part;
-        skipped += part;
-        if (skipped == views.front().size()) {
-          views = views.subspan(1);
-          skipped = 0;
-        }
-      }
-      content = scratch.first(filled);
+      content = gather(left, write_scratch());
     }
     if (content.empty()) continue;
-    has_more_ = has_more || !views.empty();
+    has_more_ = has_more || !left.views.empty();
     const Written written = write_record(content);
     all.bytes += written.bytes;
     all.is_blocked = written.is_blocked;
