@@ -7,21 +7,33 @@
 
 namespace daphnis::uv {
 
+Result<tls::CertificateText> read_certificate_files(const std::string& chain,
+                                                    const std::string& key) {
+  auto chain_text = read_small_file(chain, limits::kTlsFileBytesMax, Secrecy::kNone);
+  if (!chain_text) return std::unexpected(chain_text.error());
+  auto key_text = read_small_file(key, limits::kTlsFileBytesMax, Secrecy::kSecret);
+  if (!key_text) return std::unexpected(key_text.error());
+  return tls::CertificateText{.chain = std::move(*chain_text),
+                              .key = std::move(*key_text),
+                              .chain_name = chain,
+                              .key_name = key};
+}
+
+Result<std::string> read_ca_file(const std::string& path) {
+  auto ca = read_small_file(path, limits::kTlsFileBytesMax, Secrecy::kNone);
+  if (ca && ca->empty()) return fail(Errc::kMalformed, path + " is empty");
+  return ca;
+}
+
 Result<std::shared_ptr<const tls::Context>> read_server_context(const TlsFiles& files) {
   if (files.certificates.size() != files.keys.size()) {
     return fail(Errc::kInvalid, "there must be as many --tls-key as --tls-cert");
   }
   tls::ServerSettings settings;
   for (size_t i = 0; i < files.keys.size(); ++i) {
-    const std::string& path = files.certificates[i];
-    auto chain = read_small_file(path, limits::kTlsFileBytesMax, Secrecy::kNone);
-    if (!chain) return std::unexpected(chain.error());
-    auto key = read_small_file(files.keys[i], limits::kTlsFileBytesMax, Secrecy::kSecret);
-    if (!key) return std::unexpected(key.error());
-    settings.certificates.push_back({.chain = std::move(*chain),
-                                     .key = std::move(*key),
-                                     .chain_name = path,
-                                     .key_name = files.keys[i]});
+    auto certificate = read_certificate_files(files.certificates[i], files.keys[i]);
+    if (!certificate) return std::unexpected(certificate.error());
+    settings.certificates.push_back(std::move(*certificate));
   }
   if (!files.ticket_keys.empty()) {
     const auto file =
@@ -34,9 +46,8 @@ Result<std::shared_ptr<const tls::Context>> read_server_context(const TlsFiles& 
     settings.ticket_keys = std::move(*keys);
   }
   if (!files.client_ca.empty()) {
-    auto ca = read_small_file(files.client_ca, limits::kTlsFileBytesMax, Secrecy::kNone);
+    auto ca = read_ca_file(files.client_ca);
     if (!ca) return std::unexpected(ca.error());
-    if (ca->empty()) return fail(Errc::kMalformed, files.client_ca + " is empty");
     settings.client_ca = std::move(*ca);
     settings.client_ca_name = files.client_ca;
   }

@@ -17,6 +17,11 @@ struct TlsFiles {
   std::string client_ca = {};          ///< The CAs of clients; empty: they need no certificate.
 };
 
+/// Reads a certificate and its key, which must be secret. Errors: those of the files.
+[[nodiscard]] Result<tls::CertificateText> read_certificate_files(const std::string& chain,
+                                                                  const std::string& key);
+/// Reads the certificates of CAs, which are not empty. Errors: those of the file, and kMalformed.
+[[nodiscard]] Result<std::string> read_ca_file(const std::string& path);
 /// Reads the files and makes a server's context of them. Errors: those of the files, with their
 /// paths, and kInvalid where there are not as many keys as certificates.
 [[nodiscard]] Result<std::shared_ptr<const tls::Context>> read_server_context(
