@@ -190,17 +190,6 @@ void Shell::on_l2(const L2Sockets::Added& added) {
   carry_out();
 }
 
-void Shell::reload_certificates() {
-  if (shell_settings_.l2_tls_listen.empty()) return;
-  auto context = daphnis::uv::read_server_context(shell_settings_.tls);
-  if (!context) {
-    log_.error(LogLine("certificates_not_reloaded").add("why", context.error().text()));
-    return;
-  }
-  handshakes_.set_context(std::move(*context));
-  log_.info(LogLine("certificates_reloaded").add("count", shell_settings_.tls.certificates.size()));
-}
-
 /// Takes a message, or holds it until all that was sent before it has been read. A client that
 /// walks a DAG block by block may ask at another worker for what a block links to, as soon as it
 /// has the block: the broker is to hear of the links first, which lie in that worker's socket. That

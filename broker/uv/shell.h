@@ -63,9 +63,8 @@ class Shell {
   void reopen();
   /// Reads anew, on SIGHUP, the files that say who may be an L2.
   void reload_auth();
-  /// Reads anew, on SIGHUP, the certificates and the ticket keys. Sessions go on with what they
-  /// began with; where a file is not good, so do new ones.
-  void reload_certificates();
+  /// Reads anew, on SIGHUP, the certificates and the ticket keys.
+  void reload_certificates() { handshakes_.reload(shell_settings_.tls); }
   /// Reads anew, on SIGHUP, what may not be served.
   void reload_denylist();
 

@@ -95,17 +95,6 @@ void Shell::start() {
   driver_.start(addresses(), loop_.now_ms());
 }
 
-void Shell::reload() {
-  if (!settings_.tls_listen) return;
-  auto context = daphnis::uv::read_server_context(settings_.tls);
-  if (!context) {
-    log_.error(LogLine("certificates_not_reloaded").add("why", context.error().text()));
-    return;
-  }
-  handshakes_.set_context(std::move(*context));
-  log_.info(LogLine("certificates_reloaded").add("count", settings_.tls.certificates.size()));
-}
-
 std::vector<std::string> Shell::addresses() const {
   std::vector<std::string> all{settings_.listen.text()};
   if (settings_.tls_listen) all.push_back(std::string(kTls) + settings_.tls_listen->text());

@@ -54,9 +54,8 @@ class Shell final : private DriverHost {
   void start();
   /// Finishes what is under way and stops the loop, after drain_ms at the latest.
   void drain() { driver_.drain(loop_.now_ms()); }
-  /// Reads the certificates and the ticket keys anew, on SIGHUP. Sessions go on with what they
-  /// began with; where a file is not good, so do new ones.
-  void reload();
+  /// Reads the certificates and the ticket keys anew, on SIGHUP.
+  void reload() { handshakes_.reload(settings_.tls); }
   [[nodiscard]] int exit_status() const { return exit_status_; }
   [[nodiscard]] bool is_listening() const { return !listeners_.empty(); }
 

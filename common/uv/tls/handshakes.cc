@@ -17,6 +17,17 @@ Handshakes::Handshakes(Loop& loop, Log& log, std::function<void(Done)> on_done)
       turn_(loop, [this](size_t) { on_turn(); }),
       deadline_(loop, [this] { on_deadline(); }) {}
 
+void Handshakes::reload(const TlsFiles& files) {
+  if (!has_context()) return;
+  auto context = read_server_context(files);
+  if (!context) {
+    log_.error(LogLine("certificates_not_reloaded").add("why", context.error().text()));
+    return;
+  }
+  set_context(std::move(*context));
+  log_.info(LogLine("certificates_reloaded").add("count", files.certificates.size()));
+}
+
 void Handshakes::add(UniqueFd fd, std::string address) {
   check(has_context(), "a handshake began before there was a certificate");
   if (under_way_.size() >= limits::kTlsHandshakesMax) {

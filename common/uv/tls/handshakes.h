@@ -14,6 +14,7 @@
 #include "common/uv/log.h"
 #include "common/uv/loop.h"
 #include "common/uv/poll.h"
+#include "common/uv/tls/tls_files.h"
 
 namespace daphnis::uv {
 
@@ -41,6 +42,10 @@ class Handshakes {
   /// What sessions begin with from now on. Must be called before add().
   void set_context(std::shared_ptr<const tls::Context> context) { context_ = std::move(context); }
   [[nodiscard]] bool has_context() const { return context_ != nullptr; }
+  /// Reads the files of that context anew, on SIGHUP, and says in the log how that went. Sessions
+  /// go on with what they began with; where a file is not good, so do new ones. Without a context
+  /// nothing is done.
+  void reload(const TlsFiles& files);
 
   /// Takes a connection that was accepted, non-blocking, from a peer at `address`.
   void add(UniqueFd fd, std::string address);
