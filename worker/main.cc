@@ -250,6 +250,7 @@ int main(int argc, char** argv) {
   shell_settings.verifies_hits = texts.cache_verify == "always";
 
   ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGHUP, SIG_IGN);  // Until it reloads.
   // A quarter of the descriptors is left for L2s, files and the broker.
   const uint64_t descriptors = daphnis::uv::raise_descriptor_limit();
   shell_settings.settings.clients_max =
