@@ -2,7 +2,7 @@
 
 import unittest
 
-from harness import Edge, EdgeTest, car, not_found, wait_for
+from harness import Edge, EdgeTest, car, not_found
 
 L2S = 8
 BREAKDOWN = 400  # Requests while every L2 fails; each costs a try at three of them.
@@ -74,7 +74,7 @@ class Health(EdgeTest):
         for root in self.roots[:L2S]:
             self.assert_car(self.edge.car(root), self.pairs[root])
         self.assertLessEqual(len(self.ejected()), L2S / 3)
-        wait_for(lambda: self.edge.stats()["fetches_in_flight"] == 0, "nothing is under way")
+        self.edge.settle()
 
 
 if __name__ == "__main__":

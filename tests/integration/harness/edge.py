@@ -151,8 +151,8 @@ class Edge:
         return {name: float(value) for name, value in
                 (line.rsplit(" ", 1) for line in lines if line and line[0] != "#")}
 
-    def stats(self):
-        """The last complete line of the stats file."""
+    def _last_stats(self):
+        """The last complete line of the stats file; None before the first, a second after start."""
         if not self.stats_path.exists():
             return None
         lines = self.stats_path.read_text().split("\n")[:-1]
@@ -160,10 +160,10 @@ class Edge:
 
     def wait_stats(self, condition, what, seconds=10.0):
         """Waits for a stats line, written from now on, of which condition(line) is true."""
-        old = self.stats()
+        old = self._last_stats()
 
         def met():
-            line = self.stats()
+            line = self._last_stats()
             return line if line and line != old and condition(line) else None
         return wait_for(met, what, seconds, every=0.05)
 
