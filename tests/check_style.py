@@ -18,6 +18,7 @@ MAY_USE = {
     "common/base": [],
     "common/http": ["common/base"],
     "common/peer": ["common/http"],
+    "common/tls": ["common/base"],
     "common/hash": ["common/base"],
     "common/tls": ["common/base"],
     "common/ipld": ["common/hash"],

@@ -168,6 +168,9 @@ inline constexpr uint64_t kProxyHeaderMs = 5'000;
 inline constexpr size_t kProxyHeadersAwaitedMax = 1'024;
 inline constexpr uint64_t kProxyRefusalsLogMs = 10'000;  ///< Between two log lines.
 
+// --- TLS ---
+inline constexpr size_t kClientHelloBytesMax = 16 * kKiB;  ///< With the heads of its records.
+
 // --- Worker ---
 /// Networks of clients whose requests are counted; those of a further one are not bounded.
 inline constexpr size_t kClientNetworksMax = 65'536;
