@@ -170,6 +170,11 @@ inline constexpr uint64_t kProxyRefusalsLogMs = 10'000;  ///< Between two log li
 
 // --- TLS ---
 inline constexpr size_t kClientHelloBytesMax = 16 * kKiB;  ///< With the heads of its records.
+/// From a connection's begin to the end of its ClientHello; then it is closed.
+inline constexpr uint64_t kClientHelloMs = 5'000;
+/// Connections that wait for their ClientHello; beyond, the oldest is closed.
+inline constexpr size_t kClientHellosAwaitedMax = 1'024;
+inline constexpr uint64_t kClientHellosLogMs = 10'000;  ///< Between two log lines of refused ones.
 
 // --- Worker ---
 /// Networks of clients whose requests are counted; those of a further one are not bounded.

@@ -15,14 +15,15 @@ namespace daphnis::uv {
 /// only for events that can be acted on now.
 class Poll {
  public:
-  /// `on_ready` gets UV_READABLE and UV_WRITABLE bits. On an error of the socket it gets all the
-  /// bits that were waited for, so that the next read or write returns the error.
+  /// `on_ready` gets the bits of the events. On an error of the socket it gets all the bits that
+  /// were waited for, so that the next read or write returns the error.
   Poll(Loop& loop, UniqueFd fd, std::function<void(int events)> on_ready);
   ~Poll();
   Poll(const Poll&) = delete;
   Poll& operator=(const Poll&) = delete;
 
-  /// Sets the events that are waited for: a union of UV_READABLE and UV_WRITABLE, or 0 for none.
+  /// Sets the events that are waited for: a union of UV_READABLE, UV_WRITABLE and UV_DISCONNECT
+  /// (the peer has ended its side), or 0 for none.
   void want(int events);
   [[nodiscard]] int fd() const { return fd_.get(); }
   /// Stops watching and gives the descriptor away; this object must not be used afterwards.
