@@ -2,9 +2,9 @@
 
 #include <utility>
 
-#include "broker/l2_http/http_replies.h"
 #include "broker/l2_http/l2_server.h"
 #include "broker/l2_http/web_pages.h"
+#include "common/http/http_replies.h"
 #include "common/http/http_writer.h"
 
 /// The part of the server that decides what an L2's messages mean (DESIGN 3.1).
@@ -318,12 +318,13 @@ bool L2Server::on_body(L2Connection& connection, Bytes body, uint64_t now_ms) {
 
 void L2Server::on_end(L2Connection& connection, uint64_t now_ms) {
   if (connection.state == L2Connection::State::kNotFound) {
-    say(connection, reply_ok(R"({"code":"not_found_taken"})"));
+    say(connection, http::reply_ok(R"({"code":"not_found_taken"})"));
   } else if (connection.state == L2Connection::State::kReadOut) {
     ++context_.counters.deliveries_read_out;
-    say(connection, reply(410, kCancelledCode, kCancelledDetail,
-                          connection.head().keep_alive ? Connection::kKeep : Connection::kClose,
-                          context_.settings.retry_after_s));
+    say(connection, http::reply(410, kCancelledCode, kCancelledDetail,
+                                connection.head().keep_alive ? http::Connection::kKeep
+                                                             : http::Connection::kClose,
+                                context_.settings.retry_after_s));
   } else if (connection.state == L2Connection::State::kHoldings) {
     connection.holdings->finish([&](HoldingsParser::Verb verb, const Cid& root) {
       take_root(connection, verb, root, now_ms);
@@ -334,9 +335,9 @@ void L2Server::on_end(L2Connection& connection, uint64_t now_ms) {
     }
     count_junk_lines(connection);
     take_completeness(connection);
-    say(connection,
-        reply_ok(fmt::format(R"({{"added":{},"removed":{},"junk":{}}})", connection.holdings_added,
-                             connection.holdings_removed, connection.holdings->junk())));
+    say(connection, http::reply_ok(fmt::format(
+                        R"({{"added":{},"removed":{},"junk":{}}})", connection.holdings_added,
+                        connection.holdings_removed, connection.holdings->junk())));
     connection.holdings.reset();
   }
   connection.drains_car = false;

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "broker/l2_http/http_replies.h"
 #include "common/base/check.h"
+#include "common/http/http_replies.h"
 #include "common/http/http_writer.h"
 
 /// The part of the server that moves bytes; l2_routes.cc decides what messages mean.
@@ -234,8 +234,8 @@ bool L2Server::end_with(L2Connection& connection, int status, std::string_view c
 
 bool L2Server::end_with(L2Connection& connection, int status, std::string_view code,
                         std::string_view detail, uint32_t retry_after_s, uint64_t now_ms) {
-  context_.out.push(
-      WriteL2{connection.id, reply(status, code, detail, Connection::kClose, retry_after_s)});
+  context_.out.push(WriteL2{
+      connection.id, http::reply(status, code, detail, http::Connection::kClose, retry_after_s)});
   linger(connection, now_ms);
   return false;
 }

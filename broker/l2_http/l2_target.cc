@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "common/base/names.h"
 
@@ -11,23 +12,7 @@ namespace {
 constexpr std::string_view kVersionsServed =
     "this L1 speaks v=1 and v=2, and v=2 to L2s of newer versions";
 constexpr std::string_view kRegister = "/register/";
-constexpr std::string_view kData = "/data/";
 constexpr std::string_view kHoldings = "/holdings/";
-
-/// The value of `name` in a query; nullopt where it is missing. The value is not percent-decoded,
-/// since every value in use consists of unreserved characters.
-std::optional<std::string_view> query_value(std::string_view query, std::string_view name) {
-  while (!query.empty()) {
-    const size_t end = std::min(query.find('&'), query.size());
-    const std::string_view field = query.substr(0, end);
-    query.remove_prefix(std::min(end + 1, query.size()));
-    const size_t equals = std::min(field.find('='), field.size());
-    if (field.substr(0, equals) == name) {
-      return field.substr(std::min(equals + 1, field.size()));
-    }
-  }
-  return std::nullopt;
-}
 
 /// A whole number from 1 to 2^32 - 1.
 std::optional<uint32_t> read_number(std::string_view text) {
@@ -61,31 +46,6 @@ L2Target read_registration(const http::Head& head, std::string_view rest, std::s
       .framing = head.minor == 1 ? NdjsonLine::Framing::kChunked : NdjsonLine::Framing::kClose};
 }
 
-L2Target read_data(const http::Head& head, std::string_view rest, std::string_view query) {
-  if (head.method != "POST" && head.method != "PUT") {
-    return NoTarget{405, "method_not_allowed", "send CARs by POST or PUT"};
-  }
-  DataTarget target;
-  std::optional<std::string_view> id_text = query_value(query, "requestId");
-  const size_t slash = rest.find('/');
-  if (slash != std::string_view::npos) {
-    id_text = rest.substr(slash + 1);
-    rest = rest.substr(0, slash);
-  }
-  const auto root = Cid::from_text(rest);
-  if (!root) return NoTarget{400, "bad_cid", "the path is /data/<cid>"};
-  target.root = *root;
-  if (id_text) {
-    target.attempt_id = parse_uuid(*id_text);
-    if (!target.attempt_id) return NoTarget{400, "bad_request_id", "the request id is a UUID"};
-  }
-  if (const std::string* what = head.find(kNotFoundHeader)) {
-    target.not_found = read_not_found(*what);
-  }
-  target.acknowledges_cancel = head.find(kCancelledHeader) != nullptr;
-  return target;
-}
-
 }  // namespace
 
 L2Target read_target(const http::Head& head) {
@@ -96,7 +56,10 @@ L2Target read_target(const http::Head& head) {
   if (path.starts_with(kRegister) || path == kRegister.substr(0, kRegister.size() - 1)) {
     return read_registration(head, path.substr(std::min(kRegister.size(), path.size())), query);
   }
-  if (path.starts_with(kData)) return read_data(head, path.substr(kData.size()), query);
+  if (path.starts_with(kDataPath)) {
+    auto data = read_data_target(head);
+    return data ? L2Target(std::move(*data)) : L2Target(data.error());
+  }
   if (path.starts_with(kHoldings)) {
     const std::string_view id = path.substr(kHoldings.size());
     if (head.method != "POST" && head.method != "PUT") {

@@ -1,17 +1,14 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
 
 #include "broker/l2_http/ndjson_line.h"
 #include "broker/registry/l2.h"
-#include "common/base/uuid.h"
 #include "common/http/http_parser.h"
-#include "common/ipld/cid.h"
-#include "common/request/not_found.h"
+#include "common/request/data_target.h"
 
 namespace daphnis::broker {
 
@@ -21,13 +18,6 @@ namespace daphnis::broker {
 struct RegisterTarget {
   Registration registration;
   NdjsonLine::Framing framing = NdjsonLine::Framing::kChunked;  ///< What its HTTP version can read.
-};
-/// POST or PUT /data/<cid>, with ?requestId=<uuid> or /<uuid> or neither.
-struct DataTarget {
-  Cid root;
-  std::optional<Uuid> attempt_id;
-  std::optional<NotFound> not_found;  ///< The value of Daphnis-Not-Found, if the head has one.
-  bool acknowledges_cancel = false;   ///< The head has Daphnis-Cancelled.
 };
 /// POST /holdings/<id>.
 struct HoldingsTarget {
@@ -41,11 +31,7 @@ struct OddRegistration {
   bool is_lasting = false;  ///< The L2 would be refused again until it is another program.
 };
 /// Any other request, with the reply to it.
-struct NoTarget {
-  int status;
-  std::string_view code;
-  std::string_view detail;
-};
+using NoTarget = BadTarget;
 
 using L2Target =
     std::variant<RegisterTarget, DataTarget, HoldingsTarget, OddRegistration, NoTarget>;

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-namespace daphnis::broker {
+namespace daphnis::http {
 
 /// Whether a connection goes on after a reply.
 enum class Connection : uint8_t { kKeep, kClose };
@@ -16,4 +16,4 @@ enum class Connection : uint8_t { kKeep, kClose };
 /// A whole 200 with this JSON line (given without line end) as its body. It keeps the connection.
 [[nodiscard]] std::string reply_ok(std::string_view json);
 
-}  // namespace daphnis::broker
+}  // namespace daphnis::http

@@ -1,14 +1,14 @@
-#include "broker/l2_http/http_replies.h"
+#include "common/http/http_replies.h"
 
 #include "common/http/http_writer.h"
 
-namespace daphnis::broker {
+namespace daphnis::http {
 
 std::string reply(int status, std::string_view code, std::string_view detail, Connection connection,
                   uint32_t retry_after_s) {
   std::string body = R"({"code":")";
   body.append(code).append(R"(","detail":")").append(detail).append("\"}\n");
-  auto head = http::HeadWriter::response(status);
+  auto head = HeadWriter::response(status);
   head.add("Content-Type", "application/json").add("Content-Length", body.size());
   if (connection == Connection::kClose) head.add("Connection", "close");
   if (status == 503) head.add("Retry-After", retry_after_s);
@@ -16,9 +16,9 @@ std::string reply(int status, std::string_view code, std::string_view detail, Co
 }
 
 std::string reply_ok(std::string_view json) {
-  auto head = http::HeadWriter::response(200);
+  auto head = HeadWriter::response(200);
   head.add("Content-Type", "application/json").add("Content-Length", json.size() + 1);
   return head.finish().append(json).append("\n");
 }
 
-}  // namespace daphnis::broker
+}  // namespace daphnis::http
