@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "broker/base/context.h"
@@ -30,6 +31,12 @@ class Broker {
   /// Sets what says for how long the process has been busy. To be called before any input; without
   /// it the broker is never too busy for a fetch.
   void set_busy_time(BusyTime busy_us) { context_.busy_us = std::move(busy_us); }
+
+  /// From now on workers that take direct deliveries have names below `data_name`, for the TLS port
+  /// of L2s (DataNames).
+  void set_data_name(std::string data_name, uint16_t port) {
+    context_.data_names.set_place(std::move(data_name), port);
+  }
 
   // --- L2 connections ---
   /// `address` is the peer's, without port; `cookie` the socket's SO_COOKIE.
@@ -100,6 +107,7 @@ class Broker {
   void take_commands(std::vector<Command>& out) { context_.out.drain(out); }
 
   // --- To look at ---
+  [[nodiscard]] const DataNames& data_names() const { return context_.data_names; }
   [[nodiscard]] const Registrations& registrations() const { return registrations_; }
   [[nodiscard]] const Dispatcher& dispatcher() const { return dispatcher_; }
   [[nodiscard]] const Workers& workers() const { return workers_; }

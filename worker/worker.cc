@@ -55,13 +55,14 @@ bool Worker::shed_one(uint64_t now_ms) {
 void Worker::forget(Connection& connection, uint64_t now_ms) {
   const ConnectionId id = connection.id();
   if (connection.ending() == Ending::kOpen) connection.on_lost(now_ms);
-  if (clients_.erase(id) == 0) streams_.erase(id);
+  if (clients_.erase(id) == 0 && streams_.erase(id) == 0) direct_.erase(id);
 }
 
 Connection* Worker::find_connection(ConnectionId id) {
   if (const auto client = clients_.find(id); client != clients_.end()) return client->second.get();
-  const auto stream = streams_.find(id);
-  return stream == streams_.end() ? nullptr : stream->second.get();
+  if (const auto stream = streams_.find(id); stream != streams_.end()) return stream->second.get();
+  const auto direct = direct_.find(id);
+  return direct == direct_.end() ? nullptr : direct->second.get();
 }
 
 bool Worker::on_time(uint64_t now_ms) {
@@ -92,6 +93,7 @@ void Worker::on_wall_clock(int64_t unix_seconds) {
 void Worker::drain(uint64_t now_ms) {
   if (std::exchange(session_context_.is_draining, true)) return;
   listeners_.leave();
+  close_idle_direct();
   for (const auto& [id, client] : clients_) client->drain(now_ms);
 }
 

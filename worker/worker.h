@@ -22,7 +22,9 @@
 #include "worker/fetch/fetch.h"
 #include "worker/fetch/fetch_table.h"
 #include "worker/fetch/spool_book.h"
-#include "worker/l2/post_stream.h"
+#include "worker/l2/direct_attempts.h"
+#include "worker/l2/direct_connection.h"
+#include "worker/l2/handed_off_post.h"
 
 namespace daphnis::worker {
 
@@ -30,7 +32,7 @@ namespace daphnis::worker {
 /// Driver feeds and drains, the broker as messages. After each input the Driver takes what the
 /// worker has made of it: woken connections, messages, file jobs, log lines, and the time of the
 /// next call. Owned by the Driver.
-class Worker final : private RequestSink {
+class Worker final : private RequestSink, private DirectPosts {
  public:
   /// Fills a span with random bytes from a cryptographic source.
   using Random = std::function<void(std::span<uint8_t>)>;
@@ -62,6 +64,9 @@ class Worker final : private RequestSink {
   /// Takes a client that has connected. Null where no place is left and no client can be closed for
   /// it: the Driver closes the new one.
   [[nodiscard]] Connection* on_client(std::string address, uint64_t now_ms);
+  /// Takes an L2's connection for direct deliveries, whose handshake is done. Null as above, or
+  /// since the worker leaves.
+  [[nodiscard]] Connection* on_direct(uint64_t now_ms);
   /// Puts the connection at the end of the list of woken ones.
   void touch(Connection& connection) { agenda_.wake(connection); }
   /// The connection's socket is closed or given back; the object dies.
@@ -99,7 +104,7 @@ class Worker final : private RequestSink {
   [[nodiscard]] bool is_draining() const { return session_context_.is_draining; }
   /// True where nothing is under way and nothing is on its way into the cache.
   [[nodiscard]] bool is_empty() const {
-    return clients_.empty() && streams_.empty() && spools_.is_empty();
+    return clients_.empty() && streams_.empty() && direct_.empty() && spools_.is_empty();
   }
 
   // --- Files ---
@@ -150,11 +155,29 @@ class Worker final : private RequestSink {
   /// Puts that list in force. False where it cannot be had: the broker must be left.
   [[nodiscard]] bool take_denylist(const ipc::DenylistPlace& place, uint64_t now_ms);
   void judge_fetches(uint64_t now_ms);
-  [[nodiscard]] PostStream* on_handoff(const ipc::Handoff& handoff, bool has_socket,
+  [[nodiscard]] Connection* on_handoff(const ipc::Handoff& handoff, bool has_socket,
                                        uint64_t now_ms);
+  /// A fetch that wants the stream of an attempt that was announced with this number; else null.
+  [[nodiscard]] Fetch* find_taker(uint64_t fetch_id) const;
+
+  // Direct deliveries (worker_direct.cc)
+  [[nodiscard]] Verdict on_post(PostCarrier& carrier, const DataTarget& target,
+                                uint64_t now_ms) override;
+  [[nodiscard]] bool keeps_connections() const override { return !is_draining(); }
+  [[nodiscard]] std::unique_ptr<PostStream> take_directly(PostCarrier& carrier,
+                                                          const ipc::AttemptOut& attempt,
+                                                          uint64_t now_ms);
+  [[nodiscard]] BadTarget refuse_directly(const Uuid& id, bool acknowledges_cancel,
+                                          uint64_t now_ms);
+  [[nodiscard]] bool make_place_for_direct();
+  void on_attempt_over(const ipc::AttemptOver& over, uint64_t now_ms);
+  void close_idle_direct();
+  /// The stream of that attempt; null where none is read.
+  [[nodiscard]] PostStream* find_post(const Uuid& attempt_id) const;
+
   void on_fetch_failed(const ipc::FetchFailed& refusal, uint64_t now_ms);
   void on_place_wanted(const ipc::PlaceWanted& wanted, uint64_t now_ms);
-  void on_end_attempt(const ipc::EndAttempt& end, uint64_t now_ms);
+  void end_attempt(const Uuid& id, uint64_t now_ms);
   void on_broadcast(const ipc::Broadcast& broadcast, uint64_t now_ms);
   void on_spool_moved(FetchId fetch, uint64_t now_ms);
   void on_spool_stored(const ipc::SpoolStored& stored, uint64_t now_ms);
@@ -202,7 +225,9 @@ class Worker final : private RequestSink {
   SpoolBook spools_;  ///< Destroyed after the fetches, which point into it.
   FetchContext fetch_context_;
   // Clients are destroyed first, since their answers read from fetches.
-  absl::flat_hash_map<ConnectionId, std::unique_ptr<PostStream>> streams_;
+  absl::flat_hash_map<ConnectionId, std::unique_ptr<HandedOffPost>> streams_;
+  absl::flat_hash_map<ConnectionId, std::unique_ptr<DirectConnection>> direct_;
+  DirectAttempts direct_attempts_;
   FetchTable fetches_{fetch_context_, numbers_, settings_};
   PoolRate pool_rate_;
   Proof::Context proof_context_{settings_, fetches_, pool_rate_};

@@ -57,7 +57,10 @@ bool Worker::on_broker_message(const ipc::BrokerToWorker& message, bool has_sock
     void operator()(const ipc::ListenerKept& kept) { worker.listeners_.on_kept(kept); }
     void operator()(const ipc::ListenerRelease& release) { worker.listeners_.on_release(release); }
     void operator()(const ipc::PlaceWanted& wanted) { worker.on_place_wanted(wanted, now_ms); }
-    void operator()(const ipc::EndAttempt& end) { worker.on_end_attempt(end, now_ms); }
+    void operator()(const ipc::EndAttempt& end) { worker.end_attempt(end.attempt_id, now_ms); }
+    void operator()(const ipc::AttemptOut& attempt) { worker.direct_attempts_.add(attempt); }
+    void operator()(const ipc::AttemptOver& over) { worker.on_attempt_over(over, now_ms); }
+    void operator()(const ipc::DirectSocket&) {}  // Its handshake comes first (on_direct()).
     // These have been handled.
     void operator()(const ipc::TakeDenylist&) {}
     void operator()(const ipc::Welcome&) {}
@@ -102,6 +105,7 @@ void Worker::judge_fetches(uint64_t now_ms) {
 /// Asks a new broker for everything that waits: the last one took its knowledge with it.
 void Worker::on_broker_up(uint64_t now_ms) {
   scene_.node_id = broker_.node_id();
+  if (settings_.takes_direct) broker_.send(ipc::DirectReady{});
   for (Fetch* fetch : fetches_.oldest_first()) {
     if (fetch->is_waiting()) fetches_.ask(*fetch, false, now_ms);
   }
@@ -112,8 +116,12 @@ void Worker::on_broker_closed(uint64_t now_ms) {
   cache_.on_broker_closed();
   listeners_.on_broker_closed();
   forget_joins(now_ms);
-  // Handed-off streams go on, but their sockets cannot go back.
-  for (const auto& [id, stream] : streams_) stream->proof().forget_broker();
+  direct_attempts_.clear();
+  // Streams go on, but sockets that were handed off cannot go back.
+  for (const auto& [id, stream] : streams_) stream->post()->proof().forget_broker();
+  for (const auto& [id, direct] : direct_) {
+    if (PostStream* post = direct->post()) post->proof().forget_broker();
+  }
   for (const Fetch* fetch : fetches_.oldest_first()) {
     if (fetch->is_waiting()) agenda_.call_at(fetch->id(), now_ms + settings_.broker_wait_ms);
   }
@@ -121,7 +129,7 @@ void Worker::on_broker_closed(uint64_t now_ms) {
 
 std::optional<ipc::ReturnSocket> Worker::give_back(const Connection& connection) const {
   const auto found = streams_.find(connection.id());
-  if (found == streams_.end() || !found->second->proof().is_from_this_broker() ||
+  if (found == streams_.end() || !found->second->post()->proof().is_from_this_broker() ||
       !broker_.is_up()) {
     return std::nullopt;
   }

@@ -56,14 +56,25 @@ void Worker::fail_fetch(Fetch& fetch, Outcome why, uint64_t now_ms) {
   fetches_.erase(fetch);
 }
 
-PostStream* Worker::on_handoff(const ipc::Handoff& handoff, bool has_socket, uint64_t now_ms) {
-  Fetch* fetch = fetches_.find_asked(QuestionId{handoff.fetch_id});
-  const bool is_wanted = fetch && fetch->takes_source();
+Fetch* Worker::find_taker(uint64_t fetch_id) const {
+  Fetch* fetch = fetches_.find_asked(QuestionId{fetch_id});
+  return fetch && fetch->takes_source() ? fetch : nullptr;
+}
+
+Connection* Worker::on_handoff(const ipc::Handoff& handoff, bool has_socket, uint64_t now_ms) {
+  // An L2 that delivers twice at once may come here behind what it has delivered directly.
+  const bool is_second = direct_attempts_.was_delivered(handoff.attempt_id, now_ms) == true;
+  direct_attempts_.end(handoff.attempt_id, true, now_ms);
+  if (is_second) {
+    broker_.send(ipc::HandoffTaken{handoff.attempt_id});
+    return nullptr;
+  }
+  Fetch* fetch = find_taker(handoff.fetch_id);
   if (!has_socket) {
     broker_.send(ipc::AttemptEnded{.fetch_id = handoff.fetch_id,
                                    .attempt_id = handoff.attempt_id,
                                    .outcome = Outcome::kHandOffLost,
-                                   .wants_another = is_wanted});
+                                   .wants_another = fetch != nullptr});
     return nullptr;
   }
   const auto id = numbers_.next<ConnectionId>();
@@ -72,42 +83,50 @@ PostStream* Worker::on_handoff(const ipc::Handoff& handoff, bool has_socket, uin
                          .shape = handoff.shape,
                          .number = handoff.attempt_number,
                          .l2_id = handoff.l2_id};
-  const CarRequest& request = is_wanted ? fetch->request() : CarRequest{};
-  PostStream::Origin origin{.cookie = handoff.cookie, .address = handoff.address};
-  auto made = std::make_unique<PostStream>(id, agenda_, proof_context_, std::move(origin),
-                                           std::move(attempt), request, now_ms);
-  PostStream& stream = *streams_.emplace(id, std::move(made)).first->second;
-  if (is_wanted) {
+  const CarRequest& request = fetch ? fetch->request() : CarRequest{};
+  HandedOffPost::Origin origin{.cookie = handoff.cookie, .address = handoff.address};
+  auto made = std::make_unique<HandedOffPost>(id, agenda_, std::move(origin), proof_context_,
+                                              std::move(attempt), request, now_ms);
+  HandedOffPost& stream = *streams_.emplace(id, std::move(made)).first->second;
+  PostStream& post = *stream.post();
+  if (fetch) {
     fetch->forget_join();
-    fetch->add_source(stream.proof(), handoff.admission, now_ms);
-    stream.start(handoff.received, now_ms);
+    fetch->add_source(post.proof(), handoff.admission, now_ms);
+    post.start(handoff.received, now_ms);
   } else {
-    stream.proof().give_up(Outcome::kCancelled, now_ms);
+    post.proof().give_up(Outcome::kCancelled, now_ms);
   }
   // A small answer has often come as a whole, and its end says that it was taken.
-  if (!stream.proof().has_ended()) broker_.send(ipc::HandoffTaken{handoff.attempt_id});
+  if (!post.proof().has_ended()) broker_.send(ipc::HandoffTaken{handoff.attempt_id});
   return &stream;
+}
+
+PostStream* Worker::find_post(const Uuid& attempt_id) const {
+  const auto is_its = [&](PostStream* post) {
+    return post && post->proof().attempt().id == attempt_id;
+  };
+  for (const auto& [id, stream] : streams_) {
+    if (is_its(stream->post())) return stream->post();
+  }
+  for (const auto& [id, direct] : direct_) {
+    if (is_its(direct->post())) return direct->post();
+  }
+  return nullptr;
 }
 
 /// Others wait for the L2 of an attempt. It is cut where it cannot be yielded and its readers are
 /// very slow.
 void Worker::on_place_wanted(const ipc::PlaceWanted& wanted, uint64_t now_ms) {
-  for (const auto& [id, stream] : streams_) {
-    const Proof& proof = stream->proof();
-    if (proof.attempt().id != wanted.attempt_id || proof.has_ended()) continue;
-    Fetch* fetch = proof.fetch();
-    if (!fetch || !fetch->is_pacing(now_ms)) return;
-    fetch_context_.slow.readers_cut += fetch->readers();
-    return fail_fetch(*fetch, Outcome::kClientSlow, now_ms);
-  }
+  const PostStream* post = find_post(wanted.attempt_id);
+  Fetch* fetch = post ? post->proof().fetch() : nullptr;
+  if (!fetch || !fetch->is_pacing(now_ms)) return;
+  fetch_context_.slow.readers_cut += fetch->readers();
+  fail_fetch(*fetch, Outcome::kClientSlow, now_ms);
 }
 
 /// Its fetch, which still has it as a source, asks for another one.
-void Worker::on_end_attempt(const ipc::EndAttempt& end, uint64_t now_ms) {
-  for (const auto& [id, stream] : streams_) {
-    if (stream->proof().attempt().id != end.attempt_id) continue;
-    return stream->proof().give_up(Outcome::kCancelled, now_ms);
-  }
+void Worker::end_attempt(const Uuid& id, uint64_t now_ms) {
+  if (PostStream* post = find_post(id)) post->proof().give_up(Outcome::kCancelled, now_ms);
 }
 
 void Worker::on_fetch_failed(const ipc::FetchFailed& refusal, uint64_t now_ms) {

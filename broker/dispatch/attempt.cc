@@ -124,12 +124,42 @@ void Attempt::deliver(bool is_anonymous, uint64_t now_ms) {
   registrations_.strangers().update(*l2);
 }
 
+void Attempt::tell_worker(ipc::Admission admission) {
+  is_told_ = true;
+  context_.data_names.note_out(worker_);
+  context_.tell(worker_, ipc::AttemptOut{.fetch_id = static_cast<uint64_t>(fetch_->worker_fetch_id),
+                                         .attempt_id = id_,
+                                         .shape = shape_,
+                                         .attempt_number = number(),
+                                         .l2_id = l2_id_,
+                                         .admission = admission});
+}
+
 void Attempt::hand_off() {
-  check(state_ == State::kOrdered, "this attempt cannot be handed off");
   ++context_.counters.handoffs;
+  begin_stream();
+}
+
+void Attempt::deliver_directly(bool brings_car, uint64_t now_ms) {
+  check(is_told_, "a direct delivery came that the worker could not know of");
+  deliver(false, now_ms);
+  if (!brings_car) return withdraw();
+  ++context_.counters.deliveries_direct;
+  begin_stream();
+  is_taken_ = true;
+}
+
+void Attempt::begin_stream() {
+  check(state_ == State::kOrdered, "this attempt cannot be handed off");
   fetch_->was_handed_off = true;
   state_ = State::kHandedOff;
+  withdraw();
   clear_timer();
+}
+
+/// The worker takes no direct delivery of it any more, and knows that.
+void Attempt::withdraw() {
+  if (std::exchange(is_told_, false)) context_.data_names.note_over(worker_);
 }
 
 bool Attempt::take() {
@@ -152,6 +182,10 @@ void Attempt::end(const AttemptEnding& ending, uint64_t now_ms) {
   Wait wait = is_given_up && fetch_ ? count_wait(ending.how, now_ms) : Wait{};
   state_ = State::kOver;
   if (ending.how == Outcome::kWorkerGone) was_delivered_ = false;
+  if (is_told_ && !context_.data_names.url_of(worker_).empty()) {
+    context_.tell(worker_, ipc::AttemptOver{id_, was_delivered_});
+  }
+  withdraw();
   L2* l2 = registrations_.registry().find(l2_);
   if (l2 && !is_anonymous_) wait.has_broken_claim = judge_claim(ending, *l2, now_ms);
   count_for_broker(ending);

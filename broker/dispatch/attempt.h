@@ -61,8 +61,13 @@ class Attempt {
   void wait_on(uint64_t until_ms);
   /// The head of its POST came; `is_anonymous`: without an id, so perhaps from anybody.
   void deliver(bool is_anonymous, uint64_t now_ms);
+  /// Tells the worker of it, to which the L2 may deliver directly.
+  void tell_worker(ipc::Admission admission);
   /// The POST's socket goes to the worker, so there is no deadline here any more.
   void hand_off();
+  /// The L2 has delivered to the worker directly; `brings_car`: the worker reads the stream, as
+  /// after hand_off().
+  void deliver_directly(bool brings_car, uint64_t now_ms);
   /// The worker has the socket. True where its hand-off awaited this until now.
   [[nodiscard]] bool take();
   /// Its fetch is over, while the worker has yet to report this attempt's end.
@@ -92,6 +97,8 @@ class Attempt {
   [[nodiscard]] uint64_t late_at_ms() const {
     return ordered_ms_ + context_.settings.first_byte_ms;
   }
+  /// True where its worker may take its POST directly.
+  [[nodiscard]] bool is_told() const { return is_told_; }
   [[nodiscard]] bool is_hedge() const { return is_hedge_; }
   [[nodiscard]] bool needs_id() const { return needs_id_; }
   /// True where its POST came without an id, so perhaps from anybody.
@@ -107,6 +114,8 @@ class Attempt {
   /// Gives out the record with what its end adds.
   void end_record(const AttemptEnding& ending, uint64_t now_ms);
   void clear_timer();
+  void begin_stream();
+  void withdraw();
   void count_for_broker(const AttemptEnding& ending);
   void count_for_l2(const AttemptEnding& ending, L2& l2) const;
   /// Counts for what is known of the L2, which may be gone (null), and tells it where it is ejected
@@ -142,6 +151,7 @@ class Attempt {
   State state_ = State::kOrdered;
   bool was_delivered_ = false;
   bool is_taken_ = false;
+  bool is_told_ = false;  ///< The worker takes its POST directly, until AttemptOver or Handoff.
   bool is_hedge_ = false;
   bool is_anonymous_ = false;
   uint64_t ordered_ms_ = 0;

@@ -106,13 +106,18 @@ void Dispatcher::start_attempt(Fetch& fetch, L2& l2, uint64_t now_ms) {
   Attempt& attempt =
       attempts_.add(std::make_unique<Attempt>(id, is_asked_again, registrations_, context_));
   attempt.order(fetch, l2, std::min(now_ms + patience_with(l2, now_ms), fetch.deadline_ms), now_ms);
+  static const std::string kNowhere;
+  const std::string& data_url =
+      l2.capabilities().reads_whole_requests ? context_.data_names.url_of(fetch.worker) : kNowhere;
+  if (!data_url.empty()) attempt.tell_worker(admission_of(fetch));
   registrations_.order(l2,
                        {.attempt_id = id,
                         .request = fetch.request,
                         .trace_id = fetch.trace_id,
                         .left_ms = fetch.deadline_ms - now_ms,
                         .skip = fetch.resume.skip,
-                        .next = fetch.resume.next},
+                        .next = fetch.resume.next,
+                        .data_url = data_url},
                        now_ms);
   attempt.log(LogLevel::kDebug, "ordered");
 }

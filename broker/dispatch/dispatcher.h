@@ -46,6 +46,9 @@ class Dispatcher {
   /// since a worker may report one of an earlier broker.
   [[nodiscard]] bool on_attempt_ended(WorkerId worker, const ipc::AttemptEnded& message,
                                       uint64_t now_ms);
+  /// An L2 has delivered to the worker itself. Of an attempt that has ended meanwhile only the
+  /// place at its L2 is freed.
+  void on_direct_delivery(WorkerId worker, const ipc::DirectDelivery& message, uint64_t now_ms);
   /// The worker has proven a block of an attempt, which links to these keys. An unknown attempt is
   /// ignored.
   void on_links(WorkerId worker, const ipc::Links& message);
@@ -208,6 +211,8 @@ class Dispatcher {
   [[nodiscard]] bool is_silence_not_found(const Fetch& fetch, bool is_crowded) const;
   void abandon(Fetch& fetch, uint64_t now_ms);
   void erase(Fetch& fetch, FetchEnd::How how, Outcome reason = {});
+  /// Whether the cache would keep the fetch's output.
+  [[nodiscard]] ipc::Admission admission_of(const Fetch& fetch) const;
   /// Decides on a POST for an attempt that is over; if its order was given up, its place is free.
   [[nodiscard]] Decision decide_finished(const Uuid& attempt_id, uint64_t now_ms);
   void on_streamed(Fetch& fetch, const ipc::AttemptEnded& message, bool was_hedge, uint64_t now_ms);

@@ -6,6 +6,26 @@
 
 /// The part of the dispatcher for deliveries: the POSTs of L2s, and the ends that workers report.
 namespace daphnis::broker {
+namespace {
+
+/// What the L2 lacks; nothing where it does not say that it lacks anything.
+std::optional<NotFound> not_found_of(ipc::DirectSays says) {
+  switch (says) {
+    case ipc::DirectSays::kLacksRoot:
+      return NotFound::kRoot;
+    case ipc::DirectSays::kLacksBlock:
+      return NotFound::kBlock;
+    case ipc::DirectSays::kLacks:
+      return NotFound::kUnspecified;
+    case ipc::DirectSays::kCar:
+    case ipc::DirectSays::kLate:
+    case ipc::DirectSays::kAcknowledgesCancel:
+      break;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
 
 Dispatcher::Decision Dispatcher::on_delivery(const Uuid& attempt_id, const Cid& root,
                                              std::optional<NotFound> not_found, bool is_anonymous,
@@ -82,8 +102,40 @@ ipc::Handoff Dispatcher::hand_off(const Uuid& attempt_id, uint64_t) {
           .shape = l2->capabilities().stream_shape,
           .attempt_number = attempt->number(),
           .l2_id = l2->id(),
-          .admission = fetch->is_alone ? ipc::Admission::kNo : cache_.admission(fetch->request_key),
+          .admission = admission_of(*fetch),
           .received = {}};
+}
+
+ipc::Admission Dispatcher::admission_of(const Fetch& fetch) const {
+  return fetch.is_alone ? ipc::Admission::kNo : cache_.admission(fetch.request_key);
+}
+
+void Dispatcher::on_direct_delivery(WorkerId worker, const ipc::DirectDelivery& message,
+                                    uint64_t now_ms) {
+  Attempt* attempt = attempts_.find(message.attempt_id);
+  if (attempt && attempt->worker() != worker) return;
+  const bool is_acknowledged = message.says == ipc::DirectSays::kAcknowledgesCancel;
+  if (is_acknowledged && settle(message.attempt_id, Registrations::Answer::kAcknowledges, now_ms)) {
+    return;
+  }
+  if (!attempt) {
+    static_cast<void>(decide_finished(message.attempt_id, now_ms));
+    return;
+  }
+  if (!attempt->is_told()) {
+    ++context_.counters.deliveries_double;  // Its Handoff is on its way.
+    return;
+  }
+  Fetch* fetch = attempt->fetch();
+  check(fetch != nullptr, "an ordered attempt has no fetch");
+  attempt->deliver_directly(message.says == ipc::DirectSays::kCar, now_ms);
+  if (message.says == ipc::DirectSays::kCar) return;
+  if (const auto lacks = not_found_of(message.says)) {
+    end_attempt(*attempt, {.how = Outcome::kNotFound, .lacks = *lacks}, now_ms);
+  } else {
+    end_attempt(*attempt, {.how = Outcome::kCancelled}, now_ms);
+  }
+  go_on(*fetch, now_ms);
 }
 
 void Dispatcher::refuse_hand_off(const Uuid& attempt_id, uint64_t now_ms) {

@@ -32,6 +32,7 @@ void append_wish(std::string& out, const Order& order) {
   }
   fmt::format_to(std::back_inserter(out), R"(,"dups":"{}","deadlineMs":{})",
                  request.dups ? 'y' : 'n', order.left_ms);
+  if (!order.data_url.empty()) out.append(R"(,"dataUrl":")").append(order.data_url).push_back('"');
   if (order.skip == 0) return;
   const Result<Cid> next = Cid::from_bytes(order.next);
   check(next.has_value(), "an order skips blocks and does not say which one is due");

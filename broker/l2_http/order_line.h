@@ -14,7 +14,8 @@ namespace daphnis::broker {
 /// A line for any L2 has requestId (lower case, dashed), root, cid (the same) and traceId. A line
 /// for an L2 that reads whole requests adds path (percent-encoded segments with '/' between them,
 /// "" for the root itself), dagScope, entityBytes (where a range is asked for), dups and
-/// deadlineMs, the time that the fetch has left; in the middle of an output also skip and next.
+/// deadlineMs, the time that the fetch has left; where a worker takes the delivery itself also
+/// dataUrl, and in the middle of an output skip and next.
 [[nodiscard]] std::string order_line(const Order& order, const Capabilities& capabilities);
 
 /// The line, with its line end, by which an L2 that reads cancels learns that nobody waits for an

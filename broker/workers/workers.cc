@@ -67,6 +67,14 @@ struct Workers::Handler {
     dispatcher().on_links(worker.id, message);
     return true;
   }
+  bool operator()(const ipc::DirectReady&) const {
+    workers.context_.data_names.add(worker.id, worker.index, workers.context_.random());
+    return true;
+  }
+  bool operator()(const ipc::DirectDelivery& message) const {
+    dispatcher().on_direct_delivery(worker.id, message, now_ms);
+    return true;
+  }
   bool operator()(ipc::ReturnSocket& message) const {
     // libuv drops a descriptor silently where the process has none free, so the socket may be
     // missing or be that of another frame (DESIGN 4a).
@@ -313,6 +321,7 @@ void Workers::forget(WorkerId id, uint64_t now_ms) {
   context_.timers.clear(worker.timer, TimerKind::kWorker, static_cast<uint64_t>(id));
   workers_.erase(id);
   context_.worker_indices.erase(id);
+  context_.data_names.remove(id);
   dispatcher_.on_worker_gone(id, now_ms);
   joins_.on_worker_gone(id);
   listeners_.on_gone(id, now_ms);

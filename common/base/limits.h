@@ -176,6 +176,18 @@ inline constexpr uint64_t kClientHelloMs = 5'000;
 inline constexpr size_t kClientHellosAwaitedMax = 1'024;
 inline constexpr uint64_t kClientHellosLogMs = 10'000;  ///< Between two log lines of refused ones.
 
+// --- Direct deliveries: POSTs of L2s that come to the worker itself (docs/ipc.md) ---
+/// Connections of L2s that wait for such a POST, or are between two; beyond, the one that has been
+/// idle longest is closed.
+inline constexpr size_t kDirectConnectionsMax = 1'024;
+/// From a connection's handshake, or from a head's first byte, to the head's end.
+inline constexpr uint64_t kDirectHeadMs = 10'000;
+/// Such a connection is kept so long between two POSTs: longer than L2s keep it (kUploadIdleMs), so
+/// that none is closed under a POST on its way.
+inline constexpr uint64_t kDirectIdleMs = 35'000;
+/// Attempts of which a worker knows that a POST may come; one beyond goes by the broker.
+inline constexpr size_t kDirectAttemptsMax = 65'536;
+
 // --- Worker ---
 /// Networks of clients whose requests are counted; those of a further one are not bounded.
 inline constexpr size_t kClientNetworksMax = 65'536;

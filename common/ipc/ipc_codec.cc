@@ -37,6 +37,10 @@ constexpr CacheFaultKind last_of() {
   return kCacheFaultKindLast;
 }
 template <>
+constexpr DirectSays last_of() {
+  return kDirectSaysLast;
+}
+template <>
 constexpr StreamShape last_of() {
   return StreamShape::kWholeDag;
 }

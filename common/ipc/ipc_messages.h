@@ -9,6 +9,7 @@
 
 #include "common/base/uuid.h"
 #include "common/ipc/ipc_cache.h"
+#include "common/ipc/ipc_direct.h"
 #include "common/ipc/ipc_listeners.h"
 #include "common/ipc/ipc_outcomes.h"
 #include "common/request/car_request.h"
@@ -365,7 +366,8 @@ using WorkerMessages =
                Numbered<15, CacheHits>, Numbered<16, CacheFault>, Numbered<17, Unlinked>,
                Numbered<18, Listening>, Numbered<19, ListenersWanted>, Numbered<20, ListenerTaken>,
                Numbered<21, Leaving>, Numbered<22, FetchStalled>, Numbered<23, Links, 7>,
-               Numbered<28, DenylistTaken, 7>, Numbered<29, Denied, 7>>;
+               Numbered<24, DirectReady, 7>, Numbered<25, DirectDelivery, 7>,
+               Numbered<26, DenylistTaken, 7>, Numbered<27, Denied, 7>>;
 using BrokerMessages =
     MessageSet<Numbered<0, Welcome>, Numbered<1, Refused>, Numbered<2, Handoff>,
                Numbered<3, FetchFailed>, Numbered<4, Broadcast>, Numbered<5, Ping>,
@@ -373,7 +375,9 @@ using BrokerMessages =
                Numbered<9, Unlink>, Numbered<10, SpoolWanted>, Numbered<11, JoinProgress>,
                Numbered<12, Warm>, Numbered<13, ListenerGiven>, Numbered<14, ListenersGiven>,
                Numbered<15, ListenerKept>, Numbered<16, ListenerRelease>, Numbered<17, PlaceWanted>,
-               Numbered<18, EndAttempt, 7>, Numbered<24, TakeDenylist, 7>>;
+               Numbered<18, EndAttempt, 7>, Numbered<19, AttemptOut, 7>,
+               Numbered<20, AttemptOver, 7>, Numbered<21, DirectSocket, 7>,
+               Numbered<22, TakeDenylist, 7>>;
 
 using WorkerToBroker = WorkerMessages::Variant;
 using BrokerToWorker = BrokerMessages::Variant;

@@ -63,6 +63,8 @@ struct Settings {
   size_t output_high_bytes = 1 * limits::kMiB;
   /// Proven bytes that a fetch holds in memory for late or slow clients.
   size_t fetch_window_bytes = limits::kFetchWindowBytesMax;
+  /// The broker may pass on connections of L2s that ask for this worker by its name.
+  bool takes_direct = false;
   WalkBudget budget = {};
 };
 

@@ -9,6 +9,7 @@ namespace {
 /// The cookie of the socket that comes with this message; 0 where none does.
 uint64_t announced_cookie(const ipc::BrokerToWorker& message) {
   if (const auto* handoff = std::get_if<ipc::Handoff>(&message)) return handoff->cookie;
+  if (const auto* direct = std::get_if<ipc::DirectSocket>(&message)) return direct->cookie;
   if (const auto* listener = std::get_if<ipc::ListenerGiven>(&message)) return listener->cookie;
   return 0;
 }
@@ -35,6 +36,12 @@ void Driver::on_client(std::unique_ptr<DrivenSocket> socket, std::string address
   Connection* connection = core_.on_client(std::move(address), now_ms);
   if (connection) add_socket(std::move(socket), *connection, now_ms);
   after_input(now_ms);  // Another client may have been closed for this one.
+}
+
+void Driver::on_direct(std::unique_ptr<DrivenSocket> socket, uint64_t now_ms) {
+  Connection* connection = core_.on_direct(now_ms);
+  if (connection) add_socket(std::move(socket), *connection, now_ms);
+  after_input(now_ms);
 }
 
 void Driver::add_socket(std::unique_ptr<DrivenSocket> socket, Connection& connection,
@@ -70,6 +77,8 @@ bool Driver::on_broker_message(const ipc::BrokerToWorker& message,
   } else if (const auto* given = std::get_if<ipc::ListenerGiven>(&message);
              given && socket && is_fine) {
     host_.accept_on(core_.listeners().address_of(*given), std::move(socket));
+  } else if (const auto* direct = std::get_if<ipc::DirectSocket>(&message); socket && direct) {
+    host_.start_handshake(std::move(socket), direct->address);
   }
   if (!was_up && core_.has_broker()) host_.log(LogLevel::kInfo, LogLine("broker_found"));
   if (is_fine) after_input(now_ms);

@@ -54,6 +54,10 @@ class Driver final : private SocketOwner {
   /// Takes a client that has connected. Where no place is left for it, its socket is closed.
   void on_client(std::unique_ptr<DrivenSocket> socket, std::string address, uint64_t now_ms);
 
+  /// Takes an L2's connection that was passed on for direct deliveries, once its handshake is done.
+  /// Where no place is left for it, its socket is closed.
+  void on_direct(std::unique_ptr<DrivenSocket> socket, uint64_t now_ms);
+
   // --- The broker ---
   void on_broker_connected(uint64_t now_ms);
   /// Takes a message and the socket that came with it, if one did. False where the connection must

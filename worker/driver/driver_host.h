@@ -45,6 +45,12 @@ class DriverHost {
   /// to say for whom they come.
   [[nodiscard]] virtual bool awaits_clients() const = 0;
 
+  // --- Direct deliveries ---
+  /// Does the TLS handshake of a connection of an L2 at `address`. It ends in Driver::on_direct(),
+  /// or closes the socket where it fails.
+  virtual void start_handshake(std::unique_ptr<DrivenSocket> socket,
+                               const std::string& address) = 0;
+
   // --- Files, time and the log ---
   /// Does a job outside the event loop; it ends in Driver::on_file_job_done().
   virtual void start(FileJob job) = 0;

@@ -24,17 +24,14 @@ std::optional<uint64_t> skip_of(std::string_view value) {
 
 }  // namespace
 
-PostStream::PostStream(ConnectionId id, Agenda& agenda, const Proof::Context& context,
-                       Origin origin, Proof::Attempt attempt, const CarRequest& request,
-                       uint64_t now_ms)
-    : Connection(id, agenda),
-      origin_(std::move(origin)),
-      proof_(std::move(attempt), request, context, *this, now_ms) {}
+PostStream::PostStream(PostCarrier& carrier, const Proof::Context& context, Proof::Attempt attempt,
+                       const CarRequest& request, uint64_t now_ms)
+    : carrier_(carrier), proof_(std::move(attempt), request, context, *this, now_ms) {}
 
 void PostStream::start(Bytes received, uint64_t now_ms) {
   proof_.start(now_ms);
   on_bytes(Slice::copy_of(received), now_ms);
-  wake();
+  carrier_.on_post_changed();
 }
 
 bool PostStream::wants_input() const {
@@ -117,8 +114,8 @@ void PostStream::on_outcome(uint64_t now_ms) {
   if (phase_ == Phase::kRead) return reply_at_end(now_ms);
   if (!may_read_out()) return reply_early(now_ms);
   phase_ = Phase::kReadingOut;
-  be_called_at(now_ms + limits::kLingerMs);
-  wake();
+  carrier_.call_post_at(now_ms + limits::kLingerMs);
+  carrier_.on_post_changed();
 }
 
 /// True where the L2 did its part, and the rest of its body is so little that to read it costs less
@@ -134,21 +131,13 @@ void PostStream::reply_at_end(uint64_t now_ms) {
   phase_ = Phase::kReplied;
   reply(row_of(proof_.outcome()).l2_status,
         keeps_alive_ && proof_.is_from_this_broker() && may_go_back_);
-  be_called_at(now_ms + limits::kLingerMs);
+  carrier_.call_post_at(now_ms + limits::kLingerMs);
   if (ending_ != Ending::kGiveBack) linger(now_ms);
 }
 
 void PostStream::reply_early(uint64_t now_ms) {
   reply(row_of(proof_.outcome()).l2_status, false);
   linger(now_ms);
-}
-
-void PostStream::on_eof(uint64_t now_ms) {
-  on_cut(now_ms);
-}
-
-void PostStream::on_lost(uint64_t now_ms) {
-  on_cut(now_ms);
 }
 
 /// Takes the end of the L2's side. A reply would find no reader.
@@ -167,7 +156,7 @@ void PostStream::on_time(uint64_t now_ms) {
   if (phase_ == Phase::kClosing || phase_ == Phase::kReplied) {
     // A reply of a few bytes that cannot be written within kLingerMs has no reader.
     if (!lingering_ || lingering_->is_over(now_ms)) return close(Ending::kClose);
-    return be_called_at(lingering_->deadline_ms());
+    return carrier_.call_post_at(lingering_->deadline_ms());
   }
   proof_.on_time(now_ms);
 }
@@ -178,10 +167,6 @@ size_t PostStream::output(std::span<Bytes> views) {
   return 1;
 }
 
-void PostStream::on_written(size_t size, uint64_t /*now_ms*/) {
-  output_.erase(0, size);
-}
-
 void PostStream::reply(int status, bool keep_alive) {
   auto head = http::HeadWriter::response(status);
   head.add("Content-Length", uint64_t{0});
@@ -190,13 +175,13 @@ void PostStream::reply(int status, bool keep_alive) {
   if (!keep_alive) head.add("Connection", "close");
   output_.append(head.finish());
   ending_ = keep_alive ? Ending::kGiveBack : Ending::kHalfClose;
-  wake();
+  carrier_.on_post_changed();
 }
 
 void PostStream::linger(uint64_t now_ms) {
   phase_ = Phase::kClosing;
   lingering_.emplace(now_ms);
-  be_called_at(lingering_->deadline_ms());
+  carrier_.call_post_at(lingering_->deadline_ms());
 }
 
 void PostStream::close(Ending how) {
@@ -204,7 +189,7 @@ void PostStream::close(Ending how) {
   ending_ = how;
   lingering_.reset();
   output_.clear();
-  wake();
+  carrier_.on_post_changed();
 }
 
 }  // namespace daphnis::worker

@@ -5,49 +5,54 @@
 #include <vector>
 
 #include "common/http/http_parser.h"
-#include "common/ipc/ipc_messages.h"
 #include "worker/base/connection.h"
 #include "worker/base/lingering.h"
 #include "worker/proof/proof.h"
 
 namespace daphnis::worker {
 
-/// One handed-off POST of an L2 (DESIGN 4a): parses it from its first byte, feeds its body to the
-/// attempt's proof, replies by the outcome, and ends with a socket to close or to give back. Owned
-/// by the Worker; outlives its attempt by the time that the reply takes.
-class PostStream final : public Connection, private ProofFeed {
+/// The connection that a PostStream comes on. Owns it.
+class PostCarrier {
  public:
-  /// What the Handoff message says of the socket, for the message that gives it back.
-  struct Origin {
-    uint64_t cookie = 0;
-    std::string address = {};
-  };
+  /// The post's output, its ending, or whether it wants input may have changed.
+  virtual void on_post_changed() = 0;
+  /// Asks for PostStream::on_time() at `at_ms`. Earlier calls do no harm.
+  virtual void call_post_at(uint64_t at_ms) = 0;
 
-  PostStream(ConnectionId id, Agenda& agenda, const Proof::Context& context, Origin origin,
-             Proof::Attempt attempt, const CarRequest& request, uint64_t now_ms);
+ protected:
+  ~PostCarrier() = default;
+};
 
-  /// Takes what the broker had read of the POST, before any other bytes.
+/// One POST of an L2 (DESIGN 4a): parses it from its first byte, feeds its body to the attempt's
+/// proof, and replies by the outcome. Its functions are those of a Connection, which its carrier
+/// calls in turn. Outlives its attempt by the time that the reply takes.
+class PostStream final : private ProofFeed {
+ public:
+  /// `carrier` must outlive this object.
+  PostStream(PostCarrier& carrier, const Proof::Context& context, Proof::Attempt attempt,
+             const CarRequest& request, uint64_t now_ms);
+
+  /// Takes what was read of the POST already, before any other bytes.
   void start(Bytes received, uint64_t now_ms);
 
-  void on_bytes(const Slice& input, uint64_t now_ms) override;
-  void on_eof(uint64_t now_ms) override;
-  void on_lost(uint64_t now_ms) override;
-  void on_written(size_t size, uint64_t now_ms) override;
-  void on_time(uint64_t now_ms) override;
-  [[nodiscard]] size_t output(std::span<Bytes> views) override;
-  [[nodiscard]] bool wants_input() const override;
-  [[nodiscard]] bool keeps_input() const override {
+  void on_bytes(const Slice& input, uint64_t now_ms);
+  void on_eof(uint64_t now_ms) { on_cut(now_ms); }
+  void on_lost(uint64_t now_ms) { on_cut(now_ms); }
+  void on_written(size_t size) { output_.erase(0, size); }
+  void on_time(uint64_t now_ms);
+  [[nodiscard]] size_t output(std::span<Bytes> views);
+  [[nodiscard]] bool wants_input() const;
+  [[nodiscard]] bool keeps_input() const {
     return phase_ == Phase::kReading && proof_.keeps_input();
   }
-  [[nodiscard]] Ending ending() const override { return ending_; }
+  /// kGiveBack: once the output is written the connection can be used for another message.
+  [[nodiscard]] Ending ending() const { return ending_; }
+  [[nodiscard]] bool is_written() const { return output_.empty(); }
 
   [[nodiscard]] Proof& proof() { return proof_; }
   [[nodiscard]] const Proof& proof() const { return proof_; }
-
-  /// The message that goes to the broker with the socket. Valid where the ending is kGiveBack.
-  [[nodiscard]] ipc::ReturnSocket give_back() const {
-    return {.cookie = origin_.cookie, .surplus = surplus_, .address = origin_.address};
-  }
+  /// The bytes that were read behind the POST. Valid where the ending is kGiveBack.
+  [[nodiscard]] const std::vector<uint8_t>& surplus() const { return surplus_; }
 
  private:
   enum class Phase : uint8_t {
@@ -59,8 +64,8 @@ class PostStream final : public Connection, private ProofFeed {
   };
 
   // ProofFeed
-  void on_flow_changed() override { wake(); }
-  void call_proof_at(uint64_t at_ms) override { be_called_at(at_ms); }
+  void on_flow_changed() override { carrier_.on_post_changed(); }
+  void call_proof_at(uint64_t at_ms) override { carrier_.call_post_at(at_ms); }
   void on_outcome(uint64_t now_ms) override;
 
   void on_head(uint64_t now_ms);
@@ -73,18 +78,18 @@ class PostStream final : public Connection, private ProofFeed {
   void linger(uint64_t now_ms);
   void close(Ending how);
 
-  Origin origin_;
+  PostCarrier& carrier_;
   http::Parser parser_{http::Parser::Kind::kRequest};
   Proof proof_;
 
   Phase phase_ = Phase::kReading;
   Ending ending_ = Ending::kOpen;
   bool keeps_alive_ = false;  ///< The L2 wants to use the connection again.
-  bool may_go_back_ = true;   ///< The connection is in a state in which it could go back.
+  bool may_go_back_ = true;   ///< The connection is in a state in which it could be used again.
   uint64_t body_bytes_ = 0;   ///< Of the body, those that have come.
 
   std::string output_;
-  std::vector<uint8_t> surplus_;  ///< Bytes after the end of the body, for the broker.
+  std::vector<uint8_t> surplus_;  ///< Bytes after the end of the body.
   std::optional<Lingering> lingering_;
 };
 

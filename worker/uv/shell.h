@@ -76,6 +76,8 @@ class Shell final : private DriverHost {
   [[nodiscard]] bool awaits_clients() const override {
     return handshakes_.size() > 0 || greetings_.size() > 0;
   }
+  /// No broker passes connections on to a worker that has no certificates.
+  void start_handshake(std::unique_ptr<DrivenSocket>, const std::string&) override {}
   void start(FileJob job) override { spool_files_.start(std::move(job)); }
   void set_timer(uint64_t at_ms) override;
   void log(LogLevel level, const LogLine& line) override { log_.write(level, line); }

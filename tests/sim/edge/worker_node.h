@@ -50,6 +50,7 @@ class WorkerNode final : private worker::DriverHost {
   void offer_listener(const ipc::Listening&) override { fail_to_listen(); }
   void close_listener(uint64_t) override { fail_to_listen(); }
   void accept_waiting() override { fail_to_listen(); }
+  void start_handshake(std::unique_ptr<worker::DrivenSocket>, const std::string&) override {}
   void start(worker::FileJob job) override;
   void set_timer(uint64_t at_ms) override;
   void log(LogLevel level, const LogLine& line) override;

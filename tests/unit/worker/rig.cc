@@ -263,6 +263,17 @@ Peer& Rig::hand_off(const ipc::Fetch& fetch, std::string_view received, StreamSh
   return peer;
 }
 
+Peer& Rig::connect_directly() {
+  Peer& peer = new_peer();
+  const uint64_t cookie = 1'000 + peers_.size();
+  REQUIRE(driver.on_broker_message(ipc::DirectSocket{.cookie = cookie, .address = "192.0.2.50"},
+                                   std::make_unique<PeerSocket>(peer, cookie), now_ms));
+  REQUIRE(handshake_);
+  driver.on_direct(std::move(handshake_), now_ms);
+  turn_ready_sockets();
+  return peer;
+}
+
 void Rig::finish_looks(MemoryCache& cache) {
   while (!cache.looks_waiting.empty()) {
     for (const auto& [id, key] : std::exchange(cache.looks_waiting, {})) {

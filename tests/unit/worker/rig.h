@@ -80,6 +80,8 @@ class Rig : private DriverHost {
   /// Hands an L2's connection over, of which `received` was read already.
   Peer& hand_off(const ipc::Fetch& fetch, std::string_view received,
                  StreamShape shape = StreamShape::kExact);
+  /// An L2 has asked for the worker by its name, and the broker passes its connection on.
+  Peer& connect_directly();
   /// Ends all look-ups of the cache, and those that follow from them, as its disk would.
   void finish_looks(MemoryCache& cache);
   /// Ends the one read that is waited for.
@@ -134,6 +136,9 @@ class Rig : private DriverHost {
   void offer_listener(const ipc::Listening& offer) final { offers.push_back(offer); }
   void close_listener(uint64_t cookie) final { closed_listeners.push_back(cookie); }
   void accept_waiting() final {}
+  void start_handshake(std::unique_ptr<DrivenSocket> socket, const std::string&) final {
+    handshake_ = std::move(socket);
+  }
   void start(FileJob job) final { jobs.push_back(std::move(job)); }
   void set_timer(uint64_t at_ms) final { timer_ms_ = at_ms; }
   void log(LogLevel, const LogLine&) final {}
@@ -146,6 +151,7 @@ class Rig : private DriverHost {
   void turn_ready_sockets();
 
   std::vector<std::unique_ptr<Peer>> peers_;
+  std::unique_ptr<DrivenSocket> handshake_;  ///< That of the last DirectSocket.
   ExactBuffers buffers_;
   uint64_t timer_ms_ = kNever;
   uint8_t attempts_ = 0;

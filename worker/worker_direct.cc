@@ -1,0 +1,113 @@
+// The part of Worker for direct deliveries: POSTs of L2s that come to the worker itself.
+
+#include <utility>
+
+#include "common/base/limits.h"
+#include "worker/worker.h"
+
+namespace daphnis::worker {
+namespace {
+
+constexpr BadTarget kNotFoundTaken{200, "not_found_taken", ""};
+constexpr BadTarget kNoRequestId{400, "no_request_id", "to a worker an L2 says the request's id"};
+constexpr BadTarget kWrongRoot{400, "wrong_root", "this request id is for another CID"};
+constexpr BadTarget kUnknown{404, "unknown_request", "no such request id"};
+constexpr BadTarget kDelivered{409, "already_answered", "this request was answered before"};
+constexpr BadTarget kCancelled{410, "cancelled", "nobody waits for this request any more"};
+
+ipc::DirectSays says(NotFound what) {
+  switch (what) {
+    case NotFound::kRoot:
+      return ipc::DirectSays::kLacksRoot;
+    case NotFound::kBlock:
+      return ipc::DirectSays::kLacksBlock;
+    case NotFound::kUnspecified:
+      break;
+  }
+  return ipc::DirectSays::kLacks;
+}
+
+}  // namespace
+
+Connection* Worker::on_direct(uint64_t now_ms) {
+  if (is_draining() || !make_place_for_direct()) return nullptr;
+  const auto id = numbers_.next<ConnectionId>();
+  DirectPosts& posts = *this;
+  auto made = std::make_unique<DirectConnection>(id, agenda_, posts, now_ms);
+  return direct_.emplace(id, std::move(made)).first->second.get();
+}
+
+/// False where kDirectConnectionsMax are open and none can be closed for a further one.
+bool Worker::make_place_for_direct() {
+  if (direct_.size() < limits::kDirectConnectionsMax) return true;
+  DirectConnection* longest = nullptr;
+  for (const auto& [id, direct] : direct_) {
+    const auto since_ms = direct->idle_since_ms();
+    if (since_ms && (!longest || *since_ms < *longest->idle_since_ms())) longest = direct.get();
+  }
+  if (longest) longest->shed();
+  return longest != nullptr;
+}
+
+void Worker::close_idle_direct() {
+  for (const auto& [id, direct] : direct_) {
+    if (direct->idle_since_ms()) direct->shed();
+  }
+}
+
+void Worker::on_attempt_over(const ipc::AttemptOver& over, uint64_t now_ms) {
+  const bool was_out = direct_attempts_.find(over.attempt_id) != nullptr;
+  direct_attempts_.end(over.attempt_id, over.was_delivered, now_ms);
+  if (!was_out) end_attempt(over.attempt_id, now_ms);  // Its stream has begun meanwhile.
+}
+
+DirectPosts::Verdict Worker::on_post(PostCarrier& carrier, const DataTarget& target,
+                                     uint64_t now_ms) {
+  if (!target.attempt_id) return {.reply = kNoRequestId};
+  const ipc::AttemptOut* known = direct_attempts_.find(*target.attempt_id);
+  if (!known) {
+    return {.reply = refuse_directly(*target.attempt_id, target.acknowledges_cancel, now_ms)};
+  }
+  const ipc::AttemptOut attempt = *known;
+  const Fetch* fetch = fetches_.find_asked(QuestionId{attempt.fetch_id});
+  // The attempt stays open, since a POST for another root may be a mistake of anybody.
+  if (fetch && !fetch->request().root.names_same_block(target.root)) return {.reply = kWrongRoot};
+  direct_attempts_.end(attempt.attempt_id, true, now_ms);
+  if (!target.not_found) return {.post = take_directly(carrier, attempt, now_ms)};
+  broker_.send(ipc::DirectDelivery{attempt.attempt_id, says(*target.not_found)});
+  return {.reply = kNotFoundTaken};
+}
+
+/// The POST of an attempt that is out, and a source of its fetch; given up where that wants none.
+std::unique_ptr<PostStream> Worker::take_directly(PostCarrier& carrier,
+                                                  const ipc::AttemptOut& attempt, uint64_t now_ms) {
+  broker_.send(ipc::DirectDelivery{attempt.attempt_id, ipc::DirectSays::kCar});
+  Fetch* fetch = find_taker(attempt.fetch_id);
+  auto post =
+      std::make_unique<PostStream>(carrier, proof_context_,
+                                   Proof::Attempt{.question_id = QuestionId{attempt.fetch_id},
+                                                  .id = attempt.attempt_id,
+                                                  .shape = attempt.shape,
+                                                  .number = attempt.attempt_number,
+                                                  .l2_id = attempt.l2_id},
+                                   fetch ? fetch->request() : CarRequest{}, now_ms);
+  if (fetch) {
+    fetch->forget_join();
+    fetch->add_source(post->proof(), attempt.admission, now_ms);
+  } else {
+    post->proof().give_up(Outcome::kCancelled, now_ms);
+  }
+  return post;
+}
+
+/// The reply to a POST of no attempt that is out. The broker is told where the L2 has a place back.
+BadTarget Worker::refuse_directly(const Uuid& id, bool acknowledges_cancel, uint64_t now_ms) {
+  const auto was_delivered = direct_attempts_.was_delivered(id, now_ms);
+  if (!was_delivered) return kUnknown;
+  if (*was_delivered) return kDelivered;
+  broker_.send(ipc::DirectDelivery{
+      id, acknowledges_cancel ? ipc::DirectSays::kAcknowledgesCancel : ipc::DirectSays::kLate});
+  return kCancelled;
+}
+
+}  // namespace daphnis::worker
