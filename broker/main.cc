@@ -13,11 +13,11 @@
 #include "broker/l2_http/web_pages.h"
 #include "broker/uv/folder/spool_place.h"
 #include "broker/uv/l2_auth_options.h"
+#include "broker/uv/l2_listen_options.h"
 #include "broker/uv/shell.h"
 #include "common/base/check.h"
 #include "common/uv/log_file.h"
 #include "common/uv/settings_reader.h"
-#include "common/uv/tls/tls_options.h"
 
 namespace daphnis::broker::uv {
 namespace {
@@ -138,26 +138,8 @@ void add_options(daphnis::uv::SettingsReader& reader, Options& options) {
   constexpr uint64_t kMsMax = 3'600'000;
   Settings& settings = options.settings;
   reader.add("socket", options.shell.socket, "Unix socket where workers connect");
-  reader.add_address("l2-listen", options.shell.l2_listen, 0,
-                     "Address for L2s; may be repeated. --l2-auth says who may register there");
+  add_l2_listen_options(reader, options.shell, options.trust_proxy);
   add_l2_auth_options(reader, options.auth);
-  CLI::Option* trust = reader.add_ranges(
-      "trust-proxy", options.trust_proxy,
-      "Proxies in front that are believed when they say for whom they ask; may be repeated");
-  reader
-      .add_address(
-          "l2-proxy-listen", options.shell.l2_proxy_listen, 0,
-          "Address for L2s behind those proxies, with a PROXY header before the first byte")
-      ->needs(trust);
-  CLI::Option* certificate = daphnis::uv::add_tls_files(reader, options.shell.tls);
-  reader
-      .add_address("l2-tls-listen", options.shell.l2_tls_listen, 0,
-                   "Address for L2s that speak TLS (https); may be repeated")
-      ->needs(certificate);
-  reader
-      .add("l2-client-ca", options.shell.tls.client_ca,
-           "File of the CAs of which L2s must show a certificate (PEM), with --l2-auth mtls")
-      ->needs(certificate);
   reader.add_address("admin-listen", options.shell.admin_listen, 0,
                      "Address of the admin endpoint");
   reader.add("stats-file", options.shell.stats_file,

@@ -225,13 +225,14 @@ int main(int argc, char** argv) {
   shell_settings.listen = *listen;
   shell_settings.proxy_listen = optional_address(texts.proxy_listen);
   shell_settings.tls_listen = optional_address(texts.tls_listen);
-  if (shell_settings.tls_listen) {
+  if (!shell_settings.tls.certificates.empty()) {
     auto context = daphnis::uv::read_server_context(shell_settings.tls);
     if (!context) {
       std::fprintf(stderr, "daphnis-worker: %s\n", context.error().detail_text().c_str());
       return kExitUsage;
     }
     shell_settings.tls_context = std::move(*context);
+    shell_settings.settings.takes_direct = true;
   }
   if (reader.checks_only()) {
     std::puts("daphnis-worker: the settings are good");

@@ -207,6 +207,8 @@ void add_deliveries(Metrics& out, const Broker& broker) {
   out.counter("sockets_lost_total", "Sockets lost on the way back", counters.sockets_lost);
   out.counter("direct_deliveries_total", "CARs that L2s sent to a worker itself",
               counters.deliveries_direct);
+  out.counter("direct_sockets_total", "Connections passed on to the worker that they ask for",
+              counters.direct_sockets);
   out.counter("answers_without_id_total", "POSTs that were matched by CID and address",
               counters.deliveries_without_id);
   out.begin(MetricKind::kCounter, "answers_refused_total", "POSTs that were no use", "reason");

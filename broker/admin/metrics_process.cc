@@ -17,6 +17,8 @@ void add_process(Metrics& out, const ProcessGauges& process) {
   out.add("full", process.handshakes_full);
   out.add("resumed", process.handshakes_resumed);
   out.add("failed", process.handshakes_failed);
+  out.counter("l2_hellos_refused_total", "Connections closed without a ClientHello",
+              process.hellos_refused);
   out.gauge("l2_relays", "Connections of L2s whose content is relayed", process.relays);
   out.counter("log_lines_dropped_total", "Log lines nobody took", process.log_lines_dropped);
   out.counter("stats_lines_dropped_total", "Stats lines that could not be written",

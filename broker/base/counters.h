@@ -95,6 +95,7 @@ struct Counters {
   uint64_t deliveries_in_clear = 0;    ///< 403: they had to come over TLS.
   uint64_t deliveries_of_others = 0;   ///< 403: their certificate is not that of the L2 asked.
   uint64_t deliveries_without_id = 0;
+  uint64_t direct_sockets = 0;     ///< Connections passed on to the worker that they ask for.
   uint64_t deliveries_direct = 0;  ///< CARs that L2s have begun to send to a worker itself.
   uint64_t web_pages_refused = 0;  ///< 403: a web page made a browser send the request.
   uint64_t car_bytes_through_broker = 0;

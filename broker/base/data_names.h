@@ -12,6 +12,9 @@
 
 namespace daphnis::broker {
 
+/// The longest data name: in front of it workers need 10 digits of an index, 8 of a tag, and "w-.".
+inline constexpr size_t kDataNameBytesMax = 253 - 21;
+
 /// The names by which L2s reach a worker itself over TLS: `w<index>-<tag>.<data name>`, where the
 /// tag is drawn for each connection of a worker, so that a name means no other process after a
 /// reload. Part of the Context.

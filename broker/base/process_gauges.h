@@ -19,7 +19,8 @@ struct ProcessGauges {
   uint64_t handshakes_full = 0;     ///< TLS handshakes of L2s that were done without a ticket.
   uint64_t handshakes_resumed = 0;  ///< Those done by a ticket.
   uint64_t handshakes_failed = 0;
-  uint64_t relays = 0;  ///< Connections of L2s whose content is relayed.
+  uint64_t hellos_refused = 0;  ///< Connections closed without a ClientHello.
+  uint64_t relays = 0;          ///< Connections of L2s whose content is relayed.
   uint64_t log_lines_dropped = 0;
   uint64_t stats_lines_dropped = 0;
   uint64_t attempt_lines_dropped = 0;

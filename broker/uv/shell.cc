@@ -76,6 +76,8 @@ Shell::Shell(daphnis::uv::Loop& loop, daphnis::uv::Log& log, Settings settings,
                  [this](daphnis::uv::UniqueFd fd, std::string address) {
                    on_l2(l2s_.add(daphnis::uv::tcp_of(loop_, std::move(fd)), std::move(address)));
                  }),
+      peeks_(loop, log,
+             [this](daphnis::uv::HelloPeeks::Peeked peeked) { on_peeked(std::move(peeked)); }),
       handshakes_(loop, log,
                   [this](daphnis::uv::Handshakes::Done done) {
                     on_l2(l2s_.add(daphnis::uv::tcp_of(loop_, std::move(done.fd)),
@@ -178,11 +180,27 @@ Result<void> Shell::listen_for_l2s() {
     // Handshakes watch the socket themselves, so libuv must not.
     const auto on_connection = [this](const daphnis::uv::UvPtr<uv_tcp_t>& tcp) {
       auto fd = daphnis::uv::copy_of(daphnis::uv::fd_of(*tcp));
-      if (fd) handshakes_.add(std::move(fd), daphnis::uv::peer_host(daphnis::uv::fd_of(*tcp)));
+      if (fd) on_tls(std::move(fd), daphnis::uv::peer_host(daphnis::uv::fd_of(*tcp)));
     };
     if (auto added = add(text, on_connection); !added) return added;
+    const bool is_first = text == shell_settings_.l2_tls_listen.front();
+    if (is_first) broker_.set_data_name(shell_settings_.l2_data_name, l2_ports_.back());
   }
   return {};
+}
+
+void Shell::on_tls(daphnis::uv::UniqueFd fd, std::string address) {
+  if (!shell_settings_.l2_data_name.empty()) return peeks_.add(std::move(fd), std::move(address));
+  handshakes_.add(std::move(fd), std::move(address));
+}
+
+void Shell::on_peeked(daphnis::uv::HelloPeeks::Peeked peeked) {
+  const auto worker = broker_.data_names().taker_of(peeked.name);
+  if (!worker) return handshakes_.add(std::move(peeked.fd), std::move(peeked.address));
+  ++broker_.counters().direct_sockets;
+  const ipc::DirectSocket message{.cookie = daphnis::uv::socket_cookie(peeked.fd.get()),
+                                  .address = std::move(peeked.address)};
+  workers_.send(*worker, message, std::move(peeked.fd));
 }
 
 void Shell::on_l2(const L2Sockets::Added& added) {
@@ -326,6 +344,7 @@ ProcessGauges Shell::gauges() {
                        .handshakes_full = handshakes_.counts().full,
                        .handshakes_resumed = handshakes_.counts().resumed,
                        .handshakes_failed = handshakes_.counts().failed,
+                       .hellos_refused = peeks_.refused(),
                        .relays = l2s_.relays(),
                        .log_lines_dropped = log_.lines_dropped(),
                        .stats_lines_dropped = lines_dropped(stats_file_),

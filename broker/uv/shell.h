@@ -20,6 +20,7 @@
 #include "common/uv/random_pool.h"
 #include "common/uv/shared_memory.h"
 #include "common/uv/tls/handshakes.h"
+#include "common/uv/tls/hello_peeks.h"
 #include "common/uv/tls/tls_files.h"
 
 namespace daphnis::broker::uv {
@@ -31,6 +32,8 @@ struct ShellSettings {
   std::vector<std::string> l2_proxy_listen = {};  ///< Where trusted proxies connect for L2s.
   CidrSet trusted_proxies = {};
   std::vector<std::string> l2_tls_listen = {};  ///< Where L2s connect that speak TLS.
+  /// Below it L2s that speak TLS reach the workers by names of their own (DataNames); empty: not.
+  std::string l2_data_name = {};
   daphnis::uv::TlsFiles tls = {};
   /// What the files held at the start; null where there is no l2_tls_listen.
   std::shared_ptr<const tls::Context> tls_context = {};
@@ -77,6 +80,10 @@ class Shell {
   [[nodiscard]] Result<void> listen();
   [[nodiscard]] Result<void> listen_for_l2s();
   void on_l2(const L2Sockets::Added& added);
+  /// Begins with a connection of an L2 that speaks TLS.
+  void on_tls(daphnis::uv::UniqueFd fd, std::string address);
+  /// Passes a connection on to the worker that it asks for, or serves it.
+  void on_peeked(daphnis::uv::HelloPeeks::Peeked peeked);
   /// A message of a worker, with the socket that came beside it.
   struct FromWorker {
     WorkerId worker;
@@ -121,6 +128,7 @@ class Shell {
   std::vector<FromWorker> held_;
   daphnis::uv::AfterNextPoll after_poll_;
   daphnis::uv::ProxyGreetings greetings_;
+  daphnis::uv::HelloPeeks peeks_;
   daphnis::uv::Handshakes handshakes_;
   std::vector<std::unique_ptr<daphnis::uv::TcpListener>> l2_listeners_;
   std::vector<uint16_t> l2_ports_;

@@ -54,6 +54,14 @@ void WorkerLinks::send(WorkerId id, ipc::Handoff message, daphnis::uv::UvPtr<uv_
   link->channel->send(std::move(frame), std::move(socket));
 }
 
+void WorkerLinks::send(WorkerId id, const ipc::DirectSocket& message,
+                       daphnis::uv::UniqueFd socket) {
+  Link* link = find(id);
+  if (!link) return;
+  link->channel->send(loop_, link->codec.encode(message, ipc::Carries::kDescriptor),
+                      std::move(socket));
+}
+
 void WorkerLinks::send(WorkerId id, const ipc::ListenerGiven& message, int socket) {
   Link* link = find(id);
   if (!link) return;

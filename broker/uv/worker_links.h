@@ -33,6 +33,8 @@ class WorkerLinks {
   void send(WorkerId id, const ipc::BrokerToWorker& message);
   /// Sends a message that announces a descriptor, and that descriptor; null: it could not be had.
   void send(WorkerId id, ipc::Handoff message, daphnis::uv::UvPtr<uv_tcp_t> socket);
+  /// The same for an L2's connection of which nothing was read.
+  void send(WorkerId id, const ipc::DirectSocket& message, daphnis::uv::UniqueFd socket);
   /// Sends a copy of `socket`, which the caller keeps. Where no copy can be made the message goes
   /// alone.
   void send(WorkerId id, const ipc::ListenerGiven& message, int socket);

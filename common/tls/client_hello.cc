@@ -70,25 +70,6 @@ bool is_host_byte(char byte) {
   return (byte >= 'a' && byte <= 'z') || (byte >= '0' && byte <= '9') || byte == '-' || byte == '_';
 }
 
-/// The host name in the one form that it has here; nothing where it is none.
-std::optional<std::string> host_name(Bytes bytes) {
-  std::string name(as_text(bytes));
-  // RFC 6066 wants it without the root's dot, which some clients send.
-  if (name.ends_with('.')) name.pop_back();
-  if (name.empty() || name.size() > kHostNameBytesMax) return std::nullopt;
-  for (char& byte : name) {
-    if (byte >= 'A' && byte <= 'Z') byte = static_cast<char>(byte - 'A' + 'a');
-  }
-  size_t label_bytes = 0;
-  for (const char byte : name) {
-    if (byte == '.' ? label_bytes == 0 : !is_host_byte(byte)) return std::nullopt;
-    label_bytes = byte == '.' ? 0 : label_bytes + 1;
-    if (label_bytes > kLabelBytesMax) return std::nullopt;
-  }
-  if (label_bytes == 0) return std::nullopt;
-  return name;
-}
-
 /// Reads the extension's ServerNameList, which has at most one name of each type.
 HelloLook read_server_name(Bytes extension) {
   Fields outer(extension);
@@ -104,7 +85,7 @@ HelloLook read_server_name(Bytes extension) {
   }
   if (!list.is_whole()) return no_hello("its list of server names is cut");
   if (!host) return {.found = HelloLook::Found::kNoName};
-  auto name = host_name(*host);
+  auto name = read_host_name(as_text(*host));
   if (!name) return no_hello("its server name is no host name");
   return {.found = HelloLook::Found::kName, .name = std::move(*name)};
 }
@@ -205,6 +186,24 @@ class Records {
 };
 
 }  // namespace
+
+std::optional<std::string> read_host_name(std::string_view text) {
+  std::string name(text);
+  // RFC 6066 wants it without the root's dot, which some clients send.
+  if (name.ends_with('.')) name.pop_back();
+  if (name.empty() || name.size() > kHostNameBytesMax) return std::nullopt;
+  for (char& byte : name) {
+    if (byte >= 'A' && byte <= 'Z') byte = static_cast<char>(byte - 'A' + 'a');
+  }
+  size_t label_bytes = 0;
+  for (const char byte : name) {
+    if (byte == '.' ? label_bytes == 0 : !is_host_byte(byte)) return std::nullopt;
+    label_bytes = byte == '.' ? 0 : label_bytes + 1;
+    if (label_bytes > kLabelBytesMax) return std::nullopt;
+  }
+  if (label_bytes == 0) return std::nullopt;
+  return name;
+}
 
 HelloLook look_at_client_hello(Bytes seen) {
   return Records(seen).look();

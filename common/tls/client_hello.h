@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -31,5 +32,8 @@ struct HelloLook {
 /// message is there, and only if it is a host name: labels of letters, digits, '-' and '_', at most
 /// 253 bytes.
 [[nodiscard]] HelloLook look_at_client_hello(Bytes seen);
+
+/// A host name in the one form that it has in HelloLook; nothing where the text is none.
+[[nodiscard]] std::optional<std::string> read_host_name(std::string_view text);
 
 }  // namespace daphnis::tls

@@ -62,6 +62,12 @@ Shell::Shell(daphnis::uv::Loop& loop, daphnis::uv::Log& log, const ShellSettings
                                                           std::move(done.session)),
                               std::move(done.address));
                   }),
+      direct_handshakes_(loop, log,
+                         [this](daphnis::uv::Handshakes::Done done) {
+                           driver_.on_direct(std::make_unique<TlsSocket>(driven(std::move(done.fd)),
+                                                                         std::move(done.session)),
+                                             loop_.now_ms());
+                         }),
       timer_(loop, [this] { driver_.on_time(loop_.now_ms()); }),
       tick_(loop, [this] { on_tick(); }),
       terminate_(loop, SIGTERM, [this] { driver_.on_end_asked(loop_.now_ms()); }),
@@ -91,8 +97,13 @@ void Shell::start() {
                 .add("listen", settings_.listen.text())
                 .add("socket", settings_.socket_path)
                 .add("index", settings_.index));
-  handshakes_.set_context(std::move(settings_.tls_context));
+  set_context(std::exchange(settings_.tls_context, {}));
   driver_.start(addresses(), loop_.now_ms());
+}
+
+void Shell::set_context(const std::shared_ptr<const tls::Context>& context) {
+  handshakes_.set_context(context);
+  direct_handshakes_.set_context(context);
 }
 
 std::vector<std::string> Shell::addresses() const {
@@ -119,6 +130,11 @@ void Shell::on_client(std::unique_ptr<DrivenSocket> socket, std::string address)
 
 void Shell::give_back(const ipc::ReturnSocket& message, std::unique_ptr<DrivenSocket> socket) {
   link_.send(message, release(*socket));
+}
+
+void Shell::start_handshake(std::unique_ptr<DrivenSocket> socket, const std::string& address) {
+  // A broker passes nothing on to a worker that has not said that it has certificates.
+  if (direct_handshakes_.has_context()) direct_handshakes_.add(release(*socket), address);
 }
 
 void Shell::accept_on(const std::string& address, UniqueFd listener, std::string_view from) {

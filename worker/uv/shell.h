@@ -34,7 +34,7 @@ struct ShellSettings {
   /// Where clients connect that speak TLS.
   std::optional<daphnis::uv::Address> tls_listen = {};
   daphnis::uv::TlsFiles tls = {};
-  /// What the files held at the start; null where there is no tls_listen.
+  /// What the files held at the start; null where there are none.
   std::shared_ptr<const tls::Context> tls_context = {};
   uint32_t index = 0;
   uint32_t access_line_every = 1;  ///< One access line in so many is written; 0 writes none.
@@ -55,7 +55,10 @@ class Shell final : private DriverHost {
   /// Finishes what is under way and stops the loop, after drain_ms at the latest.
   void drain() { driver_.drain(loop_.now_ms()); }
   /// Reads the certificates and the ticket keys anew, on SIGHUP.
-  void reload() { handshakes_.reload(settings_.tls); }
+  void reload() {
+    handshakes_.reload(settings_.tls);
+    direct_handshakes_.reload(settings_.tls);
+  }
   [[nodiscard]] int exit_status() const { return exit_status_; }
   [[nodiscard]] bool is_listening() const { return !listeners_.empty(); }
 
@@ -76,8 +79,7 @@ class Shell final : private DriverHost {
   [[nodiscard]] bool awaits_clients() const override {
     return handshakes_.size() > 0 || greetings_.size() > 0;
   }
-  /// No broker passes connections on to a worker that has no certificates.
-  void start_handshake(std::unique_ptr<DrivenSocket>, const std::string&) override {}
+  void start_handshake(std::unique_ptr<DrivenSocket> socket, const std::string& address) override;
   void start(FileJob job) override { spool_files_.start(std::move(job)); }
   void set_timer(uint64_t at_ms) override;
   void log(LogLevel level, const LogLine& line) override { log_.write(level, line); }
@@ -88,6 +90,7 @@ class Shell final : private DriverHost {
   [[nodiscard]] BrokerLink::Events link_events();
   [[nodiscard]] std::unique_ptr<DrivenSocket> driven(daphnis::uv::UniqueFd fd);
   void on_client(std::unique_ptr<DrivenSocket> socket, std::string address);
+  void set_context(const std::shared_ptr<const tls::Context>& context);
   /// The addresses to listen on, as ipc::Listening names them.
   [[nodiscard]] std::vector<std::string> addresses() const;
   /// The socket cannot be had, and the process ends.
@@ -111,8 +114,9 @@ class Shell final : private DriverHost {
   /// The listening sockets, by SO_COOKIE.
   absl::flat_hash_map<uint64_t, std::unique_ptr<ClientListener>> listeners_;
   daphnis::uv::ProxyGreetings greetings_;
-  daphnis::uv::Handshakes handshakes_;
-  daphnis::uv::Timer timer_;  ///< The timer of the Driver's next call.
+  daphnis::uv::Handshakes handshakes_;         ///< Of clients.
+  daphnis::uv::Handshakes direct_handshakes_;  ///< Of L2s that deliver directly.
+  daphnis::uv::Timer timer_;                   ///< The timer of the Driver's next call.
   ProcessGauges gauges_;
   uint64_t descriptors_counted_ms_ = 0;
   daphnis::uv::Timer tick_;  ///< The timer of once a second.

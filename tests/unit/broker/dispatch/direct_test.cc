@@ -14,6 +14,7 @@ struct Direct : Rig {
     broker.set_data_name("edge.example", 8443);
     worker = connect_worker(3);
     tell(worker, ipc::DirectReady{});
+    over_tls = true;
     registration = register_l2("home", query);
     fetch(worker, 1, kRoot);
   }
@@ -67,7 +68,17 @@ TEST_CASE("orders name a worker only where it and its L2 can do with that", "[br
     CHECK(rig.data_url().empty());
     CHECK(rig.inbox<ipc::AttemptOut>(rig.worker).empty());
   }
+  SECTION("nor is one whose line is plain text") {
+    Direct rig;
+    rig.over_tls = false;
+    const ConnId plain = rig.register_l2("plain", "?v=2", "192.0.2.9");
+    rig.announce("plain", cid_number(43), "192.0.2.9");
+    rig.fetch(rig.worker, 2, cid_number(43));
+    REQUIRE(rig.orders(plain).size() == 1);
+    CHECK(Rig::field(rig.orders(plain).back(), "dataUrl").empty());
+  }
   Rig rig;
+  rig.over_tls = true;
   SECTION("nor is any where the operator has given no name") {}
   SECTION("nor where the worker has no certificates") {
     rig.broker.set_data_name("edge.example", 443);
