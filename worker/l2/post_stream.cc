@@ -56,6 +56,15 @@ void PostStream::on_bytes(const Slice& input, uint64_t now_ms) {
     if (lingering_->is_over(now_ms)) close(Ending::kClose);
     return;
   }
+  if (phase_ == Phase::kRead || phase_ == Phase::kReplied) {
+    // One read may bring bytes in two buffers, and the POST has ended in the first.
+    keep_surplus(input.bytes());
+    if (phase_ == Phase::kReplied && !may_go_back_) {
+      ending_ = Ending::kHalfClose;
+      linger(now_ms);
+    }
+    return;
+  }
   size_t at = 0;
   while (phase_ == Phase::kReading || phase_ == Phase::kReadingOut) {
     const http::Parser::Step step = parser_.step(input.bytes().subspan(at));
@@ -98,14 +107,15 @@ void PostStream::on_head(uint64_t now_ms) {
 }
 
 void PostStream::on_message_end(Bytes past_the_end, uint64_t now_ms) {
-  if (past_the_end.size() <= limits::kReturnSurplusBytesMax) {
-    surplus_.assign(past_the_end.begin(), past_the_end.end());
-  } else {
-    may_go_back_ = false;
-  }
+  keep_surplus(past_the_end);
   if (phase_ == Phase::kReadingOut) return reply_at_end(now_ms);
   phase_ = Phase::kRead;
   proof_.on_end(now_ms);
+}
+
+void PostStream::keep_surplus(Bytes bytes) {
+  may_go_back_ &= surplus_.size() + bytes.size() <= limits::kReturnSurplusBytesMax;
+  if (may_go_back_) surplus_.insert(surplus_.end(), bytes.begin(), bytes.end());
 }
 
 /// Replies. The connection can be used again only where the message was read to its end.

@@ -70,6 +70,7 @@ class PostStream final : private ProofFeed {
 
   void on_head(uint64_t now_ms);
   void on_message_end(Bytes past_the_end, uint64_t now_ms);
+  void keep_surplus(Bytes bytes);
   [[nodiscard]] bool may_read_out() const;
   void reply_at_end(uint64_t now_ms);
   void reply_early(uint64_t now_ms);

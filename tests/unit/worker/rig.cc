@@ -190,10 +190,14 @@ Peer& Rig::connect(const std::string& address) {
 }
 
 void Rig::send(Peer& peer, std::string_view text) {
+  send(peer, text, std::max<size_t>(text.size(), 1));
+}
+
+void Rig::send(Peer& peer, std::string_view text, size_t buffer_bytes) {
   REQUIRE(peer.connection);
   REQUIRE(peer.connection->wants_input());
   peer.unread = text;
-  buffers_.size = std::max<size_t>(text.size(), 1);
+  buffers_.size = buffer_bytes;
   peer.driver->on_ready({.reads = true}, now_ms);
   CHECK(peer.unread.empty());
   turn_ready_sockets();

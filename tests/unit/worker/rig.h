@@ -69,6 +69,8 @@ class Rig : private DriverHost {
   /// The peer sends; what the worker makes of it is carried out.
   void send(Peer& peer, std::string_view text);
   void send(Peer& peer, Bytes bytes) { send(peer, as_text(bytes)); }
+  /// The same where the worker reads with buffers of so many bytes, two of them at once.
+  void send(Peer& peer, std::string_view text, size_t buffer_bytes);
   void end(Peer& peer);
   void lose(Peer& peer);
   /// The peer's kernel takes `bytes` more.

@@ -259,12 +259,39 @@ TEST_CASE("bytes past the body go back with the socket", "[worker]") {
   CHECK(l2.given_back.address == "192.0.2.50");
 }
 
+TEST_CASE("bytes past the body that one read brings in another buffer go back, too", "[worker]") {
+  Asked rig;
+  rig.client.space = GENERATE(size_t{0}, SIZE_MAX);
+  CAPTURE(rig.client.space);
+  Peer& l2 = rig.hand_off(
+      rig.fetch, post_head("Content-Length: " + std::to_string(rig.car.bytes.size()) + "\r\n"));
+  const std::string body = text(rig.car.bytes);
+  SECTION("all of them") {
+    rig.send(l2, body + "POST /data/next", body.size());
+  }
+  SECTION("the last of them") {
+    rig.send(l2, body + "POST /data/next", body.size() + 4);
+  }
+  CHECK(l2.ending == Ending::kGiveBack);
+  CHECK(text(l2.given_back.surplus) == "POST /data/next");
+}
+
 TEST_CASE("a socket is not given back with more past its body than a message should hold",
           "[worker]") {
   Asked rig;
   Peer& l2 = rig.hand_off(rig.fetch, post_with_length(rig.car.bytes) +
                                          std::string(limits::kReturnSurplusBytesMax + 1, 'x'));
   CHECK_THAT(l2.received, StartsWith("HTTP/1.1 200 OK") && Contains("Connection: close"));
+  CHECK(l2.is_half_closed);
+}
+
+TEST_CASE("nor where one read brings more in two buffers", "[worker]") {
+  Asked rig;
+  Peer& l2 = rig.hand_off(
+      rig.fetch, post_head("Content-Length: " + std::to_string(rig.car.bytes.size()) + "\r\n"));
+  constexpr size_t kHalf = limits::kReturnSurplusBytesMax / 2 + 1;
+  rig.send(l2, text(rig.car.bytes) + std::string(2 * kHalf, 'x'), rig.car.bytes.size() + kHalf);
+  CHECK_THAT(l2.received, StartsWith("HTTP/1.1 200 OK"));
   CHECK(l2.is_half_closed);
 }
 
