@@ -90,12 +90,31 @@ CLI::Validator unlike_listen(const Texts& texts) {
       "");
 }
 
-void add_tls(daphnis::uv::SettingsReader& reader, Texts& texts, daphnis::uv::TlsFiles& files) {
-  CLI::Option* certificate = daphnis::uv::add_tls_files(reader, files);
+void add_tls(daphnis::uv::SettingsReader& reader, Texts& texts, ShellSettings& settings) {
+  CLI::Option* certificate = daphnis::uv::add_tls_files(reader, settings.tls);
   reader
       .add_address("tls-listen", texts.tls_listen, 1, "Address for clients that speak TLS (https)")
       ->needs(certificate)
       ->check(unlike_listen(texts));
+  daphnis::uv::add_l2_client_ca(reader, settings.l2_tls.client_ca)->needs(certificate);
+}
+
+/// Reads the certificates, for clients and for L2s that deliver directly.
+daphnis::Result<void> read_certificates(ShellSettings& settings) {
+  if (settings.tls.certificates.empty()) return {};
+  std::string client_ca = std::move(settings.l2_tls.client_ca);
+  settings.settings.takes_direct = true;
+  settings.settings.asks_l2_certificates = !client_ca.empty();
+  settings.l2_tls = settings.tls;
+  settings.l2_tls.client_ca = std::move(client_ca);
+  auto for_l2s = daphnis::uv::read_server_context(settings.l2_tls);
+  if (!for_l2s) return std::unexpected(for_l2s.error());
+  settings.l2_tls_context = std::move(*for_l2s);
+  if (!settings.tls_listen) return {};
+  auto for_clients = daphnis::uv::read_server_context(settings.tls);
+  if (!for_clients) return std::unexpected(for_clients.error());
+  settings.tls_context = std::move(*for_clients);
+  return {};
 }
 
 void add_client_addresses(daphnis::uv::SettingsReader& reader, Texts& texts) {
@@ -212,7 +231,7 @@ int main(int argc, char** argv) {
                   {daphnis::kRuleModeWords.begin(), daphnis::kRuleModeWords.end()},
                   "Without processor time to spare fewer fetches may be under way");
   add_client_addresses(reader, texts);
-  add_tls(reader, texts, shell_settings.tls);
+  add_tls(reader, texts, shell_settings);
   add_limits(reader, shell_settings.settings);
   reader.set_checks_more();
   if (const auto exit_code = reader.parse(argc, argv)) return *exit_code;
@@ -225,14 +244,9 @@ int main(int argc, char** argv) {
   shell_settings.listen = *listen;
   shell_settings.proxy_listen = optional_address(texts.proxy_listen);
   shell_settings.tls_listen = optional_address(texts.tls_listen);
-  if (!shell_settings.tls.certificates.empty()) {
-    auto context = daphnis::uv::read_server_context(shell_settings.tls);
-    if (!context) {
-      std::fprintf(stderr, "daphnis-worker: %s\n", context.error().detail_text().c_str());
-      return kExitUsage;
-    }
-    shell_settings.tls_context = std::move(*context);
-    shell_settings.settings.takes_direct = true;
+  if (const auto read = read_certificates(shell_settings); !read) {
+    std::fprintf(stderr, "daphnis-worker: %s\n", read.error().detail_text().c_str());
+    return kExitUsage;
   }
   if (reader.checks_only()) {
     std::puts("daphnis-worker: the settings are good");

@@ -64,9 +64,9 @@ class Worker final : private RequestSink, private DirectPosts {
   /// Takes a client that has connected. Null where no place is left and no client can be closed for
   /// it: the Driver closes the new one.
   [[nodiscard]] Connection* on_client(std::string address, uint64_t now_ms);
-  /// Takes an L2's connection for direct deliveries, whose handshake is done. Null as above, or
-  /// since the worker leaves.
-  [[nodiscard]] Connection* on_direct(uint64_t now_ms);
+  /// Takes an L2's connection for direct deliveries, whose handshake is done. `certified_id`: the
+  /// common name of its certificate; empty: it has none. Null as above, or since the worker leaves.
+  [[nodiscard]] Connection* on_direct(std::string certified_id, uint64_t now_ms);
   /// Puts the connection at the end of the list of woken ones.
   void touch(Connection& connection) { agenda_.wake(connection); }
   /// The connection's socket is closed or given back; the object dies.
@@ -162,7 +162,9 @@ class Worker final : private RequestSink, private DirectPosts {
 
   // Direct deliveries (worker_direct.cc)
   [[nodiscard]] Verdict on_post(PostCarrier& carrier, const DataTarget& target,
+                                std::string_view certified_id, bool may_ask,
                                 uint64_t now_ms) override;
+  void on_attempt_answer(const ipc::AttemptAnswer& answer, uint64_t now_ms);
   [[nodiscard]] bool keeps_connections() const override { return !is_draining(); }
   [[nodiscard]] std::unique_ptr<PostStream> take_directly(PostCarrier& carrier,
                                                           const ipc::AttemptOut& attempt,

@@ -59,6 +59,7 @@ bool Worker::on_broker_message(const ipc::BrokerToWorker& message, bool has_sock
     void operator()(const ipc::PlaceWanted& wanted) { worker.on_place_wanted(wanted, now_ms); }
     void operator()(const ipc::EndAttempt& end) { worker.end_attempt(end.attempt_id, now_ms); }
     void operator()(const ipc::AttemptOut& attempt) { worker.direct_attempts_.add(attempt); }
+    void operator()(const ipc::AttemptAnswer& answer) { worker.on_attempt_answer(answer, now_ms); }
     void operator()(const ipc::AttemptOver& over) { worker.on_attempt_over(over, now_ms); }
     void operator()(const ipc::DirectSocket&) {}  // Its handshake comes first (on_direct()).
     // These have been handled.
@@ -105,7 +106,7 @@ void Worker::judge_fetches(uint64_t now_ms) {
 /// Asks a new broker for everything that waits: the last one took its knowledge with it.
 void Worker::on_broker_up(uint64_t now_ms) {
   scene_.node_id = broker_.node_id();
-  if (settings_.takes_direct) broker_.send(ipc::DirectReady{});
+  if (settings_.takes_direct) broker_.send(ipc::DirectReady{settings_.asks_l2_certificates});
   for (Fetch* fetch : fetches_.oldest_first()) {
     if (fetch->is_waiting()) fetches_.ask(*fetch, false, now_ms);
   }
@@ -121,6 +122,7 @@ void Worker::on_broker_closed(uint64_t now_ms) {
   for (const auto& [id, stream] : streams_) stream->post()->proof().forget_broker();
   for (const auto& [id, direct] : direct_) {
     if (PostStream* post = direct->post()) post->proof().forget_broker();
+    direct->on_no_answer(now_ms);
   }
   for (const Fetch* fetch : fetches_.oldest_first()) {
     if (fetch->is_waiting()) agenda_.call_at(fetch->id(), now_ms + settings_.broker_wait_ms);

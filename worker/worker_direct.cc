@@ -11,6 +11,7 @@ namespace {
 constexpr BadTarget kNotFoundTaken{200, "not_found_taken", ""};
 constexpr BadTarget kNoRequestId{400, "no_request_id", "to a worker an L2 says the request's id"};
 constexpr BadTarget kWrongRoot{400, "wrong_root", "this request id is for another CID"};
+constexpr BadTarget kOtherL2{403, "other_l2", "this was asked of an L2 with another certificate"};
 constexpr BadTarget kUnknown{404, "unknown_request", "no such request id"};
 constexpr BadTarget kDelivered{409, "already_answered", "this request was answered before"};
 constexpr BadTarget kCancelled{410, "cancelled", "nobody waits for this request any more"};
@@ -29,11 +30,13 @@ ipc::DirectSays says(NotFound what) {
 
 }  // namespace
 
-Connection* Worker::on_direct(uint64_t now_ms) {
-  if (is_draining() || !make_place_for_direct()) return nullptr;
+Connection* Worker::on_direct(std::string certified_id, uint64_t now_ms) {
+  const bool is_wanted = !is_draining() || direct_attempts_.out() > 0;
+  if (!is_wanted || !make_place_for_direct()) return nullptr;
   const auto id = numbers_.next<ConnectionId>();
   DirectPosts& posts = *this;
-  auto made = std::make_unique<DirectConnection>(id, agenda_, posts, now_ms);
+  auto made =
+      std::make_unique<DirectConnection>(id, agenda_, posts, std::move(certified_id), now_ms);
   return direct_.emplace(id, std::move(made)).first->second.get();
 }
 
@@ -62,10 +65,20 @@ void Worker::on_attempt_over(const ipc::AttemptOver& over, uint64_t now_ms) {
 }
 
 DirectPosts::Verdict Worker::on_post(PostCarrier& carrier, const DataTarget& target,
-                                     uint64_t now_ms) {
+                                     std::string_view certified_id, bool may_ask, uint64_t now_ms) {
   if (!target.attempt_id) return {.reply = kNoRequestId};
+  const std::string_view its_id = direct_attempts_.certificate_of(*target.attempt_id);
+  if (!its_id.empty() && its_id != certified_id) {
+    broker_.send(ipc::DirectDelivery{*target.attempt_id, ipc::DirectSays::kIsOther});
+    return {.reply = kOtherL2};
+  }
   const ipc::AttemptOut* known = direct_attempts_.find(*target.attempt_id);
   if (!known) {
+    const bool is_over = direct_attempts_.was_delivered(*target.attempt_id, now_ms).has_value();
+    if (!is_over && may_ask && broker_.is_up()) {
+      broker_.send(ipc::AttemptQuestion{*target.attempt_id});
+      return {.awaits_answer = true};
+    }
     return {.reply = refuse_directly(*target.attempt_id, target.acknowledges_cancel, now_ms)};
   }
   const ipc::AttemptOut attempt = *known;
@@ -76,6 +89,10 @@ DirectPosts::Verdict Worker::on_post(PostCarrier& carrier, const DataTarget& tar
   if (!target.not_found) return {.post = take_directly(carrier, attempt, now_ms)};
   broker_.send(ipc::DirectDelivery{attempt.attempt_id, says(*target.not_found)});
   return {.reply = kNotFoundTaken};
+}
+
+void Worker::on_attempt_answer(const ipc::AttemptAnswer& answer, uint64_t now_ms) {
+  for (const auto& [id, direct] : direct_) direct->on_answer(answer.attempt_id, now_ms);
 }
 
 /// The POST of an attempt that is out, and a source of its fetch; given up where that wants none.

@@ -18,7 +18,7 @@ void DataNames::set_place(std::string data_name, uint16_t port) {
   port_ = port;
 }
 
-void DataNames::add(WorkerId worker, uint32_t index, const Uuid& random) {
+void DataNames::add(WorkerId worker, uint32_t index, bool asks_certificates, const Uuid& random) {
   if (data_name_.empty()) return;
   constexpr std::string_view kDigits = "0123456789abcdef";
   std::string name = "w" + std::to_string(index) + "-";
@@ -29,17 +29,18 @@ void DataNames::add(WorkerId worker, uint32_t index, const Uuid& random) {
   name.append(".").append(data_name_);
   std::string url = "https://" + name;
   if (port_ != kHttpsPort) url.append(":").append(std::to_string(port_));
-  names_.insert_or_assign(worker, Names{std::move(name), std::move(url)});
+  names_.insert_or_assign(worker, Names{std::move(name), std::move(url), asks_certificates});
 }
 
 void DataNames::remove(WorkerId worker) {
   names_.erase(worker);
 }
 
-const std::string& DataNames::url_of(WorkerId worker) const {
+const std::string& DataNames::url_of(WorkerId worker, bool is_certified) const {
   static const std::string kNone;
   const auto found = names_.find(worker);
-  return found == names_.end() ? kNone : found->second.url;
+  if (found == names_.end() || (is_certified && !found->second.asks_certificates)) return kNone;
+  return found->second.url;
 }
 
 void DataNames::note_out(WorkerId worker) {

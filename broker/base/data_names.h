@@ -24,13 +24,14 @@ class DataNames {
   /// L2s. Without this call there are none.
   void set_place(std::string data_name, uint16_t port);
 
-  /// The worker takes direct deliveries. The first bytes of `random` make its tag.
-  void add(WorkerId worker, uint32_t index, const Uuid& random);
+  /// The worker takes direct deliveries, where it `asks_certificates` only with a certificate of
+  /// the L2. The first bytes of `random` make its tag.
+  void add(WorkerId worker, uint32_t index, bool asks_certificates, const Uuid& random);
   void remove(WorkerId worker);
 
   /// The URL that an order names, without a path: "https://w3-5be0c11f.edge.example:8443". Empty
-  /// where the worker has no name.
-  [[nodiscard]] const std::string& url_of(WorkerId worker) const;
+  /// where the worker has no name, or `is_certified` and it asks for no certificates.
+  [[nodiscard]] const std::string& url_of(WorkerId worker, bool is_certified = false) const;
   /// An attempt of the worker may be delivered to directly from now on, or no more.
   void note_out(WorkerId worker);
   void note_over(WorkerId worker);
@@ -42,6 +43,7 @@ class DataNames {
   struct Names {
     std::string server_name;
     std::string url;
+    bool asks_certificates = false;
     size_t attempts_out = 0;
   };
 

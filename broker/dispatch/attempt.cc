@@ -124,7 +124,7 @@ void Attempt::deliver(bool is_anonymous, uint64_t now_ms) {
   registrations_.strangers().update(*l2);
 }
 
-void Attempt::tell_worker(ipc::Admission admission) {
+void Attempt::tell_worker(ipc::Admission admission, bool is_certified) {
   is_told_ = true;
   context_.data_names.note_out(worker_);
   context_.tell(worker_, ipc::AttemptOut{.fetch_id = static_cast<uint64_t>(fetch_->worker_fetch_id),
@@ -132,7 +132,8 @@ void Attempt::tell_worker(ipc::Admission admission) {
                                          .shape = shape_,
                                          .attempt_number = number(),
                                          .l2_id = l2_id_,
-                                         .admission = admission});
+                                         .admission = admission,
+                                         .needs_certificate = is_certified});
 }
 
 void Attempt::hand_off() {

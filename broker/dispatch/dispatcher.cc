@@ -110,8 +110,9 @@ void Dispatcher::start_attempt(Fetch& fetch, L2& l2, uint64_t now_ms) {
   const bool may_deliver_directly =
       l2.capabilities().reads_whole_requests && l2.registration.over_tls;
   const std::string& data_url =
-      may_deliver_directly ? context_.data_names.url_of(fetch.worker) : kNowhere;
-  if (!data_url.empty()) attempt.tell_worker(admission_of(fetch));
+      may_deliver_directly ? context_.data_names.url_of(fetch.worker, l2.registration.is_certified)
+                           : kNowhere;
+  if (!data_url.empty()) attempt.tell_worker(admission_of(fetch), l2.registration.is_certified);
   registrations_.order(l2,
                        {.attempt_id = id,
                         .request = fetch.request,

@@ -49,6 +49,8 @@ class Dispatcher {
   /// An L2 has delivered to the worker itself. Of an attempt that has ended meanwhile only the
   /// place at its L2 is freed.
   void on_direct_delivery(WorkerId worker, const ipc::DirectDelivery& message, uint64_t now_ms);
+  /// An L2 has sent the worker a POST for an attempt of which it does not know yet.
+  void on_attempt_question(WorkerId worker, const ipc::AttemptQuestion& question, uint64_t now_ms);
   /// The worker has proven a block of an attempt, which links to these keys. An unknown attempt is
   /// ignored.
   void on_links(WorkerId worker, const ipc::Links& message);

@@ -20,6 +20,7 @@ std::optional<NotFound> not_found_of(ipc::DirectSays says) {
     case ipc::DirectSays::kCar:
     case ipc::DirectSays::kLate:
     case ipc::DirectSays::kAcknowledgesCancel:
+    case ipc::DirectSays::kIsOther:
       break;
   }
   return std::nullopt;
@@ -114,6 +115,10 @@ void Dispatcher::on_direct_delivery(WorkerId worker, const ipc::DirectDelivery& 
                                     uint64_t now_ms) {
   Attempt* attempt = attempts_.find(message.attempt_id);
   if (attempt && attempt->worker() != worker) return;
+  if (message.says == ipc::DirectSays::kIsOther) {
+    ++context_.counters.deliveries_of_others;
+    return;
+  }
   const bool is_acknowledged = message.says == ipc::DirectSays::kAcknowledgesCancel;
   if (is_acknowledged && settle(message.attempt_id, Registrations::Answer::kAcknowledges, now_ms)) {
     return;
@@ -136,6 +141,15 @@ void Dispatcher::on_direct_delivery(WorkerId worker, const ipc::DirectDelivery& 
     end_attempt(*attempt, {.how = Outcome::kCancelled}, now_ms);
   }
   go_on(*fetch, now_ms);
+}
+
+void Dispatcher::on_attempt_question(WorkerId worker, const ipc::AttemptQuestion& question,
+                                     uint64_t now_ms) {
+  const Attempt* attempt = attempts_.find(question.attempt_id);
+  if (!attempt && !attempts_.was_delivered(question.attempt_id, now_ms)) {
+    ++context_.counters.deliveries_unknown;
+  }
+  context_.tell(worker, ipc::AttemptAnswer{question.attempt_id});
 }
 
 void Dispatcher::refuse_hand_off(const Uuid& attempt_id, uint64_t now_ms) {

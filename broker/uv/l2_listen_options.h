@@ -8,8 +8,8 @@
 
 namespace daphnis::broker::uv {
 
-/// Adds the addresses for L2s and what TLS there needs. `trust_proxy` gets the ranges of the proxies
-/// that are believed. Both must outlive the reader.
+/// Adds the addresses for L2s and what TLS there needs. `trust_proxy` gets the ranges of the
+/// proxies that are believed. Both must outlive the reader.
 void add_l2_listen_options(daphnis::uv::SettingsReader& reader, ShellSettings& settings,
                            std::vector<std::string>& trust_proxy);
 

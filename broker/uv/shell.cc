@@ -78,7 +78,7 @@ Shell::Shell(daphnis::uv::Loop& loop, daphnis::uv::Log& log, Settings settings,
                  }),
       peeks_(loop, log,
              [this](daphnis::uv::HelloPeeks::Peeked peeked) { on_peeked(std::move(peeked)); }),
-      handshakes_(loop, log,
+      handshakes_(loop, log, "l2s",
                   [this](daphnis::uv::Handshakes::Done done) {
                     on_l2(l2s_.add(daphnis::uv::tcp_of(loop_, std::move(done.fd)),
                                    std::move(done.session), std::move(done.address)));

@@ -67,8 +67,13 @@ struct Workers::Handler {
     dispatcher().on_links(worker.id, message);
     return true;
   }
-  bool operator()(const ipc::DirectReady&) const {
-    workers.context_.data_names.add(worker.id, worker.index, workers.context_.random());
+  bool operator()(const ipc::DirectReady& ready) const {
+    workers.context_.data_names.add(worker.id, worker.index, ready.asks_certificates,
+                                    workers.context_.random());
+    return true;
+  }
+  bool operator()(const ipc::AttemptQuestion& question) const {
+    dispatcher().on_attempt_question(worker.id, question, now_ms);
     return true;
   }
   bool operator()(const ipc::DirectDelivery& message) const {

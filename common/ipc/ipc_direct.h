@@ -15,7 +15,8 @@ namespace daphnis::ipc {
 
 /// The worker has certificates: it takes sockets by DirectSocket.
 struct DirectReady {
-  static void fields(auto& /*m*/, auto&& f) { f(); }
+  bool asks_certificates = false;  ///< It lets in only L2s with a certificate of --l2-client-ca.
+  static void fields(auto& m, auto&& f) { f(m.asks_certificates); }
 };
 
 /// What an L2 has said by a direct delivery.
@@ -26,8 +27,9 @@ enum class DirectSays : uint8_t {
   kLacks,               ///< The same.
   kLate,                ///< It came after AttemptOver, and was answered 410.
   kAcknowledgesCancel,  ///< It does not begin with what it was told is cancelled; the same.
+  kIsOther,             ///< It has the certificate of another L2: 403, and the attempt goes on.
 };
-inline constexpr DirectSays kDirectSaysLast = DirectSays::kAcknowledgesCancel;
+inline constexpr DirectSays kDirectSaysLast = DirectSays::kIsOther;
 
 /// A direct delivery has come for an attempt of which AttemptOut told. Sent before all else that
 /// comes of it. No reply of its own: where the broker has ended the attempt meanwhile, AttemptOver
@@ -38,10 +40,24 @@ struct DirectDelivery {
   static void fields(auto& m, auto&& f) { f(m.attempt_id, m.says); }
 };
 
+/// A direct POST has come for an attempt of which the worker knows nothing. Its AttemptOut may be
+/// on its way, since an order and what tells the worker of it go different ways. Reply:
+/// AttemptAnswer.
+struct AttemptQuestion {
+  Uuid attempt_id{};
+  static void fields(auto& m, auto&& f) { f(m.attempt_id); }
+};
+
 // --- Broker to worker ---
 
+/// What the broker had to say of the attempt is in the messages before this one.
+struct AttemptAnswer {
+  Uuid attempt_id{};
+  static void fields(auto& m, auto&& f) { f(m.attempt_id); }
+};
+
 /// An order of a fetch has gone out to an L2 that was told the worker's own name: its delivery may
-/// come to the worker, which takes it by itself. The fields are those of Handoff.
+/// come to the worker, which takes it by itself. The fields are those of Handoff but for the last.
 struct AttemptOut {
   uint64_t fetch_id = 0;
   Uuid attempt_id{};
@@ -49,8 +65,10 @@ struct AttemptOut {
   uint32_t attempt_number = 0;
   std::string l2_id;
   Admission admission = Admission::kNo;
+  bool needs_certificate = false;  ///< One of that L2: it has proven its id by one.
   static void fields(auto& m, auto&& f) {
-    f(m.fetch_id, m.attempt_id, m.shape, m.attempt_number, m.l2_id, m.admission);
+    f(m.fetch_id, m.attempt_id, m.shape, m.attempt_number, m.l2_id, m.admission,
+      m.needs_certificate);
   }
 };
 

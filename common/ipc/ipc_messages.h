@@ -357,17 +357,16 @@ struct MessageSet {
   static constexpr std::array<uint16_t, sizeof...(Entries)> kSince = {Entries::kSince...};
 };
 
-using WorkerMessages =
-    MessageSet<Numbered<0, Hello>, Numbered<1, Fetch>, Numbered<2, CancelFetch>,
-               Numbered<3, HandoffTaken>, Numbered<4, AttemptEnded>, Numbered<5, ReturnSocket>,
-               Numbered<6, WorkerStats>, Numbered<7, BroadcastDone>, Numbered<8, Ping>,
-               Numbered<9, Pong>, Numbered<10, SpoolReserve>, Numbered<11, SpoolHeld>,
-               Numbered<12, SpoolDone>, Numbered<13, SpoolGone>, Numbered<14, FetchProgress>,
-               Numbered<15, CacheHits>, Numbered<16, CacheFault>, Numbered<17, Unlinked>,
-               Numbered<18, Listening>, Numbered<19, ListenersWanted>, Numbered<20, ListenerTaken>,
-               Numbered<21, Leaving>, Numbered<22, FetchStalled>, Numbered<23, Links, 7>,
-               Numbered<24, DirectReady, 7>, Numbered<25, DirectDelivery, 7>,
-               Numbered<26, DenylistTaken, 7>, Numbered<27, Denied, 7>>;
+using WorkerMessages = MessageSet<
+    Numbered<0, Hello>, Numbered<1, Fetch>, Numbered<2, CancelFetch>, Numbered<3, HandoffTaken>,
+    Numbered<4, AttemptEnded>, Numbered<5, ReturnSocket>, Numbered<6, WorkerStats>,
+    Numbered<7, BroadcastDone>, Numbered<8, Ping>, Numbered<9, Pong>, Numbered<10, SpoolReserve>,
+    Numbered<11, SpoolHeld>, Numbered<12, SpoolDone>, Numbered<13, SpoolGone>,
+    Numbered<14, FetchProgress>, Numbered<15, CacheHits>, Numbered<16, CacheFault>,
+    Numbered<17, Unlinked>, Numbered<18, Listening>, Numbered<19, ListenersWanted>,
+    Numbered<20, ListenerTaken>, Numbered<21, Leaving>, Numbered<22, FetchStalled>,
+    Numbered<23, Links, 7>, Numbered<24, DirectReady, 7>, Numbered<25, DirectDelivery, 7>,
+    Numbered<26, AttemptQuestion, 7>, Numbered<27, DenylistTaken, 7>, Numbered<28, Denied, 7>>;
 using BrokerMessages =
     MessageSet<Numbered<0, Welcome>, Numbered<1, Refused>, Numbered<2, Handoff>,
                Numbered<3, FetchFailed>, Numbered<4, Broadcast>, Numbered<5, Ping>,
@@ -377,7 +376,7 @@ using BrokerMessages =
                Numbered<15, ListenerKept>, Numbered<16, ListenerRelease>, Numbered<17, PlaceWanted>,
                Numbered<18, EndAttempt, 7>, Numbered<19, AttemptOut, 7>,
                Numbered<20, AttemptOver, 7>, Numbered<21, DirectSocket, 7>,
-               Numbered<22, TakeDenylist, 7>>;
+               Numbered<22, AttemptAnswer, 7>, Numbered<23, TakeDenylist, 7>>;
 
 using WorkerToBroker = WorkerMessages::Variant;
 using BrokerToWorker = BrokerMessages::Variant;

@@ -4,12 +4,15 @@ broker passes its connection on by the ClientHello alone. The L2s are curl and s
 import concurrent.futures
 import json
 import os
+import pathlib
 import re
+import signal
 import socket
 import ssl
 import subprocess
+import time
 
-from harness import Edge, EdgeTest, binary, car, free_port
+from harness import ASAN, Edge, EdgeTest, binary, car, free_port, wait_for
 from harness.certificates import Ca
 
 NAME = "data.test"
@@ -19,9 +22,11 @@ SECONDS = 15.0
 class TlsL2:
     """An L2 that is registered over TLS."""
 
-    def __init__(self, port, ca, l2_id):
+    def __init__(self, port, ca, l2_id, certificate=None):
         self.port = port
         self.context = ssl.create_default_context(cafile=ca.cert)
+        if certificate:
+            self.context.load_cert_chain(certificate.cert, certificate.key)
         self.line = self.connect("localhost")
         self.line.sendall(f"GET /register/{l2_id}?v=2 HTTP/1.1\r\nHost: edge\r\n\r\n".encode())
         self.lines = self.line.makefile("rb")
@@ -91,24 +96,37 @@ def status(connection):
     return int(head.split()[1])
 
 
-class Direct(EdgeTest):
-    @classmethod
-    def begin(cls, world):
-        cls.ca = Ca(world.subfolder("ca"))
-        cls.port = free_port()
-        flags = cls.ca.issue("edge", ["localhost", "IP:127.0.0.1", f"*.{NAME}"]).flags
-        cls.edge = Edge(world, workers=1, worker_flags=flags, patient=True, broker_flags=[
-            *flags, "--l2-tls-listen", f"127.0.0.1:{cls.port}", "--l2-data-name", NAME,
-            "--first-byte-last-ms", "15000"])
-        cls.pool = concurrent.futures.ThreadPoolExecutor(8)
+def is_closed(connection):
+    """True once the peer has closed it."""
+    try:
+        return connection.recv(100) == b""
+    except ConnectionError:
+        return True
 
-    @classmethod
-    def tearDownClass(cls):
-        cls.pool.shutdown()
-        super().tearDownClass()
+
+def cpu_seconds(process):
+    fields = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def edge_with_a_name(test, world):
+    """Begins an edge whose workers take direct deliveries. `test` gets it, its port and its CA."""
+    test.ca = Ca(world.subfolder("ca"))
+    test.port = free_port()
+    flags = test.ca.issue("edge", ["localhost", "IP:127.0.0.1", f"*.{NAME}"]).flags
+    test.edge = Edge(world, workers=1, worker_flags=flags, patient=True, broker_flags=[
+        *flags, "--l2-tls-listen", f"127.0.0.1:{test.port}", "--l2-data-name", NAME,
+        "--first-byte-last-ms", "15000"])
+
+
+class DirectTest(EdgeTest):
+    """A test with an L2 over TLS, `self.l2`."""
 
     def setUp(self):
         super().setUp()
+        if not hasattr(self, "edge"):
+            edge_with_a_name(self, self.world)
+        self.pool = concurrent.futures.ThreadPoolExecutor(1)
         self.l2 = TlsL2(self.port, self.ca, "home")
         self.world.on_close(self.l2.close)
         self.edge.wait_l2("home")
@@ -117,6 +135,7 @@ class Direct(EdgeTest):
     def tearDown(self):
         self.l2.close()
         self.edge.wait_l2_gone("home")
+        self.pool.shutdown()
         super().tearDown()
 
     def ask(self):
@@ -125,16 +144,21 @@ class Direct(EdgeTest):
         answer = self.pool.submit(self.edge.car, root, seconds=30.0)
         return answer, self.l2.order(), content
 
+    def assert_taken(self, connection, order, content, answer):
+        """What comes on this connection is taken, and the client gets it."""
+        connection.sendall(post(order, content))
+        self.assertEqual(200, status(connection))
+        self.assertEqual(answer.result(30).body, content)
+
     def counted(self, name):
         name = f"daphnis_{name}_total"
         return self.edge.metrics()[name] - self.before[name]
 
-    def deliver(self, connection):
-        """A client asks, and gets what comes on this connection."""
-        answer, order, content = self.ask()
-        connection.sendall(post(order, content))
-        self.assertEqual(status(connection), 200)
-        self.assertEqual(answer.result(30).body, content)
+
+class Direct(DirectTest):
+    @classmethod
+    def begin(cls, world):
+        edge_with_a_name(cls, world)
 
     def test_curl_delivers_to_the_worker_itself(self):
         answer, order, content = self.ask()
@@ -175,6 +199,135 @@ class Direct(EdgeTest):
             connection.sendall(post(order, content))
             self.assertEqual(status(connection), 409)
         self.edge.settle()
+
+
+    def test_one_connection_takes_one_delivery_after_the_other(self):
+        answer, order, content = self.ask()
+        with self.l2.connect(host_of(order)) as connection:
+            self.assert_taken(connection, order, content, answer)
+            for _ in range(2):
+                answer, order, content = self.ask()
+                self.assert_taken(connection, order, content, answer)
+        self.assertEqual(self.counted("direct_sockets"), 1)
+        self.assertEqual(self.counted("direct_deliveries"), 3)
+
+    def test_wrong_bytes_are_found_by_the_worker(self):
+        answer, order, content = self.ask()
+        with self.l2.connect(host_of(order)) as connection:
+            connection.sendall(post(order, content[:-1] + bytes([content[-1] ^ 1])))
+            self.assertEqual(status(connection), 422)
+        self.assertNotEqual(answer.result(30).status, 200)
+        self.edge.settle()
+        self.assertEqual(self.edge.admin("/l2s/home/readmit", method="POST").status, 200)
+
+    def test_the_common_port_takes_it_too_and_serves_names_of_no_worker(self):
+        answer, order, content = self.ask()
+        for name in ("localhost", f"w7-00000000.{NAME}"):
+            with self.l2.connect(name) as connection:
+                connection.sendall(post({**order, "requestId": "0" * 32}, b""))
+                self.assertEqual(status(connection), 404)
+        with self.l2.connect("localhost") as connection:
+            self.assert_taken(connection, order, content, answer)
+        self.assertEqual(self.counted("direct_deliveries"), 0)
+        self.assertEqual(self.counted("direct_sockets"), 0)
+
+    def test_a_thousand_half_hellos_and_garbage_hold_nobody_up(self):
+        answer, order, content = self.ask()
+        halves = [self.l2.raw() for _ in range(100 if ASAN else 1000)]
+        for half in halves:
+            half.sendall(b"\x16\x03\x01\x02\x00\x01")
+            self.world.on_close(half.close)
+        none = self.l2.raw()
+        for bad in (b"GET / HTTP/1.1\r\n\r\n", os.urandom(64).replace(b"\x16", b"\0")):
+            with self.l2.raw() as garbage:
+                garbage.sendall(bad)
+                self.assertTrue(is_closed(garbage))
+        with self.l2.raw() as ended:
+            ended.sendall(b"\x16\x03\x01")
+            ended.shutdown(socket.SHUT_WR)
+            self.assertTrue(is_closed(ended))
+        self.assertEqual(self.counted("l2_hellos_refused"), 3)
+        busy = cpu_seconds(self.edge.broker)
+        began = time.monotonic()
+        with self.l2.connect(host_of(order)) as connection:
+            self.assert_taken(connection, order, content, answer)
+            while time.monotonic() - began < 1:
+                answer, order, content = self.ask()
+                self.assert_taken(connection, order, content, answer)
+                time.sleep(0.1)
+        # A spinning loop would take all of the time.
+        self.assertLess(cpu_seconds(self.edge.broker) - busy, 0.5 * (time.monotonic() - began))
+        for each in (*halves, none):
+            each.close()
+        wait_for(lambda: self.counted("l2_hellos_refused") == 4 + len(halves),
+                 "those that gave up are gone", 20)
+
+
+class Replaced(DirectTest):
+    def test_the_name_of_a_worker_that_was_killed_is_nobodys(self):
+        answer, order, content = self.ask()
+        self.edge.workers[0].kill()
+        self.assertFalse(answer.result(30).complete)
+        self.edge.start_worker(0)
+        self.edge.wait_ready()
+        with self.l2.connect(host_of(order)) as connection:
+            connection.sendall(post(order, content))
+            self.assertEqual(status(connection), 410)
+        before = order
+        answer, order, content = self.ask()
+        self.assertNotEqual(host_of(order), host_of(before))
+        with self.l2.connect(host_of(order)) as connection:
+            self.assert_taken(connection, order, content, answer)
+
+    def test_a_worker_that_is_replaced_still_takes_what_it_waits_for(self):
+        answer, order, content = self.ask()
+        leaving = self.edge.workers[0]
+        leaving.signal(signal.SIGTERM)
+        wait_for(lambda: "draining" in leaving.text(), "the worker is leaving")
+        self.edge.start_worker(1)
+        wait_for(lambda: len(self.edge.workers_seen()) == 2, "another has come")
+        with self.l2.connect(host_of(order)) as connection:
+            self.assert_taken(connection, order, content, answer)
+        leaving.wait(20)
+        answer, order, content = self.ask()
+        self.assertTrue(host_of(order).startswith("w1-"))
+        with self.l2.connect(host_of(order)) as connection:
+            self.assert_taken(connection, order, content, answer)
+
+
+class Certified(EdgeTest):
+    def test_a_worker_takes_of_an_l2_only_what_comes_with_its_certificate(self):
+        ca = Ca(self.world.subfolder("ca"))
+        port = free_port()
+        flags = [*ca.issue("edge", ["localhost", "IP:127.0.0.1", f"*.{NAME}"]).flags,
+                 "--l2-client-ca", str(ca.cert)]
+        edge = Edge(self.world, workers=1, worker_flags=flags, patient=True, broker_flags=[
+            *flags, "--l2-auth", "mtls", "--l2-tls-listen", f"127.0.0.1:{port}",
+            "--l2-data-name", NAME, "--first-byte-last-ms", "15000"])
+        l2 = TlsL2(port, ca, "home", ca.issue("home"))
+        self.world.on_close(l2.close)
+        edge.wait_l2("home")
+        root, content, _ = car.file_car(os.urandom(100_000))
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(edge.car, root, seconds=30.0)
+            order = l2.order()
+            other = TlsL2(port, ca, "other", ca.issue("other"))
+            self.world.on_close(other.close)
+            with other.connect(host_of(order)) as connection:
+                connection.sendall(post(order, content))
+                self.assertEqual(status(connection), 403)
+            with l2.connect(host_of(order)) as connection:
+                connection.sendall(post(order, content))
+                self.assertEqual(status(connection), 200)
+            self.assertEqual(answer.result(30).body, content)
+        metrics = edge.metrics()
+        self.assertEqual(metrics["daphnis_direct_deliveries_total"], 1)
+        # Without a certificate nobody gets so far.
+        bare = ssl.create_default_context(cafile=ca.cert)
+        with self.assertRaises((ssl.SSLError, OSError)):
+            with bare.wrap_socket(l2.raw(), server_hostname=host_of(order)) as connection:
+                connection.sendall(post(order, content))
+                connection.recv(1)
 
 
 class Settings(EdgeTest):

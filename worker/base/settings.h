@@ -65,6 +65,7 @@ struct Settings {
   size_t fetch_window_bytes = limits::kFetchWindowBytesMax;
   /// The broker may pass on connections of L2s that ask for this worker by its name.
   bool takes_direct = false;
+  bool asks_l2_certificates = false;  ///< Only of L2s that show a good certificate.
   WalkBudget budget = {};
 };
 

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <string>
+#include <string_view>
 
 #include "common/base/uuid.h"
 #include "common/ipc/ipc_messages.h"
@@ -22,6 +24,9 @@ class DirectAttempts {
   [[nodiscard]] const ipc::AttemptOut* find(const Uuid& id) const;
   /// The attempt is over: its POST has come (`was_delivered`), whatever way, or is wanted no more.
   void end(const Uuid& id, bool was_delivered, uint64_t now_ms);
+  /// The id of the L2 whose certificate a POST of that attempt needs, which is out or remembered;
+  /// empty: none, or no such attempt. Valid until the next call.
+  [[nodiscard]] std::string_view certificate_of(const Uuid& id) const;
   /// What end() was told of an attempt that is over and remembered; else nothing.
   [[nodiscard]] std::optional<bool> was_delivered(const Uuid& id, uint64_t now_ms);
   /// Forgets all: another broker knows none of them.
@@ -33,12 +38,16 @@ class DirectAttempts {
   void forget_old(uint64_t now_ms);
 
   struct Over {
+    bool was_delivered = false;
+    std::string certificate_of;
+  };
+  struct Age {
     Uuid id;
-    uint64_t at_ms;
+    uint64_t over_ms;
   };
   absl::flat_hash_map<Uuid, ipc::AttemptOut> out_;
-  absl::flat_hash_map<Uuid, bool> over_;  ///< Whether each was delivered.
-  std::deque<Over> by_age_;
+  absl::flat_hash_map<Uuid, Over> over_;
+  std::deque<Age> by_age_;
 };
 
 }  // namespace daphnis::worker

@@ -19,8 +19,11 @@ std::string text_of(const BadTarget& what, http::Connection connection) {
 }  // namespace
 
 DirectConnection::DirectConnection(ConnectionId id, Agenda& agenda, DirectPosts& posts,
-                                   uint64_t now_ms)
-    : L2Connection(id, agenda), posts_(posts), idle_since_ms_(now_ms) {
+                                   std::string certified_id, uint64_t now_ms)
+    : L2Connection(id, agenda),
+      posts_(posts),
+      certified_id_(std::move(certified_id)),
+      idle_since_ms_(now_ms) {
   set_deadline(now_ms + limits::kDirectHeadMs);
 }
 
@@ -34,6 +37,8 @@ bool DirectConnection::wants_input() const {
     case Phase::kHead:
     case Phase::kReadOut:
       return output_.empty();  // Who reads no replies is not read.
+    case Phase::kAsking:
+      return false;
     case Phase::kPost:
       return post_->wants_input();
     case Phase::kClosing:
@@ -58,6 +63,11 @@ size_t DirectConnection::output(std::span<Bytes> views) {
 
 void DirectConnection::on_bytes(const Slice& input, uint64_t now_ms) {
   if (phase_ == Phase::kPost) return post_->on_bytes(input, now_ms);
+  if (phase_ == Phase::kAsking) {
+    // One read may bring bytes in two buffers.
+    rest_.insert(rest_.end(), input.data, input.data + input.size);
+    return;
+  }
   if (phase_ != Phase::kClosing) return read(input.bytes(), now_ms);
   if (!lingering_) return;
   lingering_->on_bytes(input.size);
@@ -107,7 +117,20 @@ bool DirectConnection::on_head(Bytes rest, uint64_t now_ms) {
     reply_early(target.error(), now_ms);
     return false;
   }
-  DirectPosts::Verdict verdict = posts_.on_post(*this, *target, now_ms);
+  return judge(*target, true, rest, now_ms);
+}
+
+/// As on_head(), whose target this is.
+bool DirectConnection::judge(const DataTarget& target, bool may_ask, Bytes rest, uint64_t now_ms) {
+  const http::Head& head = parser_.head();
+  DirectPosts::Verdict verdict = posts_.on_post(*this, target, certified_id_, may_ask, now_ms);
+  if (verdict.awaits_answer) {
+    question_ = target;
+    rest_.assign(rest.begin(), rest.end());
+    phase_ = Phase::kAsking;
+    set_deadline(now_ms + limits::kDirectHeadMs);
+    return false;
+  }
   if (verdict.post) {
     begin(std::move(verdict.post), rest, now_ms);
     return false;
@@ -125,6 +148,22 @@ bool DirectConnection::on_head(Bytes rest, uint64_t now_ms) {
   phase_ = Phase::kReadOut;
   set_deadline(now_ms + limits::kLingerMs);
   return true;
+}
+
+void DirectConnection::on_answer(const Uuid& attempt_id, uint64_t now_ms) {
+  if (question_ && question_->attempt_id == attempt_id) settle(now_ms);
+}
+
+void DirectConnection::on_no_answer(uint64_t now_ms) {
+  if (question_) settle(now_ms);
+}
+
+void DirectConnection::settle(uint64_t now_ms) {
+  const DataTarget target = *std::exchange(question_, {});
+  const std::vector<uint8_t> rest = std::exchange(rest_, {});
+  phase_ = Phase::kHead;
+  if (judge(target, false, rest, now_ms)) read(rest, now_ms);
+  wake();
 }
 
 /// Gives the POST its bytes, from the first on.
@@ -199,6 +238,8 @@ void DirectConnection::on_time(uint64_t now_ms) {
     case Phase::kHead:
       if (!parser_.in_message()) return close();
       return reply_early(kTooSlow, now_ms);
+    case Phase::kAsking:
+      return settle(now_ms);
     case Phase::kReadOut:
       return reply_early(std::exchange(pending_, {}), now_ms);
     case Phase::kPost:
@@ -215,6 +256,7 @@ void DirectConnection::set_deadline(uint64_t at_ms) {
 void DirectConnection::close() {
   phase_ = Phase::kClosing;
   ending_ = Ending::kClose;
+  question_.reset();
   lingering_.reset();
   output_.clear();
   wake();

@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/http/http_parser.h"
@@ -20,10 +21,13 @@ class DirectPosts {
   struct Verdict {
     /// The POST, whose stream is wanted or given up already; null: it gets the reply.
     std::unique_ptr<PostStream> post = {};
-    BadTarget reply = {};  ///< Of status 200 where the L2 has said not-found.
+    BadTarget reply = {};        ///< Of status 200 where the L2 has said not-found.
+    bool awaits_answer = false;  ///< The broker is asked about the attempt before all that.
   };
-  /// The head of a POST has come. `carrier` will own the post.
+  /// The head of a POST has come. `carrier` will own the post; `certified_id` is its peer's. Where
+  /// it `may_ask`, on_answer() or on_no_answer() may have to come first.
   [[nodiscard]] virtual Verdict on_post(PostCarrier& carrier, const DataTarget& target,
+                                        std::string_view certified_id, bool may_ask,
                                         uint64_t now_ms) = 0;
   /// False where connections end with the POST that is under way, since the worker leaves.
   [[nodiscard]] virtual bool keeps_connections() const = 0;
@@ -38,14 +42,20 @@ class DirectPosts {
 /// Worker.
 class DirectConnection final : public L2Connection, private PostCarrier {
  public:
-  /// `posts` must outlive this object.
-  DirectConnection(ConnectionId id, Agenda& agenda, DirectPosts& posts, uint64_t now_ms);
+  /// `posts` must outlive this object. `certified_id`: the L2 id that a certificate of the peer
+  /// proves; empty: none.
+  DirectConnection(ConnectionId id, Agenda& agenda, DirectPosts& posts, std::string certified_id,
+                   uint64_t now_ms);
 
   [[nodiscard]] PostStream* post() override { return post_.get(); }
   /// Since when it waits for a POST; nothing while one is under way.
   [[nodiscard]] std::optional<uint64_t> idle_since_ms() const;
   /// Closes it for another connection, or since the worker leaves. Only while it is idle.
   void shed() { close(); }
+  /// The broker has told all that it knows of the attempt.
+  void on_answer(const Uuid& attempt_id, uint64_t now_ms);
+  /// The broker is gone, and will not tell.
+  void on_no_answer(uint64_t now_ms);
 
   void on_bytes(const Slice& input, uint64_t now_ms) override;
   void on_eof(uint64_t now_ms) override;
@@ -60,6 +70,7 @@ class DirectConnection final : public L2Connection, private PostCarrier {
  private:
   enum class Phase : uint8_t {
     kHead,     ///< Between two POSTs, or in a head.
+    kAsking,   ///< Behind a head; the broker is asked about its attempt, `question_`.
     kPost,     ///< In a POST that post_ has.
     kReadOut,  ///< In a body of no use, or small enough to be read; `pending_` is the reply.
     kClosing,  ///< The last reply goes out; input is thrown away.
@@ -72,6 +83,8 @@ class DirectConnection final : public L2Connection, private PostCarrier {
   void read(Bytes input, uint64_t now_ms);
   /// False: this read has no more messages for us.
   [[nodiscard]] bool on_head(Bytes rest, uint64_t now_ms);
+  [[nodiscard]] bool judge(const DataTarget& target, bool may_ask, Bytes rest, uint64_t now_ms);
+  void settle(uint64_t now_ms);
   void begin(std::unique_ptr<PostStream> post, Bytes rest, uint64_t now_ms);
   void on_post_over(uint64_t now_ms);
   void on_message_end(uint64_t now_ms);
@@ -80,15 +93,19 @@ class DirectConnection final : public L2Connection, private PostCarrier {
   void close();
 
   DirectPosts& posts_;
+  const std::string certified_id_;
   Phase phase_ = Phase::kHead;
   Ending ending_ = Ending::kOpen;
   http::Parser parser_{http::Parser::Kind::kRequest};
   std::vector<uint8_t> head_;  ///< The bytes of an incomplete head.
+  std::optional<DataTarget> question_;
+  std::vector<uint8_t> rest_;  ///< What one read has brought behind the head in question.
   std::unique_ptr<PostStream> post_;
   BadTarget pending_ = {};
   std::string output_;
   uint64_t idle_since_ms_;
-  uint64_t deadline_ms_ = kNever;  ///< Of the head, of the silence before it, or of the body.
+  /// Of the head, of the silence before it, of the broker's answer, or of the body.
+  uint64_t deadline_ms_ = kNever;
   std::optional<Lingering> lingering_;
 };
 

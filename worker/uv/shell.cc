@@ -56,17 +56,18 @@ Shell::Shell(daphnis::uv::Loop& loop, daphnis::uv::Log& log, const ShellSettings
                  [this](UniqueFd fd, std::string address) {
                    on_client(driven(std::move(fd)), std::move(address));
                  }),
-      handshakes_(loop, log,
+      handshakes_(loop, log, "clients",
                   [this](daphnis::uv::Handshakes::Done done) {
                     on_client(std::make_unique<TlsSocket>(driven(std::move(done.fd)),
                                                           std::move(done.session)),
                               std::move(done.address));
                   }),
-      direct_handshakes_(loop, log,
+      direct_handshakes_(loop, log, "l2s",
                          [this](daphnis::uv::Handshakes::Done done) {
+                           std::string certified_id = done.session->peer_name();
                            driver_.on_direct(std::make_unique<TlsSocket>(driven(std::move(done.fd)),
                                                                          std::move(done.session)),
-                                             loop_.now_ms());
+                                             std::move(certified_id), loop_.now_ms());
                          }),
       timer_(loop, [this] { driver_.on_time(loop_.now_ms()); }),
       tick_(loop, [this] { on_tick(); }),
@@ -97,13 +98,9 @@ void Shell::start() {
                 .add("listen", settings_.listen.text())
                 .add("socket", settings_.socket_path)
                 .add("index", settings_.index));
-  set_context(std::exchange(settings_.tls_context, {}));
+  handshakes_.set_context(std::exchange(settings_.tls_context, {}));
+  direct_handshakes_.set_context(std::exchange(settings_.l2_tls_context, {}));
   driver_.start(addresses(), loop_.now_ms());
-}
-
-void Shell::set_context(const std::shared_ptr<const tls::Context>& context) {
-  handshakes_.set_context(context);
-  direct_handshakes_.set_context(context);
 }
 
 std::vector<std::string> Shell::addresses() const {

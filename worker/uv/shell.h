@@ -34,8 +34,12 @@ struct ShellSettings {
   /// Where clients connect that speak TLS.
   std::optional<daphnis::uv::Address> tls_listen = {};
   daphnis::uv::TlsFiles tls = {};
-  /// What the files held at the start; null where there are none.
+  /// What the files held at the start; null where there is no tls_listen.
   std::shared_ptr<const tls::Context> tls_context = {};
+  /// The same files, and the CAs of L2s, for direct deliveries; the context is null where there are
+  /// none.
+  daphnis::uv::TlsFiles l2_tls = {};
+  std::shared_ptr<const tls::Context> l2_tls_context = {};
   uint32_t index = 0;
   uint32_t access_line_every = 1;  ///< One access line in so many is written; 0 writes none.
   /// The bytes of a cached file are checked by its checksums before they are sent.
@@ -57,7 +61,7 @@ class Shell final : private DriverHost {
   /// Reads the certificates and the ticket keys anew, on SIGHUP.
   void reload() {
     handshakes_.reload(settings_.tls);
-    direct_handshakes_.reload(settings_.tls);
+    direct_handshakes_.reload(settings_.l2_tls);
   }
   [[nodiscard]] int exit_status() const { return exit_status_; }
   [[nodiscard]] bool is_listening() const { return !listeners_.empty(); }
@@ -90,7 +94,6 @@ class Shell final : private DriverHost {
   [[nodiscard]] BrokerLink::Events link_events();
   [[nodiscard]] std::unique_ptr<DrivenSocket> driven(daphnis::uv::UniqueFd fd);
   void on_client(std::unique_ptr<DrivenSocket> socket, std::string address);
-  void set_context(const std::shared_ptr<const tls::Context>& context);
   /// The addresses to listen on, as ipc::Listening names them.
   [[nodiscard]] std::vector<std::string> addresses() const;
   /// The socket cannot be had, and the process ends.

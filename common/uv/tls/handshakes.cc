@@ -10,9 +10,11 @@
 
 namespace daphnis::uv {
 
-Handshakes::Handshakes(Loop& loop, Log& log, std::function<void(Done)> on_done)
+Handshakes::Handshakes(Loop& loop, Log& log, std::string_view peers,
+                       std::function<void(Done)> on_done)
     : loop_(loop),
       log_(log),
+      peers_(peers),
       on_done_(std::move(on_done)),
       turn_(loop, [this](size_t) { on_turn(); }),
       deadline_(loop, [this] { on_deadline(); }) {}
@@ -21,11 +23,13 @@ void Handshakes::reload(const TlsFiles& files) {
   if (!has_context()) return;
   auto context = read_server_context(files);
   if (!context) {
-    log_.error(LogLine("certificates_not_reloaded").add("why", context.error().text()));
+    log_.error(
+        LogLine("certificates_not_reloaded").add("for", peers_).add("why", context.error().text()));
     return;
   }
   set_context(std::move(*context));
-  log_.info(LogLine("certificates_reloaded").add("count", files.certificates.size()));
+  log_.info(
+      LogLine("certificates_reloaded").add("for", peers_).add("count", files.certificates.size()));
 }
 
 void Handshakes::add(UniqueFd fd, std::string address) {
@@ -94,6 +98,7 @@ void Handshakes::fail(Place place, std::string_view why) {
   if (now_ms >= next_log_ms_) {
     next_log_ms_ = now_ms + limits::kTlsFailuresLogMs;
     log_.warn(LogLine("handshake_failed")
+                  .add("for", peers_)
                   .add("from", place->address)
                   .add("why", why)
                   .add("failed", counts_.failed));

@@ -37,7 +37,8 @@ class Handshakes {
     uint64_t failed = 0;
   };
 
-  Handshakes(Loop& loop, Log& log, std::function<void(Done)> on_done);
+  /// `peers` is for the log: whose handshakes these are.
+  Handshakes(Loop& loop, Log& log, std::string_view peers, std::function<void(Done)> on_done);
 
   /// What sessions begin with from now on. Must be called before add().
   void set_context(std::shared_ptr<const tls::Context> context) { context_ = std::move(context); }
@@ -74,6 +75,7 @@ class Handshakes {
 
   Loop& loop_;
   Log& log_;
+  const std::string peers_;
   std::function<void(Done)> on_done_;
   std::shared_ptr<const tls::Context> context_;
   std::list<UnderWay> under_way_;  ///< Oldest first, so that the first deadline is in front.

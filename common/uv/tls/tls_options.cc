@@ -17,4 +17,10 @@ CLI::Option* add_tls_files(SettingsReader& reader, TlsFiles& files) {
   return certificate;
 }
 
+CLI::Option* add_l2_client_ca(SettingsReader& reader, std::string& file) {
+  return reader.add(
+      "l2-client-ca", file,
+      "File of the CAs of which L2s must show a certificate (PEM), with --l2-auth mtls");
+}
+
 }  // namespace daphnis::uv

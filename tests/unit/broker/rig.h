@@ -41,12 +41,17 @@ class Rig {
   };
 
   // --- L2s ---
-  bool over_tls = false;  ///< Connections speak TLS from now on.
+  bool over_tls = false;     ///< Connections speak TLS from now on.
+  std::string certified_id;  ///< The common name of the certificates that they show from now on.
   ConnId connect(const std::string& address = "192.0.2.1") {
     const ConnId id{++last_conn_};
     conns[id].cookie = 1000 + last_conn_;
-    broker.on_l2_connected(
-        id, {.address = address, .cookie = conns[id].cookie, .over_tls = over_tls}, now_ms);
+    broker.on_l2_connected(id,
+                           {.address = address,
+                            .cookie = conns[id].cookie,
+                            .over_tls = over_tls,
+                            .certified_id = certified_id},
+                           now_ms);
     carry_out();
     return id;
   }

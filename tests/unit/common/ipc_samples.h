@@ -94,8 +94,9 @@ inline std::vector<WorkerToBroker> worker_samples() {
       Leaving{},
       FetchStalled{.fetch_id = 4, .resume = {.skip = 32, .next = {1, 0x55, 0, 0}}},
       Links{.attempt_id = filled<Uuid>(0xaf), .keys = {35, 36}},
-      DirectReady{},
+      DirectReady{.asks_certificates = true},
       DirectDelivery{.attempt_id = filled<Uuid>(0xb0), .says = DirectSays::kLacksBlock},
+      AttemptQuestion{.attempt_id = filled<Uuid>(0xb1)},
       DenylistTaken{.denylist_id = 37},
       Denied{.by = {.denylist_id = 37, .rule = 38, .is_legal = true}, .root = {1, 0x55, 0, 0}},
   };
@@ -142,9 +143,11 @@ inline std::vector<BrokerToWorker> broker_samples(uint16_t version) {
                  .shape = StreamShape::kWholeDag,
                  .attempt_number = 2,
                  .l2_id = "home",
-                 .admission = Admission::kIfSmall},
+                 .admission = Admission::kIfSmall,
+                 .needs_certificate = true},
       AttemptOver{.attempt_id = filled<Uuid>(0xb0), .was_delivered = true},
       DirectSocket{.cookie = 81, .address = "203.0.113.9"},
+      AttemptAnswer{.attempt_id = filled<Uuid>(0xb1)},
       TakeDenylist{
           .denylist = {.id = 37, .bytes = 39, .path = "/s/denylist-1-0", .is_swept = true}},
   };

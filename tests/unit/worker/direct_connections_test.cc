@@ -83,6 +83,7 @@ TEST_CASE("a direct delivery outlives its broker, and other attempts do not", "[
   rig.start_broker();
   Peer& late = rig.connect_directly();
   rig.send(late, rig.head_for(other, "Content-Length: 0\r\n"));
+  rig.tell(ipc::AttemptAnswer{other});
   CHECK_THAT(late.received, Contains("404 Not Found"));
 }
 

@@ -119,6 +119,8 @@ TEST_CASE("a direct POST that no attempt waits for gets the broker's status", "[
   other.fill(9);
   SECTION("404: nobody knows the id") {
     rig.send(l2, rig.head_for(other, "Content-Length: 5\r\n"));
+    CHECK(l2.received.empty());
+    rig.tell(ipc::AttemptAnswer{rig.only<ipc::AttemptQuestion>().attempt_id});
     CHECK_THAT(l2.received, Contains("404 Not Found") && Contains("unknown_request"));
     CHECK(l2.is_half_closed);
   }
@@ -166,6 +168,90 @@ TEST_CASE("a direct POST that no attempt waits for gets the broker's status", "[
   CHECK(rig.sent<ipc::DirectDelivery>().size() <= 1);
 }
 
+TEST_CASE("a direct POST may be faster than what the broker tells of its attempt",
+          "[worker][direct]") {
+  Direct rig;
+  Uuid late{};
+  late.fill(9);
+  Peer& l2 = rig.connect_directly();
+  const size_t bytes = rig.car.bytes.size();
+  const std::string head = rig.head_for(late, "Content-Length: " + std::to_string(bytes) + "\r\n");
+  const size_t in_first_buffer = GENERATE(size_t{100}, SIZE_MAX);
+  const std::string body = text(rig.car.bytes);
+  rig.send(l2, head + body.substr(0, in_first_buffer));
+  if (in_first_buffer < body.size()) {
+    l2.connection->on_bytes(Slice::copy_of(Bytes(rig.car.bytes).subspan(in_first_buffer)),
+                            rig.now_ms);
+  }
+  CHECK(rig.only<ipc::AttemptQuestion>().attempt_id == late);
+  CHECK_FALSE(l2.connection->wants_input());
+  SECTION("and its attempt is known then") {
+    rig.order(late);
+    rig.tell(ipc::AttemptAnswer{late});
+    CHECK(rig.is_served());
+    CHECK(status_line(l2.received) == "HTTP/1.1 200 OK");
+  }
+  SECTION("and it is over by then") {
+    rig.order(late);
+    rig.tell(ipc::AttemptOver{.attempt_id = late});
+    rig.tell(ipc::AttemptAnswer{late});
+    CHECK(status_line(l2.received) == "HTTP/1.1 410 Gone");
+  }
+  SECTION("and the answer is about another") {
+    rig.order(late);
+    rig.tell(ipc::AttemptAnswer{rig.id});
+    CHECK(l2.received.empty());
+  }
+  SECTION("and the broker leaves") {
+    rig.stop_broker();
+    CHECK(status_line(l2.received) == "HTTP/1.1 404 Not Found");
+  }
+  SECTION("and the broker is silent") {
+    rig.pass_time(limits::kDirectHeadMs);
+    CHECK(status_line(l2.received) == "HTTP/1.1 404 Not Found");
+  }
+  SECTION("and the L2 leaves") {
+    rig.lose(l2);
+    CHECK_FALSE(l2.connection);
+    rig.tell(ipc::AttemptAnswer{late});
+  }
+}
+
+TEST_CASE("a worker that leaves takes the direct deliveries that it waits for",
+          "[worker][direct]") {
+  Direct rig;
+  rig.driver.drain(rig.now_ms);
+  Peer& l2 = rig.connect_directly();
+  rig.send(l2, rig.post());
+  CHECK(rig.is_served());
+  CHECK(status_line(l2.received) == "HTTP/1.1 200 OK");
+  CHECK_FALSE(l2.connection);
+}
+
+TEST_CASE("what was asked of an L2 by its certificate comes with that one", "[worker][direct]") {
+  Direct rig;
+  rig.id.fill(9);
+  rig.tell(ipc::AttemptOut{.fetch_id = rig.fetch.fetch_id,
+                           .attempt_id = rig.id,
+                           .attempt_number = 1,
+                           .l2_id = "home",
+                           .needs_certificate = true});
+  const auto [certified_id, is_over] = GENERATE(table<std::string, bool>(
+      {{"", false}, {"other", false}, {"Home", false}, {"", true}, {"other", true}}));
+  CAPTURE(certified_id, is_over);
+  if (is_over) rig.tell(ipc::AttemptOver{.attempt_id = rig.id});
+  Peer& other = rig.connect_directly(certified_id);
+  rig.send(other, rig.post());
+  CHECK_THAT(other.received, Contains("403 Forbidden") && Contains("other_l2"));
+  CHECK(other.is_half_closed);
+  CHECK(rig.said() == ipc::DirectSays::kIsOther);
+  // The L2 that was asked loses nothing by that.
+  Peer& l2 = rig.connect_directly("home");
+  rig.send(l2, rig.post());
+  if (!is_over) CHECK(rig.is_served());
+  CHECK(status_line(l2.received) == (is_over ? "HTTP/1.1 410 Gone" : "HTTP/1.1 200 OK"));
+}
+
 TEST_CASE("a direct POST for an attempt that is over is late, and frees the L2's place",
           "[worker][direct]") {
   Direct rig;
@@ -203,6 +289,7 @@ TEST_CASE("a direct POST for an attempt that is over is late, and frees the L2's
     rig.pass_time(limits::kAttemptRememberedMs);
     Peer& later = rig.connect_directly();
     rig.send(later, rig.head("Content-Length: 0\r\n"));
+    rig.tell(ipc::AttemptAnswer{rig.id});
     CHECK_THAT(later.received, Contains("404 Not Found"));
   }
   CHECK(rig.sent<ipc::AttemptEnded>().empty());

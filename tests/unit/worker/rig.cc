@@ -267,13 +267,13 @@ Peer& Rig::hand_off(const ipc::Fetch& fetch, std::string_view received, StreamSh
   return peer;
 }
 
-Peer& Rig::connect_directly() {
+Peer& Rig::connect_directly(const std::string& certified_id) {
   Peer& peer = new_peer();
   const uint64_t cookie = 1'000 + peers_.size();
   REQUIRE(driver.on_broker_message(ipc::DirectSocket{.cookie = cookie, .address = "192.0.2.50"},
                                    std::make_unique<PeerSocket>(peer, cookie), now_ms));
   REQUIRE(handshake_);
-  driver.on_direct(std::move(handshake_), now_ms);
+  driver.on_direct(std::move(handshake_), certified_id, now_ms);
   turn_ready_sockets();
   return peer;
 }

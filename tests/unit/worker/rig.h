@@ -83,7 +83,8 @@ class Rig : private DriverHost {
   Peer& hand_off(const ipc::Fetch& fetch, std::string_view received,
                  StreamShape shape = StreamShape::kExact);
   /// An L2 has asked for the worker by its name, and the broker passes its connection on.
-  Peer& connect_directly();
+  /// `certified_id`: the common name of its certificate.
+  Peer& connect_directly(const std::string& certified_id = "");
   /// Ends all look-ups of the cache, and those that follow from them, as its disk would.
   void finish_looks(MemoryCache& cache);
   /// Ends the one read that is waited for.

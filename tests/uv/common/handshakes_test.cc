@@ -25,7 +25,8 @@ using tls::Session;
 /// A listener on loopback whose connections speak TLS.
 struct Door {
   Door()
-      : handshakes(loop, log, [this](Handshakes::Done each) { done.push_back(std::move(each)); }) {
+      : handshakes(loop, log, "clients",
+                   [this](Handshakes::Done each) { done.push_back(std::move(each)); }) {
     auto bound = listen_tcp({"127.0.0.1", 0}, PortSharing::kExclusive, 64);
     REQUIRE(bound);
     listener = std::move(*bound);

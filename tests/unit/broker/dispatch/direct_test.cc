@@ -90,6 +90,45 @@ TEST_CASE("orders name a worker only where it and its L2 can do with that", "[br
   CHECK(rig.inbox<ipc::AttemptOut>(worker).empty());
 }
 
+TEST_CASE("an L2 with a certificate is told of a worker that asks for one", "[broker][direct]") {
+  Rig rig;
+  rig.broker.set_auth(L2Auth::by_certificate(), rig.now_ms);
+  rig.broker.set_data_name("edge.example", 8443);
+  const bool asks = GENERATE(false, true);
+  CAPTURE(asks);
+  const WorkerId worker = rig.connect_worker(3);
+  rig.tell(worker, ipc::DirectReady{.asks_certificates = asks});
+  rig.over_tls = true;
+  rig.certified_id = "home";
+  const ConnId registration = rig.register_l2("home", "?v=2");
+  rig.fetch(worker, 1, kRoot);
+  CHECK(Rig::field(rig.orders(registration).back(), "dataUrl").empty() == !asks);
+  const auto out = rig.inbox<ipc::AttemptOut>(worker);
+  REQUIRE(out.size() == (asks ? 1 : 0));
+  if (!asks) return;
+  CHECK(out[0].needs_certificate);
+  rig.tell(worker, ipc::DirectDelivery{out[0].attempt_id, ipc::DirectSays::kIsOther});
+  CHECK(rig.broker.counters().deliveries_of_others == 1);
+  // The attempt goes on.
+  rig.tell(worker, ipc::DirectDelivery{out[0].attempt_id, ipc::DirectSays::kCar});
+  CHECK(rig.broker.counters().deliveries_direct == 1);
+}
+
+TEST_CASE("a worker that asks about an attempt is answered behind all else", "[broker][direct]") {
+  Direct rig;
+  const auto ask = [&](const Uuid& id) { rig.tell(rig.worker, ipc::AttemptQuestion{id}); };
+  ask(rig.id());
+  CHECK(rig.counters().deliveries_unknown == 0);
+  Uuid unknown{};
+  unknown.fill(9);
+  ask(unknown);
+  CHECK(rig.counters().deliveries_unknown == 1);
+  const auto answers = rig.inbox<ipc::AttemptAnswer>(rig.worker);
+  REQUIRE(answers.size() == 2);
+  CHECK(answers[0].attempt_id == rig.id());
+  CHECK(answers[1].attempt_id == unknown);
+}
+
 TEST_CASE("a worker's name is another with each connection, and ends with it", "[broker][direct]") {
   Direct rig;
   const std::string before = rig.data_url();
