@@ -39,6 +39,7 @@ struct ServeFlags {
   std::string id;
   std::string store;
   uint32_t capacity = limits::kL2CapacityDefault;
+  uint64_t data_url_ms = limits::kDataUrlReachMs;
   bool legacy = false;
   std::string log_level = "info";
   std::string log_file;
@@ -73,6 +74,8 @@ CLI::App* add_serve(uv::SettingsReader& reader, ServeFlags& flags) {
       ->check(CLI::Validator([](std::string& text) { return check_id(text); }, "ID"));
   reader.add_number("capacity", flags.capacity, uint32_t{1}, limits::kL2CapacityMax,
                     "Answers at once per edge");
+  reader.add_number("data-url-ms", flags.data_url_ms, uint64_t{1}, uint64_t{60'000},
+                    "Time to reach the worker that an order names, before the edge's own port");
   reader.add_flag("legacy", flags.legacy, "Behave like a node of the historical network");
   reader.add_word("log-level", flags.log_level, {"debug", "info", "warn", "error"},
                   "Least level logged");
@@ -104,6 +107,7 @@ int run_serve(const ServeFlags& flags, bool checks_only) {
                          .l2_id = flags.id,
                          .store = flags.store,
                          .capacity = flags.capacity,
+                         .data_url_ms = flags.data_url_ms,
                          .generation = flags.legacy ? Generation::kLegacy : Generation::kV2,
                          .log_file = flags.log_file,
                          .token_file = flags.token_file};

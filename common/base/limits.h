@@ -239,6 +239,14 @@ inline constexpr uint64_t kHoldingsReplyMs = 30'000;
 inline constexpr size_t kUnpackNodeBytesMax = 64 * kMiB;
 /// Leaves whose place is remembered, about 80 MiB.
 inline constexpr size_t kUnpackLeavesKept = 1'000'000;
+/// An order's dataUrl: the scheme, a host name, a port and a slash.
+inline constexpr size_t kDataUrlBytesMax = 268;
+/// By default, to resolve a data URL's name, connect, and shake hands; then the delivery goes to
+/// the L1's own port. By then an L1 asks another L2 beside this one (--first-byte-ms).
+inline constexpr uint64_t kDataUrlReachMs = 800;
+/// Data URLs below a domain where one could not be reached are not used for so long.
+inline constexpr uint64_t kDataUrlAvoidMs = 60'000;
+inline constexpr size_t kDataDomainsMax = 16;        ///< Such domains that are remembered, per L1.
 inline constexpr uint64_t kL2DrainMs = 10'000;       ///< Uploads may go on so long after SIGTERM.
 inline constexpr size_t kStoreFilesMax = 1'000'000;  ///< CAR files of one store.
 inline constexpr size_t kStoreOpenFilesMax = 128;    ///< Descriptors kept open for reading.

@@ -57,6 +57,16 @@ bool read_path(std::string_view text, std::vector<std::string>& path) {
   return true;
 }
 
+/// The URL in `dataUrl`; nothing where that is no such URL, since the L1's own will do.
+std::optional<L1Url> read_data_url(const object& line) {
+  bool is_odd = false;
+  const std::string_view text = text_field(line, "dataUrl", is_odd);
+  if (text.empty() || text.size() > limits::kDataUrlBytesMax) return {};
+  auto url = parse_l1_url(text);
+  if (!url || !url->is_tls) return {};
+  return std::move(*url);
+}
+
 /// Reads `skip` and `next`.
 bool read_skip(const object& line, Order& order) {
   bool is_wrong = false;
@@ -120,6 +130,7 @@ std::optional<Order> OrderReader::read(std::string_view line) {
   bool is_odd = false;
   const std::string_view trace = text_field(fields, "traceId", is_odd);
   if (is_name(trace)) order.trace_id = trace;
+  order.data_url = read_data_url(fields);
   order.is_understood = read_wish(fields, order);
   return order;
 }

@@ -10,6 +10,7 @@
 #include "common/base/slice.h"
 #include "common/base/uuid.h"
 #include "common/request/car_request.h"
+#include "l2/core/l1_url.h"
 
 namespace daphnis::l2 {
 
@@ -21,6 +22,9 @@ struct Order {
   std::optional<Cid> next = {};  ///< The block that is due behind them; only with a skip.
   std::optional<uint64_t> deadline_ms = {};  ///< Counted from the line's arrival.
   std::string trace_id = {};                 ///< For the log; empty where there is none.
+  /// Where the worker that asks takes the delivery itself; https always. Whether it is used is for
+  /// DataUrls to say.
+  std::optional<L1Url> data_url = {};
   /// False: the line names a root and an id, but asks for something that this L2 does not
   /// understand. The L2 then says not-found at once, rather than nothing.
   bool is_understood = true;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "common/base/slice.h"
 #include "common/tls/fault.h"
@@ -14,5 +15,9 @@ namespace daphnis::l2 {
 /// The same where an L1 was spoken to in plain text and sent `first`, the beginning of something
 /// that is no HTTP, or nothing at all, and closed the connection.
 [[nodiscard]] std::string advice_for_no_http(Bytes first, const L1Url& l1);
+
+/// The same where a data URL, whose names are below `domain`, could not be reached; `fault` is
+/// kNone where it came to no TLS session.
+[[nodiscard]] std::string advice_for_data_url(tls::Fault fault, std::string_view domain);
 
 }  // namespace daphnis::l2

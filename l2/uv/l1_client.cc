@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/http/http_writer.h"
+#include "l2/core/tls_advice.h"
 
 namespace daphnis::l2 {
 namespace {
@@ -28,7 +29,7 @@ void keep_start(Bytes bytes, std::string& held) {
 
 L1Client::L1Client(uv::Loop& loop, uv::Log& log, Store& store, L1Url url,
                    std::shared_ptr<const tls::Context> tls, SessionSettings settings, Random random,
-                   TokenFile* token_file)
+                   TokenFile* token_file, uint64_t data_url_ms)
     : loop_(loop),
       log_(log),
       url_(std::move(url)),
@@ -50,12 +51,19 @@ L1Client::L1Client(uv::Loop& loop, uv::Log& log, Store& store, L1Url url,
              }),
       refusal_timeout_(loop, [this] { end_refusal(); }),
       holdings_timeout_(loop, [this] { end_holdings({}); }),
-      upload_host_{loop_,
-                   store,
-                   url_,
-                   generation_,
-                   [this](bool is_fresh) { return take_link(is_fresh); },
-                   [this](std::unique_ptr<Link> link) { keep_link(std::move(link)); }} {}
+      data_urls_(url_),
+      upload_host_{
+          loop_,
+          store,
+          url_,
+          generation_,
+          [this](const L1Url& to, bool is_fresh) { return take_link(to, is_fresh); },
+          [this](std::unique_ptr<Link> link) { keep_link(std::move(link)); },
+          [this](const L1Url& data_url) { return data_urls_.may_use(data_url, loop_.now_ms()); },
+          [this](const L1Url& data_url, const std::string& why, tls::Fault fault) {
+            on_unreachable(data_url, why, fault);
+          },
+          data_url_ms} {}
 
 void L1Client::start() {
   session_.start(loop_.now_ms());
@@ -121,7 +129,7 @@ void L1Client::do_command(KeepToken& command) {
 }
 
 void L1Client::do_command(OpenRegistration& command) {
-  registration_ = new_link();
+  registration_ = new_link(url_);
   registration_->begin(
       {.on_ready =
            [this, target = std::move(command.target)] {
@@ -179,7 +187,7 @@ void L1Client::do_command(PostHoldings& command) {
   holdings_body_.clear();
   holdings_timeout_.start(limits::kHoldingsReplyMs);
   std::string message = head_of(command) + command.body;
-  holdings_ = new_link();
+  holdings_ = new_link(url_);
   holdings_->begin({.on_ready = [this, message = std::move(message)] { holdings_->write(message); },
                     .on_head =
                         [this](const http::Head& reply) {
@@ -248,6 +256,7 @@ void L1Client::log_upload(const Order& order, const UploadResult& result) {
   if (!order.trace_id.empty()) line.add("trace", order.trace_id);
   line.add("status", result.status).add("bytes", result.bytes);
   line.add("outcome", outcome_of(result));
+  if (result.is_direct) line.add("to", order.data_url->authority());
   if (!result.code.empty()) line.add("code", result.code);
   if (!result.why.empty()) line.add("why", result.why);
   if (result.status == 422) {
@@ -261,19 +270,30 @@ void L1Client::do_command(WriteLog& command) {
   log_.write(command.level, std::move(command.line.add("l1", url_.authority())));
 }
 
-std::unique_ptr<Link> L1Client::new_link() const {
-  return std::make_unique<Link>(loop_, url_, tls_);
+void L1Client::on_unreachable(const L1Url& data_url, const std::string& why, tls::Fault fault) {
+  if (!data_urls_.on_unreachable(data_url, loop_.now_ms())) return;
+  LogLine line("data_url_unreachable");
+  line.add("l1", url_.authority()).add("data_url", data_url.text()).add("why", why);
+  line.add("retry_in_ms", limits::kDataUrlAvoidMs);
+  log_.warn(line.add("advice", advice_for_data_url(fault, domain_of(data_url))));
 }
 
-std::unique_ptr<Link> L1Client::take_link(bool is_fresh) {
-  if (is_fresh || resting_.empty()) return new_link();
-  std::unique_ptr<Link> link = std::move(resting_.back().link);
-  resting_.pop_back();
+std::unique_ptr<Link> L1Client::new_link(const L1Url& to) const {
+  return std::make_unique<Link>(loop_, to, tls_);
+}
+
+std::unique_ptr<Link> L1Client::take_link(const L1Url& to, bool is_fresh) {
+  const auto latest = std::find_if(resting_.rbegin(), resting_.rend(),
+                                   [&to](const Resting& one) { return one.link->to() == to; });
+  if (is_fresh || latest == resting_.rend()) return new_link(to);
+  std::unique_ptr<Link> link = std::move(latest->link);
+  resting_.erase(std::next(latest).base());
   return link;
 }
 
 void L1Client::keep_link(std::unique_ptr<Link> link) {
-  if (resting_.size() >= links_kept_max_) return;
+  // The one that has rested longest makes way, for it may lead to a worker that is gone.
+  if (resting_.size() == links_kept_max_) resting_.pop_front();
   link->rest([this, raw = link.get()] { drop_resting(raw); });
   resting_.push_back({std::move(link), loop_.now_ms() + limits::kUploadIdleMs});
   if (!sweep_.is_active()) sweep_.start(limits::kUploadIdleMs, limits::kUploadIdleMs / 4);

@@ -6,6 +6,7 @@
 
 #include "common/uv/log.h"
 #include "common/uv/loop.h"
+#include "l2/core/data_urls.h"
 #include "l2/core/l1_session.h"
 #include "l2/core/l1_url.h"
 #include "l2/disk/store.h"
@@ -21,10 +22,10 @@ namespace daphnis::l2 {
 class L1Client {
  public:
   /// `tls` is for an L1 that TLS is spoken with; it may be null for others. `token_file` outlives
-  /// the client; null: no token is shown.
+  /// the client; null: no token is shown. `data_url_ms` is the time to reach a data URL.
   L1Client(uv::Loop& loop, uv::Log& log, Store& store, L1Url url,
            std::shared_ptr<const tls::Context> tls, SessionSettings settings, Random random,
-           TokenFile* token_file);
+           TokenFile* token_file, uint64_t data_url_ms);
   L1Client(const L1Client&) = delete;
   L1Client& operator=(const L1Client&) = delete;
 
@@ -56,8 +57,9 @@ class L1Client {
   void end_holdings(const L1Refusal& reply);
   void end_upload(const Uuid& id, const UploadResult& result);
   void log_upload(const Order& order, const UploadResult& result);
-  [[nodiscard]] std::unique_ptr<Link> new_link() const;
-  [[nodiscard]] std::unique_ptr<Link> take_link(bool is_fresh);
+  void on_unreachable(const L1Url& data_url, const std::string& why, tls::Fault fault);
+  [[nodiscard]] std::unique_ptr<Link> new_link(const L1Url& to) const;
+  [[nodiscard]] std::unique_ptr<Link> take_link(const L1Url& to, bool is_fresh);
   void keep_link(std::unique_ptr<Link> link);
   void drop_resting(const Link* link);
   [[nodiscard]] std::string head_of(const PostHoldings& command) const;
@@ -90,9 +92,10 @@ class L1Client {
   L1Refusal holdings_reply_;
   std::string holdings_body_;
 
+  DataUrls data_urls_;
   Upload::Host upload_host_;
   std::map<Uuid, std::unique_ptr<Upload>> uploads_;
-  std::list<Resting> resting_;  ///< Idle connections, the longest idle first.
+  std::list<Resting> resting_;  ///< Idle connections, the longest idle first; to any URL.
   std::function<void()> on_idle_;
 };
 

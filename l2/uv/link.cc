@@ -61,7 +61,8 @@ void Link::shake_hands(uv::UvPtr<uv_tcp_t> tcp) {
       loop_, std::move(tcp), tls::Session::connect(tls_, to_.host, to_.port),
       [this](ClientHandshake::Done done) {
         if (!done.tcp) {
-          advice_ = advice_for(done.session->fault(), to_);
+          fault_ = done.session->fault();
+          advice_ = advice_for(fault_, to_);
           return lose(done.why);
         }
         handshake_.reset();
@@ -124,7 +125,8 @@ void Link::on_closed(const std::string& why) {
     return;
   }
   if (tls_stream_) {
-    advice_ = advice_for(tls_stream_->fault(), to_);
+    fault_ = tls_stream_->fault();
+    advice_ = advice_for(fault_, to_);
   } else if (!has_read_) {
     advice_ = advice_for_no_http({}, to_);
   }

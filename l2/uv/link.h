@@ -15,10 +15,10 @@
 
 namespace daphnis::l2 {
 
-/// A client connection to an L1, over TLS or in plain text: HTTP/1.1, one exchange at a time, and
-/// further ones where the L1 keeps the connection open. Owned by the exchange (a registration, a
-/// post of holdings, an upload) or, while idle, by the client's pool. Its destruction cancels the
-/// exchange and is allowed inside its events.
+/// A client connection to an L1 or to a worker of it, over TLS or in plain text: HTTP/1.1, one
+/// exchange at a time, and further ones where the L1 keeps the connection open. Owned by the
+/// exchange (a registration, a post of holdings, an upload) or, while idle, by the client's pool.
+/// Its destruction cancels the exchange and is allowed inside its events.
 class Link {
  public:
   struct Events {
@@ -53,6 +53,9 @@ class Link {
   [[nodiscard]] std::string trailer(std::string_view name) const;
   /// In on_lost: what the owner of this L2 can do about it; empty where nothing is known to help.
   [[nodiscard]] const std::string& advice() const { return advice_; }
+  /// In on_lost: the fault of its TLS session; kNone where it came to none, or that had no fault.
+  [[nodiscard]] tls::Fault fault() const { return fault_; }
+  [[nodiscard]] const L1Url& to() const { return to_; }
   /// Between exchanges: true where the connection is open and the last exchange is complete.
   [[nodiscard]] bool is_reusable() const { return is_idle_; }
   /// True where this is not the connection's first exchange, so that the L1 may have closed the
@@ -83,6 +86,7 @@ class Link {
   bool is_idle_ = false;
   bool has_read_ = false;  ///< Bytes of a reply have come.
   std::string advice_;
+  tls::Fault fault_ = tls::Fault::kNone;
   std::shared_ptr<bool> is_alive_;  ///< False once an event has destroyed this link.
 };
 

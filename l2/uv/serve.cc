@@ -81,7 +81,7 @@ Server::Server(uv::Loop& loop, uv::Log& log, Store& store, const ServeSettings& 
   const Random random = random_source();
   for (const L1Url& url : settings.l1s) {
     clients_.push_back(std::make_unique<L1Client>(loop, log, store, url, settings.tls, session,
-                                                  random, token_file));
+                                                  random, token_file, settings.data_url_ms));
   }
   const auto tell_all = [this](const Holdings& holdings, bool is_complete) {
     for (auto& client : clients_) client->on_holdings(holdings, is_complete);

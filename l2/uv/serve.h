@@ -19,6 +19,7 @@ struct ServeSettings {
   std::string l2_id;  ///< Empty: own_id() of the store.
   std::string store;
   uint32_t capacity = limits::kL2CapacityDefault;
+  uint64_t data_url_ms = limits::kDataUrlReachMs;  ///< To reach a data URL.
   Generation generation = Generation::kV2;
   LogLevel log_level = LogLevel::kInfo;
   std::string log_file;         ///< Empty: stderr.

@@ -12,6 +12,12 @@ constexpr const char* kNoMore = "the L1 wants no more";
 /// For the early reply to a POST that has begun when it is cancelled.
 constexpr uint64_t kCancelledReplyMs = 10'000;
 
+/// Replies by which a server says that it is not the one that was asked for: it does not know the
+/// order (404), or the name (421, RFC 9110 section 15.5.20).
+bool is_elsewhere(int status) {
+  return status == 404 || status == 421;
+}
+
 }  // namespace
 
 /// Holds all that the thread touches; `owner` is null once the upload is gone.
@@ -29,7 +35,11 @@ Upload::Upload(const Host& host, StartUpload start, What what,
       on_done_(std::move(on_done)),
       stall_(host.loop, [this] { finish(is_refused_ ? kNoMore : "the L1 takes no bytes"); }),
       later_(host.loop, [this] { on_done_(result_); }),
+      reach_(host.loop,
+             [this] { on_unreachable("it was not reached in time", tls::Fault::kNone); }),
       is_cancelled_(what == What::kAcknowledgement) {
+  const auto& data_url = start_.order.data_url;
+  if (data_url && host_.may_use(*data_url)) data_url_ = data_url;
   stall_.start(limits::kUploadStallMs);
   restart();
 }
@@ -56,6 +66,11 @@ void Upload::acknowledge() {
   is_cancelled_ = true;
   result_ = {.is_cancelled = true};
   turn_ = Delivery::Turn{.is_last = true};
+  if (std::exchange(data_url_, {})) {
+    reach_.stop();
+    link_.reset();
+    is_ready_ = false;
+  }
   if (!link_) return open_link();
   pump();
 }
@@ -64,10 +79,24 @@ void Upload::restart() {
   drop_job();
   turn_.reset();
   result_ = {};
+  said_.clear();
+  reach_.stop();
   is_ready_ = is_head_sent_ = is_all_sent_ = false;
   if (is_cancelled_) return acknowledge();
   delivery_ = std::make_shared<Delivery>(host_.store, start_.order);
   make_turn();
+}
+
+void Upload::restart_at_l1() {
+  link_.reset();
+  data_url_.reset();
+  is_fresh_ = false;
+  restart();
+}
+
+void Upload::on_unreachable(const std::string& why, tls::Fault fault) {
+  host_.on_unreachable(*data_url_, why, fault);
+  restart_at_l1();
 }
 
 void Upload::make_turn() {
@@ -111,7 +140,8 @@ void Upload::on_turn(Delivery::Turn turn) {
 }
 
 void Upload::open_link() {
-  link_ = host_.take_link(is_fresh_);
+  link_ = host_.take_link(to(), is_fresh_);
+  if (data_url_) reach_.start(host_.data_url_ms);
   link_->begin({.on_ready = [this] { on_ready(); },
                 .on_drained = [this] { pump(); },
                 .on_head = [this](const http::Head& head) { on_head(head.status); },
@@ -127,7 +157,7 @@ std::string Upload::request_head() const {
   const Order& order = start_.order;
   auto head = http::HeadWriter::request(
       "POST", "/data/" + order.request.root.text() + "?requestId=" + text_of(order.request_id));
-  head.add("Host", host_.l1.authority());
+  head.add("Host", to().authority());
   if (is_cancelled_) {
     head.add(kCancelledHeader, "1").add("Content-Length", uint64_t{0});
   } else if (result_.is_not_found && !is_aborting_) {
@@ -141,6 +171,7 @@ std::string Upload::request_head() const {
 }
 
 void Upload::on_ready() {
+  reach_.stop();
   is_ready_ = true;
   pump();
 }
@@ -179,10 +210,16 @@ void Upload::on_lost(const std::string& why) {
     link_.reset();
     return restart();
   }
+  // A worker that refuses this side's certificate says so only after the handshake (RFC 8446,
+  // section 2), which looks like a connection that is lost before there is a reply.
+  if (data_url_ && result_.status == 0 && result_.bytes <= limits::kUploadRetryBytes) {
+    return on_unreachable(why, link_->fault());
+  }
   finish(why);
 }
 
 void Upload::on_head(int status) {
+  if (data_url_ && is_elsewhere(status) && !is_refused_) return restart_at_l1();
   result_.status = status;
   if (is_all_sent_) return;
   is_refused_ = true;
@@ -193,15 +230,20 @@ void Upload::on_end() {
   if (result_.status != 200) result_.code = read_refusal(result_.status, {}, said_).code;
   if (is_refused_) return finish(kNoMore);
   result_.is_complete = true;
-  if (link_->is_reusable()) host_.give_link(std::move(link_));
+  // Where the order was over, its name may have led to the broker: such a connection must not be
+  // kept for further orders, which a worker takes.
+  const bool may_be_kept = !data_url_ || result_.status == 200;
+  if (may_be_kept && link_->is_reusable()) host_.give_link(std::move(link_));
   finish();
 }
 
 void Upload::finish(std::string why) {
   result_.why = std::move(why);
+  result_.is_direct = data_url_.has_value();
   is_over_ = true;
   drop_job();
   stall_.stop();
+  reach_.stop();
   link_.reset();
   later_.start(0);
 }

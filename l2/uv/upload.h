@@ -18,6 +18,7 @@ struct UploadResult {
   int status = 0;            ///< The status of the L1's reply; 0 where there was none.
   bool is_complete = false;  ///< The whole delivery was sent.
   bool is_not_found = false;
+  bool is_direct = false;     ///< It went to the worker itself.
   bool is_cancelled = false;  ///< Nobody waited for it, and no byte of CAR was sent.
   uint64_t bytes = 0;         ///< Bytes of CAR that were sent.
   std::string why = {};       ///< Why the upload failed; empty where it did not.
@@ -26,8 +27,13 @@ struct UploadResult {
 
 /// Delivers what one order asks for: makes the CAR in the thread pool, a turn ahead of the socket,
 /// and POSTs it in chunks. An early reply of the L1 ends the upload at once. An upload for which
-/// nobody waits says just that, where its POST has not begun. Owned by the client of its L1, which
-/// may destroy it at any time, also in on_done, its last call.
+/// nobody waits says just that, where its POST has not begun.
+///
+/// An order with a data URL that may be used is delivered there. Where that cannot be reached, or
+/// knows nothing of the order (404, 421), the delivery is made anew for the L1's own port, once.
+/// Acknowledgements go to that port always: the order is over, so the name may lead to no worker
+/// any more, and no byte of CAR is spared a way. Owned by the client of its L1, which may destroy
+/// it at any time, also in on_done, its last call.
 class Upload {
  public:
   struct Host {
@@ -35,10 +41,17 @@ class Upload {
     Store& store;
     const L1Url& l1;
     Generation generation;
-    /// Gives a link for one exchange: an idle one where there is one, unless `is_fresh`.
-    std::function<std::unique_ptr<Link>(bool is_fresh)> take_link;
+    /// Gives a link to that URL for one exchange: an idle one where there is one, unless
+    /// `is_fresh`.
+    std::function<std::unique_ptr<Link>(const L1Url& to, bool is_fresh)> take_link;
     /// Takes back a link that may be used for another exchange.
     std::function<void(std::unique_ptr<Link>)> give_link;
+    /// A delivery may go to that data URL now.
+    std::function<bool(const L1Url& data_url)> may_use;
+    /// A data URL could not be reached, for what that TLS session met; kNone: there was none.
+    std::function<void(const L1Url& data_url, const std::string& why, tls::Fault fault)>
+        on_unreachable;
+    uint64_t data_url_ms;  ///< The time to reach a data URL.
   };
 
   enum class What : uint8_t {
@@ -62,6 +75,9 @@ class Upload {
   struct Job;  ///< One turn in the thread pool; may outlive the upload.
 
   void restart();
+  /// Makes the delivery anew, for the L1's own port.
+  void restart_at_l1();
+  void on_unreachable(const std::string& why, tls::Fault fault);
   /// Sends no CAR, but that the order is cancelled.
   void acknowledge();
   void drop_job();
@@ -74,6 +90,7 @@ class Upload {
   void on_head(int status);
   void on_end();
   void finish(std::string why = {});
+  [[nodiscard]] const L1Url& to() const { return data_url_ ? *data_url_ : host_.l1; }
   [[nodiscard]] std::string request_head() const;
 
   const Host& host_;
@@ -86,6 +103,8 @@ class Upload {
   std::unique_ptr<Link> link_;
   uv::Timer stall_;
   uv::Timer later_;
+  uv::Timer reach_;                ///< Until the data URL is reached.
+  std::optional<L1Url> data_url_;  ///< Where it goes instead of the L1's own port.
   UploadResult result_;
   NotFound lacks_ = NotFound::kUnspecified;  ///< Where result_.is_not_found.
   bool is_fresh_ = false;                    ///< The upload needs a new connection.

@@ -14,6 +14,7 @@ class Post:
         self.target = target
         self.headers = headers
         self.connection = connection  # A number; the same for requests on one connection.
+        self.turn = None  # Of a POST /data: how many had begun before it.
         self.body = b""
         self.whole = False
 
@@ -25,15 +26,18 @@ class Cut(Exception):
 class FakeL1:
     """Listens on a port of its own. `gate` (an Event) holds back the reading of bodies; `early`
     answers after so many bytes of one; `refuse` is a list of answers to registrations that
-    come before the first accepted one; with `context` (ssl) it speaks TLS. Close it when done."""
+    come before the first accepted one; with `context` (ssl) it speaks TLS. `reply` gives the answer
+    to a Post whose head has come, or whose body has too, after which the connection ends; None: the
+    Post goes on, or gets 200. Close it when done."""
 
     SESSION = "00112233445566778899aabbccddeeff"
 
     def __init__(self, gate=None, early=None, refuse=(), keep_alive=True,
-                 context=None):
+                 context=None, reply=None):
         self.gate, self.early, self.refuse = gate, early, list(refuse)
         self.keep_alive = keep_alive
         self.context = context
+        self.reply = reply or (lambda post: None)
         self.resumed = []  # Of each connection over TLS: whether it resumed an earlier session.
         self.lock = threading.Lock()
         self.registrations = []  # (target, time)
@@ -143,12 +147,16 @@ class FakeL1:
         is_data = target.startswith("/data/")
         if is_data:
             with self.lock:
+                post.turn = len(self.begun)
                 self.begun.append(target)
             if self.gate:
                 self.gate.wait()
         try:
             if self.early and is_data:
-                return self._answer_early(connection, post, file)
+                file.read(self.early)
+                return self._answer_early(connection, post, file, self._GONE)
+            if is_data and (reply := self.reply(post)) is not None:
+                return self._answer_early(connection, post, file, reply)
             post.body = self._body(headers, file)
             post.whole = True
         finally:
@@ -161,13 +169,17 @@ class FakeL1:
                 change = json.loads(line)
                 self.holdings |= set(change.get("add", []))
                 self.holdings -= set(change.get("remove", []))
+        if is_data and (reply := self.reply(post)) is not None:
+            connection.sendall(reply)
+            return False
         close = b"" if self.keep_alive else b"Connection: close\r\n"
         connection.sendall(b"HTTP/1.1 200 OK\r\n" + close + b"Content-Length: 0\r\n\r\n")
         return self.keep_alive
 
-    def _answer_early(self, connection, post, file):
-        file.read(self.early)
-        connection.sendall(b"HTTP/1.1 410 Gone\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+    _GONE = b"HTTP/1.1 410 Gone\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+    def _answer_early(self, connection, post, file, reply):
+        connection.sendall(reply)
         self._end(connection, socket.SHUT_WR)
         while (data := file.read1(1 << 16)):
             post.body += data

@@ -38,6 +38,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       static_cast<void>(reader.read_cancel(line));
       static_cast<void>(reader.read_notice(line));
     }
+    if (order && order->data_url) {
+      check(order->data_url->is_tls && order->data_url->port != 0,
+            "a data URL that is no https URL");
+      check(order->data_url->text().size() <= limits::kDataUrlBytesMax + 8, "too long a data URL");
+    }
     if (!order || !order->is_understood) continue;
     // An order that was understood holds a canonical request.
     const auto again = decode_car_request(encode(order->request));

@@ -89,6 +89,23 @@ TEST_CASE("an order of v2 is read with all its keys", "[l2][order]") {
   CHECK(order->is_understood);
 }
 
+TEST_CASE("an order's data URL is an https URL, and any other is passed over", "[l2][order]") {
+  OrderReader reader;
+  const auto order = reader.read(line(R"(,"dataUrl":"https://w3-5be0c11f.data.edge.test:8443")"));
+  REQUIRE(order);
+  CHECK(order->data_url ==
+        L1Url{.host = "w3-5be0c11f.data.edge.test", .port = 8443, .is_tls = true});
+  const std::string long_name(limits::kDataUrlBytesMax, 'a');
+  const std::string odd = GENERATE_COPY(
+      as<std::string>{}, "7", "null", R"("")", R"("http://w0.edge.test:8443")",
+      R"("https://w0.edge.test:8443/path")", R"("https://a b")", "\"https://" + long_name + "\"");
+  CAPTURE(odd);
+  const auto other = reader.read(line(R"(,"dataUrl":)" + odd));
+  REQUIRE(other);
+  CHECK(other->is_understood);
+  CHECK_FALSE(other->data_url);
+}
+
 TEST_CASE("a skip may be text, may lack the block due, and without one no block is due",
           "[l2][order]") {
   OrderReader reader;

@@ -101,6 +101,16 @@ TEST_CASE("a legacy session knows no cancels", "[l2][session]") {
   CHECK(rig.session.stats().junk_lines == 1);
 }
 
+TEST_CASE("a session of v2 keeps an order's data URL, and a legacy one knows none",
+          "[l2][session]") {
+  const Generation generation = GENERATE(Generation::kV2, Generation::kLegacy);
+  Rig rig(generation);
+  rig.registered();
+  rig.order(1, R"(,"dataUrl":"https://w0.edge.test:8443")");
+  REQUIRE(rig.uploads.size() == 1);
+  CHECK(rig.uploads[0].order.data_url.has_value() == (generation == Generation::kV2));
+}
+
 TEST_CASE("an L1's notice is logged and is no junk", "[l2][session]") {
   Rig rig;
   rig.registered();

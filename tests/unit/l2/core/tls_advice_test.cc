@@ -26,6 +26,16 @@ TEST_CASE("what can be done about a failed TLS session is said by the flag's nam
   CHECK(advice_for(tls::Fault::kOther, kL1).empty());
 }
 
+TEST_CASE("what can be done about a data URL names its domain, and what happens meanwhile",
+          "[l2]") {
+  const auto advice = [](tls::Fault fault) { return advice_for_data_url(fault, "data.test"); };
+  CHECK(mentions(advice(tls::Fault::kWrongName), "certificate for *.data.test"));
+  CHECK(mentions(advice(tls::Fault::kOutOfDate), "certificate for *.data.test"));
+  CHECK(mentions(advice(tls::Fault::kNotTrusted), "by the CA that signed the L1's own"));
+  CHECK(mentions(advice(tls::Fault::kNone), "*.data.test resolves"));
+  CHECK(mentions(advice(tls::Fault::kOther), "the L1's own port"));
+}
+
 TEST_CASE("an L1 that answers plain text by TLS, or by nothing, is asked for https", "[l2]") {
   const std::string alert("\x15\x03\x01\x00\x02\x02\x46", 7);
   CHECK(advice_for_no_http(as_bytes(alert), kL1) ==

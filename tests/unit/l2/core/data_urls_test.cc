@@ -1,0 +1,71 @@
+#include "l2/core/data_urls.h"
+
+#include <catch2/catch.hpp>
+
+#include "common/base/limits.h"
+
+namespace daphnis::l2 {
+namespace {
+
+const L1Url kL1{.host = "edge.test", .port = 8443, .is_tls = true};
+
+L1Url data_url(const std::string& host) {
+  return {.host = host, .port = 8443, .is_tls = true};
+}
+
+}  // namespace
+
+TEST_CASE("only names below the host of the L1 are used", "[l2][data_urls]") {
+  const DataUrls urls(kL1);
+  for (const char* host : {"w0.edge.test", "w0.data.edge.test", "W0.Data.EDGE.test"}) {
+    CAPTURE(host);
+    CHECK(urls.may_use(data_url(host), 0));
+  }
+  for (const char* host : {"edge.test", "w0.other.test", "w0.myedge.test", "127.0.0.1", "::1", "w0",
+                           "w0.edge.test.", "w0.edge.test.other.test"}) {
+    CAPTURE(host);
+    CHECK_FALSE(urls.may_use(data_url(host), 0));
+  }
+  const DataUrls upper({.host = "EDGE.test", .port = 443, .is_tls = true});
+  CHECK(upper.may_use(data_url("w0.edge.test"), 0));
+}
+
+TEST_CASE("TLS is spoken with the L1 and at the URL, or it is not used", "[l2][data_urls]") {
+  const DataUrls plain({.host = "edge.test", .port = 8090});
+  CHECK_FALSE(plain.may_use(data_url("w0.edge.test"), 0));
+  CHECK_FALSE(DataUrls(kL1).may_use({.host = "w0.edge.test", .port = 8443}, 0));
+}
+
+TEST_CASE("names beside one that was not reached are left out for a while", "[l2][data_urls]") {
+  DataUrls urls(kL1);
+  CHECK(urls.on_unreachable(data_url("w0.data.edge.test"), 1'000));
+  const uint64_t end = 1'000 + limits::kDataUrlAvoidMs;
+  CHECK_FALSE(urls.may_use(data_url("w0.data.edge.test"), 1'000));
+  CHECK_FALSE(urls.may_use(data_url("w1.DATA.edge.test"), end - 1));
+  CHECK(urls.may_use(data_url("w0.elsewhere.edge.test"), 1'000));
+  CHECK(urls.may_use(data_url("w1.data.edge.test"), end));
+}
+
+TEST_CASE("that a name was not reached is news once in that time, and lengthens it no more",
+          "[l2][data_urls]") {
+  DataUrls urls(kL1);
+  CHECK(urls.on_unreachable(data_url("w0.data.edge.test"), 0));
+  CHECK_FALSE(urls.on_unreachable(data_url("w1.data.edge.test"), limits::kDataUrlAvoidMs - 1));
+  CHECK(urls.may_use(data_url("w0.data.edge.test"), limits::kDataUrlAvoidMs));
+  CHECK(urls.on_unreachable(data_url("w1.data.edge.test"), limits::kDataUrlAvoidMs));
+}
+
+TEST_CASE("of more domains than are remembered the one whose time ends first is forgotten",
+          "[l2][data_urls]") {
+  DataUrls urls(kL1);
+  const auto one_of = [](uint64_t n) {
+    return data_url("w0.d" + std::to_string(n) + ".edge.test");
+  };
+  const uint64_t last = limits::kDataDomainsMax;
+  for (uint64_t n = 0; n <= last; ++n) CHECK(urls.on_unreachable(one_of(n), last - n));
+  CHECK_FALSE(urls.may_use(one_of(0), last));
+  CHECK(urls.may_use(one_of(last - 1), last));  // It was the earliest when the last one came.
+  CHECK_FALSE(urls.may_use(one_of(last), last));
+}
+
+}  // namespace daphnis::l2
