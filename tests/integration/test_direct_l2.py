@@ -4,32 +4,15 @@ where that cannot be."""
 import os
 import socket
 import ssl
-import subprocess
 
-from harness import ASAN, Edge, EdgeTest, binary, car, free_port, wait_for
+from harness import Edge, EdgeTest, binary, car, free_port, wait_for
 from harness.certificates import Ca
+from harness.names import Names
 
 from fake_l1 import FakeL1
 
 HOST = "edge.test"
 DATA = f"data.{HOST}"
-NAMES_SOURCE = os.path.join(os.path.dirname(__file__), "..", "fakes", "names.c")
-
-
-class Names:
-    """Resolves names for the processes that get its environment: by default HOST and all names below
-    it are this machine's."""
-
-    def __init__(self, world):
-        self.library = world.folder / "names.so"
-        subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", self.library, NAMES_SOURCE, "-ldl"],
-                       check=True)
-
-    def environment(self, **changes):
-        names = {**{name.replace("_", "."): to for name, to in changes.items()}, HOST: "127.0.0.1"}
-        found = {"LD_PRELOAD": str(self.library),
-                 "DAPHNIS_NAMES": ",".join(f"{name}={to}" for name, to in names.items())}
-        return {**found, "ASAN_OPTIONS": "verify_asan_link_order=0"} if ASAN else found
 
 
 class Home:
@@ -65,7 +48,7 @@ class AtAnEdge(EdgeTest):
     @classmethod
     def begin(cls, world):
         cls.ca = Ca(world.subfolder("ca"))
-        cls.names = Names(world)
+        cls.names = Names(world, HOST)
         cls.edge, cls.port = cls.new_edge(world, [HOST, f"*.{DATA}"])
 
     @classmethod
@@ -150,7 +133,7 @@ class AtFakes(EdgeTest):
     @classmethod
     def begin(cls, world):
         cls.ca = Ca(world.subfolder("ca"))
-        cls.names = Names(world)
+        cls.names = Names(world, HOST)
         certificate = cls.ca.issue("fake", [HOST, f"*.{DATA}", "IP:127.0.0.1"])
         cls.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         cls.context.load_cert_chain(certificate.cert, certificate.key)
