@@ -173,11 +173,11 @@ class Direct(DirectTest):
             capture_output=True, timeout=60)
         self.assertEqual(done.stdout, b"200", done.stderr)
         self.assertEqual(answer.result(30).body, content)
+        self.edge.wait_attempts_over()
         self.assertEqual(self.counted("direct_deliveries"), 1)
         self.assertEqual(self.counted("direct_sockets"), 1)
         self.assertEqual(self.counted("handoffs"), 0)
         self.assertEqual(self.counted("car_bytes_through_broker"), 0)
-        self.edge.settle()
 
     def test_a_client_hello_may_come_byte_by_byte(self):
         answer, order, content = self.ask()
@@ -208,6 +208,7 @@ class Direct(DirectTest):
             for _ in range(2):
                 answer, order, content = self.ask()
                 self.assert_taken(connection, order, content, answer)
+        self.edge.wait_attempts_over()
         self.assertEqual(self.counted("direct_sockets"), 1)
         self.assertEqual(self.counted("direct_deliveries"), 3)
 
@@ -320,6 +321,7 @@ class Certified(EdgeTest):
                 connection.sendall(post(order, content))
                 self.assertEqual(status(connection), 200)
             self.assertEqual(answer.result(30).body, content)
+        edge.wait_attempts_over()
         metrics = edge.metrics()
         self.assertEqual(metrics["daphnis_direct_deliveries_total"], 1)
         # Without a certificate nobody gets so far.

@@ -73,6 +73,7 @@ class AtAnEdge(EdgeTest):
         self.assertEqual((200, content), (answer.status, answer.body))
 
     def counted(self, edge, *names):
+        edge.wait_attempts_over()
         metrics = edge.metrics()
         return [metrics[f"daphnis_{name}_total"] for name in names]
 

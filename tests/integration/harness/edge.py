@@ -172,6 +172,11 @@ class Edge:
         self.wait_stats(lambda row: row["attempts_in_flight"] + row["fetches_in_flight"] == 0,
                         "nothing is in flight", 20)
 
+    def wait_attempts_over(self):
+        """Waits until the broker knows how all attempts have ended: a client may know it before."""
+        wait_for(lambda: self.metrics()["daphnis_attempts_in_flight"] == 0,
+                 "all attempts are over", 20)
+
     def idle_descriptors(self):
         """Descriptors of each process, once no L2 and no client is connected any more."""
         self.wait_stats(lambda row: row["connections"] == 0 and row["clients"]["connections"] == 0,
