@@ -320,7 +320,7 @@ TABLE = {
         puts={"bench/miss": "bench/miss --help", "bench/hit": "bench/hit --help",
               "bench/failover": "bench/failover --help",
               "bench/overload/run": "bench/overload/run --help",
-              "bench/before": "bench/before --help"}),
+              "bench/tls": "bench/tls --help", "bench/before": "bench/before --help"}),
     ("docs/protocol-l2.md", "curl -iN"): How(
         before="have_edge", endless={"curl -iN": "\n"}, after="is_registered"),
     ("docs/protocol-l2.md", "curl -T my.car"): How(
