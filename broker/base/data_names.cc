@@ -36,10 +36,9 @@ void DataNames::remove(WorkerId worker) {
   names_.erase(worker);
 }
 
-const std::string& DataNames::url_of(WorkerId worker, bool is_certified) const {
-  static const std::string kNone;
+std::string_view DataNames::url_of(WorkerId worker, bool is_certified) const {
   const auto found = names_.find(worker);
-  if (found == names_.end() || (is_certified && !found->second.asks_certificates)) return kNone;
+  if (found == names_.end() || (is_certified && !found->second.asks_certificates)) return {};
   return found->second.url;
 }
 

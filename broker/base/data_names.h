@@ -30,8 +30,9 @@ class DataNames {
   void remove(WorkerId worker);
 
   /// The URL that an order names, without a path: "https://w3-5be0c11f.edge.example:8443". Empty
-  /// where the worker has no name, or `is_certified` and it asks for no certificates.
-  [[nodiscard]] const std::string& url_of(WorkerId worker, bool is_certified = false) const;
+  /// where the worker has no name, or `is_certified` and it asks for no certificates. Valid until
+  /// remove().
+  [[nodiscard]] std::string_view url_of(WorkerId worker, bool is_certified = false) const;
   /// An attempt of the worker may be delivered to directly from now on, or no more.
   void note_out(WorkerId worker);
   void note_over(WorkerId worker);

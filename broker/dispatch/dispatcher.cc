@@ -106,12 +106,10 @@ void Dispatcher::start_attempt(Fetch& fetch, L2& l2, uint64_t now_ms) {
   Attempt& attempt =
       attempts_.add(std::make_unique<Attempt>(id, is_asked_again, registrations_, context_));
   attempt.order(fetch, l2, std::min(now_ms + patience_with(l2, now_ms), fetch.deadline_ms), now_ms);
-  static const std::string kNowhere;
-  const bool may_deliver_directly =
-      l2.capabilities().reads_whole_requests && l2.registration.over_tls;
-  const std::string& data_url =
-      may_deliver_directly ? context_.data_names.url_of(fetch.worker, l2.registration.is_certified)
-                           : kNowhere;
+  std::string_view data_url;
+  if (l2.capabilities().reads_whole_requests && l2.registration.over_tls) {
+    data_url = context_.data_names.url_of(fetch.worker, l2.registration.is_certified);
+  }
   if (!data_url.empty()) attempt.tell_worker(admission_of(fetch), l2.registration.is_certified);
   registrations_.order(l2,
                        {.attempt_id = id,
