@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "common/base/limits.h"
+#include "common/request/delivery_replies.h"
 #include "worker/worker.h"
 
 namespace daphnis::worker {
@@ -10,11 +11,6 @@ namespace {
 
 constexpr BadTarget kNotFoundTaken{200, "not_found_taken", ""};
 constexpr BadTarget kNoRequestId{400, "no_request_id", "to a worker an L2 says the request's id"};
-constexpr BadTarget kWrongRoot{400, "wrong_root", "this request id is for another CID"};
-constexpr BadTarget kOtherL2{403, "other_l2", "this was asked of an L2 with another certificate"};
-constexpr BadTarget kUnknown{404, "unknown_request", "no such request id"};
-constexpr BadTarget kDelivered{409, "already_answered", "this request was answered before"};
-constexpr BadTarget kCancelled{410, "cancelled", "nobody waits for this request any more"};
 
 ipc::DirectSays says(NotFound what) {
   switch (what) {
@@ -70,7 +66,7 @@ DirectPosts::Verdict Worker::on_post(PostCarrier& carrier, const DataTarget& tar
   const std::string_view its_id = direct_attempts_.certificate_of(*target.attempt_id);
   if (!its_id.empty() && its_id != certified_id) {
     broker_.send(ipc::DirectDelivery{*target.attempt_id, ipc::DirectSays::kIsOther});
-    return {.reply = kOtherL2};
+    return {.reply = delivery_replies::kOtherL2};
   }
   const ipc::AttemptOut* known = direct_attempts_.find(*target.attempt_id);
   if (!known) {
@@ -84,7 +80,8 @@ DirectPosts::Verdict Worker::on_post(PostCarrier& carrier, const DataTarget& tar
   const ipc::AttemptOut attempt = *known;
   const Fetch* fetch = fetches_.find_asked(QuestionId{attempt.fetch_id});
   // The attempt stays open, since a POST for another root may be a mistake of anybody.
-  if (fetch && !fetch->request().root.names_same_block(target.root)) return {.reply = kWrongRoot};
+  if (fetch && !fetch->request().root.names_same_block(target.root))
+    return {.reply = delivery_replies::kWrongRoot};
   direct_attempts_.end(attempt.attempt_id, true, now_ms);
   if (!target.not_found) return {.post = take_directly(carrier, attempt, now_ms)};
   broker_.send(ipc::DirectDelivery{attempt.attempt_id, says(*target.not_found)});
@@ -120,11 +117,11 @@ std::unique_ptr<PostStream> Worker::take_directly(PostCarrier& carrier,
 /// The reply to a POST of no attempt that is out. The broker is told where the L2 has a place back.
 BadTarget Worker::refuse_directly(const Uuid& id, bool acknowledges_cancel, uint64_t now_ms) {
   const auto was_delivered = direct_attempts_.was_delivered(id, now_ms);
-  if (!was_delivered) return kUnknown;
-  if (*was_delivered) return kDelivered;
+  if (!was_delivered) return delivery_replies::kUnknown;
+  if (*was_delivered) return delivery_replies::kDelivered;
   broker_.send(ipc::DirectDelivery{
       id, acknowledges_cancel ? ipc::DirectSays::kAcknowledgesCancel : ipc::DirectSays::kLate});
-  return kCancelled;
+  return delivery_replies::kCancelled;
 }
 
 }  // namespace daphnis::worker

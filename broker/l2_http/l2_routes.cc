@@ -6,6 +6,7 @@
 #include "broker/l2_http/web_pages.h"
 #include "common/http/http_replies.h"
 #include "common/http/http_writer.h"
+#include "common/request/delivery_replies.h"
 
 /// The part of the server that decides what an L2's messages mean (DESIGN 3.1).
 namespace daphnis::broker {
@@ -22,8 +23,6 @@ bool is_key_of(std::string_view said, const L2& l2) {
 }
 
 constexpr std::string_view kBadToken = "bad_token";
-constexpr std::string_view kCancelledCode = "cancelled";
-constexpr std::string_view kCancelledDetail = "nobody waits for this request any more";
 
 struct Reason {
   std::string_view code;
@@ -74,8 +73,7 @@ bool L2Server::on_head(L2Connection& connection, Bytes rest, uint64_t now_ms) {
   if (const auto* holdings = std::get_if<HoldingsTarget>(&target)) {
     return begin_holdings(connection, holdings->l2_id, now_ms);
   }
-  const auto& none = std::get<NoTarget>(target);
-  return end_with(connection, none.status, none.code, none.detail, now_ms);
+  return end_with(connection, std::get<NoTarget>(target), now_ms);
 }
 
 namespace {
@@ -206,8 +204,7 @@ bool L2Server::take_delivery(L2Connection& connection, const DataTarget& target,
     }
     if (asked->registration.is_certified && connection.certified_id != asked->id()) {
       ++context_.counters.deliveries_of_others;
-      return end_with(connection, 403, "other_l2",
-                      "this was asked of an L2 with another certificate", now_ms);
+      return end_with(connection, delivery_replies::kOtherL2, now_ms);
     }
   }
   if (target.acknowledges_cancel &&
@@ -225,12 +222,11 @@ bool L2Server::take_delivery(L2Connection& connection, const DataTarget& target,
       arm(connection, now_ms + context_.settings.head_ms);
       return true;
     case Dispatcher::Verdict::kWrongRoot:
-      return end_with(connection, 400, "wrong_root", "this request id is for another CID", now_ms);
+      return end_with(connection, delivery_replies::kWrongRoot, now_ms);
     case Dispatcher::Verdict::kUnknown:
-      return end_with(connection, 404, "unknown_request", "no such request id", now_ms);
+      return end_with(connection, delivery_replies::kUnknown, now_ms);
     case Dispatcher::Verdict::kDelivered:
-      return end_with(connection, 409, "already_answered", "this request was answered before",
-                      now_ms);
+      return end_with(connection, delivery_replies::kDelivered, now_ms);
     case Dispatcher::Verdict::kCancelled:
       return take_cancelled(connection, now_ms);
   }
@@ -247,7 +243,7 @@ bool L2Server::take_cancelled(L2Connection& connection, uint64_t now_ms) {
 }
 
 bool L2Server::end_cancelled(L2Connection& connection, uint64_t now_ms) {
-  return end_with(connection, 410, kCancelledCode, kCancelledDetail, now_ms);
+  return end_with(connection, delivery_replies::kCancelled, now_ms);
 }
 
 bool L2Server::hand_off(L2Connection& connection, const Uuid& attempt_id, WorkerId worker,
@@ -305,7 +301,7 @@ bool L2Server::on_body(L2Connection& connection, Bytes body, uint64_t now_ms) {
   }
   if (connection.state == L2Connection::State::kNotFound) {
     context_.counters.car_bytes_through_broker += body.size();
-    return end_with(connection, 400, "body_not_empty", "a not-found has no body", now_ms);
+    return end_with(connection, delivery_replies::kBodyNotEmpty, now_ms);
   }
   if (connection.body_bytes > limits::kHoldingsBodyBytesMax) {
     return end_with(connection, 413, "too_large", "announce holdings in smaller parts", now_ms);
@@ -318,10 +314,11 @@ bool L2Server::on_body(L2Connection& connection, Bytes body, uint64_t now_ms) {
 
 void L2Server::on_end(L2Connection& connection, uint64_t now_ms) {
   if (connection.state == L2Connection::State::kNotFound) {
-    say(connection, http::reply_ok(R"({"code":"not_found_taken"})"));
+    say(connection, http::reply_ok(delivery_replies::kNotFoundTakenBody));
   } else if (connection.state == L2Connection::State::kReadOut) {
     ++context_.counters.deliveries_read_out;
-    say(connection, http::reply(410, kCancelledCode, kCancelledDetail,
+    const BadTarget& what = delivery_replies::kCancelled;
+    say(connection, http::reply(what.status, what.code, what.detail,
                                 connection.head().keep_alive ? http::Connection::kKeep
                                                              : http::Connection::kClose,
                                 context_.settings.retry_after_s));

@@ -6,6 +6,7 @@
 #include "common/base/check.h"
 #include "common/http/http_replies.h"
 #include "common/http/http_writer.h"
+#include "common/request/delivery_replies.h"
 
 /// The part of the server that moves bytes; l2_routes.cc decides what messages mean.
 namespace daphnis::broker {
@@ -149,10 +150,11 @@ void L2Server::on_timer(ConnId id, uint64_t now_ms) {
   }
   ++context_.counters.connections_timed_out;
   if (looks_like_registration(connection->head_text())) {
-    refuse_registration(*connection, "too_slow", "the request took too long to arrive", now_ms);
+    const BadTarget& what = delivery_replies::kTooSlow;
+    refuse_registration(*connection, what.code, what.detail, now_ms);
     return;
   }
-  end_with(*connection, 408, "too_slow", "the request took too long to arrive", now_ms);
+  end_with(*connection, delivery_replies::kTooSlow, now_ms);
 }
 
 void L2Server::drop(L2& l2, std::string_view reason, uint64_t now_ms) {

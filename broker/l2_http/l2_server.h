@@ -77,6 +77,9 @@ class L2Server final : public NdjsonLine::Connections {
   bool refuse_removal(L2Connection& connection, uint64_t now_ms);
 
   /// Replies and ends our side. Always false, for on_head() to return.
+  bool end_with(L2Connection& connection, const BadTarget& what, uint64_t now_ms) {
+    return end_with(connection, what.status, what.code, what.detail, now_ms);
+  }
   bool end_with(L2Connection& connection, int status, std::string_view code,
                 std::string_view detail, uint64_t now_ms);
   bool end_with(L2Connection& connection, int status, std::string_view code,

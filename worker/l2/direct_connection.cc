@@ -4,13 +4,12 @@
 
 #include "common/base/limits.h"
 #include "common/http/http_replies.h"
+#include "common/request/delivery_replies.h"
 
 namespace daphnis::worker {
 namespace {
 
 constexpr BadTarget kNoSuchPath{404, "no_such_path", "a worker takes POSTs to /data/"};
-constexpr BadTarget kTooSlow{408, "too_slow", "the request took too long to arrive"};
-constexpr BadTarget kBodyNotEmpty{400, "body_not_empty", "a not-found has no body"};
 
 std::string text_of(const BadTarget& what, http::Connection connection) {
   return http::reply(what.status, what.code, what.detail, connection, 0);
@@ -92,7 +91,7 @@ void DirectConnection::read(Bytes input, uint64_t now_ms) {
         if (!on_head(input, now_ms)) return;
         break;
       case http::Parser::Event::kBody:
-        if (pending_.status == 200) return reply_early(kBodyNotEmpty, now_ms);
+        if (pending_.status == 200) return reply_early(delivery_replies::kBodyNotEmpty, now_ms);
         break;
       case http::Parser::Event::kEnd:
         on_message_end(now_ms);
@@ -202,7 +201,7 @@ void DirectConnection::on_message_end(uint64_t now_ms) {
   const bool goes_on = parser_.head().keep_alive && posts_.keeps_connections();
   const BadTarget what = std::exchange(pending_, {});
   if (!goes_on) return reply_early(what, now_ms);
-  output_.append(what.status == 200 ? http::reply_ok(R"({"code":"not_found_taken"})")
+  output_.append(what.status == 200 ? http::reply_ok(delivery_replies::kNotFoundTakenBody)
                                     : text_of(what, http::Connection::kKeep));
   phase_ = Phase::kHead;
   idle_since_ms_ = now_ms;
@@ -237,7 +236,7 @@ void DirectConnection::on_time(uint64_t now_ms) {
   switch (phase_) {
     case Phase::kHead:
       if (!parser_.in_message()) return close();
-      return reply_early(kTooSlow, now_ms);
+      return reply_early(delivery_replies::kTooSlow, now_ms);
     case Phase::kAsking:
       return settle(now_ms);
     case Phase::kReadOut:
