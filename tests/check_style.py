@@ -29,7 +29,8 @@ MAY_USE = {
     "common/ipc": ["common/request"],
     "common/uv": ["common/ipc", "common/peer"],
     "common/uv/files": ["common/uv"],
-    "common/uv/tls": ["common/uv/files", "common/tls"],
+    "common/uv/pending": ["common/uv"],
+    "common/uv/tls": ["common/uv/files", "common/uv/pending", "common/tls"],
 
     "broker/auth": ["common/hash", "common/http"],
     "broker/base": ["broker/auth", "common/ipc"],

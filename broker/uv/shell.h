@@ -16,7 +16,7 @@
 #include "broker/uv/line_file.h"
 #include "broker/uv/worker_links.h"
 #include "common/uv/log.h"
-#include "common/uv/proxy_greetings.h"
+#include "common/uv/pending/proxy_greetings.h"
 #include "common/uv/random_pool.h"
 #include "common/uv/shared_memory.h"
 #include "common/uv/tls/handshakes.h"

@@ -12,7 +12,7 @@
 #include "common/uv/fd.h"
 #include "common/uv/log.h"
 #include "common/uv/loop.h"
-#include "common/uv/proxy_greetings.h"
+#include "common/uv/pending/proxy_greetings.h"
 #include "common/uv/random_pool.h"
 #include "common/uv/tls/handshakes.h"
 #include "common/uv/tls/tls_files.h"

@@ -1,7 +1,6 @@
 #include "common/uv/tls/handshakes.h"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "common/base/check.h"
@@ -12,12 +11,23 @@ namespace daphnis::uv {
 
 Handshakes::Handshakes(Loop& loop, Log& log, std::string_view peers,
                        std::function<void(Done)> on_done)
-    : loop_(loop),
-      log_(log),
+    : log_(log),
       peers_(peers),
       on_done_(std::move(on_done)),
-      turn_(loop, [this](size_t) { on_turn(); }),
-      deadline_(loop, [this] { on_deadline(); }) {}
+      pending_(loop, log,
+               {.sockets_max = limits::kTlsHandshakesMax,
+                .time_ms = limits::kTlsHandshakeMs,
+                .too_many = "too many others are in their handshakes",
+                .too_late = "it was not done in time",
+                .log_line = LogLine("handshake_failed").add("for", peers_),
+                .log_count_key = "failed",
+                .log_every_ms = limits::kTlsFailuresLogMs},
+               {.on_ready = [this](Pending::Place place, int) { on_ready(place); },
+                .on_refused =
+                    [this](Pending::Place place) {
+                      if (place->progress.is_due) std::erase(due_, place);
+                    }}),
+      turn_(loop, [this](size_t) { on_turn(); }) {}
 
 void Handshakes::reload(const TlsFiles& files) {
   if (!has_context()) return;
@@ -34,22 +44,14 @@ void Handshakes::reload(const TlsFiles& files) {
 
 void Handshakes::add(UniqueFd fd, std::string address) {
   check(has_context(), "a handshake began before there was a certificate");
-  if (under_way_.size() >= limits::kTlsHandshakesMax) {
-    fail(under_way_.begin(), "too many others are in their handshakes");
-  }
-  under_way_.emplace_back();
-  const Place place = std::prev(under_way_.end());
-  place->address = std::move(address);
-  place->deadline_ms = loop_.now_ms() + limits::kTlsHandshakeMs;
-  place->session = tls::Session::accept(context_);
-  place->poll.emplace(loop_, std::move(fd), [this, place](int) { on_ready(place); });
+  const Pending::Place place =
+      pending_.add(std::move(fd), std::move(address), {.session = tls::Session::accept(context_)});
   place->poll->want(UV_READABLE);
-  arm();
 }
 
-void Handshakes::on_ready(Place place) {
+void Handshakes::on_ready(Pending::Place place) {
   place->poll->want(0);
-  place->is_due = true;
+  place->progress.is_due = true;
   due_.push_back(place);
   ask_turn();
 }
@@ -61,17 +63,18 @@ void Handshakes::ask_turn() {
 void Handshakes::on_turn() {
   is_turn_asked_ = false;
   for (size_t steps = 0; steps < limits::kTlsHandshakeStepsPerTurn && !due_.empty(); ++steps) {
-    const Place place = due_.front();
+    const Pending::Place place = due_.front();
     due_.pop_front();
-    place->is_due = false;
+    place->progress.is_due = false;
     step(place);
   }
   if (!due_.empty()) ask_turn();
 }
 
-void Handshakes::step(Place place) {
+void Handshakes::step(Pending::Place place) {
   FdWire wire(place->poll->fd());
-  switch (place->session->handshake(wire)) {
+  tls::Session& session = *place->progress.session;
+  switch (session.handshake(wire)) {
     case tls::Session::Handshake::kDone:
       return finish(place);
     case tls::Session::Handshake::kWantsRead:
@@ -79,46 +82,16 @@ void Handshakes::step(Place place) {
     case tls::Session::Handshake::kWantsWrite:
       return place->poll->want(UV_WRITABLE);
     case tls::Session::Handshake::kFailed:
-      return fail(place, std::string(place->session->problem()));
+      return pending_.refuse(place, session.problem());
   }
 }
 
-void Handshakes::finish(Place place) {
-  ++(place->session->is_resumed() ? counts_.resumed : counts_.full);
-  Done done{.fd = place->poll->release(),
-            .session = std::move(place->session),
-            .address = std::move(place->address)};
-  under_way_.erase(place);
-  on_done_(std::move(done));
-}
-
-void Handshakes::fail(Place place, std::string_view why) {
-  ++counts_.failed;
-  const uint64_t now_ms = loop_.now_ms();
-  if (now_ms >= next_log_ms_) {
-    next_log_ms_ = now_ms + limits::kTlsFailuresLogMs;
-    log_.warn(LogLine("handshake_failed")
-                  .add("for", peers_)
-                  .add("from", place->address)
-                  .add("why", why)
-                  .add("failed", counts_.failed));
-  }
-  if (place->is_due) std::erase(due_, place);
-  under_way_.erase(place);
-}
-
-void Handshakes::on_deadline() {
-  while (!under_way_.empty() && loop_.now_ms() >= under_way_.front().deadline_ms) {
-    fail(under_way_.begin(), "it was not done in time");
-  }
-  arm();
-}
-
-void Handshakes::arm() {
-  if (under_way_.empty() || deadline_.is_active()) return;
-  const uint64_t now_ms = loop_.now_ms();
-  const uint64_t deadline_ms = under_way_.front().deadline_ms;
-  deadline_.start(deadline_ms > now_ms ? deadline_ms - now_ms : 0);
+void Handshakes::finish(Pending::Place place) {
+  auto [fd, address, under_way] = pending_.take(place);
+  ++(under_way.session->is_resumed() ? resumed_ : full_);
+  on_done_({.fd = std::move(fd),
+            .session = std::move(under_way.session),
+            .address = std::move(address)});
 }
 
 }  // namespace daphnis::uv

@@ -3,9 +3,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
-#include <list>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -13,7 +11,7 @@
 #include "common/uv/fd.h"
 #include "common/uv/log.h"
 #include "common/uv/loop.h"
-#include "common/uv/poll.h"
+#include "common/uv/pending/pending_sockets.h"
 #include "common/uv/tls/tls_files.h"
 
 namespace daphnis::uv {
@@ -50,41 +48,35 @@ class Handshakes {
 
   /// Takes a connection that was accepted, non-blocking, from a peer at `address`.
   void add(UniqueFd fd, std::string address);
-  [[nodiscard]] const Counts& counts() const { return counts_; }
+  [[nodiscard]] Counts counts() const {
+    return {.full = full_, .resumed = resumed_, .failed = pending_.refusals().count()};
+  }
   /// The number of handshakes under way.
-  [[nodiscard]] size_t size() const { return under_way_.size(); }
+  [[nodiscard]] size_t size() const { return pending_.size(); }
 
  private:
   struct UnderWay {
-    std::string address;
-    uint64_t deadline_ms = 0;
-    std::unique_ptr<tls::Session> session;
-    std::optional<Poll> poll = {};
+    std::unique_ptr<tls::Session> session = nullptr;
     bool is_due = false;  ///< It is in due_.
   };
-  using Place = std::list<UnderWay>::iterator;
+  using Pending = PendingSockets<UnderWay>;
 
-  void on_ready(Place place);
+  void on_ready(Pending::Place place);
   void ask_turn();
   void on_turn();
-  void step(Place place);
-  void finish(Place place);
-  void fail(Place place, std::string_view why);
-  void on_deadline();
-  void arm();
+  void step(Pending::Place place);
+  void finish(Pending::Place place);
 
-  Loop& loop_;
   Log& log_;
   const std::string peers_;
   std::function<void(Done)> on_done_;
   std::shared_ptr<const tls::Context> context_;
-  std::list<UnderWay> under_way_;  ///< Oldest first, so that the first deadline is in front.
-  std::deque<Place> due_;          ///< Those whose sockets are ready, in that sequence.
-  AfterNextPoll turn_;             ///< Takes the next steps.
+  Pending pending_;
+  std::deque<Pending::Place> due_;  ///< Those whose sockets are ready, in that sequence.
+  AfterNextPoll turn_;              ///< Takes the next steps.
   bool is_turn_asked_ = false;
-  Timer deadline_;
-  Counts counts_;
-  uint64_t next_log_ms_ = 0;
+  uint64_t full_ = 0;     ///< As in Counts.
+  uint64_t resumed_ = 0;  ///< As in Counts.
 };
 
 }  // namespace daphnis::uv

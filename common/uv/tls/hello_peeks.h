@@ -2,8 +2,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <list>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,7 +9,7 @@
 #include "common/uv/fd.h"
 #include "common/uv/log.h"
 #include "common/uv/loop.h"
-#include "common/uv/poll.h"
+#include "common/uv/pending/pending_sockets.h"
 
 namespace daphnis::uv {
 
@@ -35,35 +33,24 @@ class HelloPeeks {
   /// already, on_peeked() is called at once.
   void add(UniqueFd fd, std::string address);
   /// The number of connections that were closed.
-  [[nodiscard]] uint64_t refused() const { return refused_; }
+  [[nodiscard]] uint64_t refused() const { return pending_.refusals().count(); }
   /// The number of connections that wait for their ClientHello.
-  [[nodiscard]] size_t waiting() const { return waiting_.size(); }
+  [[nodiscard]] size_t waiting() const { return pending_.size(); }
 
  private:
-  struct Waiting {
-    std::string address;
-    uint64_t deadline_ms = 0;
+  struct Looked {
     size_t seen_bytes = 0;    ///< At the last look.
     size_t needed_bytes = 1;  ///< SO_RCVLOWAT of the socket.
-    std::optional<Poll> poll = {};
   };
-  using Place = std::list<Waiting>::iterator;
+  using Pending = PendingSockets<Looked>;
 
-  void look(Place place, bool has_ended);
-  void wait_for(Place place, size_t needed_bytes);
-  void pass_on(Place place, std::string name);
-  void refuse(Place place, std::string_view why);
-  void on_time();
-  void arm();
+  void look(Pending::Place place, bool has_ended);
+  void wait_for(Pending::Place place, size_t needed_bytes);
+  void pass_on(Pending::Place place, std::string name);
 
-  Loop& loop_;
-  Log& log_;
   std::function<void(Peeked)> on_peeked_;
   std::vector<uint8_t> bytes_;  ///< What one look sees.
-  std::list<Waiting> waiting_;  ///< Oldest first, so that the first deadline is in front.
-  Timer timer_;
-  uint64_t refused_ = 0;
-  uint64_t next_log_ms_ = 0;
+  Pending pending_;
 };
 
 }  // namespace daphnis::uv

@@ -16,6 +16,7 @@
 #include "common/base/limits.h"
 #include "common/uv/tls/fd_wire.h"
 #include "tests/fakes/certificates.h"
+#include "tests/fakes/skip.h"
 
 namespace daphnis::uv {
 namespace {
@@ -127,6 +128,29 @@ TEST_CASE("a crowd's handshakes are done a few in each turn of the loop", "[uv][
   }
   CHECK(door.done.size() == kClients);
   CHECK(most <= limits::kTlsHandshakeStepsPerTurn);
+}
+
+TEST_CASE("a handshake may be closed for others while its next step is due", "[uv][tls]") {
+  // Both ends of each are here.
+  if (raise_descriptor_limit() < 3 * limits::kTlsHandshakesMax) {
+    return daphnis::test::skip("too few descriptors are allowed");
+  }
+  Door door;
+  Client oldest(door);
+  oldest.step();
+  door.turn();  // It is ready, and its step comes behind the next poll.
+  std::vector<UniqueFd> others;
+  for (size_t i = 1; i < limits::kTlsHandshakesMax; ++i) others.push_back(door.connect());
+  CHECK(door.handshakes.counts().failed == 0);
+  Client last(door);
+  CHECK(door.handshakes.counts().failed == 1);
+  for (int i = 0; i < 1'000 && door.done.empty(); ++i) {
+    last.step();
+    door.turn();
+  }
+  CHECK(door.done.size() == 1);
+  CHECK(Door::is_closed(oldest.fd));
+  CHECK(door.handshakes.size() == limits::kTlsHandshakesMax - 1);
 }
 
 }  // namespace daphnis::uv

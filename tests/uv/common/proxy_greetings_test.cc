@@ -1,4 +1,4 @@
-#include "common/uv/proxy_greetings.h"
+#include "common/uv/pending/proxy_greetings.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

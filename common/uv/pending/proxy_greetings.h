@@ -2,17 +2,14 @@
 
 #include <cstdint>
 #include <functional>
-#include <list>
-#include <optional>
 #include <string>
-#include <string_view>
 
 #include "common/base/cidr_set.h"
 #include "common/peer/proxy_header.h"
 #include "common/uv/fd.h"
 #include "common/uv/log.h"
 #include "common/uv/loop.h"
-#include "common/uv/poll.h"
+#include "common/uv/pending/pending_sockets.h"
 
 namespace daphnis::uv {
 
@@ -31,34 +28,19 @@ class ProxyGreetings {
   /// once.
   void add(UniqueFd fd);
   /// The number of connections that were closed.
-  [[nodiscard]] uint64_t refused() const { return refused_; }
+  [[nodiscard]] uint64_t refused() const { return pending_.refusals().count(); }
   /// The number of connections that wait for their headers.
-  [[nodiscard]] size_t size() const { return waiting_.size(); }
+  [[nodiscard]] size_t size() const { return pending_.size(); }
 
  private:
-  struct Waiting {
-    std::string peer;
-    uint64_t deadline_ms = 0;
-    peer::ProxyHeader header = {};
-    std::optional<Poll> poll = {};
-  };
-  using Place = std::list<Waiting>::iterator;
+  using Pending = PendingSockets<peer::ProxyHeader>;
 
-  void on_ready(Place place);
-  void name(Place place);
-  void refuse(Place place, std::string_view why);
-  void count_refusal(const std::string& peer, std::string_view why);
-  void on_time();
-  void arm();
+  void look(Pending::Place place);
+  void name(Pending::Place place);
 
-  Loop& loop_;
-  Log& log_;
   CidrSet trusted_;
   std::function<void(UniqueFd, std::string)> on_named_;
-  std::list<Waiting> waiting_;  ///< Oldest first, so that the first deadline is in front.
-  Timer timer_;
-  uint64_t refused_ = 0;
-  uint64_t next_log_ms_ = 0;
+  Pending pending_;
 };
 
 }  // namespace daphnis::uv
