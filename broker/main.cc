@@ -250,7 +250,7 @@ Result<void> settle_auth(Options& options) {
   const L2Addresses addresses{.l2_listen = options.shell.l2_listen,
                               .l2_proxy_listen = options.shell.l2_proxy_listen,
                               .l2_tls_listen = options.shell.l2_tls_listen,
-                              .client_ca = options.shell.tls.client_ca};
+                              .client_ca = options.shell.tls.l2_ca};
   if (auto resolved = resolve_l2_auth(options.auth, addresses); !resolved) return resolved;
   options.shell.auth = options.auth.files;
   const auto read = read_l2_auth(options.shell.auth);
@@ -259,9 +259,9 @@ Result<void> settle_auth(Options& options) {
 
 Result<void> settle_tls(Options& options) {
   if (options.shell.l2_tls_listen.empty()) return {};
-  auto context = daphnis::uv::read_server_context(options.shell.tls);
-  if (!context) return std::unexpected(context.error());
-  options.shell.tls_context = std::move(*context);
+  auto contexts = daphnis::uv::read_server_contexts(options.shell.tls);
+  if (!contexts) return std::unexpected(contexts.error());
+  options.shell.tls_context = std::move(contexts->for_l2s);
   return {};
 }
 

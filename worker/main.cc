@@ -96,24 +96,17 @@ void add_tls(daphnis::uv::SettingsReader& reader, Texts& texts, ShellSettings& s
       .add_address("tls-listen", texts.tls_listen, 1, "Address for clients that speak TLS (https)")
       ->needs(certificate)
       ->check(unlike_listen(texts));
-  daphnis::uv::add_l2_client_ca(reader, settings.l2_tls.client_ca)->needs(certificate);
+  daphnis::uv::add_l2_client_ca(reader, settings.tls.l2_ca)->needs(certificate);
 }
 
 /// Reads the certificates, for clients and for L2s that deliver directly.
 daphnis::Result<void> read_certificates(ShellSettings& settings) {
   if (settings.tls.certificates.empty()) return {};
-  std::string client_ca = std::move(settings.l2_tls.client_ca);
+  auto contexts = daphnis::uv::read_server_contexts(settings.tls);
+  if (!contexts) return std::unexpected(contexts.error());
+  settings.tls_contexts = std::move(*contexts);
   settings.settings.takes_direct = true;
-  settings.settings.asks_l2_certificates = !client_ca.empty();
-  settings.l2_tls = settings.tls;
-  settings.l2_tls.client_ca = std::move(client_ca);
-  auto for_l2s = daphnis::uv::read_server_context(settings.l2_tls);
-  if (!for_l2s) return std::unexpected(for_l2s.error());
-  settings.l2_tls_context = std::move(*for_l2s);
-  if (!settings.tls_listen) return {};
-  auto for_clients = daphnis::uv::read_server_context(settings.tls);
-  if (!for_clients) return std::unexpected(for_clients.error());
-  settings.tls_context = std::move(*for_clients);
+  settings.settings.asks_l2_certificates = !settings.tls.l2_ca.empty();
   return {};
 }
 

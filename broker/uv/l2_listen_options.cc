@@ -41,7 +41,7 @@ void add_l2_listen_options(daphnis::uv::SettingsReader& reader, ShellSettings& s
                          .add_address("l2-tls-listen", settings.l2_tls_listen, 0,
                                       "Address for L2s that speak TLS (https); may be repeated")
                          ->needs(certificate);
-  daphnis::uv::add_l2_client_ca(reader, settings.tls.client_ca)->needs(certificate);
+  daphnis::uv::add_l2_client_ca(reader, settings.tls.l2_ca)->needs(certificate);
   reader
       .add("l2-data-name", settings.l2_data_name,
            "Name below which each worker has one of its own, where L2s deliver to it over TLS")

@@ -67,7 +67,7 @@ class Shell {
   /// Reads anew, on SIGHUP, the files that say who may be an L2.
   void reload_auth();
   /// Reads anew, on SIGHUP, the certificates and the ticket keys.
-  void reload_certificates() { handshakes_.reload(shell_settings_.tls); }
+  void reload_certificates();
   /// Reads anew, on SIGHUP, what may not be served.
   void reload_denylist();
 

@@ -65,6 +65,12 @@ Result<void> Shell::open_denylist() {
   return {};
 }
 
+void Shell::reload_certificates() {
+  if (!handshakes_.has_context()) return;
+  auto contexts = daphnis::uv::reread_server_contexts(shell_settings_.tls, log_);
+  if (contexts) handshakes_.set_context(std::move(contexts->for_l2s));
+}
+
 void Shell::reload_denylist() {
   if (!shell_settings_.denylist.files.empty()) denylist_reload_.start();
 }

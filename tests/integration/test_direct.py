@@ -297,17 +297,37 @@ class Replaced(DirectTest):
 
 
 class Certified(EdgeTest):
-    def test_a_worker_takes_of_an_l2_only_what_comes_with_its_certificate(self):
-        ca = Ca(self.world.subfolder("ca"))
-        port = free_port()
-        flags = [*ca.issue("edge", ["localhost", "IP:127.0.0.1", f"*.{NAME}"]).flags,
-                 "--l2-client-ca", str(ca.cert)]
-        edge = Edge(self.world, workers=1, worker_flags=flags, patient=True, broker_flags=[
-            *flags, "--l2-auth", "mtls", "--l2-tls-listen", f"127.0.0.1:{port}",
+    @classmethod
+    def begin(cls, world):
+        cls.ca = Ca(world.subfolder("ca"))
+        cls.port, cls.https = free_port(), free_port()
+        cls.certificate = cls.issue("old")
+        cls.l2_ca = world.folder / "l2-ca.pem"
+        cls.l2_ca.write_bytes(cls.ca.cert.read_bytes())
+        flags = [*cls.certificate.flags, "--l2-client-ca", str(cls.l2_ca)]
+        cls.edge = Edge(world, workers=1, patient=True, worker_flags=[
+            *flags, "--tls-listen", f"127.0.0.1:{cls.https}"], broker_flags=[
+            *flags, "--l2-auth", "mtls", "--l2-tls-listen", f"127.0.0.1:{cls.port}",
             "--l2-data-name", NAME, "--first-byte-last-ms", "15000"])
-        l2 = TlsL2(port, ca, "home", ca.issue("home"))
-        self.world.on_close(l2.close)
-        edge.wait_l2("home")
+
+    @classmethod
+    def issue(cls, name):
+        return cls.ca.issue(name, ["localhost", "IP:127.0.0.1", f"*.{NAME}"])
+
+    def setUp(self):
+        super().setUp()
+        self.l2 = TlsL2(self.port, self.ca, "home", self.ca.issue("home"))
+        self.world.on_close(self.l2.close)
+        self.edge.wait_l2("home")
+
+    def tearDown(self):
+        self.l2.close()
+        self.edge.wait_l2_gone("home")
+        super().tearDown()
+
+    def test_a_worker_takes_of_an_l2_only_what_comes_with_its_certificate(self):
+        edge, l2, ca, port = self.edge, self.l2, self.ca, self.port
+        before = edge.metrics()["daphnis_direct_deliveries_total"]
         root, content, _ = car.file_car(os.urandom(100_000))
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
             answer = pool.submit(edge.car, root, seconds=30.0)
@@ -322,14 +342,47 @@ class Certified(EdgeTest):
                 self.assertEqual(status(connection), 200)
             self.assertEqual(answer.result(30).body, content)
         edge.wait_attempts_over()
-        metrics = edge.metrics()
-        self.assertEqual(metrics["daphnis_direct_deliveries_total"], 1)
+        self.assertEqual(edge.metrics()["daphnis_direct_deliveries_total"], before + 1)
         # Without a certificate nobody gets so far.
         bare = ssl.create_default_context(cafile=ca.cert)
         with self.assertRaises((ssl.SSLError, OSError)):
             with bare.wrap_socket(l2.raw(), server_hostname=host_of(order)) as connection:
                 connection.sendall(post(order, content))
                 connection.recv(1)
+
+    def shown(self, port, name):
+        """The common name of the certificate that is shown there."""
+        raw = socket.create_connection(("127.0.0.1", port), timeout=SECONDS)
+        with self.l2.context.wrap_socket(raw, server_hostname=name) as connection:
+            ((_, common_name),), *_ = connection.getpeercert()["subject"]
+            return common_name
+
+    def reload(self, event):
+        worker = self.edge.workers[0]
+        before = worker.text().count(event)
+        worker.signal(signal.SIGHUP)
+        wait_for(lambda: worker.text().count(event) > before, "the worker has read its files anew")
+
+    def test_certificates_are_replaced_for_clients_and_for_l2s_or_for_neither(self):
+        root, content, _ = car.file_car(os.urandom(100_000))
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(self.edge.car, root, seconds=30.0)
+            order = self.l2.order()
+            doors = (self.https, "localhost"), (self.port, host_of(order))
+            self.assertEqual([self.shown(*door) for door in doors], ["old", "old"])
+            new = self.issue("new")
+            for source, target in ((new.cert, self.certificate.cert), (new.key, self.certificate.key)):
+                target.write_bytes(source.read_bytes())
+            self.l2_ca.write_text("junk")
+            self.reload("certificates_not_reloaded")
+            self.assertEqual([self.shown(*door) for door in doors], ["old", "old"])
+            self.l2_ca.write_bytes(self.ca.cert.read_bytes())
+            self.reload("certificates_reloaded")
+            self.assertEqual([self.shown(*door) for door in doors], ["new", "new"])
+            with self.l2.connect(host_of(order)) as connection:
+                connection.sendall(post(order, content))
+                self.assertEqual(status(connection), 200)
+            self.assertEqual(answer.result(30).body, content)
 
 
 class Settings(EdgeTest):

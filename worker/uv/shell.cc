@@ -98,9 +98,19 @@ void Shell::start() {
                 .add("listen", settings_.listen.text())
                 .add("socket", settings_.socket_path)
                 .add("index", settings_.index));
-  handshakes_.set_context(std::exchange(settings_.tls_context, {}));
-  direct_handshakes_.set_context(std::exchange(settings_.l2_tls_context, {}));
+  use(std::exchange(settings_.tls_contexts, {}));
   driver_.start(addresses(), loop_.now_ms());
+}
+
+void Shell::reload() {
+  if (settings_.tls.certificates.empty()) return;
+  auto contexts = daphnis::uv::reread_server_contexts(settings_.tls, log_);
+  if (contexts) use(std::move(*contexts));
+}
+
+void Shell::use(daphnis::uv::ServerContexts contexts) {
+  handshakes_.set_context(std::move(contexts.for_clients));
+  direct_handshakes_.set_context(std::move(contexts.for_l2s));
 }
 
 std::vector<std::string> Shell::addresses() const {

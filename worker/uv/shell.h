@@ -33,13 +33,10 @@ struct ShellSettings {
   std::optional<daphnis::uv::Address> proxy_listen = {};
   /// Where clients connect that speak TLS.
   std::optional<daphnis::uv::Address> tls_listen = {};
+  /// For those clients, and for L2s that deliver directly.
   daphnis::uv::TlsFiles tls = {};
-  /// What the files held at the start; null where there is no tls_listen.
-  std::shared_ptr<const tls::Context> tls_context = {};
-  /// The same files, and the CAs of L2s, for direct deliveries; the context is null where there are
-  /// none.
-  daphnis::uv::TlsFiles l2_tls = {};
-  std::shared_ptr<const tls::Context> l2_tls_context = {};
+  /// What the files held at the start; null where there are none.
+  daphnis::uv::ServerContexts tls_contexts = {};
   uint32_t index = 0;
   uint32_t access_line_every = 1;  ///< One access line in so many is written; 0 writes none.
   /// The bytes of a cached file are checked by its checksums before they are sent.
@@ -59,10 +56,7 @@ class Shell final : private DriverHost {
   /// Finishes what is under way and stops the loop, after drain_ms at the latest.
   void drain() { driver_.drain(loop_.now_ms()); }
   /// Reads the certificates and the ticket keys anew, on SIGHUP.
-  void reload() {
-    handshakes_.reload(settings_.tls);
-    direct_handshakes_.reload(settings_.l2_tls);
-  }
+  void reload();
   [[nodiscard]] int exit_status() const { return exit_status_; }
   [[nodiscard]] bool is_listening() const { return !listeners_.empty(); }
 
@@ -102,6 +96,8 @@ class Shell final : private DriverHost {
   void accept_on(const std::string& address, daphnis::uv::UniqueFd listener, std::string_view from);
   /// Takes a connection that was accepted at that address.
   void on_accepted(const std::string& address, daphnis::uv::UniqueFd fd);
+  /// Has handshakes begin with these from now on.
+  void use(daphnis::uv::ServerContexts contexts);
   void on_tick();
 
   daphnis::uv::Loop& loop_;

@@ -11,15 +11,13 @@ namespace daphnis::uv {
 
 Handshakes::Handshakes(Loop& loop, Log& log, std::string_view peers,
                        std::function<void(Done)> on_done)
-    : log_(log),
-      peers_(peers),
-      on_done_(std::move(on_done)),
+    : on_done_(std::move(on_done)),
       pending_(loop, log,
                {.sockets_max = limits::kTlsHandshakesMax,
                 .time_ms = limits::kTlsHandshakeMs,
                 .too_many = "too many others are in their handshakes",
                 .too_late = "it was not done in time",
-                .log_line = LogLine("handshake_failed").add("for", peers_),
+                .log_line = LogLine("handshake_failed").add("for", peers),
                 .log_count_key = "failed",
                 .log_every_ms = limits::kTlsFailuresLogMs},
                {.on_ready = [this](Pending::Place place, int) { on_ready(place); },
@@ -28,19 +26,6 @@ Handshakes::Handshakes(Loop& loop, Log& log, std::string_view peers,
                       if (place->progress.is_due) std::erase(due_, place);
                     }}),
       turn_(loop, [this](size_t) { on_turn(); }) {}
-
-void Handshakes::reload(const TlsFiles& files) {
-  if (!has_context()) return;
-  auto context = read_server_context(files);
-  if (!context) {
-    log_.error(
-        LogLine("certificates_not_reloaded").add("for", peers_).add("why", context.error().text()));
-    return;
-  }
-  set_context(std::move(*context));
-  log_.info(
-      LogLine("certificates_reloaded").add("for", peers_).add("count", files.certificates.size()));
-}
 
 void Handshakes::add(UniqueFd fd, std::string address) {
   check(has_context(), "a handshake began before there was a certificate");

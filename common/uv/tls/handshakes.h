@@ -12,7 +12,6 @@
 #include "common/uv/log.h"
 #include "common/uv/loop.h"
 #include "common/uv/pending/pending_sockets.h"
-#include "common/uv/tls/tls_files.h"
 
 namespace daphnis::uv {
 
@@ -38,13 +37,10 @@ class Handshakes {
   /// `peers` is for the log: whose handshakes these are.
   Handshakes(Loop& loop, Log& log, std::string_view peers, std::function<void(Done)> on_done);
 
-  /// What sessions begin with from now on. Must be called before add().
+  /// What sessions begin with from now on; those under way go on with what they began with. Must be
+  /// called before add().
   void set_context(std::shared_ptr<const tls::Context> context) { context_ = std::move(context); }
   [[nodiscard]] bool has_context() const { return context_ != nullptr; }
-  /// Reads the files of that context anew, on SIGHUP, and says in the log how that went. Sessions
-  /// go on with what they began with; where a file is not good, so do new ones. Without a context
-  /// nothing is done.
-  void reload(const TlsFiles& files);
 
   /// Takes a connection that was accepted, non-blocking, from a peer at `address`.
   void add(UniqueFd fd, std::string address);
@@ -67,8 +63,6 @@ class Handshakes {
   void step(Pending::Place place);
   void finish(Pending::Place place);
 
-  Log& log_;
-  const std::string peers_;
   std::function<void(Done)> on_done_;
   std::shared_ptr<const tls::Context> context_;
   Pending pending_;

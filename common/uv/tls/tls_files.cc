@@ -25,7 +25,7 @@ Result<std::string> read_ca_file(const std::string& path) {
   return ca;
 }
 
-Result<std::shared_ptr<const tls::Context>> read_server_context(const TlsFiles& files) {
+Result<ServerContexts> read_server_contexts(const TlsFiles& files) {
   if (files.certificates.size() != files.keys.size()) {
     return fail(Errc::kInvalid, "there must be as many --tls-key as --tls-cert");
   }
@@ -45,13 +45,26 @@ Result<std::shared_ptr<const tls::Context>> read_server_context(const TlsFiles& 
     }
     settings.ticket_keys = std::move(*keys);
   }
-  if (!files.client_ca.empty()) {
-    auto ca = read_ca_file(files.client_ca);
-    if (!ca) return std::unexpected(ca.error());
-    settings.client_ca = std::move(*ca);
-    settings.client_ca_name = files.client_ca;
+  auto for_clients = tls::server_context(settings);
+  if (!for_clients) return std::unexpected(for_clients.error());
+  if (files.l2_ca.empty()) return ServerContexts{*for_clients, *for_clients};
+  auto ca = read_ca_file(files.l2_ca);
+  if (!ca) return std::unexpected(ca.error());
+  settings.client_ca = std::move(*ca);
+  settings.client_ca_name = files.l2_ca;
+  auto for_l2s = tls::server_context(settings);
+  if (!for_l2s) return std::unexpected(for_l2s.error());
+  return ServerContexts{std::move(*for_clients), std::move(*for_l2s)};
+}
+
+std::optional<ServerContexts> reread_server_contexts(const TlsFiles& files, Log& log) {
+  auto contexts = read_server_contexts(files);
+  if (!contexts) {
+    log.error(LogLine("certificates_not_reloaded").add("why", contexts.error().text()));
+    return std::nullopt;
   }
-  return tls::server_context(settings);
+  log.info(LogLine("certificates_reloaded").add("count", files.certificates.size()));
+  return std::move(*contexts);
 }
 
 }  // namespace daphnis::uv
