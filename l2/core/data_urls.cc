@@ -3,26 +3,21 @@
 #include <algorithm>
 
 #include "common/base/limits.h"
+#include "common/tls/client_hello.h"
 
 namespace daphnis::l2 {
-namespace {
-
-std::string in_lower_case(std::string text) {
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return text;
-}
-
-}  // namespace
 
 DataUrls::DataUrls(const L1Url& l1) {
-  if (l1.is_tls) below_ = "." + in_lower_case(l1.host);
+  const auto name = tls::read_host_name(l1.host);
+  if (l1.is_tls && name) below_ = "." + *name;
 }
 
 bool DataUrls::may_use(const L1Url& data_url, uint64_t now_ms) const {
   if (below_.empty() || !data_url.is_tls) return false;
-  return in_lower_case(data_url.host).ends_with(below_) && !is_avoided(domain_of(data_url), now_ms);
+  // No certificate is for a name with the root's dot at its end.
+  const auto name = tls::read_host_name(data_url.host);
+  if (!name || data_url.host.ends_with('.') || !name->ends_with(below_)) return false;
+  return !is_avoided(domain_of(data_url), now_ms);
 }
 
 bool DataUrls::on_unreachable(const L1Url& data_url, uint64_t now_ms) {
@@ -43,8 +38,9 @@ bool DataUrls::is_avoided(const std::string& domain, uint64_t now_ms) const {
 }
 
 std::string domain_of(const L1Url& url) {
-  const size_t dot = url.host.find('.');
-  return in_lower_case(dot == std::string::npos ? url.host : url.host.substr(dot + 1));
+  std::string name = tls::read_host_name(url.host).value_or(url.host);
+  const size_t dot = name.find('.');
+  return dot == std::string::npos ? name : name.substr(dot + 1);
 }
 
 }  // namespace daphnis::l2

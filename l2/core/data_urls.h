@@ -31,7 +31,8 @@ class DataUrls {
   std::map<std::string, uint64_t> avoided_;
 };
 
-/// The domain that the host's name is in, in lower case: what follows its first dot.
+/// The domain that the host's name is in, in lower case: what follows its first dot. Of what is no
+/// host name the text, as it is.
 [[nodiscard]] std::string domain_of(const L1Url& url);
 
 }  // namespace daphnis::l2

@@ -21,13 +21,19 @@ TEST_CASE("only names below the host of the L1 are used", "[l2][data_urls]") {
     CAPTURE(host);
     CHECK(urls.may_use(data_url(host), 0));
   }
-  for (const char* host : {"edge.test", "w0.other.test", "w0.myedge.test", "127.0.0.1", "::1", "w0",
-                           "w0.edge.test.", "w0.edge.test.other.test"}) {
+  for (const char* host :
+       {"edge.test", "w0.other.test", "w0.myedge.test", "127.0.0.1", "::1", "w0", "w0.edge.test.",
+        "w0.edge.test.other.test", ".edge.test", "w0..edge.test"}) {
     CAPTURE(host);
     CHECK_FALSE(urls.may_use(data_url(host), 0));
   }
-  const DataUrls upper({.host = "EDGE.test", .port = 443, .is_tls = true});
-  CHECK(upper.may_use(data_url("w0.edge.test"), 0));
+  CHECK_FALSE(urls.may_use(data_url(std::string(64, 'w') + ".edge.test"), 0));
+  for (const char* host : {"EDGE.test", "edge.test."}) {
+    const DataUrls same({.host = host, .port = 443, .is_tls = true});
+    CHECK(same.may_use(data_url("w0.edge.test"), 0));
+  }
+  CHECK_FALSE(
+      DataUrls({.host = "::1", .port = 443, .is_tls = true}).may_use(data_url("w0.::1"), 0));
 }
 
 TEST_CASE("TLS is spoken with the L1 and at the URL, or it is not used", "[l2][data_urls]") {
