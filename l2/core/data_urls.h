@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "l2/core/l1_url.h"
 
@@ -18,14 +19,20 @@ class DataUrls {
   explicit DataUrls(const L1Url& l1);
 
   [[nodiscard]] bool may_use(const L1Url& data_url, uint64_t now_ms) const;
+  /// Why that URL is never used, in words for the log. Empty: it may be; or why was said before,
+  /// since it holds for other orders of the L1 as well.
+  [[nodiscard]] std::string_view news_of_unused(const L1Url& data_url);
   /// The URL could not be reached: those beside it are not used for kDataUrlAvoidMs. False: they
   /// were left out already, so there is no news.
   bool on_unreachable(const L1Url& data_url, uint64_t now_ms);
 
  private:
+  [[nodiscard]] std::string_view why_never(const L1Url& data_url) const;
   [[nodiscard]] bool is_avoided(const std::string& domain, uint64_t now_ms) const;
 
-  std::string below_;  ///< How the names end that may be used; empty: none may.
+  std::string below_;          ///< How the names end that may be used.
+  std::string_view why_none_;  ///< Why none may be; empty: those may.
+  bool has_told_unused_ = false;
   /// Domains whose names are left out, and until when; at most kDataDomainsMax. One beyond takes
   /// the place of that whose time ends first.
   std::map<std::string, uint64_t> avoided_;

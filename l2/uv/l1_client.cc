@@ -52,18 +52,17 @@ L1Client::L1Client(uv::Loop& loop, uv::Log& log, Store& store, L1Url url,
       refusal_timeout_(loop, [this] { end_refusal(); }),
       holdings_timeout_(loop, [this] { end_holdings({}); }),
       data_urls_(url_),
-      upload_host_{
-          loop_,
-          store,
-          url_,
-          generation_,
-          [this](const L1Url& to, bool is_fresh) { return take_link(to, is_fresh); },
-          [this](std::unique_ptr<Link> link) { keep_link(std::move(link)); },
-          [this](const L1Url& data_url) { return data_urls_.may_use(data_url, loop_.now_ms()); },
-          [this](const L1Url& data_url, const std::string& why, tls::Fault fault) {
-            on_unreachable(data_url, why, fault);
-          },
-          data_url_ms} {}
+      upload_host_{loop_,
+                   store,
+                   url_,
+                   generation_,
+                   [this](const L1Url& to, bool is_fresh) { return take_link(to, is_fresh); },
+                   [this](std::unique_ptr<Link> link) { keep_link(std::move(link)); },
+                   [this](const L1Url& data_url) { return may_use(data_url); },
+                   [this](const L1Url& data_url, const std::string& why, tls::Fault fault) {
+                     on_unreachable(data_url, why, fault);
+                   },
+                   data_url_ms} {}
 
 void L1Client::start() {
   session_.start(loop_.now_ms());
@@ -268,6 +267,16 @@ void L1Client::log_upload(const Order& order, const UploadResult& result) {
 
 void L1Client::do_command(WriteLog& command) {
   log_.write(command.level, std::move(command.line.add("l1", url_.authority())));
+}
+
+bool L1Client::may_use(const L1Url& data_url) {
+  if (const std::string_view why = data_urls_.news_of_unused(data_url); !why.empty()) {
+    LogLine line("data_url_unused");
+    line.add("l1", url_.authority()).add("data_url", data_url.text()).add("why", why);
+    log_.info(line.add("advice", "deliveries go to the L1's own port; where it has a name above " +
+                                     domain_of(data_url) + ", --l1 https://NAME spares it work"));
+  }
+  return data_urls_.may_use(data_url, loop_.now_ms());
 }
 
 void L1Client::on_unreachable(const L1Url& data_url, const std::string& why, tls::Fault fault) {

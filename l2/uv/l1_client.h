@@ -57,6 +57,8 @@ class L1Client {
   void end_holdings(const L1Refusal& reply);
   void end_upload(const Uuid& id, const UploadResult& result);
   void log_upload(const Order& order, const UploadResult& result);
+  /// As DataUrls::may_use(). Says in the log, once, why such URLs are never used.
+  [[nodiscard]] bool may_use(const L1Url& data_url);
   void on_unreachable(const L1Url& data_url, const std::string& why, tls::Fault fault);
   [[nodiscard]] std::unique_ptr<Link> new_link(const L1Url& to) const;
   [[nodiscard]] std::unique_ptr<Link> take_link(const L1Url& to, bool is_fresh);

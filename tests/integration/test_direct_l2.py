@@ -49,7 +49,7 @@ class AtAnEdge(EdgeTest):
     def begin(cls, world):
         cls.ca = Ca(world.subfolder("ca"))
         cls.names = Names(world, HOST)
-        cls.edge, cls.port = cls.new_edge(world, [HOST, f"*.{DATA}"])
+        cls.edge, cls.port = cls.new_edge(world, [HOST, f"*.{DATA}", "IP:127.0.0.1"])
 
     @classmethod
     def new_edge(cls, world, names):
@@ -59,9 +59,9 @@ class AtAnEdge(EdgeTest):
         return Edge(world, workers=1, worker_flags=flags, patient=True, broker_flags=[
             *flags, "--l2-tls-listen", f"127.0.0.1:{port}", "--l2-data-name", DATA]), port
 
-    def home(self, edge, port, cars, **names):
+    def home(self, edge, port, cars, host=HOST, **names):
         home = Home(self.world, port, self.ca, self.names.environment(**names),
-                    *(content for _, content in cars))
+                    *(content for _, content in cars), host=host)
         self.addCleanup(lambda: (home.process.stop(), edge.wait_l2_gone(home.name)))
         wait_for(lambda: edge.l2s().get(home.name, {}).get("holdings") == len(cars),
                  "it has told what it has", 20)
@@ -93,7 +93,7 @@ class AtAnEdge(EdgeTest):
             self.assertRegex(line, rf" to=w0-[0-9a-f]{{8}}\.{DATA}:{self.port} ?")
         self.edge.settle()
 
-    def assert_falls_back(self, edge, home, cars):
+    def assert_falls_back(self, edge, home, cars, event="data_url_unreachable"):
         """All come by the common port, and the log says why once. Returns that line."""
         before = self.counted(edge, "direct_deliveries")
         for one in cars:
@@ -102,8 +102,7 @@ class AtAnEdge(EdgeTest):
         for line in home.wait_lines("upload", len(cars)):
             self.assertIn("status=200", line)
             self.assertNotIn(" to=", line)
-        (said,) = home.lines("data_url_unreachable")
-        self.assertIn("level=warn", said)
+        (said,) = home.lines(event)
         self.assertIn("data_url=https://w0-", said)
         return said
 
@@ -111,8 +110,17 @@ class AtAnEdge(EdgeTest):
         cars = new_cars(3)
         home = self.home(self.edge, self.port, cars, data_edge_test="none")
         said = self.assert_falls_back(self.edge, home, cars)
+        self.assertIn("level=warn", said)
         self.assertIn("cannot resolve w0-", said)
         self.assertIn(f"*.{DATA} resolves to the L1 here", said)
+
+    def test_an_edge_that_is_dialled_by_its_address_gets_all_at_its_common_port(self):
+        cars = new_cars(3)
+        home = self.home(self.edge, self.port, cars, host="127.0.0.1")
+        said = self.assert_falls_back(self.edge, home, cars, "data_url_unused")
+        self.assertIn("level=info", said)
+        self.assertIn("the L1 is dialled by its address", said)
+        self.assertIn(f"above {DATA}", said)
 
     def test_where_the_certificate_is_not_good_it_delivers_to_the_common_port(self):
         edge, port = self.new_edge(self.world, [HOST])

@@ -42,6 +42,38 @@ TEST_CASE("TLS is spoken with the L1 and at the URL, or it is not used", "[l2][d
   CHECK_FALSE(DataUrls(kL1).may_use({.host = "w0.edge.test", .port = 8443}, 0));
 }
 
+TEST_CASE("why data URLs of an L1 are never used is told once", "[l2][data_urls]") {
+  const auto told = [](const L1Url& l1, const L1Url& url) {
+    DataUrls urls(l1);
+    const std::string why(urls.news_of_unused(url));
+    CHECK(urls.news_of_unused(url).empty());
+    CHECK(urls.may_use(url, 0) == why.empty());
+    return why;
+  };
+  const L1Url used = data_url("w0.edge.test");
+  CHECK(told(kL1, used).empty());
+  CHECK(told(kL1, data_url("w0.other.test")) ==
+        "its name is not below the one by which the L1 is dialled");
+  CHECK(told(kL1, data_url("w0..edge.test")) == "it names no host");
+  CHECK(told(kL1, {.host = "w0.edge.test", .port = 8443}) == "TLS is not spoken there");
+  CHECK(told({.host = "edge.test", .port = 8090}, used) == "TLS is not spoken with the L1");
+  for (const char* address : {"192.0.2.1", "2001:db8::1"}) {
+    const L1Url by_address{.host = address, .port = 8443, .is_tls = true};
+    for (const std::string& host : {std::string("w0.edge.test"), "w0." + by_address.host}) {
+      CHECK(told(by_address, data_url(host)) ==
+            "the L1 is dialled by its address, and no name is below that");
+    }
+  }
+}
+
+TEST_CASE("that a URL is left out for a while is not told as one that is never used",
+          "[l2][data_urls]") {
+  DataUrls urls(kL1);
+  CHECK(urls.on_unreachable(data_url("w0.data.edge.test"), 0));
+  CHECK_FALSE(urls.may_use(data_url("w0.data.edge.test"), 0));
+  CHECK(urls.news_of_unused(data_url("w0.data.edge.test")).empty());
+}
+
 TEST_CASE("names beside one that was not reached are left out for a while", "[l2][data_urls]") {
   DataUrls urls(kL1);
   CHECK(urls.on_unreachable(data_url("w0.data.edge.test"), 1'000));
