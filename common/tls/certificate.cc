@@ -5,9 +5,12 @@
 #include <openssl/x509v3.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
+#include "common/base/ip_address.h"
 #include "common/base/limits.h"
+#include "common/base/slice.h"
 
 namespace daphnis::tls {
 namespace {
@@ -15,6 +18,19 @@ namespace {
 /// No terminal is asked for a passphrase.
 int no_passphrase(char*, int, int, void*) {
   return -1;
+}
+
+Bytes bytes_of(const ASN1_STRING& string) {
+  return {ASN1_STRING_get0_data(&string), static_cast<size_t>(ASN1_STRING_length(&string))};
+}
+
+/// An address as certificates have it (RFC 5280, section 4.2.1.6); nothing where it is malformed.
+std::optional<IpAddress> address_of(Bytes bytes) {
+  if (bytes.size() == 4) return IpAddress(IpAddress::V4(bytes));
+  IpAddress::V6 v6;
+  if (bytes.size() != v6.size()) return std::nullopt;
+  std::ranges::copy(bytes, v6.begin());
+  return IpAddress(v6);
 }
 
 }  // namespace
@@ -57,18 +73,22 @@ Result<void> use_certificate(SSL_CTX* ctx, const Certificate& certificate,
   return {};
 }
 
-std::vector<std::string> host_names_of(const X509& leaf) {
-  std::vector<std::string> names;
+CertifiedNames certified_names(const X509& leaf) {
+  CertifiedNames names;
   auto* all =
       static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(&leaf, NID_subject_alt_name, nullptr, nullptr));
   for (int i = 0; i < sk_GENERAL_NAME_num(all); ++i) {
     const GENERAL_NAME* name = sk_GENERAL_NAME_value(all, i);
-    if (name->type != GEN_DNS) continue;
-    names.emplace_back(reinterpret_cast<const char*>(ASN1_STRING_get0_data(name->d.dNSName)),
-                       static_cast<size_t>(ASN1_STRING_length(name->d.dNSName)));
+    if (name->type == GEN_DNS) {
+      names.hosts.emplace_back(as_text(bytes_of(*name->d.dNSName)));
+    } else if (name->type == GEN_IPADD) {
+      if (const auto address = address_of(bytes_of(*name->d.iPAddress))) {
+        names.addresses.push_back(address->text());
+      }
+    }
   }
   GENERAL_NAMES_free(all);
-  std::ranges::sort(names);
+  std::ranges::sort(names.hosts);
   return names;
 }
 

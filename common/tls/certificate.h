@@ -25,8 +25,11 @@ struct Certificate {
 [[nodiscard]] Result<void> use_certificate(SSL_CTX* ctx, const Certificate& certificate,
                                            const CertificateText& text);
 
-/// The names of hosts that a certificate is for, sorted: those of its subjectAltName, which is
-/// where clients look (RFC 6125).
-[[nodiscard]] std::vector<std::string> host_names_of(const X509& leaf);
+/// What a certificate is for by its subjectAltName, which is where clients look (RFC 6125).
+struct CertifiedNames {
+  std::vector<std::string> hosts = {};      ///< Sorted.
+  std::vector<std::string> addresses = {};  ///< As IpAddress::text().
+};
+[[nodiscard]] CertifiedNames certified_names(const X509& leaf);
 
 }  // namespace daphnis::tls

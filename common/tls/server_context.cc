@@ -44,7 +44,7 @@ class ServerContext final : public Context {
 
  private:
   [[nodiscard]] Result<SSL_CTX*> ctx_for(const Certificate& certificate) {
-    std::vector<std::string> names = host_names_of(*certificate.leaf);
+    std::vector<std::string> names = certified_names(*certificate.leaf).hosts;
     const auto found = std::ranges::find(named_, names, &Named::names);
     if (found != named_.end()) return found->ctx.get();
     auto made = new_ctx();

@@ -8,9 +8,7 @@
 #include <array>
 #include <ctime>
 #include <iterator>
-#include <vector>
 
-#include "common/base/ip_address.h"
 #include "common/tls/certificate.h"
 
 namespace daphnis::tls {
@@ -19,30 +17,10 @@ namespace {
 /// Names of a certificate in one text.
 constexpr size_t kNamesShownMax = 8;
 
-/// The addresses that a certificate is for: those of its subjectAltName.
-std::vector<std::string> addresses_of(const X509& leaf) {
-  std::vector<std::string> addresses;
-  auto* all =
-      static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(&leaf, NID_subject_alt_name, nullptr, nullptr));
-  for (int i = 0; i < sk_GENERAL_NAME_num(all); ++i) {
-    const GENERAL_NAME* name = sk_GENERAL_NAME_value(all, i);
-    if (name->type != GEN_IPADD) continue;
-    const uint8_t* bytes = ASN1_STRING_get0_data(name->d.iPAddress);
-    const int size = ASN1_STRING_length(name->d.iPAddress);
-    if (size == 4) addresses.push_back(IpAddress(IpAddress::V4(bytes, 4)).text());
-    if (size != 16) continue;
-    IpAddress::V6 v6;
-    std::copy_n(bytes, v6.size(), v6.begin());
-    addresses.push_back(IpAddress(v6).text());
-  }
-  GENERAL_NAMES_free(all);
-  return addresses;
-}
-
 /// "a.test, b.test and 3 more".
 std::string names_in(const X509& leaf) {
-  std::vector<std::string> names = host_names_of(leaf);
-  std::ranges::copy(addresses_of(leaf), std::back_inserter(names));
+  auto [names, addresses] = certified_names(leaf);
+  std::ranges::move(addresses, std::back_inserter(names));
   if (names.empty()) return "no name at all";
   std::string text;
   const size_t shown = std::min(names.size(), kNamesShownMax);

@@ -81,7 +81,10 @@ tls::CertificateText TestCa::issue(const std::vector<std::string>& names, KeyKin
   EVP_PKEY* key = new_key(kind);
   X509* made = new_certificate(key, names.front(), serial_++, seconds);
   std::string all;
-  for (const std::string& name : names) all += (all.empty() ? "DNS:" : ",DNS:") + name;
+  for (const std::string& name : names) {
+    if (!all.empty()) all += ',';
+    all += (name.starts_with("IP:") ? "" : "DNS:") + name;
+  }
   add_extension(made, NID_subject_alt_name, all);
   X509_set_issuer_name(made, X509_get_subject_name(certificate_));
   X509_sign(made, key_, EVP_sha256());

@@ -22,7 +22,7 @@ class TestCa {
   /// The CA's own certificate (PEM).
   [[nodiscard]] std::string certificate() const;
   /// A certificate for these names and its key, good from now for `seconds`, which may be negative:
-  /// then it has expired.
+  /// then it has expired. A name may be an address ("IP:192.0.2.1"), but for the first.
   [[nodiscard]] tls::CertificateText issue(const std::vector<std::string>& names,
                                            KeyKind kind = KeyKind::kP256, long seconds = 3'600);
 

@@ -140,6 +140,7 @@ TEST_CASE("a client takes only a certificate that is for the name and of a CA it
   TestCa ca;
   TestCa other("another CA of tests");
   const auto good = ca.issue({"edge.test"});
+  const auto with_addresses = ca.issue({"edge.test", "IP:192.0.2.7", "IP:2001:db8::7"});
   const auto expired = ca.issue({"edge.test"}, KeyKind::kP256, -60);
   struct Case {
     CertificateText certificate;
@@ -151,6 +152,9 @@ TEST_CASE("a client takes only a certificate that is for the name and of a CA it
       {good, "edge.test", "", Fault::kNone},
       {good, "other.test", "is for edge.test, and not for other.test", Fault::kWrongName},
       {good, "127.0.0.1", "is for edge.test, and not for 127.0.0.1", Fault::kWrongName},
+      {with_addresses, "192.0.2.7", "", Fault::kNone},
+      {with_addresses, "192.0.2.8",
+       "is for edge.test, 192.0.2.7, 2001:db8::7, and not for 192.0.2.8", Fault::kWrongName},
       {expired, "edge.test", "the certificate has expired on 2", Fault::kOutOfDate},
       {other.issue({"edge.test"}), "edge.test", "signed by \"another CA of tests\"",
        Fault::kNotTrusted}};
