@@ -117,6 +117,11 @@ class DrivenSocket {
   [[nodiscard]] virtual std::optional<size_t> unacknowledged_bytes() = 0;
 
   static constexpr size_t kViewsPerWrite = 64;
+
+ protected:
+  /// Does send() by look() and write(). Bytes that the socket does not take are read again later,
+  /// since a buffer for each slow client would cost too much memory.
+  [[nodiscard]] FileSent send_looked(const FileRange& piece);
 };
 
 }  // namespace daphnis::worker

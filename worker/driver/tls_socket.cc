@@ -77,23 +77,6 @@ SocketWritten TlsSocket::write(std::span<const Bytes> views, bool has_more) {
   return {.bytes = written.bytes, .is_full = written.is_blocked, .is_lost = written.is_lost};
 }
 
-FileSent TlsSocket::send(const FileRange& piece) {
-  using Outcome = FileSent::Outcome;
-  Records records(*below_);
-  const tls::Session::Written flushed = session_->flush(records);
-  if (flushed.is_lost) return {.outcome = Outcome::kSocketLost};
-  if (flushed.is_blocked) return {.outcome = Outcome::kBlocked};
-  const FileBytes looked = below_->look(piece);
-  if (looked.outcome == FileBytes::Outcome::kCold) return {.outcome = Outcome::kCold};
-  if (looked.outcome == FileBytes::Outcome::kFileLost) {
-    return {.outcome = Outcome::kFileLost, .error = looked.error};
-  }
-  const tls::Session::Written written =
-      session_->write(records, {&looked.bytes, 1}, looked.bytes.size() < piece.size);
-  if (written.is_lost) return {.outcome = Outcome::kSocketLost};
-  return {.bytes = written.bytes, .is_socket_full = written.is_blocked};
-}
-
 void TlsSocket::end_output() {
   Records records(*below_);
   session_->end(records);

@@ -1,7 +1,6 @@
 #include "worker/uv/file_sender.h"
 
 #include <sys/sendfile.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
@@ -46,7 +45,6 @@ size_t FileSender::Known::begins(const FileRange& range) const {
 
 FileSent FileSender::send(int socket, const FileRange& piece) {
   using Outcome = FileSent::Outcome;
-  if (sums_of(*piece.file)) return send_bytes(socket, piece);
   if (std::exchange(is_lost_, false)) return {.outcome = Outcome::kFileLost, .error = lost_error_};
   size_t size = known_.begins(piece);
   if (size < piece.size) {
@@ -73,28 +71,6 @@ FileSent FileSender::send(int socket, const FileRange& piece) {
     if (errno == EINTR) continue;
     if (errno == EAGAIN || errno == ENOBUFS) return {.outcome = Outcome::kBlocked};
     if (is_of_file(errno)) return {.outcome = Outcome::kFileLost, .error = errno};
-    return {.outcome = Outcome::kSocketLost};
-  }
-}
-
-/// Bytes that the socket does not take are read and checked again later, since a buffer for each
-/// slow client would cost too much memory.
-FileSent FileSender::send_bytes(int socket, const FileRange& piece) {
-  using Outcome = FileSent::Outcome;
-  const FileBytes looked = look(piece);
-  if (looked.outcome == FileBytes::Outcome::kCold) return {.outcome = Outcome::kCold};
-  if (looked.outcome == FileBytes::Outcome::kFileLost) {
-    return {.outcome = Outcome::kFileLost, .error = looked.error};
-  }
-  const Bytes bytes = looked.bytes;
-  while (true) {
-    const ssize_t sent = ::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (sent >= 0) {
-      const auto count = static_cast<size_t>(sent);
-      return {.bytes = count, .is_socket_full = count < bytes.size()};
-    }
-    if (errno == EINTR) continue;
-    if (errno == EAGAIN || errno == ENOBUFS) return {.outcome = Outcome::kBlocked};
     return {.outcome = Outcome::kSocketLost};
   }
 }

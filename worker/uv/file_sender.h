@@ -11,15 +11,16 @@ namespace daphnis::worker::uv {
 
 /// Sends parts of files to one socket from the page cache, so that the loop never waits for a disk:
 /// each part is probed first, and a cold one is read in the thread pool while its socket waits. Of
-/// a file with checksums each piece is read and checked, and the checked bytes themselves are sent,
-/// so that neither a disk nor a writer can change them in between. Owned by the Socket.
+/// a file with checksums each piece is read and checked, and the checked bytes themselves are what
+/// the socket writes, so that neither a disk nor a writer can change them in between. Owned by the
+/// Socket.
 class FileSender {
  public:
   /// `on_warm` is called when send() is worth calling again; it may destroy this object.
   FileSender(daphnis::uv::Loop& loop, std::function<void()> on_warm);
 
-  /// Sends a first part of `piece`, which has at most kFilePieceBytesMax bytes. Not to be called
-  /// between kCold and `on_warm`.
+  /// Sends a first part of `piece`, which has at most kFilePieceBytesMax bytes, of a file without
+  /// checksums. Not to be called between kCold and `on_warm`.
   [[nodiscard]] FileSent send(int socket, const FileRange& piece);
   /// Reads a first part of `piece`, at least a byte, with the same rules. The bytes are valid until
   /// the next call of any sender.
@@ -36,7 +37,6 @@ class FileSender {
   };
   struct Warming;
 
-  [[nodiscard]] FileSent send_bytes(int socket, const FileRange& piece);
   void read_ahead(const FileRange& piece);
 
   std::function<void()> on_warm_;

@@ -12,6 +12,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "worker/uv/system_file.h"
+
 namespace daphnis::worker::uv {
 
 void Socket::start(SocketUser& user) {
@@ -70,7 +72,7 @@ FileSender& Socket::files() {
 }
 
 FileSent Socket::send(const FileRange& piece) {
-  return files().send(fd(), piece);
+  return sums_of(*piece.file) ? send_looked(piece) : files().send(fd(), piece);
 }
 
 FileBytes Socket::look(const FileRange& piece) {

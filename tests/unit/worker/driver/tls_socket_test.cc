@@ -1,6 +1,7 @@
 #include "worker/driver/tls_socket.h"
 
 #include <catch2/catch.hpp>
+#include <cerrno>
 #include <memory>
 #include <string>
 
@@ -180,6 +181,26 @@ TEST_CASE("a file is sent encrypted, and waits where it is cold", "[worker][tls]
   CHECK(line.user.warmed == 1);
   CHECK(line.socket->send(piece).bytes == text.size());
   CHECK(line.client.receive() == text);
+}
+
+TEST_CASE("what keeps a file from being sent encrypted is told", "[worker][tls]") {
+  using Outcome = FileSent::Outcome;
+  Line line;
+  const auto file = std::make_shared<MemoryFile>(std::string(50'000, 'f'));
+  const FileRange piece{file, 0, file->size()};
+  line.wire.space = 20'000;
+  const FileSent sent = line.socket->send(piece);
+  CHECK(sent.bytes == 2 * limits::kTlsRecordBytes);
+  CHECK(sent.is_socket_full);
+  CHECK(line.socket->send(piece).outcome == Outcome::kBlocked);
+  line.wire.space = SIZE_MAX;
+  file->break_with(EIO);
+  const FileSent lost = line.socket->send(piece);
+  CHECK(lost.outcome == Outcome::kFileLost);
+  CHECK(lost.error == EIO);
+  file->break_with(0);
+  line.wire.is_lost = true;
+  CHECK(line.socket->send(piece).outcome == Outcome::kSocketLost);
 }
 
 TEST_CASE("the end of either side is told to the other", "[worker][tls]") {
