@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "broker/base/ids.h"
+#include "common/denylist/deny_table.h"
 #include "common/ipld/cid.h"
 #include "common/request/car_request.h"
 
@@ -40,6 +41,7 @@ struct CacheEntry {
   uint32_t idle_s = 0;    ///< Seconds since a client asked for the object.
   uint32_t hits = 0;
   uint16_t unproven_h = kNeverHours;  ///< Hours since the file was proven, or written.
+  DenylistId judged_by = 0;           ///< A list that denies nothing of the file; 0: none is known.
 };
 
 }  // namespace daphnis::broker

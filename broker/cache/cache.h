@@ -203,10 +203,10 @@ class Cache {
   absl::btree_set<Unlisted> unlisted_;  ///< At most as many as blocks_ could take.
   std::optional<Unlisted> listing_;     ///< Given to the folder.
   bool is_sweeping_ = false;            ///< Files are looked through for what the list denies.
-  bool is_last_part_ = false;
-  uint64_t sweep_cursor_ = 0;          ///< Of the index, for the files that come next.
-  std::vector<RequestKey> to_judge_;   ///< A part of them.
-  std::optional<RequestKey> judging_;  ///< Given to the folder.
+  uint64_t sweep_cursor_ = 0;           ///< Of the index, for the files that come next.
+  std::vector<RequestKey> to_judge_;    ///< A part of them.
+  std::optional<RequestKey> judging_;   ///< Given to the folder.
+  uint64_t judged_ = 0;                 ///< Files, since the sweep began.
   std::vector<RequestKey> ended_stores_;
   uint64_t failures_unsaid_ = 0;  ///< Spools that failed since the last log line about it.
   uint64_t failures_log_ms_ = 0;  ///< The earliest time of the next such line.

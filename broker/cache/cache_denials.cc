@@ -2,7 +2,8 @@
 
 /// The part of the cache that looks through its files for what another list denies: one file after
 /// the other, by the blocks that their trailers list, in the background. Until that is over workers
-/// judge each file by themselves when they open it.
+/// judge each file by themselves when they open it. Which list has judged an entry outlives the
+/// broker, in the snapshot.
 namespace daphnis::broker {
 
 void Cache::on_denylist() {
@@ -16,7 +17,8 @@ void Cache::on_denylist() {
 
 void Cache::begin_sweep() {
   sweep_cursor_ = 0;
-  is_last_part_ = false;
+  judged_ = 0;
+  if (index_) index_->set_denylist(context_.denials.id());
   is_sweeping_ = index_ != nullptr && context_.denials.id() != 0;
   context_.denials.set_swept(!is_sweeping_);
   to_judge_.clear();
@@ -26,7 +28,7 @@ void Cache::begin_sweep() {
 
 /// Gives the folder the next file to judge.
 void Cache::judge_next() {
-  constexpr size_t kKeysAtOnce = 64;
+  constexpr size_t kKeysAtOnce = 64;  // Each turn looks for so many.
   if (!is_sweeping_ || judging_ || !is_folder_up_ || index_->is_scanning()) return;
   while (true) {
     while (!to_judge_.empty()) {
@@ -37,21 +39,21 @@ void Cache::judge_next() {
       return context_.out.push(
           GiveTask{ListBlocks{.key = key, .judge = context_.denials.list().table}});
     }
-    if (is_last_part_) break;
-    sweep_cursor_ = index_->visit(sweep_cursor_, kKeysAtOnce, [this](const CacheEntry& entry) {
-      to_judge_.push_back(entry.key);
-    });
-    is_last_part_ = sweep_cursor_ == 0;
+    sweep_cursor_ = index_->find_unjudged(sweep_cursor_, kKeysAtOnce, to_judge_);
+    if (to_judge_.empty()) break;
   }
   is_sweeping_ = false;
   context_.denials.set_swept(true);
-  context_.out.log(LogLevel::kInfo, LogLine("cache_swept").add("entries", index_->entries()));
+  context_.out.log(LogLevel::kInfo,
+                   LogLine("cache_swept").add("entries", index_->entries()).add("judged", judged_));
 }
 
 void Cache::on_judged(const BlocksListed& event) {
   // The folder may report a file that it was given before it went down, or for the list before.
   if (judging_ != event.key) return;
   judging_.reset();
+  ++judged_;
+  if (event.verdict == BlocksListed::Verdict::kMay) index_->on_judged(event.key);
   if (event.verdict == BlocksListed::Verdict::kDenied && holds(event.key)) {
     drop_denied(event.key, {.denylist_id = context_.denials.id(),
                             .rule = event.denial.rule,

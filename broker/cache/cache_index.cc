@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "common/base/check.h"
 #include "common/base/limits.h"
@@ -102,6 +103,30 @@ void CacheIndex::found(const CacheEntry& entry) {
   } else {
     insert(entry);
   }
+}
+
+void CacheIndex::set_denylist(DenylistId id) {
+  if (id == std::exchange(denylist_, id)) return;
+  for (Slot& slot : slots_) slot.is_judged = false;
+  unjudged_ = entries();
+}
+
+void CacheIndex::on_judged(const RequestKey& key) {
+  const auto slot = slot_of(key);
+  if (!slot || slots_[*slot].is_judged) return;
+  slots_[*slot].is_judged = true;
+  --unjudged_;
+}
+
+uint64_t CacheIndex::find_unjudged(uint64_t cursor, size_t count,
+                                   std::vector<RequestKey>& keys) const {
+  if (unjudged_ == 0) return 0;
+  for (; cursor < slots_.size() && count > 0; ++cursor) {
+    if (!slots_[cursor].is_held || slots_[cursor].is_judged) continue;
+    keys.push_back(slots_[cursor].key);
+    --count;
+  }
+  return cursor < slots_.size() ? cursor : 0;
 }
 
 void CacheIndex::set_time(uint64_t now_ms) {
@@ -225,7 +250,9 @@ void CacheIndex::insert(const CacheEntry& entry) {
             .proven_h = static_cast<uint16_t>(clock_h() - std::min(entry.unproven_h, clock_h())),
             .is_held = true,
             .is_proof_wanted = false,
+            .is_judged = entry.judged_by == denylist_,
             .scan = scan_};
+  if (!to.is_judged) ++unjudged_;
   if (filter_) filter_->add(entry.key);
   const Bytes root = entry.root.bytes();
   if (root.size() <= kShortRootBytes) {
@@ -251,7 +278,8 @@ CacheEntry CacheIndex::entry_of(CacheSlot slot) const {
           .idle_s = clock_s_ - from.used_s,
           .hits = from.hits,
           .unproven_h = from.proven_h == 0 ? CacheEntry::kNeverHours
-                                           : static_cast<uint16_t>(clock_h() - from.proven_h)};
+                                           : static_cast<uint16_t>(clock_h() - from.proven_h),
+          .judged_by = from.is_judged ? denylist_ : 0};
 }
 
 std::optional<CacheSlot> CacheIndex::slot_of(const RequestKey& key) const {
@@ -273,6 +301,7 @@ void CacheIndex::forget(CacheSlot slot) {
   policy_->remove(slot);
   if (filter_) filter_->remove(slots_[slot].key);
   held_bytes_ -= slots_[slot].size;
+  if (!slots_[slot].is_judged) --unjudged_;
   by_key_.erase(slot);
   long_roots_.erase(slot);
   slots_[slot].is_held = false;

@@ -77,6 +77,13 @@ class CacheIndex {
   /// known.
   void begin_scan();
   [[nodiscard]] bool is_scanning() const { return is_scanning_; }
+  /// Takes the list of what may not be served that is in force. Entries that another one has judged
+  /// are to be judged anew.
+  void set_denylist(DenylistId id);
+  /// Notes that the list in force denies nothing of the entry.
+  void on_judged(const RequestKey& key);
+  /// The number of entries that the list in force has not judged.
+  [[nodiscard]] size_t unjudged() const { return unjudged_; }
   /// Notes a file that a scan found.
   void found(const CacheEntry& entry);
 
@@ -118,6 +125,10 @@ class CacheIndex {
   [[nodiscard]] size_t entries() const { return slots_.size() - free_.size(); }
   [[nodiscard]] uint64_t evictions() const { return evictions_; }
 
+  /// Adds the keys of up to `count` entries from `cursor` on that the list in force has not judged;
+  /// returns the cursor to go on from, or 0 at the end.
+  [[nodiscard]] uint64_t find_unjudged(uint64_t cursor, size_t count,
+                                       std::vector<RequestKey>& keys) const;
   /// Visits up to `count` entries from `cursor` on; returns the cursor to go on from, or 0 at the
   /// end.
   template <class Visit>
@@ -153,7 +164,8 @@ class CacheIndex {
     uint16_t proven_h = 0;  ///< The last proof, by clock_h(); 0: never.
     bool is_held : 1 = false;
     bool is_proof_wanted : 1 = false;
-    uint8_t scan = 0;  ///< The number of the scan that saw it last.
+    bool is_judged : 1 = false;  ///< By the list in force.
+    uint8_t scan = 0;            ///< The number of the scan that saw it last.
   };
   static_assert(sizeof(Slot) == 96);
   /// A set of slots that is searched by key. It takes five bytes an entry; a second copy of each
@@ -205,6 +217,8 @@ class CacheIndex {
   uint8_t scan_ = 0;
   bool is_scanning_ = false;
   uint64_t evictions_ = 0;
+  DenylistId denylist_ = 0;
+  size_t unjudged_ = 0;
 };
 
 }  // namespace daphnis::broker

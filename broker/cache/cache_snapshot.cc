@@ -17,8 +17,10 @@ constexpr size_t kHeadBytes = 16;
 constexpr size_t kDigestBytes = 32;
 constexpr size_t kFrameHeadBytes = 8 + kDigestBytes;
 constexpr size_t kKeyBytes = sizeof(RequestKey);
-constexpr size_t kRowFixedBytesV1 = kKeyBytes + 8 + 3 * 4 + 1;
-constexpr size_t kRowFixedBytes = kRowFixedBytesV1 + 2;
+/// The bytes of a row without its root, by the version less one.
+constexpr std::array<size_t, 3> kRowFixedBytesOf{
+    kKeyBytes + 8 + 3 * 4 + 1, kKeyBytes + 8 + 3 * 4 + 2 + 1, kKeyBytes + 8 + 3 * 4 + 2 + 8 + 1};
+constexpr size_t kRowFixedBytes = kRowFixedBytesOf[kSnapshotVersion - 1];
 constexpr size_t kFrameBytesMax =
     limits::kSnapshotEntriesPerTurn * (kRowFixedBytes + limits::kCidBytesMax);
 
@@ -75,6 +77,7 @@ void put_snapshot_frame(std::span<const CacheEntry> entries, std::vector<uint8_t
     put(out, entry.idle_s);
     put(out, entry.hits);
     put(out, entry.unproven_h);
+    put(out, entry.judged_by);
     const Bytes root = entry.root.bytes();
     put(out, static_cast<uint8_t>(root.size()));
     out.insert(out.end(), root.begin(), root.end());
@@ -94,8 +97,8 @@ CacheSnapshot::CacheSnapshot(std::vector<uint8_t> bytes) : bytes_(std::move(byte
     return;
   }
   version_ = get<uint16_t>(&bytes_[kMagic.size()]);
-  if (version_ != 1 && version_ != kSnapshotVersion) return;
-  row_fixed_bytes_ = version_ == 1 ? kRowFixedBytesV1 : kRowFixedBytes;
+  if (version_ == 0 || version_ > kSnapshotVersion) return;
+  row_fixed_bytes_ = kRowFixedBytesOf[version_ - 1];
   for (size_t at = kHeadBytes; bytes_.size() - at >= kFrameHeadBytes;) {
     const auto size = get<uint32_t>(&bytes_[at]);
     const auto rows = get<uint32_t>(&bytes_[at + 4]);
@@ -146,6 +149,7 @@ std::optional<CacheEntry> CacheSnapshot::find(const RequestKey& key) const {
     entry.idle_s = get<uint32_t>(at + 12);
     entry.unproven_h = get<uint16_t>(at + 20);
   }
+  if (version_ > 2) entry.judged_by = get<uint64_t>(at + 22);
   const uint8_t* root_at = &bytes_[*found] + row_fixed_bytes_;
   const auto root = Cid::from_bytes({root_at, root_at[-1]});
   if (!root) return {};

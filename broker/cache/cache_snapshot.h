@@ -14,14 +14,15 @@
 ///
 ///   - head: "DAPHIDX\n", version (u16), zero (u16), zero (u32)
 ///   - frames: bytes of the rows (u32), rows (u32), SHA-256 of the rows, the rows
-///   - row: key (32), size (u64), stored_s, idle_s, hits (u32 each), unproven_h (u16), size of the
-///     root (u8), root
+///   - row: key (32), size (u64), stored_s, idle_s, hits (u32 each), unproven_h (u16), judged_by
+///     (u64), size of the root (u8), root
 ///
-/// Integers are little endian. A frame without rows is the end mark. Version 1, which is still
-/// read, had a date of the wall clock in the place of idle_s, which is ignored, and no unproven_h.
+/// Integers are little endian. A frame without rows is the end mark. Version 2, which is still
+/// read, had no judged_by, and version 1 no unproven_h either, and a date of the wall clock in the
+/// place of idle_s, which is ignored.
 namespace daphnis::broker {
 
-inline constexpr uint16_t kSnapshotVersion = 2;
+inline constexpr uint16_t kSnapshotVersion = 3;
 
 void put_snapshot_head(std::vector<uint8_t>& out);
 /// Appends a frame of at most kSnapshotEntriesPerTurn entries.

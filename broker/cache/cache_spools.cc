@@ -133,7 +133,8 @@ bool Cache::on_message(WorkerId id, const ipc::SpoolDone& message, uint64_t now_
                            .size = message.size,
                            .stored_s = context_.wall_s(now_ms),
                            .hits = 0,
-                           .unproven_h = 0});
+                           .unproven_h = 0,
+                           .judged_by = message.denylist_id});
   peers_[id].spools.erase(message.spool);
   storing_[spool_id] = {.key = message.key, .name = message.name};
   storing_by_key_[message.key] = spool_id;

@@ -188,6 +188,10 @@ class Cached(Denied):
         wait_for(lambda: self.metric("cache_entries") == before + 1, "the file is kept")
         return root, pairs
 
+    def wait_swept(self, result):
+        """Of any broker so far: all write to one log."""
+        wait_for(lambda: f"event=cache_swept {result}" in self.edge.broker.text(), result)
+
     def hit(self, root, pairs):
         answer = self.edge.car(root)
         self.assert_car(answer, pairs)
@@ -221,6 +225,15 @@ class Cached(Denied):
         wait_for(lambda: self.metric("denylist_cache_swept") == 1, "the cache was looked through")
         self.assertEqual(1, self.metric("cache_entries"))
         self.hit(*good)
+        self.wait_swept("entries=1 judged=2")
+
+        # Neither what the list has judged before nor what came since is looked at again.
+        self.home = self.edge.fake("home", sends(b""))
+        self.cached("since", 3)
+        self.edge.broker.stop()
+        self.edge.start_broker()
+        self.edge.wait_ready()
+        self.wait_swept("entries=2 judged=0")
 
 
 class Files(Denied):

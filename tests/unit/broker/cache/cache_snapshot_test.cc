@@ -22,7 +22,8 @@ std::vector<CacheEntry> some_entries(size_t count) {
                        .stored_s = 100 + i,
                        .idle_s = 200 + i,
                        .hits = i,
-                       .unproven_h = static_cast<uint16_t>(3 * i)});
+                       .unproven_h = static_cast<uint16_t>(3 * i),
+                       .judged_by = (1ULL << 63) + i});
   }
   return entries;
 }
@@ -39,7 +40,8 @@ std::vector<uint8_t> snapshot_of(std::span<const CacheEntry> entries, size_t per
 
 bool is_same(const CacheEntry& a, const CacheEntry& b) {
   return a.key == b.key && a.root == b.root && a.size == b.size && a.stored_s == b.stored_s &&
-         a.idle_s == b.idle_s && a.hits == b.hits && a.unproven_h == b.unproven_h;
+         a.idle_s == b.idle_s && a.hits == b.hits && a.unproven_h == b.unproven_h &&
+         a.judged_by == b.judged_by;
 }
 
 TEST_CASE("a snapshot gives back every entry that was put in") {
@@ -55,8 +57,8 @@ TEST_CASE("a snapshot gives back every entry that was put in") {
   CHECK_FALSE(snapshot.find(RequestKey{}));
 }
 
-/// A snapshot in version 1, with `used_s` and without unproven_h.
-std::vector<uint8_t> snapshot_of_version_1(std::span<const CacheEntry> entries) {
+/// A snapshot in version 1, with `used_s` and without unproven_h, or 2, with it.
+std::vector<uint8_t> snapshot_of_version(uint16_t version, std::span<const CacheEntry> entries) {
   std::vector<uint8_t> rows;
   const auto put = [](std::vector<uint8_t>& out, uint64_t value, size_t bytes) {
     for (size_t i = 0; i < bytes; ++i) out.push_back(static_cast<uint8_t>(value >> (8 * i)));
@@ -65,15 +67,16 @@ std::vector<uint8_t> snapshot_of_version_1(std::span<const CacheEntry> entries) 
     rows.insert(rows.end(), entry.key.begin(), entry.key.end());
     put(rows, entry.size, 8);
     put(rows, entry.stored_s, 4);
-    put(rows, 1'700'000'000, 4);
+    put(rows, version == 1 ? 1'700'000'000 : entry.idle_s, 4);
     put(rows, entry.hits, 4);
+    if (version > 1) put(rows, entry.unproven_h, 2);
     const Bytes root = entry.root.bytes();
     put(rows, root.size(), 1);
     rows.insert(rows.end(), root.begin(), root.end());
   }
   const std::string_view magic = "DAPHIDX\n";
   std::vector<uint8_t> out(magic.begin(), magic.end());
-  put(out, 1, 8);
+  put(out, version, 8);
   const auto frame = [&](const std::vector<uint8_t>& body, size_t count) {
     put(out, body.size(), 4);
     put(out, count, 4);
@@ -89,7 +92,7 @@ std::vector<uint8_t> snapshot_of_version_1(std::span<const CacheEntry> entries) 
 
 TEST_CASE("a snapshot of version 1 is read and its dates become no age") {
   const auto entries = some_entries(100);
-  const CacheSnapshot snapshot(snapshot_of_version_1(entries));
+  const CacheSnapshot snapshot(snapshot_of_version(1, entries));
   CHECK(snapshot.is_whole());
   CHECK(snapshot.entries() == entries.size());
   for (auto entry : entries) {
@@ -97,6 +100,19 @@ TEST_CASE("a snapshot of version 1 is read and its dates become no age") {
     REQUIRE(found);
     entry.idle_s = 0;
     entry.unproven_h = CacheEntry::kNeverHours;
+    entry.judged_by = 0;
+    CHECK(is_same(*found, entry));
+  }
+}
+
+TEST_CASE("a snapshot of version 2 is read and no list has judged its entries") {
+  const auto entries = some_entries(100);
+  const CacheSnapshot snapshot(snapshot_of_version(2, entries));
+  CHECK(snapshot.is_whole());
+  for (auto entry : entries) {
+    const auto found = snapshot.find(entry.key);
+    REQUIRE(found);
+    entry.judged_by = 0;
     CHECK(is_same(*found, entry));
   }
 }

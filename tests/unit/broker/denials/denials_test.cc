@@ -115,11 +115,62 @@ TEST_CASE("another list makes the broker look through its files", "[broker][deni
   CHECK_FALSE(rig.index().find(key_for(2)));
   CHECK(rig.broker.counters().cache_denied == 1);
   CHECK(rig.inbox<ipc::TakeDenylist>(rig.one).back().denylist.is_swept);
-  SECTION("and again once its folder was away") {
+  SECTION("after its folder was away, through those of which it does not know") {
     rig.folder(FolderHealth{.is_up = false, .why = "gone"});
     CHECK_FALSE(rig.is_swept());
     CHECK_FALSE(rig.inbox<ipc::TakeDenylist>(rig.one).back().denylist.is_swept);
+    rig.folder(FolderHealth{.is_up = true, .why = {}});
+    rig.folder(FilesFound{.entries = {{.key = key_for(1), .root = cid_number(1), .size = 100},
+                                      {.key = key_for(9), .root = cid_number(9), .size = 100}},
+                          .is_last = true});
+    CHECK(rig.judging() == key_for(9));
+    CHECK_FALSE(rig.is_swept());
+    rig.judged(key_for(9), BlocksListed::Verdict::kMay);
+    CHECK(rig.is_swept());
   }
+  SECTION("and by the next list once more") {
+    rig.keep(4, 4, 5);
+    rig.folder_tasks.clear();
+    rig.deny(6);
+    std::vector<RequestKey> keys;
+    while (const auto key = rig.judging()) {
+      keys.push_back(*key);
+      rig.judged(*key, BlocksListed::Verdict::kMay);
+    }
+    CHECK_THAT(keys, Catch::UnorderedEquals(std::vector{key_for(1), key_for(3), key_for(4)}));
+  }
+}
+
+TEST_CASE("after a restart only files that the list has not judged are looked through",
+          "[broker][denials]") {
+  std::vector<CacheEntry> entries;
+  {
+    Denying rig;
+    rig.keep(1, 1, 0);
+    rig.deny(5);
+    rig.folder_tasks.clear();
+    rig.judged(key_for(1), BlocksListed::Verdict::kMay);
+    rig.keep(2, 2, 5);
+    (void)rig.index().visit(0, 10, [&](const CacheEntry& entry) { entries.push_back(entry); });
+    REQUIRE(entries.size() == 2);
+  }
+  entries.push_back({.key = key_for(3), .root = cid_number(3), .size = 100});
+  entries.push_back({.key = key_for(4), .root = cid_number(4), .size = 100, .judged_by = 6});
+  const uint64_t list = GENERATE(5, 7);
+  Denying rig;
+  rig.deny(list);
+  rig.folder(FolderHealth{.is_up = false, .why = "a new scan"});
+  rig.folder(FolderHealth{.is_up = true, .why = {}});
+  rig.folder(FilesFound{.entries = entries, .is_last = true});
+  std::vector<RequestKey> keys;
+  while (const auto key = rig.judging()) {
+    keys.push_back(*key);
+    rig.judged(*key, BlocksListed::Verdict::kMay);
+  }
+  std::vector<RequestKey> wanted{key_for(3), key_for(4)};
+  if (list == 7) wanted.insert(wanted.end(), {key_for(1), key_for(2)});
+  CHECK_THAT(keys, Catch::UnorderedEquals(wanted));
+  CHECK(rig.is_swept());
 }
 
 TEST_CASE("a request whose block was denied is refused at once from then on", "[broker][denials]") {
