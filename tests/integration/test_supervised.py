@@ -140,6 +140,27 @@ class Tokens(Supervised):
         wait_for(lambda: not l2s(), "the L2 is shut out", 20)
 
 
+class Denylist(Supervised):
+    def test_its_lists_of_what_may_not_be_served_are_read_anew_at_a_reload(self):
+        bad, good = (car.text(car.cid(car.RAW, word)) for word in (b"bad", b"good"))
+        name = self.write("list.deny", f"---\n/ipfs/{bad}\n")
+        # Absolute in the broker's arguments, whatever folder that runs in.
+        self.supervise("--listen", f"127.0.0.1:{self.clients}", "--l2-listen",
+                       f"127.0.0.1:{self.l2s}", "--admin-listen", f"127.0.0.1:{self.admin}",
+                       "--denylist", os.path.relpath(name))
+        self.wait_running()
+
+        def denied():
+            return [get(self.clients, f"/ipfs/{cid}?format=raw").status == 410
+                    for cid in (bad, good)]
+        self.assertEqual([True, False], denied())
+        name.write_text(f"---\n/ipfs/{good}\n")
+        done = subprocess.run([SUPERVISOR, "reload", "--broker", "--run-dir", self.run_dir],
+                              text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.assertEqual(0, done.returncode, done.stdout)
+        wait_for(lambda: denied() == [False, True], "the new list is in force", 20)
+
+
 class Logs(Supervised):
     def rotate(self, *options):
         """Of the real programs; returns what the broker says in its log before and after."""
