@@ -43,7 +43,8 @@ endfunction()
 # daphnis_test(LABEL NAME LIBS...): one Catch2 executable from all sources below ./NAME; each
 # test case becomes a ctest test with LABEL. A case that says skip() (tests/fakes/skip.h) is "skipped".
 # With sanitizers the executable is one test: a process of its own takes a third of a second to
-# start then, which for all cases is most of the time that they take.
+# start then, which for all cases is most of the time that they take. PROCESSORS 2: each keeps a core
+# busy, while tests/run reckons with two tests a core that mostly wait.
 function(daphnis_test label name)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${name}/*.cc)
   if(NOT sources)
@@ -53,10 +54,10 @@ function(daphnis_test label name)
   target_link_libraries(${label}_${name} PRIVATE daphnis_flags daphnis_catch_main ${ARGN})
   if(DAPHNIS_SANITIZE)
     add_test(NAME ${label}.${name} COMMAND ${label}_${name} --durations yes --min-duration 5)
-    set_tests_properties(${label}.${name} PROPERTIES LABELS ${label} TIMEOUT 300
+    set_tests_properties(${label}.${name} PROPERTIES LABELS ${label} TIMEOUT 300 PROCESSORS 2
                                                      SKIP_RETURN_CODE 77)
   else()
     catch_discover_tests(${label}_${name} TEST_PREFIX "${label}.${name}: "
-                         PROPERTIES LABELS ${label} TIMEOUT 120 SKIP_RETURN_CODE 77)
+                         PROPERTIES LABELS ${label} TIMEOUT 120 PROCESSORS 2 SKIP_RETURN_CODE 77)
   endif()
 endfunction()
