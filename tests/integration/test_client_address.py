@@ -11,7 +11,7 @@ import unittest
 
 from harness import (ROOT, Connection, Edge, EdgeTest, FakeL2, binary, car, free_port, logfmt,
                      wait_for)
-from harness.nginx import NGINX, start_nginx
+from harness.nginx import NGINX, STREAM_MODULE, start_nginx, start_nginx_stream
 
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"
 HAPROXY = shutil.which("haproxy", path=PATH)
@@ -81,27 +81,39 @@ class ClientAddress(EdgeTest):
             pass  # It was closed before all was sent.
         self.assertEqual(before, self.edge.workers[0].text().count("event=access"))
 
-    def start_nginx(self):
-        port = free_port()
-        page = configuration("upstream")
-        for old, new in {"127.0.0.1:8080": f"127.0.0.1:{self.edge.client_port}",
-                         "listen 80;": f"listen 127.0.0.1:{port};"}.items():
+    def page(self, first_word, puts):
+        """That block of the page, with the right hand sides of `puts` for what it says."""
+        page = configuration(first_word)
+        for old, new in puts.items():
             self.assertIn(old, page)
             page = page.replace(old, new)
-        start_nginx(self.world, page, port)
+        return page
+
+    def start_nginx(self):
+        port = free_port()
+        start_nginx(self.world, self.page("upstream", {
+            "127.0.0.1:8080": f"127.0.0.1:{self.edge.client_port}",
+            "listen 80;": f"listen 127.0.0.1:{port};"}), port)
         return port
+
+    def start_nginx_stream(self):
+        clients, l2s = free_port(), free_port()
+        start_nginx_stream(self.world, self.page("stream", {
+            "127.0.0.1:8082": f"127.0.0.1:{self.proxied}",
+            "127.0.0.1:8092": f"127.0.0.1:{self.l2_proxied}",
+            "listen 8090;": f"listen 127.0.0.1:{l2s};",
+            "listen 80;": f"listen 127.0.0.1:{clients};"}), [clients, l2s])
+        return clients, l2s
 
     def start_haproxy(self, version):
         clients, l2s = free_port(), free_port()
-        page = configuration("listen clients")
+        page = self.page("listen clients", {
+            "127.0.0.1:8082": f"127.0.0.1:{self.proxied}",
+            "127.0.0.1:8092": f"127.0.0.1:{self.l2_proxied}",
+            "bind :8090": f"bind 127.0.0.1:{l2s}",
+            "bind :80\n": f"bind 127.0.0.1:{clients}\n"})
         if version == 1:
             page = page.replace("send-proxy-v2", "send-proxy")
-        for old, new in {"127.0.0.1:8082": f"127.0.0.1:{self.proxied}",
-                         "127.0.0.1:8092": f"127.0.0.1:{self.l2_proxied}",
-                         "bind :8090": f"bind 127.0.0.1:{l2s}",
-                         "bind :80\n": f"bind 127.0.0.1:{clients}\n"}.items():
-            self.assertIn(old, page)
-            page = page.replace(old, new)
         path = self.world.folder / "haproxy.cfg"
         path.write_text("".join(line[4:] for line in page.splitlines(keepends=True)))
         process = self.world.start("haproxy", [HAPROXY, "-db", "-f", path])
@@ -126,6 +138,14 @@ class ClientAddress(EdgeTest):
                 self.assert_seen(ANOTHER, clients, f"haproxy-{version}-another", source=ANOTHER)
                 self.assert_l2_seen(l2s, f"home-{version}")
 
+    @unittest.skipUnless(NGINX and STREAM_MODULE.exists(), "nginx has no stream module here")
+    def test_nginx_says_who_has_connected_to_it(self):
+        clients, l2s = self.start_nginx_stream()
+        self.assert_seen(CLIENT, clients, "stream-1")
+        self.assert_seen(ANOTHER, clients, "stream-2", source=ANOTHER)
+        self.assert_seen(CLIENT, clients, "stream-3", fields="X-Forwarded-For: 203.0.113.9\r\n")
+        self.assert_l2_seen(l2s, "home-nginx")
+
     def assert_l2_seen(self, port, l2_id):
         """An L2 behind a proxy delivers, twice on one connection, and the broker knows its own
         address all the while."""
@@ -133,6 +153,8 @@ class ClientAddress(EdgeTest):
         self.world.on_close(home.close)
         self.edge.wait_l2(l2_id)
         self.assertEqual(CLIENT, self.edge.l2s()[l2_id]["address"])
+        self.assertEqual(CLIENT, self.edge.log_line(
+            [self.edge.broker], f"l2={l2_id} ", lambda row: row["event"] == "l2_registered")["address"])
         first, pairs = car.unixfs_file(car.numbered(f"one {l2_id}", 3000), leaf=1000)
         second, more = car.unixfs_file(car.numbered(f"two {l2_id}", 3000), leaf=1000)
         known = {car.text(first): (first, pairs), car.text(second): (second, more)}
