@@ -6,7 +6,7 @@ import socket
 import time
 import unittest
 
-from harness import Edge, EdgeTest, car, not_found, sends
+from harness import Edge, EdgeTest, car, not_found, over_tls, sends
 
 CLIENTS = 1000
 L2S = 5
@@ -19,7 +19,7 @@ def ask_at_once(port, path, count):
     clients, statuses = [], collections.Counter()
     try:
         for _ in range(count):
-            clients.append(socket.create_connection(("127.0.0.1", port), 30))
+            clients.append(over_tls.wrap(socket.create_connection(("127.0.0.1", port), 30), port))
         for client in clients:
             client.sendall(f"GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
         for client in clients:

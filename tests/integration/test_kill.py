@@ -4,7 +4,8 @@ import subprocess
 import threading
 import time
 
-from harness import ASAN, Connection, Edge, EdgeTest, binary, car, free_port, get, wait_for
+from harness import (ASAN, Connection, Edge, EdgeTest, binary, car, free_port, get, over_tls,
+                     wait_for)
 from harness.supervised import OURSELVES, SUPERVISOR
 
 
@@ -171,7 +172,7 @@ class Supervised(KillTest):
         self.supervisor = self.world.start("supervisor", [
             SUPERVISOR, "run", "--run-dir", self.run_dir, "--log-dir", self.run_dir / "log",
             "--bin-dir", programs, "--user", OURSELVES, "--workers", "2",
-            "--listen", f"127.0.0.1:{self.port}", "--l2-listen", f"127.0.0.1:{free_port()}",
+            *over_tls.client_flags(self.port), "--l2-listen", f"127.0.0.1:{free_port()}",
             "--admin-listen", f"127.0.0.1:{self.admin}", "--l2-store", self.store])
         wait_for(lambda: self.success(self.fetch), "the supervised edge serves", 20)
 
@@ -189,7 +190,7 @@ class Supervised(KillTest):
 
     def test_what_is_killed_comes_back_and_curl_is_never_fooled(self):
         self.begin_edge()
-        load = CurlLoad(f"http://127.0.0.1:{self.port}/ipfs/{self.root}?format=car", self.body, 3)
+        load = CurlLoad(over_tls.url(self.port, f"/ipfs/{self.root}?format=car"), self.body, 3)
         for name in ("worker-0", "broker", "l2", "worker-1"):
             with self.subTest(name):
                 done, pid = load.whole, self.pid(name)

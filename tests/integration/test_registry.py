@@ -4,7 +4,7 @@ import pathlib
 import threading
 import uuid
 
-from harness import Connection, Edge, EdgeTest, car, curl, not_found, sends, wait_for
+from harness import Connection, Edge, EdgeTest, car, curl, not_found, over_tls, sends, wait_for
 
 FAKES = pathlib.Path(__file__).parents[1] / "fakes"
 
@@ -222,7 +222,7 @@ class Generations(EdgeTest):
             (store / f"{root}.car").write_bytes(body)
             wanted.append((root, body, pairs))
         self.world.start("bash-l2", ["bash", FAKES / "bash_l2.sh",
-                                     f"http://127.0.0.1:{self.edge.l2_port}", "bash-l2", store])
+                                     over_tls.url(self.edge.l2_port, ""), "bash-l2", store])
         self.edge.wait_l2("bash-l2")
         for root, body, pairs in wanted:
             self.assert_car(self.edge.car(root), pairs)

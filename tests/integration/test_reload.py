@@ -6,7 +6,7 @@ import signal
 import subprocess
 import threading
 
-from harness import (CAMPAIGN, Connection, Edge, EdgeTest, binary, car, free_port, get,
+from harness import (CAMPAIGN, Connection, Edge, EdgeTest, binary, car, free_port, get, over_tls,
                      wait_for)
 
 SUPERVISOR = pathlib.Path(__file__).parents[2] / "deploy" / "daphnis"
@@ -35,10 +35,13 @@ class Clients:
         await asyncio.gather(*(self._keep() for _ in range(keeping)),
                              *(self._come_anew() for _ in range(fresh)))
 
+    def _connect(self):
+        return asyncio.open_connection("127.0.0.1", self.port, ssl=over_tls.context_of(self.port))
+
     async def _keep(self):
         while not self._stop.is_set():
             try:
-                reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+                reader, writer = await self._connect()
                 while not self._stop.is_set() and not await self._ask(reader, writer):
                     await asyncio.sleep(self.pause)
                 writer.close()
@@ -49,7 +52,7 @@ class Clients:
     async def _come_anew(self):
         while not self._stop.is_set():
             try:
-                reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+                reader, writer = await self._connect()
                 await self._ask(reader, writer)
                 writer.close()
             except (OSError, EOFError, ValueError, TimeoutError) as error:
@@ -117,7 +120,7 @@ class Reload(EdgeTest):
         self.supervisor = self.world.start("supervisor", [
             SUPERVISOR, "run", "--run-dir", self.run_dir, "--log-dir", self.run_dir / "log",
             "--bin-dir", programs, "--workers", "2",
-            "--listen", f"127.0.0.1:{self.port}", "--l2-listen", f"127.0.0.1:{free_port()}",
+            *over_tls.client_flags(self.port), "--l2-listen", f"127.0.0.1:{free_port()}",
             "--admin-listen", f"127.0.0.1:{free_port()}", "--l2-store", store,
             "--l2-arg", "--capacity", "--l2-arg", "64", "--drain-seconds", "120",
             "--broker-arg", "--first-byte-ms", "--broker-arg", "5000",
@@ -133,7 +136,7 @@ class Reload(EdgeTest):
         wait_for(lambda: subprocess.run(
             [SUPERVISOR, "status", "--run-dir", self.run_dir], stdout=subprocess.DEVNULL,
             check=False).returncode == 0, "the supervisor knows", 30, every=0.1)
-        return f"http://127.0.0.1:{self.port}{path}", size
+        return over_tls.url(self.port, path), size
 
     def pids(self):
         return [int((self.run_dir / f"worker-{i}.pid").read_text()) for i in (0, 1)]
@@ -169,20 +172,26 @@ class Stopped(EdgeTest):
     """Workers that stand still or die, without a supervisor."""
 
     def clients(self, port, count):
-        """Connections that have asked, whoever is to accept them."""
+        """Connections that have asked, whoever is to accept them. Over TLS they have said hello."""
         waiting = []
         for _ in range(count):
-            connection = Connection(port, seconds=PATIENCE_SECONDS)
+            connection = Connection(port, seconds=PATIENCE_SECONDS, lazy=True)
             self.world.on_close(connection.close)
-            connection.send(ASK)
+            if not over_tls.IS_ON:
+                connection.send(ASK)
             waiting.append(connection)
         return waiting
 
     def assert_served(self, waiting):
+        if over_tls.IS_ON:
+            for connection in waiting:
+                connection.send(ASK)
         self.assertEqual([200] * len(waiting), [c.response().status for c in waiting])
 
     def held(self, edge):
-        return sorted(row["listeners"] for row in edge.workers_seen())
+        """Of how many workers each one has the sockets. There are two of each where one is for TLS."""
+        each = 2 if over_tls.IS_ON else 1
+        return sorted(row["listeners"] / each for row in edge.workers_seen())
 
     def test_others_serve_the_share_of_a_stopped_worker_until_it_goes_on(self):
         edge = Edge(self.world, workers=2)

@@ -116,7 +116,8 @@ class Logs(EdgeTest):
         edge = Edge(self.world, workers=1)
         full = self.world.start("full", [
             "bash", "-c", 'exec "$@" 2>/dev/full', "-", binary("daphnis-worker"), "--index", 1,
-            "--socket", edge.socket, "--listen", f"127.0.0.1:{edge.client_port}"])
+            "--socket", edge.socket,
+            *edge.listen_flags("--listen", "--tls-listen", edge.client_port)])
         wait_for(lambda: len(edge.workers_seen()) == 2, "the second worker is there")
         self.assertEqual(0, edge.workers[0].stop())
         self.assertEqual(0, edge.metrics()["daphnis_worker_log_lines_dropped_total"])

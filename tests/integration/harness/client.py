@@ -1,7 +1,6 @@
 """HTTP clients: a raw one that tells exactly what came, and curl."""
 
 import socket
-import ssl
 import subprocess
 
 from . import over_tls
@@ -27,9 +26,10 @@ class Response:
 
 class Connection:
     """One TCP connection to a server on loopback, byte for byte; unless `raw`, with TLS where the port
-    speaks it."""
+    speaks it. Where it is `lazy`, no answer of the server is waited for before there is something to
+    send."""
 
-    def __init__(self, port, seconds=15.0, receive_buffer=None, source=None, raw=False):
+    def __init__(self, port, seconds=15.0, receive_buffer=None, source=None, raw=False, lazy=False):
         self.socket = socket.socket()
         if source:
             self.socket.bind((source, 0))
@@ -38,7 +38,7 @@ class Connection:
         self.socket.settimeout(seconds * PATIENCE)
         self.socket.connect(("127.0.0.1", port))
         if not raw:
-            self.socket = over_tls.wrap(self.socket, port)
+            self.socket = (over_tls.begin if lazy else over_tls.wrap)(self.socket, port)
         self._held = b""
 
     def __enter__(self):
@@ -52,7 +52,7 @@ class Connection:
 
     def shut_down(self, how=socket.SHUT_WR):
         """Ends a side of the connection; over TLS without a word of that."""
-        socket.socket.shutdown(self.socket, how)
+        self.socket.shutdown(how)
 
     def send(self, data):
         self.socket.sendall(data if isinstance(data, bytes) else data.encode())
@@ -74,10 +74,7 @@ class Connection:
         if self._held:
             data, self._held = self._held, b""
             return data
-        try:
-            return self.socket.recv(1 << 20)
-        except ssl.SSLEOFError as cut:  # Over TLS an end without a word of that is one.
-            raise ConnectionResetError("the peer has cut the connection") from cut
+        return self.socket.recv(1 << 20)
 
     def unread(self, data):
         self._held = data + self._held

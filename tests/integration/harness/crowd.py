@@ -5,7 +5,10 @@ import select
 import socket
 import time
 
+from . import over_tls
 from .process import PATIENCE
+
+HANDSHAKE_SECONDS = 30
 
 
 class Crowd:
@@ -19,6 +22,7 @@ class Crowd:
         self.want = memoryview(want)
         self.whole, self.faults = 0, []
         self.statuses = {}
+        self._is_tls = over_tls.context_of(port) is not None
         self._poll = select.epoll()
         self._clients = {}
         self._buffer = memoryview(bytearray(self.RECEIVE))
@@ -28,7 +32,9 @@ class Crowd:
                 client.bind((source, 0))
             if receive_buffer:
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+            client.settimeout(HANDSHAKE_SECONDS * PATIENCE)
             client.connect(("127.0.0.1", port))
+            client = over_tls.wrap(client, port)
             client.setblocking(False)
             self._clients[client.fileno()] = [client, b"", -1]  # head so far, bytes of body
             self._poll.register(client.fileno(), select.EPOLLIN)
@@ -41,6 +47,7 @@ class Crowd:
     def run(self, seconds=120):
         """Reads until all are done. Returns self."""
         deadline = time.monotonic() + seconds * PATIENCE
+        self.sip(self.RECEIVE)  # Of what a TLS socket has read already, poll does not know.
         while self._clients:
             if time.monotonic() > deadline:
                 self.faults.append(f"{len(self._clients)} are not done after {seconds} s")
@@ -70,12 +77,18 @@ class Crowd:
         return [client.getsockname()[1] for client, _, _ in self._clients.values()]
 
     def _read(self, number, size):
+        """Reads at most `size` bytes of what is there: over TLS record by record."""
+        while size > 0 and (count := self._read_once(number, size)) and self._is_tls:
+            size -= count
+
+    def _read_once(self, number, size):
+        """Returns how many bytes it read: 0 where there are none, now or for ever."""
         entry = self._clients[number]
         client, head, at = entry
         try:
             count = client.recv_into(self._buffer, size)
         except BlockingIOError:
-            return
+            return 0
         except OSError as error:
             return self._end(number, f"{errno.errorcode.get(error.errno)} after {at} bytes")
         if count == 0:
@@ -85,7 +98,7 @@ class Crowd:
             head += bytes(data)
             if b"\r\n\r\n" not in head:
                 entry[1] = head
-                return
+                return count
             top, rest = head.split(b"\r\n\r\n", 1)
             lines = top.decode("latin-1").split("\r\n")
             if lines[0].split(" ")[1] != "200":
@@ -98,6 +111,7 @@ class Crowd:
         if data != self.want[at:at + len(data)]:
             return self._end(number, f"wrong bytes after {at}")
         entry[2] = at + len(data)
+        return count
 
     def _end(self, number, fault):
         client, _, _ = self._clients.pop(number)
@@ -107,3 +121,4 @@ class Crowd:
             self.faults.append(fault)
         else:
             self.whole += 1
+        return 0

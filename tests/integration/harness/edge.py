@@ -23,12 +23,9 @@ class Edge:
         self.world = world
         self._binaries = binaries  # Another build folder than DAPHNIS_BIN.
         self.client_port, self.l2_port, self.admin_port = free_port(), free_port(), free_port()
-        self._tls = {}  # The port for TLS: that in plain text beside it.
-        if over_tls.IS_ON:
-            over_tls.made()
-            for port in (self.client_port, self.l2_port):
-                self._tls[port] = free_port()
-                over_tls.set_port(port)
+        # The port of each that is over TLS: that in plain text beside it.
+        self._in_clear = {port: free_port() if over_tls.IS_ON else port
+                          for port in (self.client_port, self.l2_port)}
         self.socket = world.folder / f"edge-{self.client_port}.sock"
         self.stats_path = world.folder / f"stats-{self.client_port}.ndjson"
         self._broker_flags, self._worker_flags = list(broker_flags), list(worker_flags)
@@ -62,14 +59,11 @@ class Edge:
 
     def listen_flags(self, plain, tls, port):
         """The flags by which a program listens on that port."""
-        if not self._tls:
-            return [plain, f"127.0.0.1:{port}"]
-        return [plain, f"127.0.0.1:{self._tls[port]}", tls, f"127.0.0.1:{port}",
-                *over_tls.made().flags]
+        return over_tls.listen_flags(plain, tls, port, self._in_clear[port])
 
     def in_clear(self, port):
         """The port in plain text that does what this one does."""
-        return self._tls.get(port, port)
+        return self._in_clear[port]
 
     def wait_ready(self, seconds=10.0):
         wait_for(lambda: len(self.workers_seen()) == sum(w.running() for w in self.workers),
@@ -113,7 +107,7 @@ class Edge:
     # --- Clients ---
 
     def url(self, path):
-        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.client_port}{path}"
+        return over_tls.url(self.client_port, path)
 
     def get(self, path, method="GET", headers=(), seconds=15.0):
         return get(self.client_port, path, method, headers, seconds)

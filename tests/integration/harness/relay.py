@@ -4,6 +4,9 @@ import re
 import socket
 import threading
 
+from . import over_tls
+from .tls_socket import say_end, two_way
+
 PIECE = 1 << 16
 # What a relay's kernel takes of an L2 that is held: far less than the CARs of tests, so that an L2
 # that dies while it is held always dies in mid-stream.
@@ -39,6 +42,8 @@ class Passage:
     of an L2 beforehand, in bytes, and `edge_buffer` what it takes for the edge, where it is given.
     Owned by a test; close() ends all of it."""
 
+    OPENS_TLS = False  # Whether up() gets what is inside of TLS, or that goes through as it is.
+
     def __init__(self, edge_port, l2_buffer, edge_buffer=None):
         self._edge_port, self._edge_buffer = edge_port, edge_buffer
         self._open, self._lock = set(), threading.Lock()
@@ -66,27 +71,37 @@ class Passage:
             threading.Thread(target=self._serve, args=(l2,), daemon=True).start()
 
     def _serve(self, l2):
-        with l2, socket.socket() as edge:
+        edge = socket.socket()
+        try:
+            if self._edge_buffer:
+                edge.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._edge_buffer)
+            edge.connect(("127.0.0.1", self._edge_port))
+            if self.OPENS_TLS and over_tls.IS_ON:
+                l2, edge = over_tls.accept(l2), over_tls.wrap(edge, self._edge_port)
+        except OSError:  # One of them has stopped.
+            edge.close()
+            l2.close()
+            return
+        with l2, edge:
             with self._lock:
                 self._open |= {l2, edge}
-            try:
-                if self._edge_buffer:
-                    edge.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._edge_buffer)
-                edge.connect(("127.0.0.1", self._edge_port))
-                down = threading.Thread(target=_pump, args=(edge, l2), daemon=True)
-                down.start()
-                self.up(l2, edge)
-                down.join()
-            except OSError:
-                pass  # The edge has stopped.
+            self._pass_on(two_way(l2), two_way(edge))
             with self._lock:
                 self._open -= {l2, edge}
+
+    def _pass_on(self, l2, edge):
+        down = threading.Thread(target=_pump, args=(edge, l2), daemon=True)
+        down.start()
+        self.up(l2, edge)
+        down.join()
 
 
 class Relay(Passage):
     """A passage whose deliveries pass a Gate, which several relays may share. `block_bytes` is about
     the size of the CAR's sections, by which a stream that leaves blocks out is known to begin
     further on."""
+
+    OPENS_TLS = True
 
     def __init__(self, edge_port, gate, block_bytes):
         self.sent = 0  # Bytes that the edge was sent.
@@ -132,6 +147,7 @@ def _pump(source, sink, before=lambda data: None):
         while data := source.recv(PIECE):
             before(data)
             sink.sendall(data)
+        say_end(sink)
     except OSError:
         shut(source, socket.SHUT_RDWR)
     shut(sink, socket.SHUT_WR)

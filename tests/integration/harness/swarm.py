@@ -4,10 +4,16 @@ import asyncio
 import json
 import threading
 
+from . import over_tls
 from .process import PATIENCE
 
 REGISTERS_AT_ONCE = 50
 DRIP_SECONDS = 0.5
+
+
+async def connect(port, source):
+    return await asyncio.open_connection("127.0.0.1", port, local_addr=(source, 0),
+                                         ssl=over_tls.context_of(port))
 
 
 async def says_nothing(_port, _source, _order):
@@ -30,7 +36,7 @@ async def lies(port, source, order):
 
 
 async def post(port, source, order, fields, body=b"", drip=False):
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(source, 0))
+    reader, writer = await connect(port, source)
     try:
         writer.write((f"POST /data/{order['root']}?requestId={order['requestId']} HTTP/1.1\r\n"
                       f"Host: localhost\r\n{fields}\r\n").encode() + body)
@@ -69,8 +75,7 @@ class Swarm:
                                    for one in members[at:at + REGISTERS_AT_ONCE]])
 
     async def _register(self, name, source):
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port,
-                                                       local_addr=(source, 0))
+        reader, writer = await connect(self.port, source)
         self._writers.append(writer)
         writer.write(f"GET /register/{name}?v=2&capacity=64 HTTP/1.1\r\nHost: localhost\r\n\r\n"
                      .encode())
@@ -79,8 +84,7 @@ class Swarm:
             self.faults.append(head)
             return
         body = self._announcement
-        sender, post_writer = await asyncio.open_connection("127.0.0.1", self.port,
-                                                            local_addr=(source, 0))
+        sender, post_writer = await connect(self.port, source)
         post_writer.write(f"POST /holdings/{name} HTTP/1.1\r\nHost: localhost\r\n"
                           f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
         answer = await sender.readuntil(b"\r\n\r\n")
