@@ -52,7 +52,7 @@ class Browser(EdgeTest):
     def check(self, host):
         edge = Edge(self.world)
         home = edge.fake("home")
-        port = self.serve(PAGE.format(url=f"http://{host}:{edge.l2_port}"))
+        port = self.serve(PAGE.format(url=f"http://{host}:{edge.in_clear(edge.l2_port)}"))
         browser = self.visit(port)
         refused = "daphnis_l2_web_pages_refused_total"
         wait_for(lambda: edge.metrics()[refused] >= REQUESTS or not browser.running(),

@@ -92,7 +92,7 @@ class ClientAddress(EdgeTest):
     def start_nginx(self):
         port = free_port()
         start_nginx(self.world, self.page("upstream", {
-            "127.0.0.1:8080": f"127.0.0.1:{self.edge.client_port}",
+            "127.0.0.1:8080": f"127.0.0.1:{self.edge.in_clear(self.edge.client_port)}",
             "listen 80;": f"listen 127.0.0.1:{port};"}), port)
         return port
 

@@ -207,7 +207,8 @@ class Scene:
         self.edge = Edge(self.world, broker_flags=[
             "--cache-dir", self.world.folder / "edge-cache", "--first-byte-ms", "30000",
             "--attempts-file", self.folder / "attempts.ndjson"])
-        self.use_ports(self.edge.client_port, self.edge.l2_port, self.edge.admin_port)
+        clients, l2s = map(self.edge.in_clear, (self.edge.client_port, self.edge.l2_port))
+        self.use_ports(clients, l2s, self.edge.admin_port)
         (self.folder / "stats.ndjson").symlink_to(self.edge.stats_path)
 
     def have_stats(self):

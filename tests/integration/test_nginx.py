@@ -81,7 +81,8 @@ class CutAnswers(EdgeTest):
     def test_what_is_cut_before_its_first_byte_is_a_whole_answer_that_says_why(self):
         for name, root in self.spoilt.items():
             for version in ("--http1.1", "--http1.0"):
-                code, out = curl(self.edge.url(f"/ipfs/{root}?format=car"), version,
+                # Over TLS curl would ask for http/1.0 by name, which has none here.
+                code, out = curl(self.edge.url(f"/ipfs/{root}?format=car"), version, "--no-alpn",
                                  "-w", "%{http_code}", "-o", self.world.folder / "out")
                 self.assertEqual((0, b"502"), (code, out), (name, version))
 
@@ -105,8 +106,8 @@ class CutAnswers(EdgeTest):
     @unittest.skipUnless(NGINX, "there is no nginx here")
     def test_after_content_that_cannot_be_had_nginx_still_uses_both_workers(self):
         plain, kept = free_port(), free_port()
-        start_nginx(self.world, PAGE.format(one=self.edge.client_port, two=self.second_port,
-                                            plain=plain, kept=kept), plain)
+        start_nginx(self.world, PAGE.format(one=self.edge.in_clear(self.edge.client_port),
+                                            two=self.second_port, plain=plain, kept=kept), plain)
         for port in (plain, kept):
             for name, root in self.spoilt.items():
                 with self.subTest(name, port="1.0" if port == plain else "1.1"):
