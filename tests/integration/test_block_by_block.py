@@ -5,7 +5,7 @@ import threading
 import time
 import unittest
 
-from harness import Connection, Edge, EdgeTest, car, not_found, sends_blocks, wait_for
+from harness import Connection, Edge, EdgeTest, car, not_found, over_tls, sends_blocks, wait_for
 
 LEAVES, LEAF_BYTES = 8, 1_000
 
@@ -95,6 +95,7 @@ class BlockByBlock(EdgeTest):
         edge.wait_l2_gone(holder.id)
         self.assertEqual(0, edge.metrics()["daphnis_descent_pairs"])
 
+    @unittest.skipIf(over_tls.IS_ON, over_tls.RELAYED)
     def test_a_question_at_another_worker_does_not_overtake_the_links(self):
         """The broker stands still. The other worker has sent it something; then the first one sends
         the links of a block, and the client that has the block asks for one at the other worker."""

@@ -12,11 +12,15 @@ import ssl
 import subprocess
 import time
 
-from harness import ASAN, Edge, EdgeTest, binary, car, free_port, wait_for
+from harness import ASAN, Edge, EdgeTest, binary, car, free_port, over_tls, wait_for
 from harness.certificates import Ca
 
 NAME = "data.test"
 SECONDS = 15.0
+
+
+def setUpModule():
+    over_tls.skip_module(over_tls.HAS_ITS_OWN)
 
 
 class TlsL2:

@@ -5,7 +5,7 @@ import os
 import socket
 import ssl
 
-from harness import Edge, EdgeTest, binary, car, free_port, wait_for
+from harness import Edge, EdgeTest, binary, car, free_port, over_tls, wait_for
 from harness.certificates import Ca
 from harness.names import Names
 
@@ -13,6 +13,10 @@ from fake_l1 import FakeL1
 
 HOST = "edge.test"
 DATA = f"data.{HOST}"
+
+
+def setUpModule():
+    over_tls.skip_module(over_tls.HAS_ITS_OWN)
 
 
 class Home:

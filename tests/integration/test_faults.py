@@ -5,9 +5,10 @@ import random
 import signal
 import threading
 import time
+import unittest
 
-from harness import (ASAN, CAMPAIGN, Connection, Edge, EdgeTest, binary, car, curl, sends, silent,
-                     wait_for)
+from harness import (ASAN, CAMPAIGN, Connection, Edge, EdgeTest, binary, car, curl, over_tls, sends,
+                     silent, wait_for)
 
 
 class Faults(EdgeTest):
@@ -204,6 +205,7 @@ class Faults(EdgeTest):
         for connection in slow:
             connection.close()
 
+    @unittest.skipIf(over_tls.IS_ON, over_tls.RELAYED)
     def test_a_stopped_broker_leaves_streams_alone(self):
         store = self.world.subfolder("store")
         big, body, pairs = car.file_car(car.numbered("stopped", 12 << 20))

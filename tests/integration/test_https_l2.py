@@ -5,12 +5,16 @@ import signal
 import ssl
 import subprocess
 
-from harness import Edge, EdgeTest, binary, car, free_port, wait_for
+from harness import Edge, EdgeTest, binary, car, free_port, over_tls, wait_for
 from harness.certificates import Ca, ticket_keys
 
 from fake_l1 import FakeL1
 
 MIB = 1 << 20
+
+
+def setUpModule():
+    over_tls.skip_module(over_tls.HAS_ITS_OWN)
 
 
 class Home:

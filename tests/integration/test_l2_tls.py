@@ -12,6 +12,10 @@ from harness import sends, wait_for
 from harness.certificates import Ca, ticket_keys
 
 
+def setUpModule():
+    over_tls.skip_module(over_tls.HAS_ITS_OWN)
+
+
 class Door:
     """A port for L2s that speak TLS, and what connects there."""
 

@@ -8,11 +8,15 @@ import ssl
 import subprocess
 import threading
 
-from harness import Connection, Edge, EdgeTest, binary, car, free_port, wait_for
+from harness import Connection, Edge, EdgeTest, binary, car, free_port, over_tls, wait_for
 from harness.certificates import Ca, ticket_keys
 
 PROBE = "/ipfs/bafkqaaa?format=raw"
 SIZE = 300_000
+
+
+def setUpModule():
+    over_tls.skip_module(over_tls.HAS_ITS_OWN)
 
 
 class Door:

@@ -8,12 +8,16 @@ import pathlib
 import shutil
 import ssl
 import tempfile
+import unittest
 
 from .certificates import Ca, ticket_keys
 from .process import free_port
 from .tls_socket import TlsSocket
 
 IS_ON = os.environ.get("DAPHNIS_TEST_TLS") == "1"
+# Why tests are skipped then.
+RELAYED = "over TLS the broker relays what L2s send, which stands still with it"
+HAS_ITS_OWN = "it brings ports and certificates for TLS, beside an edge in plain text"
 
 _ports = {}  # The context of each port that speaks TLS.
 _made = None
@@ -42,6 +46,12 @@ def made():
     global _made
     _made = _made or _Made()
     return _made
+
+
+def skip_module(why):
+    """For setUpModule() of tests that show nothing more, or something else, where this is on."""
+    if IS_ON:
+        raise unittest.SkipTest(why)
 
 
 def set_port(port, context=None):
