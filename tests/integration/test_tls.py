@@ -2,6 +2,7 @@
 
 import os
 import re
+import select
 import signal
 import socket
 import ssl
@@ -13,6 +14,7 @@ from harness.certificates import Ca, ticket_keys
 
 PROBE = "/ipfs/bafkqaaa?format=raw"
 SIZE = 300_000
+HALF_A_HELLO = b"\x16\x03\x01\x02\x00\x01"
 
 
 def setUpModule():
@@ -174,14 +176,14 @@ class Tls(EdgeTest):
                 pass
         self.assertEqual(rest, b"")
         with Connection(self.door.port) as client:
-            client.send(b"\x16\x03\x01\x02\x00\x01")  # The beginning of one, and no more.
+            client.send(HALF_A_HELLO)
         wait_for(lambda: self.edge.metrics()[failed] >= before + 2, "both are counted")
         self.assertIn("handshake_failed", self.class_world.logs())
 
     def test_half_a_handshake_holds_up_nobody(self):
         halves = [Connection(self.door.port) for _ in range(200)]
         for half in halves:
-            half.send(b"\x16\x03\x01\x02\x00\x01")
+            half.send(HALF_A_HELLO)
         self.assertEqual(self.asks(PROBE), b"")
         for half in halves:
             half.close()
@@ -252,6 +254,37 @@ class Reload(EdgeTest):
             wait_for(lambda: "certificates_not_reloaded" in worker.text(),  # noqa: B023
                      "the worker says that the files are not good")
         self.assertEqual(self.shown(), "new")
+
+
+class Deadline(EdgeTest):
+    """10 s for a handshake. Where the broker looks at names first, a hello has 5 s."""
+
+    COUNTS = ('daphnis_client_handshakes_total{result="failed"}',
+              'daphnis_l2_handshakes_total{result="failed"}', "daphnis_l2_hellos_refused_total")
+
+    def test_who_says_nothing_or_half_a_hello_is_closed_in_time_and_counted(self):
+        door = Door(self.world)
+        certificate = door.ca.issue("edge", ["localhost", "*.data.test"])
+        l2s, named = free_port(), free_port()
+        edges = [Edge(self.world, workers=1, worker_flags=door.flags(certificate), broker_flags=[
+                     "--l2-tls-listen", f"127.0.0.1:{l2s}", "--l2-open-to-all",
+                     *certificate.flags]),
+                 Edge(self.world, workers=1, broker_flags=[
+                     "--l2-tls-listen", f"127.0.0.1:{named}", "--l2-open-to-all",
+                     "--l2-data-name", "data.test", *certificate.flags])]
+        silent = [Connection(port, seconds=60) for port in (door.port, l2s, named) for _ in range(2)]
+        for connection in silent[::2]:
+            connection.send(HALF_A_HELLO)
+        sockets = [connection.socket for connection in silent]
+        self.assertEqual([], select.select(sockets, [], [], 3)[0], "they have time")
+        self.assertEqual([True] * 6, [connection.at_end() for connection in silent])
+        for edge, counts in zip(edges, (self.COUNTS[:2], self.COUNTS[2:])):
+            for count in counts:
+                wait_for(lambda: edge.metrics()[count] == 2, f"{count} is 2")  # noqa: B023
+        for process in (edges[0].broker, *edges[0].workers):
+            self.assertIn("it was not done in time", process.text())
+        for connection in silent:
+            connection.close()
 
 
 class Settings(EdgeTest):
