@@ -9,19 +9,13 @@
 
 namespace daphnis::l2 {
 
-DataUrls::DataUrls(const L1Url& l1) {
-  const auto name = tls::read_host_name(l1.host);
-  if (!l1.is_tls) {
-    why_none_ = "TLS is not spoken with the L1";
-  } else if (!name || IpAddress::parse(l1.host)) {
-    why_none_ = "the L1 is dialled by its address, and no name is below that";
-  } else {
-    below_ = "." + *name;
-  }
-}
+DataUrls::DataUrls(const L1Url& l1)
+    : is_tls_(l1.is_tls),
+      is_named_(tls::read_host_name(l1.host) && !IpAddress::parse(l1.host)),
+      host_(tls::read_host_name(l1.host).value_or(l1.host)) {}
 
 bool DataUrls::may_use(const L1Url& data_url, uint64_t now_ms) const {
-  return why_never(data_url).empty() && !is_avoided(domain_of(data_url), now_ms);
+  return why_never(data_url).empty() && !is_avoided(hosts_of(data_url), now_ms);
 }
 
 std::string_view DataUrls::news_of_unused(const L1Url& data_url) {
@@ -31,29 +25,43 @@ std::string_view DataUrls::news_of_unused(const L1Url& data_url) {
 }
 
 std::string_view DataUrls::why_never(const L1Url& data_url) const {
-  if (!why_none_.empty()) return why_none_;
-  if (!data_url.is_tls) return "TLS is not spoken there";
-  const auto name = tls::read_host_name(data_url.host);
+  if (data_url.is_tls && !is_tls_) return "TLS is not spoken with the L1";
+  if (is_tls_ && !data_url.is_tls) return "TLS is not spoken there";
   // No certificate is for a name with the root's dot at its end.
-  if (!name || data_url.host.ends_with('.')) return "it names no host";
-  if (!name->ends_with(below_)) return "its name is not below the one by which the L1 is dialled";
+  const auto name = tls::read_host_name(data_url.host);
+  const bool is_good_name = name && !data_url.host.ends_with('.');
+  if (is_own_host(data_url) && (is_good_name || !is_named_)) return {};
+  if (!is_tls_) return "it is on another host than the L1";
+  if (!is_named_) return "the L1 is dialled by its address, and no name is below that";
+  if (!is_good_name) return "it names no host";
+  if (!name->ends_with("." + host_)) {
+    return "its name is not below the one by which the L1 is dialled";
+  }
   return {};
 }
 
+bool DataUrls::is_own_host(const L1Url& data_url) const {
+  return tls::read_host_name(data_url.host).value_or(data_url.host) == host_;
+}
+
+std::string DataUrls::hosts_of(const L1Url& data_url) const {
+  return is_own_host(data_url) ? host_ : "*." + domain_of(data_url);
+}
+
 bool DataUrls::on_unreachable(const L1Url& data_url, uint64_t now_ms) {
-  const std::string domain = domain_of(data_url);
-  if (is_avoided(domain, now_ms)) return false;
-  const bool is_full = avoided_.size() == limits::kDataDomainsMax && !avoided_.contains(domain);
+  const std::string hosts = hosts_of(data_url);
+  if (is_avoided(hosts, now_ms)) return false;
+  const bool is_full = avoided_.size() == limits::kDataDomainsMax && !avoided_.contains(hosts);
   if (is_full) {
     avoided_.erase(
         std::ranges::min_element(avoided_, {}, [](const auto& one) { return one.second; }));
   }
-  avoided_[domain] = now_ms + limits::kDataUrlAvoidMs;
+  avoided_[hosts] = now_ms + limits::kDataUrlAvoidMs;
   return true;
 }
 
-bool DataUrls::is_avoided(const std::string& domain, uint64_t now_ms) const {
-  const auto found = avoided_.find(domain);
+bool DataUrls::is_avoided(const std::string& hosts, uint64_t now_ms) const {
+  const auto found = avoided_.find(hosts);
   return found != avoided_.end() && now_ms < found->second;
 }
 

@@ -63,8 +63,7 @@ std::optional<L1Url> read_data_url(const object& line) {
   const std::string_view text = text_field(line, "dataUrl", is_odd);
   if (text.empty() || text.size() > limits::kDataUrlBytesMax) return {};
   auto url = parse_l1_url(text);
-  if (!url || !url->is_tls) return {};
-  return std::move(*url);
+  return url ? std::optional(std::move(*url)) : std::nullopt;
 }
 
 /// Reads `skip` and `next`.

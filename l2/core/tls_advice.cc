@@ -44,18 +44,18 @@ std::string advice_for_no_http(Bytes first, const L1Url& l1) {
   return {};
 }
 
-std::string advice_for_data_url(tls::Fault fault, std::string_view domain) {
-  const std::string names = "*." + std::string(domain);
+std::string advice_for_data_url(tls::Fault fault, const std::string& hosts, uint16_t port) {
   switch (fault) {
     case tls::Fault::kNotTrusted:
     case tls::Fault::kWrongName:
     case tls::Fault::kOutOfDate:
       return "deliveries go by the L1's own port meanwhile; its operator must give broker and "
              "workers a good certificate for " +
-             names + ", by the CA that signed the L1's own";
+             hosts + ", by the CA that signed the L1's own";
     case tls::Fault::kNone:
-      return "deliveries go by the L1's own port meanwhile; see that " + names +
-             " resolves to the L1 here, and that its port can be reached, or ask its operator";
+      return "deliveries go by the L1's own port meanwhile; see that " + hosts +
+             " leads to the L1 here, and that its port " + std::to_string(port) +
+             " can be reached, or ask its operator";
     default:
       return "deliveries go by the L1's own port meanwhile; ask its operator";
   }

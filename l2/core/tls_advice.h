@@ -16,8 +16,9 @@ namespace daphnis::l2 {
 /// that is no HTTP, or nothing at all, and closed the connection.
 [[nodiscard]] std::string advice_for_no_http(Bytes first, const L1Url& l1);
 
-/// The same where a data URL, whose names are below `domain`, could not be reached; `fault` is
-/// kNone where it came to no TLS session.
-[[nodiscard]] std::string advice_for_data_url(tls::Fault fault, std::string_view domain);
+/// The same where a data URL with this port, of `hosts` (DataUrls::hosts_of()), could not be
+/// reached; `fault` is kNone where it came to no TLS session.
+[[nodiscard]] std::string advice_for_data_url(tls::Fault fault, const std::string& hosts,
+                                              uint16_t port);
 
 }  // namespace daphnis::l2

@@ -284,7 +284,8 @@ void L1Client::on_unreachable(const L1Url& data_url, const std::string& why, tls
   LogLine line("data_url_unreachable");
   line.add("l1", url_.authority()).add("data_url", data_url.text()).add("why", why);
   line.add("retry_in_ms", limits::kDataUrlAvoidMs);
-  log_.warn(line.add("advice", advice_for_data_url(fault, domain_of(data_url))));
+  log_.warn(
+      line.add("advice", advice_for_data_url(fault, data_urls_.hosts_of(data_url), data_url.port)));
 }
 
 std::unique_ptr<Link> L1Client::new_link(const L1Url& to) const {

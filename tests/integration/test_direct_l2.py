@@ -116,7 +116,7 @@ class AtAnEdge(EdgeTest):
         said = self.assert_falls_back(self.edge, home, cars)
         self.assertIn("level=warn", said)
         self.assertIn("cannot resolve w0-", said)
-        self.assertIn(f"*.{DATA} resolves to the L1 here", said)
+        self.assertIn(f"*.{DATA} leads to the L1 here", said)
 
     def test_an_edge_that_is_dialled_by_its_address_gets_all_at_its_common_port(self):
         cars = new_cars(3)
@@ -228,7 +228,7 @@ class AtFakes(EdgeTest):
                     self.assert_delivered(self.order(self.url(worker, port)), HOST)
                 (said,) = self.home.lines("data_url_unreachable")
                 self.assertIn(why, said)
-                self.assertIn("its port can be reached", said)
+                self.assertIn(f"its port {port} can be reached", said)
                 self.home.process.stop()
 
     def test_a_connection_that_ends_without_a_reply_is_tried_by_the_common_port(self):

@@ -22,7 +22,7 @@ TEST_CASE("only names below the host of the L1 are used", "[l2][data_urls]") {
     CHECK(urls.may_use(data_url(host), 0));
   }
   for (const char* host :
-       {"edge.test", "w0.other.test", "w0.myedge.test", "127.0.0.1", "::1", "w0", "w0.edge.test.",
+       {"edge.test.", "w0.other.test", "w0.myedge.test", "127.0.0.1", "::1", "w0", "w0.edge.test.",
         "w0.edge.test.other.test", ".edge.test", "w0..edge.test"}) {
     CAPTURE(host);
     CHECK_FALSE(urls.may_use(data_url(host), 0));
@@ -36,9 +36,36 @@ TEST_CASE("only names below the host of the L1 are used", "[l2][data_urls]") {
       DataUrls({.host = "::1", .port = 443, .is_tls = true}).may_use(data_url("w0.::1"), 0));
 }
 
+TEST_CASE("any port of the L1's own host is used", "[l2][data_urls]") {
+  const bool is_tls = GENERATE(false, true);
+  for (const char* host : {"edge.test", "localhost", "192.0.2.1", "2001:db8::1"}) {
+    CAPTURE(host, is_tls);
+    const DataUrls urls({.host = host, .port = 8090, .is_tls = is_tls});
+    CHECK(urls.may_use({.host = host, .port = 8503, .is_tls = is_tls}, 0));
+    CHECK_FALSE(urls.may_use({.host = host, .port = 8503, .is_tls = !is_tls}, 0));
+    CHECK_FALSE(urls.may_use({.host = "192.0.2.2", .port = 8503, .is_tls = is_tls}, 0));
+  }
+  CHECK(DataUrls({.host = "Edge.Test.", .port = 8090})
+            .may_use({.host = "edge.TEST", .port = 8503}, 0));
+}
+
+TEST_CASE("where one port was not reached, none of that host is used for a while",
+          "[l2][data_urls]") {
+  DataUrls urls(kL1);
+  const L1Url one{.host = "edge.test", .port = 8503, .is_tls = true};
+  const L1Url two{.host = "edge.test", .port = 8504, .is_tls = true};
+  CHECK(urls.hosts_of(one) == "edge.test");
+  CHECK(urls.hosts_of(data_url("w0.data.edge.test")) == "*.data.edge.test");
+  CHECK(urls.on_unreachable(one, 0));
+  CHECK_FALSE(urls.may_use(two, limits::kDataUrlAvoidMs - 1));
+  CHECK(urls.may_use(data_url("w0.edge.test"), 0));
+  CHECK(urls.may_use(two, limits::kDataUrlAvoidMs));
+}
+
 TEST_CASE("TLS is spoken with the L1 and at the URL, or it is not used", "[l2][data_urls]") {
   const DataUrls plain({.host = "edge.test", .port = 8090});
   CHECK_FALSE(plain.may_use(data_url("w0.edge.test"), 0));
+  CHECK_FALSE(plain.may_use({.host = "w0.edge.test", .port = 8503}, 0));
   CHECK_FALSE(DataUrls(kL1).may_use({.host = "w0.edge.test", .port = 8443}, 0));
 }
 
@@ -57,6 +84,8 @@ TEST_CASE("why data URLs of an L1 are never used is told once", "[l2][data_urls]
   CHECK(told(kL1, data_url("w0..edge.test")) == "it names no host");
   CHECK(told(kL1, {.host = "w0.edge.test", .port = 8443}) == "TLS is not spoken there");
   CHECK(told({.host = "edge.test", .port = 8090}, used) == "TLS is not spoken with the L1");
+  CHECK(told({.host = "edge.test", .port = 8090}, {.host = "w0.edge.test", .port = 8503}) ==
+        "it is on another host than the L1");
   for (const char* address : {"192.0.2.1", "2001:db8::1"}) {
     const L1Url by_address{.host = address, .port = 8443, .is_tls = true};
     for (const std::string& host : {std::string("w0.edge.test"), "w0." + by_address.host}) {

@@ -89,15 +89,19 @@ TEST_CASE("an order of v2 is read with all its keys", "[l2][order]") {
   CHECK(order->is_understood);
 }
 
-TEST_CASE("an order's data URL is an https URL, and any other is passed over", "[l2][order]") {
+TEST_CASE("an order's data URL is one without a path, and any other is passed over",
+          "[l2][order]") {
   OrderReader reader;
   const auto order = reader.read(line(R"(,"dataUrl":"https://w3-5be0c11f.data.edge.test:8443")"));
   REQUIRE(order);
   CHECK(order->data_url ==
         L1Url{.host = "w3-5be0c11f.data.edge.test", .port = 8443, .is_tls = true});
+  const auto plain = reader.read(line(R"(,"dataUrl":"http://192.0.2.1:8503")"));
+  REQUIRE(plain);
+  CHECK(plain->data_url == L1Url{.host = "192.0.2.1", .port = 8503});
   const std::string long_name(limits::kDataUrlBytesMax, 'a');
   const std::string odd = GENERATE_COPY(
-      as<std::string>{}, "7", "null", R"("")", R"("http://w0.edge.test:8443")",
+      as<std::string>{}, "7", "null", R"("")", R"("ftp://w0.edge.test:8443")",
       R"("https://w0.edge.test:8443/path")", R"("https://a b")", "\"https://" + long_name + "\"");
   CAPTURE(odd);
   const auto other = reader.read(line(R"(,"dataUrl":)" + odd));

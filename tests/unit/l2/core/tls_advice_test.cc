@@ -26,13 +26,16 @@ TEST_CASE("what can be done about a failed TLS session is said by the flag's nam
   CHECK(advice_for(tls::Fault::kOther, kL1).empty());
 }
 
-TEST_CASE("what can be done about a data URL names its domain, and what happens meanwhile",
+TEST_CASE("what can be done about a data URL names its hosts and port, and what happens meanwhile",
           "[l2]") {
-  const auto advice = [](tls::Fault fault) { return advice_for_data_url(fault, "data.test"); };
+  const auto advice = [](tls::Fault fault) {
+    return advice_for_data_url(fault, "*.data.test", 8503);
+  };
   CHECK(mentions(advice(tls::Fault::kWrongName), "certificate for *.data.test"));
   CHECK(mentions(advice(tls::Fault::kOutOfDate), "certificate for *.data.test"));
   CHECK(mentions(advice(tls::Fault::kNotTrusted), "by the CA that signed the L1's own"));
-  CHECK(mentions(advice(tls::Fault::kNone), "*.data.test resolves"));
+  CHECK(mentions(advice(tls::Fault::kNone), "*.data.test leads to the L1"));
+  CHECK(mentions(advice(tls::Fault::kNone), "port 8503"));
   CHECK(mentions(advice(tls::Fault::kOther), "the L1's own port"));
 }
 
