@@ -33,9 +33,9 @@ class Broker {
   void set_busy_time(BusyTime busy_us) { context_.busy_us = std::move(busy_us); }
 
   /// From now on workers that take direct deliveries have names below `data_name`, for the TLS port
-  /// of L2s (DataNames).
+  /// of L2s (DataAddresses).
   void set_data_name(std::string data_name, uint16_t port) {
-    context_.data_names.set_place(std::move(data_name), port);
+    context_.data_addresses.set_name(std::move(data_name), port);
   }
 
   // --- L2 connections ---
@@ -107,7 +107,7 @@ class Broker {
   void take_commands(std::vector<Command>& out) { context_.out.drain(out); }
 
   // --- To look at ---
-  [[nodiscard]] const DataNames& data_names() const { return context_.data_names; }
+  [[nodiscard]] const DataAddresses& data_addresses() const { return context_.data_addresses; }
   [[nodiscard]] const Registrations& registrations() const { return registrations_; }
   [[nodiscard]] const Dispatcher& dispatcher() const { return dispatcher_; }
   [[nodiscard]] const Workers& workers() const { return workers_; }

@@ -17,7 +17,7 @@ LINE_JOINT = re.compile(r"\n[ \t]*(?:///?<?|#|\*)?[ \t]*")
 REFERENCE = re.compile(r"\bDESIGN\b(?: (\d+(?:\.\d+|[a-z])?)\b(?:,? steps? (\d+)(?: to (\d+))?)?)?")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 # Of clients, L2s and the admin endpoint, which README.md has, and those of proxies in front.
-PORTS = {"80", "443", "8080", "8090", "8091", "8082", "8092"}
+PORTS = {"80", "443", "8080", "8090", "8091", "8082", "8092", "8500"}
 PORT = re.compile(r"(?:[\d.]{7,}|localhost|EDGE|HOST|\]):(\d{2,5})\b")
 PAGE = re.compile(r"\bdocs/[a-z0-9-]+\.md\b")
 CODE = re.compile(r"`((?:common|broker|worker|l2|cmake|tests)/[\w./-]+)`")

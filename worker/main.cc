@@ -37,6 +37,8 @@ struct Texts {
   std::vector<std::string> trust_proxy;
   std::string proxy_listen;
   std::string tls_listen;
+  std::string data_listen;
+  std::string data_tls_listen;
   std::string client_address_header;
 };
 
@@ -97,6 +99,10 @@ void add_tls(daphnis::uv::SettingsReader& reader, Texts& texts, ShellSettings& s
       ->needs(certificate)
       ->check(unlike_listen(texts));
   daphnis::uv::add_l2_client_ca(reader, settings.tls.l2_ca)->needs(certificate);
+  reader
+      .add_address("data-tls-listen", texts.data_tls_listen, 1,
+                   "As --data-listen, for L2s that speak TLS (https)")
+      ->needs(certificate);
 }
 
 /// Reads the certificates, for clients and for L2s that deliver directly.
@@ -105,7 +111,7 @@ daphnis::Result<void> read_certificates(ShellSettings& settings) {
   auto contexts = daphnis::uv::read_server_contexts(settings.tls);
   if (!contexts) return std::unexpected(contexts.error());
   settings.tls_contexts = std::move(*contexts);
-  settings.settings.takes_direct = true;
+  settings.settings.has_certificates = true;
   settings.settings.asks_l2_certificates = !settings.tls.l2_ca.empty();
   return {};
 }
@@ -201,6 +207,21 @@ std::optional<daphnis::uv::Address> optional_address(const std::string& text) {
   return *address;
 }
 
+/// The worker's own address of those that begin with this one. Errors: kInvalid.
+daphnis::Result<std::optional<daphnis::uv::Address>> data_address(const std::string& first,
+                                                                  uint32_t index) {
+  auto address = optional_address(first);
+  if (!address) return address;
+  constexpr uint32_t kPortMax = 65'535;
+  if (index > kPortMax - address->port) {
+    return daphnis::fail(daphnis::Errc::kInvalid,
+                         "there is no port " + std::to_string(address->port) + " + " +
+                             std::to_string(index) + " for this worker's L2s");
+  }
+  address->port = static_cast<uint16_t>(address->port + index);
+  return address;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -224,6 +245,9 @@ int main(int argc, char** argv) {
                   {daphnis::kRuleModeWords.begin(), daphnis::kRuleModeWords.end()},
                   "Without processor time to spare fewer fetches may be under way");
   add_client_addresses(reader, texts);
+  reader.add_address("data-listen", texts.data_listen, 1,
+                     "Address where L2s deliver to this worker itself; worker N takes the port "
+                     "plus N");
   add_tls(reader, texts, shell_settings);
   add_limits(reader, shell_settings.settings);
   reader.set_checks_more();
@@ -237,6 +261,14 @@ int main(int argc, char** argv) {
   shell_settings.listen = *listen;
   shell_settings.proxy_listen = optional_address(texts.proxy_listen);
   shell_settings.tls_listen = optional_address(texts.tls_listen);
+  const auto plain = data_address(texts.data_listen, shell_settings.index);
+  const auto tls = data_address(texts.data_tls_listen, shell_settings.index);
+  for (const auto* address : {&plain, &tls}) {
+    if (*address) continue;
+    std::fprintf(stderr, "daphnis-worker: %s\n", address->error().detail_text().c_str());
+    return kExitUsage;
+  }
+  shell_settings.data_listen = {.plain = *plain, .tls = *tls};
   if (const auto read = read_certificates(shell_settings); !read) {
     std::fprintf(stderr, "daphnis-worker: %s\n", read.error().detail_text().c_str());
     return kExitUsage;

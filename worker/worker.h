@@ -28,6 +28,15 @@
 
 namespace daphnis::worker {
 
+/// Ports of a worker's own, where L2s deliver to it; 0: none.
+struct DataPorts {
+  uint16_t plain = 0;
+  uint16_t tls = 0;
+
+  [[nodiscard]] bool is_any() const { return plain != 0 || tls != 0; }
+  [[nodiscard]] bool operator==(const DataPorts&) const = default;
+};
+
 /// The whole worker without its sockets: clients and L2 streams come in as Connections that the
 /// Driver feeds and drains, the broker as messages. After each input the Driver takes what the
 /// worker has made of it: woken connections, messages, file jobs, log lines, and the time of the
@@ -64,9 +73,13 @@ class Worker final : private RequestSink, private DirectPosts {
   /// Takes a client that has connected. Null where no place is left and no client can be closed for
   /// it: the Driver closes the new one.
   [[nodiscard]] Connection* on_client(std::string address, uint64_t now_ms);
-  /// Takes an L2's connection for direct deliveries, whose handshake is done. `certified_id`: the
-  /// common name of its certificate; empty: it has none. Null as above, or since the worker leaves.
-  [[nodiscard]] Connection* on_direct(std::string certified_id, uint64_t now_ms);
+  /// Takes an L2's connection for direct deliveries, whose handshake is done. Null as above, or
+  /// since the worker leaves.
+  [[nodiscard]] Connection* on_direct(DirectPeer peer, uint64_t now_ms);
+  /// The worker's own ports that are open for direct deliveries from now on.
+  void set_data_ports(DataPorts ports);
+  /// Attempts are out whose L2s may deliver to this worker itself.
+  [[nodiscard]] bool awaits_direct() const { return direct_attempts_.out() > 0; }
   /// Puts the connection at the end of the list of woken ones.
   void touch(Connection& connection) { agenda_.wake(connection); }
   /// The connection's socket is closed or given back; the object dies.
@@ -162,8 +175,9 @@ class Worker final : private RequestSink, private DirectPosts {
 
   // Direct deliveries (worker_direct.cc)
   [[nodiscard]] Verdict on_post(PostCarrier& carrier, const DataTarget& target,
-                                std::string_view certified_id, bool may_ask,
-                                uint64_t now_ms) override;
+                                const DirectPeer& peer, Answer answer, uint64_t now_ms) override;
+  [[nodiscard]] Verdict send_elsewhere(const DirectPeer& peer);
+  void tell_direct_ways();
   void on_attempt_answer(const ipc::AttemptAnswer& answer, uint64_t now_ms);
   [[nodiscard]] bool keeps_connections() const override { return !is_draining(); }
   [[nodiscard]] std::unique_ptr<PostStream> take_directly(PostCarrier& carrier,
@@ -230,6 +244,7 @@ class Worker final : private RequestSink, private DirectPosts {
   absl::flat_hash_map<ConnectionId, std::unique_ptr<HandedOffPost>> streams_;
   absl::flat_hash_map<ConnectionId, std::unique_ptr<DirectConnection>> direct_;
   DirectAttempts direct_attempts_;
+  DataPorts data_ports_;
   FetchTable fetches_{fetch_context_, numbers_, settings_};
   PoolRate pool_rate_;
   Proof::Context proof_context_{settings_, fetches_, pool_rate_};

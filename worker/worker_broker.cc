@@ -106,7 +106,7 @@ void Worker::judge_fetches(uint64_t now_ms) {
 /// Asks a new broker for everything that waits: the last one took its knowledge with it.
 void Worker::on_broker_up(uint64_t now_ms) {
   scene_.node_id = broker_.node_id();
-  if (settings_.takes_direct) broker_.send(ipc::DirectReady{settings_.asks_l2_certificates});
+  if (settings_.has_certificates || data_ports_.is_any()) tell_direct_ways();
   for (Fetch* fetch : fetches_.oldest_first()) {
     if (fetch->is_waiting()) fetches_.ask(*fetch, false, now_ms);
   }
@@ -130,6 +130,9 @@ void Worker::on_broker_closed(uint64_t now_ms) {
 }
 
 std::optional<ipc::ReturnSocket> Worker::give_back(const Connection& connection) const {
+  if (const auto direct = direct_.find(connection.id()); direct != direct_.end()) {
+    return broker_.is_up() ? std::optional(direct->second->give_back()) : std::nullopt;
+  }
   const auto found = streams_.find(connection.id());
   if (found == streams_.end() || !found->second->post()->proof().is_from_this_broker() ||
       !broker_.is_up()) {

@@ -26,13 +26,24 @@ ipc::DirectSays says(NotFound what) {
 
 }  // namespace
 
-Connection* Worker::on_direct(std::string certified_id, uint64_t now_ms) {
+void Worker::set_data_ports(DataPorts ports) {
+  if (ports == std::exchange(data_ports_, ports)) return;
+  if (broker_.is_up()) tell_direct_ways();
+}
+
+void Worker::tell_direct_ways() {
+  broker_.send(ipc::DirectReady{.has_certificates = settings_.has_certificates,
+                                .asks_certificates = settings_.asks_l2_certificates,
+                                .port = data_ports_.plain,
+                                .tls_port = data_ports_.tls});
+}
+
+Connection* Worker::on_direct(DirectPeer peer, uint64_t now_ms) {
   const bool is_wanted = !is_draining() || direct_attempts_.out() > 0;
   if (!is_wanted || !make_place_for_direct()) return nullptr;
   const auto id = numbers_.next<ConnectionId>();
   DirectPosts& posts = *this;
-  auto made =
-      std::make_unique<DirectConnection>(id, agenda_, posts, std::move(certified_id), now_ms);
+  auto made = std::make_unique<DirectConnection>(id, agenda_, posts, std::move(peer), now_ms);
   return direct_.emplace(id, std::move(made)).first->second.get();
 }
 
@@ -61,21 +72,26 @@ void Worker::on_attempt_over(const ipc::AttemptOver& over, uint64_t now_ms) {
 }
 
 DirectPosts::Verdict Worker::on_post(PostCarrier& carrier, const DataTarget& target,
-                                     std::string_view certified_id, bool may_ask, uint64_t now_ms) {
+                                     const DirectPeer& peer, Answer answer, uint64_t now_ms) {
   if (!target.attempt_id) return {.reply = kNoRequestId};
   const std::string_view its_id = direct_attempts_.certificate_of(*target.attempt_id);
-  if (!its_id.empty() && its_id != certified_id) {
+  if (!its_id.empty() && its_id != peer.certified_id) {
     broker_.send(ipc::DirectDelivery{*target.attempt_id, ipc::DirectSays::kIsOther});
     return {.reply = delivery_replies::kOtherL2};
   }
   const ipc::AttemptOut* known = direct_attempts_.find(*target.attempt_id);
   if (!known) {
     const bool is_over = direct_attempts_.was_delivered(*target.attempt_id, now_ms).has_value();
-    if (!is_over && may_ask && broker_.is_up()) {
+    if (!is_over && answer == Answer::kNone && broker_.is_up()) {
       broker_.send(ipc::AttemptQuestion{*target.attempt_id});
       return {.awaits_answer = true};
     }
+    if (!is_over && answer == Answer::kElsewhere) return send_elsewhere(peer);
     return {.reply = refuse_directly(*target.attempt_id, target.acknowledges_cancel, now_ms)};
+  }
+  if (known->needs_tls && !peer.over_tls) {
+    broker_.send(ipc::DirectDelivery{*target.attempt_id, ipc::DirectSays::kInClear});
+    return {.reply = delivery_replies::kInClear};
   }
   const ipc::AttemptOut attempt = *known;
   const Fetch* fetch = fetches_.find_asked(QuestionId{attempt.fetch_id});
@@ -89,7 +105,13 @@ DirectPosts::Verdict Worker::on_post(PostCarrier& carrier, const DataTarget& tar
 }
 
 void Worker::on_attempt_answer(const ipc::AttemptAnswer& answer, uint64_t now_ms) {
-  for (const auto& [id, direct] : direct_) direct->on_answer(answer.attempt_id, now_ms);
+  for (const auto& [id, direct] : direct_) direct->on_answer(answer, now_ms);
+}
+
+/// A POST that is the broker's business goes there with its connection. A TLS session cannot move.
+DirectPosts::Verdict Worker::send_elsewhere(const DirectPeer& peer) {
+  if (peer.over_tls || !broker_.is_up()) return {.reply = delivery_replies::kElsewhere};
+  return {.goes_to_broker = true};
 }
 
 /// The POST of an attempt that is out, and a source of its fetch; given up where that wants none.

@@ -9,7 +9,7 @@
 #include "broker/auth/l2_auth.h"
 #include "broker/base/commands.h"
 #include "broker/base/counters.h"
-#include "broker/base/data_names.h"
+#include "broker/base/data_addresses.h"
 #include "broker/base/denials.h"
 #include "broker/base/settings.h"
 #include "broker/base/timers.h"
@@ -36,8 +36,8 @@ struct Context {
   /// The --index of each admitted worker. An attempt's record names the worker by it, since another
   /// connection has another WorkerId.
   std::map<WorkerId, uint32_t> worker_indices = {};
-  DataNames data_names = {};  ///< Of the workers that take direct deliveries.
-  BusyTime busy_us = {};      ///< Empty: the process is taken for one that is never busy.
+  DataAddresses data_addresses = {};  ///< Of the workers that take direct deliveries.
+  BusyTime busy_us = {};              ///< Empty: the process is taken for one that is never busy.
 
   [[nodiscard]] uint32_t wall_s(uint64_t now_ms) const {
     return static_cast<uint32_t>(static_cast<int64_t>(now_ms / 1000) + wall_ahead_s);

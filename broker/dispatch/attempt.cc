@@ -124,16 +124,17 @@ void Attempt::deliver(bool is_anonymous, uint64_t now_ms) {
   registrations_.strangers().update(*l2);
 }
 
-void Attempt::tell_worker(ipc::Admission admission, bool is_certified) {
+void Attempt::tell_worker(ipc::Admission admission, const Registration& l2) {
   is_told_ = true;
-  context_.data_names.note_out(worker_);
+  context_.data_addresses.note_out(worker_);
   context_.tell(worker_, ipc::AttemptOut{.fetch_id = static_cast<uint64_t>(fetch_->worker_fetch_id),
                                          .attempt_id = id_,
                                          .shape = shape_,
                                          .attempt_number = number(),
                                          .l2_id = l2_id_,
                                          .admission = admission,
-                                         .needs_certificate = is_certified});
+                                         .needs_certificate = l2.is_certified,
+                                         .needs_tls = l2.over_tls});
 }
 
 void Attempt::hand_off() {
@@ -160,7 +161,7 @@ void Attempt::begin_stream() {
 
 /// The worker takes no direct delivery of it any more, and knows that.
 void Attempt::withdraw() {
-  if (std::exchange(is_told_, false)) context_.data_names.note_over(worker_);
+  if (std::exchange(is_told_, false)) context_.data_addresses.note_over(worker_);
 }
 
 bool Attempt::take() {
@@ -183,7 +184,7 @@ void Attempt::end(const AttemptEnding& ending, uint64_t now_ms) {
   Wait wait = is_given_up && fetch_ ? count_wait(ending.how, now_ms) : Wait{};
   state_ = State::kOver;
   if (ending.how == Outcome::kWorkerGone) was_delivered_ = false;
-  if (is_told_ && !context_.data_names.url_of(worker_).empty()) {
+  if (is_told_ && context_.data_addresses.knows(worker_)) {
     context_.tell(worker_, ipc::AttemptOver{id_, was_delivered_});
   }
   withdraw();

@@ -61,9 +61,8 @@ class Attempt {
   void wait_on(uint64_t until_ms);
   /// The head of its POST came; `is_anonymous`: without an id, so perhaps from anybody.
   void deliver(bool is_anonymous, uint64_t now_ms);
-  /// Tells the worker of it, to which the L2 may deliver directly, and by its certificate only
-  /// where it `is_certified`.
-  void tell_worker(ipc::Admission admission, bool is_certified);
+  /// Tells the worker of it, to which the L2 may deliver directly: as safely as it has registered.
+  void tell_worker(ipc::Admission admission, const Registration& l2);
   /// The POST's socket goes to the worker, so there is no deadline here any more.
   void hand_off();
   /// The L2 has delivered to the worker directly; `brings_car`: the worker reads the stream, as

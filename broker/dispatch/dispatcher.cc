@@ -106,11 +106,14 @@ void Dispatcher::start_attempt(Fetch& fetch, L2& l2, uint64_t now_ms) {
   Attempt& attempt =
       attempts_.add(std::make_unique<Attempt>(id, is_asked_again, registrations_, context_));
   attempt.order(fetch, l2, std::min(now_ms + patience_with(l2, now_ms), fetch.deadline_ms), now_ms);
-  std::string_view data_url;
-  if (l2.capabilities().reads_whole_requests && l2.registration.over_tls) {
-    data_url = context_.data_names.url_of(fetch.worker, l2.registration.is_certified);
+  std::string data_url;
+  const Registration& its = l2.registration;
+  if (l2.capabilities().reads_whole_requests) {
+    data_url = context_.data_addresses.url_of(
+        fetch.worker,
+        {.host = its.dialled_host, .over_tls = its.over_tls, .is_certified = its.is_certified});
   }
-  if (!data_url.empty()) attempt.tell_worker(admission_of(fetch), l2.registration.is_certified);
+  if (!data_url.empty()) attempt.tell_worker(admission_of(fetch), its);
   registrations_.order(l2,
                        {.attempt_id = id,
                         .request = fetch.request,

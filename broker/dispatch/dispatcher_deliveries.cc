@@ -21,6 +21,7 @@ std::optional<NotFound> not_found_of(ipc::DirectSays says) {
     case ipc::DirectSays::kLate:
     case ipc::DirectSays::kAcknowledgesCancel:
     case ipc::DirectSays::kIsOther:
+    case ipc::DirectSays::kInClear:
       break;
   }
   return std::nullopt;
@@ -119,6 +120,10 @@ void Dispatcher::on_direct_delivery(WorkerId worker, const ipc::DirectDelivery& 
     ++context_.counters.deliveries_of_others;
     return;
   }
+  if (message.says == ipc::DirectSays::kInClear) {
+    ++context_.counters.deliveries_in_clear;
+    return;
+  }
   const bool is_acknowledged = message.says == ipc::DirectSays::kAcknowledgesCancel;
   if (is_acknowledged && settle(message.attempt_id, Registrations::Answer::kAcknowledges, now_ms)) {
     return;
@@ -146,10 +151,10 @@ void Dispatcher::on_direct_delivery(WorkerId worker, const ipc::DirectDelivery& 
 void Dispatcher::on_attempt_question(WorkerId worker, const ipc::AttemptQuestion& question,
                                      uint64_t now_ms) {
   const Attempt* attempt = attempts_.find(question.attempt_id);
-  if (!attempt && !attempts_.was_delivered(question.attempt_id, now_ms)) {
-    ++context_.counters.deliveries_unknown;
-  }
-  context_.tell(worker, ipc::AttemptAnswer{question.attempt_id});
+  const bool was_told = attempt && attempt->worker() == worker && attempt->is_told();
+  const bool is_known = attempt || attempts_.was_delivered(question.attempt_id, now_ms).has_value();
+  if (!is_known) ++context_.counters.deliveries_unknown;
+  context_.tell(worker, ipc::AttemptAnswer{question.attempt_id, is_known && !was_told});
 }
 
 void Dispatcher::refuse_hand_off(const Uuid& attempt_id, uint64_t now_ms) {

@@ -2,8 +2,10 @@
 
 #include <utility>
 
+#include "broker/base/data_addresses.h"
 #include "broker/l2_http/l2_server.h"
 #include "broker/l2_http/web_pages.h"
+#include "common/http/http_head.h"
 #include "common/http/http_replies.h"
 #include "common/http/http_writer.h"
 #include "common/request/delivery_replies.h"
@@ -138,6 +140,10 @@ void L2Server::open_registration(L2Connection& connection, RegisterTarget&& targ
 std::optional<TokenFault> L2Server::judge(const L2Connection& connection,
                                           Registration& registration, uint64_t now_ms) const {
   registration.over_tls = connection.over_tls;
+  const std::string* host = connection.head().find("Host");
+  if (host && host->size() <= kDialledHostBytesMax) {
+    registration.dialled_host = http::uri_host(*host);
+  }
   if (context_.auth.mode() == L2AuthMode::kCertificate) {
     const auto proven =
         context_.auth.judge_certificate(registration.l2_id, connection.certified_id);
@@ -199,8 +205,7 @@ bool L2Server::take_delivery(L2Connection& connection, const DataTarget& target,
   if (const L2* asked = dispatcher_.asked_of(*id)) {
     if (asked->registration.over_tls && !connection.over_tls) {
       ++context_.counters.deliveries_in_clear;
-      return end_with(connection, 403, "in_clear", "this was asked for over TLS and must come so",
-                      now_ms);
+      return end_with(connection, delivery_replies::kInClear, now_ms);
     }
     if (asked->registration.is_certified && connection.certified_id != asked->id()) {
       ++context_.counters.deliveries_of_others;

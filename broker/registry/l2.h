@@ -30,7 +30,8 @@ struct Registration {
   /// The token by which it has proven that the id is its own, once L2Auth has found it good;
   /// nullopt: it has shown none.
   std::optional<ShownToken> token = {};
-  bool over_tls = false;  ///< Its line goes over TLS, and so must what it delivers.
+  std::string dialled_host = {};  ///< The host by which it reaches this edge; empty: unknown.
+  bool over_tls = false;          ///< Its line goes over TLS, and so must what it delivers.
   /// Its certificate has proven that the id is its own, and so must that of what it delivers.
   bool is_certified = false;
 

@@ -20,7 +20,7 @@ struct Order {
   uint64_t left_ms = 0;  ///< The time that the fetch has left.
   uint64_t skip = 0;     ///< Blocks of the request's walk that are out already.
   Bytes next = {};  ///< The binary CID of the block due behind them; empty where there are none.
-  /// Where the worker itself takes the delivery (DataNames::url_of()); empty: nowhere.
+  /// Where the worker itself takes the delivery (DataAddresses::url_of()); empty: nowhere.
   std::string_view data_url = {};
 };
 

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "broker/base/data_names.h"
+#include "broker/base/data_addresses.h"
 #include "common/tls/client_hello.h"
 #include "common/uv/tls/tls_options.h"
 

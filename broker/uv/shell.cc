@@ -195,7 +195,7 @@ void Shell::on_tls(daphnis::uv::UniqueFd fd, std::string address) {
 }
 
 void Shell::on_peeked(daphnis::uv::HelloPeeks::Peeked peeked) {
-  const auto worker = broker_.data_names().taker_of(peeked.name);
+  const auto worker = broker_.data_addresses().taker_of(peeked.name);
   if (!worker) return handshakes_.add(std::move(peeked.fd), std::move(peeked.address));
   ++broker_.counters().direct_sockets;
   const ipc::DirectSocket message{.cookie = daphnis::uv::socket_cookie(peeked.fd.get()),

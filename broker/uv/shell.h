@@ -32,7 +32,8 @@ struct ShellSettings {
   std::vector<std::string> l2_proxy_listen = {};  ///< Where trusted proxies connect for L2s.
   CidrSet trusted_proxies = {};
   std::vector<std::string> l2_tls_listen = {};  ///< Where L2s connect that speak TLS.
-  /// Below it L2s that speak TLS reach the workers by names of their own (DataNames); empty: not.
+  /// Below it L2s that speak TLS reach the workers by names of their own (DataAddresses); empty:
+  /// not.
   std::string l2_data_name = {};
   daphnis::uv::TlsFiles tls = {};
   /// What the files held at the start; null where there is no l2_tls_listen.

@@ -68,8 +68,7 @@ struct Workers::Handler {
     return true;
   }
   bool operator()(const ipc::DirectReady& ready) const {
-    workers.context_.data_names.add(worker.id, worker.index, ready.asks_certificates,
-                                    workers.context_.random());
+    workers.context_.data_addresses.set(worker.id, worker.index, ready, workers.context_.random());
     return true;
   }
   bool operator()(const ipc::AttemptQuestion& question) const {
@@ -326,7 +325,7 @@ void Workers::forget(WorkerId id, uint64_t now_ms) {
   context_.timers.clear(worker.timer, TimerKind::kWorker, static_cast<uint64_t>(id));
   workers_.erase(id);
   context_.worker_indices.erase(id);
-  context_.data_names.remove(id);
+  context_.data_addresses.remove(id);
   dispatcher_.on_worker_gone(id, now_ms);
   joins_.on_worker_gone(id);
   listeners_.on_gone(id, now_ms);

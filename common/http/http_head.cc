@@ -142,6 +142,17 @@ bool is_host(std::string_view value) {
   return colon == std::string_view::npos || std::ranges::all_of(rest.substr(colon + 1), is_digit);
 }
 
+}  // namespace
+
+std::string_view uri_host(std::string_view host_field) {
+  const size_t colon = host_field.rfind(':');
+  const bool is_in_brackets =
+      colon != std::string_view::npos && host_field.find(']', colon) != std::string_view::npos;
+  return is_in_brackets ? host_field : host_field.substr(0, colon);
+}
+
+namespace {
+
 /// RFC 9112 section 3.2: 400 for HTTP/1.1 without a Host, for two Hosts and for a malformed one.
 std::expected<void, Refusal> check_host(const Head& head) {
   size_t hosts = 0;

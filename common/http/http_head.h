@@ -19,6 +19,10 @@ namespace daphnis::http {
 /// Commas inside quoted strings do not split. The views live as long as `list`.
 [[nodiscard]] std::vector<std::string_view> list_members(std::string_view list);
 
+/// The host in a Host field's value, without its port; brackets of an IPv6 address stay (RFC 9110
+/// section 7.2).
+[[nodiscard]] std::string_view uri_host(std::string_view host_field);
+
 /// Builds a Head from what the scanner found in `raw` and decides the framing, or refuses: versions
 /// (505), Host (RFC 9112 section 3.2), Content-Length and Transfer-Encoding (RFC 9112 section 6).
 [[nodiscard]] std::expected<Head, Refusal> make_request_head(std::string_view raw,

@@ -7,16 +7,21 @@
 #include "common/ipc/ipc_cache.h"
 #include "common/request/stream_shape.h"
 
-/// The messages about direct deliveries: POSTs of L2s that come to the worker itself, over TLS, and
-/// not by the broker (docs/ipc.md). All of them are of version 7. Part of ipc_messages.h.
+/// The messages about direct deliveries: POSTs of L2s that come to the worker itself, and not by
+/// the broker (docs/ipc.md). All of them are of version 7. Part of ipc_messages.h.
 namespace daphnis::ipc {
 
 // --- Worker to broker ---
 
-/// The worker has certificates: it takes sockets by DirectSocket.
+/// How L2s reach the worker itself. Sent again where that changes.
 struct DirectReady {
+  bool has_certificates = false;   ///< It takes sockets by DirectSocket.
   bool asks_certificates = false;  ///< It lets in only L2s with a certificate of --l2-client-ca.
-  static void fields(auto& m, auto&& f) { f(m.asks_certificates); }
+  uint16_t port = 0;               ///< Its own, for plain text; 0: none.
+  uint16_t tls_port = 0;           ///< Its own, for TLS; 0: none.
+  static void fields(auto& m, auto&& f) {
+    f(m.has_certificates, m.asks_certificates, m.port, m.tls_port);
+  }
 };
 
 /// What an L2 has said by a direct delivery.
@@ -28,8 +33,9 @@ enum class DirectSays : uint8_t {
   kLate,                ///< It came after AttemptOver, and was answered 410.
   kAcknowledgesCancel,  ///< It does not begin with what it was told is cancelled; the same.
   kIsOther,             ///< It has the certificate of another L2: 403, and the attempt goes on.
+  kInClear,             ///< It came in plain text and was ordered over TLS; the same.
 };
-inline constexpr DirectSays kDirectSaysLast = DirectSays::kIsOther;
+inline constexpr DirectSays kDirectSaysLast = DirectSays::kInClear;
 
 /// A direct delivery has come for an attempt of which AttemptOut told. Sent before all else that
 /// comes of it. No reply of its own: where the broker has ended the attempt meanwhile, AttemptOver
@@ -53,11 +59,14 @@ struct AttemptQuestion {
 /// What the broker had to say of the attempt is in the messages before this one.
 struct AttemptAnswer {
   Uuid attempt_id{};
-  static void fields(auto& m, auto&& f) { f(m.attempt_id); }
+  /// The broker knows of the attempt, and the worker cannot: its POST belongs to the broker.
+  bool is_elsewhere = false;
+  static void fields(auto& m, auto&& f) { f(m.attempt_id, m.is_elsewhere); }
 };
 
-/// An order of a fetch has gone out to an L2 that was told the worker's own name: its delivery may
-/// come to the worker, which takes it by itself. The fields are those of Handoff but for the last.
+/// An order of a fetch has gone out to an L2 that was told the worker's own address: its delivery
+/// may come to the worker, which takes it by itself. The fields are those of Handoff but for the
+/// last two.
 struct AttemptOut {
   uint64_t fetch_id = 0;
   Uuid attempt_id{};
@@ -66,9 +75,10 @@ struct AttemptOut {
   std::string l2_id;
   Admission admission = Admission::kNo;
   bool needs_certificate = false;  ///< One of that L2: it has proven its id by one.
+  bool needs_tls = false;          ///< It was ordered over TLS.
   static void fields(auto& m, auto&& f) {
     f(m.fetch_id, m.attempt_id, m.shape, m.attempt_number, m.l2_id, m.admission,
-      m.needs_certificate);
+      m.needs_certificate, m.needs_tls);
   }
 };
 

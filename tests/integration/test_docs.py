@@ -307,6 +307,7 @@ TABLE = {
     ("docs/l2.md", "daphnis-l2 pack FILE|DIR"): How(usage=True),
     ("docs/l2.md", "daphnis-l2 unpack X.car|-"): How(usage=True),
     ("docs/operations.md", "deploy/daphnis start --l2-auth"): How(usage=True),
+    ("docs/operations.md", "deploy/daphnis start --l2-listen"): How(usage=True),
     ("docs/operations.md", "deploy/daphnis start --listen"): How(usage=True),
     ("docs/operations.md", "#!/bin/sh"): How(shown="a hook of certbot"),
     ("docs/operations.md", "openssl rand 80 | install"): How(),

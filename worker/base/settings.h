@@ -63,9 +63,10 @@ struct Settings {
   size_t output_high_bytes = 1 * limits::kMiB;
   /// Proven bytes that a fetch holds in memory for late or slow clients.
   size_t fetch_window_bytes = limits::kFetchWindowBytesMax;
-  /// The broker may pass on connections of L2s that ask for this worker by its name.
-  bool takes_direct = false;
-  bool asks_l2_certificates = false;  ///< Only of L2s that show a good certificate.
+  /// There are certificates: the broker may pass on connections of L2s that ask for this worker by
+  /// its name.
+  bool has_certificates = false;
+  bool asks_l2_certificates = false;  ///< Over TLS, only of L2s that show a good one.
   WalkBudget budget = {};
 };
 

@@ -38,9 +38,9 @@ void Driver::on_client(std::unique_ptr<DrivenSocket> socket, std::string address
   after_input(now_ms);  // Another client may have been closed for this one.
 }
 
-void Driver::on_direct(std::unique_ptr<DrivenSocket> socket, std::string certified_id,
-                       uint64_t now_ms) {
-  Connection* connection = core_.on_direct(std::move(certified_id), now_ms);
+void Driver::on_direct(std::unique_ptr<DrivenSocket> socket, DirectPeer peer, uint64_t now_ms) {
+  peer.cookie = socket->cookie();
+  Connection* connection = core_.on_direct(std::move(peer), now_ms);
   if (connection) add_socket(std::move(socket), *connection, now_ms);
   after_input(now_ms);
 }

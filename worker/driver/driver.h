@@ -54,10 +54,9 @@ class Driver final : private SocketOwner {
   /// Takes a client that has connected. Where no place is left for it, its socket is closed.
   void on_client(std::unique_ptr<DrivenSocket> socket, std::string address, uint64_t now_ms);
 
-  /// Takes an L2's connection that was passed on for direct deliveries, once its handshake is done.
-  /// `certified_id` is the common name of its certificate; empty: it showed none. Where no place is
+  /// Takes an L2's connection for direct deliveries, once its handshake is done. Where no place is
   /// left for it, its socket is closed.
-  void on_direct(std::unique_ptr<DrivenSocket> socket, std::string certified_id, uint64_t now_ms);
+  void on_direct(std::unique_ptr<DrivenSocket> socket, DirectPeer peer, uint64_t now_ms);
 
   // --- The broker ---
   void on_broker_connected(uint64_t now_ms);

@@ -18,11 +18,8 @@ std::string text_of(const BadTarget& what, http::Connection connection) {
 }  // namespace
 
 DirectConnection::DirectConnection(ConnectionId id, Agenda& agenda, DirectPosts& posts,
-                                   std::string certified_id, uint64_t now_ms)
-    : L2Connection(id, agenda),
-      posts_(posts),
-      certified_id_(std::move(certified_id)),
-      idle_since_ms_(now_ms) {
+                                   DirectPeer peer, uint64_t now_ms)
+    : L2Connection(id, agenda), posts_(posts), peer_(std::move(peer)), idle_since_ms_(now_ms) {
   set_deadline(now_ms + limits::kDirectHeadMs);
 }
 
@@ -37,6 +34,7 @@ bool DirectConnection::wants_input() const {
     case Phase::kReadOut:
       return output_.empty();  // Who reads no replies is not read.
     case Phase::kAsking:
+    case Phase::kLeaving:
       return false;
     case Phase::kPost:
       return post_->wants_input();
@@ -47,6 +45,7 @@ bool DirectConnection::wants_input() const {
 }
 
 Ending DirectConnection::ending() const {
+  if (phase_ == Phase::kLeaving) return Ending::kGiveBack;
   if (phase_ != Phase::kPost) return ending_;
   // After a POST that was read to its end the connection goes on.
   return post_->ending() == Ending::kGiveBack ? Ending::kOpen : post_->ending();
@@ -62,7 +61,7 @@ size_t DirectConnection::output(std::span<Bytes> views) {
 
 void DirectConnection::on_bytes(const Slice& input, uint64_t now_ms) {
   if (phase_ == Phase::kPost) return post_->on_bytes(input, now_ms);
-  if (phase_ == Phase::kAsking) {
+  if (phase_ == Phase::kAsking || phase_ == Phase::kLeaving) {
     // One read may bring bytes in two buffers.
     rest_.insert(rest_.end(), input.data, input.data + input.size);
     return;
@@ -116,13 +115,22 @@ bool DirectConnection::on_head(Bytes rest, uint64_t now_ms) {
     reply_early(target.error(), now_ms);
     return false;
   }
-  return judge(*target, true, rest, now_ms);
+  return judge(*target, DirectPosts::Answer::kNone, rest, now_ms);
 }
 
 /// As on_head(), whose target this is.
-bool DirectConnection::judge(const DataTarget& target, bool may_ask, Bytes rest, uint64_t now_ms) {
+bool DirectConnection::judge(const DataTarget& target, DirectPosts::Answer answer, Bytes rest,
+                             uint64_t now_ms) {
   const http::Head& head = parser_.head();
-  DirectPosts::Verdict verdict = posts_.on_post(*this, target, certified_id_, may_ask, now_ms);
+  DirectPosts::Verdict verdict = posts_.on_post(*this, target, peer_, answer, now_ms);
+  if (verdict.goes_to_broker) {
+    rest_ = std::exchange(head_, {});
+    rest_.insert(rest_.end(), rest.begin(), rest.end());
+    phase_ = Phase::kLeaving;
+    deadline_ms_ = kNever;
+    wake();
+    return false;
+  }
   if (verdict.awaits_answer) {
     question_ = target;
     rest_.assign(rest.begin(), rest.end());
@@ -149,19 +157,21 @@ bool DirectConnection::judge(const DataTarget& target, bool may_ask, Bytes rest,
   return true;
 }
 
-void DirectConnection::on_answer(const Uuid& attempt_id, uint64_t now_ms) {
-  if (question_ && question_->attempt_id == attempt_id) settle(now_ms);
+void DirectConnection::on_answer(const ipc::AttemptAnswer& answer, uint64_t now_ms) {
+  using enum DirectPosts::Answer;
+  if (!question_ || question_->attempt_id != answer.attempt_id) return;
+  settle(answer.is_elsewhere ? kElsewhere : kAll, now_ms);
 }
 
 void DirectConnection::on_no_answer(uint64_t now_ms) {
-  if (question_) settle(now_ms);
+  if (question_) settle(DirectPosts::Answer::kAll, now_ms);
 }
 
-void DirectConnection::settle(uint64_t now_ms) {
+void DirectConnection::settle(DirectPosts::Answer answer, uint64_t now_ms) {
   const DataTarget target = *std::exchange(question_, {});
   const std::vector<uint8_t> rest = std::exchange(rest_, {});
   phase_ = Phase::kHead;
-  if (judge(target, false, rest, now_ms)) read(rest, now_ms);
+  if (judge(target, answer, rest, now_ms)) read(rest, now_ms);
   wake();
 }
 
@@ -238,10 +248,11 @@ void DirectConnection::on_time(uint64_t now_ms) {
       if (!parser_.in_message()) return close();
       return reply_early(delivery_replies::kTooSlow, now_ms);
     case Phase::kAsking:
-      return settle(now_ms);
+      return settle(DirectPosts::Answer::kAll, now_ms);
     case Phase::kReadOut:
       return reply_early(std::exchange(pending_, {}), now_ms);
     case Phase::kPost:
+    case Phase::kLeaving:
     case Phase::kClosing:
       return close();
   }

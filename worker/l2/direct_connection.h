@@ -9,26 +9,41 @@
 #include <vector>
 
 #include "common/http/http_parser.h"
+#include "common/ipc/ipc_messages.h"
 #include "common/request/data_target.h"
 #include "worker/base/lingering.h"
 #include "worker/l2/l2_connection.h"
 
 namespace daphnis::worker {
 
+/// Who is at the other end of a direct connection.
+struct DirectPeer {
+  std::string address = {};       ///< Without port.
+  bool over_tls = false;          ///< Nobody on the way can read or change what it sends.
+  std::string certified_id = {};  ///< The L2 id that its certificate proves; empty: none.
+  uint64_t cookie = 0;            ///< SO_COOKIE of the socket; the Driver knows it.
+};
+
 /// Decides what becomes of the POSTs that come on direct connections. Implemented by the Worker.
 class DirectPosts {
  public:
+  /// What the broker has said of the attempt of a POST.
+  enum class Answer : uint8_t {
+    kNone,       ///< It has not been asked.
+    kAll,        ///< Nothing beyond what it has told before.
+    kElsewhere,  ///< It is an attempt of which the worker cannot know.
+  };
   struct Verdict {
     /// The POST, whose stream is wanted or given up already; null: it gets the reply.
     std::unique_ptr<PostStream> post = {};
-    BadTarget reply = {};        ///< Of status 200 where the L2 has said not-found.
-    bool awaits_answer = false;  ///< The broker is asked about the attempt before all that.
+    BadTarget reply = {};         ///< Of status 200 where the L2 has said not-found.
+    bool awaits_answer = false;   ///< The broker is asked about the attempt before all that.
+    bool goes_to_broker = false;  ///< The connection is the broker's, as if it had come there.
   };
-  /// The head of a POST has come. `carrier` will own the post; `certified_id` is its peer's. Where
-  /// it `may_ask`, on_answer() or on_no_answer() may have to come first.
+  /// The head of a POST has come. `carrier` will own the post. Where there is no answer of the
+  /// broker, on_answer() or on_no_answer() may have to come first.
   [[nodiscard]] virtual Verdict on_post(PostCarrier& carrier, const DataTarget& target,
-                                        std::string_view certified_id, bool may_ask,
-                                        uint64_t now_ms) = 0;
+                                        const DirectPeer& peer, Answer answer, uint64_t now_ms) = 0;
   /// False where connections end with the POST that is under way, since the worker leaves.
   [[nodiscard]] virtual bool keeps_connections() const = 0;
 
@@ -36,15 +51,14 @@ class DirectPosts {
   ~DirectPosts() = default;
 };
 
-/// A connection on which an L2 has asked for the worker by its name: reads the heads of its POSTs,
-/// one after the other, replies to those that no attempt waits for as the broker would, and gives
-/// each other one to a PostStream. Knows nothing of TLS: its driver brings plain text. Owned by the
+/// A connection on which an L2 has come to the worker itself: reads the heads of its POSTs, one
+/// after the other, replies to those that no attempt waits for as the broker would, and gives each
+/// other one to a PostStream. Knows nothing of TLS: its driver brings plain text. Owned by the
 /// Worker.
 class DirectConnection final : public L2Connection, private PostCarrier {
  public:
-  /// `posts` must outlive this object. `certified_id`: the L2 id that a certificate of the peer
-  /// proves; empty: none.
-  DirectConnection(ConnectionId id, Agenda& agenda, DirectPosts& posts, std::string certified_id,
+  /// `posts` must outlive this object.
+  DirectConnection(ConnectionId id, Agenda& agenda, DirectPosts& posts, DirectPeer peer,
                    uint64_t now_ms);
 
   [[nodiscard]] PostStream* post() override { return post_.get(); }
@@ -52,10 +66,14 @@ class DirectConnection final : public L2Connection, private PostCarrier {
   [[nodiscard]] std::optional<uint64_t> idle_since_ms() const;
   /// Closes it for another connection, or since the worker leaves. Only while it is idle.
   void shed() { close(); }
-  /// The broker has told all that it knows of the attempt.
-  void on_answer(const Uuid& attempt_id, uint64_t now_ms);
+  /// The broker has answered the question about an attempt.
+  void on_answer(const ipc::AttemptAnswer& answer, uint64_t now_ms);
   /// The broker is gone, and will not tell.
   void on_no_answer(uint64_t now_ms);
+  /// The message that goes to the broker with the socket. Valid where the ending is kGiveBack.
+  [[nodiscard]] ipc::ReturnSocket give_back() const {
+    return {.cookie = peer_.cookie, .surplus = rest_, .address = peer_.address};
+  }
 
   void on_bytes(const Slice& input, uint64_t now_ms) override;
   void on_eof(uint64_t now_ms) override;
@@ -73,6 +91,7 @@ class DirectConnection final : public L2Connection, private PostCarrier {
     kAsking,   ///< Behind a head; the broker is asked about its attempt, `question_`.
     kPost,     ///< In a POST that post_ has.
     kReadOut,  ///< In a body of no use, or small enough to be read; `pending_` is the reply.
+    kLeaving,  ///< For the broker, with `rest_`.
     kClosing,  ///< The last reply goes out; input is thrown away.
   };
 
@@ -83,8 +102,9 @@ class DirectConnection final : public L2Connection, private PostCarrier {
   void read(Bytes input, uint64_t now_ms);
   /// False: this read has no more messages for us.
   [[nodiscard]] bool on_head(Bytes rest, uint64_t now_ms);
-  [[nodiscard]] bool judge(const DataTarget& target, bool may_ask, Bytes rest, uint64_t now_ms);
-  void settle(uint64_t now_ms);
+  [[nodiscard]] bool judge(const DataTarget& target, DirectPosts::Answer answer, Bytes rest,
+                           uint64_t now_ms);
+  void settle(DirectPosts::Answer answer, uint64_t now_ms);
   void begin(std::unique_ptr<PostStream> post, Bytes rest, uint64_t now_ms);
   void on_post_over(uint64_t now_ms);
   void on_message_end(uint64_t now_ms);
@@ -93,13 +113,13 @@ class DirectConnection final : public L2Connection, private PostCarrier {
   void close();
 
   DirectPosts& posts_;
-  const std::string certified_id_;
+  const DirectPeer peer_;
   Phase phase_ = Phase::kHead;
   Ending ending_ = Ending::kOpen;
   http::Parser parser_{http::Parser::Kind::kRequest};
   std::vector<uint8_t> head_;  ///< The bytes of an incomplete head.
   std::optional<DataTarget> question_;
-  std::vector<uint8_t> rest_;  ///< What one read has brought behind the head in question.
+  std::vector<uint8_t> rest_;  ///< What came behind the head in question, or all for the broker.
   std::unique_ptr<PostStream> post_;
   BadTarget pending_ = {};
   std::string output_;

@@ -64,11 +64,21 @@ Shell::Shell(daphnis::uv::Loop& loop, daphnis::uv::Log& log, const ShellSettings
                   }),
       direct_handshakes_(loop, log, "l2s",
                          [this](daphnis::uv::Handshakes::Done done) {
-                           std::string certified_id = done.session->peer_name();
+                           DirectPeer peer{.address = std::move(done.address),
+                                           .over_tls = true,
+                                           .certified_id = done.session->peer_name()};
                            driver_.on_direct(std::make_unique<TlsSocket>(driven(std::move(done.fd)),
                                                                          std::move(done.session)),
-                                             std::move(certified_id), loop_.now_ms());
+                                             std::move(peer), loop_.now_ms());
                          }),
+      data_listeners_(
+          loop, log, settings.data_listen,
+          {.on_l2 = [this](UniqueFd fd, bool is_tls) { on_data_port(std::move(fd), is_tls); },
+           .on_change =
+               [this](DataPorts ports) {
+                 driver_.core().set_data_ports(ports);
+                 driver_.after_input(loop_.now_ms());
+               }}),
       timer_(loop, [this] { driver_.on_time(loop_.now_ms()); }),
       tick_(loop, [this] { on_tick(); }),
       terminate_(loop, SIGTERM, [this] { driver_.on_end_asked(loop_.now_ms()); }),
@@ -100,6 +110,7 @@ void Shell::start() {
                 .add("index", settings_.index));
   use(std::exchange(settings_.tls_contexts, {}));
   driver_.start(addresses(), loop_.now_ms());
+  data_listeners_.open();
 }
 
 void Shell::reload() {
@@ -161,6 +172,12 @@ void Shell::on_accepted(const std::string& address, UniqueFd fd) {
   handshakes_.add(std::move(fd), std::move(peer));
 }
 
+void Shell::on_data_port(UniqueFd fd, bool is_tls) {
+  std::string address = daphnis::uv::peer_host(fd.get());
+  if (is_tls) return direct_handshakes_.add(std::move(fd), std::move(address));
+  driver_.on_direct(driven(std::move(fd)), {.address = std::move(address)}, loop_.now_ms());
+}
+
 void Shell::accept_on(const std::string& address, std::unique_ptr<DrivenSocket> socket) {
   accept_on(address, release(*socket), "broker");
 }
@@ -205,6 +222,12 @@ void Shell::set_timer(uint64_t at_ms) {
 
 void Shell::on_tick() {
   const uint64_t now_ms = loop_.now_ms();
+  // The worker that follows opens these ports once this one has closed them.
+  if (driver_.core().is_draining() && !driver_.core().awaits_direct()) {
+    data_listeners_.close();
+  } else {
+    data_listeners_.open();
+  }
   if (now_ms >= descriptors_counted_ms_ + kDescriptorsMs) {
     descriptors_counted_ms_ = now_ms;
     gauges_.descriptors = static_cast<uint32_t>(daphnis::uv::open_descriptors());

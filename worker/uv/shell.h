@@ -20,6 +20,7 @@
 #include "worker/uv/broker_link.h"
 #include "worker/uv/cache_folder_reads.h"
 #include "worker/uv/client_listener.h"
+#include "worker/uv/data_listeners.h"
 #include "worker/uv/deny_tables.h"
 #include "worker/uv/spool_files.h"
 
@@ -33,7 +34,9 @@ struct ShellSettings {
   std::optional<daphnis::uv::Address> proxy_listen = {};
   /// Where clients connect that speak TLS.
   std::optional<daphnis::uv::Address> tls_listen = {};
-  /// For those clients, and for L2s that deliver directly.
+  /// The worker's own ports, for L2s that deliver directly.
+  DataListeners::Addresses data_listen = {};
+  /// For clients and L2s that speak TLS.
   daphnis::uv::TlsFiles tls = {};
   /// What the files held at the start; null where there are none.
   daphnis::uv::ServerContexts tls_contexts = {};
@@ -98,6 +101,8 @@ class Shell final : private DriverHost {
   void on_accepted(const std::string& address, daphnis::uv::UniqueFd fd);
   /// Has handshakes begin with these from now on.
   void use(daphnis::uv::ServerContexts contexts);
+  /// Takes a connection of an L2 to one of the worker's own ports.
+  void on_data_port(daphnis::uv::UniqueFd fd, bool is_tls);
   void on_tick();
 
   daphnis::uv::Loop& loop_;
@@ -115,7 +120,8 @@ class Shell final : private DriverHost {
   daphnis::uv::ProxyGreetings greetings_;
   daphnis::uv::Handshakes handshakes_;         ///< Of clients.
   daphnis::uv::Handshakes direct_handshakes_;  ///< Of L2s that deliver directly.
-  daphnis::uv::Timer timer_;                   ///< The timer of the Driver's next call.
+  DataListeners data_listeners_;
+  daphnis::uv::Timer timer_;  ///< The timer of the Driver's next call.
   ProcessGauges gauges_;
   uint64_t descriptors_counted_ms_ = 0;
   daphnis::uv::Timer tick_;  ///< The timer of once a second.

@@ -19,7 +19,7 @@ from .client import Connection, Response, curl, get  # noqa: F401
 from .crowd import Crowd  # noqa: F401
 from .relay import Gate, Relay  # noqa: F401
 from .readers import Readers  # noqa: F401
-from .process import ASAN, CAMPAIGN, World, binary, free_port, wait_for  # noqa: F401
+from .process import ASAN, CAMPAIGN, World, binary, free_port, free_ports, wait_for  # noqa: F401
 from .case import ROOT, EdgeTest, conformance, fixture, fixture_index  # noqa: F401
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "..", "fakes"))

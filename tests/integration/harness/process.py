@@ -43,19 +43,28 @@ def binary(name, build=None):
     raise AssertionError(f"no {name} in {root}: build it first")
 
 
-def free_port(taken=set()):
+def free_port():
     """A port nobody listens on, below the range the kernel picks outgoing ports from."""
+    return free_ports(1)
+
+
+def free_ports(count, taken=set()):
+    """The first of so many such ports in a row."""
     while True:
-        port = random.randrange(12000, 32000)
-        if port in taken:
-            continue
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        taken.add(port)
-        return port
+        first = random.randrange(12000, 32000)
+        ports = set(range(first, first + count))
+        if ports.isdisjoint(taken) and all(map(is_free, ports)):
+            taken.update(ports)
+            return first
+
+
+def is_free(port):
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 class Process:

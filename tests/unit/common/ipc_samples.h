@@ -94,7 +94,8 @@ inline std::vector<WorkerToBroker> worker_samples() {
       Leaving{},
       FetchStalled{.fetch_id = 4, .resume = {.skip = 32, .next = {1, 0x55, 0, 0}}},
       Links{.attempt_id = filled<Uuid>(0xaf), .keys = {35, 36}},
-      DirectReady{.asks_certificates = true},
+      DirectReady{
+          .has_certificates = true, .asks_certificates = true, .port = 8503, .tls_port = 8603},
       DirectDelivery{.attempt_id = filled<Uuid>(0xb0), .says = DirectSays::kLacksBlock},
       AttemptQuestion{.attempt_id = filled<Uuid>(0xb1)},
       DenylistTaken{.denylist_id = 37},
@@ -147,7 +148,7 @@ inline std::vector<BrokerToWorker> broker_samples(uint16_t version) {
                  .needs_certificate = true},
       AttemptOver{.attempt_id = filled<Uuid>(0xb0), .was_delivered = true},
       DirectSocket{.cookie = 81, .address = "203.0.113.9"},
-      AttemptAnswer{.attempt_id = filled<Uuid>(0xb1)},
+      AttemptAnswer{.attempt_id = filled<Uuid>(0xb1), .is_elsewhere = true},
       TakeDenylist{
           .denylist = {.id = 37, .bytes = 39, .path = "/s/denylist-1-0", .is_swept = true}},
   };

@@ -9,7 +9,7 @@ namespace daphnis::worker::test {
 /// Settings of a worker that takes direct deliveries.
 inline Settings taking() {
   Settings settings;
-  settings.takes_direct = true;
+  settings.has_certificates = true;
   return settings;
 }
 

@@ -85,6 +85,8 @@ class Rig : private DriverHost {
   /// An L2 has asked for the worker by its name, and the broker passes its connection on.
   /// `certified_id`: the common name of its certificate.
   Peer& connect_directly(const std::string& certified_id = "");
+  /// An L2 connects to the worker's own port, and speaks plain text.
+  Peer& connect_to_port();
   /// Ends all look-ups of the cache, and those that follow from them, as its disk would.
   void finish_looks(MemoryCache& cache);
   /// Ends the one read that is waited for.

@@ -13,7 +13,7 @@ struct Direct : Rig {
   Direct(Settings settings, const std::string& query) : Rig(std::move(settings)) {
     broker.set_data_name("edge.example", 8443);
     worker = connect_worker(3);
-    tell(worker, ipc::DirectReady{});
+    tell(worker, ipc::DirectReady{.has_certificates = true});
     over_tls = true;
     registration = register_l2("home", query);
     fetch(worker, 1, kRoot);
@@ -34,7 +34,7 @@ struct Direct : Rig {
   [[nodiscard]] Uuid id() const { return *parse_uuid(last_id(registration)); }
   [[nodiscard]] std::optional<WorkerId> taker() const {
     const std::string url = data_url();
-    return broker.data_names().taker_of(url.substr(8, url.rfind(':') - 8));
+    return broker.data_addresses().taker_of(url.substr(8, url.rfind(':') - 8));
   }
   [[nodiscard]] const Counters& counters() const { return broker.counters(); }
 
@@ -97,7 +97,7 @@ TEST_CASE("an L2 with a certificate is told of a worker that asks for one", "[br
   const bool asks = GENERATE(false, true);
   CAPTURE(asks);
   const WorkerId worker = rig.connect_worker(3);
-  rig.tell(worker, ipc::DirectReady{.asks_certificates = asks});
+  rig.tell(worker, ipc::DirectReady{.has_certificates = true, .asks_certificates = asks});
   rig.over_tls = true;
   rig.certified_id = "home";
   const ConnId registration = rig.register_l2("home", "?v=2");
@@ -126,7 +126,78 @@ TEST_CASE("a worker that asks about an attempt is answered behind all else", "[b
   const auto answers = rig.inbox<ipc::AttemptAnswer>(rig.worker);
   REQUIRE(answers.size() == 2);
   CHECK(answers[0].attempt_id == rig.id());
+  CHECK_FALSE(answers[0].is_elsewhere);
   CHECK(answers[1].attempt_id == unknown);
+  CHECK_FALSE(answers[1].is_elsewhere);
+}
+
+TEST_CASE("a worker hears that an attempt of another is the broker's business",
+          "[broker][direct]") {
+  Direct rig;
+  const Uuid id = rig.id();
+  const WorkerId other = rig.connect_worker(4);
+  SECTION("while it is out") {}
+  SECTION("once it is over") {
+    rig.tell(rig.worker, ipc::CancelFetch{1});
+  }
+  rig.tell(other, ipc::AttemptQuestion{id});
+  const auto answers = rig.inbox<ipc::AttemptAnswer>(other);
+  REQUIRE(answers.size() == 1);
+  CHECK(answers[0].is_elsewhere);
+  CHECK(rig.counters().deliveries_unknown == 0);
+}
+
+TEST_CASE("an order names the worker's own port, on the host that its L2 has dialled",
+          "[broker][direct]") {
+  Rig rig;
+  const WorkerId worker = rig.connect_worker(3);
+  rig.tell(worker, ipc::DirectReady{.port = 8503, .tls_port = 8603});
+  rig.over_tls = GENERATE(false, true);
+  const auto url_for = [&](const std::string& l2, const std::string& host, uint64_t fetch) {
+    const ConnId home = rig.connect();
+    rig.send(home, "GET /register/" + l2 + "?v=2 HTTP/1.1\r\nHost: " + host + "\r\n\r\n");
+    rig.announce(l2, cid_number(fetch));
+    rig.fetch(worker, fetch, cid_number(fetch));
+    REQUIRE(rig.orders(home).size() == 1);
+    return Rig::field(rig.orders(home).back(), "dataUrl");
+  };
+  const std::string scheme = rig.over_tls ? "https://" : "http://";
+  const std::string port = rig.over_tls ? ":8603" : ":8503";
+  CHECK(url_for("a", "edge.example:8090", 1) == scheme + "edge.example" + port);
+  CHECK(url_for("b", "192.0.2.1", 2) == scheme + "192.0.2.1" + port);
+  CHECK(url_for("c", "[2001:db8::1]:8090", 3) == scheme + "[2001:db8::1]" + port);
+  CHECK(url_for("d", "[2001:db8::1]", 4) == scheme + "[2001:db8::1]" + port);
+  CHECK(url_for("e", "", 5).empty());
+  CHECK(url_for("f", std::string(256, 'a'), 6).empty());
+  const auto out = rig.inbox<ipc::AttemptOut>(worker);
+  REQUIRE(out.size() == 4);
+  CHECK(out[0].needs_tls == rig.over_tls);
+  // From now on it has none.
+  rig.tell(worker, ipc::DirectReady{});
+  CHECK(url_for("g", "edge.example", 7).empty());
+  rig.tell(worker, ipc::DirectReady{.port = 80, .tls_port = 443});
+  CHECK(url_for("h", "edge.example:8090", 8) == scheme + "edge.example");
+}
+
+TEST_CASE("over TLS a port of the worker's own comes before its name", "[broker][direct]") {
+  Direct rig;
+  CHECK(rig.data_url().ends_with(".edge.example:8443"));
+  const std::string name = rig.data_url();
+  const Dialled dialled{.host = "edge.example", .over_tls = true};
+  const DataAddresses& addresses = rig.broker.data_addresses();
+  rig.tell(rig.worker, ipc::DirectReady{.has_certificates = true, .tls_port = 8603});
+  CHECK(addresses.url_of(rig.worker, dialled) == "https://edge.example:8603");
+  CHECK(rig.taker() == rig.worker);
+  rig.tell(rig.worker, ipc::DirectReady{.has_certificates = true, .port = 8503});
+  CHECK(addresses.url_of(rig.worker, dialled) == name);
+}
+
+TEST_CASE("what a worker has refused since it came in clear is counted", "[broker][direct]") {
+  Direct rig;
+  rig.deliver(ipc::DirectSays::kInClear);
+  CHECK(rig.counters().deliveries_in_clear == 1);
+  rig.deliver(ipc::DirectSays::kCar);
+  CHECK(rig.counters().deliveries_direct == 1);
 }
 
 TEST_CASE("a worker's name is another with each connection, and ends with it", "[broker][direct]") {
@@ -135,7 +206,7 @@ TEST_CASE("a worker's name is another with each connection, and ends with it", "
   rig.kill_worker(rig.worker);
   CHECK_FALSE(rig.taker());
   rig.worker = rig.connect_worker(3);
-  rig.tell(rig.worker, ipc::DirectReady{});
+  rig.tell(rig.worker, ipc::DirectReady{.has_certificates = true});
   rig.fetch(rig.worker, 1, kRoot);
   CHECK(rig.data_url().starts_with("https://w3-"));
   CHECK(rig.data_url() != before);
@@ -143,8 +214,10 @@ TEST_CASE("a worker's name is another with each connection, and ends with it", "
   SECTION("the usual port is not named") {
     rig.broker.set_data_name("edge.example", 443);
     const WorkerId other = rig.connect_worker(4);
-    rig.tell(other, ipc::DirectReady{});
-    CHECK(rig.broker.data_names().url_of(other).ends_with(".edge.example"));
+    rig.tell(other, ipc::DirectReady{.has_certificates = true});
+    CHECK(rig.broker.data_addresses()
+              .url_of(other, {.host = "", .over_tls = true})
+              .ends_with(".edge.example"));
   }
 }
 
@@ -255,7 +328,7 @@ TEST_CASE("a late direct delivery frees the place that its order keeps", "[broke
 TEST_CASE("a direct delivery of another worker's attempt is ignored", "[broker][direct]") {
   Direct rig;
   const WorkerId other = rig.connect_worker(4);
-  rig.tell(other, ipc::DirectReady{});
+  rig.tell(other, ipc::DirectReady{.has_certificates = true});
   rig.tell(other, ipc::DirectDelivery{.attempt_id = rig.id()});
   CHECK(rig.counters().deliveries_direct == 0);
   CHECK(rig.taker() == rig.worker);
