@@ -6,7 +6,7 @@ import pathlib
 import signal
 import subprocess
 
-from harness import EdgeTest, binary, car, free_port, get, wait_for
+from harness import EdgeTest, binary, car, free_port, free_ports, get, wait_for
 from harness.supervised import OURSELVES, SUPERVISOR
 
 
@@ -138,6 +138,17 @@ class Tokens(Supervised):
         files["revoked"].write_text("home\n")
         os.kill(self.pid("broker"), signal.SIGHUP)
         wait_for(lambda: not l2s(), "the L2 is shut out", 20)
+
+
+class DataPorts(Supervised):
+    def test_its_workers_have_ports_of_their_own_in_a_row(self):
+        first = free_ports(2)
+        self.supervise("--listen", f"127.0.0.1:{self.clients}", "--l2-listen",
+                       f"127.0.0.1:{self.l2s}", "--admin-listen", f"127.0.0.1:{self.admin}",
+                       "--data-listen", f"127.0.0.1:{first}")
+        self.wait_running()
+        for number in range(2):
+            self.assertIn(f"127.0.0.1:{first + number}", listeners(self.pid(f"worker-{number}")))
 
 
 class Denylist(Supervised):
