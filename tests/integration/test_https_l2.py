@@ -47,9 +47,10 @@ class OverTls(EdgeTest):
         cls.ca = Ca(world.subfolder("ca"))
         cls.port = free_port()
         keys = ticket_keys(world.subfolder("tickets") / "keys")
+        # Without spools, so that an L2 sends no faster than its client reads.
         cls.edge = Edge(world, workers=1, patient=True, broker_flags=[
-            "--l2-tls-listen", f"127.0.0.1:{cls.port}", *cls.ca.issue("edge").flags,
-            "--tls-ticket-keys", str(keys)])
+            "--spool-dir", "none", "--l2-tls-listen", f"127.0.0.1:{cls.port}",
+            *cls.ca.issue("edge").flags, "--tls-ticket-keys", str(keys)])
 
     def home(self, name, *flags, **files):
         store = self.world.subfolder(name)
