@@ -191,8 +191,11 @@ void Dispatcher::on_links(WorkerId worker, const ipc::Links& message) {
   // What came without an id may be anybody's, and says nothing of the L2.
   const bool may_learn =
       is_its && !attempt->is_anonymous() && context_.settings.descent != RuleMode::kOff;
-  const L2* l2 = may_learn ? registrations_.registry().find(attempt->l2()) : nullptr;
+  L2* l2 = may_learn ? registrations_.registry().find(attempt->l2()) : nullptr;
   if (!l2) return;
+  // Who asks for the links next comes before the attempt's end does, and waits for no stranger.
+  registrations_.health().note_deed(l2->health->no());
+  registrations_.strangers().update(*l2);
   for (const uint64_t key : message.keys) {
     if (!descent_.learn(key, l2->no, l2->network)) continue;
     ++context_.counters.descent_learnt;

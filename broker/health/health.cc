@@ -4,6 +4,7 @@ namespace daphnis::broker {
 
 void Health::add(const OrderEnd& end, uint64_t now_ms) {
   blocks_proven_ += end.blocks_proven;
+  has_deeds_ |= end.blocks_proven > 0;
   streams_proven_ += end.how == OrderEnd::How::kServed && end.blocks_proven > 0 ? 1 : 0;
   OrderEnds& ends = ends_.at(now_ms);
   ends.bytes += end.body_bytes;

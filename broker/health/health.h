@@ -73,6 +73,8 @@ class Health {
   [[nodiscard]] Standing& standing() { return standing_; }
   [[nodiscard]] const Standing& standing() const { return standing_; }
 
+  /// A block of it is proven, of which the order's end will tell.
+  void note_deed() { has_deeds_ = true; }
   /// Counts the end of an order.
   void add(const OrderEnd& end, uint64_t now_ms);
   /// Judges it anew from now on: what it failed before counts no more. Its deeds and speeds stay.
@@ -80,7 +82,7 @@ class Health {
 
   [[nodiscard]] OrderEnds ends(uint64_t now_ms) const;
   /// True where a block of it was ever proven.
-  [[nodiscard]] bool has_deeds() const { return blocks_proven_ > 0; }
+  [[nodiscard]] bool has_deeds() const { return has_deeds_; }
   [[nodiscard]] uint64_t blocks_proven() const { return blocks_proven_; }
   [[nodiscard]] uint64_t streams_proven() const { return streams_proven_; }
 
@@ -100,6 +102,7 @@ class Health {
   Latencies first_byte_;
   Standing standing_;
   Window<OrderEnds, kEndsPartMs> ends_;
+  bool has_deeds_ = false;
   uint64_t blocks_proven_ = 0;
   uint64_t streams_proven_ = 0;
 };

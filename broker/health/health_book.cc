@@ -21,6 +21,13 @@ void HealthBook::correct_first_byte(HealthNo l2, uint64_t was_ms, uint64_t ms, u
   if (Health* health = healths_.find(l2)) health->first_byte().correct(was_ms, ms, now_ms);
 }
 
+void HealthBook::note_deed(HealthNo l2) {
+  Health* health = healths_.find(l2);
+  if (!health || health->has_deeds()) return;
+  health->note_deed();
+  healths_.note_first_deed(l2);
+}
+
 std::optional<Ejection> HealthBook::add_end(HealthNo l2, const OrderEnd& end, uint64_t now_ms) {
   Health* health = healths_.find(l2);
   if (!health) return std::nullopt;

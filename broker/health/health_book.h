@@ -53,6 +53,8 @@ class HealthBook {
   void add_first_byte(HealthNo l2, uint64_t ms, uint64_t now_ms);
   /// The POST of an order came that was waited for `was_ms` in vain, `ms` after the order.
   void correct_first_byte(HealthNo l2, uint64_t was_ms, uint64_t ms, uint64_t now_ms);
+  /// A block of it is proven, before the end of its order tells of that.
+  void note_deed(HealthNo l2);
   /// An order ended. Returns the ejection that follows, of which the L2 is to be told.
   [[nodiscard]] std::optional<Ejection> add_end(HealthNo l2, const OrderEnd& end, uint64_t now_ms);
 

@@ -17,7 +17,7 @@ CarRequest raw(uint64_t n) {
 /// A crowd of L2s, of which `prover` has proven a block that links to the blocks 100 to 107.
 struct Crowd {
   explicit Crowd(Settings settings = {}, size_t others_count = 12,
-                 const Capabilities& capabilities = kV2Capabilities)
+                 const Capabilities& capabilities = kV2Capabilities, bool is_over = true)
       : dispatch(std::move(settings)), others(others_count) {
     for (size_t i = 0; i < others.size(); ++i) {
       dispatch.add(others[i], "other-" + std::to_string(i), 3, capabilities);
@@ -26,7 +26,7 @@ struct Crowd {
     dispatch.fetch(1, *holder, raw(42));
     CHECK(dispatch.post(prover) == kHandOff);
     dispatch.dispatcher.on_links(kWorker, links());
-    dispatch.report(prover, Outcome::kComplete, false, 1);
+    if (is_over) dispatch.report(prover, Outcome::kComplete, false, 1);
   }
   [[nodiscard]] ipc::Links links() const {
     ipc::Links links{.attempt_id = prover.orders.back().attempt_id};
@@ -159,6 +159,20 @@ TEST_CASE("a prover comes before a holder that has never delivered", "[broker][d
   CHECK(crowd.prover.orders.size() == 2);
   crowd.dispatch.say_not_found(crowd.prover);
   CHECK(crowd.others[3].orders.size() == 1);
+}
+
+TEST_CASE("who proved a block is no stranger before the end of that attempt is told",
+          "[broker][descent]") {
+  Crowd crowd({}, 12, kV2Capabilities, false);
+  for (uint64_t n = 100; n < 108; ++n) crowd.ask(n, raw(n));
+  CHECK(crowd.prover.orders.size() == 3);  // Of which the first has no end yet.
+  CHECK(crowd.orders_of_others() == 0);
+  CHECK(crowd.holder->health->blocks_proven() == 0);
+  CHECK(crowd.dispatch.registrations.health().healths().with_deeds() == 1);
+  CHECK(crowd.dispatch.post(crowd.prover) == kHandOff);
+  crowd.dispatch.report(crowd.prover, Outcome::kComplete, false, 1);
+  CHECK(crowd.holder->health->blocks_proven() == 1);
+  CHECK(crowd.dispatch.registrations.health().healths().with_deeds() == 1);
 }
 
 TEST_CASE("of the first two that are asked one at most is a prover", "[broker][descent]") {
