@@ -47,7 +47,8 @@ class LateL2(EdgeTest):
         self.assertEqual(0, edge.metrics()["daphnis_l2_places_expired_total"])
 
     def test_nearly_all_that_it_can_do_is_served(self):
-        edge = Edge(self.world, patient=True)
+        # Who comes late, when the L2 is known to be slow, would not wait for long.
+        edge = Edge(self.world, patient=True, broker_flags=["--queue-wait-ms", "60000"])
         edge.fake("home", self.answer, legacy=True)
         self.miss_all(edge)
         self.assertLessEqual(self.most, AT_ONCE)
