@@ -59,15 +59,6 @@ Result<void> trust(SSL_CTX* ctx, const std::string& ca, const std::string& name)
   return fail(Errc::kMalformed, name + " holds no certificate (PEM): " + problem);
 }
 
-bool is_our_protocol(std::string_view offered) {
-  for (size_t at = 0; at < offered.size();) {
-    const auto size = static_cast<uint8_t>(offered[at]);
-    if (offered.substr(at, size + 1U) == kAlpn) return true;
-    at += size + 1U;
-  }
-  return false;
-}
-
 Result<std::shared_ptr<const Context>> client_context(const ClientSettings& settings) {
   SslCtxPtr ctx = new_ssl_ctx(TLS_client_method());
   SSL_CTX_set_verify(ctx.get(), SSL_VERIFY_PEER, nullptr);

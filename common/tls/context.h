@@ -18,7 +18,8 @@ class Tickets;
 
 /// What all TLS sessions of one side have in common (OpenSSL's SSL_CTX). Its settings never change;
 /// shared by its sessions, so that a new one takes the place of an old one without ending anybody's
-/// session. TLS 1.2 and 1.3, ALPN `http/1.1` (RFC 7301), no renegotiation, no early data.
+/// session. TLS 1.2 and 1.3, ALPN `http/1.1` (RFC 7301; servers also take `http/1.0`), no
+/// renegotiation, no early data.
 class Context {
  public:
   virtual ~Context() = default;

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 
 #include "common/base/check.h"
 #include "common/base/result.h"
@@ -14,8 +13,6 @@ namespace daphnis::tls {
 [[nodiscard]] SslCtxPtr new_ssl_ctx(const SSL_METHOD* method);
 /// Has the context trust these CAs (PEM). Errors: kMalformed, kTooLarge, with that name.
 [[nodiscard]] Result<void> trust(SSL_CTX* ctx, const std::string& ca, const std::string& name);
-/// True where a client's list of protocols (RFC 7301, section 3.1) holds `http/1.1`.
-[[nodiscard]] bool is_our_protocol(std::string_view offered);
 /// OpenSSL's call for a ticket that came in a session of a client.
 int on_new_ticket(SSL* ssl, SSL_SESSION* ticket);
 

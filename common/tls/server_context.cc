@@ -81,13 +81,14 @@ class ServerContext final : public Context {
 
   static int choose_protocol(SSL*, const unsigned char** chosen, unsigned char* size,
                              const unsigned char* offered, unsigned offered_size, void*) {
-    static constexpr std::string_view kChosen = "http/1.1";
-    if (!is_our_protocol({reinterpret_cast<const char*>(offered), offered_size})) {
-      return SSL_TLSEXT_ERR_ALERT_FATAL;
-    }
-    *chosen = reinterpret_cast<const unsigned char*>(kChosen.data());
-    *size = static_cast<unsigned char>(kChosen.size());
-    return SSL_TLSEXT_ERR_OK;
+    // The first of these that was offered; each has its length before it (RFC 7301, section 3.1).
+    static constexpr std::array<unsigned char, 18> kServed{
+        8, 'h', 't', 't', 'p', '/', '1', '.', '1', 8, 'h', 't', 't', 'p', '/', '1', '.', '0'};
+    unsigned char* found = nullptr;
+    const int how =
+        SSL_select_next_proto(&found, size, kServed.data(), kServed.size(), offered, offered_size);
+    *chosen = found;
+    return how == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
   }
 
   static int choose_certificate(SSL* ssl, int*, void* self) {

@@ -81,9 +81,8 @@ class CutAnswers(EdgeTest):
     def test_what_is_cut_before_its_first_byte_is_a_whole_answer_that_says_why(self):
         for name, root in self.spoilt.items():
             for version in ("--http1.1", "--http1.0"):
-                # Over TLS curl would ask for http/1.0 by name, which has none here.
-                code, out = curl(self.edge.url(f"/ipfs/{root}?format=car"), version, "--no-alpn",
-                                 "-w", "%{http_code}", "-o", self.world.folder / "out")
+                code, out = curl(self.edge.url(f"/ipfs/{root}?format=car"), version, "-w",
+                                 "%{http_code}", "-o", self.world.folder / "out")
                 self.assertEqual((0, b"502"), (code, out), (name, version))
 
     def test_what_is_cut_after_its_first_byte_is_no_empty_reply(self):

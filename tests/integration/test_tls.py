@@ -117,6 +117,7 @@ class Tls(EdgeTest):
             self.assertIn("handshake failure", self.door.openssl(
                 "-tls1_2", "-cipher", f"{weak}:@SECLEVEL=0", "-servername", "second.test"))
         self.assertIn("ALPN protocol: http/1.1", self.door.openssl("-alpn", "h2,http/1.1"))
+        self.assertIn("ALPN protocol: http/1.0", self.door.openssl("-alpn", "h2,http/1.0"))
         self.assertIn("alert no application protocol", self.door.openssl("-alpn", "h2"))
         self.assertIn("No ALPN negotiated", self.door.openssl())
 
