@@ -48,23 +48,34 @@ def free_port():
     return free_ports(1)
 
 
-def free_ports(count, taken=set()):
-    """The first of so many such ports in a row."""
+def free_ports(count):
+    """The first of so many such ports in a row. Until this process ends no other test gets them, also
+    while nobody listens there."""
     while True:
         first = random.randrange(12000, 32000)
-        ports = set(range(first, first + count))
-        if ports.isdisjoint(taken) and all(map(is_free, ports)):
-            taken.update(ports)
+        claims = [claim for port in range(first, first + count) if (claim := claimed(port))]
+        if len(claims) == count:
+            _claims.extend(claims)
             return first
+        for claim in claims:
+            claim.close()
 
 
-def is_free(port):
-    with socket.socket() as probe:
-        try:
+_claims = []  # A socket for each port of ours.
+
+
+def claimed(port):
+    """A socket that claims the port among the tests that run side by side: of an abstract name, which
+    goes with its process. None where another has it, or somebody listens there."""
+    claim = socket.socket(socket.AF_UNIX)
+    try:
+        claim.bind(f"\0daphnis-test-port-{port}")
+        with socket.socket() as probe:
             probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
+    except OSError:
+        claim.close()
+        return None
+    return claim
 
 
 class Process:
