@@ -270,13 +270,14 @@ void L1Client::do_command(WriteLog& command) {
 }
 
 bool L1Client::may_use(const L1Url& data_url) {
+  if (data_urls_.may_use(data_url, loop_.now_ms())) return true;
   if (const std::string_view why = data_urls_.news_of_unused(data_url); !why.empty()) {
     LogLine line("data_url_unused");
     line.add("l1", url_.authority()).add("data_url", data_url.text()).add("why", why);
     log_.info(line.add("advice", "deliveries go to the L1's own port; where it has a name above " +
                                      domain_of(data_url) + ", --l1 https://NAME spares it work"));
   }
-  return data_urls_.may_use(data_url, loop_.now_ms());
+  return false;
 }
 
 void L1Client::on_unreachable(const L1Url& data_url, const std::string& why, tls::Fault fault) {
