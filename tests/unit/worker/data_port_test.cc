@@ -43,11 +43,9 @@ TEST_CASE("a delivery to the worker's own port is a direct one", "[worker][direc
 TEST_CASE("what was ordered over TLS comes so", "[worker][direct]") {
   Direct rig;
   rig.id.fill(9);
-  rig.tell(ipc::AttemptOut{.fetch_id = rig.fetch.fetch_id,
-                           .attempt_id = rig.id,
-                           .attempt_number = 1,
-                           .l2_id = "home",
-                           .needs_tls = true});
+  ipc::AttemptOut out = rig.out(rig.id);
+  out.needs_tls = true;
+  rig.tell(out);
   Peer& in_clear = rig.connect_to_port();
   rig.send(in_clear, rig.post());
   CHECK_THAT(in_clear.received, Contains("403 Forbidden") && Contains("in_clear"));

@@ -20,9 +20,11 @@ struct Direct : Half {
     id.fill(7);
     order(id);
   }
-  void order(const Uuid& attempt) {
-    tell(ipc::AttemptOut{
-        .fetch_id = fetch.fetch_id, .attempt_id = attempt, .attempt_number = 1, .l2_id = "home"});
+  void order(const Uuid& attempt) { tell(out(attempt)); }
+  /// What tells the worker of an attempt of the client's fetch.
+  [[nodiscard]] ipc::AttemptOut out(const Uuid& attempt) const {
+    return {
+        .fetch_id = fetch.fetch_id, .attempt_id = attempt, .attempt_number = 1, .l2_id = "home"};
   }
   /// The head of a POST for an attempt.
   [[nodiscard]] std::string head(const std::string& fields) const { return head_for(id, fields); }

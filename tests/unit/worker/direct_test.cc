@@ -231,11 +231,9 @@ TEST_CASE("a worker that leaves takes the direct deliveries that it waits for",
 TEST_CASE("what was asked of an L2 by its certificate comes with that one", "[worker][direct]") {
   Direct rig;
   rig.id.fill(9);
-  rig.tell(ipc::AttemptOut{.fetch_id = rig.fetch.fetch_id,
-                           .attempt_id = rig.id,
-                           .attempt_number = 1,
-                           .l2_id = "home",
-                           .needs_certificate = true});
+  ipc::AttemptOut out = rig.out(rig.id);
+  out.needs_certificate = true;
+  rig.tell(out);
   const auto [certified_id, is_over] = GENERATE(table<std::string, bool>(
       {{"", false}, {"other", false}, {"Home", false}, {"", true}, {"other", true}}));
   CAPTURE(certified_id, is_over);
