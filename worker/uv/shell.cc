@@ -223,10 +223,10 @@ void Shell::set_timer(uint64_t at_ms) {
 void Shell::on_tick() {
   const uint64_t now_ms = loop_.now_ms();
   // The worker that follows opens these ports once this one has closed them.
-  if (driver_.core().is_draining() && !driver_.core().awaits_direct()) {
-    data_listeners_.close();
-  } else {
+  if (!driver_.core().is_draining()) {
     data_listeners_.open();
+  } else if (!driver_.core().awaits_direct()) {
+    data_listeners_.close();
   }
   if (now_ms >= descriptors_counted_ms_ + kDescriptorsMs) {
     descriptors_counted_ms_ = now_ms;
